@@ -1,0 +1,199 @@
+"""
+The JSON that clients read, as bytes.
+
+Below the services, as an answer is stored in the transaction that decides it, and often by the worker. The
+status of every error stands here, once.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+from bookings import errors
+from bookings.lifecycle import available_actions
+from bookings.models import Booking, BookingEvent
+
+STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
+    {
+        errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
+        errors.UserMismatch: HTTPStatus.BAD_REQUEST,
+        errors.SeatsUnavailable: HTTPStatus.BAD_REQUEST,
+        errors.PaymentWindowClosed: HTTPStatus.BAD_REQUEST,
+        errors.AmountMismatch: HTTPStatus.BAD_REQUEST,
+        errors.IdempotencyKeyRequired: HTTPStatus.BAD_REQUEST,
+        errors.PaymentDeclined: HTTPStatus.PAYMENT_REQUIRED,
+        errors.BookingNotFound: HTTPStatus.NOT_FOUND,
+        errors.FlightNotFound: HTTPStatus.NOT_FOUND,
+        errors.AlreadyPaid: HTTPStatus.CONFLICT,
+        errors.BookingCancelled: HTTPStatus.CONFLICT,
+        errors.NotPayableYet: HTTPStatus.CONFLICT,
+        errors.PaymentInProgress: HTTPStatus.CONFLICT,
+        errors.RequestInProgress: HTTPStatus.CONFLICT,
+        errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+        errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
+
+CODES: Mapping[int, str] = MappingProxyType(
+    {
+        400: "invalid_request",
+        401: "not_authenticated",
+        403: "forbidden",
+        404: "not_found",
+        405: "method_not_allowed",
+        406: "not_acceptable",
+        413: "body_too_large",
+        415: "unsupported_media_type",
+        429: "too_many_requests",
+        500: "internal_error",
+    }
+)
+"""The codes of what is refused before any booking is looked at."""
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a body and headers, ready to be sent or to be kept for a replay."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def success(
+    data: Mapping[str, Any], *, message: str, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
+) -> Answer:
+    """Wrap `data` in the envelope."""
+    return Answer(status, _json({"success": True, "message": message, "data": data, "error": {}}), headers)
+
+
+def error(
+    status: int,
+    *,
+    code: str,
+    explanation: str,
+    request_id: str,
+    message: str = "Request failed",
+    retryable: bool = False,
+    fields: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Answer:
+    """Wrap an error in the envelope."""
+    detail = {
+        "statusCode": int(status),
+        "code": code,
+        "explanation": explanation,
+        "retryable": retryable,
+        "requestId": request_id,
+        "fields": dict(fields or {}),
+    }
+    return Answer(int(status), _json({"success": False, "message": message, "data": {}, "error": detail}), headers)
+
+
+def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> Answer:
+    """Answer one of our own errors."""
+    headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+    return error(
+        STATUS[type(problem)],
+        code=problem.code,
+        explanation=problem.explanation,
+        request_id=request_id,
+        message=message,
+        retryable=problem.retryable,
+        fields=problem.fields,
+        headers=headers,
+    )
+
+
+def booking_created(booking: Booking, *, now: datetime) -> Answer:
+    """The hold was confirmed."""
+    return success(
+        booking_as_json(booking, now=now),
+        message="Booking created successfully",
+        status=HTTPStatus.CREATED,
+        headers={"Location": location_of(booking)},
+    )
+
+
+def booking_accepted(booking: Booking, *, now: datetime) -> Answer:
+    """The hold will be confirmed or refused later; the client asked for that."""
+    return success(
+        booking_as_json(booking, now=now),
+        message="Booking accepted",
+        status=HTTPStatus.ACCEPTED,
+        headers={"Location": location_of(booking), "Preference-Applied": "respond-async"},
+    )
+
+
+def booking_paid(booking: Booking, *, now: datetime) -> Answer:
+    """The payment succeeded."""
+    return success(
+        booking_as_json(booking, now=now), message="Payment made successfully", status=HTTPStatus.CREATED
+    )
+
+
+def payment_accepted(booking: Booking, *, now: datetime) -> Answer:
+    """The gateway has not said how the payment ended; the booking will show it."""
+    return success(
+        booking_as_json(booking, now=now),
+        message="Payment is being settled",
+        status=HTTPStatus.ACCEPTED,
+        headers={"Location": location_of(booking)},
+    )
+
+
+def booking_cancelled(booking: Booking, *, now: datetime) -> Answer:
+    """The booking is cancelled, by this request or an earlier one."""
+    return success(booking_as_json(booking, now=now), message="Booking cancelled successfully")
+
+
+def booking_as_json(booking: Booking, *, now: datetime) -> dict[str, Any]:
+    """Show a booking with the names of the API. `now` is database time."""
+    return {
+        "id": booking.pk,
+        "reference": booking.reference,
+        "flightId": booking.flight_id,
+        "userId": booking.user_id,
+        "status": str(booking.status),
+        "noOfSeats": booking.no_of_seats,
+        "seatPrice": booking.seat_price,
+        "totalCost": booking.total_cost,
+        "cancelReason": str(booking.cancel_reason) or None,
+        "createdAt": iso(booking.created_at),
+        "updatedAt": iso(booking.updated_at),
+        "expiresAt": iso(booking.expires_at),
+        "availableActions": available_actions(booking.status, expires_at=booking.expires_at, now=now),
+    }
+
+
+def event_as_json(event: BookingEvent) -> dict[str, Any]:
+    """Show one line of a booking's timeline."""
+    return {
+        "what": str(event.what),
+        "who": {"kind": str(event.actor_kind), "name": event.actor_name},
+        "from": event.from_status or None,
+        "to": event.to_status or None,
+        "why": event.reason or None,
+        "note": event.note or None,
+        "when": iso(event.created_at),
+        "requestId": event.request_id or None,
+    }
+
+
+def iso(moment: datetime) -> str:
+    """Write a UTC time as ISO 8601 with milliseconds and a Z."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def location_of(booking: Booking) -> str:
+    return f"/api/v1/bookings/{booking.pk}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,41 @@
+"""The OpenAPI document, and the page to try it."""
+
+from functools import cache
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+@cache
+def openapi_document() -> bytes:
+    """The document as JSON; it cannot change while the process runs."""
+    generator = SchemaGenerator(api_version="v1")  # type: ignore[no-untyped-call]  # drf-spectacular's own
+    schema = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # likewise
+    document: bytes = OpenApiJsonRenderer().render(schema, renderer_context={})
+    return document
+
+
+@extend_schema(exclude=True)
+class OpenApiView(APIView):
+    """Serves the document to everybody."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(openapi_document(), content_type="application/json")
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The page to try the API: its script and style are served from here."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    url_name = "openapi"

@@ -1,0 +1,108 @@
+"""Turns every exception into the envelope. No answer is a stack trace or a page."""
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.views import set_rollback
+
+from bookings import answers
+from bookings.answers import CODES, Answer
+from bookings.errors import BookingError
+
+log = structlog.get_logger(__name__)
+
+
+def respond(answer: Answer) -> HttpResponse:
+    """Send an answer as it is."""
+    response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def request_id_of(request: Any) -> str:
+    """The id that the middleware gave this request."""
+    return str(getattr(request, "request_id", ""))
+
+
+def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpResponse:
+    """DRF's exception handler."""
+    set_rollback()
+    request_id = request_id_of(context["request"])
+    message = getattr(context.get("view"), "failure", None) or "Request failed"
+    if isinstance(exception, BookingError):
+        return respond(answers.refusal(exception, message=message, request_id=request_id))
+    if isinstance(exception, Http404):
+        exception = exceptions.NotFound()
+    elif isinstance(exception, PermissionDenied):
+        exception = exceptions.PermissionDenied()
+    elif isinstance(exception, SuspiciousOperation):
+        exception = exceptions.ParseError("The request is malformed.")
+    if isinstance(exception, exceptions.APIException):
+        return _answer_framework(exception, message=message, request_id=request_id)
+    log.error("api.unexpected_exception", exc_info=exception)
+    return respond(
+        answers.error(
+            500,
+            code=CODES[500],
+            explanation="Something went wrong here. Repeat the request, with the same Idempotency-Key.",
+            request_id=request_id,
+            message=message,
+            retryable=True,
+        )
+    )
+
+
+def unknown_path(request: HttpRequest, path: str = "") -> HttpResponse:
+    """Answer an address under /api that nothing else answers."""
+    answer = answers.error(
+        404,
+        code="not_found",
+        explanation="There is nothing at this address. See /api/v1/docs.",
+        request_id=request_id_of(request),
+    )
+    return respond(answer)
+
+
+def _answer_framework(exception: exceptions.APIException, *, message: str, request_id: str) -> HttpResponse:
+    """Answer what the framework refused before a service was called."""
+    headers: dict[str, str] = {}
+    if challenge := getattr(exception, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    wait = getattr(exception, "wait", None)
+    if wait is not None:
+        headers["Retry-After"] = str(int(wait) + 1)
+    fields: dict[str, str] = {}
+    explanation = "See the message of each field."
+    if isinstance(exception, exceptions.ValidationError):
+        fields = _fields(exception.detail)
+        if set(fields) == {"non_field_errors"}:
+            explanation = fields.pop("non_field_errors")
+    else:
+        explanation = str(exception.detail)
+    status = exception.status_code
+    return respond(
+        answers.error(
+            status,
+            code=CODES.get(status, "invalid_request"),
+            explanation=explanation,
+            request_id=request_id,
+            message=message,
+            retryable=status == 429,
+            fields=fields,
+            headers=headers,
+        )
+    )
+
+
+def _fields(detail: Any) -> dict[str, str]:
+    """One message per field, under the client's own spelling."""
+    if not isinstance(detail, dict):
+        return {"non_field_errors": " ".join(str(item) for item in detail)}
+    return {
+        str(name): " ".join(str(item) for item in messages) if isinstance(messages, list) else str(messages)
+        for name, messages in detail.items()
+    }

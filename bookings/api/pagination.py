@@ -1,0 +1,26 @@
+"""Pages that cost the same wherever they are."""
+
+from typing import Any
+
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+from bookings.errors import InvalidRequest
+
+
+class NewestFirst(CursorPagination):
+    """Keyset pages by id, newest first: a page starts at a row, never at a count of rows."""
+
+    ordering = "-id"
+    page_size = 20
+    page_size_query_param = "limit"
+    max_page_size = 100
+
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            return super().decode_cursor(request)
+        except NotFound as error:
+            raise InvalidRequest(
+                fields={"cursor": "Take it from `next` or `previous` of another page."}
+            ) from error

@@ -1,0 +1,81 @@
+"""Reads request bodies: small, shallow, and exactly JSON."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser
+
+DEEPEST_NESTING = 20
+
+
+class BodyTooLarge(APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The body is larger than 64 KiB."
+    default_code = "body_too_large"
+
+
+class StrictJSONParser(BaseParser):
+    """
+    JSON as RFC 8259 says: UTF-8, no NaN, no name twice in one object, at most 64 KiB and 20 levels.
+
+    The size is judged on Content-Length before anything is read.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise BodyTooLarge
+        try:
+            value = json.loads(
+                content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_name_twice
+            )
+        except (ValueError, RecursionError) as error:
+            raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
+        if _is_deeper_than(DEEPEST_NESTING, value):
+            raise ParseError(f"The body is nested deeper than {DEEPEST_NESTING} levels.")
+        return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("an object has the same name twice")
+    return value
+
+
+def _reason(error: Exception) -> str:
+    """Say where it went wrong, without repeating what was sent."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno} column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return "a number is too long" if "digits" in str(error) else str(error)
+
+
+def _is_deeper_than(levels: int, value: Any) -> bool:
+    """Walk level by level: an object or a list is one level, what it contains the next."""
+    layer = [value]
+    for _ in range(levels):
+        containers = [item for item in layer if isinstance(item, dict | list)]
+        if not containers:
+            return False
+        layer = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
+    return any(isinstance(item, dict | list) for item in layer)

@@ -1,0 +1,156 @@
+"""The shapes of requests (checked) and of answers (described, for the schema alone)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from bookings.lifecycle import BookingStatus, CancelReason
+
+HIGHEST_ID = 2**63 - 1
+
+
+class StrictInteger(serializers.IntegerField):
+    """A JSON integer: neither "2" nor 2.0 nor true."""
+
+    default_error_messages = {"invalid": "Must be an integer, as in 2; not text, a fraction or a truth value."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return data
+
+
+class StrictString(serializers.CharField):
+    """A JSON string: a number is not text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if type(data) is not str:
+            self.fail("invalid")
+        text: str = super().to_internal_value(data)
+        return text
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields it does not know, under the names the client sent."""
+
+    default_error_messages = {"unknown": "Unknown field."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [str(name) for name in data if name not in self.fields]
+            if unknown:
+                message = self.error_messages["unknown"]
+                raise serializers.ValidationError({name[:64]: [message] for name in unknown[:20]})
+        return super().to_internal_value(data)
+
+
+def an_id() -> StrictInteger:
+    return StrictInteger(min_value=1, max_value=HIGHEST_ID)
+
+
+class CreateBookingRequest(StrictSerializer):
+    flightId = an_id()
+    userId = an_id()
+    noOfSeats = StrictInteger(min_value=1, max_value=settings.MAX_SEATS_PER_BOOKING)
+
+
+class PayBookingRequest(StrictSerializer):
+    bookingId = an_id()
+    userId = an_id()
+    totalCost = StrictInteger(min_value=0, max_value=HIGHEST_ID)
+
+
+class CancelBookingRequest(StrictSerializer):
+    userId = an_id()
+    reason = StrictString(required=False, max_length=200, help_text="Free text, kept in the timeline.")
+
+
+class ListBookingsQuery(StrictSerializer):
+    userId = serializers.IntegerField(required=False, min_value=1, max_value=HIGHEST_ID)
+    flightId = serializers.IntegerField(required=False, min_value=1, max_value=HIGHEST_ID)
+    status = serializers.ChoiceField(required=False, choices=BookingStatus.choices)
+    createdAfter = serializers.DateTimeField(required=False)
+    createdBefore = serializers.DateTimeField(required=False)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=100, default=20)
+    cursor = serializers.CharField(required=False, max_length=200, help_text="From `next` or `previous`.")
+
+
+# --- what answers look like; never used to make one -----------------------------------------------------
+
+
+class BookingShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    reference = serializers.CharField(help_text="Six letters and digits without look-alikes.")
+    flightId = serializers.IntegerField()
+    userId = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=BookingStatus.choices)
+    noOfSeats = serializers.IntegerField()
+    seatPrice = serializers.IntegerField(help_text="In the currency's minor unit.")
+    totalCost = serializers.IntegerField(help_text="In the currency's minor unit.")
+    cancelReason = serializers.ChoiceField(choices=CancelReason.choices, allow_null=True)
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField(help_text="The end of the payment window.")
+    availableActions = serializers.ListField(child=serializers.ChoiceField(choices=["pay", "cancel"]))
+
+
+class ActorShape(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=["customer", "staff", "service", "system"])
+    name = serializers.CharField()
+
+
+class EventShape(serializers.Serializer[Any]):
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # `from` is a keyword, so it cannot be written as an attribute.
+        return {
+            "what": serializers.CharField(),
+            "who": ActorShape(),
+            "from": serializers.CharField(allow_null=True),
+            "to": serializers.CharField(allow_null=True),
+            "why": serializers.CharField(allow_null=True),
+            "note": serializers.CharField(allow_null=True),
+            "when": serializers.DateTimeField(),
+            "requestId": serializers.CharField(allow_null=True),
+        }
+
+
+class InfoShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    version = serializers.CharField()
+    apiVersion = serializers.CharField()
+
+
+class BookingPageShape(serializers.Serializer[Any]):
+    results = BookingShape(many=True)
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+
+
+class TimelineShape(serializers.Serializer[Any]):
+    results = EventShape(many=True)
+
+
+class ErrorShape(serializers.Serializer[Any]):
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # `fields` is what a serializer calls its own.
+        return {
+            "statusCode": serializers.IntegerField(),
+            "code": serializers.CharField(),
+            "explanation": serializers.CharField(),
+            "retryable": serializers.BooleanField(),
+            "requestId": serializers.CharField(),
+            "fields": serializers.DictField(child=serializers.CharField()),
+        }
+
+
+class ErrorAnswer(serializers.Serializer[Any]):
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # `data` is what a serializer calls its output.
+        return {
+            "success": serializers.BooleanField(default=False),
+            "message": serializers.CharField(),
+            "data": serializers.DictField(),
+            "error": ErrorShape(),
+        }

@@ -1,0 +1,19 @@
+"""/api/v1, and nothing else under /api."""
+
+from django.urls import include, path, re_path
+from rest_framework.routers import SimpleRouter
+
+from bookings.api.documents import DocsView, OpenApiView
+from bookings.api.errors import unknown_path
+from bookings.api.views import BookingViewSet, InfoView
+
+router = SimpleRouter(trailing_slash=False)
+router.register("bookings", BookingViewSet, basename="booking")
+
+urlpatterns = [
+    path("v1/", include(router.urls)),
+    path("v1/info", InfoView.as_view()),
+    path("v1/openapi.json", OpenApiView.as_view(), name="openapi"),
+    path("v1/docs", DocsView.as_view(), name="docs"),
+    re_path(r"^(?P<path>.*)$", unknown_path),
+]

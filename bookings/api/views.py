@@ -1,0 +1,169 @@
+"""The endpoints. Each translates in, calls one service, and translates out."""
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from bookings import answers, queries, wiring
+from bookings.actor import Actor
+from bookings.api.authentication import Caller
+from bookings.api.errors import request_id_of, respond
+from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key
+from bookings.api.pagination import NewestFirst
+from bookings.api.schema import describe
+from bookings.api.serializers import (
+    HIGHEST_ID,
+    CancelBookingRequest,
+    CreateBookingRequest,
+    ListBookingsQuery,
+    PayBookingRequest,
+    StrictSerializer,
+)
+from bookings.errors import BookingNotFound
+from bookings.lifecycle import CancelReason
+from bookings.models import Booking
+from bookings.services.cancel_booking import cancel_booking_for_client
+from bookings.services.create_booking import SeatOrder, create_booking
+from bookings.services.idempotency import KeyedRequest
+from bookings.services.pay_booking import PaymentOrder, pay_booking
+
+# The scope of an idempotency key beside its principal: one key on two of these is two keys.
+CREATE_ENDPOINT = "POST /bookings"
+PAY_ENDPOINT = "POST /bookings/payments"
+CANCEL_ENDPOINT = "POST /bookings/{id}/cancel"
+
+
+def validated(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
+    checked = serializer(data=data)
+    checked.is_valid(raise_exception=True)
+    values: dict[str, Any] = checked.validated_data
+    return values
+
+
+def caller_of(request: Request) -> Caller:
+    return cast("Caller", request.user)
+
+
+def actor_of(request: Request, user_id: int) -> Actor:
+    return caller_of(request).acting_for(user_id, request_id=request_id_of(request))
+
+
+def keyed(request: Request, endpoint: str, key: str, **asked: Any) -> KeyedRequest:
+    return KeyedRequest.of(principal=caller_of(request).principal, endpoint=endpoint, key=key, validated=asked)
+
+
+class BookingViewSet(ViewSet):
+    """Bookings: hold, list, read, pay, cancel."""
+
+    @property
+    def failure(self) -> str:
+        """The message of an error's envelope, in the words of the design document."""
+        return {
+            "create": "Failed to create booking",
+            "pay": "Payment failed",
+            "cancel": "Failed to cancel booking",
+        }.get(self.action or "", "Request failed")
+
+    @describe("create")
+    def create(self, request: Request) -> HttpResponse:
+        asked = validated(CreateBookingRequest, request.data)
+        key = idempotency_key(request)
+        answer = create_booking(
+            order=SeatOrder(asked["flightId"], asked["userId"], asked["noOfSeats"]),
+            actor=actor_of(request, asked["userId"]),
+            keyed=keyed(request, CREATE_ENDPOINT, key, **asked) if key else None,
+            respond_async=prefers_async(request),
+            flights=wiring.flight_service(),
+        )
+        return respond(answer)
+
+    @describe("list")
+    def list(self, request: Request) -> HttpResponse:
+        asked = validated(ListBookingsQuery, request.query_params.dict())
+        pages = NewestFirst()
+        rows = pages.paginate_queryset(_matching(asked), request, view=self) or []
+        data = {
+            "results": [answers.booking_as_json(row, now=row.read_at) for row in rows],
+            "next": pages.get_next_link(),
+            "previous": pages.get_previous_link(),
+        }
+        return respond(answers.success(data, message="Successfully completed the request"))
+
+    @describe("retrieve")
+    def retrieve(self, request: Request, pk: str) -> HttpResponse:
+        booking = queries.get_booking(_booking_id(pk))
+        data = answers.booking_as_json(booking, now=booking.read_at)
+        return respond(answers.success(data, message="Successfully completed the request"))
+
+    @describe("events")
+    @action(detail=True, methods=["get"])
+    def events(self, request: Request, pk: str) -> HttpResponse:
+        booking = queries.get_booking(_booking_id(pk))
+        lines = [answers.event_as_json(event) for event in queries.timeline_of(booking)]
+        return respond(answers.success({"results": lines}, message="Successfully completed the request"))
+
+    @describe("pay")
+    @action(detail=False, methods=["post"], url_path="payments")
+    def pay(self, request: Request) -> HttpResponse:
+        asked = validated(PayBookingRequest, request.data)
+        key = required_idempotency_key(request)
+        answer = pay_booking(
+            order=PaymentOrder(asked["bookingId"], asked["totalCost"]),
+            actor=actor_of(request, asked["userId"]),
+            keyed=keyed(request, PAY_ENDPOINT, key, **asked),
+            payments=wiring.payment_gateway(),
+        )
+        return respond(answer)
+
+    @describe("cancel")
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> HttpResponse:
+        booking_id = _booking_id(pk)
+        asked = validated(CancelBookingRequest, request.data)
+        key = idempotency_key(request)
+        answer = cancel_booking_for_client(
+            booking_id=booking_id,
+            actor=actor_of(request, asked["userId"]),
+            reason=CancelReason.CUSTOMER_REQUEST,
+            note=asked.get("reason", ""),
+            keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
+        )
+        return respond(answer)
+
+
+class InfoView(APIView):
+    """What answers here."""
+
+    @describe("info")
+    def get(self, request: Request) -> HttpResponse:
+        data = {"name": "Flight Booking Service", "version": settings.VERSION, "apiVersion": "v1"}
+        return respond(answers.success(data, message="API is live"))
+
+
+def _booking_id(text: str) -> int:
+    """
+    Read an id out of a path.
+
+    :raises BookingNotFound: for anything that is no id of ours
+    """
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not 1 <= int(text) <= HIGHEST_ID:
+        raise BookingNotFound
+    return int(text)
+
+
+def _matching(asked: dict[str, Any]) -> QuerySet[Booking]:
+    rows = Booking.objects.with_database_time()
+    columns = {
+        "userId": "user_id",
+        "flightId": "flight_id",
+        "status": "status",
+        "createdAfter": "created_at__gt",
+        "createdBefore": "created_at__lt",
+    }
+    return rows.filter(**{column: asked[name] for name, column in columns.items() if name in asked})

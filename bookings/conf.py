@@ -1,0 +1,46 @@
+"""The settings and limits that booking code reads. Each limit says its unit and its reason."""
+
+from datetime import timedelta
+
+from django.conf import settings
+
+# A request thread has this long for the seats: GET, PATCH and one repetition.
+CREATE_DEADLINE_SECONDS = 4.0
+
+# Below this, a repetition could not finish inside the request's deadline.
+RETRY_NEEDS_SECONDS = 1.5
+
+# A worker has more patience than a client, yet much less than a lease.
+WORKER_CALL_SECONDS = 5.0
+
+# More than twice the longest call: an owner that is alive always ends before its lease does.
+LEASE = timedelta(seconds=15)
+
+# Lease or pause 15 s, next pass 10 s, call 5 s: seats are in step 30 s after the Flight Service answers again.
+LONGEST_PAUSE = timedelta(seconds=15)
+
+# The Flight Service may forget keys after seven days; staff want six of them to look at what is stuck.
+RETRIES_END_AFTER = timedelta(hours=24)
+
+# After this a payment without an answer no longer keeps seats from other passengers.
+PAYMENT_ANSWER_LIMIT = timedelta(minutes=30)
+
+# A client that lost its answer on Friday must still find it on Monday.
+IDEMPOTENCY_RETENTION = timedelta(hours=72)
+
+# One transaction of the sweep locks this many bookings at most.
+EXPIRY_BATCH = 500
+
+# One give-back call names this many bookings at most.
+GIVE_BACK_BATCH = 5_000
+
+# Unresolved calls looked at in one pass; the next pass takes the rest.
+CALLS_PER_PASS = 200
+
+# One pass ends after this, so that the worker stays free for the next tick.
+PASS_SECONDS = 20.0
+
+
+def payment_window() -> timedelta:
+    """How long seats are held for an unpaid booking."""
+    return timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS)

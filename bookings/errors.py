@@ -1,0 +1,131 @@
+"""
+Everything this service says "no" with. The docstring of a class is the explanation a client reads.
+
+Errors know no HTTP: `bookings.answers.STATUS` gives each its status.
+
+BookingError                     not decided: the same request may end otherwise, nothing is stored under its key
+└── Refusal                      decided: a repeat under the same idempotency key gets the same answer
+"""
+
+
+class BookingError(Exception):
+    """The request could not be carried out."""
+
+    code = "error"
+    retryable = False
+
+    def __init__(
+        self,
+        explanation: str = "",
+        *,
+        retry_after: int | None = None,
+        fields: dict[str, str] | None = None,
+    ) -> None:
+        self.explanation = explanation or (type(self).__doc__ or "").strip()
+        self.retry_after = retry_after
+        self.fields = fields or {}
+        super().__init__(self.explanation)
+
+
+class Refusal(BookingError):
+    """The request was decided, and the decision is no."""
+
+
+class InvalidRequest(BookingError):
+    """The request is not valid; see the message of each field."""
+
+    code = "invalid_request"
+
+
+class UserMismatch(BookingError):
+    """The user in the request is not the user of this booking."""
+
+    code = "user_mismatch"
+
+
+class BookingNotFound(BookingError):
+    """There is no such booking."""
+
+    code = "booking_not_found"
+
+
+class FlightNotFound(Refusal):
+    """There is no such flight."""
+
+    code = "flight_not_found"
+
+
+class SeatsUnavailable(Refusal):
+    """Not enough seats available"""
+
+    code = "seats_unavailable"
+
+
+class FlightServiceUnavailable(BookingError):
+    """The Flight Service gives no answer right now. Repeat the request, with its Idempotency-Key if it had one."""
+
+    code = "flight_service_unavailable"
+    retryable = True
+
+
+class IdempotencyKeyRequired(BookingError):
+    """The header Idempotency-Key (or x-idempotency-key) is required: 1 to 255 visible ASCII characters."""
+
+    code = "idempotency_key_required"
+
+
+class IdempotencyKeyReused(BookingError):
+    """This idempotency key was used for another request. Take a new key for a new request."""
+
+    code = "idempotency_key_reused"
+
+
+class RequestInProgress(BookingError):
+    """A request with this idempotency key is still running. Repeat it in a moment."""
+
+    code = "request_in_progress"
+    retryable = True
+
+
+class NotPayableYet(BookingError):
+    """The seats of this booking are not confirmed yet. Repeat the payment in a moment."""
+
+    code = "not_payable_yet"
+    retryable = True
+
+
+class PaymentInProgress(BookingError):
+    """A payment for this booking is being settled. Look at the booking in a moment."""
+
+    code = "payment_in_progress"
+    retryable = True
+
+
+class AlreadyPaid(Refusal):
+    """This booking is paid. Support staff can cancel it and refund the payment."""
+
+    code = "already_paid"
+
+
+class BookingCancelled(Refusal):
+    """This booking is cancelled."""
+
+    code = "booking_cancelled"
+
+
+class PaymentWindowClosed(Refusal):
+    """The payment window of this booking has closed."""
+
+    code = "payment_window_closed"
+
+
+class AmountMismatch(Refusal):
+    """The amount is not the total cost of this booking."""
+
+    code = "amount_mismatch"
+
+
+class PaymentDeclined(Refusal):
+    """The payment was declined. The booking keeps its seats until its payment window closes."""
+
+    code = "payment_declined"

@@ -1,0 +1,87 @@
+"""
+The states of a booking and of its seats, and which may follow which.
+
+Pure: nothing here reads a clock, a row or a setting.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from django.db.models import TextChoices
+
+
+class BookingStatus(TextChoices):
+    """What a client sees."""
+
+    PENDING = "pending"
+    INITIATED = "initiated"
+    BOOKED = "booked"
+    CANCELLED = "cancelled"
+
+
+class Hold(TextChoices):
+    """What is known about the seats of a booking at the Flight Service."""
+
+    ASKING = "asking"
+    HELD = "held"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+    STUCK = "stuck"
+    GIVING_BACK = "giving_back"
+
+
+class CancelReason(TextChoices):
+    """Why a booking ended. The first five are the service's own, the others are chosen by people."""
+
+    NO_SEATS = "no_seats"
+    NO_FLIGHT = "no_flight"
+    UNAVAILABLE = "unavailable"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+    CUSTOMER_REQUEST = "customer_request"
+    DUPLICATE = "duplicate"
+    PAYMENT_PROBLEM = "payment_problem"
+    FLIGHT_CANCELLED = "flight_cancelled"
+    FRAUD = "fraud"
+    OTHER = "other"
+
+
+STAFF_REASONS: tuple[CancelReason, ...] = (
+    CancelReason.CUSTOMER_REQUEST,
+    CancelReason.DUPLICATE,
+    CancelReason.PAYMENT_PROBLEM,
+    CancelReason.FLIGHT_CANCELLED,
+    CancelReason.FRAUD,
+    CancelReason.OTHER,
+)
+
+S, H = BookingStatus, Hold
+
+TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = MappingProxyType(
+    {
+        S.PENDING: frozenset({S.INITIATED, S.CANCELLED}),
+        S.INITIATED: frozenset({S.BOOKED, S.CANCELLED}),
+        S.BOOKED: frozenset({S.CANCELLED}),  # support staff only, with a refund on record
+        S.CANCELLED: frozenset(),
+    }
+)
+
+HOLDS: Mapping[BookingStatus, frozenset[Hold]] = MappingProxyType(
+    {
+        S.PENDING: frozenset({H.ASKING, H.STUCK}),
+        S.INITIATED: frozenset({H.HELD}),
+        S.BOOKED: frozenset({H.HELD}),
+        S.CANCELLED: frozenset({H.ASKING, H.STUCK, H.REFUSED, H.DROPPED, H.GIVING_BACK}),
+    }
+)
+"""Which hold may stand beside which status: the database refuses every other pair (a CHECK)."""
+
+
+def available_actions(status: str, *, expires_at: datetime, now: datetime) -> list[str]:
+    """What a customer may do with a booking at `now`, as the API names it."""
+    if status == S.PENDING:
+        return ["cancel"]
+    if status == S.INITIATED:
+        return ["pay", "cancel"] if now < expires_at else ["cancel"]
+    return []

@@ -1,0 +1,37 @@
+import getpass
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from bookings import queries
+from bookings.actor import Actor, ActorKind
+from bookings.errors import BookingError
+from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason
+from bookings.services.cancel_booking import cancel_booking
+
+
+class Command(BaseCommand):
+    help = "Cancels a booking as support staff would; a paid one is refunded. Its seats go back."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("reference", help="the six letters and digits of the booking")
+        parser.add_argument("--reason", required=True, choices=[str(reason) for reason in STAFF_REASONS])
+        parser.add_argument("--note", default="", help="a sentence for the timeline")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        actor = Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150])
+        try:
+            booking_id = queries.booking_id_of(options["reference"])
+            booking = cancel_booking(
+                booking_id=booking_id,
+                actor=actor,
+                reason=CancelReason(options["reason"]),
+                note=options["note"][:500],
+            )
+        except BookingError as error:
+            raise CommandError(f"{options['reference']}: {error.explanation}") from error
+        if booking.status == BookingStatus.CANCELLED:
+            self.stdout.write(f"{booking.reference} is cancelled ({booking.cancel_reason}).")
+        else:
+            self.stdout.write(f"{booking.reference} will be cancelled as soon as its payment has ended.")

@@ -1,0 +1,51 @@
+import dataclasses
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from bookings import queries, wiring
+from bookings.clock import database_time
+from bookings.services.run_pass import run_pass
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs one sweep: expires what is due and gives the seats back. Needs no worker. "
+        "Exits with 1 if seats could not be given back; they stay queued."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only say what is due")
+        parser.add_argument("--limit", type=_positive, help="expire at most so many bookings")
+        parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["dry_run"]:
+            bookings, seats = queries.due_to_expire(database_time())
+            counts = {"due": bookings, "seats": seats, "seats_still_owed": queries.seats_still_owed()}
+            self._print(counts, as_json=options["json"])
+            return
+        result = run_pass(
+            flights=wiring.flight_service(), payments=wiring.payment_gateway(), limit=options["limit"]
+        )
+        self._print(dataclasses.asdict(result), as_json=options["json"])
+        if result.seats_still_owed:
+            raise CommandError(
+                f"{result.seats_still_owed} seats are not given back yet. They stay queued; "
+                "the worker, or this command again, sends them when the Flight Service answers.",
+                returncode=1,
+            )
+
+    def _print(self, counts: dict[str, int], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(counts))
+        else:
+            self.stdout.write(", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in counts.items()))

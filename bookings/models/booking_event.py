@@ -1,0 +1,53 @@
+from typing import Any, NoReturn
+
+from django.db import models
+
+from bookings.actor import ActorKind
+from bookings.models.booking import Booking
+
+
+class EventKind(models.TextChoices):
+    CREATED = "created"
+    HELD = "held"
+    BOOKED = "booked"
+    CANCELLED = "cancelled"
+    CANCEL_REQUESTED = "cancel_requested"
+    PAYMENT_FAILED = "payment_failed"
+    REFUNDED = "refunded"
+
+
+class BookingEvent(models.Model):
+    """
+    One thing that happened to a booking. Append-only.
+
+    Creation and holding have no row: they are columns of the booking, which keeps the hot path at two
+    writes. `bookings.queries.timeline_of` shows them with the rest.
+    """
+
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="events")
+    what = models.CharField(max_length=16, choices=EventKind.choices)
+    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
+    actor_name = models.CharField(max_length=150)
+    from_status = models.CharField(max_length=9, blank=True, default="")
+    to_status = models.CharField(max_length=9, blank=True, default="")
+    reason = models.CharField(max_length=16, blank=True, default="")
+    note = models.CharField(max_length=500, blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        # The foreign key's own index serves the timeline of one booking, oldest first.
+        db_table = "booking_event"
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.booking_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert; an event that is there is never changed."""
+        if not self._state.adding:
+            raise TypeError("an event is never changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: an event is part of the record."""
+        raise TypeError("an event is never deleted")

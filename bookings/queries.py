@@ -1,0 +1,163 @@
+"""Reads that span rows or models. Nothing here locks, and nothing is decided on what it returns."""
+
+from datetime import datetime
+
+from django.db.models import Count, Min, Sum
+
+from bookings.actor import ActorKind
+from bookings.clock import database_time
+from bookings.errors import BookingNotFound
+from bookings.lifecycle import BookingStatus, Hold
+from bookings.models import Booking, BookingEvent, Heartbeat, Payment, SeatCall
+from bookings.models.booking_event import EventKind
+from bookings.models.payment import PaymentState
+from bookings.models.seat_call import SeatCallState
+
+SWEEP_HEARTBEAT = "sweep"
+
+Number = tuple[dict[str, str], float]
+
+
+def get_booking(booking_id: int) -> Booking:
+    """
+    Read one booking, with `read_at`.
+
+    :raises BookingNotFound: if there is no such booking
+    """
+    booking = Booking.objects.with_database_time().filter(pk=booking_id).first()
+    if booking is None:
+        raise BookingNotFound
+    return booking
+
+
+def timeline_of(booking: Booking) -> list[BookingEvent]:
+    """Everything that happened to a booking, oldest first. The first two lines are columns of the booking."""
+    customer = {"actor_kind": ActorKind.CUSTOMER, "actor_name": str(booking.user_id)}
+    lines = [
+        BookingEvent(
+            booking=booking,
+            what=EventKind.CREATED,
+            to_status=BookingStatus.PENDING,
+            request_id=booking.request_id,
+            created_at=booking.created_at,
+            **customer,
+        )
+    ]
+    if booking.held_at is not None:
+        lines.append(
+            BookingEvent(
+                booking=booking,
+                what=EventKind.HELD,
+                actor_kind=ActorKind.SYSTEM,
+                actor_name="flight service",
+                from_status=BookingStatus.PENDING,
+                to_status=BookingStatus.INITIATED,
+                request_id=booking.request_id,
+                created_at=booking.held_at,
+            )
+        )
+    return lines + list(BookingEvent.objects.filter(booking=booking).order_by("pk"))
+
+
+def flights_owed_seats(now: datetime) -> list[int]:
+    """Flights with cancelled bookings whose seats are in no give-back call yet, on the to-do index alone."""
+    owed = Booking.objects.unfinished_business(now).filter(hold=Hold.GIVING_BACK, give_back=None)
+    return sorted(owed.values_list("flight_id", flat=True).distinct())
+
+
+def seats_still_owed() -> int:
+    """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
+    uncut = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.GIVING_BACK)
+    waiting = SeatCall.objects.filter(state=SeatCallState.OPEN, lease=None)
+    dead = SeatCall.objects.filter(state=SeatCallState.DEAD)
+    return sum(
+        rows.aggregate(total=Sum(column))["total"] or 0
+        for rows, column in ((uncut, "no_of_seats"), (waiting, "seats"), (dead, "seats"))
+    )
+
+
+def due_to_expire(now: datetime) -> tuple[int, int]:
+    """How many bookings a sweep would expire now, and how many seats they hold or ask for."""
+    due = Booking.objects.past_deadline(now)
+    totals = due.aggregate(seats=Sum("no_of_seats"))
+    return due.count(), totals["seats"] or 0
+
+
+def last_pass_finished_at() -> datetime | None:
+    """When the background work last went through, on database time."""
+    return Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).values_list("finished_at", flat=True).first()
+
+
+def numbers() -> list[tuple[str, str, list[Number]]]:
+    """Name, meaning, and values by label of what an operator watches. Each is a short range of an index."""
+    now = database_time()
+    unresolved = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.ASKING)
+    due = Booking.objects.past_deadline(now)
+    oldest_due = due.aggregate(at=Min("expires_at"))["at"]
+    open_calls = SeatCall.objects.filter(state=SeatCallState.OPEN)
+    oldest_open = open_calls.aggregate(at=Min("created_at"))["at"]
+    finished_at = last_pass_finished_at()
+    waiting = dict(
+        Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.INITIATED])
+        .values_list("status")
+        .annotate(rows=Count("pk"))
+    )
+    payments = dict(
+        Payment.objects.filter(state__in=[PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD])
+        .values_list("state")
+        .annotate(rows=Count("pk"))
+    )
+
+    def age(moment: datetime | None) -> float:
+        return 0.0 if moment is None else max(0.0, (now - moment).total_seconds())
+
+    def plain(number: float) -> list[Number]:
+        return [({}, number)]
+
+    return [
+        (
+            "unpaid",
+            "Bookings that wait for their seats or their payment.",
+            [({"status": s}, waiting.get(s, 0)) for s in (BookingStatus.PENDING, BookingStatus.INITIATED)],
+        ),
+        ("takes_unresolved", "Takes whose outcome is not known.", plain(unresolved.count())),
+        ("takes_stuck", "Takes that wait for staff.", plain(Booking.objects.filter(hold=Hold.STUCK).count())),
+        ("seats_owed", "Seats of cancelled bookings that are not given back yet.", plain(seats_still_owed())),
+        ("give_backs_open", "Give-back calls without an answer.", plain(open_calls.count())),
+        ("give_back_oldest_open_seconds", "Age of the oldest of them.", plain(age(oldest_open))),
+        (
+            "give_backs_dead",
+            "Give-back calls that wait for staff.",
+            plain(SeatCall.objects.filter(state=SeatCallState.DEAD).count()),
+        ),
+        (
+            "payments_unsettled",
+            "Payments that wait for the gateway or for staff.",
+            [
+                ({"state": s}, payments.get(s, 0))
+                for s in (PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD)
+            ],
+        ),
+        (
+            "expiry_lag_seconds",
+            "How long the oldest unpaid booking is past its deadline.",
+            plain(age(oldest_due)),
+        ),
+        (
+            "pass_age_seconds",
+            "Since the background work last went through; -1 if it never did.",
+            plain(-1.0 if finished_at is None else age(finished_at)),
+        ),
+    ]
+
+
+def booking_id_of(reference: str) -> int:
+    """
+    Find a booking by what a customer reads out.
+
+    :raises BookingNotFound: if there is no such booking
+    """
+    booking_id = Booking.objects.filter(reference=reference.strip().upper()).values_list("pk", flat=True).first()
+    if booking_id is None:
+        raise BookingNotFound
+    return booking_id

@@ -1,0 +1,216 @@
+"""Hold seats: write the booking down, ask the Flight Service, record what it said."""
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from bookings import answers
+from bookings.actor import Actor
+from bookings.answers import Answer
+from bookings.clock import database_time
+from bookings.conf import CREATE_DEADLINE_SECONDS, LEASE, RETRY_NEEDS_SECONDS, payment_window
+from bookings.errors import FlightNotFound, FlightServiceUnavailable, RequestInProgress, SeatsUnavailable
+from bookings.lifecycle import Hold
+from bookings.models import Booking, IdempotencyRecord
+from bookings.models.idempotency import RecordState
+from bookings.ports import FlightService, FlightsUnreachable, NotSent, SeatOutcome, Unknown, UnknownFlight
+from bookings.services import idempotency
+from bookings.services.deadline import Deadline
+from bookings.services.idempotency import KeyedRequest, KeyTaken
+from bookings.services.takes import Waiting, answer_of, change_of, claim_take, settle_take
+from bookings.transactions import in_transaction
+
+# Letters and digits that nobody mistakes for one another on the telephone: 0, O, 1, I and L are left out.
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+REFERENCE_LENGTH = 6
+
+RETRY_AFTER_SECONDS = 5
+STUCK_RETRY_AFTER_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SeatOrder:
+    """What a client wants: seats on a flight, for a user."""
+
+    flight_id: int
+    user_id: int
+    no_of_seats: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """All that names a new booking, made before its transaction so that a repeated block knows its own rows."""
+
+    reference: str
+    hold_key: UUID
+    lease: UUID
+
+    @classmethod
+    def new(cls) -> "_Names":
+        reference = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(REFERENCE_LENGTH))
+        return cls(reference, uuid.uuid4(), uuid.uuid4())
+
+
+def create_booking(
+    *,
+    order: SeatOrder,
+    actor: Actor,
+    keyed: KeyedRequest | None,
+    respond_async: bool,
+    flights: FlightService,
+) -> Answer:
+    """
+    Hold seats for a payment window, at the price the flight has now, and answer as the API does.
+
+    Asks the Flight Service twice, outside any transaction, within four seconds in all. With a key, a repeat
+    of a request whose outcome is unknown goes on where that one stood.
+
+    :raises FlightNotFound: if there is no such flight
+    :raises SeatsUnavailable: if the flight shows fewer seats than wanted
+    :raises FlightServiceUnavailable: if the seats could not be asked for, or their answer is unknown
+    :raises RequestInProgress: if the same key is being worked on
+    :raises IdempotencyKeyReused: if the key stands for another request
+    """
+    deadline = Deadline(CREATE_DEADLINE_SECONDS)
+    if keyed is not None and (record := idempotency.find(keyed)) is not None:
+        return _go_on(record, actor=actor, flights=flights, deadline=deadline)
+    try:
+        flight = flights.get_flight(order.flight_id, seconds=deadline.left())
+    except UnknownFlight as error:
+        raise FlightNotFound from error
+    except FlightsUnreachable as error:
+        known = flights.recall_flight(order.flight_id) if respond_async else None
+        if known is None:
+            raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+        return _accept(order, price=known.price, actor=actor, keyed=keyed)
+    if flight.seats_left < order.no_of_seats:
+        raise SeatsUnavailable
+    try:
+        booking = _insert(order, price=flight.price, actor=actor, keyed=keyed, claimed=True)
+    except KeyTaken:
+        return _look_again(keyed, actor=actor, flights=flights, deadline=deadline)
+    waiting = _waiting(keyed, respond_async=respond_async)
+    return _take(booking, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+
+
+def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
+    if respond_async:
+        return Waiting.CLIENT_IN_NO_HURRY
+    return Waiting.CLIENT if keyed is None else Waiting.CLIENT_WITH_KEY
+
+
+def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None) -> Answer:
+    """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
+    try:
+        booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=False)
+    except KeyTaken as error:
+        raise RequestInProgress(retry_after=1) from error
+    return answers.booking_accepted(booking, now=booking.created_at)
+
+
+def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, claimed: bool) -> Booking:
+    """
+    Run T1 with fresh names, again where a reference is taken, and find the row of an unclear COMMIT.
+
+    :raises KeyTaken: if another request has written the key first
+    """
+    for _ in range(5):
+        names = _Names.new()
+        try:
+            return _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
+        except (KeyTaken, IntegrityError):
+            own = Booking.objects.filter(hold_key=names.hold_key).first()
+            if own is not None:
+                return own
+            if not Booking.objects.filter(reference=names.reference).exists():
+                raise
+    raise AssertionError("five references in a row were taken, out of 887 million")
+
+
+@in_transaction("create.t1")
+def _write_down(
+    order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
+) -> Booking:
+    now = database_time()
+    record = None
+    if keyed is not None:
+        record = idempotency.begin(keyed, call_key=names.hold_key, now=now)
+    booking = Booking(
+        reference=names.reference,
+        user_id=order.user_id,
+        flight_id=order.flight_id,
+        no_of_seats=order.no_of_seats,
+        seat_price=price,
+        total_cost=price * order.no_of_seats,
+        created_at=now,
+        updated_at=now,
+        expires_at=now + payment_window(),
+        request_id=actor.request_id,
+        hold=Hold.ASKING,
+        hold_key=names.hold_key,
+        hold_claims=1 if claimed else 0,
+        hold_lease=names.lease if claimed else None,
+        hold_next_at=now + LEASE if claimed else now,
+        hold_first_sent_at=now if claimed else None,
+    )
+    booking.save(force_insert=True)
+    if record is not None and not claimed:
+        idempotency.finish(record, answers.booking_accepted(booking, now=now))
+    return booking
+
+
+def _look_again(keyed: KeyedRequest | None, *, actor: Actor, flights: FlightService, deadline: Deadline) -> Answer:
+    record = idempotency.find(keyed) if keyed is not None else None
+    if record is None:  # it was there a moment ago, and nothing was decided: the client may ask again
+        raise RequestInProgress(retry_after=1)
+    return _go_on(record, actor=actor, flights=flights, deadline=deadline)
+
+
+def _go_on(record: IdempotencyRecord, *, actor: Actor, flights: FlightService, deadline: Deadline) -> Answer:
+    """Replay a decided request, or take over the take of one that nobody is working on any more."""
+    if record.state == RecordState.DONE:
+        return idempotency.replay(record)
+    booking = Booking.objects.filter(hold_key=record.call_key).first() if record.call_key else None
+    if booking is None:  # dropped and forgotten between two reads
+        raise RequestInProgress(retry_after=1)
+    if booking.hold == Hold.STUCK:
+        raise RequestInProgress(
+            "The Flight Service gave no usable answer; support staff will decide.",
+            retry_after=STUCK_RETRY_AFTER_SECONDS,
+        )
+    claimed = claim_take(booking.pk, lease=uuid.uuid4())
+    if claimed is None:
+        raise RequestInProgress(retry_after=1)
+    return _take(claimed, waiting=Waiting.CLIENT_WITH_KEY, actor=actor, flights=flights, deadline=deadline)
+
+
+def _take(
+    booking: Booking, *, waiting: Waiting, actor: Actor, flights: FlightService, deadline: Deadline
+) -> Answer:
+    lease = booking.hold_lease
+    if lease is None:
+        raise AssertionError("a take is sent under a lease only")
+    outcome = _ask_for_seats(booking, flights=flights, deadline=deadline)
+    booking = settle_take(booking, lease=lease, outcome=outcome, waiting=waiting, actor=actor)
+    now = booking.updated_at
+    answer = answer_of(booking, now=now)
+    if answer is not None:
+        return answer
+    if waiting is Waiting.CLIENT_IN_NO_HURRY:
+        return answers.booking_accepted(booking, now=now)
+    raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+
+
+def _ask_for_seats(booking: Booking, *, flights: FlightService, deadline: Deadline) -> SeatOutcome:
+    """Send the take, and once more with the same key if its outcome is open and there is time."""
+    change = change_of(booking)
+    first = flights.change_seats(change, seconds=deadline.left())
+    open_end = isinstance(first, NotSent) or (isinstance(first, Unknown) and first.retry_after is None)
+    if not open_end or deadline.left() < RETRY_NEEDS_SECONDS:
+        return first
+    second = flights.change_seats(change, seconds=deadline.left())
+    # A refused connection proves nothing about the try before it.
+    return first if isinstance(second, NotSent) and isinstance(first, Unknown) else second

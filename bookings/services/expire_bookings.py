@@ -1,0 +1,83 @@
+"""End the bookings whose payment window has closed."""
+
+from collections import Counter
+
+import structlog
+
+from bookings.actor import SYSTEM
+from bookings.clock import database_time
+from bookings.conf import CALLS_PER_PASS, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
+from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.models import Booking, Payment
+from bookings.models.payment import PaymentState
+from bookings.services.deadline import Deadline
+from bookings.services.transitions import cancel, expire_all, lock_booking
+from bookings.transactions import in_transaction
+
+log = structlog.get_logger(__name__)
+
+
+def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
+    """
+    Cancel what is due, in small transactions, until nothing is due; return how many.
+
+    Rows that somebody else has locked are left for the next sweep. The Flight Service is not called here:
+    seats go on the give-back ledger. A booking whose payment is being settled does not expire, unless the
+    gateway has been silent for half an hour.
+    """
+    expired = 0
+    while deadline and (limit is None or expired < limit):
+        batch = EXPIRY_BATCH if limit is None else min(EXPIRY_BATCH, limit - expired)
+        ids = _due_ids(batch)
+        changed = _expire_batch(ids) if ids else 0
+        expired += changed
+        if changed < batch:
+            break
+    for booking_id in _unanswered_payments():
+        if deadline and (limit is None or expired < limit):
+            expired += _expire_unanswered(booking_id)
+    return expired
+
+
+def _due_ids(batch: int) -> list[int]:
+    """Find what is due, oldest first: one short range of the deadline index for each status."""
+    now = database_time()
+    ids: list[int] = []
+    for status in (BookingStatus.INITIATED, BookingStatus.PENDING):
+        due = Booking.objects.past_deadline(now).filter(status=status).order_by("expires_at")
+        ids += due.values_list("pk", flat=True)[: batch - len(ids)]
+    return sorted(ids)
+
+
+@in_transaction("expire.t6")
+def _expire_batch(ids: list[int]) -> int:
+    now = database_time()
+    rows = Booking.objects.past_deadline(now).filter(pk__in=ids).order_by("pk")
+    bookings = list(rows.select_for_update(skip_locked=True))
+    if bookings:
+        expire_all(bookings, now=now)
+        flights = Counter(booking.flight_id for booking in bookings)
+        log.info("bookings.expired", bookings=len(bookings), flights=len(flights))
+    return len(bookings)
+
+
+def _unanswered_payments() -> list[int]:
+    silent_since = database_time() - PAYMENT_ANSWER_LIMIT
+    payments = Payment.objects.filter(
+        state=PaymentState.PROCESSING, created_at__lte=silent_since, booking__status=BookingStatus.INITIATED
+    )
+    return list(payments.order_by("booking_id").values_list("booking_id", flat=True)[:CALLS_PER_PASS])
+
+
+@in_transaction("expire.t6")
+def _expire_unanswered(booking_id: int) -> int:
+    """The gateway has kept silent too long: other passengers get the seats, a late success gets refunded."""
+    booking = lock_booking(booking_id)
+    payment = Payment.objects.select_for_update().filter(active_booking_id=booking_id).first()
+    now = database_time()
+    if booking.status != BookingStatus.INITIATED or payment is None or now < booking.expires_at:
+        return 0
+    if payment.state != PaymentState.PROCESSING or payment.created_at > now - PAYMENT_ANSWER_LIMIT:
+        return 0
+    cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now, note="the payment was never answered")
+    return 1

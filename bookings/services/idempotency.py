@@ -1,0 +1,122 @@
+"""
+A client's key, what was asked under it, and the answer it gets for ever (72 hours).
+
+`begin`, `finish` and `forget` assume the transaction that makes or decides what the key stands for.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from bookings.answers import Answer
+from bookings.errors import IdempotencyKeyReused
+from bookings.models import IdempotencyRecord
+from bookings.models.idempotency import RecordState
+
+
+class KeyTaken(Exception):
+    """Another transaction has written this key first. Roll back, and look at its record."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A client's key with the request it stands for; the key itself is not kept."""
+
+    principal: str
+    endpoint: str
+    key_hash: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, *, principal: str, endpoint: str, key: str, validated: Mapping[str, Any]) -> "KeyedRequest":
+        """
+        Hash a key and a validated request.
+
+        :param endpoint: method and route, so that one key on two routes is two keys
+        :param validated: path parameters and body after validation, so that spelling does not matter
+        """
+        canonical = json.dumps(validated, sort_keys=True, separators=(",", ":"))
+        return cls(principal, endpoint, _sha256(key), _sha256(canonical))
+
+
+def find(keyed: KeyedRequest) -> IdempotencyRecord | None:
+    """
+    Look a key up, without a lock.
+
+    :raises IdempotencyKeyReused: if it stands for another request
+    """
+    record = IdempotencyRecord.objects.filter(
+        principal=keyed.principal, endpoint=keyed.endpoint, key_hash=keyed.key_hash
+    ).first()
+    if record is not None and record.fingerprint != keyed.fingerprint:
+        raise IdempotencyKeyReused
+    return record
+
+
+def begin(keyed: KeyedRequest, *, call_key: UUID | None, now: datetime) -> IdempotencyRecord:
+    """
+    Write the key down as running. The unique constraint decides between two at once; the later one waits.
+
+    :raises KeyTaken: if it is there already
+    """
+    record = IdempotencyRecord(
+        principal=keyed.principal,
+        endpoint=keyed.endpoint,
+        key_hash=keyed.key_hash,
+        fingerprint=keyed.fingerprint,
+        call_key=call_key,
+        created_at=now,
+    )
+    try:
+        record.save(force_insert=True)
+    except IntegrityError as error:
+        raise KeyTaken from error
+    return record
+
+
+def finish(record: IdempotencyRecord, answer: Answer) -> None:
+    """Keep the answer of a request that was decided in this transaction."""
+    _running(pk=record.pk).update(**_answered(answer))
+
+
+def finish_call(call_key: UUID, answer: Answer) -> None:
+    """Keep the answer of whichever request started this call, unless it has one. There may be none."""
+    _running(call_key=call_key).update(**_answered(answer))
+
+
+def forget_call(call_key: UUID) -> None:
+    """Nothing was decided and nothing was sent: the key is free again."""
+    _running(call_key=call_key).delete()
+
+
+def replay(record: IdempotencyRecord) -> Answer:
+    """Give the stored answer, byte for byte, marked as a replay."""
+    if record.status_code is None:
+        raise AssertionError("only a record that is done has an answer: the database refuses others")
+    headers = {"Idempotent-Replayed": "true"}
+    if record.location:
+        headers["Location"] = record.location
+    return Answer(record.status_code, record.body, headers)
+
+
+def _running(**which: Any) -> Any:
+    return IdempotencyRecord.objects.filter(state=RecordState.RUNNING, **which)
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
+    return {
+        "state": RecordState.DONE,
+        "status_code": answer.status,
+        "body": answer.body,
+        "location": answer.headers.get("Location", ""),
+    }
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

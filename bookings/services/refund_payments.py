@@ -1,0 +1,57 @@
+"""Give money back that was charged for bookings that ended."""
+
+import uuid
+from uuid import UUID
+
+from bookings.actor import SYSTEM
+from bookings.clock import database_time
+from bookings.conf import CALLS_PER_PASS
+from bookings.models import Payment
+from bookings.models.booking_event import EventKind
+from bookings.models.payment import PaymentState
+from bookings.ports import PaymentGateway, Refunded, RefundOutcome, RefundUnknown
+from bookings.services.deadline import Deadline
+from bookings.services.pauses import next_try
+from bookings.services.settle_payment import claim_payment
+from bookings.services.transitions import lock_booking, note_event
+from bookings.transactions import in_transaction
+
+
+def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
+    """Refund what is due, each under its own key, and return how many were refunded."""
+    due = Payment.objects.filter(state=PaymentState.REFUND_DUE, next_at__lte=database_time())
+    refunded = 0
+    for payment_id in due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]:
+        if not deadline:
+            break
+        lease = uuid.uuid4()
+        payment = claim_payment(payment_id, state=PaymentState.REFUND_DUE, lease=lease)
+        if payment is None:
+            continue
+        outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.amount)
+        refunded += _settle_refund(payment.pk, lease=lease, outcome=outcome)
+    return refunded
+
+
+@in_transaction("refund.t10")
+def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> int:
+    """Record how a refund ended: booking first, then payment, as everywhere."""
+    booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
+    booking = lock_booking(booking_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    if payment.state != PaymentState.REFUND_DUE:
+        return 0
+    now = database_time()
+    match outcome:
+        case Refunded():
+            payment.state = PaymentState.REFUNDED
+            payment.lease, payment.next_at, payment.refunded_at = None, None, now
+            payment.save(update_fields=["state", "lease", "next_at", "refunded_at"])
+            note_event(booking, EventKind.REFUNDED, actor=SYSTEM, now=now)
+            return 1
+        case RefundUnknown(why=why):
+            if payment.lease == lease:
+                payment.lease, payment.last_error = None, why[:200]
+                payment.next_at = next_try(now, claims=payment.claims)
+                payment.save(update_fields=["lease", "next_at", "last_error"])
+            return 0

@@ -1,0 +1,153 @@
+"""Record the gateway's final word on a payment."""
+
+import uuid
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from bookings import answers
+from bookings.actor import SYSTEM, Actor, ActorKind
+from bookings.answers import Answer
+from bookings.clock import database_time
+from bookings.conf import CALLS_PER_PASS, LEASE
+from bookings.errors import BookingCancelled, PaymentDeclined
+from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.models import Booking, BookingEvent, Payment
+from bookings.models.booking_event import EventKind
+from bookings.models.payment import PaymentState
+from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, PaymentGateway
+from bookings.services import idempotency
+from bookings.services.deadline import Deadline
+from bookings.services.pauses import next_try
+from bookings.services.transitions import book, cancel, lock_booking, note_event
+from bookings.transactions import in_transaction
+from bookings.wake import wake_worker
+
+
+@in_transaction("pay.t4")
+def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor = SYSTEM) -> Answer:
+    """
+    Record how a charge ended, in a transaction of its own, and answer whoever asked for it.
+
+    Locks the booking, then the payment. Changes nothing if the payment was settled meanwhile.
+    """
+    booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
+    booking = lock_booking(booking_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    now = database_time()
+    if payment.state == PaymentState.PROCESSING:
+        settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
+    return answer_of(booking, payment, now=now)
+
+
+def settle_locked(
+    booking: Booking, payment: Payment, *, lease: UUID, outcome: ChargeOutcome, actor: Actor, now: datetime
+) -> None:
+    """
+    Record how a charge ended. Booking and payment are locked, and the payment is processing.
+
+    A charge that succeeds after its booking ended, or after staff asked to cancel it, is refunded.
+    """
+    match outcome:
+        case Charged() if booking.status == BookingStatus.INITIATED and not booking.cancel_requested:
+            _end(payment, PaymentState.SUCCEEDED, now)
+            book(booking, actor=actor, now=now)
+        case Charged():
+            owe_refund(booking, payment, now=now)
+            _carry_out_cancellation(booking, now)
+        case Declined():
+            payment.active_booking_id = None
+            _end(payment, PaymentState.FAILED, now, why=outcome.why)
+            booking.active_payment_id = None
+            booking.save(update_fields=["active_payment_id"])
+            note_event(booking, EventKind.PAYMENT_FAILED, actor=actor, now=now, note=outcome.why[:500])
+            _carry_out_cancellation(booking, now)
+        case ChargeUnknown():
+            if payment.lease == lease:
+                payment.lease = None
+                payment.next_at = next_try(now, claims=payment.claims)
+                payment.last_error = outcome.why[:200]
+                payment.save(update_fields=["lease", "next_at", "last_error"])
+            return
+    idempotency.finish_call(payment.gateway_key, answer_of(booking, payment, now=now))
+
+
+def answer_of(booking: Booking, payment: Payment, *, now: datetime) -> Answer:
+    """The answer to the request that started this payment."""
+    if payment.state == PaymentState.PROCESSING:
+        return answers.payment_accepted(booking, now=now)
+    if payment.state == PaymentState.SUCCEEDED:
+        return answers.booking_paid(booking, now=now)
+    problem = (
+        PaymentDeclined()
+        if payment.state == PaymentState.FAILED
+        else BookingCancelled("This booking was cancelled before the payment ended; the money is refunded.")
+    )
+    return answers.refusal(problem, message="Payment failed", request_id=booking.request_id)
+
+
+def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
+    """Put a payment's money on record as owed to the customer; the worker refunds it. Both are locked."""
+    payment.state = PaymentState.REFUND_DUE
+    payment.active_booking_id = None
+    payment.lease = None
+    payment.next_at = now
+    payment.settled_at = payment.settled_at or now
+    payment.save(update_fields=["state", "active_booking_id", "lease", "next_at", "settled_at"])
+    booking.active_payment_id = None
+    if booking.status != BookingStatus.BOOKED:  # a booked one is cancelled next, in one write with this
+        booking.save(update_fields=["active_payment_id"])
+
+
+def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
+    """
+    Ask the gateway, under the same key, about charges whose outcome is unknown. Returns how many were asked.
+    """
+    due = Payment.objects.filter(state=PaymentState.PROCESSING, next_at__lte=database_time())
+    asked = 0
+    for payment_id in due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]:
+        if not deadline:
+            break
+        lease = uuid.uuid4()
+        payment = claim_payment(payment_id, state=PaymentState.PROCESSING, lease=lease)
+        if payment is not None:
+            charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
+            asked += 1
+    return asked
+
+
+def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID, actor: Actor) -> Answer:
+    """Ask the gateway for the money, outside any transaction, and record what it said."""
+    reference = Booking.objects.values_list("reference", flat=True).get(pk=payment.booking_id)
+    outcome = payments.charge(key=payment.gateway_key, amount=payment.amount, reference=reference)
+    return settle_payment(payment.pk, lease=lease, outcome=outcome, actor=actor)
+
+
+@in_transaction("sweep.t9")
+def claim_payment(payment_id: int, *, state: PaymentState, lease: UUID) -> Payment | None:
+    """Lease a payment that waits for the gateway. None: somebody else has it, or it is settled."""
+    now = database_time()
+    claimed = Payment.objects.filter(pk=payment_id, state=state, next_at__lte=now).update(
+        lease=lease, claims=F("claims") + 1, next_at=now + LEASE
+    )
+    return Payment.objects.filter(pk=payment_id, state=state, lease=lease).first() if claimed else None
+
+
+def _end(payment: Payment, state: PaymentState, now: datetime, why: str = "") -> None:
+    payment.state = state
+    payment.lease = None
+    payment.next_at = None
+    payment.settled_at = now
+    payment.last_error = why[:200]
+    payment.save(update_fields=["state", "active_booking_id", "lease", "next_at", "settled_at", "last_error"])
+
+
+def _carry_out_cancellation(booking: Booking, now: datetime) -> None:
+    """Cancel what staff asked to cancel while the charge was running, in their name."""
+    if booking.status != BookingStatus.INITIATED or not booking.cancel_requested:
+        return
+    wish = BookingEvent.objects.filter(booking=booking, what=EventKind.CANCEL_REQUESTED).order_by("pk")[0]
+    actor = Actor(kind=ActorKind(wish.actor_kind), name=wish.actor_name, request_id=wish.request_id)
+    cancel(booking, actor=actor, reason=CancelReason(wish.reason), note=wish.note, now=now)
+    wake_worker()

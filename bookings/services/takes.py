@@ -1,0 +1,162 @@
+"""
+What becomes of a take: the call that asks the Flight Service for the seats of one booking.
+
+See Note [Why pending exists].
+"""
+
+# Note [Why pending exists]
+# The booking is committed with its key before the first byte is sent. Whatever dies or gets lost after that,
+# the row says which key may have taken which seats, and asking again with the same key tells the outcome.
+# Until it is known the booking is pending, or cancelled and still asking: nothing is given back, as nothing
+# may have been taken, and nothing is confirmed.
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from bookings import answers
+from bookings.actor import SYSTEM, Actor
+from bookings.answers import Answer
+from bookings.clock import database_time
+from bookings.conf import LEASE
+from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
+from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.models import Booking
+from bookings.ports import Applied, Mistake, NoFlight, NoSeats, NotSent, SeatChange, SeatOutcome, Unknown
+from bookings.services import idempotency
+from bookings.services.pauses import is_too_old, next_try
+from bookings.services.transitions import cancel, confirm_hold, end_take, lock_booking, try_take_later
+from bookings.transactions import in_transaction
+
+
+class Waiting(enum.Enum):
+    """Who waits for a take, and so what an unknown outcome means for the booking."""
+
+    CLIENT = "cannot ask again, so the booking ends"
+    CLIENT_WITH_KEY = "asks again with the key, so the booking stays pending"
+    CLIENT_IN_NO_HURRY = "was told 202, so the booking stays pending"
+    NOBODY = "the worker asks"
+
+
+def change_of(booking: Booking) -> SeatChange:
+    """The one request that this booking's take stands for."""
+    return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, take=True)
+
+
+@in_transaction("sweep.t9")
+def claim_take(booking_id: int, *, lease: UUID) -> Booking | None:
+    """Lease an unresolved take whose lease or pause is over. None: somebody else has it, or it is resolved."""
+    now = database_time()
+    claimed = (
+        Booking.objects.unfinished_business(now)
+        .filter(pk=booking_id, hold=Hold.ASKING)
+        .update(
+            hold_lease=lease,
+            hold_claims=F("hold_claims") + 1,
+            hold_next_at=now + LEASE,
+            hold_first_sent_at=Coalesce("hold_first_sent_at", now),
+        )
+    )
+    # The row is this transaction's own now, so a plain read is true; a run after a lost COMMIT finds its lease.
+    return Booking.objects.filter(pk=booking_id, hold=Hold.ASKING, hold_lease=lease).first() if claimed else None
+
+
+@in_transaction("create.t2")
+def settle_take(
+    booking: Booking, *, lease: UUID, outcome: SeatOutcome, waiting: Waiting, actor: Actor = SYSTEM
+) -> Booking:
+    """
+    Record what the Flight Service said, and return the booking as it is then.
+
+    Changes nothing if the take was resolved meanwhile. Does not call the Flight Service.
+    """
+    now = database_time()
+    if isinstance(outcome, Applied) and confirm_hold(booking, now=now):
+        _keep_answer(booking, waiting, now)
+        return booking
+    booking = lock_booking(booking.pk)
+    now = database_time()
+    if booking.hold == Hold.ASKING:
+        match outcome:
+            case Applied():
+                # The conditional UPDATE above has found it cancelled: the seats were taken for nobody.
+                end_take(booking, Hold.GIVING_BACK, now=now)
+            case NoSeats():
+                _refuse(booking, CancelReason.NO_SEATS, now)
+            case NoFlight():
+                _refuse(booking, CancelReason.NO_FLIGHT, now)
+            case NotSent():
+                _not_sent(booking, lease, outcome, waiting, now)
+            case Unknown():
+                _unknown(booking, lease, outcome, waiting, now)
+            case Mistake():
+                end_take(booking, Hold.STUCK, now=now, why=outcome.why)
+        if booking.hold in (Hold.ASKING, Hold.STUCK):
+            _abandon(booking, waiting, actor, now)
+    _keep_answer(booking, waiting, now)
+    return booking
+
+
+def answer_of(booking: Booking, *, now: datetime) -> Answer | None:
+    """The answer to the request that made this booking; None while its take is not decided."""
+    if booking.status in (BookingStatus.INITIATED, BookingStatus.BOOKED):
+        return answers.booking_created(booking, now=now)
+    if booking.hold in (Hold.ASKING, Hold.STUCK, Hold.DROPPED):
+        return None
+    problem = {
+        CancelReason.NO_SEATS: SeatsUnavailable,
+        CancelReason.NO_FLIGHT: FlightNotFound,
+    }.get(CancelReason(booking.cancel_reason), BookingCancelled)
+    return answers.refusal(problem(), message="Failed to create booking", request_id=booking.request_id)
+
+
+def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
+    end_take(booking, Hold.REFUSED, now=now)
+    if booking.status == BookingStatus.PENDING:
+        cancel(booking, actor=SYSTEM, reason=reason, now=now)
+
+
+def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting, now: datetime) -> None:
+    """
+    Drop the take if this claim was the only one ever: a refused connection after another claim proves nothing.
+
+    A pending booking without a waiting client is kept: it was promised an answer by its deadline.
+    """
+    only_claim = booking.hold_claims == 1 and booking.hold_lease == lease
+    told_to_retry = waiting in (Waiting.CLIENT, Waiting.CLIENT_WITH_KEY)
+    if not only_claim or not (told_to_retry or booking.status == BookingStatus.CANCELLED):
+        _unknown(booking, lease, Unknown(outcome.why), waiting, now)
+        return
+    end_take(booking, Hold.DROPPED, now=now, why=outcome.why)
+    if booking.status == BookingStatus.PENDING:
+        cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
+    idempotency.forget_call(booking.hold_key)
+
+
+def _unknown(booking: Booking, lease: UUID, outcome: Unknown, waiting: Waiting, now: datetime) -> None:
+    if booking.hold_lease != lease:
+        return  # another claim is running: its lease is not ours to end
+    if waiting is Waiting.NOBODY and is_too_old(booking.hold_first_sent_at, now):
+        end_take(booking, Hold.STUCK, now=now, why=outcome.why)
+        return
+    at = next_try(now, claims=booking.hold_claims, asked_for=outcome.retry_after)
+    try_take_later(booking, at=at, why=outcome.why)
+
+
+def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) -> None:
+    """A client without a key can never learn the outcome: end the booking, and let the worker find out."""
+    if waiting is Waiting.CLIENT and booking.status == BookingStatus.PENDING:
+        cancel(booking, actor=actor, reason=CancelReason.ABANDONED, now=now)
+
+
+def _keep_answer(booking: Booking, waiting: Waiting, now: datetime) -> None:
+    if waiting is Waiting.CLIENT:
+        return  # there is no key, so there is no record
+    answer = answer_of(booking, now=now)
+    if answer is None and waiting is Waiting.CLIENT_IN_NO_HURRY:
+        answer = answers.booking_accepted(booking, now=now)
+    if answer is not None:
+        idempotency.finish_call(booking.hold_key, answer)

@@ -1,0 +1,182 @@
+"""
+The only writer of a booking's status and hold.
+
+Every function here assumes an open transaction, and a booking that this transaction has locked; the two
+exceptions say so.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import structlog
+from django.db.models import F
+
+from bookings.actor import SYSTEM, Actor
+from bookings.errors import BookingNotFound, UserMismatch
+from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
+from bookings.models import Booking, BookingEvent
+from bookings.models.booking_event import EventKind
+
+log = structlog.get_logger(__name__)
+
+
+def lock_booking(booking_id: int, *, actor: Actor = SYSTEM) -> Booking:
+    """
+    Lock a booking and return it as it is now.
+
+    :raises BookingNotFound: if there is no such booking, or it is not the actor's and the actor is verified
+    :raises UserMismatch: if it is not the actor's and only the request itself names the actor
+    """
+    booking = Booking.objects.select_for_update().filter(pk=booking_id).first()
+    if booking is None:
+        raise BookingNotFound
+    if actor.user_id is not None and booking.user_id != actor.user_id:
+        raise BookingNotFound if actor.verified else UserMismatch
+    return booking
+
+
+def confirm_hold(booking: Booking, *, now: datetime) -> bool:
+    """
+    Make a pending booking initiated by one conditional UPDATE, without a lock taken before.
+
+    The usual end of a create. False means that somebody else was faster: then lock and look.
+    """
+    changed = Booking.objects.filter(pk=booking.pk, status=BookingStatus.PENDING, hold=Hold.ASKING).update(
+        status=BookingStatus.INITIATED,
+        hold=Hold.HELD,
+        hold_lease=None,
+        hold_next_at=None,
+        held_at=now,
+        updated_at=now,
+        version=F("version") + 1,
+    )
+    if not changed:
+        return False
+    booking.status, booking.hold = BookingStatus.INITIATED, Hold.HELD
+    booking.hold_lease, booking.hold_next_at = None, None
+    booking.held_at = booking.updated_at = now
+    booking.version += 1
+    log.info("booking.held", booking=booking.reference, flight=booking.flight_id, seats=booking.no_of_seats)
+    return True
+
+
+def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
+    """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
+    booking.hold = hold
+    booking.hold_lease = None
+    booking.hold_next_at = now if hold == Hold.GIVING_BACK else None
+    booking.hold_error = why[:200]
+    booking.save(update_fields=["hold", "hold_lease", "hold_next_at", "hold_error"])
+
+
+def try_take_later(booking: Booking, *, at: datetime, why: str) -> None:
+    """End the lease of a take whose outcome is unknown; whoever asks next, asks with the same key."""
+    booking.hold_lease = None
+    booking.hold_next_at = at
+    booking.hold_error = why[:200]
+    booking.save(update_fields=["hold_lease", "hold_next_at", "hold_error"])
+
+
+def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
+    """Mark a booking as paid; its `active_payment_id` names the payment that succeeded."""
+    _move(booking, BookingStatus.BOOKED, actor=actor, now=now, columns=["active_payment_id"])
+
+
+def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetime, note: str = "") -> None:
+    """
+    Cancel a booking; where its seats are held, put them on the give-back ledger.
+
+    While the take is unresolved nothing is owed yet: its answer, whenever it comes, decides. Does not call
+    the Flight Service and does not touch payments.
+    """
+    if booking.hold == Hold.HELD:
+        booking.hold, booking.hold_next_at = Hold.GIVING_BACK, now
+    elif booking.hold == Hold.ASKING and booking.hold_claims == 0:
+        booking.hold, booking.hold_next_at = Hold.DROPPED, None
+    booking.cancel_reason = reason
+    columns = ["hold", "hold_next_at", "cancel_reason", "active_payment_id"]
+    _move(booking, BookingStatus.CANCELLED, actor=actor, now=now, reason=reason, note=note, columns=columns)
+
+
+def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
+    """Cancel many locked bookings as expired, with a handful of statements in all."""
+    held = [b.pk for b in bookings if b.hold == Hold.HELD]
+    never_sent = [b.pk for b in bookings if b.hold == Hold.ASKING and b.hold_claims == 0]
+    unresolved = [b.pk for b in bookings if b.pk not in {*held, *never_sent}]
+    common = {
+        "status": BookingStatus.CANCELLED,
+        "cancel_reason": CancelReason.EXPIRED,
+        "updated_at": now,
+        "version": F("version") + 1,
+    }
+    for ids, columns in (
+        (held, {"hold": Hold.GIVING_BACK, "hold_next_at": now}),
+        (never_sent, {"hold": Hold.DROPPED, "hold_next_at": None}),
+        (unresolved, {}),
+    ):
+        if ids:
+            Booking.objects.filter(pk__in=ids).update(**common, **columns)
+    BookingEvent.objects.bulk_create(
+        BookingEvent(
+            booking=booking,
+            what=EventKind.CANCELLED,
+            actor_kind=SYSTEM.kind,
+            actor_name=SYSTEM.name,
+            from_status=booking.status,
+            to_status=BookingStatus.CANCELLED,
+            reason=CancelReason.EXPIRED,
+            created_at=now,
+        )
+        for booking in bookings
+    )
+
+
+def note_event(
+    booking: Booking, what: EventKind, *, actor: Actor, now: datetime, reason: str = "", note: str = ""
+) -> None:
+    """Append something to the timeline that is not a change of status."""
+    BookingEvent.objects.create(
+        booking=booking,
+        what=what,
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        reason=reason,
+        note=note,
+        request_id=actor.request_id,
+        created_at=now,
+    )
+
+
+def _move(
+    booking: Booking,
+    to: BookingStatus,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    note: str = "",
+    columns: Iterable[str] = (),
+) -> None:
+    """Change the status, write `columns` with it, and append the event that says who and why."""
+    before = BookingStatus(booking.status)
+    if to not in TRANSITIONS[before]:
+        raise AssertionError(f"{before} -> {to} is not a transition: a service did not look before it moved")
+    booking.status = to
+    booking.version += 1
+    booking.updated_at = now
+    booking.save(update_fields=["status", "version", "updated_at", *columns])
+    BookingEvent.objects.create(
+        booking=booking,
+        what=EventKind(to),
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        from_status=before,
+        to_status=to,
+        reason=reason,
+        note=note,
+        request_id=actor.request_id,
+        created_at=now,
+    )
+    log.info(
+        "booking.moved", booking=booking.reference, to=str(to), actor=str(actor.kind), reason=str(reason) or None
+    )

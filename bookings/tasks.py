@@ -1,0 +1,13 @@
+"""What django-q2 runs. Every task may run twice, late, or beside itself."""
+
+import dataclasses
+from typing import Any
+
+from bookings import wiring
+from bookings.services.run_pass import run_pass
+
+
+def sweep(**_unknown: Any) -> dict[str, int]:
+    """Run one pass of the background work. Keyword arguments of an older or newer release are ignored."""
+    result = run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
+    return dataclasses.asdict(result)

@@ -1,0 +1,130 @@
+"""Reads settings from the environment, and refuses to start on what is missing or unsafe, saying why."""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+
+# ENV_FILE names another file, or none when it is empty: the tests must not see a developer's own.
+_file = os.environ.get("ENV_FILE", ".env")
+if _file and (BASE_DIR / _file).is_file():
+    env.read_env(str(BASE_DIR / _file))
+
+
+def required_unless(development: bool, name: str, development_value: Any) -> str:
+    """
+    Read a setting that has a default for development alone.
+
+    :raises ImproperlyConfigured: if it is missing and this is not development
+    """
+    value = env.str(name, default="")
+    if value:
+        return str(value)
+    if development:
+        return str(development_value)
+    raise ImproperlyConfigured(
+        f"{name} is not set. Production needs it; on a development machine set DEBUG=true (see .env.example)."
+    )
+
+
+def whole_number(name: str, *, default: int, low: int, high: int) -> int:
+    """
+    Read a whole number between `low` and `high`.
+
+    :raises ImproperlyConfigured: if it is something else
+    """
+    text = env.str(name, default=str(default))
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number from {low} to {high}.")
+    return int(text)
+
+
+def one_of(name: str, *, default: str, choices: tuple[str, ...]) -> str:
+    """
+    Read a setting that knows a few words.
+
+    :raises ImproperlyConfigured: if it is another word
+    """
+    value = str(env.str(name, default="") or default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of: {', '.join(choices)}.")
+    return value
+
+
+def base_address(name: str, *, default: str) -> str:
+    """
+    Read the address of another service, without a path's trailing slash.
+
+    :raises ImproperlyConfigured: unless it is http(s)://host[:port][/path], without user, query or fragment
+    """
+    value = str(env.str(name, default="") or default).rstrip("/")
+    try:
+        parts = urlsplit(value)
+        sane = (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and not (parts.username or parts.password or parts.query or parts.fragment)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        sane = False
+    if not sane:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must look like http://host:port.")
+    return value
+
+
+def database() -> dict[str, Any]:
+    """
+    Read DATABASE_URL, and add what each kind of database needs to be safe here.
+
+    :raises ImproperlyConfigured: if it is neither sqlite nor mysql
+    """
+    config: dict[str, Any] = env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/var/bookings.sqlite3")
+    engine = config["ENGINE"].rsplit(".", 1)[-1]
+    if engine == "sqlite3":
+        return _sqlite(config)
+    if engine == "mysql":
+        return _mysql(config)
+    raise ImproperlyConfigured(
+        "DATABASE_URL must start with sqlite:/// or mysql://, as in mysql://user:password@host:3306/name."
+    )
+
+
+def _sqlite(config: dict[str, Any]) -> dict[str, Any]:
+    file = config["NAME"]
+    if file != ":memory:":
+        config["NAME"] = str(BASE_DIR / file)
+        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    config["OPTIONS"] = {
+        # Seconds to wait for the one writer; waiting is unfair, so the tail is long.
+        "timeout": 20,
+        # Each block takes the write lock at its start: select_for_update is silently ignored here, and a
+        # block that upgrades from reading to writing fails at once instead of waiting.
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    config["CONN_MAX_AGE"] = None
+    return config
+
+
+def _mysql(config: dict[str, Any]) -> dict[str, Any]:
+    config["OPTIONS"] = {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        # Without +00:00 the server's local time zone decides when a payment window closes. Fifty seconds,
+        # the default, is too long to wait for a lock.
+        "init_command": "SET time_zone='+00:00', innodb_lock_wait_timeout=5",
+        "connect_timeout": 5,
+    }
+    config["CONN_MAX_AGE"] = 60
+    config["CONN_HEALTH_CHECKS"] = True
+    # Binary-safe names and emoji in notes, whatever the server's own default is.
+    config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+    return config

@@ -1,0 +1,16 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import TemplateView
+
+from bookings.api import operations
+
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="home.html"), name="home"),
+    path("admin/", admin.site.urls),
+    path("api/", include("bookings.api.urls")),
+    path("health/live", operations.live),
+    path("health/ready", operations.ready),
+    path("metrics", operations.metrics),
+]
