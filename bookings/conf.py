@@ -28,6 +28,9 @@ PAYMENT_ANSWER_LIMIT = timedelta(minutes=30)
 # A client that lost its answer on Friday must still find it on Monday.
 IDEMPOTENCY_RETENTION = timedelta(hours=72)
 
+# One transaction of the reaper deletes this many records at most.
+REAP_BATCH = 500
+
 # One transaction of the sweep locks this many bookings at most.
 EXPIRY_BATCH = 500
 

@@ -4,6 +4,9 @@ import dataclasses
 from typing import Any
 
 from bookings import wiring
+from bookings.conf import PASS_SECONDS
+from bookings.services.deadline import Deadline
+from bookings.services.reap_idempotency_records import reap_idempotency_records
 from bookings.services.run_pass import run_pass
 
 
@@ -11,3 +14,8 @@ def sweep(**_unknown: Any) -> dict[str, int]:
     """Run one pass of the background work. Keyword arguments of an older or newer release are ignored."""
     result = run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
     return dataclasses.asdict(result)
+
+
+def reap(**_unknown: Any) -> int:
+    """Delete what is too old to be of use. Runs hourly; what it does not finish waits an hour."""
+    return reap_idempotency_records(deadline=Deadline(PASS_SECONDS))

@@ -11,7 +11,10 @@ VERSION = "0.1.0"
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = required_unless(DEBUG, "SECRET_KEY", "for development only: not a secret, and refused in production")
-ALLOWED_HOSTS = required_unless(DEBUG, "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1],testserver").split(",")
+ALLOWED_HOSTS = [
+    host.strip()
+    for host in required_unless(DEBUG, "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1],testserver").split(",")
+]
 
 API_AUTH = one_of("API_AUTH", default="open" if DEBUG else "token", choices=("open", "token"))
 if API_AUTH == "token":
@@ -184,7 +187,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {"BookingStatus": "bookings.lifecycle.BookingStatus"},
 }
 

@@ -1,27 +1,33 @@
-"""The one Schedule row of the expiry sweep. The worker keeps its interval in step with the settings."""
+"""The Schedule rows of the background work. The worker keeps the sweep's interval in step with the settings."""
 
 from django.db import migrations
 from django.utils import timezone
 
-NAME = "expiry sweep"
+# Name, task, and cron with the seconds last.
+SCHEDULES = [
+    ("expiry sweep", "bookings.tasks.sweep", "* * * * * */10"),
+    ("forget old answers", "bookings.tasks.reap", "17 * * * * 5"),
+]
 
 
-def add_schedule(apps, schema_editor):
-    apps.get_model("django_q", "Schedule").objects.get_or_create(
-        name=NAME,
-        defaults={
-            "func": "bookings.tasks.sweep",
-            "kwargs": "{'q_options': {'save': False}}",
-            "schedule_type": "C",
-            "cron": "* * * * * */10",
-            "repeats": -1,
-            "next_run": timezone.now(),
-        },
-    )
+def add_schedules(apps, schema_editor):
+    for name, task, cron in SCHEDULES:
+        apps.get_model("django_q", "Schedule").objects.get_or_create(
+            name=name,
+            defaults={
+                "func": task,
+                "kwargs": "{'q_options': {'save': False}}",
+                "schedule_type": "C",
+                "cron": cron,
+                "repeats": -1,
+                "next_run": timezone.now(),
+            },
+        )
 
 
-def remove_schedule(apps, schema_editor):
-    apps.get_model("django_q", "Schedule").objects.filter(name=NAME).delete()
+def remove_schedules(apps, schema_editor):
+    names = [name for name, _, _ in SCHEDULES]
+    apps.get_model("django_q", "Schedule").objects.filter(name__in=names).delete()
 
 
 class Migration(migrations.Migration):
@@ -30,4 +36,4 @@ class Migration(migrations.Migration):
         ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
     ]
 
-    operations = [migrations.RunPython(add_schedule, remove_schedule)]
+    operations = [migrations.RunPython(add_schedules, remove_schedules)]
