@@ -114,9 +114,9 @@ def answer_of(booking: Booking, *, now: datetime) -> Answer | None:
 
 
 def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
-    end_take(booking, Hold.REFUSED, now=now)
-    if booking.status == BookingStatus.PENDING:
+    if booking.status == BookingStatus.PENDING:  # cancelled first: a pending booking is never refused
         cancel(booking, actor=SYSTEM, reason=reason, now=now)
+    end_take(booking, Hold.REFUSED, now=now)
 
 
 def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting, now: datetime) -> None:
@@ -130,9 +130,9 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
     if not only_claim or not (told_to_retry or booking.status == BookingStatus.CANCELLED):
         _unknown(booking, lease, Unknown(outcome.why), waiting, now)
         return
-    end_take(booking, Hold.DROPPED, now=now, why=outcome.why)
     if booking.status == BookingStatus.PENDING:
         cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
+    end_take(booking, Hold.DROPPED, now=now, why=outcome.why)
     idempotency.forget_call(booking.hold_key)
 
 
