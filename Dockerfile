@@ -1,0 +1,49 @@
+# One image, three uses:
+#   web              the default command
+#   worker           --no-healthcheck IMAGE python manage.py run_worker
+#   Flight Service   --no-healthcheck IMAGE python -m flightsim --port 8001   (the stand-in, for trying out)
+# Before a new version starts: IMAGE python manage.py migrate
+
+FROM python:3.11-slim-bookworm AS compile
+# The base image is updated as a whole; single versions from it soon cannot be had any more.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev libmariadb-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+RUN python -m venv /venv
+COPY requirements.txt /tmp/
+RUN /venv/bin/python -m pip install --no-cache-dir --require-hashes --requirement /tmp/requirements.txt
+
+FROM python:3.11-slim-bookworm
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libmariadb3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bookings
+COPY --from=compile /venv /venv
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    DEBUG=false
+WORKDIR /app
+COPY manage.py ./
+COPY templates templates
+COPY flightsim flightsim
+COPY bookingsite bookingsite
+COPY bookings bookings
+# The settings want values in production; these are for this one command and stay out of the image. Only var/ can
+# be written to.
+RUN SECRET_KEY=for-the-build-only ALLOWED_HOSTS=localhost API_AUTH=open \
+    python manage.py collectstatic --noinput --verbosity 0 \
+    && chown --recursive 10001:10001 var
+USER 10001:10001
+EXPOSE 8000
+# Asked by a name that ALLOWED_HOSTS has, as any other would be refused.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as web; \
+name = os.environ['ALLOWED_HOSTS'].split(',')[0].strip('*.') or 'localhost'; \
+web.urlopen(web.Request('http://127.0.0.1:8000/health/live', headers={'Host': name}), timeout=4)"]
+# The server counts connections as backpressure, idle ones too, so it stands well above the threads.
+CMD ["granian", "--interface", "wsgi", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
+    "--workers", "2", "--blocking-threads", "8", "--backpressure", "256", \
+    "--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning", "--no-access-log", \
+    "bookingsite.wsgi:application"]

@@ -1,0 +1,81 @@
+# The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock devdb bench clean
+
+PYTHON ?= python3
+WEB_PORT ?= 8000
+FLIGHTS_PORT ?= 8001
+export PYTHON WEB_PORT FLIGHTS_PORT
+
+# A server that is there already needs none of its own; `make test TEST_DATABASE_URL=mysql://…` as well as by
+# environment. Empty means none.
+TEST_DATABASE_URL ?=
+ifneq ($(TEST_DATABASE_URL),)
+export TEST_DATABASE_URL
+endif
+
+BIN := .venv/bin
+# The checks must not see a developer's own settings or database.
+DEVELOPMENT := ENV_FILE= DEBUG=true DATABASE_URL=sqlite://:memory:
+PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/bookings API_AUTH=open \
+	ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
+# Runs a command and shows what it says only if it fails.
+quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 choose the ports
+	@sh devtools/system_packages.sh run
+	@sh devtools/venv.sh requirements.txt
+	@exec $(BIN)/python -m devtools.run_all
+
+test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL; then on SQLite
+	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
+	@$(MAKE) --no-print-directory check
+	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
+	@$(BIN)/python -m pytest
+	@echo "tests on SQLite"
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest -m "not mariadb"
+
+check:  ## run the checks alone: format, lint, types, import contracts, settings, migrations, Dockerfile
+	@sh devtools/system_packages.sh run
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@echo "format" && $(BIN)/ruff format --check --quiet .
+	@echo "lint" && $(BIN)/ruff check --quiet .
+	@echo "types" && $(DEVELOPMENT) $(BIN)/python -m mypy --no-error-summary
+	@echo "import contracts" && $(call quietly,$(BIN)/lint-imports)
+	@echo "settings" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py check)
+	@echo "production settings" && \
+		$(call quietly,$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING)
+	@echo "migrations" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run)
+	@echo "Dockerfile" && $(BIN)/hadolint Dockerfile
+
+format:  ## put the code into the format that `make check` asks for
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
+
+lock:  ## make requirements.txt and tests/requirements.txt from the lists; UPGRADE=1 takes newer versions
+	@sh devtools/venv.sh requirements.txt
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@for list in requirements tests/requirements; do \
+		echo "$$list.txt" && $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+			--no-header --quiet $(if $(UPGRADE),--upgrade) $$list.in -o $$list.txt || exit 1; \
+	done
+
+devdb:  ## run a throw-away MariaDB until Ctrl-C and print its DATABASE_URL
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt
+	@exec $(BIN)/python -m devtools.mariadb
+
+bench:  ## measure the service on a private MariaDB
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@exec $(BIN)/python -m devtools.bench
+
+clean:  ## delete .venv, caches and var/, with the demo database
+	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Tools for the developer's machine and CI; the service itself never imports them."""

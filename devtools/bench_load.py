@@ -1,0 +1,185 @@
+"""
+A load generator: each client sends its next request when it has the answer to the last.
+
+All clients live on one thread and one poll loop, and answers are hardly looked at: what is measured shares
+the machine's cores with this, so it has to be cheap.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import selectors
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from devtools.processes import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+# The service answers every request within five seconds; silence from all clients for longer is a wedge.
+STALL_SECONDS = 10
+CONNECT_SECONDS = 5
+READ_BYTES = 64 * 1024
+END_OF_HEAD = b"\r\n\r\n"
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+
+
+class LoadFailed(Exception):
+    """The load could not be carried on; the message says why, in one line."""
+
+
+@dataclass(slots=True)
+class Load:
+    """What one stretch of load measured. Latencies are in seconds, of every answer, whatever its status."""
+
+    seconds: float = 0.0
+    own_cpu_seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def requests(self) -> int:
+        return len(self.latencies)
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """Count the answers outside 2xx by status, and the connections that were lost."""
+        return {status: count for status, count in sorted(self.statuses.items()) if not status.startswith("2")}
+
+
+def post(path: str, content: Mapping[str, object], *, key: str = "") -> bytes:
+    """Write out a request."""
+    body = json.dumps(content, separators=(",", ":")).encode()
+    lines = [f"POST {path} HTTP/1.1", f"Host: {HOST}", "Content-Type: application/json"]
+    if key:
+        lines.append(f"Idempotency-Key: {key}")
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+
+class _Client:
+    """One connection that is kept open, with one request on its way at most."""
+
+    __slots__ = ("_port", "_socket", "_unread", "sent_at")
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._unread = b""
+        self.sent_at = 0.0
+        self._socket = self._connected()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, request: bytes) -> None:
+        self.sent_at = time.perf_counter()
+        self._socket.sendall(request)
+
+    def receive(self) -> str | None:
+        """Read what has come; return the status once the answer is whole."""
+        data = self._unread + self._socket.recv(READ_BYTES)
+        if len(data) == len(self._unread):
+            raise ConnectionResetError
+        end = data.find(END_OF_HEAD)
+        if end >= 0:
+            length = CONTENT_LENGTH.search(data, 0, end)
+            if length is None:
+                raise LoadFailed("an answer came without Content-Length")
+            if len(data) >= end + len(END_OF_HEAD) + int(length[1]):
+                self._unread = b""
+                return data[9:12].decode("latin-1")
+        self._unread = data
+        return None
+
+    def reconnect(self) -> None:
+        self.close()
+        self._unread = b""
+        self._socket = self._connected()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _connected(self) -> socket.socket:
+        connection = socket.create_connection((HOST, self._port), timeout=CONNECT_SECONDS)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+
+class Clients:
+    """
+    A fixed number of clients of one server on this machine; used as a context manager.
+
+    Connections stay open from one `drive` to the next. A lost one is counted as an error and opened anew.
+    """
+
+    def __init__(self, port: int, *, count: int) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._clients = [_Client(port) for _ in range(count)]
+        for client in self._clients:
+            self._selector.register(client, selectors.EVENT_READ)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._selector.close()
+        for client in self._clients:
+            client.close()
+
+    def drive(self, requests: Iterator[bytes], *, seconds: float) -> Load:
+        """
+        Send the requests, until they run out or the time is over; then wait for the answers still due.
+
+        :raises LoadFailed: if no client gets an answer for ten seconds
+        """
+        load = Load()
+        cpu_before, started = time.process_time(), time.perf_counter()
+        ends_at = started + seconds
+        busy = 0
+        for client in self._clients:
+            busy += self._send_next(client, requests, ends_at)
+        while busy:
+            ready = self._selector.select(STALL_SECONDS)
+            if not ready:
+                raise LoadFailed(f"no answer to any of {busy} clients for {STALL_SECONDS} s")
+            for entry, _events in ready:
+                client = entry.fileobj
+                if not isinstance(client, _Client):
+                    raise TypeError(client)
+                if self._take_answer(client, load):
+                    busy += self._send_next(client, requests, ends_at) - 1
+        load.seconds = time.perf_counter() - started
+        load.own_cpu_seconds = time.process_time() - cpu_before
+        return load
+
+    def _send_next(self, client: _Client, requests: Iterator[bytes], ends_at: float) -> int:
+        """Send one more request if there is one and time for it; return how many were sent."""
+        if time.perf_counter() >= ends_at:
+            return 0
+        request = next(requests, None)
+        if request is None:
+            return 0
+        client.send(request)
+        return 1
+
+    def _take_answer(self, client: _Client, load: Load) -> bool:
+        """Read from a client that has something; tell whether its request has ended."""
+        try:
+            status = client.receive()
+        except OSError:
+            status = "lost"
+            self._selector.unregister(client)
+            client.reconnect()
+            self._selector.register(client, selectors.EVENT_READ)
+        if status is None:
+            return False
+        load.latencies.append(time.perf_counter() - client.sent_at)
+        load.statuses[status] += 1
+        return True

@@ -1,0 +1,69 @@
+"""
+A pytest plugin: every test run gets a private MariaDB, without a flag.
+
+`TEST_DATABASE_URL` names another database instead (a server that is there already, or SQLite). A developer's
+own `DATABASE_URL` and `.env` are never used, so a test run cannot reach a database that somebody cares for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devtools.mariadb import MariaDBUnavailable, PrivateMariaDB
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Longer than any test may take, short enough that a hanging one does not eat the whole run. It is given here
+# and not in pytest.ini, where pytest would complain about the name when pytest-timeout is not installed.
+TEST_TIMEOUT_SECONDS = 120
+# Runs that end before a test needs the database.
+QUESTIONS = ("help", "version", "collectonly", "markers", "show_fixtures_per_test", "showfixtures")
+SERVER = pytest.StashKey[PrivateMariaDB]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Put the database's address and the test settings into the environment, before Django reads them."""
+    os.environ.setdefault("DEBUG", "true")
+    os.environ["ENV_FILE"] = ""
+    os.environ.setdefault("PYTEST_TIMEOUT", str(TEST_TIMEOUT_SECONDS))
+
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        os.environ["DATABASE_URL"] = url
+        return
+    os.environ.pop("DATABASE_URL", None)
+    if any(getattr(early_config.known_args_namespace, name, False) for name in QUESTIONS):
+        return
+    try:
+        server = PrivateMariaDB().__enter__()
+    except MariaDBUnavailable as reason:
+        raise pytest.UsageError(f"{reason}, or set TEST_DATABASE_URL=sqlite:///tests.db") from None
+    early_config.stash[SERVER] = server
+    os.environ["DATABASE_URL"] = server.url
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Skip, with the reason, what only MariaDB can show when the run is on another database."""
+    if os.environ.get("DATABASE_URL", "mysql:").startswith("mysql"):
+        return
+    for item in items:
+        if item.get_closest_marker("mariadb"):
+            item.add_marker(pytest.mark.skip(reason="needs MariaDB: locks, crashes or query plans"))
+
+
+def pytest_report_header() -> str:
+    """Tell which database the tests run on, without its password."""
+    return f"database: {os.environ.get('DATABASE_URL', 'none').rpartition('@')[2]}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the private MariaDB, if this run started one."""
+    server = config.stash.get(SERVER, None)
+    if server is not None:
+        server.close()

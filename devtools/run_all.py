@@ -1,0 +1,257 @@
+"""
+Run the whole service on this machine: web, worker and the stand-in Flight Service; `make run` ends here.
+
+Each is a process of its own. Ctrl-C stops them all within five seconds; a second Ctrl-C kills them at once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devtools.processes import adopt_orphans, ends_with_parent, kill_descendants, port_is_free
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR = ROOT / "var"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# From the start of a server to its first answer; 2 s on two idle cores.
+START_SECONDS = 30
+# What asks politely must leave time to kill what did not listen: five seconds in all.
+STOP_SECONDS = 4
+POLL_SECONDS = 0.05
+ANSWER_SECONDS = 2
+WEB_WORKERS = 2
+WEB_THREADS = 8
+# The server counts connections here, idle ones too: fewer, and a few quiet browsers would lock everybody out.
+WEB_CONNECTIONS_PER_WORKER = 256
+# A web worker that hangs is killed in time for the five seconds.
+WEB_WORKER_STOP_SECONDS = 3
+
+WELCOME = """
+The flight booking service is running.
+
+  API             {web}/api/v1
+  API pages       {web}/api/v1/docs
+  back office     {web}/admin/   log in as admin / admin
+  Flight Service  {flights}   (a stand-in)
+
+Hold two seats, then pay for them:
+
+BOOKING=$(curl -sS -w '\\n' {web}/api/v1/bookings -H 'Content-Type: application/json' \
+-d '{{"flightId": 1, "userId": 1001, "noOfSeats": 2}}' | tee /dev/stderr \
+| python3 -c 'import json, sys; print(json.load(sys.stdin)["data"]["id"])')
+curl -sS -w '\\n' {web}/api/v1/bookings/payments -H 'Content-Type: application/json' \
+-H "x-idempotency-key: demo-$BOOKING-{key}" \
+-d "{{\\"bookingId\\": $BOOKING, \\"userId\\": 1001, \\"totalCost\\": 4000}}"
+
+Ctrl-C stops it.
+"""
+
+
+class CannotRun(Exception):
+    """The service cannot be started or does not stay up; the message says why, in one line."""
+
+
+class Stopped(Exception):
+    """Somebody asked for the end: Ctrl-C, or a signal."""
+
+
+class StopRequest:
+    """The signals that ask for the end: the first in order, the second at once."""
+
+    def __init__(self) -> None:
+        self._made = threading.Event()
+        for number in SIGNALS:
+            signal.signal(number, self._receive)
+
+    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        if self._made.is_set():
+            kill_descendants()
+        self._made.set()
+
+    def pause(self) -> None:
+        """
+        Wait a moment.
+
+        :raises Stopped: if the end is asked for
+        """
+        if self._made.wait(POLL_SECONDS):
+            raise Stopped
+
+
+class Service:
+    """The processes of one run: started one by one, stopped together."""
+
+    def __init__(self, *, environment: dict[str, str], stop: StopRequest) -> None:
+        self._environment = environment
+        self._stop = stop
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, *command: str) -> None:
+        """Start one process, in a session of its own: a Ctrl-C reaches it through `stop()` only."""
+        self._running[name] = self._spawn(command)
+
+    def finish(self, name: str, *command: str) -> None:
+        """
+        Run one preparing command to its end.
+
+        :raises CannotRun: if it fails; what it printed stands above
+        """
+        process = self._spawn(command)
+        while process.poll() is None:
+            self.watch()
+        if process.returncode != 0:
+            raise CannotRun(f"{name} failed with exit status {process.returncode}")
+
+    def await_answer(self, name: str, url: str) -> None:
+        """
+        Wait until there is an answer, whichever, at this address.
+
+        :raises CannotRun: if there is none in time, or a process has ended
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(url):
+            self.watch()
+            if time.monotonic() > deadline:
+                raise CannotRun(f"{name} does not answer at {url} after {START_SECONDS} s")
+
+    def watch(self) -> None:
+        """
+        Look once, after a moment, whether all processes are alive.
+
+        :raises CannotRun: if one has ended by itself
+        :raises Stopped: if the end is asked for
+        """
+        self._stop.pause()
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise CannotRun(f"{name} ended by itself ({_ending(process.returncode)}); the rest is stopped")
+
+    def stop(self) -> None:
+        """Ask every process to stop, wait for a while, and kill what is left, down to the last descendant."""
+        for process in self._running.values():
+            # To the first process only: the worker's queue hangs when its whole group gets the signal.
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(process.poll() is None for process in self._running.values()):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(POLL_SECONDS)
+        kill_descendants()
+
+    def _spawn(self, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*ends_with_parent(signal.SIGTERM), sys.executable, *command],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def _ending(status: int) -> str:
+    return f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+
+
+def _answers(url: str) -> bool:
+    # No proxy between here and here.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=ANSWER_SECONDS):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def _port(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise CannotRun(f"{name}={text} is not a port number (1 to 65535)")
+    if not port_is_free(int(text)):
+        raise CannotRun(f"port {text} is in use or not allowed; choose another: make run {name}={default + 80}")
+    return int(text)
+
+
+def _environment(*, flights: str) -> dict[str, str]:
+    environment = {"DEBUG": "true", **os.environ, "FLIGHT_SERVICE_URL": flights}
+    # What a process says must be seen at once, also through a pipe.
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
+
+
+def _start(service: Service, *, web_port: int, flights_port: int) -> None:
+    VAR.mkdir(exist_ok=True)
+    flights, web = f"http://127.0.0.1:{flights_port}", f"http://127.0.0.1:{web_port}"
+    service.start(
+        "the Flight Service",
+        *("-m", "flightsim", "--port", str(flights_port), "--store", str(VAR / "flightsim.sqlite3")),
+    )
+    service.finish("the migration", "manage.py", "migrate", "--noinput", "--verbosity", "0")
+    if os.environ.get("DEBUG", "true").lower() in {"false", "0", "no", "off"}:
+        service.finish("collecting static files", "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+    # The demo bookings hold seats at the Flight Service.
+    service.await_answer("the Flight Service", f"{flights}/api/v1/flights/1")
+    service.finish("loading the demo", "manage.py", "load_demo")
+    service.start(
+        "the web server",
+        *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(web_port)),
+        *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
+        *("--backpressure", str(WEB_CONNECTIONS_PER_WORKER), "--respawn-failed-workers"),
+        *("--workers-kill-timeout", str(WEB_WORKER_STOP_SECONDS)),
+        # Its warning is that two cores are few for this many threads; the threads wait for the database.
+        *("--log-level", "error", "--no-access-log"),
+        "bookingsite.wsgi:application",
+    )
+    service.start("the worker", "manage.py", "run_worker")
+    service.await_answer("the web server", f"{web}/health/live")
+    print(WELCOME.format(web=web, flights=flights, key=secrets.token_hex(4)), flush=True)
+    if shutil.which("curl") is None:
+        print("There is no curl on this machine; on Debian and Ubuntu: apt-get install curl", flush=True)
+
+
+def main() -> int:
+    """Run everything until somebody asks for the end."""
+    stop = StopRequest()
+    adopt_orphans()
+    try:
+        web_port = _port("WEB_PORT", 8000)
+        flights_port = _port("FLIGHTS_PORT", 8001)
+        if web_port == flights_port:
+            raise CannotRun(f"WEB_PORT and FLIGHTS_PORT are both {web_port}; choose two ports")
+    except CannotRun as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    service = Service(environment=_environment(flights=f"http://127.0.0.1:{flights_port}"), stop=stop)
+    try:
+        _start(service, web_port=web_port, flights_port=flights_port)
+        while True:
+            service.watch()
+    except Stopped:
+        service.stop()
+        print("Stopped; everything is kept under var/.")
+        return 0
+    except CannotRun as reason:
+        service.stop()
+        print(reason, file=sys.stderr)
+        return 1
+    finally:
+        kill_descendants()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
