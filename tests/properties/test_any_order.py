@@ -1,0 +1,172 @@
+"""
+Whatever happens in whatever order, no seat and no payment is lost.
+
+A state machine holds, pays, cancels, expires and sweeps at random while both other systems lose requests and
+answers and this process dies in the middle. After every step the promises that hold at any time are checked;
+at the end the faults stop, the worker goes on, and seats and money must agree exactly.
+
+The everyday run tries the same cases each time; `EXAMPLES=2000 pytest tests/properties` tries as many new ones.
+"""
+
+import os
+import uuid
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django_q.models import OrmQ
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from bookings.answers import Answer
+from bookings.errors import BookingError
+from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.models import Booking, BookingEvent, Heartbeat, IdempotencyRecord, Payment, SeatCall
+from bookings.models.seat_call import SeatCallState
+from bookings.services.cancel_booking import cancel_booking
+from bookings.services.create_booking import SeatOrder, create_booking
+from bookings.services.idempotency import KeyedRequest
+from bookings.services.pay_booking import PaymentOrder, pay_booking
+from tests.support.bookings import STAFF, customer, let_time_pass, one_pass
+from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
+from tests.support.invariants import assert_in_step, violations
+
+CAPACITY = 6
+EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
+
+# Small, so that requests collide; a mistake of the other side needs staff, and is tested elsewhere.
+flight_fault = st.sampled_from([None, None, *(fault for fault in Fault if fault is not Fault.MISTAKE)])
+flight_faults = st.tuples(flight_fault, flight_fault).map(lambda pair: [fault for fault in pair if fault])
+charge_faults = st.sampled_from([[], [], *([fault] for fault in ChargeFault)])
+nth = st.integers(min_value=0, max_value=3)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        for model in (BookingEvent, Payment, Booking, SeatCall, IdempotencyRecord, Heartbeat, OrmQ):
+            model.objects.all().delete()
+        self.flights = FakeFlights(flights=2, capacity=CAPACITY)
+        self.payments = FakePayments()
+        self.answers: dict[str, Answer] = {}
+        self.creates: list[tuple[str, SeatOrder]] = []
+        self.pays: list[tuple[str, PaymentOrder]] = []
+
+    @initialize()
+    def two_bookings_are_there(self) -> None:
+        for flight in (1, 2):
+            self._create("", SeatOrder(flight, 1001, 2), patient=False, faults=[])
+
+    @rule(flight=st.integers(1, 2), seats=st.integers(1, 3), patient=st.booleans(), faults=flight_faults)
+    def create(self, flight: int, seats: int, patient: bool, faults: list[Fault]) -> None:
+        self._create("", SeatOrder(flight, 1001, seats), patient=patient, faults=faults)
+
+    @rule(flight=st.integers(1, 2), seats=st.integers(1, 3), faults=flight_faults)
+    def create_with_a_key(self, flight: int, seats: int, faults: list[Fault]) -> None:
+        self.creates.append((uuid.uuid4().hex, SeatOrder(flight, 1001, seats)))
+        self._create(*self.creates[-1], patient=False, faults=faults)
+
+    @rule(which=nth, faults=flight_faults)
+    def create_again(self, which: int, faults: list[Fault]) -> None:
+        for key, order in self.creates[::-1][which : which + 1]:
+            self._create(key, order, patient=False, faults=faults)
+
+    @rule(which=nth, faults=charge_faults)
+    def pay(self, which: int, faults: list[ChargeFault]) -> None:
+        for booking in Booking.objects.order_by("-pk")[which : which + 1]:
+            order = PaymentOrder(booking.pk, booking.total_cost)
+            self.pays.append((uuid.uuid4().hex, order))
+            self._pay(*self.pays[-1], faults=faults)
+
+    @rule(which=nth, faults=charge_faults)
+    def pay_again(self, which: int, faults: list[ChargeFault]) -> None:
+        for key, order in self.pays[::-1][which : which + 1]:
+            self._pay(key, order, faults=faults)
+
+    @rule(which=nth, staff=st.booleans())
+    def cancel(self, which: int, staff: bool) -> None:
+        for booking in Booking.objects.order_by("-pk")[which : which + 1]:
+            with suppress(BookingError):
+                cancel_booking(
+                    booking_id=booking.pk,
+                    actor=STAFF if staff else customer(),
+                    reason=CancelReason.CUSTOMER_REQUEST,
+                )
+
+    @rule(seconds=st.sampled_from([1, 16, 16, 901, 1801]))
+    def wait(self, seconds: int) -> None:
+        let_time_pass(seconds=seconds)
+
+    @rule(seats=flight_faults, money=charge_faults)
+    def sweep(self, seats: list[Fault], money: list[ChargeFault]) -> None:
+        self.flights.fail_next(*seats)
+        self.payments.fail_next(*money)
+        with suppress(ProcessDied):
+            one_pass(self.flights, self.payments)
+
+    @invariant()
+    def what_is_promised_at_any_time_holds(self) -> None:
+        assert violations() == []
+        for flight in (1, 2):
+            self._seats_are_accounted_for(flight)
+
+    def teardown(self) -> None:
+        """Let the faults stop; after a few passes nothing may be open."""
+        self.flights._faults.clear()
+        self.payments._faults.clear()
+        for _ in range(4):
+            let_time_pass(seconds=16)
+            one_pass(self.flights, self.payments)
+        assert_in_step(self.flights, self.payments)
+
+    def _create(self, key: str, order: SeatOrder, *, patient: bool, faults: list[Fault]) -> None:
+        self.flights.fail_next(*faults)
+        keyed = KeyedRequest.of(principal="p", endpoint="c", key=key, validated={}) if key else None
+        with suppress(BookingError, ProcessDied):
+            answer = create_booking(
+                order=order, actor=customer(), keyed=keyed, respond_async=patient, flights=self.flights
+            )
+            self._is_the_only_answer(key, answer)
+
+    def _pay(self, key: str, order: PaymentOrder, *, faults: list[ChargeFault]) -> None:
+        self.payments.fail_next(*faults)
+        keyed = KeyedRequest.of(principal="p", endpoint="p", key=key, validated={})
+        with suppress(BookingError, ProcessDied):
+            answer = pay_booking(order=order, actor=customer(), keyed=keyed, payments=self.payments)
+            if answer.status != 202:  # "being settled" is no decision
+                self._is_the_only_answer(key, answer)
+
+    def _is_the_only_answer(self, key: str, answer: Answer) -> None:
+        if key:
+            first = self.answers.setdefault(key, answer)
+            assert (first.status, first.body) == (answer.status, answer.body)
+
+    def _seats_are_accounted_for(self, flight: int) -> None:
+        """held <= taken <= held + seats of unresolved takes + seats on the give-back ledger."""
+        mine = Booking.objects.filter(flight_id=flight)
+        held = _seats(mine.filter(status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED]))
+        asked = _seats(mine.filter(hold__in=[Hold.ASKING, Hold.STUCK]))
+        owed = _seats(mine.filter(hold=Hold.GIVING_BACK).exclude(give_back__state=SeatCallState.DONE))
+        taken = self.flights.taken(flight)
+        assert 0 <= held <= taken <= CAPACITY
+        assert taken <= held + asked + owed
+
+
+def _seats(bookings: Any) -> int:
+    return sum(bookings.values_list("no_of_seats", flat=True))
+
+
+@pytest.mark.django_db
+def test_whatever_happens_in_any_order_seats_and_money_agree():
+    run_state_machine_as_test(
+        AnyOrder,
+        settings=settings(
+            max_examples=EXAMPLES or 50,
+            stateful_step_count=30,
+            derandomize=not EXAMPLES,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
