@@ -1,0 +1,31 @@
+"""Fixtures of all tests."""
+
+from typing import Any
+
+import pytest
+
+from bookings import wiring
+from tests.support.api import Api
+from tests.support.fakes import FakeFlights, FakePayments
+
+
+@pytest.fixture
+def flights(monkeypatch: pytest.MonkeyPatch) -> FakeFlights:
+    """A Flight Service in memory, in the place of the real one."""
+    fake = FakeFlights()
+    monkeypatch.setattr(wiring, "flight_service", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def payments(monkeypatch: pytest.MonkeyPatch) -> FakePayments:
+    """A payment gateway that is another system, in the place of the instant one."""
+    fake = FakePayments()
+    monkeypatch.setattr(wiring, "payment_gateway", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def api(db: Any, flights: FakeFlights) -> Api:
+    """A client of the API; the Flight Service behind it is `flights`."""
+    return Api()

@@ -1,0 +1,212 @@
+"""Makes bookings: through the real services, or as rows that satisfy the constraints."""
+
+import itertools
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F
+
+from bookings.actor import Actor, ActorKind
+from bookings.clock import database_time
+from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
+from bookings.models.payment import PaymentState
+from bookings.models.seat_call import SeatCallKind, SeatCallState
+from bookings.ports import FlightService, PaymentGateway
+from bookings.services.cancel_booking import cancel_booking
+from bookings.services.create_booking import REFERENCE_ALPHABET, SeatOrder, create_booking
+from bookings.services.idempotency import KeyedRequest
+from bookings.services.pay_booking import PaymentOrder, pay_booking
+from bookings.services.run_pass import PassResult, run_pass
+from tests.support.fakes import Fault
+
+STAFF = Actor(kind=ActorKind.STAFF, name="anna")
+
+_numbers = itertools.count()
+
+
+def customer(user_id: int = 1001, *, verified: bool = False) -> Actor:
+    return Actor(kind=ActorKind.CUSTOMER, name=str(user_id), request_id="test", user_id=user_id, verified=verified)
+
+
+def a_key() -> KeyedRequest:
+    """A client's key that nobody has used."""
+    return KeyedRequest.of(principal="test", endpoint="test", key=uuid.uuid4().hex, validated={})
+
+
+# --- through the services -----------------------------------------------------------------------------
+
+
+def an_initiated_booking(
+    flights: FlightService, *, flight_id: int = 1, user_id: int = 1001, seats: int = 2
+) -> Booking:
+    """Hold seats as a client does."""
+    _create(flights, flight_id=flight_id, user_id=user_id, seats=seats, keyed=None)
+    return Booking.objects.latest("pk")
+
+
+def a_pending_booking(flights: Any, *, applied: bool = True, keyed: KeyedRequest | None = None) -> Booking:
+    """Ask for two seats of flight 1 and lose the answers; whether they were taken is `applied`."""
+    flights.fail_next(*[Fault.DROP_REPLY if applied else Fault.DROP_REQUEST] * 2)
+    before = set(Booking.objects.values_list("pk", flat=True))
+    create_booking(
+        order=SeatOrder(1, 1001, 2),
+        actor=customer(),
+        keyed=keyed or a_key(),
+        respond_async=True,
+        flights=flights,
+    )
+    return Booking.objects.exclude(pk__in=before).get()
+
+
+def a_booked_booking(flights: FlightService, payments: PaymentGateway, **order: Any) -> Booking:
+    """Hold seats and pay for them as a client does."""
+    booking = an_initiated_booking(flights, **order)
+    pay(booking, payments)
+    booking.refresh_from_db()
+    return booking
+
+
+def a_cancelled_booking(flights: FlightService, **order: Any) -> Booking:
+    """Hold seats and cancel; the seats are owed to the Flight Service."""
+    booking = an_initiated_booking(flights, **order)
+    return cancel_booking(
+        booking_id=booking.pk, actor=customer(booking.user_id), reason=CancelReason.CUSTOMER_REQUEST
+    )
+
+
+def pay(booking: Booking, payments: PaymentGateway, *, keyed: KeyedRequest | None = None) -> Any:
+    """Pay a booking as its user does, and return the answer."""
+    return pay_booking(
+        order=PaymentOrder(booking.pk, booking.total_cost),
+        actor=customer(booking.user_id),
+        keyed=keyed or a_key(),
+        payments=payments,
+    )
+
+
+def one_pass(flights: FlightService, payments: PaymentGateway) -> PassResult:
+    """Run one pass of the background work."""
+    return run_pass(flights=flights, payments=payments)
+
+
+def let_time_pass(**duration: float) -> None:
+    """Move every time in the tables into the past: to the services, so much database time has gone by."""
+    past = timedelta(**duration)
+    for model in (Booking, SeatCall, Payment, BookingEvent, IdempotencyRecord):
+        columns = [f.name for f in model._meta.fields if f.get_internal_type() == "DateTimeField"]
+        model.objects.update(**{name: F(name) - past for name in columns})
+
+
+def _create(
+    flights: FlightService, *, flight_id: int, user_id: int, seats: int, keyed: KeyedRequest | None
+) -> Any:
+    return create_booking(
+        order=SeatOrder(flight_id, user_id, seats),
+        actor=customer(user_id),
+        keyed=keyed,
+        respond_async=False,
+        flights=flights,
+    )
+
+
+# --- as rows ------------------------------------------------------------------------------------------
+
+# The hold that a booking of this status usually has.
+USUAL_HOLD = {
+    BookingStatus.PENDING: Hold.ASKING,
+    BookingStatus.INITIATED: Hold.HELD,
+    BookingStatus.BOOKED: Hold.HELD,
+    BookingStatus.CANCELLED: Hold.REFUSED,
+}
+
+
+def a_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any) -> Booking:
+    """Make a booking that is not saved, with what the constraints want of this status and hold."""
+    status = BookingStatus(status)
+    hold = Hold(columns.get("hold", USUAL_HOLD[status]))
+    number = next(_numbers)
+    now: datetime = columns.pop("created_at", None) or database_time()
+    seats, price = columns.setdefault("no_of_seats", 2), columns.setdefault("seat_price", 2000)
+    is_due = hold == Hold.ASKING or (hold == Hold.GIVING_BACK and columns.get("give_back") is None)
+    values: dict[str, Any] = {
+        "reference": reference_of(number),
+        "user_id": 1001,
+        "flight_id": 1,
+        "total_cost": price * seats,
+        "status": status,
+        "cancel_reason": CancelReason.EXPIRED if status == BookingStatus.CANCELLED else "",
+        "created_at": now,
+        "updated_at": now,
+        "held_at": now if hold in (Hold.HELD, Hold.GIVING_BACK) else None,
+        "expires_at": now + timedelta(minutes=15),
+        # Of a payment that need not be there: the column is no foreign key.
+        "active_payment_id": number + 1 if status == BookingStatus.BOOKED else None,
+        "hold": hold,
+        "hold_key": uuid.uuid4(),
+        "hold_claims": 1,
+        "hold_next_at": now + timedelta(minutes=1) if is_due else None,
+        "hold_first_sent_at": now,
+    }
+    return Booking(**{**values, **columns})
+
+
+def a_saved_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any) -> Booking:
+    """Insert a booking of this status, without any service."""
+    booking = a_row(status, **columns)
+    booking.save(force_insert=True)
+    return booking
+
+
+def many_rows(count: int, status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any) -> None:
+    """Insert many bookings of one status with a few statements."""
+    columns.setdefault("created_at", database_time())
+    Booking.objects.bulk_create((a_row(status, **columns) for _ in range(count)), batch_size=2000)
+
+
+def a_call_row(**columns: Any) -> SeatCall:
+    """Insert a give-back call, open unless told otherwise."""
+    now = database_time()
+    is_open = columns.get("state", SeatCallState.OPEN) == SeatCallState.OPEN
+    values = {
+        "call_key": uuid.uuid4(),
+        "kind": SeatCallKind.GIVE,
+        "flight_id": 1,
+        "seats": 2,
+        "next_at": now if is_open else None,
+        "created_at": now,
+    }
+    return SeatCall.objects.create(**{**values, **columns})
+
+
+def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSING, **columns: Any) -> Payment:
+    """Insert a payment of this state, without any service."""
+    now = database_time()
+    is_active = state in (PaymentState.PROCESSING, PaymentState.SUCCEEDED)
+    is_due = state in (PaymentState.PROCESSING, PaymentState.REFUND_DUE)
+    values = {
+        "booking": booking,
+        "amount": booking.total_cost,
+        "gateway_key": uuid.uuid4(),
+        "refund_key": uuid.uuid4(),
+        "state": state,
+        "active_booking_id": booking.pk if is_active else None,
+        "next_at": now if is_due else None,
+        "created_at": now,
+    }
+    return Payment.objects.create(**{**values, **columns})
+
+
+def reference_of(number: int) -> str:
+    """The reference of a number: rows of tests never share one."""
+    letters = []
+    for _ in range(6):
+        number, digit = divmod(number, len(REFERENCE_ALPHABET))
+        letters.append(REFERENCE_ALPHABET[digit])
+    return "".join(reversed(letters))
+
+
+def forbidden_pairs() -> list[tuple[str, str]]:
+    """Every status with every hold that may not stand beside it."""
+    return [(str(s), str(h)) for s in BookingStatus for h in Hold if h not in HOLDS[s]]

@@ -1,0 +1,255 @@
+"""Second implementations of what this service asks of others: in memory, keyed, and faulty on demand."""
+
+import enum
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import RLock
+from uuid import UUID
+
+from bookings.ports import (
+    Applied,
+    Charged,
+    ChargeOutcome,
+    ChargeUnknown,
+    Declined,
+    Flight,
+    FlightsUnreachable,
+    Mistake,
+    NoFlight,
+    NoSeats,
+    NotSent,
+    Refunded,
+    RefundOutcome,
+    RefundUnknown,
+    SeatChange,
+    SeatOutcome,
+    Unknown,
+    UnknownFlight,
+)
+
+
+class ProcessDied(BaseException):
+    """Ends a request as a kill would: no `except Exception` on the way sees it."""
+
+
+class Fault(enum.Enum):
+    """What goes wrong with one change of seats."""
+
+    REFUSE_CONNECTION = "no byte arrives"
+    DROP_REQUEST = "it may have arrived, and has not"
+    DROP_REPLY = "it is carried out, then the answer is lost"
+    MISTAKE = "the other side says that the request is wrong"
+    DIE_BEFORE = "this process dies before it is sent"
+    DIE_AFTER = "this process dies when it is carried out and not yet answered"
+
+
+@dataclass
+class _Shelf:
+    capacity: int
+    price: int
+    remaining: int
+
+
+class FakeFlights:
+    """
+    The Flight Service as a second implementation of the port: the first decision for a key is final.
+
+    `fail_next(fault, ...)` plans what happens to the next changes of seats, one fault each; `down` refuses
+    every connection; `shows_flights = False` makes a GET fail; `meanwhile(action)` runs an action while the
+    next change is under way: carried out, and not yet answered.
+    """
+
+    def __init__(self, *, flights: int = 12, capacity: int = 120, price: int = 2000) -> None:
+        self.down = False
+        self.shows_flights = True
+        self.retry_after: float | None = None
+        self.arrived: list[SeatChange] = []
+        self._shelves = {number: _Shelf(capacity, price, capacity) for number in range(1, flights + 1)}
+        self._decisions: dict[UUID, tuple[SeatChange, SeatOutcome]] = {}
+        self._recalled: dict[int, Flight] = {}
+        self._faults: deque[Fault] = deque()
+        self._meanwhile: deque[Callable[[], object]] = deque()
+        self._lock = RLock()
+
+    # --- the port ---------------------------------------------------------------------------------------
+
+    def get_flight(self, flight_id: int, *, seconds: float) -> Flight:
+        if self.down or not self.shows_flights or seconds <= 0:
+            raise FlightsUnreachable(flight_id)
+        with self._lock:
+            shelf = self._shelves.get(flight_id)
+            if shelf is None:
+                raise UnknownFlight(flight_id)
+            self._recalled[flight_id] = Flight(flight_id, shelf.price, shelf.remaining)
+            return self._recalled[flight_id]
+
+    def recall_flight(self, flight_id: int) -> Flight | None:
+        return self._recalled.get(flight_id)
+
+    def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
+        with self._lock:
+            fault = self._faults.popleft() if self._faults else None
+        if fault is Fault.DIE_BEFORE:
+            raise ProcessDied
+        if self.down or fault is Fault.REFUSE_CONNECTION or seconds <= 0:
+            return NotSent("refused")
+        if fault is Fault.DROP_REQUEST:
+            return Unknown("dropped", self.retry_after)
+        if fault is Fault.MISTAKE:
+            return Mistake("400 invalid_request")
+        with self._lock:
+            self.arrived.append(change)
+            outcome = self._decide(change)
+            action = self._meanwhile.popleft() if self._meanwhile else None
+        if action is not None:
+            action()
+        if fault is Fault.DIE_AFTER:
+            raise ProcessDied
+        return Unknown("dropped", self.retry_after) if fault is Fault.DROP_REPLY else outcome
+
+    # --- for tests --------------------------------------------------------------------------------------
+
+    def fail_next(self, *faults: Fault) -> None:
+        """Let the next changes of seats meet these faults, in this order."""
+        self._faults.extend(faults)
+
+    def meanwhile(self, action: Callable[[], object]) -> None:
+        """Run `action` while the next change is under way."""
+        self._meanwhile.append(action)
+
+    def set_flight(self, flight_id: int, *, price: int | None = None, remaining: int | None = None) -> None:
+        """Change a flight's price, or sell and return its seats elsewhere: its capacity follows."""
+        shelf = self._shelves[flight_id]
+        if price is not None:
+            shelf.price = price
+        if remaining is not None:
+            shelf.capacity += remaining - shelf.remaining
+            shelf.remaining = remaining
+
+    def remove_flight(self, flight_id: int) -> None:
+        """Make a flight unknown."""
+        del self._shelves[flight_id]
+
+    def forget_what_was_seen(self) -> None:
+        """Recall no flight any more, as five minutes or a restart would do."""
+        self._recalled.clear()
+
+    def remaining(self, flight_id: int = 1) -> int:
+        return self._shelves[flight_id].remaining
+
+    def taken(self, flight_id: int = 1) -> int:
+        """Seats taken and not given back."""
+        shelf = self._shelves[flight_id]
+        return shelf.capacity - shelf.remaining
+
+    def ledger(self) -> dict[str, list[dict[str, int]]]:
+        """Tell the seats of all flights, in the form of the stand-in Flight Service."""
+        return {
+            "flights": [
+                {"id": number, "capacity": shelf.capacity, "remaining": shelf.remaining}
+                for number, shelf in self._shelves.items()
+            ]
+        }
+
+    def _decide(self, change: SeatChange) -> SeatOutcome:
+        earlier = self._decisions.get(change.key)
+        if earlier is not None:
+            same = earlier[0] == change
+            return earlier[1] if same else Mistake("422 idempotency_key_reused")
+        outcome = self._move(change)
+        self._decisions[change.key] = (change, outcome)
+        return outcome
+
+    def _move(self, change: SeatChange) -> SeatOutcome:
+        shelf = self._shelves.get(change.flight_id)
+        if shelf is None:
+            return NoFlight() if change.take else Mistake("404 flight_not_found")
+        after = shelf.remaining - change.seats if change.take else shelf.remaining + change.seats
+        if after < 0:
+            return NoSeats()
+        if after > shelf.capacity:
+            return Mistake("409 over_capacity")
+        shelf.remaining = after
+        return Applied()
+
+
+class ChargeFault(enum.Enum):
+    """What goes wrong with one charge or refund."""
+
+    DECLINE = "no money is taken, for good"
+    UNKNOWN = "no money has moved, and nobody knows"
+    UNKNOWN_MOVED = "the money has moved, and nobody knows"
+    DIE_BEFORE = "this process dies before it asks"
+    DIE_AFTER = "this process dies when the money has moved"
+
+
+@dataclass
+class FakePayments:
+    """
+    A payment gateway that is another system: keyed, the first decision for a key is final.
+
+    `fail_next(fault, ...)` plans the next charges or refunds; `meanwhile(action)` runs an action while the
+    next one is under way.
+    """
+
+    settles_here: bool = False
+    down: bool = False
+    charges: dict[UUID, tuple[str, int]] = field(default_factory=dict)
+    refunds: dict[UUID, UUID] = field(default_factory=dict)
+    asked: list[UUID] = field(default_factory=list)
+    _declined: set[UUID] = field(default_factory=set)
+    _faults: deque[ChargeFault] = field(default_factory=deque)
+    _meanwhile: deque[Callable[[], object]] = field(default_factory=deque)
+    _lock: RLock = field(default_factory=RLock)
+
+    def charge(self, *, key: UUID, amount: int, reference: str) -> ChargeOutcome:
+        fault = self._next(key)
+        if self.down or fault is ChargeFault.UNKNOWN:
+            return ChargeUnknown("no answer")
+        with self._lock:
+            if key not in self.charges and (fault is ChargeFault.DECLINE or key in self._declined):
+                self._declined.add(key)
+                return Declined("insufficient funds")
+            self.charges.setdefault(key, (reference, amount))
+        self._pause(fault)
+        return ChargeUnknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Charged()
+
+    def refund(self, *, key: UUID, charge_key: UUID, amount: int) -> RefundOutcome:
+        fault = self._next(key)
+        if self.down or fault is ChargeFault.UNKNOWN or charge_key not in self.charges:
+            return RefundUnknown("no answer")
+        self.refunds.setdefault(key, charge_key)
+        self._pause(fault)
+        return RefundUnknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Refunded()
+
+    def fail_next(self, *faults: ChargeFault) -> None:
+        """Let the next charges and refunds meet these faults, in this order."""
+        self._faults.extend(faults)
+
+    def meanwhile(self, action: Callable[[], object]) -> None:
+        """Run `action` while the next charge or refund is under way: the money has moved."""
+        self._meanwhile.append(action)
+
+    def net_charges(self, reference: str) -> int:
+        """Charges of a booking minus their refunds."""
+        with self._lock:
+            charged = [key for key, (name, _) in self.charges.items() if name == reference]
+            refunded = [key for key in self.refunds.values() if key in charged]
+        return len(charged) - len(refunded)
+
+    def _next(self, key: UUID) -> ChargeFault | None:
+        with self._lock:
+            self.asked.append(key)
+            fault = self._faults.popleft() if self._faults else None
+        if fault is ChargeFault.DIE_BEFORE:
+            raise ProcessDied
+        return fault
+
+    def _pause(self, fault: ChargeFault | None) -> None:
+        with self._lock:
+            action = self._meanwhile.popleft() if self._meanwhile else None
+        if action is not None:
+            action()
+        if fault is ChargeFault.DIE_AFTER:
+            raise ProcessDied

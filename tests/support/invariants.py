@@ -1,0 +1,123 @@
+"""
+What must be true of the tables, and between them and the other systems.
+
+The queries return no row: the first six at any time, the others when nothing is under way any more.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from django.db import connection
+from django.db.models import Sum
+
+from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.models import Booking, Payment
+from tests.support.fakes import FakePayments
+
+AT_ANY_TIME = {
+    "Q1-Q3: the status does not fit the hold": """
+        SELECT id FROM booking WHERE (status IN ('initiated','booked') AND hold<>'held')
+        OR (status='cancelled' AND hold='held')
+        OR (status<>'cancelled' AND (hold='giving_back' OR give_back_id IS NOT NULL))""",
+    "Q4: a give-back call whose payload differs from its members": """
+        SELECT c.id FROM seat_call c LEFT JOIN booking b ON b.give_back_id=c.id WHERE c.kind='give'
+        GROUP BY c.id, c.seats HAVING COALESCE(SUM(b.no_of_seats),0)<>c.seats""",
+    "Q5: booked without exactly one succeeded payment": """
+        SELECT b.id FROM booking b LEFT JOIN payment p ON p.booking_id=b.id AND p.state='succeeded'
+        WHERE b.status='booked' GROUP BY b.id HAVING COUNT(p.id)<>1""",
+    "Q6: paid, but not booked": """
+        SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id
+        WHERE p.state='succeeded' AND b.status<>'booked'""",
+}
+
+TWO_MINUTES_AGO = {
+    "mysql": "UTC_TIMESTAMP(6) - INTERVAL 2 MINUTE",
+    "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-2 minutes')",
+}
+
+WHEN_QUIET = {
+    "Q7: unfinished work": """
+        SELECT id FROM seat_call WHERE state IN ('open','dead')
+        UNION ALL SELECT id FROM booking
+          WHERE hold IN ('asking','stuck') OR (hold='giving_back' AND give_back_id IS NULL)
+        UNION ALL SELECT id FROM payment WHERE state IN ('processing','refund_due','dead')
+        UNION ALL SELECT id FROM booking
+          WHERE status IN ('pending','initiated') AND expires_at < {two_minutes_ago}""",
+}
+
+
+class Ledger(Protocol):
+    """A Flight Service, real or fake, that tells its seats."""
+
+    def ledger(self) -> dict[str, Any]: ...
+
+
+def violations(*, quiet: bool = False) -> list[str]:
+    """Run the queries; name each that returns rows, with their ids. `quiet` adds those of the end."""
+    queries = {**AT_ANY_TIME, **WHEN_QUIET} if quiet else AT_ANY_TIME
+    return [f"{name}: {ids}" for name, query in queries.items() if (ids := _ids(query))]
+
+
+def seats_out_of_step(flights: Ledger) -> list[str]:
+    """Q8: per flight, the seats taken at the Flight Service are those of unpaid and paid bookings. When quiet."""
+    held = dict(
+        Booking.objects.filter(status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED])
+        .values_list("flight_id")
+        .annotate(seats=Sum("no_of_seats"))
+    )
+    taken = {flight["id"]: flight["capacity"] - flight["remaining"] for flight in flights.ledger()["flights"]}
+    return [
+        f"Q8: flight {number}: {taken.get(number, 0)} taken, {held.get(number, 0)} held"
+        for number in sorted({*held, *taken})
+        if taken.get(number, 0) != held.get(number, 0)
+    ]
+
+
+def money_out_of_step(payments: FakePayments) -> list[str]:
+    """Q9: per booking, charges minus refunds are 1 if it is booked, and otherwise 0. When quiet."""
+    return [
+        f"Q9: {booking.reference}: {booking.status}, charged {payments.net_charges(booking.reference)} times"
+        for booking in Booking.objects.order_by("pk")
+        if payments.net_charges(booking.reference) != (1 if booking.status == BookingStatus.BOOKED else 0)
+    ]
+
+
+def answers_without_rows(heard: Iterable[tuple[str, int, dict[str, Any]]]) -> list[str]:
+    """
+    Q10: every 2xx that a client heard has its row, and a client's key has one booking and one payment at most.
+
+    :param heard: for each answer the client's key (or ""), the status, and the envelope
+    """
+    found = []
+    of_key: dict[str, set[int]] = defaultdict(set)
+    for key, status, envelope in heard:
+        if not 200 <= status < 300:
+            continue
+        shown = envelope["data"]
+        if not Booking.objects.filter(pk=shown["id"], reference=shown["reference"]).exists():
+            found.append(f"Q10: {status} for booking {shown['id']}, which is not there")
+        if key:
+            of_key[key].add(shown["id"])
+    for key, ids in of_key.items():
+        kept = Booking.objects.filter(pk__in=ids).exclude(cancel_reason=CancelReason.UNAVAILABLE).count()
+        if kept > 1:
+            found.append(f"Q10: {kept} bookings under the key {key}")
+    charged = Payment.objects.values_list("gateway_key", flat=True)
+    if len(charged) != len(set(charged)):
+        found.append("Q10: two payments under one key")
+    return found
+
+
+def assert_in_step(flights: Ledger | None = None, payments: FakePayments | None = None) -> None:
+    """Assert everything that must be true when nothing is under way any more."""
+    found = violations(quiet=True)
+    found += seats_out_of_step(flights) if flights is not None else []
+    found += money_out_of_step(payments) if payments is not None else []
+    assert found == []
+
+
+def _ids(query: str) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(query.format(two_minutes_ago=TWO_MINUTES_AGO[connection.vendor]), [])
+        return [row[0] for row in cursor.fetchall()]
