@@ -1,7 +1,9 @@
 """One pass of the background work: everything that is due, once."""
 
+import functools
 import uuid
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, fields
 
 import structlog
 
@@ -23,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """What one pass did, and the seats that could not be delivered and stay queued."""
+    """What one pass did, and the seats that are not given back yet and stay queued."""
 
     expired: int
     seats_given_back: int
@@ -37,21 +39,35 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
     """
     Expire, give back, resolve, settle and refund what is due, within twenty seconds.
 
-    Safe to run late, twice, and beside itself: every step claims its rows. `limit` bounds the bookings that
-    expire.
+    Safe to run late, twice, and beside itself: every step claims its rows. A step that fails does not keep the
+    others from being done. `limit` bounds the bookings that expire.
+
+    :raises ExceptionGroup: at the end, if a step failed
     """
     deadline = Deadline(PASS_SECONDS)
-    expired = expire_bookings(deadline=deadline, limit=limit)
-    given = give_seats_back(flights=flights, deadline=deadline)
-    resolved = _resolve_takes(flights=flights, deadline=deadline)
-    given += resend_open_calls(flights=flights, deadline=deadline)
-    asked = settle_due_payments(payments=payments, deadline=deadline)
-    refunds = refund_payments(payments=payments, deadline=deadline)
-    if resolved or asked:  # both may have ended in seats that nobody wants any more
-        given += give_seats_back(flights=flights, deadline=deadline)
-    result = PassResult(expired, given, resolved, asked, refunds, queries.seats_still_owed())
+    counts: Counter[str] = Counter()
+    failures: list[Exception] = []
+    give_back = functools.partial(give_seats_back, flights=flights, deadline=deadline)
+    for name, step in (
+        ("expired", functools.partial(expire_bookings, deadline=deadline, limit=limit)),
+        ("seats_given_back", give_back),
+        ("takes_resolved", functools.partial(_resolve_takes, flights=flights, deadline=deadline)),
+        ("seats_given_back", functools.partial(resend_open_calls, flights=flights, deadline=deadline)),
+        ("payments_asked", functools.partial(settle_due_payments, payments=payments, deadline=deadline)),
+        ("refunds", functools.partial(refund_payments, payments=payments, deadline=deadline)),
+        # Takes and payments may just have ended in seats that nobody wants any more.
+        ("seats_given_back", give_back),
+    ):
+        try:
+            counts[name] += step()
+        except Exception as error:
+            log.exception("pass.step_failed", step=name)
+            failures.append(error)
+    counts["seats_still_owed"] = queries.seats_still_owed()
     Heartbeat.objects.update_or_create(name=queries.SWEEP_HEARTBEAT, defaults={"finished_at": database_time()})
-    return result
+    if failures:
+        raise ExceptionGroup("some steps of the pass failed; the others were done", failures)
+    return PassResult(**{field.name: counts[field.name] for field in fields(PassResult)})
 
 
 def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:
