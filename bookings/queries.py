@@ -1,8 +1,9 @@
 """Reads that span rows or models. Nothing here locks, and nothing is decided on what it returns."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 
 from bookings.actor import ActorKind
 from bookings.clock import database_time
@@ -68,7 +69,8 @@ def flights_owed_seats(now: datetime) -> list[int]:
 def seats_still_owed() -> int:
     """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
     uncut = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.GIVING_BACK)
-    waiting = SeatCall.objects.filter(state=SeatCallState.OPEN, lease=None)
+    not_leased = Q(lease=None) | Q(next_at__lte=database_time())
+    waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN)
     dead = SeatCall.objects.filter(state=SeatCallState.DEAD)
     return sum(
         rows.aggregate(total=Sum(column))["total"] or 0
@@ -92,63 +94,52 @@ def numbers() -> list[tuple[str, str, list[Number]]]:
     """Name, meaning, and values by label of what an operator watches. Each is a short range of an index."""
     now = database_time()
     unresolved = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.ASKING)
-    due = Booking.objects.past_deadline(now)
-    oldest_due = due.aggregate(at=Min("expires_at"))["at"]
+    # Without the null, which a stuck row always has, this would walk the whole index.
+    stuck = Booking.objects.filter(hold_next_at=None, hold=Hold.STUCK)
+    oldest_due = Booking.objects.past_deadline(now).aggregate(at=Min("expires_at"))["at"]
     open_calls = SeatCall.objects.filter(state=SeatCallState.OPEN)
+    dead_calls = SeatCall.objects.filter(state=SeatCallState.DEAD)
     oldest_open = open_calls.aggregate(at=Min("created_at"))["at"]
     finished_at = last_pass_finished_at()
-    waiting = dict(
-        Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.INITIATED])
-        .values_list("status")
-        .annotate(rows=Count("pk"))
-    )
-    payments = dict(
-        Payment.objects.filter(state__in=[PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD])
-        .values_list("state")
-        .annotate(rows=Count("pk"))
-    )
 
-    def age(moment: datetime | None) -> float:
-        return 0.0 if moment is None else max(0.0, (now - moment).total_seconds())
-
-    def plain(number: float) -> list[Number]:
-        return [({}, number)]
+    def age(moment: datetime | None) -> list[Number]:
+        return _plain(0.0 if moment is None else max(0.0, (now - moment).total_seconds()))
 
     return [
         (
             "unpaid",
             "Bookings that wait for their seats or their payment.",
-            [({"status": s}, waiting.get(s, 0)) for s in (BookingStatus.PENDING, BookingStatus.INITIATED)],
+            _counted(Booking, "status", (BookingStatus.PENDING, BookingStatus.INITIATED)),
         ),
-        ("takes_unresolved", "Takes whose outcome is not known.", plain(unresolved.count())),
-        ("takes_stuck", "Takes that wait for staff.", plain(Booking.objects.filter(hold=Hold.STUCK).count())),
-        ("seats_owed", "Seats of cancelled bookings that are not given back yet.", plain(seats_still_owed())),
-        ("give_backs_open", "Give-back calls without an answer.", plain(open_calls.count())),
-        ("give_back_oldest_open_seconds", "Age of the oldest of them.", plain(age(oldest_open))),
-        (
-            "give_backs_dead",
-            "Give-back calls that wait for staff.",
-            plain(SeatCall.objects.filter(state=SeatCallState.DEAD).count()),
-        ),
+        ("takes_unresolved", "Takes whose outcome is not known.", _plain(unresolved.count())),
+        ("takes_stuck", "Takes that wait for staff.", _plain(stuck.count())),
+        ("seats_owed", "Seats of cancelled bookings that are not given back yet.", _plain(seats_still_owed())),
+        ("give_backs_open", "Give-back calls without an answer.", _plain(open_calls.count())),
+        ("give_back_oldest_open_seconds", "Age of the oldest of them.", age(oldest_open)),
+        ("give_backs_dead", "Give-back calls that wait for staff.", _plain(dead_calls.count())),
         (
             "payments_unsettled",
             "Payments that wait for the gateway or for staff.",
-            [
-                ({"state": s}, payments.get(s, 0))
-                for s in (PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD)
-            ],
+            _counted(Payment, "state", (PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD)),
         ),
-        (
-            "expiry_lag_seconds",
-            "How long the oldest unpaid booking is past its deadline.",
-            plain(age(oldest_due)),
-        ),
+        ("expiry_lag_seconds", "How long the oldest unpaid booking is past its deadline.", age(oldest_due)),
         (
             "pass_age_seconds",
             "Since the background work last went through; -1 if it never did.",
-            plain(-1.0 if finished_at is None else age(finished_at)),
+            _plain(-1.0) if finished_at is None else age(finished_at),
         ),
     ]
+
+
+def _plain(number: float) -> list[Number]:
+    return [({}, number)]
+
+
+def _counted(model: type[Booking | Payment], column: str, words: Sequence[str]) -> list[Number]:
+    """Count the rows of each word; a word without rows is a zero, not a gap."""
+    rows = model._default_manager.filter(**{f"{column}__in": words}).values_list(column)
+    found = dict(rows.annotate(rows=Count("pk")))
+    return [({column: str(word)}, found.get(word, 0)) for word in words]
 
 
 def booking_id_of(reference: str) -> int:

@@ -108,7 +108,8 @@ def _sqlite(config: dict[str, Any]) -> dict[str, Any]:
         # Each block takes the write lock at its start: select_for_update is silently ignored here, and a
         # block that upgrades from reading to writing fails at once instead of waiting.
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # FULL: a power cut must not take back a booking whose seats were asked for after its commit.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
     config["CONN_MAX_AGE"] = None
     return config

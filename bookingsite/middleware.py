@@ -58,11 +58,13 @@ class ApiAnswersInJson:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         is_json = response.get("Content-Type", "").startswith("application/json")
-        if request.path_info.startswith("/api/") and response.status_code >= 400 and not is_json:
+        is_api = request.path_info == "/api" or request.path_info.startswith("/api/")
+        if is_api and response.status_code >= 400 and not is_json:
             answer = answers.error(
                 response.status_code,
                 code=answers.CODES.get(response.status_code, "error"),
                 explanation="The request could not be answered.",
+                retryable=response.status_code >= 500,
                 request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestContext
             )
             return HttpResponse(answer.body, status=answer.status, content_type="application/json")

@@ -5,11 +5,13 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from bookings.api import operations
+from bookings.api.errors import unknown_path
 
 urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("admin/", admin.site.urls),
     path("api/", include("bookings.api.urls")),
+    path("api", unknown_path),
     path("health/live", operations.live),
     path("health/ready", operations.ready),
     path("metrics", operations.metrics),

@@ -16,11 +16,8 @@ def idempotency_key(request: Request) -> str | None:
 
     :raises InvalidRequest: if it is not 1 to 255 visible ASCII characters, or the two headers differ
     """
-    values = {
-        _unquoted(request.headers[name])
-        for name in ("Idempotency-Key", "x-idempotency-key")
-        if name in request.headers
-    }
+    sent = (request.headers.get(name, "") for name in ("Idempotency-Key", "x-idempotency-key"))
+    values = {_unquoted(value) for value in sent if value.strip()}
     if not values:
         return None
     if len(values) > 1:
@@ -52,4 +49,4 @@ def prefers_async(request: Request) -> bool:
 
 def _unquoted(value: str) -> str:
     value = value.strip()
-    return value[1:-1] if len(value) > 2 and value[0] == value[-1] == '"' else value
+    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] == '"' else value

@@ -19,8 +19,15 @@ class NewestFirst(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Any:
         try:
-            return super().decode_cursor(request)
+            cursor = super().decode_cursor(request)
         except NotFound as error:
-            raise InvalidRequest(
-                fields={"cursor": "Take it from `next` or `previous` of another page."}
-            ) from error
+            raise _no_cursor_of_ours() from error
+        position = getattr(cursor, "position", None)
+        # The framework hands what the client wrote to the database as an id.
+        if position is not None and not (position.isascii() and position.isdigit()):
+            raise _no_cursor_of_ours()
+        return cursor
+
+
+def _no_cursor_of_ours() -> InvalidRequest:
+    return InvalidRequest(fields={"cursor": "Take it from `next` or `previous` of another page."})

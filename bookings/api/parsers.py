@@ -8,6 +8,7 @@ from typing import IO, Any, NoReturn
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 DEEPEST_NESTING = 20
 
@@ -16,6 +17,24 @@ class BodyTooLarge(APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "The body is larger than 64 KiB."
     default_code = "body_too_large"
+
+
+class LengthRequired(APIException):
+    status_code = HTTPStatus.LENGTH_REQUIRED
+    default_detail = "Send the body with Content-Length; a chunked body is not read."
+    default_code = "length_required"
+
+
+def body_of(request: Request) -> Any:
+    """
+    Read the JSON body of a request.
+
+    :raises LengthRequired: if it comes in chunks: it would be taken for empty
+    :raises BodyTooLarge, ParseError, UnsupportedMediaType: if it cannot be read
+    """
+    if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+        raise LengthRequired
+    return request.data
 
 
 class StrictJSONParser(BaseParser):
@@ -43,6 +62,8 @@ class StrictJSONParser(BaseParser):
             )
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
+        if b"\\u" in content and not _can_be_written(value):
+            raise ParseError("The body is not valid JSON: half of a surrogate pair is no character.")
         if _is_deeper_than(DEEPEST_NESTING, value):
             raise ParseError(f"The body is nested deeper than {DEEPEST_NESTING} levels.")
         return value
@@ -57,6 +78,15 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("an object has the same name twice")
     return value
+
+
+def _can_be_written(value: Any) -> bool:
+    """An escape may name half a character, which neither an answer nor the database can hold."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:

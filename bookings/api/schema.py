@@ -6,7 +6,13 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from bookings import errors
@@ -246,6 +252,8 @@ def _success(
             "error": serializers.DictField(),
         },
     )
+    # The generator would put the envelope of a list into an array.
+    envelope = extend_schema_serializer(many=False)(envelope)
     value = {"success": True, "message": message, "data": data, "error": {}}
     return OpenApiResponse(envelope, message, examples=[OpenApiExample(message, value=value)])
 
@@ -260,6 +268,7 @@ def _refusals(operation: _Operation) -> dict[int, OpenApiResponse]:
         )
     if operation.request is not None:
         for status, code, text in (
+            (411, "length_required", "Send the body with Content-Length; a chunked body is not read."),
             (413, "body_too_large", "The body is larger than 64 KiB."),
             (415, "unsupported_media_type", "Send application/json."),
         ):

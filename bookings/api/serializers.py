@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from bookings.lifecycle import BookingStatus, CancelReason
@@ -30,6 +31,16 @@ class StrictString(serializers.CharField):
             self.fail("invalid")
         text: str = super().to_internal_value(data)
         return text
+
+
+class QueryInteger(serializers.IntegerField):
+    """A number in a query: ASCII digits, nothing else that Python would take for one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not (isinstance(data, str) and data.isascii() and data.isdigit()):
+            self.fail("invalid")
+        number: int = super().to_internal_value(data)
+        return number
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -68,12 +79,12 @@ class CancelBookingRequest(StrictSerializer):
 
 
 class ListBookingsQuery(StrictSerializer):
-    userId = serializers.IntegerField(required=False, min_value=1, max_value=HIGHEST_ID)
-    flightId = serializers.IntegerField(required=False, min_value=1, max_value=HIGHEST_ID)
+    userId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
+    flightId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
     status = serializers.ChoiceField(required=False, choices=BookingStatus.choices)
     createdAfter = serializers.DateTimeField(required=False)
     createdBefore = serializers.DateTimeField(required=False)
-    limit = serializers.IntegerField(required=False, min_value=1, max_value=100, default=20)
+    limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)
     cursor = serializers.CharField(required=False, max_length=200, help_text="From `next` or `previous`.")
 
 
@@ -145,6 +156,7 @@ class ErrorShape(serializers.Serializer[Any]):
         }
 
 
+@extend_schema_serializer(many=False)  # the list's errors are no lists
 class ErrorAnswer(serializers.Serializer[Any]):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # `data` is what a serializer calls its output.

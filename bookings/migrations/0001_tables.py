@@ -288,6 +288,7 @@ class Migration(migrations.Migration):
                 ("lease", models.UUIDField(blank=True, null=True)),
                 ("next_at", models.DateTimeField(blank=True, null=True)),
                 ("last_error", models.CharField(blank=True, default="", max_length=200)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
                 ("created_at", models.DateTimeField()),
                 ("settled_at", models.DateTimeField(blank=True, null=True)),
                 ("refunded_at", models.DateTimeField(blank=True, null=True)),
@@ -311,6 +312,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             models.Q(
                                 ("active_booking_id", models.F("booking_id")),
+                                ("active_booking_id__isnull", False),
                                 ("state__in", ["processing", "succeeded"]),
                             ),
                             models.Q(

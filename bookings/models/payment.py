@@ -38,6 +38,7 @@ class Payment(models.Model):
     # End of the lease, or the next try. Null when the gateway owes no answer.
     next_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=200, blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     refunded_at = models.DateTimeField(null=True, blank=True)
@@ -50,7 +51,8 @@ class Payment(models.Model):
             models.UniqueConstraint(name="payment_one_active_per_booking", fields=["active_booking_id"]),
             models.CheckConstraint(
                 name="payment_active_while_it_may_have_money",
-                condition=Q(state__in=ACTIVE, active_booking_id=F("booking_id"))
+                # Null equals nothing and refuses nothing: a CHECK lets pass what it cannot decide.
+                condition=Q(state__in=ACTIVE, active_booking_id__isnull=False, active_booking_id=F("booking_id"))
                 | (~Q(state__in=ACTIVE) & Q(active_booking_id=None)),
             ),
             models.CheckConstraint(name="payment_state_known", condition=Q(state__in=PaymentState.values)),

@@ -44,8 +44,9 @@ def cancel_booking_for_client(
     """
     Cancel a booking as `cancel_booking` does, and answer as the API does; with a key, once.
 
+    The whole request is one transaction, so a second one under the same key waits for it.
+
     :raises IdempotencyKeyReused: if the key stands for another request
-    :raises RequestInProgress: never: the whole request is one transaction, a second one waits for it
     """
     try:
         return _cancel_under_key(booking_id, actor=actor, reason=reason, note=note, keyed=keyed)
@@ -62,7 +63,7 @@ def _cancel_under_key(
 ) -> Answer:
     record = None
     if keyed is not None:
-        record = idempotency.begin(keyed, call_key=None, now=database_time())
+        record = idempotency.begin(keyed, call_key=None)
     booking = lock_booking(booking_id, actor=actor)
     now = database_time()
     try:

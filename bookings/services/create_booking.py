@@ -12,8 +12,14 @@ from bookings.actor import Actor
 from bookings.answers import Answer
 from bookings.clock import database_time
 from bookings.conf import CREATE_DEADLINE_SECONDS, LEASE, RETRY_NEEDS_SECONDS, payment_window
-from bookings.errors import FlightNotFound, FlightServiceUnavailable, RequestInProgress, SeatsUnavailable
-from bookings.lifecycle import Hold
+from bookings.errors import (
+    BookingCancelled,
+    FlightNotFound,
+    FlightServiceUnavailable,
+    RequestInProgress,
+    SeatsUnavailable,
+)
+from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, IdempotencyRecord
 from bookings.models.idempotency import RecordState
 from bookings.ports import FlightService, FlightsUnreachable, NotSent, SeatOutcome, Unknown, UnknownFlight
@@ -75,8 +81,9 @@ def create_booking(
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     deadline = Deadline(CREATE_DEADLINE_SECONDS)
+    waiting = _waiting(keyed, respond_async=respond_async)
     if keyed is not None and (record := idempotency.find(keyed)) is not None:
-        return _go_on(record, actor=actor, flights=flights, deadline=deadline)
+        return _go_on(record, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
     try:
         flight = flights.get_flight(order.flight_id, seconds=deadline.left())
     except UnknownFlight as error:
@@ -88,11 +95,14 @@ def create_booking(
         return _accept(order, price=known.price, actor=actor, keyed=keyed)
     if flight.seats_left < order.no_of_seats:
         raise SeatsUnavailable
+    if deadline.left() < RETRY_NEEDS_SECONDS:  # the flight came late, so the seats would come too late
+        if not respond_async:
+            raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+        return _accept(order, price=flight.price, actor=actor, keyed=keyed)
     try:
         booking = _insert(order, price=flight.price, actor=actor, keyed=keyed, claimed=True)
     except KeyTaken:
-        return _look_again(keyed, actor=actor, flights=flights, deadline=deadline)
-    waiting = _waiting(keyed, respond_async=respond_async)
+        return _look_again(keyed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
     return _take(booking, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
 
 
@@ -137,7 +147,7 @@ def _write_down(
     now = database_time()
     record = None
     if keyed is not None:
-        record = idempotency.begin(keyed, call_key=names.hold_key, now=now)
+        record = idempotency.begin(keyed, call_key=names.hold_key)
     booking = Booking(
         reference=names.reference,
         user_id=order.user_id,
@@ -162,20 +172,36 @@ def _write_down(
     return booking
 
 
-def _look_again(keyed: KeyedRequest | None, *, actor: Actor, flights: FlightService, deadline: Deadline) -> Answer:
+def _look_again(
+    keyed: KeyedRequest | None,
+    *,
+    waiting: Waiting,
+    actor: Actor,
+    flights: FlightService,
+    deadline: Deadline,
+) -> Answer:
     record = idempotency.find(keyed) if keyed is not None else None
     if record is None:  # it was there a moment ago, and nothing was decided: the client may ask again
         raise RequestInProgress(retry_after=1)
-    return _go_on(record, actor=actor, flights=flights, deadline=deadline)
+    return _go_on(record, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
 
 
-def _go_on(record: IdempotencyRecord, *, actor: Actor, flights: FlightService, deadline: Deadline) -> Answer:
+def _go_on(
+    record: IdempotencyRecord,
+    *,
+    waiting: Waiting,
+    actor: Actor,
+    flights: FlightService,
+    deadline: Deadline,
+) -> Answer:
     """Replay a decided request, or take over the take of one that nobody is working on any more."""
     if record.state == RecordState.DONE:
         return idempotency.replay(record)
     booking = Booking.objects.filter(hold_key=record.call_key).first() if record.call_key else None
     if booking is None:  # dropped and forgotten between two reads
         raise RequestInProgress(retry_after=1)
+    if booking.hold == Hold.STUCK and booking.status == BookingStatus.CANCELLED:
+        raise BookingCancelled
     if booking.hold == Hold.STUCK:
         raise RequestInProgress(
             "The Flight Service gave no usable answer; support staff will decide.",
@@ -184,7 +210,7 @@ def _go_on(record: IdempotencyRecord, *, actor: Actor, flights: FlightService, d
     claimed = claim_take(booking.pk, lease=uuid.uuid4())
     if claimed is None:
         raise RequestInProgress(retry_after=1)
-    return _take(claimed, waiting=Waiting.CLIENT_WITH_KEY, actor=actor, flights=flights, deadline=deadline)
+    return _take(claimed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
 
 
 def _take(

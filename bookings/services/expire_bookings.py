@@ -10,6 +10,7 @@ from bookings.conf import CALLS_PER_PASS, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, Payment
 from bookings.models.payment import PaymentState
+from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
 from bookings.services.transitions import cancel, expire_all, lock_booking
 from bookings.transactions import in_transaction
@@ -31,12 +32,10 @@ def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
         ids = _due_ids(batch)
         changed = _expire_batch(ids) if ids else 0
         expired += changed
-        if changed < batch:
+        if not changed or len(ids) < batch:  # one row that somebody has locked does not hold up the others
             break
-    for booking_id in _unanswered_payments():
-        if deadline and (limit is None or expired < limit):
-            expired += _expire_unanswered(booking_id)
-    return expired
+    unanswered = _unanswered_payments()[: None if limit is None else limit - expired]
+    return expired + for_each(unanswered, _expire_unanswered, deadline=deadline)
 
 
 def _due_ids(batch: int) -> list[int]:
@@ -62,9 +61,12 @@ def _expire_batch(ids: list[int]) -> int:
 
 
 def _unanswered_payments() -> list[int]:
-    silent_since = database_time() - PAYMENT_ANSWER_LIMIT
+    now = database_time()
     payments = Payment.objects.filter(
-        state=PaymentState.PROCESSING, created_at__lte=silent_since, booking__status=BookingStatus.INITIATED
+        state=PaymentState.PROCESSING,
+        created_at__lte=now - PAYMENT_ANSWER_LIMIT,
+        booking__status=BookingStatus.INITIATED,
+        booking__expires_at__lte=now,
     )
     return list(payments.order_by("booking_id").values_list("booking_id", flat=True)[:CALLS_PER_PASS])
 

@@ -4,8 +4,6 @@ import uuid
 from uuid import UUID
 
 import structlog
-from django.db.models import F
-from django.db.models.functions import Coalesce
 
 from bookings import queries
 from bookings.clock import database_time
@@ -24,8 +22,9 @@ from bookings.ports import (
     SeatOutcome,
     Unknown,
 )
+from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
-from bookings.services.pauses import is_too_old, next_try
+from bookings.services.pauses import first_sent_before, is_due, is_too_old, next_try
 from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
@@ -38,27 +37,30 @@ def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
     For each flight: fix the members of one call, commit, send, record. An outcome that is unknown leaves the
     call open; it is sent again under the same key by `resend_open_calls`.
     """
-    given = 0
-    for flight_id in queries.flights_owed_seats(database_time()):
+
+    def give_back_of(flight_id: int) -> int:
+        given = 0
         while deadline:
             call = _cut(flight_id, call_key=uuid.uuid4(), lease=uuid.uuid4())
-            if call is None:
+            delivered = _send(call, flights=flights) if call is not None else 0
+            given += delivered
+            if not delivered:
                 break
-            given += _send(call, flights=flights)
-    return given
+        return given
+
+    return for_each(queries.flights_owed_seats(database_time()), give_back_of, deadline=deadline)
 
 
 def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
     """Send calls again whose lease or pause is over: same key, same payload. Returns the seats given back."""
     due = SeatCall.objects.filter(state=SeatCallState.OPEN, next_at__lte=database_time())
-    given = 0
-    for call_id in due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]:
-        if not deadline:
-            break
+
+    def resend(call_id: int) -> int:
         call = _claim(call_id, lease=uuid.uuid4())
-        if call is not None:
-            given += _send(call, flights=flights)
-    return given
+        return _send(call, flights=flights) if call is not None else 0
+
+    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    return for_each(ids, resend, deadline=deadline)
 
 
 @in_transaction("give.t7")
@@ -68,6 +70,8 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
 
     None: nothing is owed, or somebody else is just cutting it.
     """
+    if (cut := SeatCall.objects.filter(call_key=call_key).first()) is not None:
+        return cut  # the COMMIT of the run before this one was lost
     now = database_time()
     owed = Booking.objects.unfinished_business(now).filter(
         hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None
@@ -101,14 +105,24 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
 
 @in_transaction("sweep.t9")
 def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
+    call = SeatCall.objects.select_for_update(skip_locked=True).filter(pk=call_id).first()
     now = database_time()
-    claimed = SeatCall.objects.filter(pk=call_id, state=SeatCallState.OPEN, next_at__lte=now).update(
-        lease=lease,
-        claims=F("claims") + 1,
-        next_at=now + LEASE,
-        first_sent_at=Coalesce("first_sent_at", now),
-    )
-    return SeatCall.objects.filter(pk=call_id, lease=lease).first() if claimed else None
+    if call is None or call.state != SeatCallState.OPEN:
+        return None
+    if call.lease == lease:  # the COMMIT of the run before this one was lost
+        return call
+    if not is_due(call.next_at, now):
+        return None
+    if is_too_old(call.first_sent_at, now):
+        call.state, call.lease, call.next_at = SeatCallState.DEAD, None, None
+        call.save(update_fields=["state", "lease", "next_at"])
+        return None
+    call.lease = lease
+    call.claims += 1
+    call.next_at = now + LEASE
+    call.first_sent_at = call.first_sent_at or now
+    call.save(update_fields=["lease", "claims", "next_at", "first_sent_at"])
+    return call
 
 
 def _send(call: SeatCall, *, flights: FlightService) -> int:
@@ -136,10 +150,14 @@ def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
             why = "refused: no such flight" if isinstance(outcome, NoFlight) else "refused"
             still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why)
         case NotSent(why=why) | Unknown(why=why):
-            mine = still_open.filter(lease=call.lease)
-            if is_too_old(call.first_sent_at, now):
-                mine.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why[:200])
-                return
-            asked_for = outcome.retry_after if isinstance(outcome, Unknown) else None
-            at = next_try(now, claims=call.claims, asked_for=asked_for)
-            mine.update(lease=None, next_at=at, last_error=why[:200])
+            asked_for, first_sent_at = None, call.first_sent_at
+            if isinstance(outcome, Unknown):
+                asked_for = outcome.retry_after
+            else:
+                first_sent_at = first_sent_before(first_sent_at, leased_until=call.next_at)
+            still_open.filter(lease=call.lease).update(
+                lease=None,
+                next_at=next_try(now, claims=call.claims, asked_for=asked_for),
+                first_sent_at=first_sent_at,
+                last_error=why[:200],
+            )

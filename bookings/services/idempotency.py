@@ -8,11 +8,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models.functions import Now
 
 from bookings.answers import Answer
 from bookings.errors import IdempotencyKeyReused
@@ -59,7 +60,7 @@ def find(keyed: KeyedRequest) -> IdempotencyRecord | None:
     return record
 
 
-def begin(keyed: KeyedRequest, *, call_key: UUID | None, now: datetime) -> IdempotencyRecord:
+def begin(keyed: KeyedRequest, *, call_key: UUID | None) -> IdempotencyRecord:
     """
     Write the key down as running. The unique constraint decides between two at once; the later one waits.
 
@@ -71,7 +72,7 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None, now: datetime) -> Idemp
         key_hash=keyed.key_hash,
         fingerprint=keyed.fingerprint,
         call_key=call_key,
-        created_at=now,
+        created_at=Now(),
     )
     try:
         record.save(force_insert=True)
@@ -82,7 +83,9 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None, now: datetime) -> Idemp
 
 def finish(record: IdempotencyRecord, answer: Answer) -> None:
     """Keep the answer of a request that was decided in this transaction."""
-    _running(pk=record.pk).update(**_answered(answer))
+    # By primary key alone: it is this transaction's own row. With the state beside it MariaDB may take the index
+    # on (state, created_at), and deadlock with those who wait for this key.
+    IdempotencyRecord.objects.filter(pk=record.pk).update(**_answered(answer))
 
 
 def finish_call(call_key: UUID, answer: Answer) -> None:
@@ -100,13 +103,16 @@ def replay(record: IdempotencyRecord) -> Answer:
     if record.status_code is None:
         raise AssertionError("only a record that is done has an answer: the database refuses others")
     headers = {"Idempotent-Replayed": "true"}
+    if record.status_code == HTTPStatus.ACCEPTED:  # kept only for a client that preferred it
+        headers["Preference-Applied"] = "respond-async"
     if record.location:
         headers["Location"] = record.location
     return Answer(record.status_code, record.body, headers)
 
 
 def _running(**which: Any) -> Any:
-    return IdempotencyRecord.objects.filter(state=RecordState.RUNNING, **which)
+    # Not `state=RUNNING`: few are running, so MariaDB would lock them all by the index on (state, created_at).
+    return IdempotencyRecord.objects.filter(**which).exclude(state=RecordState.DONE)
 
 
 def _answered(answer: Answer) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import random
 from datetime import datetime, timedelta
 
-from bookings.conf import LONGEST_PAUSE, RETRIES_END_AFTER
+from bookings.conf import LEASE, LONGEST_PAUSE, RETRIES_END_AFTER
 
 
 def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> datetime:
@@ -19,6 +19,18 @@ def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> d
     return now + timedelta(seconds=pause)
 
 
+def is_due(next_at: datetime | None, now: datetime) -> bool:
+    """Tell whether the lease or the pause of a call is over. None is a call with nothing left to do."""
+    return next_at is not None and next_at <= now
+
+
 def is_too_old(first_sent_at: datetime | None, now: datetime) -> bool:
-    """Tell whether repeating must end: the peer may soon forget the key."""
+    """Tell whether a call must not be sent again: the peer may have forgotten the key, and would count twice."""
     return first_sent_at is not None and now - first_sent_at > RETRIES_END_AFTER
+
+
+def first_sent_before(first_sent_at: datetime | None, *, leased_until: datetime | None) -> datetime | None:
+    """When a call was first sent, leaving out the claim leased until then, which provably sent nothing."""
+    if first_sent_at is None or leased_until is None or leased_until - LEASE == first_sent_at:
+        return None
+    return first_sent_at

@@ -82,7 +82,7 @@ def _start(
     order: PaymentOrder, *, actor: Actor, keyed: KeyedRequest, names: _Names, payments: PaymentGateway
 ) -> Answer | Payment:
     """Start a payment, or decide against it. Where the gateway is this database, settle it as well."""
-    record = idempotency.begin(keyed, call_key=names.gateway_key, now=database_time())
+    record = idempotency.begin(keyed, call_key=names.gateway_key)
     booking = lock_booking(order.booking_id, actor=actor)
     now = database_time()
     try:
@@ -100,6 +100,7 @@ def _start(
         claims=1,
         lease=names.lease,
         next_at=now + LEASE,
+        request_id=actor.request_id,
         created_at=now,
     )
     payment.save(force_insert=True)
@@ -109,7 +110,7 @@ def _start(
         return payment
     outcome = payments.charge(key=names.gateway_key, amount=payment.amount, reference=booking.reference)
     settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)
-    return answer_of(booking, payment, now=now)
+    return answer_of(booking, payment, actor=actor, now=now)
 
 
 def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime) -> None:

@@ -10,6 +10,7 @@ from bookings.models import Payment
 from bookings.models.booking_event import EventKind
 from bookings.models.payment import PaymentState
 from bookings.ports import PaymentGateway, Refunded, RefundOutcome, RefundUnknown
+from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
 from bookings.services.pauses import next_try
 from bookings.services.settle_payment import claim_payment
@@ -20,17 +21,17 @@ from bookings.transactions import in_transaction
 def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     """Refund what is due, each under its own key, and return how many were refunded."""
     due = Payment.objects.filter(state=PaymentState.REFUND_DUE, next_at__lte=database_time())
-    refunded = 0
-    for payment_id in due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]:
-        if not deadline:
-            break
+
+    def refund(payment_id: int) -> int:
         lease = uuid.uuid4()
         payment = claim_payment(payment_id, state=PaymentState.REFUND_DUE, lease=lease)
         if payment is None:
-            continue
+            return 0
         outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.amount)
-        refunded += _settle_refund(payment.pk, lease=lease, outcome=outcome)
-    return refunded
+        return _settle_refund(payment.pk, lease=lease, outcome=outcome)
+
+    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    return for_each(ids, refund, deadline=deadline)
 
 
 @in_transaction("refund.t10")

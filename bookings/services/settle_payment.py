@@ -4,8 +4,6 @@ import uuid
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
-
 from bookings import answers
 from bookings.actor import SYSTEM, Actor, ActorKind
 from bookings.answers import Answer
@@ -18,8 +16,9 @@ from bookings.models.booking_event import EventKind
 from bookings.models.payment import PaymentState
 from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, PaymentGateway
 from bookings.services import idempotency
+from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
-from bookings.services.pauses import next_try
+from bookings.services.pauses import is_due, next_try
 from bookings.services.transitions import book, cancel, lock_booking, note_event
 from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
@@ -38,7 +37,7 @@ def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, acto
     now = database_time()
     if payment.state == PaymentState.PROCESSING:
         settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
-    return answer_of(booking, payment, now=now)
+    return answer_of(booking, payment, actor=actor, now=now)
 
 
 def settle_locked(
@@ -70,11 +69,15 @@ def settle_locked(
                 payment.last_error = outcome.why[:200]
                 payment.save(update_fields=["lease", "next_at", "last_error"])
             return
-    idempotency.finish_call(payment.gateway_key, answer_of(booking, payment, now=now))
+    idempotency.finish_call(payment.gateway_key, answer_of(booking, payment, actor=actor, now=now))
 
 
-def answer_of(booking: Booking, payment: Payment, *, now: datetime) -> Answer:
-    """The answer to the request that started this payment."""
+def answer_of(booking: Booking, payment: Payment, *, actor: Actor, now: datetime) -> Answer:
+    """
+    The answer to the request that started this payment.
+
+    It names the actor's request; where the worker settles, the one that made the booking.
+    """
     if payment.state == PaymentState.PROCESSING:
         return answers.payment_accepted(booking, now=now)
     if payment.state == PaymentState.SUCCEEDED:
@@ -84,7 +87,7 @@ def answer_of(booking: Booking, payment: Payment, *, now: datetime) -> Answer:
         if payment.state == PaymentState.FAILED
         else BookingCancelled("This booking was cancelled before the payment ended; the money is refunded.")
     )
-    return answers.refusal(problem, message="Payment failed", request_id=booking.request_id)
+    return answers.refusal(problem, message="Payment failed", request_id=actor.request_id or booking.request_id)
 
 
 def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
@@ -105,16 +108,17 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     Ask the gateway, under the same key, about charges whose outcome is unknown. Returns how many were asked.
     """
     due = Payment.objects.filter(state=PaymentState.PROCESSING, next_at__lte=database_time())
-    asked = 0
-    for payment_id in due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]:
-        if not deadline:
-            break
+
+    def ask(payment_id: int) -> int:
         lease = uuid.uuid4()
         payment = claim_payment(payment_id, state=PaymentState.PROCESSING, lease=lease)
-        if payment is not None:
-            charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
-            asked += 1
-    return asked
+        if payment is None:
+            return 0
+        charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
+        return 1
+
+    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    return for_each(ids, ask, deadline=deadline)
 
 
 def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID, actor: Actor) -> Answer:
@@ -127,11 +131,19 @@ def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID
 @in_transaction("sweep.t9")
 def claim_payment(payment_id: int, *, state: PaymentState, lease: UUID) -> Payment | None:
     """Lease a payment that waits for the gateway. None: somebody else has it, or it is settled."""
+    payment = Payment.objects.select_for_update(skip_locked=True).filter(pk=payment_id).first()
     now = database_time()
-    claimed = Payment.objects.filter(pk=payment_id, state=state, next_at__lte=now).update(
-        lease=lease, claims=F("claims") + 1, next_at=now + LEASE
-    )
-    return Payment.objects.filter(pk=payment_id, state=state, lease=lease).first() if claimed else None
+    if payment is None or payment.state != state:
+        return None
+    if payment.lease == lease:  # the COMMIT of the run before this one was lost
+        return payment
+    if not is_due(payment.next_at, now):
+        return None
+    payment.lease = lease
+    payment.claims += 1
+    payment.next_at = now + LEASE
+    payment.save(update_fields=["lease", "claims", "next_at"])
+    return payment
 
 
 def _end(payment: Payment, state: PaymentState, now: datetime, why: str = "") -> None:

@@ -14,21 +14,24 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
-from django.db.models.functions import Coalesce
-
 from bookings import answers
 from bookings.actor import SYSTEM, Actor
 from bookings.answers import Answer
 from bookings.clock import database_time
-from bookings.conf import LEASE
 from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
 from bookings.ports import Applied, Mistake, NoFlight, NoSeats, NotSent, SeatChange, SeatOutcome, Unknown
 from bookings.services import idempotency
-from bookings.services.pauses import is_too_old, next_try
-from bookings.services.transitions import cancel, confirm_hold, end_take, lock_booking, try_take_later
+from bookings.services.pauses import first_sent_before, is_due, is_too_old, next_try
+from bookings.services.transitions import (
+    cancel,
+    confirm_hold,
+    end_take,
+    lease_take,
+    lock_booking,
+    try_take_later,
+)
 from bookings.transactions import in_transaction
 
 
@@ -48,20 +51,26 @@ def change_of(booking: Booking) -> SeatChange:
 
 @in_transaction("sweep.t9")
 def claim_take(booking_id: int, *, lease: UUID) -> Booking | None:
-    """Lease an unresolved take whose lease or pause is over. None: somebody else has it, or it is resolved."""
+    """
+    Lease an unresolved take whose lease or pause is over. None: somebody else has it, or it is resolved.
+
+    One that was first sent too long ago becomes stuck instead. Locks by primary key, then looks: an UPDATE
+    with these conditions would lock by the index of due times, and deadlock with whoever has locked the row
+    and changes that time.
+    """
+    booking = Booking.objects.select_for_update(skip_locked=True).filter(pk=booking_id).first()
     now = database_time()
-    claimed = (
-        Booking.objects.unfinished_business(now)
-        .filter(pk=booking_id, hold=Hold.ASKING)
-        .update(
-            hold_lease=lease,
-            hold_claims=F("hold_claims") + 1,
-            hold_next_at=now + LEASE,
-            hold_first_sent_at=Coalesce("hold_first_sent_at", now),
-        )
-    )
-    # The row is this transaction's own now, so a plain read is true; a run after a lost COMMIT finds its lease.
-    return Booking.objects.filter(pk=booking_id, hold=Hold.ASKING, hold_lease=lease).first() if claimed else None
+    if booking is None or booking.hold != Hold.ASKING:
+        return None
+    if booking.hold_lease == lease:  # the COMMIT of the run before this one was lost
+        return booking
+    if not is_due(booking.hold_next_at, now):
+        return None
+    if is_too_old(booking.hold_first_sent_at, now):
+        end_take(booking, Hold.STUCK, now=now, why=booking.hold_error)
+        return None
+    lease_take(booking, lease=lease, now=now)
+    return booking
 
 
 @in_transaction("create.t2")
@@ -91,7 +100,7 @@ def settle_take(
             case NotSent():
                 _not_sent(booking, lease, outcome, waiting, now)
             case Unknown():
-                _unknown(booking, lease, outcome, waiting, now)
+                _try_later(booking, lease, outcome, now)
             case Mistake():
                 end_take(booking, Hold.STUCK, now=now, why=outcome.why)
         if booking.hold in (Hold.ASKING, Hold.STUCK):
@@ -128,7 +137,7 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
     only_claim = booking.hold_claims == 1 and booking.hold_lease == lease
     told_to_retry = waiting in (Waiting.CLIENT, Waiting.CLIENT_WITH_KEY)
     if not only_claim or not (told_to_retry or booking.status == BookingStatus.CANCELLED):
-        _unknown(booking, lease, Unknown(outcome.why), waiting, now)
+        _try_later(booking, lease, outcome, now)
         return
     if booking.status == BookingStatus.PENDING:
         cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
@@ -136,14 +145,16 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
     idempotency.forget_call(booking.hold_key)
 
 
-def _unknown(booking: Booking, lease: UUID, outcome: Unknown, waiting: Waiting, now: datetime) -> None:
+def _try_later(booking: Booking, lease: UUID, outcome: NotSent | Unknown, now: datetime) -> None:
     if booking.hold_lease != lease:
         return  # another claim is running: its lease is not ours to end
-    if waiting is Waiting.NOBODY and is_too_old(booking.hold_first_sent_at, now):
-        end_take(booking, Hold.STUCK, now=now, why=outcome.why)
-        return
-    at = next_try(now, claims=booking.hold_claims, asked_for=outcome.retry_after)
-    try_take_later(booking, at=at, why=outcome.why)
+    asked_for, first_sent_at = None, booking.hold_first_sent_at
+    if isinstance(outcome, Unknown):
+        asked_for = outcome.retry_after
+    else:
+        first_sent_at = first_sent_before(first_sent_at, leased_until=booking.hold_next_at)
+    at = next_try(now, claims=booking.hold_claims, asked_for=asked_for)
+    try_take_later(booking, at=at, first_sent_at=first_sent_at, why=outcome.why)
 
 
 def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) -> None:

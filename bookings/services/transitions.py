@@ -7,11 +7,13 @@ exceptions say so.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from django.db.models import F
 
 from bookings.actor import SYSTEM, Actor
+from bookings.conf import LEASE
 from bookings.errors import BookingNotFound, UserMismatch
 from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent
@@ -48,7 +50,8 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
         hold_next_at=None,
         held_at=now,
         updated_at=now,
-        version=F("version") + 1,
+        # As it was read: whatever else raises it ends `pending` as well.
+        version=booking.version + 1,
     )
     if not changed:
         return False
@@ -60,6 +63,15 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
     return True
 
 
+def lease_take(booking: Booking, *, lease: UUID, now: datetime) -> None:
+    """Make an unresolved take somebody's to send, until its lease is over."""
+    booking.hold_lease = lease
+    booking.hold_claims += 1
+    booking.hold_next_at = now + LEASE
+    booking.hold_first_sent_at = booking.hold_first_sent_at or now
+    booking.save(update_fields=["hold_lease", "hold_claims", "hold_next_at", "hold_first_sent_at"])
+
+
 def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
     """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
     booking.hold = hold
@@ -69,12 +81,13 @@ def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> N
     booking.save(update_fields=["hold", "hold_lease", "hold_next_at", "hold_error"])
 
 
-def try_take_later(booking: Booking, *, at: datetime, why: str) -> None:
+def try_take_later(booking: Booking, *, at: datetime, first_sent_at: datetime | None, why: str) -> None:
     """End the lease of a take whose outcome is unknown; whoever asks next, asks with the same key."""
     booking.hold_lease = None
     booking.hold_next_at = at
+    booking.hold_first_sent_at = first_sent_at
     booking.hold_error = why[:200]
-    booking.save(update_fields=["hold_lease", "hold_next_at", "hold_error"])
+    booking.save(update_fields=["hold_lease", "hold_next_at", "hold_first_sent_at", "hold_error"])
 
 
 def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
@@ -102,7 +115,8 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
     """Cancel many locked bookings as expired, with a handful of statements in all."""
     held = [b.pk for b in bookings if b.hold == Hold.HELD]
     never_sent = [b.pk for b in bookings if b.hold == Hold.ASKING and b.hold_claims == 0]
-    unresolved = [b.pk for b in bookings if b.pk not in {*held, *never_sent}]
+    settled = {*held, *never_sent}
+    unresolved = [b.pk for b in bookings if b.pk not in settled]
     common = {
         "status": BookingStatus.CANCELLED,
         "cancel_reason": CancelReason.EXPIRED,

@@ -33,9 +33,12 @@ class Command(BaseCommand):
             counts = {"due": bookings, "seats": seats, "seats_still_owed": queries.seats_still_owed()}
             self._print(counts, as_json=options["json"])
             return
-        result = run_pass(
-            flights=wiring.flight_service(), payments=wiring.payment_gateway(), limit=options["limit"]
-        )
+        try:
+            result = run_pass(
+                flights=wiring.flight_service(), payments=wiring.payment_gateway(), limit=options["limit"]
+            )
+        except ExceptionGroup as error:
+            raise CommandError(f"{error}; the log above says more") from error
         self._print(dataclasses.asdict(result), as_json=options["json"])
         if result.seats_still_owed:
             raise CommandError(

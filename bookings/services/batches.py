@@ -1,0 +1,33 @@
+"""Goes through many rows, or steps, so that one that fails does not keep the others from being done."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import structlog
+
+from bookings.services.deadline import Deadline
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+def for_each(items: Iterable[T], work: Callable[[T], int], *, deadline: Deadline) -> int:
+    """
+    Do the work for each item until the time is up; return the sum of what it returned.
+
+    :raises ExceptionGroup: at the end, if the work failed for some items
+    """
+    total = 0
+    failures: list[Exception] = []
+    for item in items:
+        if not deadline:
+            break
+        try:
+            total += work(item)
+        except Exception as error:
+            log.exception("batch.item_failed", item=str(item))
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("the work failed for some items; the others were done", failures)
+    return total
