@@ -1,19 +1,22 @@
 """Fixtures of all tests."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bookings import wiring
+from bookings.services import pauses
 from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
 
 
 @pytest.fixture
 def flights(monkeypatch: pytest.MonkeyPatch) -> FakeFlights:
-    """A Flight Service in memory, in the place of the real one."""
+    """A Flight Service in memory, in the place of the real one; pauses between tries are the longest possible."""
     fake = FakeFlights()
     monkeypatch.setattr(wiring, "flight_service", lambda: fake)
+    monkeypatch.setattr(pauses, "random", SimpleNamespace(uniform=lambda low, high: high))
     return fake
 
 

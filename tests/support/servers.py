@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +20,7 @@ from devtools.processes import HOST, ends_with_parent, free_port
 from tests.support.processes import REPOSITORY
 
 # A web process imports Django and listens: two seconds on an idle machine.
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.05
 
@@ -57,16 +60,16 @@ def spawn(*words: str, env: dict[str, str], log: Any = subprocess.DEVNULL) -> su
 class Web:
     """The web server: granian with two worker processes, on a port that stays the same over restarts."""
 
-    def __init__(self, *, env: dict[str, str], workers: int = 2, log: Any = subprocess.DEVNULL) -> None:
+    def __init__(self, *, env: dict[str, str], workers: int = 2) -> None:
         self.port = free_port()
-        self._env, self._workers, self._log = env, workers, log
+        self._env, self._workers, self._log = env, workers, tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """
         Start it and wait until it answers.
 
-        :raises RuntimeError: if it does not
+        :raises RuntimeError: if it does not; the message has what it printed
         """
         self._process = spawn(
             *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(self.port)),
@@ -78,7 +81,7 @@ class Web:
         deadline = time.monotonic() + START_SECONDS
         while self.ask("GET", "/health/live")[0] != 200:
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the web server does not answer ({self._process.poll()})")
+                raise RuntimeError(f"the web server does not answer: {self.printed()}")
             time.sleep(LOOK_EVERY_SECONDS)
 
     def ask(
@@ -95,20 +98,115 @@ class Web:
         finally:
             peer.close()
 
+    def printed(self) -> str:
+        """Give the end of what it has printed so far."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-2000:]
+
     def kill(self) -> None:
         """End all its processes at once (SIGKILL)."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(STOP_SECONDS)
+            self._process = None
 
 
 @contextmanager
-def start_web(**settings: Any) -> Iterator[Web]:
+def start_web(*, env: dict[str, str]) -> Iterator[Web]:
     """Run a web server for the length of the block."""
-    web = Web(**settings)
+    web = Web(env=env)
     try:
         web.start()
         yield web
     finally:
         web.kill()
+
+
+class Worker:
+    """`manage.py run_worker` and everything below it, found by a mark in their environment."""
+
+    def __init__(self, *, env: dict[str, str]) -> None:
+        self._mark = f"MARK={uuid.uuid4().hex}"
+        name, _, value = self._mark.partition("=")
+        self._env, self._log = {**env, name: value}, tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the command itself; AssertionError if it was never started."""
+        assert self._process is not None, "the worker was not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it; the first pass comes within seconds."""
+        self._process = spawn("manage.py", "run_worker", env=self._env, log=self._log)
+
+    def clusters(self) -> list[int]:
+        """Name the main processes of the clusters that it has started and that are alive."""
+        return [pid for pid, parent, words in self._family() if parent == self.pid and "qcluster" in words]
+
+    def sentinels(self) -> list[int]:
+        """Name the processes right below the cluster."""
+        clusters = self.clusters()
+        return [pid for pid, parent, _ in self._family() if parent in clusters]
+
+    def below_sentinels(self) -> list[int]:
+        """Name what the sentinel has started: two workers that wait for a task, a monitor and a pusher."""
+        sentinels = self.sentinels()
+        return sorted(pid for pid, parent, _ in self._family() if parent in sentinels)
+
+    def alive(self) -> list[int]:
+        """Name every process of it that lives, orphans too."""
+        return [pid for pid, _parent, _words in self._family()]
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait until no process of it is left."""
+        deadline = time.monotonic() + seconds
+        while self.alive():
+            if time.monotonic() > deadline:
+                return False
+            self._process_is_reaped()
+            time.sleep(LOOK_EVERY_SECONDS)
+        return True
+
+    def kill(self) -> None:
+        """End every process of it at once (SIGKILL), itself first, so that it starts nothing anew."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        for pid in self.alive():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def printed(self) -> str:
+        """Give the end of what it has printed so far."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-4000:]
+
+    def _process_is_reaped(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def _family(self) -> list[tuple[int, int, list[str]]]:
+        """Give id, parent and command line of each living process with the mark."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if self._mark.encode() not in (entry / "environ").read_bytes().split(b"\0"):
+                    continue
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                if state != "Z":
+                    found.append((int(entry.name), int(parent), words))
+        return found
+
+
+@contextmanager
+def start_worker(*, env: dict[str, str]) -> Iterator[Worker]:
+    """Run a worker for the length of the block; nothing of it is left afterwards."""
+    worker = Worker(env=env)
+    try:
+        worker.start()
+        yield worker
+    finally:
+        worker.kill()

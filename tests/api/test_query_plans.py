@@ -1,0 +1,148 @@
+"""How MariaDB finds rows in tables of 10,000: by an index, never by walking the table."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bookings import queries
+from bookings.clock import database_time
+from bookings.services import expire_bookings, give_seats_back
+from bookings.services.deadline import Deadline
+from tests.support.api import BOOKINGS
+from tests.support.bookings import one_pass
+from tests.support.fakes import FakeFlights
+from tests.support.volume import analyze_tables, empty_tables, fill_tables, rows_read
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
+
+# In 10,000 rows: more would be a walk. 200 bookings are those of one flight.
+FEW = 600
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ten_thousand_rows(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        fill_tables(10_000)
+        analyze_tables()
+        yield
+        empty_tables()
+        connection.close()
+
+
+def plans(work):
+    """How the rows of each statement of some work are found, in MariaDB's words."""
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    found = []
+    with connection.cursor() as cursor:
+        for query in captured:
+            if not query["sql"].startswith(("SELECT", "UPDATE", "DELETE")) or " FROM " not in query["sql"]:
+                continue
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            names = [column[0] for column in cursor.description]
+            found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert found
+    return [plan for plan in found if plan["table"]]
+
+
+def walks(found):
+    """The plans that read a table or an index from end to end, or sort what they find."""
+    return [
+        plan
+        for plan in found
+        if plan["key"] is None or int(plan["rows"]) > FEW or "filesort" in (plan["Extra"] or "")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({}, "PRIMARY"),
+        ({"userId": 5}, "booking_of_user"),
+        ({"userId": 5, "status": "booked"}, "booking_of_user"),
+        ({"flightId": 7, "status": "booked"}, "booking_of_flight"),
+        ({"status": "booked"}, "PRIMARY"),
+        ({"status": "cancelled"}, "PRIMARY"),
+    ],
+    ids=str,
+)
+def test_a_page_of_the_list_is_read_off_an_index_in_its_order(api, query, index):
+    found = plans(lambda: api.get(BOOKINGS, query))
+
+    assert [plan["key"] for plan in found] == [index]
+    assert walks(found) == []
+
+
+def test_a_later_page_costs_what_the_first_costs(api):
+    link = api.get(BOOKINGS, {"limit": 100}).json()["data"]["next"]
+    for _ in range(20):
+        link = api.client.get(link).json()["data"]["next"]
+
+    assert rows_read(lambda: api.client.get(link)) == 101
+
+
+def test_the_bookings_of_a_flight_are_found_by_an_index(api):
+    found = plans(lambda: api.get(BOOKINGS, {"flightId": 7}))
+
+    assert [plan["key"] for plan in found] == ["booking_of_flight"]
+    assert [int(plan["rows"]) <= FEW for plan in found] == [True]
+
+
+def test_the_bookings_of_a_time_are_found_by_an_index(api):
+    five_minutes_ago = database_time() - timedelta(minutes=5)
+
+    found = plans(lambda: api.get(BOOKINGS, {"createdAfter": five_minutes_ago.isoformat()}))
+
+    assert [plan["key"] for plan in found] == ["booking_created"]
+    assert [int(plan["rows"]) <= FEW for plan in found] == [True]
+
+
+def test_the_sweep_finds_what_is_due_by_the_deadline_index():
+    found = plans(lambda: expire_bookings._due_ids(500))
+
+    assert [plan["key"] for plan in found] == ["booking_deadline", "booking_deadline"]
+    assert walks(found) == []
+
+
+def test_the_sweep_finds_silent_gateways_by_the_to_do_list():
+    found = plans(expire_bookings._unanswered_payments)
+
+    assert [plan["key"] for plan in found if plan["table"] == "payment"] == ["payment_to_do"]
+    assert [plan for plan in found if int(plan["rows"]) > FEW] == []
+
+
+def test_the_to_do_list_is_an_index():
+    found = plans(lambda: queries.flights_owed_seats(database_time()))
+
+    assert [plan["key"] for plan in found] == ["booking_to_do"]
+    assert walks(found) == []
+
+
+def test_calls_to_send_again_are_found_by_their_to_do_list():
+    found = plans(lambda: give_seats_back.resend_open_calls(flights=FakeFlights(), deadline=Deadline(20)))
+
+    assert [plan["key"] for plan in found] == ["seat_call_to_do"]
+    assert walks(found) == []
+
+
+def test_no_step_of_a_pass_walks_a_table(flights, payments):
+    found = plans(lambda: one_pass(flights, payments))
+
+    assert [plan for plan in found if plan["key"] is None or int(plan["rows"]) > FEW] == []
+
+
+def test_the_metrics_walk_no_table():
+    found = plans(queries.numbers)
+
+    # What is unpaid is counted: 1,000 of the 10,000 are.
+    assert [plan for plan in found if plan["key"] is None or int(plan["rows"]) > 1_200] == []
+
+
+def test_a_key_is_found_by_its_unique_index(api):
+    api.create(key="k")
+
+    found = plans(lambda: api.create(key="k"))
+
+    assert [plan["key"] for plan in found] == ["idempotency_record_key_unique"]

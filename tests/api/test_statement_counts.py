@@ -1,0 +1,55 @@
+"""How many SQL statements a request costs, transaction control aside: as many in full tables as in empty ones."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.support.api import BOOKINGS, shown
+from tests.support.volume import fill_tables
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
+
+CONTROL = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK", "BEGIN", "COMMIT", "SET ")
+
+
+def cost(request):
+    """The number of statements of a request that succeeds."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = request()
+    assert answer.status_code in (200, 201)
+    return len([query for query in captured if not query["sql"].startswith(CONTROL)])
+
+
+@pytest.mark.parametrize("rows", [1, 10_000])
+def test_a_request_costs_a_fixed_number_of_statements(api, rows):
+    fill_tables(rows)
+    first, second, third, fourth = (shown(api.create()) for _ in range(4))
+    one = f"{BOOKINGS}/{fourth['id']}"
+
+    costs = {
+        "create": cost(api.create),
+        "create with a key": cost(lambda: api.create(key="k")),
+        "create, replayed": cost(lambda: api.create(key="k")),
+        "pay": cost(lambda: api.pay(first, key="k")),
+        "cancel": cost(lambda: api.cancel(second)),
+        "cancel with a key": cost(lambda: api.cancel(third, key="k")),
+        "read": cost(lambda: api.get(one)),
+        "timeline": cost(lambda: api.get(f"{one}/events")),
+        "list": cost(lambda: api.get(BOOKINGS)),
+        "list of a user": cost(lambda: api.get(BOOKINGS, {"userId": 1, "limit": 100})),
+        "list of a status": cost(lambda: api.get(BOOKINGS, {"status": "booked", "limit": 100})),
+    }
+
+    assert costs == {
+        "create": 4,
+        "create with a key": 7,
+        "create, replayed": 1,
+        "pay": 8,
+        "cancel": 5,
+        "cancel with a key": 7,
+        "read": 1,
+        "timeline": 2,
+        "list": 1,
+        "list of a user": 1,
+        "list of a status": 1,
+    }

@@ -1,0 +1,140 @@
+"""manage.py expire_bookings: one sweep by hand, without any worker."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from bookings.clock import database_time
+from bookings.models import Booking, SeatCall
+from tests.support.bookings import a_saved_row, an_initiated_booking, let_time_pass
+from tests.support.invariants import assert_in_step
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def run(flights, capsys):
+    """Run the command; give its exit code and what it printed."""
+
+    def run_command(*options):
+        try:
+            call_command("expire_bookings", *options)
+        except CommandError as error:
+            return error.returncode, capsys.readouterr().out.strip(), str(error)
+        return 0, capsys.readouterr().out.strip(), ""
+
+    return run_command
+
+
+def test_what_is_due_expires_and_its_seats_come_back(run, flights):
+    an_initiated_booking(flights, seats=2)
+    an_initiated_booking(flights, seats=3, flight_id=2)
+    let_time_pass(minutes=15)
+    an_initiated_booking(flights, seats=1)
+
+    code, printed, _ = run()
+
+    assert code == 0
+    assert printed == (
+        "expired: 2, seats given back: 5, takes resolved: 0, payments asked: 0, refunds: 0, seats still owed: 0"
+    )
+    assert (flights.taken(1), flights.taken(2)) == (1, 0)
+    assert_in_step(flights)
+
+
+def test_json_is_one_object_of_counts(run, flights):
+    an_initiated_booking(flights, seats=2)
+    let_time_pass(minutes=15)
+
+    code, printed, _ = run("--json")
+
+    counts = json.loads(printed)
+    assert code == 0
+    assert (counts["expired"], counts["seats_given_back"], counts["seats_still_owed"]) == (1, 2, 0)
+
+
+def test_with_nothing_due_nothing_happens(run):
+    a_saved_row("initiated")
+
+    code, printed, _ = run("--json")
+
+    assert code == 0
+    assert set(json.loads(printed).values()) == {0}
+
+
+def test_a_dry_run_only_says_what_is_due(run, flights):
+    an_initiated_booking(flights, seats=2)
+    let_time_pass(minutes=15)
+
+    code, printed, _ = run("--dry-run")
+
+    assert (code, printed) == (0, "due: 1, seats: 2, seats still owed: 0")
+    assert Booking.objects.get().status == "initiated"
+    assert flights.taken(1) == 2
+
+
+def test_a_dry_run_in_json(run, flights):
+    an_initiated_booking(flights, seats=2)
+    let_time_pass(minutes=15)
+
+    _, printed, _ = run("--dry-run", "--json")
+
+    assert json.loads(printed) == {"due": 1, "seats": 2, "seats_still_owed": 0}
+
+
+def test_a_limit_bounds_how_many_expire(run):
+    past = database_time() - timedelta(minutes=16)
+    for _ in range(3):
+        a_saved_row("pending", hold_claims=0, created_at=past)
+
+    _, printed, _ = run("--limit", "2", "--json")
+
+    assert json.loads(printed)["expired"] == 2
+    assert Booking.objects.filter(status="cancelled").count() == 2
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "1.5"])
+def test_a_limit_that_makes_no_sense_is_refused(run, limit):
+    code, _, message = run("--limit", limit)
+
+    assert code == 1
+    assert "--limit" in message
+
+
+def test_while_the_flight_service_is_down_the_exit_code_is_1_and_afterwards_0(run, flights):
+    an_initiated_booking(flights, seats=4)
+    let_time_pass(minutes=15)
+    flights.down = True
+
+    first = run("--json")
+    flights.down = False
+    let_time_pass(seconds=15)
+    second = run("--json")
+
+    assert first[0] == 1
+    assert json.loads(first[1])["seats_still_owed"] == 4
+    assert first[2].startswith("4 seats are not given back yet. They stay queued")
+    assert second[0] == 0
+    assert json.loads(second[1])["seats_given_back"] == 4
+    assert flights.taken(1) == 0
+    assert SeatCall.objects.count() == 1
+    assert_in_step(flights)
+
+
+def test_running_it_again_too_soon_still_says_that_seats_are_owed(run, flights):
+    an_initiated_booking(flights, seats=4)
+    let_time_pass(minutes=15)
+    flights.down = True
+    run()
+
+    assert run()[0] == 1
+
+
+def test_a_dry_run_tells_what_is_owed(run, flights):
+    a_saved_row("cancelled", hold="giving_back", no_of_seats=3)
+
+    _, printed, _ = run("--dry-run")
+
+    assert printed == "due: 0, seats: 0, seats still owed: 3"

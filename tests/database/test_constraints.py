@@ -1,0 +1,203 @@
+"""What the database itself refuses, whichever it is, and whatever the code above it does."""
+
+import uuid
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from bookings.lifecycle import HOLDS, BookingStatus, Hold
+from bookings.models import Booking, Payment, SeatCall
+from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, forbidden_pairs
+
+pytestmark = pytest.mark.django_db
+
+
+def refusal(change):
+    """The name of the constraint by which the database refuses a change, as far as it tells."""
+    with pytest.raises(IntegrityError) as refused, transaction.atomic():
+        change()
+    return str(refused.value)
+
+
+def times_of(hold):
+    """What the constraints on times want of a hold."""
+    is_due = hold in (Hold.ASKING, Hold.GIVING_BACK)
+    return {"hold_next_at": F("created_at") if is_due else None}
+
+
+def why_of(status):
+    return {"cancel_reason": "expired" if status == BookingStatus.CANCELLED else ""}
+
+
+def payment_of(status):
+    return {"active_payment_id": 1 if status == BookingStatus.BOOKED else None}
+
+
+@pytest.mark.parametrize(("status", "hold"), forbidden_pairs())
+def test_no_other_hold_may_stand_beside_a_status(status, hold):
+    booking = a_saved_row("initiated")
+
+    said = refusal(
+        lambda: Booking.objects.filter(pk=booking.pk).update(
+            status=status, hold=hold, **times_of(hold), **why_of(status), **payment_of(status)
+        )
+    )
+
+    assert "booking_status_allows_hold" in said
+
+
+@pytest.mark.parametrize(("status", "hold"), [(s, h) for s in BookingStatus for h in sorted(HOLDS[s])])
+def test_every_hold_of_the_table_may_stand_beside_its_status(status, hold):
+    booking = a_saved_row("initiated")
+
+    changed = Booking.objects.filter(pk=booking.pk).update(
+        status=status, hold=hold, **times_of(hold), **why_of(status), **payment_of(status)
+    )
+
+    assert changed == 1
+
+
+def test_the_table_of_forbidden_pairs_is_complete():
+    assert len(forbidden_pairs()) == 4 * 6 - (2 + 1 + 1 + 5)
+
+
+@pytest.mark.parametrize("column", ["status", "hold"])
+def test_no_unknown_word_is_a_status_or_a_hold(column):
+    booking = a_saved_row("initiated")
+
+    said = refusal(lambda: Booking.objects.filter(pk=booking.pk).update(**{column: "paid"}))
+
+    assert "booking_status_allows_hold" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "columns", "constraint"),
+    [
+        ("initiated", {"total_cost": 1}, "booking_total_is_price_times_seats"),
+        ("initiated", {"seat_price": -1, "total_cost": -2}, "booking_total_is_price_times_seats"),
+        ("initiated", {"no_of_seats": 0, "total_cost": 0}, "booking_has_seats"),
+        ("initiated", {"expires_at": F("created_at")}, "booking_window_opens_before_it_closes"),
+        ("initiated", {"cancel_reason": "expired"}, "booking_cancelled_says_why"),
+        ("cancelled", {"cancel_reason": ""}, "booking_cancelled_says_why"),
+        ("booked", {"active_payment_id": None}, "booking_booked_names_its_payment"),
+        ("pending", {"active_payment_id": 1}, "booking_booked_names_its_payment"),
+        ("pending", {"hold_next_at": None}, "booking_unfinished_business_has_a_time"),
+        ("initiated", {"hold_next_at": F("created_at")}, "booking_unfinished_business_has_a_time"),
+        ("cancelled", {"hold": "giving_back"}, "booking_unfinished_business_has_a_time"),
+        ("cancelled", {"hold_next_at": F("created_at")}, "booking_unfinished_business_has_a_time"),
+        (
+            "cancelled",
+            {"hold": "asking", "hold_claims": 0, "hold_next_at": F("created_at")},
+            "booking_cancelled_asks_only_after_sending",
+        ),
+    ],
+)
+def test_a_booking_that_contradicts_itself_is_refused(status, columns, constraint):
+    booking = a_saved_row(status)
+
+    said = refusal(lambda: Booking.objects.filter(pk=booking.pk).update(**columns))
+
+    assert constraint in said
+
+
+@pytest.mark.parametrize("hold", ["held", "refused", "dropped", "stuck", "asking"])
+def test_only_a_booking_that_gives_back_names_a_call(hold):
+    call = a_call_row()
+    booking = a_saved_row("initiated" if hold == "held" else "cancelled", hold=hold)
+
+    said = refusal(lambda: Booking.objects.filter(pk=booking.pk).update(give_back=call))
+
+    assert "booking_in_give_back_call_only_when_giving_back" in said
+
+
+def test_a_booking_in_a_call_has_no_time_of_its_own():
+    booking = a_saved_row("cancelled", hold="giving_back", give_back=a_call_row())
+
+    said = refusal(lambda: Booking.objects.filter(pk=booking.pk).update(hold_next_at=F("created_at")))
+
+    assert "booking_unfinished_business_has_a_time" in said
+
+
+@pytest.mark.parametrize("column", ["reference", "hold_key"])
+def test_no_two_bookings_share_a_reference_or_a_key(column):
+    booking = a_saved_row()
+
+    said = refusal(lambda: a_saved_row(**{column: getattr(booking, column)}))
+
+    assert column in said
+
+
+def test_a_booking_has_one_active_payment_at_most():
+    booking = a_saved_row()
+    a_payment_row(booking, "processing")
+
+    for state in ("processing", "succeeded"):
+        said = refusal(lambda state=state: a_payment_row(booking, state))
+        assert "active" in said
+
+
+def test_a_booking_may_have_many_payments_that_ended():
+    booking = a_saved_row()
+
+    for state in ("failed", "failed", "refunded", "refund_due", "dead", "processing"):
+        a_payment_row(booking, state)
+
+    assert booking.payments.count() == 6
+
+
+@pytest.mark.parametrize(
+    ("state", "columns", "constraint"),
+    [
+        ("processing", {"active_booking_id": None}, "payment_active_while_it_may_have_money"),
+        ("succeeded", {"active_booking_id": 987654321}, "payment_active_while_it_may_have_money"),
+        ("refunded", {"active_booking_id": F("booking_id")}, "payment_active_while_it_may_have_money"),
+        ("processing", {"amount": -1}, "payment_amount_not_negative"),
+        ("processing", {"next_at": None}, "payment_due_has_a_time"),
+        ("refund_due", {"next_at": None}, "payment_due_has_a_time"),
+        ("succeeded", {"next_at": F("created_at")}, "payment_due_has_a_time"),
+        ("dead", {"next_at": F("created_at")}, "payment_due_has_a_time"),
+        ("failed", {"state": "lost"}, "payment_state_known"),
+    ],
+)
+def test_a_payment_that_contradicts_itself_is_refused(state, columns, constraint):
+    payment = a_payment_row(a_saved_row(), state)
+
+    said = refusal(lambda: Payment.objects.filter(pk=payment.pk).update(**columns))
+
+    assert constraint in said
+
+
+@pytest.mark.parametrize("column", ["gateway_key", "refund_key"])
+def test_no_two_payments_share_a_key(column):
+    payment = a_payment_row(a_saved_row())
+
+    said = refusal(lambda: a_payment_row(a_saved_row(), **{column: getattr(payment, column)}))
+
+    assert column in said
+
+
+@pytest.mark.parametrize(
+    ("state", "columns", "constraint"),
+    [
+        ("open", {"next_at": None}, "seat_call_open_has_a_time"),
+        ("done", {"next_at": F("created_at")}, "seat_call_open_has_a_time"),
+        ("dead", {"next_at": F("created_at")}, "seat_call_open_has_a_time"),
+        ("open", {"state": "lost"}, "seat_call_open_has_a_time"),
+        ("open", {"seats": 0}, "seat_call_has_seats"),
+        ("open", {"kind": "take"}, "seat_call_kind_known"),
+    ],
+)
+def test_a_seat_call_that_contradicts_itself_is_refused(state, columns, constraint):
+    call = a_call_row(state=state)
+
+    said = refusal(lambda: SeatCall.objects.filter(pk=call.pk).update(**columns))
+
+    assert constraint in said
+
+
+def test_no_two_seat_calls_share_a_key():
+    key = uuid.uuid4()
+    a_call_row(call_key=key)
+
+    assert "call_key" in refusal(lambda: a_call_row(call_key=key))

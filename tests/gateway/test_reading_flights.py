@@ -1,0 +1,121 @@
+"""What the gateway makes of the answers to a GET of a flight."""
+
+import pytest
+import requests
+import responses
+
+from bookings.gateways.flights import HttpFlightService
+from bookings.ports import Flight, FlightsUnreachable, UnknownFlight
+
+URL = "http://flights.test"
+FLIGHT = f"{URL}/api/v1/flights/7"
+
+
+@pytest.fixture
+def wire():
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def service():
+    return HttpFlightService(URL)
+
+
+def failure(status, code=None):
+    error = {"statusCode": status, "explanation": "no"} | ({"code": code} if code else {})
+    return {"success": False, "message": "Something went wrong", "data": {}, "error": error}
+
+
+def flight(**fields):
+    return {"success": True, "data": {"id": 7, "price": 2000, "totalSeats": 5, **fields}, "error": {}}
+
+
+def test_a_flight_is_read(wire, service):
+    wire.add("GET", FLIGHT, json=flight(capacity=100, flightNumber="UK 808"))
+
+    assert service.get_flight(7, seconds=5) == Flight(id=7, price=2000, seats_left=5)
+
+
+def test_a_flight_that_is_oversold_has_no_seats(wire, service):
+    wire.add("GET", FLIGHT, json=flight(totalSeats=-3))
+
+    assert service.get_flight(7, seconds=5).seats_left == 0
+
+
+@pytest.mark.parametrize("code", ["flight_not_found", None])
+def test_an_envelope_with_404_says_that_there_is_no_such_flight(wire, service, code):
+    wire.add("GET", FLIGHT, status=404, json=failure(404, code))
+
+    with pytest.raises(UnknownFlight):
+        service.get_flight(7, seconds=5)
+
+
+def test_a_404_of_somebody_else_says_nothing_about_the_flight(wire, service):
+    wire.add("GET", FLIGHT, status=404, json={"detail": "no route"})
+
+    with pytest.raises(FlightsUnreachable):
+        service.get_flight(7, seconds=5)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"price": "2000"},
+        {"price": 2000.0},
+        {"price": -1},
+        {"price": None},
+        {"price": True},
+        {"price": 10**15},
+        {"totalSeats": "5"},
+        {"totalSeats": 5.5},
+        {"totalSeats": None},
+        {"totalSeats": False},
+    ],
+    ids=str,
+)
+def test_a_flight_with_strange_numbers_is_no_answer(wire, service, fields):
+    wire.add("GET", FLIGHT, json=flight(**fields))
+
+    with pytest.raises(FlightsUnreachable):
+        service.get_flight(7, seconds=5)
+
+
+@pytest.mark.parametrize("content", [{}, {"data": None}, {"data": []}, {"data": {}}, {"data": "x"}], ids=str)
+def test_an_envelope_without_a_flight_is_no_answer(wire, service, content):
+    wire.add("GET", FLIGHT, json=content)
+
+    with pytest.raises(FlightsUnreachable):
+        service.get_flight(7, seconds=5)
+
+
+def test_a_flight_is_asked_for_twice_if_need_be_and_no_more(wire, service):
+    wire.add("GET", FLIGHT, status=500, json=failure(500))
+    wire.add("GET", FLIGHT, json=flight())
+
+    assert service.get_flight(7, seconds=5).price == 2000
+    assert len(wire.calls) == 2
+
+
+def test_two_failures_are_enough(wire, service):
+    for _ in range(3):
+        wire.add("GET", FLIGHT, body=requests.ReadTimeout())
+
+    with pytest.raises(FlightsUnreachable):
+        service.get_flight(7, seconds=5)
+    assert len(wire.calls) == 2
+
+
+def test_a_flight_is_recalled_for_five_minutes(wire, service, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("bookings.gateways.flights.time.monotonic", lambda: now[0])
+    wire.add("GET", FLIGHT, json=flight())
+    service.get_flight(7, seconds=5)
+
+    now[0] = 1300.0
+    within = service.recall_flight(7)
+    now[0] = 1300.1
+    beyond = service.recall_flight(7)
+
+    assert within == Flight(id=7, price=2000, seats_left=5)
+    assert beyond is None

@@ -1,0 +1,93 @@
+"""Fills the tables of MariaDB with many rows, fast: what is slow only with many rows shows here."""
+
+from collections.abc import Callable
+
+from django.db import connection
+
+# 0 to 9999, without the help of any one server's sequences.
+_DIGITS = "(SELECT 0 d " + " ".join(f"UNION ALL SELECT {digit}" for digit in range(1, 10)) + ")"
+_NUMBERS = (
+    f"(SELECT a.d + 10*b.d + 100*c.d + 1000*e.d AS n FROM {_DIGITS} a, {_DIGITS} b, {_DIGITS} c, {_DIGITS} e)"
+)
+
+# Of ten bookings six are over, three are paid, and one is unpaid with its deadline ahead.
+_STATUS = "ELT(1 + MOD(n, 10), 'initiated','booked','booked','booked','cancelled','cancelled','cancelled'," + (
+    "'cancelled','cancelled','cancelled')"
+)
+
+BOOKINGS = f"""
+    INSERT INTO booking (reference, user_id, flight_id, no_of_seats, seat_price, total_cost, status, cancel_reason,
+        created_at, updated_at, held_at, expires_at, active_payment_id, cancel_requested, version, request_id,
+        hold, hold_key, hold_claims, hold_error)
+    SELECT LPAD(n, 6, '0'), 1 + MOD(n, 1000), 1 + MOD(n, 50), 2, 2000, 4000, {_STATUS},
+        IF(MOD(n, 10) > 3, 'expired', ''),
+        UTC_TIMESTAMP(6) - INTERVAL n SECOND, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),
+        IF(MOD(n, 10) = 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL n SECOND) + INTERVAL 15 MINUTE,
+        IF(MOD(n, 10) BETWEEN 1 AND 3, 1 + n, NULL), 0, 1, '',
+        IF(MOD(n, 10) > 3, 'refused', 'held'), REPLACE(UUID(), '-', ''), 1, ''
+    FROM {_NUMBERS} numbers WHERE n < %s ORDER BY n DESC"""
+
+PAYMENTS = """
+    INSERT INTO payment (booking_id, amount, gateway_key, refund_key, state, active_booking_id, claims, last_error,
+        request_id, created_at)
+    SELECT id, total_cost, REPLACE(UUID(), '-', ''), REPLACE(UUID(), '-', ''), 'succeeded', id, 1, '', '', created_at
+    FROM booking WHERE status = 'booked'"""
+
+GIVE_BACKS = f"""
+    INSERT INTO seat_call (call_key, kind, flight_id, seats, state, claims, last_error, created_at)
+    SELECT REPLACE(UUID(), '-', ''), 'give', 1 + MOD(n, 50), 2, 'done', 1, '', UTC_TIMESTAMP(6)
+    FROM {_NUMBERS} numbers WHERE n < %s"""
+
+RECORDS = f"""
+    INSERT INTO idempotency_record (principal, endpoint, key_hash, fingerprint, call_key, state, status_code, body,
+        location, created_at)
+    SELECT 'open', 'POST /bookings', SHA2(n, 256), SHA2(n, 256), REPLACE(UUID(), '-', ''), 'done', 201, '', '',
+        UTC_TIMESTAMP(6)
+    FROM {_NUMBERS} numbers WHERE n < %s"""
+
+EVENTS = """
+    INSERT INTO booking_event (booking_id, what, actor_kind, actor_name, from_status, to_status, reason, note,
+        request_id, created_at)
+    SELECT id, 'cancelled', 'system', 'worker', 'initiated', 'cancelled', 'expired', '', '', created_at
+    FROM booking WHERE status = 'cancelled'"""
+
+TABLES = ("booking_event", "payment", "idempotency_record", "booking", "seat_call")
+
+
+def fill_tables(rows: int) -> None:
+    """Insert so many bookings, at most 10,000, with all that belongs to them; none is due to expire."""
+    with connection.cursor() as cursor:
+        cursor.execute(BOOKINGS, [rows])
+        cursor.execute(PAYMENTS)
+        cursor.execute(GIVE_BACKS, [rows])
+        cursor.execute(RECORDS, [rows])
+        cursor.execute(EVENTS)
+
+
+def analyze_tables() -> None:
+    """Let the optimizer see the rows as they are. Ends the transaction, as MariaDB does then."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE TABLE {', '.join(TABLES)}")
+        cursor.fetchall()
+
+
+def empty_tables() -> None:
+    """Delete the rows again."""
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"DELETE FROM {table}")
+
+
+def rows_read(work: Callable[[], object]) -> int:
+    """How many rows, or entries of an index, MariaDB reads for some work."""
+    before = _reads()
+    work()
+    return _reads() - before
+
+
+def _reads() -> int:
+    # FLUSH STATUS would be simpler, and would commit the test's transaction.
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        # The statement itself reads its answer by `rnd_next`.
+        return sum(int(count) for name, count in cursor.fetchall() if not name.endswith(("rnd_next", "deleted")))
