@@ -32,7 +32,7 @@ def body_of(request: Request) -> Any:
     :raises LengthRequired: if it comes in chunks: it would be taken for empty
     :raises BodyTooLarge, ParseError, UnsupportedMediaType: if it cannot be read
     """
-    if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+    if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
         raise LengthRequired
     return request.data
 

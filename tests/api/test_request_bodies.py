@@ -145,6 +145,13 @@ def test_what_json_does_not_know_is_refused(api, text):
     assert refused(answer) == (400, "invalid_request")
 
 
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_is_none_is_no_json(api, word):
+    answer = api.create(order_with("noOfSeats", word))
+
+    assert answer.json()["error"]["explanation"] == f"The body is not valid JSON: {word} is not a number."
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -239,3 +246,25 @@ def test_a_reason_is_a_short_text(api, reason):
     assert refused(answer) == (400, "invalid_request")
     assert list(fields_of(answer)) == ["reason"]
     assert Booking.objects.get().status == "initiated"
+
+
+def test_a_body_in_chunks_is_asked_for_with_its_length(api):
+    answer = api.client.generic(
+        "POST",
+        BOOKINGS,
+        b"",
+        content_type="application/json",
+        headers={"Transfer-Encoding": "chunked"},
+        CONTENT_LENGTH="",
+    )
+
+    assert refused(answer) == (411, "length_required")
+
+
+@pytest.mark.parametrize("field", ["\\\\ud800", "reason\\\\udfff"])
+def test_half_a_character_is_refused(api, field):
+    answer = api.create(
+        f'{{"flightId": 1, "userId": 1, "noOfSeats": 1, "{field}": 1}}'.replace("\\\\", "\\").encode()
+    )
+
+    assert refused(answer) == (400, "invalid_request")

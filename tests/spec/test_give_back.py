@@ -1,5 +1,7 @@
 """The give-back ledger: seats of cancelled bookings go back, one call for each flight and pass."""
 
+import uuid
+
 import pytest
 
 from bookings import queries
@@ -201,6 +203,17 @@ def test_a_late_unknown_does_not_end_the_lease_of_another_worker(flights):
     mine.refresh_from_db()
     assert mine.lease == theirs.lease
     assert mine.next_at == theirs.next_at
+
+
+def test_two_workers_cannot_claim_one_call():
+    call = a_call_row()
+    let_time_pass(seconds=1)
+
+    first = ledger._claim(call.pk, lease=uuid.uuid4())
+    second = ledger._claim(call.pk, lease=uuid.uuid4())
+
+    assert first is not None
+    assert second is None
 
 
 def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatch):
