@@ -30,7 +30,8 @@ BOOKINGS = f"""
 PAYMENTS = """
     INSERT INTO payment (booking_id, amount, gateway_key, refund_key, state, active_booking_id, claims, last_error,
         request_id, created_at)
-    SELECT id, total_cost, REPLACE(UUID(), '-', ''), REPLACE(UUID(), '-', ''), 'succeeded', id, 1, '', '', created_at
+    SELECT id, total_cost, REPLACE(UUID(), '-', ''), REPLACE(UUID(), '-', ''), 'succeeded', id, 1, '', '',
+        created_at
     FROM booking WHERE status = 'booked'"""
 
 GIVE_BACKS = f"""
