@@ -35,6 +35,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.RequestInProgress: HTTPStatus.CONFLICT,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+        errors.TemporarilyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 

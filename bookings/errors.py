@@ -68,6 +68,13 @@ class FlightServiceUnavailable(BookingError):
     retryable = True
 
 
+class TemporarilyUnavailable(BookingError):
+    """The service is not available right now. Repeat the request, with its Idempotency-Key if it had one."""
+
+    code = "temporarily_unavailable"
+    retryable = True
+
+
 class IdempotencyKeyRequired(BookingError):
     """The header Idempotency-Key (or x-idempotency-key) is required: 1 to 255 visible ASCII characters."""
 

@@ -4,15 +4,19 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from bookings import answers
 from bookings.answers import CODES, Answer
-from bookings.errors import BookingError
+from bookings.errors import BookingError, TemporarilyUnavailable
 
 log = structlog.get_logger(__name__)
+
+# A database comes back from a restart or a failover within a few of these.
+RETRY_AFTER_SECONDS = 5
 
 
 def respond(answer: Answer) -> HttpResponse:
@@ -33,6 +37,10 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
     set_rollback()
     request_id = request_id_of(context["request"])
     message = getattr(context.get("view"), "failure", None) or "Request failed"
+    if isinstance(exception, OperationalError | InterfaceError):
+        # A database that restarts or fails over: what was asked may have been done, so it is not "failed".
+        log.error("api.database_unavailable", exc_info=exception)
+        exception = TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
     if isinstance(exception, BookingError):
         return respond(answers.refusal(exception, message=message, request_id=request_id))
     if isinstance(exception, Http404):

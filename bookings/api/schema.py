@@ -273,6 +273,10 @@ def _refusals(operation: _Operation) -> dict[int, OpenApiResponse]:
             (415, "unsupported_media_type", "Send application/json."),
         ):
             by_status[status] = [_example(status, code, text)]
+    unavailable = errors.TemporarilyUnavailable
+    by_status.setdefault(503, []).append(
+        _example(503, unavailable.code, (unavailable.__doc__ or "").strip(), retryable=True)
+    )
     by_status[406] = [_example(406, "not_acceptable", "Answers are application/json.")]
     by_status[500] = [_example(500, "internal_error", "Something went wrong here.", retryable=True)]
     return {
