@@ -121,7 +121,7 @@ class Clients:
         self._selector = selectors.DefaultSelector()
         self._clients = [_Client(port) for _ in range(count)]
         for client in self._clients:
-            self._selector.register(client, selectors.EVENT_READ)
+            self._selector.register(client, selectors.EVENT_READ, client)
 
     def __enter__(self) -> Self:
         return self
@@ -150,11 +150,8 @@ class Clients:
             if not ready:
                 raise LoadFailed(f"no answer to any of {busy} clients for {STALL_SECONDS} s")
             for entry, _events in ready:
-                client = entry.fileobj
-                if not isinstance(client, _Client):
-                    raise TypeError(client)
-                if self._take_answer(client, load):
-                    busy += self._send_next(client, requests, ends_at) - 1
+                if self._take_answer(entry.data, load):
+                    busy += self._send_next(entry.data, requests, ends_at) - 1
         load.seconds = time.perf_counter() - started
         load.own_cpu_seconds = time.process_time() - cpu_before
         return load
@@ -177,7 +174,7 @@ class Clients:
             status = "lost"
             self._selector.unregister(client)
             client.reconnect()
-            self._selector.register(client, selectors.EVENT_READ)
+            self._selector.register(client, selectors.EVENT_READ, client)
         if status is None:
             return False
         load.latencies.append(time.perf_counter() - client.sent_at)

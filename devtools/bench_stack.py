@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from devtools.mariadb import PrivateMariaDB
-from devtools.processes import HOST, descendants, ends_with_parent, free_port
+from devtools.processes import HOST, ends_with_parent, free_port
 from devtools.run_all import WEB_CONNECTIONS_PER_WORKER, WEB_THREADS, WEB_WORKERS
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Stack:
         self._flights_url = f"http://{HOST}:{free_port()}"
         self._environment: dict[str, str] = {}
         self._open = contextlib.ExitStack()
-        self.roots: dict[str, int] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Stack:
         try:
@@ -66,7 +68,6 @@ class Stack:
 
     def _start(self) -> None:
         self.database = self._open.enter_context(PrivateMariaDB())
-        self.roots["mariadb"] = self.database.pid
         self._environment = _production(database=self.database.url, flights=self._flights_url)
         store, port = self.folder / "flightsim.sqlite3", self._flights_url.rpartition(":")[2]
         self._run(
@@ -84,15 +85,20 @@ class Stack:
         """Run the background worker as well, for the length of the block."""
         with self._process("worker", "manage.py", "run_worker"):
             yield
-        del self.roots["worker"]
+
+    @property
+    def roots(self) -> dict[str, int]:
+        """Give the processes by name; the children that they have belong to them."""
+        running = {name: process.pid for name, process in self._running.items()}
+        return {"mariadb": self.database.pid, **running}
 
     def set_latency(self, milliseconds: int) -> None:
         """Make every call to the Flight Service take so long."""
-        ask(f"{self._flights_url}/__faults", content={"latency_ms": milliseconds})
+        ask(f"{self._flights_url}/__faults", method="POST", content={"latency_ms": milliseconds})
 
     def fill_flights(self) -> None:
         """Give every flight all of its seats back, and forget all calls."""
-        ask(f"{self._flights_url}/__reset", content={})
+        ask(f"{self._flights_url}/__reset", method="POST", content={})
 
     def take_seats(self, seats: int) -> None:
         """Take so many seats on every flight, for bookings that were not made through the service."""
@@ -124,15 +130,21 @@ class Stack:
                 # Ctrl-C is for the benchmark, which stops them one after the other.
                 start_new_session=True,
             )
-        self.roots[name] = process.pid
+        self._running[name] = process
         try:
             yield
         finally:
+            del self._running[name]
             _stop(process)
 
     def _finish(self, *command: str) -> None:
         done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, env=self._environment, capture_output=True, text=True, check=False
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise StackFailed(f"{' '.join(command[:2])} failed: {done.stderr.strip()[-600:]}")
@@ -143,7 +155,7 @@ class Stack:
             try:
                 ask(url)
             except OSError as error:
-                if time.monotonic() > deadline or not Path(f"/proc/{self.roots[name]}").exists():
+                if time.monotonic() > deadline or self._running[name].poll() is not None:
                     log = (self.folder / f"{name}.log").read_text(errors="replace")
                     raise StackFailed(f"{name} does not answer at {url}: {log.strip()[-600:]}") from error
                 time.sleep(POLL_SECONDS)
@@ -165,21 +177,22 @@ def web_command(port: int) -> list[str]:
 def ask(
     url: str,
     *,
-    method: str | None = None,
+    method: str = "GET",
     content: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """
-    Ask a server on this machine for a JSON object; POST where there is content, GET otherwise.
+    Ask a server on this machine for a JSON object, through no proxy.
 
-    :raises OSError: if there is no answer, or another status than 2xx
+    :raises OSError: if there is no answer, or another status than 200
     """
+    parts = urlsplit(url)
     body = None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
-    request.add_header("Content-Type", "application/json")
-    # No proxy between here and here.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=ANSWER_SECONDS) as answer:
+    with contextlib.closing(HTTPConnection(parts.netloc, timeout=ANSWER_SECONDS)) as connection:
+        connection.request(method, parts.path, body, {"Content-Type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        if answer.status != HTTPStatus.OK:
+            raise ConnectionError(f"{method} {url} answered {answer.status}")
         found: dict[str, Any] = json.load(answer)
         return found
 
@@ -202,14 +215,10 @@ def _production(*, database: str, flights: str) -> dict[str, str]:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to stop; after five seconds, kill it and all below it."""
-    below = descendants(of=process.pid)
+    """Ask a process to stop; after five seconds, kill it. What is below it then is the caller's to kill."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    for pid in below:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
