@@ -5,7 +5,6 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from django.db import OperationalError
 from django.test import Client
 
 from bookings import answers, errors, wiring
@@ -298,16 +297,3 @@ def test_the_body_is_compact_json(api):
     answer = api.create()
 
     assert answer.content == json.dumps(answer.json(), separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def test_a_database_that_is_away_is_503_and_may_be_asked_again(api, monkeypatch):
-    def refuse(*_args, **_kwargs):
-        raise OperationalError(2002, "Can't connect to server")
-
-    monkeypatch.setattr(views, "create_booking", refuse)
-
-    answer = api.create()
-
-    assert refused(answer) == (503, "temporarily_unavailable")
-    assert answer["Retry-After"] == "5"
-    assert answer.json()["error"]["retryable"] is True

@@ -162,7 +162,7 @@ def test_whatever_happens_in_any_order_seats_and_money_agree():
     run_state_machine_as_test(
         AnyOrder,
         settings=settings(
-            max_examples=EXAMPLES or 50,
+            max_examples=EXAMPLES or 30,
             stateful_step_count=30,
             derandomize=not EXAMPLES,
             database=None,

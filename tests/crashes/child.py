@@ -1,0 +1,81 @@
+"""
+Real processes that die at a crash point, one for each request: `python -m tests.crashes.child`.
+
+This process has Django loaded and no connection open. It reads one JSON object a line, forks a child that
+does what the object says and dies at the point it names, and prints how the child ended.
+"""
+
+import json
+import os
+import sys
+import uuid
+from typing import Any
+
+import django
+
+django.setup()
+
+from bookings import wiring  # noqa: E402 - models can be imported only now
+from bookings.models import Booking  # noqa: E402
+from bookings.ports import SeatChange  # noqa: E402
+from bookings.services import create_booking as creating  # noqa: E402
+from bookings.services.run_pass import run_pass  # noqa: E402
+from tests.crashes import points  # noqa: E402
+from tests.support.api import Api  # noqa: E402
+
+
+def act(asked: dict[str, Any]) -> None:
+    """Do what a web process or a worker does for one request or one pass."""
+    api, key = Api(), asked.get("key")
+    match asked["act"]:
+        case "create":
+            api.create(key=key)
+        case "pay":
+            api.pay(Booking.objects.get(pk=asked["booking"]), key=key)
+        case "cancel":
+            api.cancel(Booking.objects.get(pk=asked["booking"]), key=key)
+        case "pass":
+            run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
+
+
+def send_before_writing() -> None:
+    """Break the rule: ask for the seats first, write the booking down afterwards."""
+    insert = creating._insert
+
+    def send_and_insert(order: Any, **given: Any) -> Any:
+        change = SeatChange(uuid.uuid4(), order.flight_id, order.no_of_seats, take=True)
+        wiring.flight_service().change_seats(change, seconds=2)
+        return insert(order, **given)
+
+    creating._insert = send_and_insert
+
+
+def live_and_die(asked: dict[str, Any]) -> None:
+    """Be one process: watch for the point, act, and end."""
+
+    def reached(names: tuple[str, ...]) -> None:
+        if asked["point"] in names:
+            points.die()
+
+    points.install(reached)
+    if asked.get("sends_first"):
+        send_before_writing()
+    try:
+        act(asked)
+    finally:
+        # No clean-up of what was inherited from the process that has forked.
+        os._exit(0)
+
+
+def main() -> None:
+    print("ready", flush=True)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            live_and_die(json.loads(line))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()

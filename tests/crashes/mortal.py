@@ -1,0 +1,19 @@
+"""Makes a process of the service mortal as soon as Django is ready, whichever process it is."""
+
+from pathlib import Path
+
+from django.apps import AppConfig
+from django.conf import settings
+
+from tests.crashes import points
+
+
+class Mortal(AppConfig):
+    """Watches the crash points, if the settings name a flag."""
+
+    name = "tests.crashes"
+    label = "crashes"
+
+    def ready(self) -> None:
+        if settings.CRASH_FLAG:
+            points.install(points.flag(Path(settings.CRASH_FLAG)))

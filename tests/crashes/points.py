@@ -1,0 +1,138 @@
+"""
+The crash points: where a process may die, and the code that makes it die there.
+
+A point is named after the transaction that has just been committed (`create.t1`), or after the call that was
+sent (`.sent`: written, its answer not read) or answered (`.answered`: read, not recorded). `docs/protocol.md`
+says for each what is left behind and what repairs it.
+"""
+
+import http.client
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bookings import transactions
+from bookings.gateways.flights import HttpFlightService
+from bookings.ports import Applied, NoFlight, NoSeats
+from tests.support.durable_payments import DurablePayments
+
+OF_THE_WEB = (
+    *("create.t1", "create.sent", "create.answered", "create.t2"),
+    *("pay.t3", "pay.sent", "pay.answered", "pay.t4"),
+    "cancel.t5",
+)
+OF_THE_WORKER = (
+    "expire.t6",
+    *("give.t7", "give.sent", "give.answered", "give.t8"),
+    "sweep.t9",
+    *("refund.claimed", "refund.sent"),
+)
+
+# A claim or a batch that found nothing to do is no place to die: nothing has happened.
+MAY_BE_EMPTY = ("expire.t6", "give.t7", "sweep.t9")
+
+CLAIMS = {"claim_take": "sweep.t9 of a take", "_claim": "sweep.t9 of a give-back"}
+
+DECIDED = (Applied, NoSeats, NoFlight)
+
+
+def die() -> None:
+    """End this process as `kill -9` does: no `finally`, no rollback, no goodbye to the database."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def flag(file: Path) -> Callable[[tuple[str, ...]], None]:
+    """
+    Die at the point that a file names; the file is renamed first, so that one process dies, once.
+
+    The file is looked at each time, so a running process can be told where to die.
+    """
+
+    def reached(names: tuple[str, ...]) -> None:
+        try:
+            if file.read_text() in names:
+                file.rename(file.with_suffix(".fired"))
+                die()
+        except FileNotFoundError:
+            return
+
+    return reached
+
+
+def install(reached: Callable[[tuple[str, ...]], None]) -> None:
+    """Call `reached` with the names of each crash point that this process comes to."""
+    _watch_transactions(reached)
+    _watch_flight_service(reached)
+    _watch_payments(reached)
+
+
+def _watch_transactions(reached: Callable[[tuple[str, ...]], None]) -> None:
+    run = transactions.run
+
+    def run_and_tell(name: str, block: Any) -> Any:
+        result = run(name, block)
+        if result or name not in MAY_BE_EMPTY:
+            reached((name, *_more_exactly(name, block)))
+        return result
+
+    transactions.run = run_and_tell
+
+
+def _more_exactly(name: str, block: Any) -> tuple[str, ...]:
+    """Tell which claim a claim is: all of them are one transaction by name."""
+    if name != "sweep.t9":
+        return ()
+    if block.func.__name__ in CLAIMS:
+        return (CLAIMS[block.func.__name__],)
+    is_refund = block.keywords["state"] == "refund_due"
+    return ("refund.claimed",) if is_refund else ("sweep.t9 of a charge",)
+
+
+def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:
+    here = threading.local()
+    change_seats, getresponse = HttpFlightService.change_seats, http.client.HTTPConnection.getresponse
+
+    def change_and_tell(self: Any, change: Any, *, seconds: float) -> Any:
+        here.kind = "create" if change.take else "give"
+        try:
+            outcome = change_seats(self, change, seconds=seconds)
+        finally:
+            here.kind = None
+        if isinstance(outcome, DECIDED):
+            reached(("create.answered" if change.take else "give.answered",))
+        return outcome
+
+    def tell_and_read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(here, "kind", None):
+            reached((f"{here.kind}.sent",))
+        return getresponse(self, *args, **kwargs)
+
+    HttpFlightService.change_seats = change_and_tell
+    http.client.HTTPConnection.getresponse = tell_and_read
+
+
+def _watch_payments(reached: Callable[[tuple[str, ...]], None]) -> None:
+    charge, refund = DurablePayments.charge, DurablePayments.refund
+
+    def charge_and_tell(self: Any, **given: Any) -> Any:
+        _lost_or_not(reached, ("pay.sent",), charge, self, given)
+        outcome = charge(self, **given)
+        reached(("pay.answered",))
+        return outcome
+
+    def refund_and_tell(self: Any, **given: Any) -> Any:
+        _lost_or_not(reached, ("refund.sent",), refund, self, given)
+        return refund(self, **given)
+
+    DurablePayments.charge, DurablePayments.refund = charge_and_tell, refund_and_tell
+
+
+def _lost_or_not(reached: Any, names: tuple[str, ...], ask: Any, gateway: Any, given: Any) -> None:
+    """What was sent is carried out, or gets lost, each as often; whoever dies here never knows."""
+    if random.random() < 0.5:
+        ask(gateway, **given)
+    reached(names)

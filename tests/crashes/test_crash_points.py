@@ -1,0 +1,216 @@
+"""
+A process is killed (SIGKILL) at every crash point: nothing is lost, nothing is done twice.
+
+Real processes, a real Flight Service that loses a fifth of its answers, a payment gateway that outlives them.
+After the crash either the client repeats its request or the worker comes by first. ROUNDS=3 does each three
+times; `python -m tests.crashes.campaign` does the same to running servers, in real time.
+"""
+
+import dataclasses
+import uuid
+
+import pytest
+
+from bookings.lifecycle import CancelReason
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
+from bookings.services import run_pass as passing
+from bookings.services import takes
+from bookings.services.cancel_booking import cancel_booking
+from bookings.services.deadline import Deadline
+from bookings.services.give_seats_back import give_seats_back
+from tests.crashes.world import SIGKILLED, TRIES
+from tests.races.guards import rounds
+from tests.support.api import shown
+from tests.support.bookings import (
+    STAFF,
+    a_booked_booking,
+    a_cancelled_booking,
+    an_initiated_booking,
+    let_time_pass,
+    pay,
+)
+from tests.support.durable_payments import DurablePayments
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+LOST_ANSWERS = 0.2
+
+
+def lose_answers(world, seed):
+    world.sim.faults(drop_reply_rate=LOST_ANSWERS, seed=seed)
+
+
+@pytest.mark.parametrize("first", ["the client", "the worker"])
+@pytest.mark.parametrize("point", ["create.t1", "create.sent", "create.answered", "create.t2"])
+def test_a_create_that_dies_ends_in_one_booking(world, point, first):
+    for seed in rounds(1):
+        lose_answers(world, seed)
+
+        key = world.dies(point, act="create")
+
+        if first == "the worker":
+            assert world.recovers() == []
+        answer = world.repeats("create", key=key)
+        again = world.repeats("create", key=key)
+        assert (answer.status_code, again.content) == (201, answer.content)
+        assert again.headers["Idempotent-Replayed"] == "true"
+        assert world.recovers() == []
+        assert Booking.objects.get(pk=shown(answer)["id"]).status == "initiated"
+        # Those that came through before one died are there as well, each under its own key.
+        assert Booking.objects.count() == IdempotencyRecord.objects.count()
+
+
+def test_a_create_without_a_key_that_dies_gives_its_seats_back_when_nobody_pays(world):
+    for seed in rounds(1):
+        lose_answers(world, seed)
+
+        world.dies("create.answered", act="create", keyed=False)
+
+        assert world.recovers() == []
+        assert Booking.objects.latest("pk").status == "initiated"
+        let_time_pass(minutes=16)
+        assert world.recovers() == []
+        assert world.sim.flight()["remaining"] == world.sim.flight()["capacity"]
+
+
+@pytest.mark.parametrize("first", ["the client", "the worker"])
+@pytest.mark.parametrize("point", ["pay.t3", "pay.sent", "pay.answered", "pay.t4"])
+def test_a_payment_that_dies_is_charged_once(world, point, first):
+    for seed in rounds(1):
+        booking = an_initiated_booking(world.flights)
+        lose_answers(world, seed)
+
+        key = world.dies(point, act="pay", booking=booking.pk)
+
+        if first == "the worker":
+            assert world.recovers() == []
+        answer = world.repeats("pay", booking, key=key)
+        again = world.repeats("pay", booking, key=key)
+        assert (answer.status_code, shown(answer)["status"]) == (201, "booked")
+        assert again.content == answer.content
+        assert world.recovers() == []
+        assert Payment.objects.get(booking=booking).state == "succeeded"
+        assert world.payments.net_charges(booking.reference) == 1
+        world.sim.faults()
+
+
+@pytest.mark.parametrize("first", ["the client", "the worker"])
+def test_a_cancellation_that_dies_gives_the_seats_back_once(world, first):
+    for seed in rounds(1):
+        booking = an_initiated_booking(world.flights)
+        lose_answers(world, seed)
+        given_back = world.sim.flight()["given_back"]
+
+        key = world.dies("cancel.t5", act="cancel", booking=booking.pk)
+
+        if first == "the worker":
+            assert world.recovers() == []
+        answer = world.repeats("cancel", booking, key=key)
+        assert (answer.status_code, shown(answer)["status"]) == (200, "cancelled")
+        assert answer.headers["Idempotent-Replayed"] == "true"
+        assert world.recovers() == []
+        assert world.sim.flight()["given_back"] == given_back + 2
+        assert BookingEvent.objects.filter(booking=booking).count() == 1
+        world.sim.faults()
+
+
+def some_are_overdue(world):
+    for flight_id in (1, 1, 2):
+        an_initiated_booking(world.flights, flight_id=flight_id)
+    let_time_pass(minutes=16)
+
+
+def some_are_cancelled(world):
+    for flight_id in (1, 1, 2):
+        a_cancelled_booking(world.flights, flight_id=flight_id)
+
+
+def a_give_back_is_open(world):
+    a_cancelled_booking(world.flights)
+    world.sim.faults(drop_reply_rate=1.0, faults_on="patch")
+    give_seats_back(flights=world.flights, deadline=Deadline(20))
+    let_time_pass(seconds=60)
+
+
+def a_take_is_open(world):
+    world.sim.faults(drop_request_rate=1.0, faults_on="patch")
+    assert world.api.create(key=uuid.uuid4().hex).status_code == 503
+    let_time_pass(seconds=60)
+
+
+def a_charge_is_open(world):
+    an_initiated_booking(world.flights)
+    never_heard = DurablePayments(world.payments.file, drop_rate=1.0)
+    pay(Booking.objects.latest("pk"), never_heard)
+    let_time_pass(seconds=60)
+
+
+def a_refund_is_due(world):
+    booked = a_booked_booking(world.flights, world.payments)
+    cancel_booking(booking_id=booked.pk, actor=STAFF, reason=CancelReason.FRAUD)
+
+
+@pytest.mark.parametrize(
+    ("point", "prepare"),
+    [
+        ("expire.t6", some_are_overdue),
+        ("give.t7", some_are_cancelled),
+        ("give.sent", some_are_cancelled),
+        ("give.answered", some_are_cancelled),
+        ("give.t8", some_are_cancelled),
+        ("sweep.t9 of a take", a_take_is_open),
+        ("sweep.t9 of a give-back", a_give_back_is_open),
+        ("sweep.t9 of a charge", a_charge_is_open),
+        ("pay.sent", a_charge_is_open),
+        ("create.sent", a_take_is_open),
+        ("refund.claimed", a_refund_is_due),
+        ("refund.sent", a_refund_is_due),
+    ],
+)
+def test_a_worker_that_dies_leaves_its_work_to_the_next(world, point, prepare):
+    for seed in rounds(1):
+        prepare(world)
+        lose_answers(world, seed)
+
+        for _ in range(TRIES):
+            if world.mortals.live(point=point, act="pass") == SIGKILLED:
+                break
+            prepare_again(world, prepare)
+        else:
+            pytest.fail(f"no worker came to {point}")
+
+        assert world.recovers() == []
+        world.sim.faults()
+
+
+def prepare_again(world, prepare):
+    """The answer that was to be waited for got lost: there is other work to die over."""
+    world.sim.faults()
+    prepare(world)
+
+
+def test_twin_that_sends_before_it_writes_leaks_the_seats_of_a_crash(world):
+    world.dies("create.answered", act="create", sends_first=True)
+
+    assert world.recovers() == ["Q8: flight 1: 2 taken, 0 held"]
+
+
+def test_twin_with_a_new_key_for_an_old_intent_takes_the_seats_twice(world, monkeypatch):
+    world.dies("create.answered", act="create")
+    change_of = takes.change_of
+    monkeypatch.setattr(
+        passing, "change_of", lambda booking: dataclasses.replace(change_of(booking), key=uuid.uuid4())
+    )
+
+    assert world.recovers() == ["Q8: flight 1: 4 taken, 2 held"]
+
+
+def test_twin_with_a_new_key_for_an_old_charge_takes_the_money_twice(world, monkeypatch):
+    booking = an_initiated_booking(world.flights)
+    world.dies("pay.answered", act="pay", booking=booking.pk)
+    charge = DurablePayments.charge
+    monkeypatch.setattr(
+        DurablePayments, "charge", lambda self, *, key, **given: charge(self, key=uuid.uuid4(), **given)
+    )
+
+    assert world.recovers() == [f"Q9: {booking.reference}: booked, charged 2 times"]

@@ -1,0 +1,96 @@
+"""
+Two hundred clients at once for the last ten seats: ten are sold, by threads and by processes.
+
+ROUNDS=20 runs each twenty times.
+"""
+
+import json
+import threading
+import uuid
+from functools import partial
+
+import pytest
+
+from bookings.answers import Answer
+from bookings.errors import SeatsUnavailable
+from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.payments.instant import InstantPayments
+from bookings.models import Booking
+from bookings.services.create_booking import SeatOrder, create_booking
+from tests.races.crowd import PATIENCE_SECONDS, all_at_once
+from tests.races.guards import forget_everything, rounds
+from tests.support.bookings import a_key, customer, let_time_pass, one_pass
+from tests.support.invariants import assert_in_step
+from tests.support.processes import start_flightsim
+from tests.support.servers import Web, database_url, environment, start_web
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+CLIENTS = 200
+SEATS = 10
+
+# Answers that ask the client to repeat the request with its key; none (0) asks for it too.
+ASK_AGAIN = (0, 409, 503)
+TRIES = 20
+
+
+def create(flights, keyed):
+    return create_booking(
+        order=SeatOrder(1, 1001, 1), actor=customer(), keyed=keyed, respond_async=True, flights=flights
+    )
+
+
+def sold():
+    return Booking.objects.filter(status="initiated").count()
+
+
+def test_two_hundred_threads_buy_the_last_ten_seats(flights, sim):
+    for _ in rounds(1):
+        sim.reset(capacity=SEATS)
+        forget_everything()
+
+        outcomes = all_at_once([partial(create, flights, a_key()) for _ in range(CLIENTS)])
+
+        let_time_pass(seconds=60)
+        one_pass(flights, InstantPayments())  # asks about takes whose answer came too late
+        assert {type(outcome) for outcome in outcomes} <= {Answer, SeatsUnavailable}
+        assert (sold(), sim.flight()["remaining"]) == (SEATS, 0)
+        assert_in_step(sim)
+
+
+def buy_over_http(web: Web) -> int:
+    """Buy one seat as a client does: whatever is not an answer is repeated with the same key."""
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    body = json.dumps({"flightId": 1, "userId": 1001, "noOfSeats": 1}).encode()
+    statuses = (web.ask("POST", "/api/v1/bookings", body, key)[0] for _ in range(TRIES))
+    return next(status for status in statuses if status not in ASK_AGAIN)
+
+
+def test_two_hundred_clients_of_two_web_processes_buy_the_last_ten_seats(sim):
+    env = environment(DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url)
+    with start_web(env=env) as web:
+        for _ in rounds(1):
+            sim.reset(capacity=SEATS)
+            forget_everything()
+
+            statuses = all_at_once([partial(buy_over_http, web)] * CLIENTS)
+
+            assert sorted(statuses) == [201] * SEATS + [400] * (CLIENTS - SEATS)
+            assert (sold(), sim.flight()["remaining"]) == (SEATS, 0)
+            assert_in_step(sim)
+
+
+def test_twin_that_trusts_what_a_get_showed_oversells(monkeypatch):
+    nobody_has_sent_yet = threading.Barrier(2 * SEATS, timeout=PATIENCE_SECONDS)
+
+    class Together(HttpFlightService):
+        def change_seats(self, change, *, seconds):
+            nobody_has_sent_yet.wait()
+            return super().change_seats(change, seconds=seconds)
+
+    with start_flightsim("--unkeyed", "--capacity", str(SEATS)) as never_refuses:
+        flights = Together(never_refuses.url)
+
+        all_at_once([partial(create, flights, a_key()) for _ in range(2 * SEATS)])
+
+        assert (sold(), never_refuses.flight()["remaining"]) == (2 * SEATS, -SEATS)

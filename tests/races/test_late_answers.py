@@ -1,0 +1,147 @@
+"""
+An answer that comes when its booking has ended: seats taken for nobody go back, and nothing rises again.
+
+ROUNDS=100 runs the race a hundred times.
+"""
+
+from functools import partial
+
+import pytest
+
+from bookings.answers import Answer
+from bookings.gateways.payments.instant import InstantPayments
+from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.models import Booking, BookingEvent, Payment
+from bookings.ports import Charged
+from bookings.services import settle_payment as settling
+from bookings.services import takes
+from bookings.services.cancel_booking import cancel_booking
+from bookings.services.create_booking import SeatOrder, create_booking
+from bookings.services.deadline import Deadline
+from bookings.services.expire_bookings import expire_bookings
+from bookings.services.settle_payment import settle_payment
+from tests.races.crowd import Halt, all_at_once, overtaken
+from tests.races.guards import rounds
+from tests.support.bookings import (
+    STAFF,
+    a_booked_booking,
+    a_key,
+    customer,
+    let_time_pass,
+    one_pass,
+)
+from tests.support.fakes import FakePayments
+from tests.support.invariants import assert_in_step, violations
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+
+def create(flights):
+    return create_booking(
+        order=SeatOrder(1, 1001, 2), actor=customer(), keyed=a_key(), respond_async=True, flights=flights
+    )
+
+
+def cancel_the_latest():
+    return cancel_booking(
+        booking_id=Booking.objects.latest("pk").pk, actor=customer(), reason=CancelReason.CUSTOMER_REQUEST
+    )
+
+
+def expire_the_latest():
+    Booking.objects.update(expires_at=Booking.objects.latest("pk").created_at.replace(year=2100))
+    let_time_pass(days=365 * 100)
+    return expire_bookings(deadline=Deadline(20))
+
+
+def test_a_take_that_is_answered_while_its_booking_is_cancelled_leaves_no_seat_behind(flights, sim):
+    for _ in rounds(5):
+        sim.faults(drop_reply_rate=1.0, faults_on="patch")
+        create(flights)
+        sim.faults()
+        let_time_pass(seconds=60)
+
+        *_passes, cancelled = all_at_once(
+            [partial(one_pass, flights, InstantPayments())] * 2 + [cancel_the_latest]
+        )
+
+        let_time_pass(seconds=60)
+        one_pass(flights, InstantPayments())
+        assert (cancelled.status, cancelled.cancel_reason) == ("cancelled", "customer_request")
+        assert BookingEvent.objects.filter(booking=cancelled, what="cancelled").count() == 1
+        assert_in_step(sim)
+
+
+@pytest.mark.parametrize("end", [cancel_the_latest, expire_the_latest])
+def test_a_booking_that_ends_before_its_take_is_answered_gives_the_seats_back(flights, sim, end, monkeypatch):
+    answered = Halt(monkeypatch, flights, "change_seats")
+
+    answer, _ = overtaken(partial(create, flights), end, at=answered)
+
+    assert (type(answer), answer.status) == (Answer, 409)
+    assert sim.flight()["taken"] == 2
+    one_pass(flights, InstantPayments())
+    assert sim.flight()["given_back"] == 2
+    assert_in_step(sim)
+
+
+def test_a_customer_who_cancels_while_the_take_is_recorded_waits_for_it(flights, sim, monkeypatch):
+    recorded = Halt(monkeypatch, takes, "confirm_hold")
+
+    answer, cancelled = overtaken(partial(create, flights), cancel_the_latest, at=recorded)
+
+    assert (answer.status, cancelled.status, cancelled.hold) == (201, "cancelled", "giving_back")
+    one_pass(flights, InstantPayments())
+    assert_in_step(sim)
+
+
+def test_twin_with_an_unconditional_update_a_cancelled_booking_rises_again(flights, monkeypatch):
+    answered = Halt(monkeypatch, flights, "change_seats")
+
+    def confirm_whatever_it_is(booking, *, now):
+        Booking.objects.filter(pk=booking.pk).update(
+            status=BookingStatus.INITIATED, hold=Hold.HELD, hold_lease=None, hold_next_at=None, cancel_reason=""
+        )
+        return True
+
+    monkeypatch.setattr(takes, "confirm_hold", confirm_whatever_it_is)
+
+    overtaken(partial(create, flights), cancel_the_latest, at=answered)
+
+    booking = Booking.objects.get()
+    assert booking.status == "initiated"
+    assert BookingEvent.objects.get().to_status == "cancelled"
+
+
+def test_a_charge_that_is_reported_twice_at_once_books_once(flights, sim, monkeypatch):
+    payments = FakePayments()
+    for _ in rounds(5):
+        booking = a_booked_booking(flights, payments)
+        payment = Payment.objects.get(booking=booking)
+        report = partial(settle_payment, payment.pk, lease=payment.gateway_key, outcome=Charged())
+        cancel = partial(cancel_booking, booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
+
+        *answers, cancelled = all_at_once([report, report, cancel])
+
+        one_pass(flights, payments)
+        assert {answer.status for answer in answers} <= {201, 409}
+        assert cancelled.status == "cancelled"
+        assert BookingEvent.objects.filter(booking=booking, what="refunded").count() == 1
+        assert_in_step(sim, payments)
+
+
+class StateOfEverything:
+    """The states of a payment, to code that takes every payment for one that is processing."""
+
+    PROCESSING = SUCCEEDED = "succeeded"
+    FAILED, REFUND_DUE = "failed", "refund_due"
+
+
+def test_twin_that_settles_a_payment_whatever_its_state_takes_the_money_from_a_booking(flights, monkeypatch):
+    booking = a_booked_booking(flights, FakePayments())
+    payment = Payment.objects.get()
+    monkeypatch.setattr(settling, "PaymentState", StateOfEverything)
+
+    settle_payment(payment.pk, lease=payment.gateway_key, outcome=Charged())
+
+    assert violations() == [f"Q5: booked without exactly one succeeded payment: [{booking.pk}]"]

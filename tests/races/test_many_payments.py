@@ -1,0 +1,62 @@
+"""
+Five payments of one booking at once, each under a key of its own: one is taken.
+
+ROUNDS=100 runs the race a hundred times.
+"""
+
+from functools import partial
+
+import pytest
+from django.db import IntegrityError
+
+from bookings.answers import Answer
+from bookings.errors import PaymentInProgress
+from bookings.gateways.payments.instant import InstantPayments
+from bookings.models import Payment
+from bookings.services import pay_booking as paying
+from tests.races.crowd import Halt, all_at_once, overtaken
+from tests.races.guards import rounds, without_constraints, without_row_locks
+from tests.support.bookings import an_initiated_booking, pay
+from tests.support.invariants import assert_in_step, violations
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+
+def test_five_payments_at_once_charge_once(flights, sim, either_gateway):
+    for _ in rounds(5):
+        booking = an_initiated_booking(flights)
+
+        outcomes = all_at_once([partial(pay, booking, either_gateway)] * 5)
+
+        statuses = sorted(outcome.status if isinstance(outcome, Answer) else 409 for outcome in outcomes)
+        assert {type(outcome) for outcome in outcomes} <= {Answer, PaymentInProgress}
+        assert statuses == [201, 409, 409, 409, 409]
+        assert [payment.state for payment in Payment.objects.filter(booking=booking)] == ["succeeded"]
+        assert_in_step(sim, None if either_gateway.settles_here else either_gateway)
+
+
+def test_twin_without_row_locks_the_database_still_refuses_a_second_payment(flights, sim, monkeypatch):
+    booking = an_initiated_booking(flights)
+    without_row_locks(monkeypatch)
+    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+
+    late, first = overtaken(
+        partial(pay, booking, InstantPayments()), partial(pay, booking, InstantPayments()), at=decided
+    )
+
+    assert (type(late), first.status) == (IntegrityError, 201)
+    assert_in_step(sim)
+
+
+def test_twin_without_row_locks_and_constraint_a_booking_is_paid_twice(flights, monkeypatch):
+    booking = an_initiated_booking(flights)
+    without_row_locks(monkeypatch)
+    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+
+    with without_constraints(Payment, "payment_one_active_per_booking"):
+        late, first = overtaken(
+            partial(pay, booking, InstantPayments()), partial(pay, booking, InstantPayments()), at=decided
+        )
+
+        assert (late.status, first.status) == (201, 201)
+        assert violations() == [f"Q5: booked without exactly one succeeded payment: [{booking.pk}]"]
