@@ -53,7 +53,7 @@ def create(flights, keyed=None):
 
 
 def kill_connection(number):
-    """End another session from a session of its own, as an operator or a proxy would."""
+    """End another connection from one of its own, as an operator or a proxy would."""
     at = connection.settings_dict
     operator = MySQLdb.connect(host=at["HOST"], port=int(at["PORT"]), user=at["USER"])
     operator.cursor().execute(f"KILL CONNECTION {number:d}")

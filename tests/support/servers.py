@@ -45,7 +45,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def spawn(*words: str, env: dict[str, str], log: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Run a Python command in a session of its own; it ends with the thread that started it."""
+    """Run a Python command in a process group of its own; it ends with the thread that started it."""
     return subprocess.Popen(
         [*ends_with_parent(signal.SIGKILL), sys.executable, *words],
         cwd=REPOSITORY,
