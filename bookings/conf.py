@@ -13,7 +13,7 @@ RETRY_NEEDS_SECONDS = 1.5
 # A worker has more patience than a client, yet much less than a lease.
 WORKER_CALL_SECONDS = 5.0
 
-# More than twice the longest call: an owner that is alive always ends before its lease does.
+# More than twice what a call may take, unless the peer drips its headers: then it is the key that protects.
 LEASE = timedelta(seconds=15)
 
 # Lease or pause 15 s, next pass 10 s, call 5 s: seats are in step 30 s after the Flight Service answers again.
@@ -40,7 +40,7 @@ GIVE_BACK_BATCH = 5_000
 # Unresolved calls looked at in one pass; the next pass takes the rest.
 CALLS_PER_PASS = 200
 
-# One pass ends after this, so that the worker stays free for the next tick.
+# One pass begins nothing new after this, so that the worker stays free for the next tick.
 PASS_SECONDS = 20.0
 
 

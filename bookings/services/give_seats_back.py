@@ -24,7 +24,7 @@ from bookings.ports import (
 )
 from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
-from bookings.services.pauses import first_sent_before, is_due, is_too_old, next_try
+from bookings.services.pauses import is_due, is_too_old, plan_repetition
 from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
@@ -150,14 +150,13 @@ def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
             why = "refused: no such flight" if isinstance(outcome, NoFlight) else "refused"
             still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why)
         case NotSent(why=why) | Unknown(why=why):
-            asked_for, first_sent_at = None, call.first_sent_at
-            if isinstance(outcome, Unknown):
-                asked_for = outcome.retry_after
-            else:
-                first_sent_at = first_sent_before(first_sent_at, leased_until=call.next_at)
+            at, first_sent_at = plan_repetition(
+                outcome,
+                now=now,
+                claims=call.claims,
+                first_sent_at=call.first_sent_at,
+                leased_until=call.next_at,
+            )
             still_open.filter(lease=call.lease).update(
-                lease=None,
-                next_at=next_try(now, claims=call.claims, asked_for=asked_for),
-                first_sent_at=first_sent_at,
-                last_error=why[:200],
+                lease=None, next_at=at, first_sent_at=first_sent_at, last_error=why[:200]
             )

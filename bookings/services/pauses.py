@@ -4,6 +4,7 @@ import random
 from datetime import datetime, timedelta
 
 from bookings.conf import LEASE, LONGEST_PAUSE, RETRIES_END_AFTER
+from bookings.ports import NotSent, Unknown
 
 
 def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> datetime:
@@ -29,8 +30,21 @@ def is_too_old(first_sent_at: datetime | None, now: datetime) -> bool:
     return first_sent_at is not None and now - first_sent_at > RETRIES_END_AFTER
 
 
-def first_sent_before(first_sent_at: datetime | None, *, leased_until: datetime | None) -> datetime | None:
-    """When a call was first sent, leaving out the claim leased until then, which provably sent nothing."""
-    if first_sent_at is None or leased_until is None or leased_until - LEASE == first_sent_at:
-        return None
-    return first_sent_at
+def plan_repetition(
+    outcome: NotSent | Unknown,
+    *,
+    now: datetime,
+    claims: int,
+    first_sent_at: datetime | None,
+    leased_until: datetime | None,
+) -> tuple[datetime, datetime | None]:
+    """
+    Tell when to send a call again, and when it was first sent as far as is known.
+
+    `leased_until` is the end of the claim that got this outcome. A claim that provably sent nothing does not
+    count as the first sending.
+    """
+    if isinstance(outcome, Unknown):
+        return next_try(now, claims=claims, asked_for=outcome.retry_after), first_sent_at
+    sent_by_this_claim = leased_until is not None and leased_until - LEASE == first_sent_at
+    return next_try(now, claims=claims), None if sent_by_this_claim else first_sent_at

@@ -13,8 +13,8 @@ from bookings.ports import PaymentGateway, Refunded, RefundOutcome, RefundUnknow
 from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
 from bookings.services.pauses import next_try
-from bookings.services.settle_payment import claim_payment
-from bookings.services.transitions import lock_booking, note_event
+from bookings.services.settle_payment import claim_payment, lock_with_booking
+from bookings.services.transitions import note_event
 from bookings.transactions import in_transaction
 
 
@@ -36,10 +36,8 @@ def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
 
 @in_transaction("refund.t10")
 def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> int:
-    """Record how a refund ended: booking first, then payment, as everywhere."""
-    booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
-    booking = lock_booking(booking_id)
-    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    """Record how a refund ended. Changes nothing if it was recorded meanwhile."""
+    booking, payment = lock_with_booking(payment_id)
     if payment.state != PaymentState.REFUND_DUE:
         return 0
     now = database_time()

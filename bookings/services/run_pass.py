@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-import structlog
-
 from bookings import queries
 from bookings.clock import database_time
 from bookings.conf import CALLS_PER_PASS, PASS_SECONDS, WORKER_CALL_SECONDS
@@ -24,8 +22,6 @@ from bookings.services.takes import Waiting, change_of, claim_take, settle_take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,13 +31,18 @@ def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, acto
 
     Locks the booking, then the payment. Changes nothing if the payment was settled meanwhile.
     """
-    booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
-    booking = lock_booking(booking_id)
-    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    booking, payment = lock_with_booking(payment_id)
     now = database_time()
     if payment.state == PaymentState.PROCESSING:
         settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
     return answer_of(booking, payment, actor=actor, now=now)
+
+
+def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
+    """Lock a payment and, before it, the booking it belongs to. Assumes an open transaction."""
+    booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
+    booking = lock_booking(booking_id)
+    return booking, Payment.objects.select_for_update().get(pk=payment_id)
 
 
 def settle_locked(

@@ -23,7 +23,7 @@ from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
 from bookings.ports import Applied, Mistake, NoFlight, NoSeats, NotSent, SeatChange, SeatOutcome, Unknown
 from bookings.services import idempotency
-from bookings.services.pauses import first_sent_before, is_due, is_too_old, next_try
+from bookings.services.pauses import is_due, is_too_old, plan_repetition
 from bookings.services.transitions import (
     cancel,
     confirm_hold,
@@ -148,12 +148,13 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
 def _try_later(booking: Booking, lease: UUID, outcome: NotSent | Unknown, now: datetime) -> None:
     if booking.hold_lease != lease:
         return  # another claim is running: its lease is not ours to end
-    asked_for, first_sent_at = None, booking.hold_first_sent_at
-    if isinstance(outcome, Unknown):
-        asked_for = outcome.retry_after
-    else:
-        first_sent_at = first_sent_before(first_sent_at, leased_until=booking.hold_next_at)
-    at = next_try(now, claims=booking.hold_claims, asked_for=asked_for)
+    at, first_sent_at = plan_repetition(
+        outcome,
+        now=now,
+        claims=booking.hold_claims,
+        first_sent_at=booking.hold_first_sent_at,
+        leased_until=booking.hold_next_at,
+    )
     try_take_later(booking, at=at, first_sent_at=first_sent_at, why=outcome.why)
 
 
