@@ -1,7 +1,6 @@
 """What the stand-in Flight Service promises a client that sends keys."""
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -10,19 +9,6 @@ import pytest
 import requests
 
 from tests.support.processes import FlightSim, start_flightsim
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[FlightSim]:
-    with start_flightsim() as sim:
-        yield sim
-
-
-@pytest.fixture
-def sim(process: FlightSim) -> FlightSim:
-    process.reset()
-    process.faults()
-    return process
 
 
 def get(sim: FlightSim, path: str) -> requests.Response:

@@ -1,24 +1,9 @@
 """Faults on demand, the ledger and the reset of the stand-in Flight Service."""
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 
 from tests.support.processes import FlightSim, start_flightsim
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[FlightSim]:
-    with start_flightsim() as sim:
-        yield sim
-
-
-@pytest.fixture
-def sim(process: FlightSim) -> FlightSim:
-    process.reset()
-    process.faults()
-    return process
 
 
 def get(sim: FlightSim) -> requests.Response:

@@ -2,26 +2,12 @@
 
 import re
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.processes import FlightSim, start_flightsim
+from tests.support.processes import FlightSim
 
 FLIGHT = b"GET /api/v1/flights/1 HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[FlightSim]:
-    with start_flightsim() as sim:
-        yield sim
-
-
-@pytest.fixture
-def sim(process: FlightSim) -> FlightSim:
-    process.reset()
-    process.faults()
-    return process
 
 
 def connect(sim: FlightSim) -> socket.socket:

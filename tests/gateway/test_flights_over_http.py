@@ -6,10 +6,8 @@ from ssl import SSLCertVerificationError
 
 import pytest
 import requests
-import responses
 from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, ProtocolError, SSLError
 
-from bookings.gateways.flights import HttpFlightService
 from bookings.ports import (
     Applied,
     Mistake,
@@ -26,17 +24,6 @@ FLIGHT = f"{URL}/api/v1/flights/7"
 KEY = uuid.UUID("4f5f0f0e-0c7a-4b7d-9d5c-0f9f6f4a3b2c")
 TAKE = SeatChange(key=KEY, flight_id=7, seats=2, take=True)
 GIVE = SeatChange(key=KEY, flight_id=7, seats=2, take=False)
-
-
-@pytest.fixture
-def wire():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
-def service():
-    return HttpFlightService(URL)
 
 
 def failure(status, code=None):

@@ -2,24 +2,11 @@
 
 import pytest
 import requests
-import responses
 
-from bookings.gateways.flights import HttpFlightService
 from bookings.ports import Flight, FlightsUnreachable, UnknownFlight
 
 URL = "http://flights.test"
 FLIGHT = f"{URL}/api/v1/flights/7"
-
-
-@pytest.fixture
-def wire():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
-def service():
-    return HttpFlightService(URL)
 
 
 def failure(status, code=None):
