@@ -1,4 +1,4 @@
-"""Who acts. Pure."""
+"""Who acts, and what may be allowed to whom. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,22 @@ class ActorKind(TextChoices):
     SYSTEM = "system"
 
 
+class Scope(TextChoices):
+    """What a service's key may be allowed to do. Customers may do all of it with what is theirs."""
+
+    BOOKINGS_READ = "bookings:read"
+    BOOKINGS_WRITE = "bookings:write"
+    PAYMENTS_WRITE = "payments:write"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """
-    Who asks for a change, and in which request.
+    Who asks for something, and in which request.
 
-    `user_id` is set for customers alone. `verified` says that something stronger than the request's own
-    body names the customer: then a foreign booking must look like an unknown one.
+    `user_id` is the user whose bookings it may see and change: a customer itself, or the one that a service
+    acts for. None means all users. `verified` says that something stronger than the request's own body names
+    the actor: then a foreign booking must look like an unknown one.
     """
 
     kind: ActorKind
@@ -30,6 +39,11 @@ class Actor:
     @property
     def is_staff(self) -> bool:
         return self.kind == ActorKind.STAFF
+
+    @property
+    def is_outsider(self) -> bool:
+        """A customer who proved who it is: it is not told the names and notes of those who work here."""
+        return self.kind == ActorKind.CUSTOMER and self.verified
 
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, name="worker")

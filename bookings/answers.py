@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bookings import errors
+from bookings.actor import Actor, ActorKind
 from bookings.lifecycle import available_actions
 from bookings.models import Booking, BookingEvent
 
@@ -34,6 +35,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.PaymentInProgress: HTTPStatus.CONFLICT,
         errors.RequestInProgress: HTTPStatus.CONFLICT,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+        errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.TemporarilyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     }
@@ -49,8 +51,10 @@ CODES: Mapping[int, str] = MappingProxyType(
         406: "not_acceptable",
         411: "length_required",
         413: "body_too_large",
+        414: "address_too_long",
         415: "unsupported_media_type",
         429: "too_many_requests",
+        431: "headers_too_large",
         500: "internal_error",
     }
 )
@@ -174,15 +178,16 @@ def booking_as_json(booking: Booking, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def event_as_json(event: BookingEvent) -> dict[str, Any]:
-    """Show one line of a booking's timeline."""
+def event_as_json(event: BookingEvent, *, reader: Actor) -> dict[str, Any]:
+    """Show one line of a booking's timeline; to customers without the names and notes of those who work here."""
+    is_hidden = reader.is_outsider and event.actor_kind in (ActorKind.STAFF, ActorKind.SERVICE)
     return {
         "what": str(event.what),
-        "who": {"kind": str(event.actor_kind), "name": event.actor_name},
+        "who": {"kind": str(event.actor_kind), "name": "" if is_hidden else event.actor_name},
         "from": event.from_status or None,
         "to": event.to_status or None,
         "why": event.reason or None,
-        "note": event.note or None,
+        "note": None if is_hidden else event.note or None,
         "when": iso(event.created_at),
         "requestId": event.request_id or None,
     }

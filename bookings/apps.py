@@ -1,6 +1,12 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+
+from bookings.safe_session import refuse_unsafe_session
 
 
 class BookingsConfig(AppConfig):
     name = "bookings"
     verbose_name = "Bookings"
+
+    def ready(self) -> None:
+        connection_created.connect(refuse_unsafe_session, dispatch_uid="bookings.safe_session")

@@ -4,6 +4,12 @@ from datetime import timedelta
 
 from django.conf import settings
 
+# Ids are 64-bit in the database; what is longer is nobody's.
+HIGHEST_ID = 2**63 - 1
+
+# A database comes back from a restart or a failover within a few of these; so does a user service.
+RETRY_AFTER_SECONDS = 5
+
 # A request thread has this long for the seats: GET, PATCH and one repetition.
 CREATE_DEADLINE_SECONDS = 4.0
 
@@ -27,6 +33,15 @@ PAYMENT_ANSWER_LIMIT = timedelta(minutes=30)
 
 # A client that lost its answer on Friday must still find it on Monday.
 IDEMPOTENCY_RETENTION = timedelta(hours=72)
+
+# A limit's window, for requests to the API.
+RATE_WINDOW_SECONDS = 60
+
+# Far longer than any window; what is older counts for nothing.
+RATE_WINDOW_RETENTION = timedelta(hours=1)
+
+# A service's callers have this long to take over its new secret, unless the rotation says otherwise.
+ROTATION_GRACE = timedelta(hours=24)
 
 # One transaction of the reaper deletes this many records at most.
 REAP_BATCH = 500

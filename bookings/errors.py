@@ -49,6 +49,13 @@ class BookingNotFound(BookingError):
     code = "booking_not_found"
 
 
+class TooManyUnpaidBookings(BookingError):
+    """This user has as many unpaid bookings as it may have at once. Pay or cancel one, then repeat the request."""
+
+    code = "too_many_unpaid_bookings"
+    retryable = True
+
+
 class FlightNotFound(Refusal):
     """There is no such flight."""
 

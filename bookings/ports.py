@@ -5,8 +5,9 @@ A call for seats ends in one of five ways. *Unknown* is not a failure: the call 
 and only asking again with the same key tells.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 
@@ -97,6 +98,54 @@ class FlightService(Protocol):
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         """Send one change, once. Raises nothing: what went wrong is in the outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit, now that a request was counted or refused. `resets_in` is in whole seconds."""
+
+    passed: bool
+    limit: int
+    remaining: int
+    resets_in: int
+
+
+class RateLimiter(Protocol):
+    """
+    Counts requests, exactly, for all processes of the service together.
+
+    A window begins with its first request and lasts `seconds`; in it `limit` requests pass. So twice as many
+    may pass around the end of a window, and never more.
+    """
+
+    def spend(self, name: str, *, limit: int, seconds: int) -> Allowance:
+        """Count one request of `name`, unless its window is full."""
+
+    def give_back(self, name: str) -> None:
+        """Take back one request that was counted."""
+
+
+class SigningKeysUnavailable(Exception):
+    """No token can be verified, as the keys of the user service could not be had yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that verifies the tokens of one algorithm, and of no other."""
+
+    algorithm: str
+    key: Any
+
+
+class SigningKeys(Protocol):
+    """The keys that customers' tokens are verified with."""
+
+    def candidates(self, *, algorithm: str, key_id: str | None) -> Sequence[SigningKey]:
+        """
+        The keys that a token with this header may be signed with; none if it is not for this service.
+
+        :raises SigningKeysUnavailable: if that cannot be said now
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 
-from bookings.actor import ActorKind
+from bookings.actor import Actor, ActorKind
 from bookings.clock import database_time
 from bookings.errors import BookingNotFound
 from bookings.lifecycle import BookingStatus, Hold
@@ -19,13 +19,23 @@ SWEEP_HEARTBEAT = "sweep"
 Number = tuple[dict[str, str], float]
 
 
-def get_booking(booking_id: int) -> Booking:
+def bookings_visible_to(actor: Actor) -> QuerySet[Booking]:
+    """
+    The bookings that somebody may see, with `read_at`.
+
+    The one place that says so: whatever the API reads of bookings, it reads through here.
+    """
+    rows = Booking.objects.with_database_time()
+    return rows if actor.user_id is None else rows.filter(user_id=actor.user_id)
+
+
+def get_booking(booking_id: int, *, actor: Actor) -> Booking:
     """
     Read one booking, with `read_at`.
 
-    :raises BookingNotFound: if there is no such booking
+    :raises BookingNotFound: if there is no such booking, or the actor may not see it
     """
-    booking = Booking.objects.with_database_time().filter(pk=booking_id).first()
+    booking = bookings_visible_to(actor).filter(pk=booking_id).first()
     if booking is None:
         raise BookingNotFound
     return booking
@@ -33,7 +43,9 @@ def get_booking(booking_id: int) -> Booking:
 
 def timeline_of(booking: Booking) -> list[BookingEvent]:
     """Everything that happened to a booking, oldest first. The first two lines are columns of the booking."""
-    customer = {"actor_kind": ActorKind.CUSTOMER, "actor_name": str(booking.user_id)}
+    maker = {"actor_kind": ActorKind.CUSTOMER, "actor_name": str(booking.user_id)}
+    if booking.created_by:
+        maker = {"actor_kind": ActorKind.SERVICE, "actor_name": booking.created_by}
     lines = [
         BookingEvent(
             booking=booking,
@@ -41,7 +53,7 @@ def timeline_of(booking: Booking) -> list[BookingEvent]:
             to_status=BookingStatus.PENDING,
             request_id=booking.request_id,
             created_at=booking.created_at,
-            **customer,
+            **maker,
         )
     ]
     if booking.held_at is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from bookings import wiring
 from bookings.conf import PASS_SECONDS
 from bookings.services.deadline import Deadline
-from bookings.services.reap_idempotency_records import reap_idempotency_records
+from bookings.services.reap_old_rows import reap_old_rows
 from bookings.services.run_pass import run_pass
 
 
@@ -18,4 +18,4 @@ def sweep(**_unknown: Any) -> dict[str, int]:
 
 def reap(**_unknown: Any) -> int:
     """Delete what is too old to be of use. Runs hourly; what it does not finish waits an hour."""
-    return reap_idempotency_records(deadline=Deadline(PASS_SECONDS))
+    return reap_old_rows(deadline=Deadline(PASS_SECONDS))

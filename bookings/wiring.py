@@ -6,13 +6,34 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from bookings.gateways.flights import HttpFlightService
-from bookings.ports import FlightService, PaymentGateway
+from bookings.gateways.redis_limits import RedisRateLimiter
+from bookings.gateways.signing_keys import AnyOf, SharedSecrets, key_set_from
+from bookings.ports import FlightService, PaymentGateway, RateLimiter, SigningKeys
+from bookings.services.rate_limits import DatabaseRateLimiter
 
 
 @cache
 def flight_service() -> FlightService:
     """The Flight Service of this process: one connection pool, made at first use and so after any fork."""
     return HttpFlightService(settings.FLIGHT_SERVICE_URL)
+
+
+@cache
+def signing_keys() -> SigningKeys:
+    """The keys of customers' tokens; of a small installation its secrets, of others the user service's key set."""
+    sources: list[SigningKeys] = []
+    if settings.JWT_SECRETS:
+        sources.append(SharedSecrets(settings.JWT_SECRETS))
+    if settings.JWT_JWKS:
+        sources.append(key_set_from(settings.JWT_JWKS))
+    return AnyOf(sources)
+
+
+@cache
+def rate_limiter() -> RateLimiter:
+    """Whoever counts requests for all processes together."""
+    database = DatabaseRateLimiter()
+    return RedisRateLimiter(settings.REDIS_URL, otherwise=database) if settings.REDIS_URL else database
 
 
 @cache

@@ -1,12 +1,20 @@
 """Reads settings from the environment, and refuses to start on what is missing or unsafe, saying why."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+# What Django's own check asks of a key.
+SHORTEST_KEY, FEWEST_CHARACTERS = 50, 5
+DEVELOPMENT_KEY = "for development only: not a secret, and refused in production"
+# RFC 7518: as many bits as the hash has.
+SHORTEST_SHARED_SECRET = 32
+LOCAL_HOST = re.compile(r"([a-z0-9.-]*\.)?localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|testserver")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -32,6 +40,71 @@ def required_unless(development: bool, name: str, development_value: Any) -> str
     raise ImproperlyConfigured(
         f"{name} is not set. Production needs it; on a development machine set DEBUG=true (see .env.example)."
     )
+
+
+def secret_key(*, development: bool) -> str:
+    """
+    Read SECRET_KEY.
+
+    :raises ImproperlyConfigured: if it is missing, short, or one that was published, and this is not development
+    """
+    value = required_unless(development, "SECRET_KEY", DEVELOPMENT_KEY)
+    weak = len(value) < SHORTEST_KEY or len(set(value)) < FEWEST_CHARACTERS
+    if not development and (weak or value == DEVELOPMENT_KEY or value.startswith("django-insecure-")):
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is too weak: it needs {SHORTEST_KEY} characters or more that nobody can guess. Make one "
+            "with: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
+        )
+    return value
+
+
+def host_names(*, development: bool) -> list[str]:
+    """
+    Read ALLOWED_HOSTS.
+
+    :raises ImproperlyConfigured: if one stands for any host, or is another machine's while this is development
+    """
+    text = required_unless(development, "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1],testserver")
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not development and (not names or any("*" in name for name in names)):
+        raise ImproperlyConfigured(
+            f"ALLOWED_HOSTS is {text!r}: name each host that the service answers to; .example.org stands for all "
+            "below it."
+        )
+    if development and not all(LOCAL_HOST.fullmatch(name) for name in names):
+        raise ImproperlyConfigured(
+            f"ALLOWED_HOSTS is {text!r}, and DEBUG=true is for this machine alone: it shows settings and takes "
+            "known passwords. Set DEBUG=false, or leave ALLOWED_HOSTS away."
+        )
+    return names
+
+
+def shared_secrets(name: str, *, not_this: str) -> list[str]:
+    """
+    Read secrets with commas between them.
+
+    :raises ImproperlyConfigured: if one has fewer than 32 characters, or is `not_this`
+    """
+    secrets = [secret.strip() for secret in env.str(name, default="").split(",") if secret.strip()]
+    if any(len(secret) < SHORTEST_SHARED_SECRET for secret in secrets) or not_this in secrets:
+        raise ImproperlyConfigured(
+            f"{name} must have {SHORTEST_SHARED_SECRET} characters or more, and be a secret of its own."
+        )
+    return secrets
+
+
+def key_set_source(name: str, *, development: bool) -> str:
+    """
+    Read where a JSON Web Key Set comes from: the JSON itself, a file, or an address.
+
+    :raises ImproperlyConfigured: if it is an address without TLS on another machine
+    """
+    value = str(env.str(name, default="")).strip()
+    if value.startswith(("http://", "https://")):
+        parts = urlsplit(base_address(name, default=""))
+        if parts.scheme != "https" and not development and not LOCAL_HOST.fullmatch(parts.hostname or ""):
+            raise ImproperlyConfigured(f"{name} is {value!r}; keys are fetched from https:// addresses only.")
+    return value
 
 
 def whole_number(name: str, *, default: int, low: int, high: int) -> int:
@@ -77,6 +150,19 @@ def base_address(name: str, *, default: str) -> str:
         sane = False
     if not sane:
         raise ImproperlyConfigured(f"{name} is {value!r}; it must look like http://host:port.")
+    return value
+
+
+def redis_address(name: str) -> str:
+    """
+    Read the address of a Redis server, or nothing.
+
+    :raises ImproperlyConfigured: unless it is redis://…, rediss://… or unix://…
+    """
+    value = str(env.str(name, default=""))
+    if value and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        # It may have a password, so it is not shown.
+        raise ImproperlyConfigured(f"{name} must look like redis://host:6379/0, rediss://… or unix://….")
     return value
 
 

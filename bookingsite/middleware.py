@@ -1,11 +1,14 @@
-"""What every request passes: its id, its one log line, and the promise that the API answers in JSON."""
+"""What every request passes: its id, its one log line, its bounds, and the headers of every answer."""
 
+import ipaddress
 import re
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -18,6 +21,40 @@ log = structlog.get_logger("request")
 # Short, and nothing that could break a log line or a header.
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
+# Path and query. The longest address of ours is a page of a list with all filters: below 500.
+LONGEST_ADDRESS = 4096
+# All headers together; a token has 4 KiB at most.
+LARGEST_HEADERS = 16 * 1024
+
+# Scripts, styles and requests from here alone, and nothing written into a page itself.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Bookings are somebody's; only static files say otherwise.
+    "Cache-Control": "no-store",
+}
+
+# A page sets the end of its session anew this often, and not at each request.
+IDLE_RESOLUTION_SECONDS = 60
+
 
 class RequestContext:
     """Gives the request an id (the client's own if it is sane), binds it to each log line, and logs one line."""
@@ -29,19 +66,75 @@ class RequestContext:
         sent = request.headers.get("X-Request-ID", "")
         request_id = sent if SANE_ID.fullmatch(sent) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]  # ours, read by the API
+        request.client_address = client_address(request)  # type: ignore[attr-defined]  # likewise
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            response = self.get_response(request)
-            response["X-Request-ID"] = request_id
-            if not request.path_info.startswith(("/health/", "/static/", "/metrics")):
-                log.info(
-                    "request.answered",
-                    method=request.method,
-                    # The route, never the path: what a client types does not belong in a log.
-                    route=request.resolver_match.route if request.resolver_match else "unknown",
-                    status=response.status_code,
-                    ms=round((time.perf_counter() - started) * 1000, 1),
-                )
+        # Whoever authenticates adds the caller; the next request on this thread must not inherit it.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        if not request.path_info.startswith(("/health/", "/static/", "/metrics")):
+            log.info(
+                "request.answered",
+                method=request.method if request.method in KNOWN_METHODS else "other",
+                # The route, never the path: what a client types does not belong in a log.
+                route=request.resolver_match.route if request.resolver_match else "unknown",
+                status=response.status_code,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+        structlog.contextvars.clear_contextvars()
+        return response
+
+
+KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class SafeHeaders:
+    """Sets the headers that browsers protect users by on every answer, whoever gives it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+class Bounds:
+    """Refuses addresses and headers that are too large, before anything reads them. Bodies: see the parser."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        address = len(request.META.get("PATH_INFO", "")) + len(request.META.get("QUERY_STRING", ""))
+        if address > LONGEST_ADDRESS:
+            return HttpResponse(status=HTTPStatus.REQUEST_URI_TOO_LONG, content_type="text/plain")
+        sent = (len(name) + len(value) for name, value in request.META.items() if name.startswith("HTTP_"))
+        if sum(sent) > LARGEST_HEADERS:
+            return HttpResponse(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, content_type="text/plain")
+        return self.get_response(request)
+
+
+class IdleLogout:
+    """
+    Ends the session of staff half an hour after its last page.
+
+    A session ends SESSION_COOKIE_AGE after it was last written, so it is written once a minute while it is in
+    use: only for who is logged in, so that strangers' cookies write nothing.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.path_info.startswith("/admin/") and request.user.is_authenticated:
+            now = int(time.time())
+            if now - request.session.get("used_at", 0) >= IDLE_RESOLUTION_SECONDS:
+                request.session["used_at"] = now
         return response
 
 
@@ -63,9 +156,39 @@ class ApiAnswersInJson:
             answer = answers.error(
                 response.status_code,
                 code=answers.CODES.get(response.status_code, "error"),
-                explanation="The request could not be answered.",
+                explanation=EXPLANATIONS.get(response.status_code, "The request could not be answered."),
                 retryable=response.status_code >= 500,
                 request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestContext
             )
             return HttpResponse(answer.body, status=answer.status, content_type="application/json")
         return response
+
+
+EXPLANATIONS = {
+    414: f"The address is longer than {LONGEST_ADDRESS} characters.",
+    431: f"The headers are larger than {LARGEST_HEADERS // 1024} KiB.",
+}
+
+
+def client_address(request: HttpRequest) -> str:
+    """
+    Tell where a request comes from: the address that the outermost of our own proxies has seen.
+
+    What stands further left in X-Forwarded-For was written by somebody else, and anything may stand there. An
+    IPv6 address is cut to its first 64 bits: whoever has one has all of these.
+    """
+    seen = request.META.get("REMOTE_ADDR", "")
+    hops: int = settings.PROXY_HOPS
+    if hops:
+        forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+        if len(forwarded) >= hops:
+            seen = forwarded[-hops].strip()
+    try:
+        address = ipaddress.ip_address(seen)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False).network_address)

@@ -5,25 +5,55 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite import logs
-from bookingsite.env import BASE_DIR, base_address, database, env, one_of, required_unless, whole_number
+from bookingsite.env import (
+    BASE_DIR,
+    base_address,
+    database,
+    env,
+    host_names,
+    key_set_source,
+    one_of,
+    redis_address,
+    secret_key,
+    shared_secrets,
+    whole_number,
+)
 
 VERSION = "0.1.0"
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = required_unless(DEBUG, "SECRET_KEY", "for development only: not a secret, and refused in production")
-ALLOWED_HOSTS = [
-    host.strip()
-    for host in required_unless(DEBUG, "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1],testserver").split(",")
-]
+SECRET_KEY = secret_key(development=DEBUG)
+ALLOWED_HOSTS = host_names(development=DEBUG)
+
+# --- callers -------------------------------------------------------------------------------------------
 
 API_AUTH = one_of("API_AUTH", default="open" if DEBUG else "token", choices=("open", "token"))
-if API_AUTH == "token":
-    raise ImproperlyConfigured(
-        "API_AUTH=token needs bearer tokens, which this version cannot verify yet. Behind a gateway that "
-        "authenticates its callers, set API_AUTH=open: every caller is then trusted."
-    )
-if not DEBUG:
+if API_AUTH == "open" and not DEBUG:
     sys.stderr.write("warning: API_AUTH=open, so every caller of the API is trusted to name its userId.\n")
+
+# How customers' tokens are verified. Without a key of either kind only services, with keys of ours, can call.
+JWT_SECRETS = shared_secrets("JWT_SECRET", not_this=SECRET_KEY)
+JWT_JWKS = key_set_source("JWT_JWKS", development=DEBUG)
+if DEBUG and not (JWT_SECRETS or JWT_JWKS):
+    JWT_SECRETS = ["for development only: signs the tokens of dev_token"]
+JWT_ISSUER = env.str("JWT_ISSUER", default="https://users.localhost" if DEBUG else "")
+JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="") or "bookings"
+if (JWT_SECRETS or JWT_JWKS) and not JWT_ISSUER:
+    raise ImproperlyConfigured("JWT_ISSUER is not set: it must be what the user service writes into `iss`.")
+
+# Requests in a minute, of one caller to one endpoint; 0: as many as it likes. Where every caller is trusted,
+# somebody in front counts.
+_limited = API_AUTH == "token"
+CREATES_PER_MINUTE = whole_number("CREATES_PER_MINUTE", default=60 * _limited, low=0, high=1_000_000)
+PAYMENTS_PER_MINUTE = whole_number("PAYMENTS_PER_MINUTE", default=60 * _limited, low=0, high=1_000_000)
+CANCELS_PER_MINUTE = whole_number("CANCELS_PER_MINUTE", default=60 * _limited, low=0, high=1_000_000)
+READS_PER_MINUTE = whole_number("READS_PER_MINUTE", default=600 * _limited, low=0, high=1_000_000)
+SERVICE_REQUESTS_PER_MINUTE = whole_number("SERVICE_REQUESTS_PER_MINUTE", default=6000, low=0, high=1_000_000)
+MAX_UNPAID_BOOKINGS_PER_USER = whole_number("MAX_UNPAID_BOOKINGS_PER_USER", default=0, low=0, high=1000)
+
+# How many proxies of ours a request passes: of X-Forwarded-For and -Proto only what these wrote is believed.
+PROXY_HOPS = whole_number("PROXY_HOPS", default=0 if DEBUG else 1, low=0, high=10)
+REDIS_URL = redis_address("REDIS_URL")
 
 # --- bookings ------------------------------------------------------------------------------------------
 
@@ -48,7 +78,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "bookings",
-    "django.contrib.admin",
+    "bookingsite.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -63,13 +93,16 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "bookingsite.middleware.RequestContext",
-    "bookingsite.middleware.ApiAnswersInJson",
+    "bookingsite.middleware.SafeHeaders",
     "django.middleware.security.SecurityMiddleware",
+    "bookingsite.middleware.ApiAnswersInJson",
+    "bookingsite.middleware.Bounds",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bookingsite.middleware.IdleLogout",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -116,8 +149,18 @@ STORAGES = {
 # The largest body, and so the most that a client can make a thread hold.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
+# Staff who leave their desk are logged out after half an hour; see IdleLogout.
+SESSION_COOKIE_AGE = 30 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
 if not DEBUG:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    if PROXY_HOPS:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
     # Health checks and scrapes come from inside, without TLS.
     SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
@@ -126,6 +169,9 @@ if not DEBUG:
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+    # A browser takes these names from this host alone, over TLS, for all paths.
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
 
 SILENCED_SYSTEM_CHECKS = [
     "models.W037",  # django-q2's own conditional index; MariaDB has none, and that one is only for speed
@@ -171,8 +217,9 @@ Q_CLUSTER = {
 # --- API -----------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["bookings.api.authentication.OpenAccess"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["bookings.api.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["bookings.api.access.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["bookings.api.access.WithinLimit"],
     "DEFAULT_PARSER_CLASSES": ["bookings.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_METADATA_CLASS": "bookings.api.metadata.DocumentedElsewhere",
@@ -187,6 +234,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "bookings.api.schema.complete",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {"BookingStatus": "bookings.lifecycle.BookingStatus"},

@@ -1,9 +1,23 @@
-"""What the web server loads."""
+"""What the web server loads. What would be refused at the first request is refused here."""
 
 import os
 
+import structlog
 from django.core.wsgi import get_wsgi_application
+from django.db import OperationalError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 
 application = get_wsgi_application()
+
+from bookings import wiring  # noqa: E402 - needs the settings
+
+# A key set that cannot be read; an address is asked at first use, as the user service may start after this.
+wiring.signing_keys()
+try:
+    # A session that is not safe. A database that is not there yet is waited for: requests answer 503.
+    connection.ensure_connection()
+except OperationalError as error:
+    structlog.get_logger(__name__).warning("database.not_there_yet", error=type(error).__name__)
+finally:
+    connection.close()

@@ -29,6 +29,12 @@ def payments(monkeypatch: pytest.MonkeyPatch) -> FakePayments:
 
 
 @pytest.fixture
+def token_auth(settings: Any) -> None:
+    """API_AUTH=token, with the development key of HS256 and without limits."""
+    settings.API_AUTH = "token"
+
+
+@pytest.fixture
 def api(db: Any, flights: FakeFlights) -> Api:
     """A client of the API; the Flight Service behind it is `flights`."""
     return Api()

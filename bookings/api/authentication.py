@@ -1,11 +1,23 @@
-"""Who calls. Tokens take the place of `OpenAccess` where callers must prove it."""
+"""Who calls: a customer by a token of the user service, a service by its key, or anybody where that is trusted."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
+import structlog
+from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from bookings.actor import Actor, ActorKind
+from bookings import wiring
+from bookings.actor import Actor, ActorKind, Scope
+from bookings.api.tokens import TokenRefused, TokenRules, user_of
+from bookings.conf import RETRY_AFTER_SECONDS
+from bookings.errors import TemporarilyUnavailable, UserMismatch
+from bookings.ports import SigningKeysUnavailable
+from bookings.services.api_keys import recognise_api_key
+
+ALL_SCOPES = frozenset(Scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,27 +25,98 @@ class Caller:
     """
     The authenticated caller of the API.
 
-    `principal` is the scope of idempotency keys. `verified` says that the caller proved whom it acts for;
-    otherwise it is trusted to name the user in the body.
+    `principal` is the scope of idempotency keys and limits. `user_id` is a customer's own; `service` the name
+    of a service. With neither, the caller is trusted to name the user in the body (API_AUTH=open).
     """
 
     principal: str
-    verified: bool
+    scopes: frozenset[Scope] = ALL_SCOPES
+    user_id: int | None = None
+    service: str = ""
+    requests_per_minute: int | None = None
     is_authenticated: bool = True
 
     def acting_for(self, user_id: int | None, *, request_id: str) -> Actor:
-        """The actor of a request about this user's bookings."""
-        return Actor(
-            kind=ActorKind.CUSTOMER,
-            name=str(user_id),
-            request_id=request_id,
-            user_id=user_id,
-            verified=self.verified,
-        )
+        """
+        The actor of a request that names this user in its body.
+
+        :raises UserMismatch: if a customer names somebody else
+        """
+        if self.user_id is not None:
+            if user_id not in (None, self.user_id):
+                raise UserMismatch("The token is another user's; leave userId out, or send your own.")
+            return self.reading(request_id=request_id)
+        kind, name = (ActorKind.SERVICE, self.service) if self.service else (ActorKind.CUSTOMER, str(user_id))
+        return Actor(kind=kind, name=name, request_id=request_id, user_id=user_id, verified=bool(self.service))
+
+    def reading(self, *, request_id: str) -> Actor:
+        """The actor of a request that reads: a customer sees what is its own, everybody else sees all."""
+        if self.user_id is not None:
+            name, kind = str(self.user_id), ActorKind.CUSTOMER
+        else:
+            name, kind = self.service or self.principal, ActorKind.SERVICE
+        return Actor(kind=kind, name=name, request_id=request_id, user_id=self.user_id)
 
 
-class OpenAccess(BaseAuthentication):
-    """API_AUTH=open: the caller is trusted. There is one principal, so a key is unique among all callers."""
+ANYBODY = Caller(principal="open")
+
+
+class NotAuthenticated(AuthenticationFailed):
+    """No proof of who calls, or one that does not hold. `problem` is told as RFC 6750 says."""
+
+    status_code = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, explanation: str, *, problem: str = "") -> None:
+        super().__init__(explanation)
+        self.challenge = f'{REALM}, error="{problem}"' if problem else REALM
+
+
+REALM = 'Bearer realm="bookings"'
+
+
+class BearerAuthentication(BaseAuthentication):
+    """
+    `Authorization: Bearer`, with a customer's token or a service's key. Nothing else: no cookie, no parameter.
+
+    With API_AUTH=open nothing is looked at.
+    """
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
-        return Caller(principal="open", verified=False), None
+        caller = ANYBODY if settings.API_AUTH == "open" else _caller_of(_bearer(request))
+        kind = "customer" if caller.user_id is not None else caller.principal
+        structlog.contextvars.bind_contextvars(caller=kind)
+        return caller, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+def _bearer(request: Request) -> str:
+    header = request.headers.get("Authorization", "")
+    if not header:
+        raise NotAuthenticated("Send a token: Authorization: Bearer …")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotAuthenticated("Send a token: Authorization: Bearer …", problem="invalid_request")
+    return token
+
+
+def _caller_of(token: str) -> Caller:
+    if token.startswith("fbs_"):
+        key = recognise_api_key(token)
+        if key is None:
+            raise NotAuthenticated("The key is not valid.", problem="invalid_token")
+        return Caller(
+            principal=f"service:{key.key_id}",
+            scopes=key.granted,
+            service=key.name,
+            requests_per_minute=key.requests_per_minute,
+        )
+    rules = TokenRules(issuer=settings.JWT_ISSUER, audience=settings.JWT_AUDIENCE)
+    try:
+        user_id = user_of(token, keys=wiring.signing_keys(), rules=rules)
+    except TokenRefused as error:
+        raise NotAuthenticated(str(error), problem="invalid_token") from error
+    except SigningKeysUnavailable as error:
+        raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+    return Caller(principal=f"user:{user_id}", user_id=user_id)

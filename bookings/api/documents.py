@@ -28,6 +28,7 @@ class OpenApiView(APIView):
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
+    throttle_classes: list[Any] = []
 
     def get(self, request: Request) -> HttpResponse:
         return HttpResponse(openapi_document(), content_type="application/json")
@@ -38,4 +39,6 @@ class DocsView(SpectacularSwaggerSplitView):
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
+    throttle_classes: list[Any] = []
+    template_name = "api/docs.html"
     url_name = "openapi"

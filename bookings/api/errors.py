@@ -1,5 +1,6 @@
 """Turns every exception into the envelope. No answer is a stack trace or a page."""
 
+import math
 from typing import Any
 
 import structlog
@@ -11,12 +12,10 @@ from rest_framework.views import set_rollback
 
 from bookings import answers
 from bookings.answers import CODES, Answer
+from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import BookingError, TemporarilyUnavailable
 
 log = structlog.get_logger(__name__)
-
-# A database comes back from a restart or a failover within a few of these.
-RETRY_AFTER_SECONDS = 5
 
 
 def respond(answer: Answer) -> HttpResponse:
@@ -78,17 +77,20 @@ def unknown_path(request: HttpRequest, path: str = "") -> HttpResponse:
 def _answer_framework(exception: exceptions.APIException, *, message: str, request_id: str) -> HttpResponse:
     """Answer what the framework refused before a service was called."""
     headers: dict[str, str] = {}
-    if challenge := getattr(exception, "auth_header", None):
+    # The framework overwrites its own `auth_header`; ours says what is wrong.
+    if challenge := getattr(exception, "challenge", None) or getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     wait = getattr(exception, "wait", None)
     if wait is not None:
-        headers["Retry-After"] = str(int(wait) + 1)
+        headers["Retry-After"] = str(math.ceil(wait))
     fields: dict[str, str] = {}
     explanation = "See the message of each field."
     if isinstance(exception, exceptions.ValidationError):
         fields = _fields(exception.detail)
         if set(fields) == {"non_field_errors"}:
             explanation = fields.pop("non_field_errors")
+    elif isinstance(exception, exceptions.Throttled):
+        explanation = f"Too many requests. Repeat this one in {headers.get('Retry-After', 'some')} s."
     else:
         explanation = str(exception.detail)
     status = exception.status_code

@@ -1,14 +1,11 @@
-"""What the OpenAPI document says of each endpoint. Nothing here changes what an endpoint does."""
+"""Builds the OpenAPI document out of the descriptions. Nothing here changes what an endpoint does."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, TypeVar
 
-from drf_spectacular.types import OpenApiTypes
+from django.conf import settings
 from drf_spectacular.utils import (
     OpenApiExample,
-    OpenApiParameter,
     OpenApiResponse,
     extend_schema,
     extend_schema_serializer,
@@ -17,215 +14,38 @@ from rest_framework import serializers
 
 from bookings import errors
 from bookings.answers import STATUS
-from bookings.api.serializers import (
-    HIGHEST_ID,
-    BookingPageShape,
-    BookingShape,
-    CancelBookingRequest,
-    CreateBookingRequest,
-    ErrorAnswer,
-    InfoShape,
-    ListBookingsQuery,
-    PayBookingRequest,
-    TimelineShape,
-)
+from bookings.api.access import ACCESS, Access
+from bookings.api.descriptions import EVENT, OPERATIONS, REQUEST_ID, Operation
+from bookings.api.serializers import ErrorAnswer
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-BOOKING = {
-    "id": 1,
-    "reference": "K7QX4M",
-    "flightId": 1,
-    "userId": 1001,
-    "status": "initiated",
-    "noOfSeats": 2,
-    "seatPrice": 2000,
-    "totalCost": 4000,
-    "cancelReason": None,
-    "createdAt": "2026-11-22T10:00:00.000Z",
-    "updatedAt": "2026-11-22T10:00:00.031Z",
-    "expiresAt": "2026-11-22T10:15:00.000Z",
-    "availableActions": ["pay", "cancel"],
-}
-PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
-PAID = {**BOOKING, "status": "booked", "availableActions": []}
-ENDED = {**BOOKING, "status": "cancelled", "cancelReason": "customer_request", "availableActions": []}
-EVENT = {
-    "what": "created",
-    "who": {"kind": "customer", "name": "1001"},
-    "from": None,
-    "to": "pending",
-    "why": None,
-    "note": None,
-    "when": "2026-11-22T10:00:00.000Z",
-    "requestId": "4f5f0f0e0c7a4b7d9d5c0f9f6f4a3b2c",
-}
-
-
-def _header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
-    return OpenApiParameter(
-        name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, required=required
-    )
-
-
-KEY_TEXT = (
-    "1 to 255 visible ASCII characters, kept for 72 hours. The same key with the same request gets the same "
-    "answer; with another request, 422."
-)
-OPTIONAL_KEY = _header("Idempotency-Key", f"Makes a repetition safe. {KEY_TEXT}")
-# Required, yet either header will do: the server says so with 400 idempotency_key_required.
-PAYMENT_KEYS = (
-    _header("x-idempotency-key", f"Required, here or as Idempotency-Key. {KEY_TEXT}"),
-    _header("Idempotency-Key", f"Required, here or as x-idempotency-key. {KEY_TEXT}"),
-)
-PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
-BOOKING_ID = OpenApiParameter(
-    "id",
-    {"type": "integer", "minimum": 1, "maximum": HIGHEST_ID},
-    OpenApiParameter.PATH,
-    description="The booking's id.",
-)
-REQUEST_ID = OpenApiParameter(
-    "X-Request-ID",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    response=True,
-    description="The id of this request in the logs; the client's own if it is sane.",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Operation:
-    summary: str
-    description: str
-    answers: Mapping[int, tuple[str, type[serializers.Serializer[Any]], Mapping[str, Any]]]
-    parameters: tuple[Any, ...] = ()
-    request: type[serializers.Serializer[Any]] | None = None
-    example: Mapping[str, Any] | None = None
-    refusals: tuple[type[errors.BookingError], ...] = ()
-
-
-_BODY = (errors.InvalidRequest,)
-_KEYED = (errors.IdempotencyKeyReused, errors.RequestInProgress)
-
-OPERATIONS: Mapping[str, _Operation] = MappingProxyType(
-    {
-        "create": _Operation(
-            "Hold seats",
-            "Holds seats at the Flight Service, at the price the flight has now, until the payment window closes.",
-            {
-                201: ("Booking created successfully", BookingShape, BOOKING),
-                202: ("Booking accepted", BookingShape, PENDING),
-            },
-            parameters=(OPTIONAL_KEY, PREFER),
-            request=CreateBookingRequest,
-            example={"flightId": 1, "userId": 1001, "noOfSeats": 2},
-            refusals=(
-                *_BODY,
-                errors.SeatsUnavailable,
-                errors.FlightNotFound,
-                errors.BookingCancelled,
-                *_KEYED,
-                errors.FlightServiceUnavailable,
-            ),
-        ),
-        "list": _Operation(
-            "List bookings",
-            "Newest first. `next` and `previous` are addresses, or null at the ends.",
-            {
-                200: (
-                    "Successfully completed the request",
-                    BookingPageShape,
-                    {"results": [BOOKING], "next": None, "previous": None},
-                )
-            },
-            parameters=(ListBookingsQuery,),
-            refusals=_BODY,
-        ),
-        "retrieve": _Operation(
-            "Read a booking",
-            "Shows one booking as it is now.",
-            {200: ("Successfully completed the request", BookingShape, BOOKING)},
-            parameters=(BOOKING_ID,),
-            refusals=(errors.BookingNotFound,),
-        ),
-        "events": _Operation(
-            "Read a booking's timeline",
-            "Who did what, when and why, oldest first.",
-            {200: ("Successfully completed the request", TimelineShape, {"results": [EVENT]})},
-            parameters=(BOOKING_ID,),
-            refusals=(errors.BookingNotFound,),
-        ),
-        "pay": _Operation(
-            "Pay a booking",
-            "Takes the money within the payment window, once for each booking.",
-            {
-                201: ("Payment made successfully", BookingShape, PAID),
-                202: ("Payment is being settled", BookingShape, BOOKING),
-            },
-            parameters=PAYMENT_KEYS,
-            request=PayBookingRequest,
-            example={"bookingId": 1, "userId": 1001, "totalCost": 4000},
-            refusals=(
-                *_BODY,
-                errors.IdempotencyKeyRequired,
-                errors.UserMismatch,
-                errors.AmountMismatch,
-                errors.PaymentWindowClosed,
-                errors.PaymentDeclined,
-                errors.BookingNotFound,
-                errors.NotPayableYet,
-                errors.AlreadyPaid,
-                errors.BookingCancelled,
-                errors.PaymentInProgress,
-                *_KEYED,
-            ),
-        ),
-        "cancel": _Operation(
-            "Cancel a booking",
-            "Ends a booking that is not paid; its seats go back. Again: the same answer.",
-            {200: ("Booking cancelled successfully", BookingShape, ENDED)},
-            parameters=(BOOKING_ID, OPTIONAL_KEY),
-            request=CancelBookingRequest,
-            example={"userId": 1001, "reason": "plans changed"},
-            refusals=(
-                *_BODY,
-                errors.UserMismatch,
-                errors.BookingNotFound,
-                errors.AlreadyPaid,
-                errors.PaymentInProgress,
-                *_KEYED,
-            ),
-        ),
-        "info": _Operation(
-            "Name and version",
-            "Says what answers here.",
-            {
-                200: (
-                    "API is live",
-                    InfoShape,
-                    {"name": "Flight Booking Service", "version": "0.1.0", "apiVersion": "v1"},
-                )
-            },
-        ),
+SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A customer's JSON Web Token, or a service's key (`fbs_…`).",
     }
-)
+}
+# With API_AUTH=open a token is not looked at.
+SECURITY: list[Any] = [{"bearer": []}] if settings.API_AUTH == "token" else []
 
 
 def describe(name: str) -> Callable[[View], View]:
     """Decorate an endpoint with its description in `OPERATIONS`."""
-    operation = OPERATIONS[name]
+    operation, access = OPERATIONS[name], ACCESS.get(name)
     responses: dict[int, OpenApiResponse] = {
         status: _success(name, status, *answer) for status, answer in operation.answers.items()
     }
-    responses.update(_refusals(operation))
+    responses.update(_refusals(operation, access))
+    scope = f" A service's key needs the scope `{access.scope}`." if access else ""
     decorate: Callable[[View], View] = extend_schema(
         operation_id=name,
         summary=operation.summary,
-        description=operation.description,
+        description=operation.description + scope,
         tags=["service" if name == "info" else "bookings"],
         parameters=[*operation.parameters, REQUEST_ID],
-        auth=[],
+        auth=SECURITY if access else [],
         request=operation.request,
         examples=[OpenApiExample("Example", value=operation.example, request_only=True)]
         if operation.example
@@ -258,7 +78,7 @@ def _success(
     return OpenApiResponse(envelope, message, examples=[OpenApiExample(message, value=value)])
 
 
-def _refusals(operation: _Operation) -> dict[int, OpenApiResponse]:
+def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiResponse]:
     """Group the refusals of an endpoint by status, each as an example in the words a client will read."""
     by_status: dict[int, list[OpenApiExample]] = {}
     for problem in operation.refusals:
@@ -273,6 +93,13 @@ def _refusals(operation: _Operation) -> dict[int, OpenApiResponse]:
             (415, "unsupported_media_type", "Send application/json."),
         ):
             by_status[status] = [_example(status, code, text)]
+    if access is not None:
+        for status, code, text in (
+            (401, "not_authenticated", "The token has expired."),
+            (403, "forbidden", f"This needs the scope {access.scope}."),
+            (429, "too_many_requests", "Too many requests. Repeat this one in 42 s."),
+        ):
+            by_status.setdefault(status, []).append(_example(status, code, text, retryable=status == 429))
     unavailable = errors.TemporarilyUnavailable
     by_status.setdefault(503, []).append(
         _example(503, unavailable.code, (unavailable.__doc__ or "").strip(), retryable=True)
@@ -298,3 +125,15 @@ def _example(status: int, code: str, explanation: str, *, retryable: bool = Fals
     }
     value = {"success": False, "message": "Request failed", "data": {}, "error": detail}
     return OpenApiExample(code, value=value)
+
+
+def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add to the document what depends on the installation; the generator calls this at its end."""
+    if SECURITY:
+        result["components"]["securitySchemes"] = SECURITY_SCHEMES
+        return result
+    # Without a token only the body can name the user.
+    for name in ("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest"):
+        schema = result["components"]["schemas"][name]
+        schema["required"] = sorted([*schema.get("required", []), "userId"])
+    return result

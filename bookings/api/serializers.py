@@ -7,9 +7,8 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from bookings.conf import HIGHEST_ID
 from bookings.lifecycle import BookingStatus, CancelReason
-
-HIGHEST_ID = 2**63 - 1
 
 
 class StrictInteger(serializers.IntegerField):
@@ -61,20 +60,26 @@ def an_id() -> StrictInteger:
     return StrictInteger(min_value=1, max_value=HIGHEST_ID)
 
 
+def the_user() -> StrictInteger:
+    """A customer's token names the user; whoever else calls must say it."""
+    text = "Whose booking. With a customer's token: may be left out, and must not be another's."
+    return StrictInteger(min_value=1, max_value=HIGHEST_ID, required=False, help_text=text)
+
+
 class CreateBookingRequest(StrictSerializer):
     flightId = an_id()
-    userId = an_id()
+    userId = the_user()
     noOfSeats = StrictInteger(min_value=1, max_value=settings.MAX_SEATS_PER_BOOKING)
 
 
 class PayBookingRequest(StrictSerializer):
     bookingId = an_id()
-    userId = an_id()
+    userId = the_user()
     totalCost = StrictInteger(min_value=0, max_value=HIGHEST_ID)
 
 
 class CancelBookingRequest(StrictSerializer):
-    userId = an_id()
+    userId = the_user()
     reason = StrictString(required=False, max_length=200, help_text="Free text, kept in the timeline.")
 
 

@@ -1,32 +1,33 @@
 """The endpoints. Each translates in, calls one service, and translates out."""
 
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from bookings import answers, queries, wiring
 from bookings.actor import Actor
-from bookings.api.authentication import Caller
+from bookings.api.access import caller_of
 from bookings.api.errors import request_id_of, respond
 from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key
 from bookings.api.pagination import NewestFirst
 from bookings.api.parsers import body_of
 from bookings.api.schema import describe
 from bookings.api.serializers import (
-    HIGHEST_ID,
     CancelBookingRequest,
     CreateBookingRequest,
     ListBookingsQuery,
     PayBookingRequest,
     StrictSerializer,
 )
+from bookings.conf import HIGHEST_ID, RATE_WINDOW_SECONDS
 from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking
@@ -41,20 +42,40 @@ PAY_ENDPOINT = "POST /bookings/payments"
 CANCEL_ENDPOINT = "POST /bookings/{id}/cancel"
 
 
-def validated(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
-    values: dict[str, Any] = _checker(serializer).run_validation(data)
+def validated(serializer: type[StrictSerializer], data: Any, *, userless: bool = False) -> dict[str, Any]:
+    """
+    Check what a client sent.
+
+    :param userless: nothing but the body can name the user, so that it must
+    """
+    values: dict[str, Any] = _checker(serializer, userless).run_validation(data)
     return values
 
 
 @cache
-def _checker(serializer: type[StrictSerializer]) -> StrictSerializer:
+def _checker(serializer: type[StrictSerializer], userless: bool) -> StrictSerializer:
     """
     Make the one instance that checks all requests of a kind; checking leaves nothing in it.
 
     A new one for each request would copy its fields, and each new field makes Python forget what it has
     cached about all classes of fields: a tenth of a create's CPU time.
     """
-    return serializer()
+    checker = serializer()
+    if userless:
+        checker.fields["userId"].required = True
+    return checker
+
+
+def asked_for(request: Request, serializer: type[StrictSerializer]) -> tuple[dict[str, Any], Actor]:
+    """
+    Read what a client wants changed, and who asks for it on behalf of whom.
+
+    The user's id is in it even where the body left it to the token: both spellings are one request.
+    """
+    caller = caller_of(request)
+    asked = validated(serializer, body_of(request), userless=caller.user_id is None)
+    actor = caller.acting_for(asked.get("userId"), request_id=request_id_of(request))
+    return {**asked, "userId": actor.user_id}, actor
 
 
 def query_of(request: Request) -> dict[str, str]:
@@ -69,12 +90,8 @@ def query_of(request: Request) -> dict[str, str]:
     return request.query_params.dict()
 
 
-def caller_of(request: Request) -> Caller:
-    return cast("Caller", request.user)
-
-
-def actor_of(request: Request, user_id: int) -> Actor:
-    return caller_of(request).acting_for(user_id, request_id=request_id_of(request))
+def reader_of(request: Request) -> Actor:
+    return caller_of(request).reading(request_id=request_id_of(request))
 
 
 def keyed(request: Request, endpoint: str, key: str, **asked: Any) -> KeyedRequest:
@@ -83,6 +100,17 @@ def keyed(request: Request, endpoint: str, key: str, **asked: Any) -> KeyedReque
 
 class BookingViewSet(ViewSet):
     """Bookings: hold, list, read, pay, cancel."""
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say what is left of the caller's limit, in every answer, refusals too."""
+        answer: HttpResponse = super().finalize_response(request, response, *args, **kwargs)
+        allowance = getattr(getattr(request, "_request", request), "allowance", None)
+        if allowance is not None:
+            answer.headers["RateLimit-Limit"] = str(allowance.limit)
+            answer.headers["RateLimit-Remaining"] = str(allowance.remaining)
+            answer.headers["RateLimit-Reset"] = str(allowance.resets_in)
+            answer.headers["RateLimit-Policy"] = f"{allowance.limit};w={RATE_WINDOW_SECONDS}"
+        return answer
 
     @property
     def failure(self) -> str:
@@ -95,11 +123,11 @@ class BookingViewSet(ViewSet):
 
     @describe("create")
     def create(self, request: Request) -> HttpResponse:
-        asked = validated(CreateBookingRequest, body_of(request))
+        asked, actor = asked_for(request, CreateBookingRequest)
         key = idempotency_key(request)
         answer = create_booking(
             order=SeatOrder(asked["flightId"], asked["userId"], asked["noOfSeats"]),
-            actor=actor_of(request, asked["userId"]),
+            actor=actor,
             keyed=keyed(request, CREATE_ENDPOINT, key, **asked) if key else None,
             respond_async=prefers_async(request),
             flights=wiring.flight_service(),
@@ -110,7 +138,7 @@ class BookingViewSet(ViewSet):
     def list(self, request: Request) -> HttpResponse:
         asked = validated(ListBookingsQuery, query_of(request))
         pages = NewestFirst()
-        rows = pages.paginate_queryset(_matching(asked), request, view=self) or []
+        rows = pages.paginate_queryset(_matching(asked, reader_of(request)), request, view=self) or []
         data = {
             "results": [answers.booking_as_json(row, now=row.read_at) for row in rows],
             "next": pages.get_next_link(),
@@ -120,25 +148,26 @@ class BookingViewSet(ViewSet):
 
     @describe("retrieve")
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        booking = queries.get_booking(_booking_id(pk))
+        booking = queries.get_booking(_booking_id(pk), actor=reader_of(request))
         data = answers.booking_as_json(booking, now=booking.read_at)
         return respond(answers.success(data, message="Successfully completed the request"))
 
     @describe("events")
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: str) -> HttpResponse:
-        booking = queries.get_booking(_booking_id(pk))
-        lines = [answers.event_as_json(event) for event in queries.timeline_of(booking)]
+        reader = reader_of(request)
+        booking = queries.get_booking(_booking_id(pk), actor=reader)
+        lines = [answers.event_as_json(event, reader=reader) for event in queries.timeline_of(booking)]
         return respond(answers.success({"results": lines}, message="Successfully completed the request"))
 
     @describe("pay")
     @action(detail=False, methods=["post"], url_path="payments")
     def pay(self, request: Request) -> HttpResponse:
-        asked = validated(PayBookingRequest, body_of(request))
+        asked, actor = asked_for(request, PayBookingRequest)
         key = required_idempotency_key(request)
         answer = pay_booking(
             order=PaymentOrder(asked["bookingId"], asked["totalCost"]),
-            actor=actor_of(request, asked["userId"]),
+            actor=actor,
             keyed=keyed(request, PAY_ENDPOINT, key, **asked),
             payments=wiring.payment_gateway(),
         )
@@ -148,11 +177,11 @@ class BookingViewSet(ViewSet):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> HttpResponse:
         booking_id = _booking_id(pk)
-        asked = validated(CancelBookingRequest, body_of(request))
+        asked, actor = asked_for(request, CancelBookingRequest)
         key = idempotency_key(request)
         answer = cancel_booking_for_client(
             booking_id=booking_id,
-            actor=actor_of(request, asked["userId"]),
+            actor=actor,
             reason=CancelReason.CUSTOMER_REQUEST,
             note=asked.get("reason", ""),
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
@@ -161,7 +190,11 @@ class BookingViewSet(ViewSet):
 
 
 class InfoView(APIView):
-    """What answers here."""
+    """What answers here; everybody may know."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    throttle_classes: list[Any] = []
 
     @describe("info")
     def get(self, request: Request) -> HttpResponse:
@@ -180,8 +213,8 @@ def _booking_id(text: str) -> int:
     return int(text)
 
 
-def _matching(asked: dict[str, Any]) -> QuerySet[Booking]:
-    rows = Booking.objects.with_database_time()
+def _matching(asked: dict[str, Any], reader: Actor) -> QuerySet[Booking]:
+    rows = queries.bookings_visible_to(reader)
     columns = {
         "userId": "user_id",
         "flightId": "flight_id",

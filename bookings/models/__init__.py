@@ -1,10 +1,23 @@
 """The tables. What must always be true of a row is a named constraint."""
 
+from bookings.models.api_key import ApiKey
 from bookings.models.booking import Booking
 from bookings.models.booking_event import BookingEvent
 from bookings.models.heartbeat import Heartbeat
 from bookings.models.idempotency import IdempotencyRecord
 from bookings.models.payment import Payment
+from bookings.models.rate_window import RateWindow
 from bookings.models.seat_call import SeatCall
+from bookings.models.user_hold import UserHold
 
-__all__ = ["Booking", "BookingEvent", "Heartbeat", "IdempotencyRecord", "Payment", "SeatCall"]
+__all__ = [
+    "ApiKey",
+    "Booking",
+    "BookingEvent",
+    "Heartbeat",
+    "IdempotencyRecord",
+    "Payment",
+    "RateWindow",
+    "SeatCall",
+    "UserHold",
+]

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from bookings import answers
-from bookings.actor import Actor
+from bookings.actor import Actor, ActorKind
 from bookings.answers import Answer
 from bookings.clock import database_time
 from bookings.conf import CREATE_DEADLINE_SECONDS, LEASE, RETRY_NEEDS_SECONDS, payment_window
@@ -27,6 +27,7 @@ from bookings.services import idempotency
 from bookings.services.deadline import Deadline
 from bookings.services.idempotency import KeyedRequest, KeyTaken
 from bookings.services.takes import Waiting, answer_of, change_of, claim_take, settle_take
+from bookings.services.unpaid_bookings import make_lockable, refuse_one_too_many
 from bookings.transactions import in_transaction
 
 # Letters and digits that nobody mistakes for one another on the telephone: 0, O, 1, I and L are left out.
@@ -77,6 +78,7 @@ def create_booking(
     :raises FlightNotFound: if there is no such flight
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
     :raises FlightServiceUnavailable: if the seats could not be asked for, or their answer is unknown
+    :raises TooManyUnpaidBookings: if the user has as many of them as it may have
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
     """
@@ -127,6 +129,7 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
 
     :raises KeyTaken: if another request has written the key first
     """
+    make_lockable(order.user_id)
     for _ in range(5):
         names = _Names.new()
         try:
@@ -144,6 +147,7 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
 def _write_down(
     order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
 ) -> Booking:
+    refuse_one_too_many(order.user_id, besides=names.hold_key)
     now = database_time()
     record = None
     if keyed is not None:
@@ -159,6 +163,7 @@ def _write_down(
         updated_at=now,
         expires_at=now + payment_window(),
         request_id=actor.request_id,
+        created_by=actor.name if actor.kind == ActorKind.SERVICE else "",
         hold=Hold.ASKING,
         hold_key=names.hold_key,
         hold_claims=1 if claimed else 0,

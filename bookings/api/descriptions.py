@@ -1,0 +1,204 @@
+"""What the OpenAPI document tells people of each endpoint: words, examples, and every refusal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from bookings import errors
+from bookings.api.serializers import (
+    BookingPageShape,
+    BookingShape,
+    CancelBookingRequest,
+    CreateBookingRequest,
+    InfoShape,
+    ListBookingsQuery,
+    PayBookingRequest,
+    TimelineShape,
+)
+from bookings.conf import HIGHEST_ID
+
+BOOKING = {
+    "id": 1,
+    "reference": "K7QX4M",
+    "flightId": 1,
+    "userId": 1001,
+    "status": "initiated",
+    "noOfSeats": 2,
+    "seatPrice": 2000,
+    "totalCost": 4000,
+    "cancelReason": None,
+    "createdAt": "2026-11-22T10:00:00.000Z",
+    "updatedAt": "2026-11-22T10:00:00.031Z",
+    "expiresAt": "2026-11-22T10:15:00.000Z",
+    "availableActions": ["pay", "cancel"],
+}
+PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
+PAID = {**BOOKING, "status": "booked", "availableActions": []}
+ENDED = {**BOOKING, "status": "cancelled", "cancelReason": "customer_request", "availableActions": []}
+EVENT = {
+    "what": "created",
+    "who": {"kind": "customer", "name": "1001"},
+    "from": None,
+    "to": "pending",
+    "why": None,
+    "note": None,
+    "when": "2026-11-22T10:00:00.000Z",
+    "requestId": "4f5f0f0e0c7a4b7d9d5c0f9f6f4a3b2c",
+}
+
+
+def _header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, required=required
+    )
+
+
+KEY_TEXT = (
+    "1 to 255 visible ASCII characters, kept for 72 hours. The same key with the same request gets the same "
+    "answer; with another request, 422."
+)
+OPTIONAL_KEY = _header("Idempotency-Key", f"Makes a repetition safe. {KEY_TEXT}")
+# Required, yet either header will do: the server says so with 400 idempotency_key_required.
+PAYMENT_KEYS = (
+    _header("x-idempotency-key", f"Required, here or as Idempotency-Key. {KEY_TEXT}"),
+    _header("Idempotency-Key", f"Required, here or as x-idempotency-key. {KEY_TEXT}"),
+)
+PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
+BOOKING_ID = OpenApiParameter(
+    "id",
+    {"type": "integer", "minimum": 1, "maximum": HIGHEST_ID},
+    OpenApiParameter.PATH,
+    description="The booking's id.",
+)
+REQUEST_ID = OpenApiParameter(
+    "X-Request-ID",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=True,
+    description="The id of this request in the logs; the client's own if it is sane.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    summary: str
+    description: str
+    answers: Mapping[int, tuple[str, type[serializers.Serializer[Any]], Mapping[str, Any]]]
+    parameters: tuple[Any, ...] = ()
+    request: type[serializers.Serializer[Any]] | None = None
+    example: Mapping[str, Any] | None = None
+    refusals: tuple[type[errors.BookingError], ...] = ()
+
+
+_BODY = (errors.InvalidRequest,)
+_KEYED = (errors.IdempotencyKeyReused, errors.RequestInProgress)
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "create": Operation(
+            "Hold seats",
+            "Holds seats at the Flight Service, at the price the flight has now, until the payment window closes.",
+            {
+                201: ("Booking created successfully", BookingShape, BOOKING),
+                202: ("Booking accepted", BookingShape, PENDING),
+            },
+            parameters=(OPTIONAL_KEY, PREFER),
+            request=CreateBookingRequest,
+            example={"flightId": 1, "userId": 1001, "noOfSeats": 2},
+            refusals=(
+                *_BODY,
+                errors.SeatsUnavailable,
+                errors.FlightNotFound,
+                errors.BookingCancelled,
+                errors.UserMismatch,
+                errors.TooManyUnpaidBookings,
+                *_KEYED,
+                errors.FlightServiceUnavailable,
+            ),
+        ),
+        "list": Operation(
+            "List bookings",
+            "Newest first. `next` and `previous` are addresses, or null at the ends.",
+            {
+                200: (
+                    "Successfully completed the request",
+                    BookingPageShape,
+                    {"results": [BOOKING], "next": None, "previous": None},
+                )
+            },
+            parameters=(ListBookingsQuery,),
+            refusals=_BODY,
+        ),
+        "retrieve": Operation(
+            "Read a booking",
+            "Shows one booking as it is now.",
+            {200: ("Successfully completed the request", BookingShape, BOOKING)},
+            parameters=(BOOKING_ID,),
+            refusals=(errors.BookingNotFound,),
+        ),
+        "events": Operation(
+            "Read a booking's timeline",
+            "Who did what, when and why, oldest first.",
+            {200: ("Successfully completed the request", TimelineShape, {"results": [EVENT]})},
+            parameters=(BOOKING_ID,),
+            refusals=(errors.BookingNotFound,),
+        ),
+        "pay": Operation(
+            "Pay a booking",
+            "Takes the money within the payment window, once for each booking.",
+            {
+                201: ("Payment made successfully", BookingShape, PAID),
+                202: ("Payment is being settled", BookingShape, BOOKING),
+            },
+            parameters=PAYMENT_KEYS,
+            request=PayBookingRequest,
+            example={"bookingId": 1, "userId": 1001, "totalCost": 4000},
+            refusals=(
+                *_BODY,
+                errors.IdempotencyKeyRequired,
+                errors.UserMismatch,
+                errors.AmountMismatch,
+                errors.PaymentWindowClosed,
+                errors.PaymentDeclined,
+                errors.BookingNotFound,
+                errors.NotPayableYet,
+                errors.AlreadyPaid,
+                errors.BookingCancelled,
+                errors.PaymentInProgress,
+                *_KEYED,
+            ),
+        ),
+        "cancel": Operation(
+            "Cancel a booking",
+            "Ends a booking that is not paid; its seats go back. Again: the same answer.",
+            {200: ("Booking cancelled successfully", BookingShape, ENDED)},
+            parameters=(BOOKING_ID, OPTIONAL_KEY),
+            request=CancelBookingRequest,
+            example={"userId": 1001, "reason": "plans changed"},
+            refusals=(
+                *_BODY,
+                errors.UserMismatch,
+                errors.BookingNotFound,
+                errors.AlreadyPaid,
+                errors.PaymentInProgress,
+                *_KEYED,
+            ),
+        ),
+        "info": Operation(
+            "Name and version",
+            "Says what answers here.",
+            {
+                200: (
+                    "API is live",
+                    InfoShape,
+                    {"name": "Flight Booking Service", "version": "0.1.0", "apiVersion": "v1"},
+                )
+            },
+        ),
+    }
+)

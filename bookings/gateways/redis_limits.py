@@ -1,0 +1,71 @@
+"""Limits that a Redis server counts: for several machines, without a write to the database for each request."""
+
+import structlog
+from redis import Redis, RedisError
+
+from bookings.ports import Allowance, RateLimiter
+
+log = structlog.get_logger(__name__)
+
+# Redis answers within a millisecond; a request must not wait long for one that does not.
+CONNECT_SECONDS = 0.25
+ANSWER_SECONDS = 0.25
+
+# One script is one step to Redis: nobody else counts in between. In milliseconds, as seconds would end it early.
+SPEND = """
+local used = tonumber(redis.call('GET', KEYS[1]) or '0')
+local left = redis.call('PTTL', KEYS[1])
+if used >= tonumber(ARGV[1]) then
+    return {0, used, left}
+end
+if left < 0 then
+    redis.call('SET', KEYS[1], 1, 'PX', ARGV[2])
+    return {1, 1, tonumber(ARGV[2])}
+end
+return {1, redis.call('INCR', KEYS[1]), left}
+"""
+
+GIVE_BACK = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then
+    redis.call('DECR', KEYS[1])
+end
+"""
+
+
+class RedisRateLimiter:
+    """
+    The port over Redis.
+
+    While Redis does not answer, `otherwise` counts: nobody is let through uncounted, and nobody is locked out.
+    """
+
+    def __init__(self, url: str, *, otherwise: RateLimiter) -> None:
+        redis = Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS)
+        self._spend = redis.register_script(SPEND)
+        self._give_back = redis.register_script(GIVE_BACK)
+        self._otherwise = otherwise
+
+    def spend(self, name: str, *, limit: int, seconds: int) -> Allowance:
+        try:
+            passed, used, left = self._spend(keys=[_key(name)], args=[limit, seconds * 1000])
+        except RedisError as error:
+            log.warning("gateway.redis.unavailable", error=type(error).__name__)
+            return self._otherwise.spend(name, limit=limit, seconds=seconds)
+        return Allowance(
+            passed=bool(passed),
+            limit=limit,
+            remaining=max(0, limit - int(used)),
+            resets_in=max(1, -(-int(left) // 1000)),
+        )
+
+    def give_back(self, name: str) -> None:
+        try:
+            self._give_back(keys=[_key(name)])
+        except RedisError as error:
+            log.warning("gateway.redis.unavailable", error=type(error).__name__)
+            self._otherwise.give_back(name)
+
+
+def _key(name: str) -> str:
+    # Redis may serve others too.
+    return f"bookings:limit:{name}"

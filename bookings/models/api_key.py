@@ -1,0 +1,66 @@
+from datetime import datetime
+from typing import Any, NoReturn, Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+from bookings.actor import Scope
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def with_database_time(self) -> Self:
+        """Add `read_at`, the database time of this very statement."""
+        return self.annotate(read_at=Now())
+
+
+class ApiKey(models.Model):
+    """
+    A service that may call the API, and the salted hashes of its secrets.
+
+    `key_id` is its name in idempotency records, limits and logs, and outlives its secrets: a rotation keeps
+    it. A row is never deleted, so what a service did can always be traced to it.
+    """
+
+    key_id = models.CharField(max_length=16)
+    name = models.CharField(max_length=80)
+    # Words of `Scope`, with blanks between them.
+    scopes = models.CharField(max_length=200)
+    # Salt and SHA-256, both in hex, with a dollar sign between them.
+    secret_hash = models.CharField(max_length=97)
+    # The secret before the last rotation, until its callers have the new one.
+    previous_secret_hash = models.CharField(max_length=97, blank=True, default="")
+    previous_expires_at = models.DateTimeField(null=True, blank=True)
+    # For each route; the default of services where it is null.
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    # To the minute: a row that each request writes would make them queue.
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    # The database time of the read; only on rows from `with_database_time()`.
+    read_at: datetime
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "api_key"
+        verbose_name = "API key"
+        permissions = [("manage_api_keys", "Can make, rotate and revoke API keys")]
+        constraints = [
+            models.UniqueConstraint(name="api_key_id_unique", fields=["key_id"]),
+            models.CheckConstraint(name="api_key_allows_something", condition=~models.Q(scopes="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.key_id})"
+
+    @property
+    def granted(self) -> frozenset[Scope]:
+        """What it may do. A word that this release does not know grants nothing."""
+        return frozenset(Scope(word) for word in self.scopes.split() if word in Scope.values)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: revoke it."""
+        raise TypeError("an API key is revoked, never deleted")

@@ -1,0 +1,17 @@
+from django.db import models
+
+
+class UserHold(models.Model):
+    """
+    A user, as a row to lock while its unpaid bookings are counted.
+
+    Only where MAX_UNPAID_BOOKINGS_PER_USER sets a cap. Locked before anything else; see docs/protocol.md.
+    """
+
+    user_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        db_table = "user_hold"
+
+    def __str__(self) -> str:
+        return str(self.user_id)

@@ -1,0 +1,39 @@
+"""Refuses database sessions on which locks or deadlines would not mean what this service takes them for."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+# What a session must have, what this service asks for at connect, and why. MariaDB and MySQL name the first
+# differently.
+ISOLATION = ("tx_isolation", "transaction_isolation")
+
+
+def refuse_unsafe_session(sender: Any, connection: Any, **_: Any) -> None:
+    """
+    Look at a new connection: a proxy in between, or a server's own settings, may have undone what was asked for.
+
+    :raises ImproperlyConfigured: if isolation, time zone or strictness are not as they must be
+    """
+    if connection.vendor != "mysql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SHOW SESSION VARIABLES WHERE Variable_name IN (%s, %s, 'time_zone', 'sql_mode', 'autocommit')",
+            ISOLATION,
+        )
+        found = {name.lower(): value for name, value in cursor.fetchall()}
+    problems = list(_problems(found))
+    if problems:
+        connection.close()
+        raise ImproperlyConfigured(f"the database session is not safe to use: {'; '.join(problems)}")
+
+
+def _problems(found: dict[str, str]) -> Any:
+    isolation = next((found[name] for name in ISOLATION if name in found), "unknown")
+    if isolation != "READ-COMMITTED":
+        yield f"its isolation level is {isolation}, not READ-COMMITTED: decisions would be made on stale rows"
+    if found.get("time_zone") != "+00:00":
+        yield f"its time zone is {found.get('time_zone')}, not +00:00: deadlines would be wrong"
+    if "STRICT_" not in found.get("sql_mode", ""):
+        yield "its sql_mode is not strict: what does not fit would be cut off"

@@ -1,0 +1,168 @@
+"""
+The keys of services: made, rotated, revoked, and recognised.
+
+A secret is 256 random bits, so that one round of SHA-256 is as good as any slow hash: there is nothing to
+guess. It is shown once, by whoever calls `issue` or `rotate`, and kept nowhere.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import Q
+
+from bookings.actor import Scope
+from bookings.clock import database_time
+from bookings.errors import InvalidRequest
+from bookings.models import ApiKey
+from bookings.transactions import in_transaction
+
+log = structlog.get_logger(__name__)
+
+# fbs_<id>_<secret>: the prefix lets scanners of repositories and logs find a key that got out.
+PRESENTED = re.compile(r"fbs_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+
+# An auditor wants to know which keys are in use, not at which second.
+LAST_USE_RESOLUTION = timedelta(minutes=1)
+
+LONGEST_LIFE = timedelta(days=2 * 366)
+LONGEST_GRACE = timedelta(days=30)
+
+
+class UnknownApiKey(Exception):
+    """There is no such key, or it is revoked."""
+
+
+def issue_api_key(
+    *, name: str, scopes: Collection[Scope], life: timedelta, requests_per_minute: int | None, by: str
+) -> tuple[ApiKey, str]:
+    """
+    Make a key for a service; return it and its text, which cannot be had again.
+
+    :raises InvalidRequest: if it has no name or no scope, lives longer than two years, or may ask for nothing
+    """
+    problems = {}
+    if not name.strip() or len(name) > 80 or not name.isprintable():
+        problems["name"] = "1 to 80 printable characters."
+    if not scopes:
+        problems["scopes"] = f"At least one of: {', '.join(Scope.values)}."
+    if not timedelta(0) < life <= LONGEST_LIFE:
+        problems["life"] = f"At most {LONGEST_LIFE.days} days."
+    if requests_per_minute is not None and not 1 <= requests_per_minute <= 1_000_000:
+        problems["requests_per_minute"] = "1 to 1,000,000."
+    if problems:
+        raise InvalidRequest(fields=problems)
+    now = database_time()
+    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    key = ApiKey.objects.create(
+        key_id=key_id,
+        name=name.strip(),
+        scopes=" ".join(sorted(scopes)),
+        secret_hash=_salted(secret),
+        requests_per_minute=requests_per_minute,
+        created_at=now,
+        created_by=by[:150],
+        expires_at=now + life,
+    )
+    log.info("api_key.issued", key_id=key_id, scopes=key.scopes, by=by)
+    return key, _presented(key_id, secret)
+
+
+@in_transaction("api_key.rotate")
+def rotate_api_key(*, key_id: str, grace: timedelta, life: timedelta | None, by: str) -> tuple[ApiKey, str]:
+    """
+    Give a key a new secret; return it and its text, which cannot be had again.
+
+    The old secret goes on working for `grace`; one that was rotated away before ends now. With `life` the key
+    lives so long from now on.
+
+    :raises UnknownApiKey: if there is no such key, or it is revoked
+    :raises InvalidRequest: if the grace or the life is too long, or there is nothing left of its life
+    """
+    if not timedelta(0) <= grace <= LONGEST_GRACE:
+        raise InvalidRequest(fields={"grace": f"At most {LONGEST_GRACE.days} days."})
+    if life is not None and not timedelta(0) < life <= LONGEST_LIFE:
+        raise InvalidRequest(fields={"life": f"At most {LONGEST_LIFE.days} days."})
+    key = _lock(key_id)
+    now = database_time()
+    if life is None and key.expires_at <= now:
+        raise InvalidRequest(fields={"life": "The key has expired: say how long it shall live now."})
+    secret = secrets.token_urlsafe(32)
+    key.previous_secret_hash, key.secret_hash = key.secret_hash, _salted(secret)
+    key.previous_expires_at = now + grace
+    if life is not None:
+        key.expires_at = now + life
+    key.save(update_fields=["previous_secret_hash", "secret_hash", "previous_expires_at", "expires_at"])
+    log.info("api_key.rotated", key_id=key_id, by=by)
+    return key, _presented(key_id, secret)
+
+
+@in_transaction("api_key.revoke")
+def revoke_api_key(*, key_id: str, by: str) -> ApiKey:
+    """
+    End a key at once, with all its secrets. It cannot be brought back.
+
+    :raises UnknownApiKey: if there is no such key, or it is revoked already
+    """
+    key = _lock(key_id)
+    key.revoked_at = database_time()
+    key.save(update_fields=["revoked_at"])
+    log.info("api_key.revoked", key_id=key_id, by=by)
+    return key
+
+
+def recognise_api_key(presented: str) -> ApiKey | None:
+    """
+    Find the key that this text is a secret of, if it may be used now; None otherwise, whatever the reason.
+
+    One read; and one write a minute, that says it was used.
+    """
+    parts = PRESENTED.fullmatch(presented)
+    if parts is None:
+        return None
+    key_id, secret = parts.groups()
+    key = ApiKey.objects.with_database_time().filter(key_id=key_id).first()
+    if key is None or key.revoked_at is not None or key.expires_at <= key.read_at:
+        return None
+    good = [key.secret_hash]
+    if key.previous_expires_at is not None and key.previous_expires_at > key.read_at:
+        good.append(key.previous_secret_hash)
+    if not any(_matches(secret, stored) for stored in good):
+        return None
+    _note_use(key)
+    return key
+
+
+def _lock(key_id: str) -> ApiKey:
+    key = ApiKey.objects.select_for_update().filter(key_id=key_id, revoked_at=None).first()
+    if key is None:
+        raise UnknownApiKey
+    return key
+
+
+def _note_use(key: ApiKey) -> None:
+    long_ago: datetime = key.read_at - LAST_USE_RESOLUTION
+    if key.last_used_at is None or key.last_used_at <= long_ago:
+        unused = Q(last_used_at=None) | Q(last_used_at__lte=long_ago)
+        ApiKey.objects.filter(unused, pk=key.pk).update(last_used_at=key.read_at)
+
+
+def _salted(secret: str) -> str:
+    return _hash(secret, salt=secrets.token_hex(16))
+
+
+def _hash(secret: str, *, salt: str) -> str:
+    return f"{salt}${hashlib.sha256(f'{salt}{secret}'.encode()).hexdigest()}"
+
+
+def _matches(secret: str, stored: str) -> bool:
+    salt, _, _ = stored.partition("$")
+    return hmac.compare_digest(_hash(secret, salt=salt), stored)
+
+
+def _presented(key_id: str, secret: str) -> str:
+    return f"fbs_{key_id}_{secret}"

@@ -1,0 +1,51 @@
+"""Forget what is of no use any more: old answers, and counts of windows that are over."""
+
+from collections.abc import Callable
+
+from bookings.clock import database_time
+from bookings.conf import IDEMPOTENCY_RETENTION, RATE_WINDOW_RETENTION, REAP_BATCH
+from bookings.models import IdempotencyRecord, RateWindow
+from bookings.models.idempotency import RecordState
+from bookings.services.deadline import Deadline
+from bookings.transactions import in_transaction
+
+
+def reap_old_rows(*, deadline: Deadline) -> int:
+    """
+    Delete old rows in small transactions until the time is up; return how many were deleted.
+
+    Records of requests that were answered more than 72 hours ago: one that is still running keeps its record,
+    however old. Counts of windows that began more than an hour ago.
+    """
+    return sum(_in_batches(batch, deadline=deadline) for batch in (_reap_records, _reap_windows))
+
+
+def _in_batches(reap_batch: Callable[[], int], *, deadline: Deadline) -> int:
+    reaped = 0
+    while deadline:
+        deleted = reap_batch()
+        reaped += deleted
+        if deleted < REAP_BATCH:
+            break
+    return reaped
+
+
+@in_transaction("reap.idempotency")
+def _reap_records() -> int:
+    answered_long_ago = IdempotencyRecord.objects.filter(
+        state=RecordState.DONE, created_at__lt=database_time() - IDEMPOTENCY_RETENTION
+    )
+    ids = list(answered_long_ago.order_by("created_at").values_list("pk", flat=True)[:REAP_BATCH])
+    deleted, _ = IdempotencyRecord.objects.filter(pk__in=ids).delete()
+    return deleted
+
+
+@in_transaction("reap.rate_windows")
+def _reap_windows() -> int:
+    is_old = {"started_at__lt": database_time() - RATE_WINDOW_RETENTION}
+    names = list(
+        RateWindow.objects.filter(**is_old).order_by("started_at").values_list("pk", flat=True)[:REAP_BATCH]
+    )
+    # The age once more: its owner may have begun a new window in between.
+    deleted, _ = RateWindow.objects.filter(pk__in=names, **is_old).delete()
+    return deleted
