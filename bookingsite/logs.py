@@ -1,9 +1,80 @@
-"""One line per event: coloured text on a developer's console, JSON everywhere else."""
+"""
+One line per event: text on a developer's console, JSON everywhere else.
+
+A line has the fields that are listed here and no other, so that nothing a client sent gets into a log by
+accident: no token, no key, no body, no address.
+"""
 
 import logging.config
+import sys
+import traceback
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+Line = MutableMapping[str, Any]
+
+# What a line is: when, where, how bad, in which request, and of whom (the kind of caller, and a service's id).
+FRAME = {"event", "level", "logger", "timestamp", "request_id", "caller", "exception"}
+
+# What an event may say. None of it is chosen by a client, save ids that are integers.
+FIELDS = {
+    *("method", "route", "status", "ms"),
+    *("booking", "bookings", "flight", "flights", "seats", "to", "what", "actor", "reason", "outcome"),
+    *("transaction", "error", "tries_left", "item", "pid"),
+    *("key_id", "scopes", "by"),
+}
+
+# Their messages are written here and hold nothing from outside. Others may quote a value: a database does.
+PLAIN_SPOKEN = (AssertionError, ImproperlyConfigured)
+
+
+def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
+    """Let Django's own lines say what happened, not to whom: their arguments are paths, hosts and headers."""
+    record = line["_record"]
+    if record.name.split(".")[0] == "django":
+        line["event"] = str(record.msg)
+    return line
+
+
+def _plain_exception(_logger: Any, _method: str, line: Line) -> Line:
+    """Show an exception as classes and places in the code, without values."""
+    error = line.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        line["exception"] = "\n".join(_described(error))
+    return line
+
+
+def _described(error: BaseException) -> Iterator[str]:
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _described(cause)
+        yield "which led to"
+    yield "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    yield _named(error)
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _described(part)
+
+
+def _named(error: BaseException) -> str:
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    if isinstance(error, PLAIN_SPOKEN):
+        return f"{name}: {error}"
+    # The database's own number, as in its manual.
+    number = error.args[0] if error.args else None
+    return f"{name} {number}" if isinstance(number, int) else name
+
+
+def _only_listed(_logger: Any, _method: str, line: Line) -> Line:
+    return {name: value for name, value in line.items() if name in FRAME or name in FIELDS}
+
 
 # Runs for every line of this service and of the libraries alike; the request id comes from here.
 _SHARED: list[Any] = [
@@ -29,22 +100,22 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderers: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if log_format == "json":
-        renderers += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    else:
-        # Plain: the handsome kind prints local variables, and so what clients sent.
-        renderers += [
-            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-        ]
+    renderer: Any = structlog.processors.JSONRenderer()
+    if log_format != "json":
+        renderer = structlog.dev.ConsoleRenderer(colors=False)
     config: dict[str, Any] = {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": renderers,
-                "foreign_pre_chain": _SHARED,
+                "foreign_pre_chain": [*_SHARED, _without_arguments],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    _plain_exception,
+                    _only_listed,
+                    renderer,
+                ],
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
@@ -56,6 +127,8 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             # A host that is not ours is somebody's scan.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
+            # SQL has what clients sent in it.
+            "django.db.backends": {"level": "INFO"},
             "urllib3": {"level": "ERROR"},
         },
     }

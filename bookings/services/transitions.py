@@ -159,6 +159,7 @@ def note_event(
         request_id=actor.request_id,
         created_at=now,
     )
+    log.info("booking.noted", booking=booking.reference, what=str(what), actor=str(actor.kind))
 
 
 def _move(
