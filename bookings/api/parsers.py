@@ -1,6 +1,7 @@
 """Reads request bodies: small, shallow, and exactly JSON."""
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import IO, Any, NoReturn
@@ -11,6 +12,9 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 DEEPEST_NESTING = 20
+
+# A string to its end, or to the end of the body where it has none: so each byte is looked at once.
+_BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class BodyTooLarge(APIException):
@@ -56,16 +60,16 @@ class StrictJSONParser(BaseParser):
         content = stream.read(limit + 1)
         if len(content) > limit:
             raise BodyTooLarge
+        if _is_deeper_than(DEEPEST_NESTING, content):
+            raise ParseError(f"The body is nested deeper than {DEEPEST_NESTING} levels.")
         try:
             value = json.loads(
                 content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_name_twice
             )
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
         if b"\\u" in content and not _can_be_written(value):
             raise ParseError("The body is not valid JSON: half of a surrogate pair is no character.")
-        if _is_deeper_than(DEEPEST_NESTING, value):
-            raise ParseError(f"The body is nested deeper than {DEEPEST_NESTING} levels.")
         return value
 
 
@@ -95,17 +99,18 @@ def _reason(error: Exception) -> str:
         return f"{error.msg} at line {error.lineno} column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
     return "a number is too long" if "digits" in str(error) else str(error)
 
 
-def _is_deeper_than(levels: int, value: Any) -> bool:
-    """Walk level by level: an object or a list is one level, what it contains the next."""
-    layer = [value]
-    for _ in range(levels):
-        containers = [item for item in layer if isinstance(item, dict | list)]
-        if not containers:
-            return False
-        layer = [child for item in containers for child in (item.values() if isinstance(item, dict) else item)]
-    return any(isinstance(item, dict | list) for item in layer)
+def _is_deeper_than(levels: int, content: bytes) -> bool:
+    """Count brackets outside of strings: what is nested too deeply is never built."""
+    depth = 0
+    for token in _BRACKET_OR_STRING.finditer(content):
+        first = token[0][:1]
+        if first in b"[{":
+            depth += 1
+            if depth > levels:
+                return True
+        elif first in b"]}":
+            depth -= 1
+    return False
