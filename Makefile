@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock devdb bench clean
+.PHONY: help run test check format lock audit devdb bench clean
 
 PYTHON ?= python3
 WEB_PORT ?= 8000
@@ -18,9 +18,11 @@ endif
 BIN := .venv/bin
 # The checks must not see a developer's own settings or database.
 DEVELOPMENT := ENV_FILE= DEBUG=true DATABASE_URL=sqlite://:memory:
-PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/bookings API_AUTH=open \
+PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/bookings \
+	JWT_ISSUER=https://users.example.org JWT_JWKS=https://users.example.org/jwks.json \
 	ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
+SOURCES := bookings bookingsite devtools flightsim manage.py
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/regressions tests/spec
 # Runs a command and shows what it says only if it fails.
@@ -43,11 +45,12 @@ test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest -m "not mariadb" $(ANY_DATABASE)
 
-check:  ## run the checks alone: format, lint, types, import contracts, settings, migrations, Dockerfile
+check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, Dockerfile
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "format" && $(BIN)/ruff format --check --quiet .
 	@echo "lint" && $(BIN)/ruff check --quiet .
+	@echo "security" && $(call quietly,$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(SOURCES))
 	@echo "types" && $(DEVELOPMENT) $(BIN)/python -m mypy --no-error-summary
 	@echo "import contracts" && $(call quietly,$(BIN)/lint-imports)
 	@echo "settings" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py check)
@@ -66,6 +69,12 @@ lock:  ## make requirements.txt and tests/requirements.txt from the lists; UPGRA
 	@for list in requirements tests/requirements; do \
 		echo "$$list.txt" && $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 			--no-header --quiet $(if $(UPGRADE),--upgrade) $$list.in -o $$list.txt || exit 1; \
+	done
+
+audit:  ## ask the package index for known vulnerabilities of what is locked; needs a network that reaches it
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@for list in requirements tests/requirements; do \
+		echo "$$list.txt" && $(BIN)/pip-audit --strict --disable-pip --require-hashes -r $$list.txt || exit 1; \
 	done
 
 devdb:  ## run a throw-away MariaDB until Ctrl-C and print its DATABASE_URL

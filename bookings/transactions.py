@@ -63,7 +63,7 @@ def run(name: str, block: Callable[[], R]) -> R:
                 raise
             log.warning("transaction.repeated", transaction=name, error=number, tries_left=left)
             connection.close_if_unusable_or_obsolete()
-            time.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - jitter, not a secret
+            time.sleep(random.uniform(*PAUSE_SECONDS))  # jitter, not a secret  # noqa: S311  # nosec B311
     raise AssertionError("unreachable: the last try returns or raises")
 
 

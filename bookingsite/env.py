@@ -88,7 +88,8 @@ def shared_secrets(name: str, *, not_this: str) -> list[str]:
     secrets = [secret.strip() for secret in env.str(name, default="").split(",") if secret.strip()]
     if any(len(secret) < SHORTEST_SHARED_SECRET for secret in secrets) or not_this in secrets:
         raise ImproperlyConfigured(
-            f"{name} must have {SHORTEST_SHARED_SECRET} characters or more, and be a secret of its own."
+            f"{name} must have {SHORTEST_SHARED_SECRET} characters or more, and be a secret of its own; a comma "
+            "parts two of them."
         )
     return secrets
 

@@ -74,7 +74,7 @@ class BenchDatabase:
     def hold(self, bookings: int, *, flights: int) -> list[Held]:
         """Make bookings of one seat as a create leaves them, spread evenly over the flights 1 to `flights`."""
         self._rows(
-            "INSERT INTO booking (reference, user_id, flight_id, no_of_seats, seat_price, total_cost, status,"  # noqa: S608
+            "INSERT INTO booking (reference, user_id, flight_id, no_of_seats, seat_price, total_cost, status,"  # noqa: S608  # nosec B608
             " cancel_reason, created_at, updated_at, held_at, expires_at, cancel_requested, version, request_id,"
             " hold, hold_key, hold_claims, hold_first_sent_at, hold_error)"
             f" SELECT {REFERENCE}, 1000 + seq, 1 + seq MOD {int(flights)}, 1, {SEAT_PRICE}, {SEAT_PRICE},"

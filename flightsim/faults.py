@@ -98,7 +98,7 @@ class Faults:
     """
 
     def __init__(self, plan: FaultPlan, *, seed: int | None) -> None:
-        self._die = random.Random()  # noqa: S311 - guards nothing; must be repeatable
+        self._die = random.Random()  # guards nothing; must be repeatable  # noqa: S311  # nosec B311
         self.change(plan, seed=seed)
 
     def change(self, plan: FaultPlan, *, seed: int | None = None) -> None:

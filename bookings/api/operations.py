@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
@@ -20,12 +21,14 @@ WORKER_SILENCE = timedelta(seconds=60)
 PROBE_SECONDS = 1.0
 
 
+@csrf_exempt  # nothing here changes anything; so a POST is told 405
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """Say that the process answers; looks at nothing else."""
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """
@@ -47,6 +50,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": status, "checks": checks}, status=200 if is_ready else 503)
 
 
+@csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Show what the tables know, in Prometheus' text format; true whichever process answers."""

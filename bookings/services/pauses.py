@@ -14,7 +14,7 @@ def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> d
     `asked_for` is the pause in seconds that the peer wished for; it is honoured up to the longest pause.
     """
     longest = LONGEST_PAUSE.total_seconds()
-    pause = random.uniform(0, min(longest, 2.0 ** min(claims - 1, 10)))  # noqa: S311 - jitter, not a secret
+    pause = random.uniform(0, min(longest, 2.0 ** min(claims - 1, 10)))  # jitter, not a secret  # noqa: S311  # nosec B311
     if asked_for is not None:
         pause = min(longest, max(pause, asked_for))
     return now + timedelta(seconds=pause)

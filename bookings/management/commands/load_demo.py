@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def _make_login(self) -> None:
         users = get_user_model().objects
         if not users.filter(username="admin").exists():
-            users.create_superuser(username="admin", password="admin")  # noqa: S106 - a demo, DEBUG only
+            users.create_superuser(username="admin", password="admin")  # a demo, DEBUG only  # noqa: S106  # nosec B106
 
     def _hold(self, order: SeatOrder) -> int:
         """Hold the seats of one demo booking, once: its key is always the same."""

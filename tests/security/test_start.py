@@ -1,0 +1,147 @@
+"""What the service refuses to start with, each with a reason that says what to do."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.processes import REPOSITORY
+
+STRONG = "kXo3vB8t0qLw5ZyN1rHd7uPfJ2mGcSaE9iTbQ4xVeR6gYhKjDlUzWnMpOsFA-_09"
+SAFE = {
+    "ENV_FILE": "",
+    "DEBUG": "false",
+    "DATABASE_URL": "sqlite://:memory:",
+    "SECRET_KEY": STRONG,
+    "ALLOWED_HOSTS": "bookings.example.org",
+    "JWT_ISSUER": "https://users.example.org",
+    "JWT_SECRET": "a secret of the user service and long enough",
+}
+
+# settings: what the reason must say
+REFUSED = {
+    "no secret key": ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
+    "a short secret key": ({"SECRET_KEY": STRONG[:49]}, "SECRET_KEY is too weak"),
+    "a secret key of four letters": ({"SECRET_KEY": "abcd" * 20}, "SECRET_KEY is too weak"),
+    "a published secret key": ({"SECRET_KEY": f"django-insecure-{STRONG}"}, "SECRET_KEY is too weak"),
+    "the key of development": (
+        {"SECRET_KEY": "for development only: not a secret, and refused in production"},
+        "SECRET_KEY is too weak",
+    ),
+    "no hosts": ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is not set"),
+    "only commas for hosts": ({"ALLOWED_HOSTS": " , "}, "name each host"),
+    "any host": ({"ALLOWED_HOSTS": "*"}, "name each host"),
+    "a host with a star among others": ({"ALLOWED_HOSTS": "a.example.org, *.example.org"}, "name each host"),
+    "debug for another machine": ({"DEBUG": "true"}, "DEBUG=true is for this machine alone"),
+    "debug for any machine": ({"DEBUG": "true", "ALLOWED_HOSTS": "*"}, "DEBUG=true is for this machine alone"),
+    "an unknown way to authenticate": ({"API_AUTH": "none"}, "API_AUTH is 'none'"),
+    "a short token secret": ({"JWT_SECRET": "x" * 31}, "JWT_SECRET must have 32 characters"),
+    "one of two token secrets is short": ({"JWT_SECRET": f"{'x' * 32},short"}, "JWT_SECRET must have 32"),
+    "the secret key as token secret": ({"JWT_SECRET": STRONG}, "a secret of its own"),
+    "no issuer": ({"JWT_ISSUER": ""}, "JWT_ISSUER is not set"),
+    "keys fetched without TLS": ({"JWT_JWKS": "http://users.example.org/jwks"}, "https:// addresses only"),
+    "an address of keys with a password": ({"JWT_JWKS": "https://a:b@users.example.org/jwks"}, "must look like"),
+    "a Redis address that is none": ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must look like"),
+    "too many proxies": ({"PROXY_HOPS": "11"}, "PROXY_HOPS is '11'"),
+    "a limit below zero": ({"CREATES_PER_MINUTE": "-1"}, "CREATES_PER_MINUTE is '-1'"),
+}
+
+
+def start(*command, **settings):
+    """Run one command of the service with these settings beside safe ones."""
+    # What this machine's environment says must not decide.
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=REPOSITORY,
+        env={**inherited, **SAFE, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_it_starts_with_safe_settings_and_says_nothing():
+    result = start("-c", "import bookingsite.settings")
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("settings", "reason"), REFUSED.values(), ids=REFUSED)
+def test_it_refuses_to_start_with(settings, reason):
+    # The web server, the worker and every command read the settings first.
+    result = start("-c", "import bookingsite.settings", **settings)
+
+    assert result.returncode != 0
+    assert reason in result.stderr.strip().splitlines()[-1]
+
+
+def test_no_reason_shows_a_secret():
+    shown = start(SECRET_KEY="x1" * 20).stderr + start(JWT_SECRET="s3cr3t").stderr
+    shown += start(REDIS_URL="http://:pa55word@host").stderr
+
+    assert "x1x1" not in shown
+    assert "s3cr3t" not in shown
+    assert "pa55word" not in shown
+
+
+def test_tokens_are_what_production_asks_for_unless_told_otherwise():
+    result = start("-c", PRINT_SETTINGS.format("API_AUTH"))
+
+    assert result.stdout == "token\n"
+
+
+def test_trusting_every_caller_must_be_said_and_is_warned_of():
+    result = start("-c", "import bookingsite.settings", API_AUTH="open")
+
+    assert result.returncode == 0
+    assert "warning: API_AUTH=open" in result.stderr
+
+
+def test_a_key_set_that_cannot_be_read_keeps_the_web_server_from_starting(tmp_path):
+    file = tmp_path / "jwks.json"
+    file.write_text('{"keys": []}')
+
+    result = start("-c", "import bookingsite.wsgi", JWT_JWKS=str(file))
+
+    assert result.returncode != 0
+    assert "no signing key" in result.stderr
+
+
+def test_a_database_that_is_not_there_yet_does_not_keep_it_from_starting():
+    nobody = "mysql://bookings@127.0.0.1:1/bookings"
+
+    result = start("-c", "import bookingsite.wsgi", DATABASE_URL=nobody)
+
+    assert result.returncode == 0
+    assert "database.not_there_yet" in result.stderr
+
+
+def test_cookies_of_production_are_bound_to_the_host_and_to_tls():
+    names = (
+        "SESSION_COOKIE_NAME",
+        "CSRF_COOKIE_NAME",
+        "SESSION_COOKIE_SECURE",
+        "CSRF_COOKIE_SECURE",
+        "SESSION_COOKIE_HTTPONLY",
+        "SESSION_COOKIE_SAMESITE",
+        "SESSION_COOKIE_AGE",
+    )
+
+    result = start("-c", "".join(PRINT_SETTINGS.format(name) for name in names))
+
+    assert result.stdout.split() == ["__Host-session", "__Host-csrf", "True", "True", "True", "Lax", "1800"]
+
+
+def test_demo_tokens_are_not_made_in_production():
+    result = start("manage.py", "dev_token", "--user", "1001")
+
+    assert result.returncode != 0
+    assert "only while DEBUG=true" in result.stderr
+
+
+PRINT_SETTINGS = (
+    "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'bookingsite.settings'\n"
+    "from django.conf import settings; print(settings.{})\n"
+)
