@@ -1,0 +1,113 @@
+"""Keys of services in the back office: the key is shown once, and only whoever may manage keys can."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from bookings.models import ApiKey
+from bookings.services.api_keys import recognise_api_key
+
+pytestmark = pytest.mark.django_db
+
+KEYS = "/admin/bookings/apikey/"
+NEW = {
+    "name": "gate agent",
+    "scopes": ["bookings:read", "bookings:write"],
+    "days": "30",
+    "requests_per_minute": "",
+}
+
+
+def text_of(answer):
+    """The key on a page that shows one."""
+    (found,) = re.findall(r"fbs_[0-9a-f]{16}_[A-Za-z0-9_-]{43}", answer.content.decode())
+    return found
+
+
+@pytest.fixture
+def keeper(client, django_user_model):
+    """Staff who may manage keys and nothing else."""
+    user = django_user_model.objects.create_user("kim", password="x", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="manage_api_keys"))
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def key(keeper):
+    keeper.post(f"{KEYS}add/", NEW)
+    return ApiKey.objects.get()
+
+
+def test_a_key_is_made_and_shown(keeper):
+    answer = keeper.post(f"{KEYS}add/", NEW)
+
+    made = recognise_api_key(text_of(answer))
+    assert (made.name, made.scopes, made.created_by) == ("gate agent", "bookings:read bookings:write", "kim")
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_no_other_page_shows_a_secret_or_its_hash(keeper, key):
+    pages = [keeper.get(address).content.decode() for address in (KEYS, f"{KEYS}{key.pk}/change/", "/admin/")]
+
+    assert all("fbs_" not in page and key.secret_hash not in page for page in pages)
+
+
+def test_a_form_that_makes_no_sense_says_so_and_makes_nothing(keeper):
+    answer = keeper.post(f"{KEYS}add/", {**NEW, "scopes": [], "days": "0"})
+
+    assert answer.status_code == 200
+    assert set(answer.context["form"].errors) == {"scopes", "days"}
+    assert ApiKey.objects.count() == 0
+
+
+def test_a_key_is_rotated(keeper, key):
+    answer = keeper.post(f"{KEYS}{key.pk}/rotate/", {"grace_hours": "1", "days": ""})
+
+    assert recognise_api_key(text_of(answer)) == key
+
+
+def test_a_key_is_revoked_after_a_page_that_says_what_will_happen(keeper, key):
+    warning = keeper.get(f"{KEYS}{key.pk}/revoke/").content.decode()
+    still_good = ApiKey.objects.get().revoked_at
+
+    keeper.post(f"{KEYS}{key.pk}/revoke/")
+
+    assert "It cannot be undone" in warning
+    assert still_good is None
+    assert ApiKey.objects.get().revoked_at is not None
+
+
+def test_a_key_that_was_revoked_meanwhile_is_told(keeper, key):
+    keeper.post(f"{KEYS}{key.pk}/revoke/")
+
+    again = keeper.post(f"{KEYS}{key.pk}/revoke/", follow=True)
+    rotated = keeper.post(f"{KEYS}{key.pk}/rotate/", {"grace_hours": "1"})
+
+    assert "had been revoked already" in again.content.decode()
+    assert "This key has been revoked" in rotated.content.decode()
+
+
+@pytest.mark.parametrize("page", ["add/", "{}/rotate/", "{}/revoke/", "{}/change/", ""])
+def test_staff_without_the_permission_see_and_change_nothing(keeper, key, django_user_model, page):
+    keeper.force_login(django_user_model.objects.create_user("bo", password="x", is_staff=True))
+    address = KEYS + page.format(key.pk)
+
+    answers = [keeper.get(address), keeper.post(address, {**NEW, "grace_hours": "1"})]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert list(ApiKey.objects.values_list("revoked_at", "previous_secret_hash")) == [(None, "")]
+
+
+@pytest.mark.parametrize("page", ["0/rotate/", "x/revoke/", "99/rotate/"])
+def test_a_key_that_is_not_there_is_not_found(keeper, page):
+    assert keeper.get(KEYS + page).status_code == 404
+
+
+def test_nobody_deletes_or_edits_a_key(admin_client, key):
+    delete = admin_client.post(f"{KEYS}{key.pk}/delete/", {"post": "yes"})
+    change = admin_client.post(f"{KEYS}{key.pk}/change/", {"scopes": "payments:write"})
+
+    assert (delete.status_code, change.status_code) == (403, 403)
+    assert ApiKey.objects.get().scopes == "bookings:read bookings:write"
