@@ -19,6 +19,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bookingsite.env import env
 from devtools.processes import adopt_orphans, ends_with_parent, kill_descendants, port_is_free
 
 if TYPE_CHECKING:
@@ -50,15 +51,18 @@ The flight booking service is running.
 
 Hold two seats, then pay for them:
 
-BOOKING=$(curl -sS -w '\\n' {web}/api/v1/bookings -H 'Content-Type: application/json' \
+{token}BOOKING=$(curl -sS -w '\\n' {web}/api/v1/bookings{bearer} -H 'Content-Type: application/json' \
 -d '{{"flightId": 1, "userId": 1001, "noOfSeats": 2}}' | tee /dev/stderr \
 | python3 -c 'import json, sys; print(json.load(sys.stdin)["data"]["id"])')
-curl -sS -w '\\n' {web}/api/v1/bookings/payments -H 'Content-Type: application/json' \
+curl -sS -w '\\n' {web}/api/v1/bookings/payments{bearer} -H 'Content-Type: application/json' \
 -H "x-idempotency-key: demo-$BOOKING-{key}" \
 -d "{{\\"bookingId\\": $BOOKING, \\"userId\\": 1001, \\"totalCost\\": 4000}}"
 
 Ctrl-C stops it.
 """
+# What the lines above need besides where a token is asked for.
+AS_CUSTOMER = "TOKEN=$(.venv/bin/python manage.py dev_token --user 1001 | tail -n 1)\n"
+BEARER = ' -H "Authorization: Bearer $TOKEN"'
 
 
 class CannotRun(Exception):
@@ -219,7 +223,9 @@ def _start(service: Service, *, web_port: int, flights_port: int) -> None:
     )
     service.start("the worker", "manage.py", "run_worker")
     service.await_answer("the web server", f"{web}/health/live")
-    print(WELCOME.format(web=web, flights=flights, key=secrets.token_hex(4)), flush=True)
+    token, bearer = (AS_CUSTOMER, BEARER) if env.str("API_AUTH", default="open") == "token" else ("", "")
+    key = secrets.token_hex(4)
+    print(WELCOME.format(web=web, flights=flights, key=key, token=token, bearer=bearer), flush=True)
     if shutil.which("curl") is None:
         print("There is no curl on this machine; on Debian and Ubuntu: apt-get install curl", flush=True)
 
