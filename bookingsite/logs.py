@@ -22,7 +22,7 @@ FRAME = {"event", "level", "logger", "timestamp", "request_id", "caller", "excep
 # What an event may say. None of it is chosen by a client, save ids that are integers.
 FIELDS = {
     *("method", "route", "status", "ms"),
-    *("booking", "bookings", "flight", "flights", "seats", "to", "what", "actor", "reason", "outcome"),
+    *("booking", "flight", "seats", "to", "what", "actor", "reason", "outcome"),
     *("transaction", "error", "tries_left", "item", "pid"),
     *("key_id", "scopes", "by"),
 }

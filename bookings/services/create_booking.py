@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from django.db import IntegrityError
 
 from bookings import answers
@@ -29,6 +30,8 @@ from bookings.services.idempotency import KeyedRequest, KeyTaken
 from bookings.services.takes import Waiting, answer_of, change_of, claim_take, settle_take
 from bookings.services.unpaid_bookings import make_lockable, refuse_one_too_many
 from bookings.transactions import in_transaction
+
+log = structlog.get_logger(__name__)
 
 # Letters and digits that nobody mistakes for one another on the telephone: 0, O, 1, I and L are left out.
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -133,7 +136,9 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
     for _ in range(5):
         names = _Names.new()
         try:
-            return _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
+            booking = _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
+            log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
+            return booking
         except (KeyTaken, IntegrityError):
             own = Booking.objects.filter(hold_key=names.hold_key).first()
             if own is not None:

@@ -1,9 +1,5 @@
 """End the bookings whose payment window has closed."""
 
-from collections import Counter
-
-import structlog
-
 from bookings.actor import SYSTEM
 from bookings.clock import database_time
 from bookings.conf import CALLS_PER_PASS, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
@@ -14,8 +10,6 @@ from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
 from bookings.services.transitions import cancel, expire_all, lock_booking
 from bookings.transactions import in_transaction
-
-log = structlog.get_logger(__name__)
 
 
 def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
@@ -55,8 +49,6 @@ def _expire_batch(ids: list[int]) -> int:
     bookings = list(rows.select_for_update(skip_locked=True))
     if bookings:
         expire_all(bookings, now=now)
-        flights = Counter(booking.flight_id for booking in bookings)
-        log.info("bookings.expired", bookings=len(bookings), flights=len(flights))
     return len(bookings)
 
 

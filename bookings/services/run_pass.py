@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+import structlog
+
 from bookings import queries
 from bookings.clock import database_time
 from bookings.conf import CALLS_PER_PASS, PASS_SECONDS, WORKER_CALL_SECONDS
@@ -67,7 +69,9 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
         return done
 
     try:
-        for_each(range(len(steps)), take_step, deadline=whole)
+        # What a request's id is to a request's lines, this is to those of a pass.
+        with structlog.contextvars.bound_contextvars(request_id=f"pass-{uuid.uuid4().hex[:12]}"):
+            for_each(range(len(steps)), take_step, deadline=whole)
     finally:
         Heartbeat.objects.update_or_create(name=queries.SWEEP_HEARTBEAT, defaults={"finished_at": database_time()})
     counts["seats_still_owed"] = queries.seats_still_owed()

@@ -143,6 +143,8 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
         )
         for booking in bookings
     )
+    for booking in bookings:
+        _log_move(booking, BookingStatus.CANCELLED, actor=SYSTEM, reason=CancelReason.EXPIRED)
 
 
 def note_event(
@@ -192,6 +194,10 @@ def _move(
         request_id=actor.request_id,
         created_at=now,
     )
+    _log_move(booking, to, actor=actor, reason=reason)
+
+
+def _log_move(booking: Booking, to: BookingStatus, *, actor: Actor, reason: str) -> None:
     log.info(
         "booking.moved", booking=booking.reference, to=str(to), actor=str(actor.kind), reason=str(reason) or None
     )
