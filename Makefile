@@ -24,7 +24,7 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 SOURCES := bookings bookingsite devtools flightsim manage.py
 # What depends on the database, and must not depend on which.
-ANY_DATABASE := tests/api tests/commands tests/database tests/regressions tests/spec
+ANY_DATABASE := tests/api tests/commands tests/database tests/regressions tests/security tests/spec
 # Runs a command and shows what it says only if it fails.
 quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
 

@@ -182,7 +182,7 @@ def client_address(request: HttpRequest) -> str:
     if hops:
         forwarded = request.headers.get("X-Forwarded-For", "").split(",")
         if len(forwarded) >= hops:
-            seen = forwarded[-hops].strip()
+            seen = _without_port(forwarded[-hops].strip())
     try:
         address = ipaddress.ip_address(seen)
     except ValueError:
@@ -192,3 +192,10 @@ def client_address(request: HttpRequest) -> str:
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+
+
+def _without_port(text: str) -> str:
+    """Some proxies write 192.0.2.1:50000 or [2001:db8::1]:50000."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

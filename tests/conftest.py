@@ -1,14 +1,23 @@
 """Fixtures of all tests."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from bookings import wiring
 from bookings.services import pauses
 from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> Iterator[None]:
+    """Half a second for each log-in's hash is for guessers, not for tests."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture
