@@ -52,21 +52,20 @@ EVENT = {
 }
 
 
-def _header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
-    return OpenApiParameter(
-        name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=description, required=required
-    )
+def _header(name: str, description: str, schema: Any = OpenApiTypes.STR) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=description)
 
 
 KEY_TEXT = (
     "1 to 255 visible ASCII characters, kept for 72 hours. The same key with the same request gets the same "
     "answer; with another request, 422."
 )
-OPTIONAL_KEY = _header("Idempotency-Key", f"Makes a repetition safe. {KEY_TEXT}")
+KEY = {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 255}
+OPTIONAL_KEY = _header("Idempotency-Key", f"Makes a repetition safe. {KEY_TEXT}", KEY)
 # Required, yet either header will do: the server says so with 400 idempotency_key_required.
 PAYMENT_KEYS = (
-    _header("x-idempotency-key", f"Required, here or as Idempotency-Key. {KEY_TEXT}"),
-    _header("Idempotency-Key", f"Required, here or as x-idempotency-key. {KEY_TEXT}"),
+    _header("x-idempotency-key", f"Required, here or as Idempotency-Key. {KEY_TEXT}", KEY),
+    _header("Idempotency-Key", f"Required, here or as x-idempotency-key. {KEY_TEXT}", KEY),
 )
 PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
 BOOKING_ID = OpenApiParameter(

@@ -1,6 +1,7 @@
 """The OpenAPI document, and the page to try it."""
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,10 +13,18 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+_generating = Lock()
 
-@cache
+
 def openapi_document() -> bytes:
     """The document as JSON; it cannot change while the process runs."""
+    # The generator is not made for threads: two that ask first and at once would fail.
+    with _generating:
+        return _document()
+
+
+@cache
+def _document() -> bytes:
     generator = SchemaGenerator(api_version="v1")  # type: ignore[no-untyped-call]  # drf-spectacular's own
     schema = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # likewise
     document: bytes = OpenApiJsonRenderer().render(schema, renderer_context={})

@@ -16,8 +16,10 @@ def idempotency_key(request: Request) -> str | None:
 
     :raises InvalidRequest: if it is not 1 to 255 visible ASCII characters, or the two headers differ
     """
-    sent = (request.headers.get(name, "") for name in ("Idempotency-Key", "x-idempotency-key"))
-    values = {_unquoted(value) for value in sent if value.strip()}
+    # A value that is not ASCII arrives as "": granian hands it on like that. A key that cannot be read is not
+    # the same as no key.
+    sent = (request.headers.get(name) for name in ("Idempotency-Key", "x-idempotency-key"))
+    values = {_unquoted(value) for value in sent if value is not None}
     if not values:
         return None
     if len(values) > 1:

@@ -27,6 +27,8 @@ SECURITY_SCHEMES = {
         "description": "A customer's JSON Web Token, or a service's key (`fbs_…`).",
     }
 }
+BODIES = ("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest")
+
 # With API_AUTH=open a token is not looked at.
 SECURITY: list[Any] = [{"bearer": []}] if settings.API_AUTH == "token" else []
 
@@ -128,12 +130,14 @@ def _example(status: int, code: str, explanation: str, *, retryable: bool = Fals
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add to the document what depends on the installation; the generator calls this at its end."""
+    """Add to the document what the generator, which calls this at its end, does not know."""
+    bodies = [result["components"]["schemas"][name] for name in BODIES]
+    for schema in bodies:
+        schema["additionalProperties"] = False
     if SECURITY:
         result["components"]["securitySchemes"] = SECURITY_SCHEMES
         return result
     # Without a token only the body can name the user.
-    for name in ("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest"):
-        schema = result["components"]["schemas"][name]
+    for schema in bodies:
         schema["required"] = sorted([*schema.get("required", []), "userId"])
     return result

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from bookings.conf import HIGHEST_ID
@@ -42,6 +42,14 @@ class QueryInteger(serializers.IntegerField):
         return number
 
 
+@extend_schema_field(
+    # Something besides blanks, and no NUL.
+    {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+)
+class Note(StrictString):
+    """A short text of a customer."""
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields it does not know, under the names the client sent."""
 
@@ -67,20 +75,26 @@ def the_user() -> StrictInteger:
 
 
 class CreateBookingRequest(StrictSerializer):
+    """Seats on a flight, for a user."""
+
     flightId = an_id()
     userId = the_user()
     noOfSeats = StrictInteger(min_value=1, max_value=settings.MAX_SEATS_PER_BOOKING)
 
 
 class PayBookingRequest(StrictSerializer):
+    """The total cost of a booking, to be taken."""
+
     bookingId = an_id()
     userId = the_user()
     totalCost = StrictInteger(min_value=0, max_value=HIGHEST_ID)
 
 
 class CancelBookingRequest(StrictSerializer):
+    """The end of a booking, and why if the customer says so."""
+
     userId = the_user()
-    reason = StrictString(required=False, max_length=200, help_text="Free text, kept in the timeline.")
+    reason = Note(required=False, max_length=200, help_text="Free text, kept in the timeline.")
 
 
 class ListBookingsQuery(StrictSerializer):

@@ -1,0 +1,115 @@
+"""
+What schemathesis cannot know of this API: which refusals are decisions, and what a booking costs.
+
+Loaded by schemathesis (`hooks` in schemathesis.toml), in its own process.
+"""
+
+import itertools
+import json
+import uuid
+from collections import deque
+from typing import Any
+
+import schemathesis
+
+# Decided by what is on record, or by the Flight Service and the payment gateway; no schema can foresee these.
+DECISIONS = {
+    *("seats_unavailable", "flight_not_found", "booking_not_found", "booking_cancelled", "already_paid"),
+    *("amount_mismatch", "payment_window_closed", "payment_declined", "payment_in_progress", "not_payable_yet"),
+    *("idempotency_key_reused", "request_in_progress", "user_mismatch"),
+    *("flight_service_unavailable", "temporarily_unavailable"),
+}
+
+# Before any service is called: who asks, and whether the request is one at all. Other checks are for these.
+NOT_ABOUT_THE_DATA = {"not_authenticated", "method_not_allowed", "not_found"}
+
+KEY_HEADERS = ("Idempotency-Key", "x-idempotency-key")
+
+
+# Bookings that were made in this run and may be paid.
+payable: deque[dict[str, Any]] = deque(maxlen=20)
+turn = itertools.count()
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    """Let every fourth valid payment be one that can succeed: nobody guesses a booking and its price."""
+    is_valid = case.meta is not None and case.meta.generation.mode.is_positive
+    if case.operation.label == "POST /api/v1/bookings/payments" and is_valid and payable and next(turn) % 4 == 0:
+        booking = payable.popleft()
+        case.body = {"bookingId": booking["id"], "userId": booking["userId"], "totalCost": booking["totalCost"]}
+        case.headers["Idempotency-Key"] = case.headers["x-idempotency-key"] = uuid.uuid4().hex
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Remember what was booked."""
+    if case.operation.label == "POST /api/v1/bookings" and response.status_code == 201:
+        payable.append(response.json()["data"])
+
+
+@schemathesis.check
+def refused_for_a_reason(ctx: Any, response: Any, case: Any) -> None:
+    """Refuse what fits the schema for a reason that no schema can say, and for no other."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code < 400:
+        return
+    error = _error_of(response)
+    code = error["code"]
+    if code in DECISIONS | NOT_ABOUT_THE_DATA or _is_more_than_a_schema_says(error, response.request):
+        return
+    raise AssertionError(f"{code}: {error['explanation']} {json.dumps(error['fields'], ensure_ascii=False)}")
+
+
+@schemathesis.check
+def nobody_is_forbidden_anything(ctx: Any, response: Any, case: Any) -> None:
+    """Forbid nothing to a caller with every scope, and throttle nobody where there is no limit."""
+    assert response.status_code not in (403, 429), f"{response.request.method} {response.request.url}"
+
+
+@schemathesis.check
+def answers_name_their_request(ctx: Any, response: Any, case: Any) -> None:
+    """Put the request's id into every answer, and what to do next into every refusal."""
+    (request_id,) = response.headers.get("x-request-id", [""])
+    assert request_id, "no X-Request-ID"
+    if response.request.method == "HEAD" or response.status_code < 400:
+        return
+    error = _error_of(response)
+    if "idempotent-replayed" not in response.headers:  # a repetition hears what the first request heard
+        assert error["requestId"] == request_id, "the body names another request"
+    assert error["statusCode"] == response.status_code, "the body names another status"
+    if response.status_code == 401:
+        assert response.headers.get("www-authenticate"), "401 without WWW-Authenticate"
+    if response.status_code in (429, 503):
+        assert response.headers.get("retry-after"), "no Retry-After"
+
+
+def _error_of(response: Any) -> dict[str, Any]:
+    envelope = response.json()
+    assert envelope["success"] is False, "an error that calls itself a success"
+    assert envelope["data"] == {}, "an error with data"
+    error: dict[str, Any] = envelope["error"]
+    return error
+
+
+def _is_more_than_a_schema_says(error: dict[str, Any], request: Any) -> bool:
+    """Tell whether the API asks for something that its document can only say in words."""
+    keys = [
+        str(request.headers[name]).strip() for name in KEY_HEADERS if str(request.headers.get(name, "")).strip()
+    ]
+    if error["code"] == "idempotency_key_required":
+        # Either header will do, and OpenAPI has no word for that.
+        return not keys
+    if error["code"] != "invalid_request":
+        return False
+    if error["fields"] == {}:
+        return "differ" in error["explanation"] and len({key.strip('"') for key in keys}) == 2
+    sent = json.loads(request.body or b"{}")
+    return all(_is_in_words(field, sent) for field in error["fields"])
+
+
+def _is_in_words(field: str, sent: dict[str, Any]) -> bool:
+    if field == "cursor":
+        return True  # one that a page has given, or none
+    if field not in sent:
+        return field == "userId"  # a customer may leave it out, a service may not
+    return isinstance(sent[field], float)  # an integer to JSON Schema, and 2.0 is none here
