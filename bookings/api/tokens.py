@@ -15,6 +15,12 @@ LONGEST_TOKEN = 4096
 # Clocks of two services differ by seconds.
 LEEWAY_SECONDS = 30
 
+# Three parts in base64url. The library lets the signature end in `=`, and one token must not have two spellings.
+COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+# The end of the year 9999: a token that expires after it never does.
+LATEST_TIME = 253_402_300_799
+
 TYPES = {"jwt", "at+jwt", "application/at+jwt"}
 # What would make this token mean something that is not understood here (RFC 7515, 7516, 7797).
 REFUSED_HEADERS = {"crit", "b64", "cty", "zip", "enc"}
@@ -45,7 +51,7 @@ def user_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> int:
     :raises TokenRefused: if anything about it is not as it must be
     :raises SigningKeysUnavailable: if that cannot be said now
     """
-    if len(token) > LONGEST_TOKEN or not token.isascii():
+    if len(token) > LONGEST_TOKEN or not COMPACT.fullmatch(token):
         raise TokenRefused("The token is not valid.")
     try:
         header = jwt.get_unverified_header(token)
@@ -81,6 +87,10 @@ def _claims(token: str, *, key: Any, algorithm: str, rules: TokenRules) -> dict[
         leeway=LEEWAY_SECONDS,
         options={"require": ["exp", "iss", "aud", "sub"]},
     )
+    # The library takes any text or number that Python can make an integer of.
+    times = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
+    if any(type(time) not in (int, float) or time > LATEST_TIME for time in times):
+        raise ValueError("a time is not a number of seconds")
     return claims
 
 

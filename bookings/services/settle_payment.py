@@ -41,7 +41,7 @@ def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, acto
 def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
     """Lock a payment and, before it, the booking it belongs to. Assumes an open transaction."""
     booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
-    booking = lock_booking(booking_id)
+    booking = lock_booking(booking_id, actor=SYSTEM)
     return booking, Payment.objects.select_for_update().get(pk=payment_id)
 
 

@@ -86,7 +86,7 @@ def settle_take(
     if isinstance(outcome, Applied) and confirm_hold(booking, now=now):
         _keep_answer(booking, waiting, now)
         return booking
-    booking = lock_booking(booking.pk)
+    booking = lock_booking(booking.pk, actor=SYSTEM)
     now = database_time()
     if booking.hold == Hold.ASKING:
         match outcome:

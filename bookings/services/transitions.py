@@ -22,7 +22,7 @@ from bookings.models.booking_event import EventKind
 log = structlog.get_logger(__name__)
 
 
-def lock_booking(booking_id: int, *, actor: Actor = SYSTEM) -> Booking:
+def lock_booking(booking_id: int, *, actor: Actor) -> Booking:
     """
     Lock a booking and return it as it is now.
 
