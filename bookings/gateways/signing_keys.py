@@ -3,7 +3,8 @@
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -11,6 +12,7 @@ from typing import Any
 
 import requests
 import structlog
+import urllib3.exceptions
 from jwt import PyJWK, PyJWTError
 
 from bookings.ports import SigningKey, SigningKeys, SigningKeysUnavailable
@@ -69,7 +71,8 @@ class KeySet:
         self._tried_at = float("-inf")
 
     def candidates(self, *, algorithm: str, key_id: str | None) -> Sequence[SigningKey]:
-        if key_id is None:
+        # Others are not in any set, and must not cause one to be read.
+        if key_id is None or algorithm not in ALGORITHMS.values():
             return []
         keys = self._fresh_keys(key_id)
         found = keys.get(key_id)
@@ -141,25 +144,27 @@ def parse_key_set(content: bytes) -> Mapping[str, SigningKey]:
         raise InvalidKeySet("the key set is larger than 64 KiB")
     try:
         entries = json.loads(content)["keys"]
-        found = {entry["kid"]: _signing_key(entry) for entry in entries if _is_for_signing(entry)}
+        if any(entry["kty"] == "oct" or "d" in entry for entry in entries):
+            raise InvalidKeySet("the key set contains a secret; publish public keys only")
+        found = [(entry["kid"], _signing_key(entry)) for entry in entries if _is_for_signing(entry)]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, PyJWTError) as error:
         if isinstance(error, InvalidKeySet):
             raise
         raise InvalidKeySet("it is not a JSON Web Key Set whose signing keys have a kid") from error
-    usable = {key_id: key for key_id, key in found.items() if key is not None}
+    usable = {key_id: key for key_id, key in found if key is not None}
     if not usable:
         raise InvalidKeySet("the key set has no signing key for RS256, ES256 or EdDSA")
+    if len(usable) != sum(key is not None for _, key in found):
+        raise InvalidKeySet("two signing keys have the same kid")
     return usable
 
 
 def _is_for_signing(entry: Mapping[str, Any]) -> bool:
-    return bool(entry.get("use", "sig") == "sig")
+    return bool(entry.get("use", "sig") == "sig" and "verify" in entry.get("key_ops", ["verify"]))
 
 
 def _signing_key(entry: Mapping[str, Any]) -> SigningKey | None:
     """Read one key; None for a kind that is not known here."""
-    if entry["kty"] == "oct" or "d" in entry:
-        raise InvalidKeySet("the key set contains a secret; publish public keys only")
     if not KEY_ID.fullmatch(entry["kid"]):
         raise InvalidKeySet("a key id is not 1 to 128 visible ASCII characters")
     algorithm = ALGORITHMS.get((entry["kty"], entry.get("crv")))
@@ -182,12 +187,21 @@ def _fetch(url: str) -> bytes:
     # No proxy and no password from the environment.
     session.trust_env = False
     limits = (CONNECT_SECONDS, READ_SECONDS)
-    with session, session.get(url, timeout=limits, allow_redirects=False, stream=True) as answer:
+    with _as_os_error(), session, session.get(url, timeout=limits, allow_redirects=False, stream=True) as answer:
         if answer.status_code != HTTPStatus.OK:
             raise OSError(f"status {answer.status_code}")
-        content = b""
-        for piece in answer.iter_content(4096):
+        content = bytearray()
+        # Whatever has come, at once: waiting for a full piece would let the peer decide how long.
+        while piece := answer.raw.read1(LARGEST_SET_BYTES, decode_content=True):
             content += piece
             if len(content) > LARGEST_SET_BYTES or time.monotonic() > ends_at:
                 raise OSError("too large, or too slow")
-        return content
+        return bytes(content)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except urllib3.exceptions.HTTPError as error:  # while the body is read
+        raise OSError(type(error).__name__) from error

@@ -2,10 +2,14 @@
 
 import pytest
 
+from bookings import wiring
 from bookings.actor import Scope
+from bookings.gateways.signing_keys import AnyOf, KeySet, SharedSecrets
 from bookings.models import Booking, BookingEvent
 from tests.support.api import BOOKINGS, refused, shown
 from tests.support.callers import CallerApi, a_service_key, a_token
+
+SECRET = "a secret that the user service and this one share"
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("token_auth", "flights")]
 
@@ -140,3 +144,18 @@ def test_no_other_way_to_authenticate_is_known(db, header):
 
     assert refused(answer) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="bookings"')
+
+
+def test_a_key_set_that_cannot_be_had_does_not_keep_out_who_needs_none_of_it(monkeypatch):
+    def nobody_answers():
+        raise OSError
+
+    sources = AnyOf([SharedSecrets([SECRET]), KeySet(nobody_answers)])
+    monkeypatch.setattr(wiring, "signing_keys", lambda: sources)
+    with_key_id = {"kid": "of the shared secret"}
+
+    by_secret = CallerApi(a_token(secret=SECRET, headers=with_key_id)).get(BOOKINGS)
+    forged = CallerApi(a_token(secret="x" * 32, headers=with_key_id)).get(BOOKINGS)
+
+    assert by_secret.status_code == 200
+    assert refused(forged) == (401, "not_authenticated")
