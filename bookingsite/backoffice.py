@@ -2,11 +2,14 @@
 
 import hashlib
 import math
+import unicodedata
+from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
@@ -20,6 +23,9 @@ MINUTE = 60
 TRIES_OF_NAME_AT_ADDRESS = (5, 5 * MINUTE)
 TRIES_OF_ADDRESS = (30, 5 * MINUTE)
 TRIES_OF_NAME = (100, 60 * MINUTE)
+
+# The column's own length.
+LONGEST_NAME = 150
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -43,20 +49,24 @@ class BackOffice(admin.AdminSite):
         if request.method != "POST":
             return super().login(request, extra_context)
         limiter = wiring.rate_limiter()
-        counts = _counts_of(request)
-        tries = [limiter.spend(name, limit=limit, seconds=seconds) for name, (limit, seconds) in counts.items()]
-        wait = max((each.resets_in for each in tries if not each.passed), default=0)
+        counted, wait = [], 0
+        for name, (limit, seconds) in _counts_of(request).items():
+            allowance = limiter.spend(name, limit=limit, seconds=seconds)
+            if not allowance.passed:
+                wait = allowance.resets_in
+                break
+            counted.append(name)
         request.login_wait = wait  # type: ignore[attr-defined]  # ours, read by the form
         response = super().login(request, extra_context)
         if wait:
             log.warning("backoffice.login_refused")
             response.status_code = 429
             response.headers["Retry-After"] = str(wait)
-        if wait or request.user.is_authenticated:
+        # Not whether somebody is logged in: who is may be guessing at another's password.
+        if wait or response.status_code == HTTPStatus.FOUND:
             # Counted before the password is looked at, so that many at once cannot slip through; failures stay.
-            for name, each in zip(counts, tries, strict=True):
-                if each.passed:
-                    limiter.give_back(name)
+            for name in counted:
+                limiter.give_back(name)
         else:
             log.warning("backoffice.login_failed")
         return response
@@ -64,8 +74,11 @@ class BackOffice(admin.AdminSite):
 
 def _counts_of(request: HttpRequest) -> dict[str, tuple[int, int]]:
     address: str = request.client_address  # type: ignore[attr-defined]  # set by RequestContext
-    # What somebody typed may be a password in the wrong field.
-    name = hashlib.sha256(request.POST.get("username", "").lower().encode()).hexdigest()[:32]
+    # As the form reads it, and as the database spells it: to both, several spellings are one user.
+    typed = unicodedata.normalize("NFKC", request.POST.get("username", "").strip())[:LONGEST_NAME]
+    stored = get_user_model().objects.filter(username=typed).values_list("username", flat=True).first()
+    # Hashed, as what somebody typed may be a password in the wrong field.
+    name = hashlib.sha256((stored or typed.lower()).encode()).hexdigest()[:32]
     return {
         f"login {name} {address}": TRIES_OF_NAME_AT_ADDRESS,
         f"login {address}": TRIES_OF_ADDRESS,

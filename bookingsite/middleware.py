@@ -180,7 +180,8 @@ def client_address(request: HttpRequest) -> str:
     seen = request.META.get("REMOTE_ADDR", "")
     hops: int = settings.PROXY_HOPS
     if hops:
-        forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+        sent = request.headers.get("X-Forwarded-For", "")
+        forwarded = sent.split(",") if sent else []
         if len(forwarded) >= hops:
             seen = _without_port(forwarded[-hops].strip())
     try:

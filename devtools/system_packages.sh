@@ -2,7 +2,7 @@
 # Installs the Debian or Ubuntu packages that the project needs and the machine lacks.
 #
 #   sh devtools/system_packages.sh run     what `make run` needs: a compiler, headers, the MariaDB client library
-#   sh devtools/system_packages.sh test    that, and a MariaDB server
+#   sh devtools/system_packages.sh test    that, a MariaDB server, and a Redis
 #
 # Says nothing when all is there. Without root and without passwordless sudo it installs nothing: it names the
 # packages in one line and exits 1. PYTHON chooses the interpreter that is looked at (python3 by default).
@@ -51,6 +51,8 @@ missing_packages() {
     if [ "$PURPOSE" = test ]; then
         has mariadbd && has mariadb-install-db || echo mariadb-server-core
         has my_print_defaults || echo mariadb-client-core
+        # Debian's redis-server is this program under another name; see devtools/redis.py.
+        has redis-server || has redis-check-rdb || echo redis-tools
     fi
 }
 

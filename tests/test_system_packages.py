@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "devtools" / "system_packages.sh"
-COMPLETE = ("python3", "gcc", "pkg-config", "my_print_defaults", "mariadbd", "mariadb-install-db")
+DATABASES = ("my_print_defaults", "mariadbd", "mariadb-install-db")
+COMPLETE = ("python3", "gcc", "pkg-config", *DATABASES, "redis-check-rdb")
 
 
 class Machine:
@@ -40,6 +41,14 @@ def test_a_complete_machine_is_left_alone_in_silence(tmp_path, purpose):
     machine = Machine(tmp_path, *COMPLETE, user=1000)
 
     done = machine.run(purpose)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_redis_server_will_do_as_well(tmp_path):
+    machine = Machine(tmp_path, "python3", "gcc", "pkg-config", *DATABASES, "redis-server", user=1000)
+
+    done = machine.run("test")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -83,11 +92,11 @@ def test_what_is_missing_is_installed_where_that_is_allowed(tmp_path, user, prog
     done = machine.run("test")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "installing system packages: mariadb-server-core mariadb-client-core\n"
+    assert done.stdout == "installing system packages: mariadb-server-core mariadb-client-core redis-tools\n"
     assert machine.installed.read_text().splitlines() == [
         "-qq update",
         "-qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends --no-remove "
-        "mariadb-server-core mariadb-client-core",
+        "mariadb-server-core mariadb-client-core redis-tools",
     ]
 
 

@@ -13,14 +13,14 @@ ANSWER_SECONDS = 0.25
 
 # One script is one step to Redis: nobody else counts in between. In milliseconds, as seconds would end it early.
 SPEND = """
-local used = tonumber(redis.call('GET', KEYS[1]) or '0')
 local left = redis.call('PTTL', KEYS[1])
-if used >= tonumber(ARGV[1]) then
-    return {0, used, left}
-end
 if left < 0 then
     redis.call('SET', KEYS[1], 1, 'PX', ARGV[2])
     return {1, 1, tonumber(ARGV[2])}
+end
+local used = tonumber(redis.call('GET', KEYS[1]))
+if used >= tonumber(ARGV[1]) then
+    return {0, used, left}
 end
 return {1, redis.call('INCR', KEYS[1]), left}
 """

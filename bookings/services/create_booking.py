@@ -19,6 +19,7 @@ from bookings.errors import (
     FlightServiceUnavailable,
     RequestInProgress,
     SeatsUnavailable,
+    TooManyUnpaidBookings,
 )
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, IdempotencyRecord
@@ -139,6 +140,11 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
             booking = _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
             log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
             return booking
+        except TooManyUnpaidBookings as error:
+            # The one too many may be this very request, sent twice: then its key is there by now.
+            if keyed is not None and idempotency.find(keyed) is not None:
+                raise KeyTaken from error
+            raise
         except (KeyTaken, IntegrityError):
             own = Booking.objects.filter(hold_key=names.hold_key).first()
             if own is not None:

@@ -42,10 +42,11 @@ def _reap_records() -> int:
 
 @in_transaction("reap.rate_windows")
 def _reap_windows() -> int:
-    is_old = {"started_at__lt": database_time() - RATE_WINDOW_RETENTION}
-    names = list(
-        RateWindow.objects.filter(**is_old).order_by("started_at").values_list("pk", flat=True)[:REAP_BATCH]
-    )
-    # The age once more: its owner may have begun a new window in between.
-    deleted, _ = RateWindow.objects.filter(pk__in=names, **is_old).delete()
+    began_before = database_time() - RATE_WINDOW_RETENTION
+    oldest = RateWindow.objects.filter(started_at__lt=began_before).order_by("started_at")
+    names = list(oldest.values_list("pk", flat=True)[:REAP_BATCH])
+    # Locked by primary key, as by whoever counts, and looked at once more: it may have begun anew.
+    locked = RateWindow.objects.select_for_update(skip_locked=True).filter(pk__in=names).order_by("pk")
+    old = [window.pk for window in locked if window.started_at < began_before]
+    deleted, _ = RateWindow.objects.filter(pk__in=old).delete()
     return deleted
