@@ -32,10 +32,16 @@ PLAIN_SPOKEN = (AssertionError, ImproperlyConfigured)
 
 
 def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
-    """Let Django's own lines say what happened, not to whom: their arguments are paths, hosts and headers."""
+    """
+    Let the lines of Django and its queue say what happened, not to whom.
+
+    The arguments of the one are paths, hosts and headers; the other writes a task's whole traceback.
+    """
     record = line["_record"]
     if record.name.split(".")[0] == "django":
         line["event"] = str(record.msg)
+    elif record.name == "django-q":
+        line["event"] = str(record.msg).partition(" - ")[0]
     return line
 
 
