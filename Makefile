@@ -25,6 +25,9 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 SOURCES := bookings bookingsite devtools flightsim manage.py
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/regressions tests/security tests/spec
+# Two processes, each with a server of its own, as tests look at who waits for a lock. What takes longest begins
+# first, see tests/conftest.py.
+IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # Runs a command and shows what it says only if it fails.
 quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
 
@@ -40,10 +43,10 @@ test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL
 	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
 	@$(MAKE) --no-print-directory check
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL))
 	@echo "tests on SQLite"
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest -m "not mariadb" $(ANY_DATABASE)
+		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb" $(ANY_DATABASE)
 
 check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, Dockerfile
 	@sh devtools/system_packages.sh run

@@ -32,8 +32,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["ENV_FILE"] = ""
     os.environ.setdefault("PYTEST_TIMEOUT", str(TEST_TIMEOUT_SECONDS))
 
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        return
+    in_parallel = getattr(early_config.known_args_namespace, "numprocesses", None)
+    if in_parallel and "PYTEST_XDIST_WORKER" not in os.environ:
+        return  # each of the processes starts a server of its own: a test looks at who waits for a lock on it
     if url := os.environ.get("TEST_DATABASE_URL"):
         os.environ["DATABASE_URL"] = url
         return

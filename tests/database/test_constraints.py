@@ -68,7 +68,12 @@ def test_no_unknown_word_is_a_status_or_a_hold(column):
 
     said = refusal(lambda: Booking.objects.filter(pk=booking.pk).update(**{column: "paid"}))
 
-    assert "booking_status_allows_hold" in said
+    # Others know the words too; which of them speaks first is the database's choice.
+    knowing = {
+        "status": ["booking_status_allows_hold", "booking_booked_names_its_payment"],
+        "hold": ["booking_status_allows_hold", "booking_unfinished_business_has_a_time"],
+    }
+    assert any(constraint in said for constraint in knowing[column])
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_booking_is_never_deleted():
 
 def test_an_event_is_never_changed_or_deleted():
     booking = a_saved_row()
-    note_event(lock_booking(booking.pk), "refunded", actor=STAFF, now=database_time())
+    note_event(lock_booking(booking.pk, actor=STAFF), "refunded", actor=STAFF, now=database_time())
     event = BookingEvent.objects.get()
 
     with pytest.raises(TypeError, match="never changed"):
