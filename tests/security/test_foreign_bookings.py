@@ -103,6 +103,7 @@ def everything_stored():
     return {model.__name__: list(model.objects.order_by("pk").values_list()) for model in models}
 
 
+@pytest.mark.mariadb  # the many; the few below are for any database
 @pytest.mark.parametrize("endpoint", GUESSES)
 def test_no_answer_tells_a_foreign_booking_from_none(settings, reader, foreign_ids, endpoint):
     # What stands around the API knows no bookings, and would take a quarter of the time.
