@@ -7,12 +7,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from bookings.actor import Scope
-from bookings.clock import database_time
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey, Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
 from bookings.services.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
@@ -174,7 +174,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return "revoked"
-        return "expired" if key.expires_at <= database_time() else "good"
+        return "expired" if key.expires_at <= key.read_at else "good"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        return ApiKey.objects.with_database_time().order_by(*self.ordering)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("bookings.manage_api_keys")

@@ -8,8 +8,8 @@ from bookings.ports import Allowance, RateLimiter
 log = structlog.get_logger(__name__)
 
 # Redis answers within a millisecond; a request must not wait long for one that does not.
-CONNECT_SECONDS = 0.25
-ANSWER_SECONDS = 0.25
+CONNECT_SECONDS = 0.5
+ANSWER_SECONDS = 0.5
 
 # One script is one step to Redis: nobody else counts in between. In milliseconds, as seconds would end it early.
 SPEND = """

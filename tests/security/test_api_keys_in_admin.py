@@ -4,6 +4,8 @@ import re
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from bookings.models import ApiKey
 from bookings.services.api_keys import recognise_api_key
@@ -111,3 +113,17 @@ def test_nobody_deletes_or_edits_a_key(admin_client, key):
 
     assert (delete.status_code, change.status_code) == (403, 403)
     assert ApiKey.objects.get().scopes == "bookings:read bookings:write"
+
+
+def test_the_list_costs_as_much_for_many_keys_as_for_one(keeper, key, django_assert_num_queries):
+    keeper.get(KEYS)
+    with CaptureQueriesContext(connection) as one:
+        keeper.get(KEYS)
+    cost_of_one = len(one)
+    for _ in range(5):
+        keeper.post(f"{KEYS}add/", NEW)
+
+    with django_assert_num_queries(cost_of_one):
+        page = keeper.get(KEYS).content.decode()
+
+    assert page.count("gate agent") == 6
