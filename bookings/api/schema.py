@@ -106,6 +106,8 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
     by_status.setdefault(503, []).append(
         _example(503, unavailable.code, (unavailable.__doc__ or "").strip(), retryable=True)
     )
+    by_status[414] = [_example(414, "address_too_long", "The address is longer than 4096 characters.")]
+    by_status[431] = [_example(431, "headers_too_large", "The headers are larger than 16 KiB.")]
     by_status[406] = [_example(406, "not_acceptable", "Answers are application/json.")]
     by_status[500] = [_example(500, "internal_error", "Something went wrong here.", retryable=True)]
     return {

@@ -1,5 +1,6 @@
 """The shapes of requests (checked) and of answers (described, for the schema alone)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,12 +43,21 @@ class QueryInteger(serializers.IntegerField):
         return number
 
 
+# Something that can be seen: not only blanks, control characters or a byte order mark.
+VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\ufeff]"
+
+
 @extend_schema_field(
-    # Something besides blanks, and no NUL.
-    {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"}
+    {"type": "string", "minLength": 1, "maxLength": 200, "pattern": rf"^[^\x00]*{VISIBLE}[^\x00]*$"}
 )
 class Note(StrictString):
     """A short text of a customer."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not re.search(VISIBLE, text):
+            self.fail("blank")
+        return text
 
 
 class StrictSerializer(serializers.Serializer[Any]):
