@@ -46,5 +46,6 @@ web.urlopen(web.Request('http://127.0.0.1:8000/health/live', headers={'Host': na
 # server counts connections as backpressure, idle ones too, so it stands well above the threads.
 CMD ["granian", "--interface", "wsgi", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
     "--workers", "2", "--blocking-threads", "32", "--backpressure", "256", \
+    "--http1-buffer-size", "32768", \
     "--respawn-failed-workers", "--workers-kill-timeout", "8", "--log-level", "warning", "--no-access-log", \
     "bookingsite.wsgi:application"]

@@ -144,6 +144,8 @@ class NewKeyForm(forms.Form):
 
 
 class RotateForm(forms.Form):
+    # What the key was when the form was shown.
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     grace_hours = forms.IntegerField(
         min_value=0, max_value=720, initial=24, help_text="How long the old secret still works."
     )
@@ -212,7 +214,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return self._page(request, form, title="Add API key", button="Make the key")
 
     def rotate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key, form = self._key(object_id), self._form_of(request, RotateForm)
+        key = self._key(object_id)
+        form = self._form_of(request, RotateForm, seen=key.secret_mark)
         if form.is_valid():
             days = form.cleaned_data["days"]
             try:
@@ -221,6 +224,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                     grace=timedelta(hours=form.cleaned_data["grace_hours"]),
                     life=timedelta(days=days) if days else None,
                     by=request.user.get_username(),
+                    seen=form.cleaned_data["seen"],
                 )
             except InvalidRequest as error:
                 form.add_error(None, " ".join(error.fields.values()))
@@ -243,10 +247,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         what = "Every request with this key is refused from then on, with all its secrets. It cannot be undone."
         return self._page(request, form, key=key, title="Revoke API key", button="Revoke it", what=what)
 
-    def _form_of(self, request: HttpRequest, kind: type[forms.Form]) -> forms.Form:
+    def _form_of(self, request: HttpRequest, kind: type[forms.Form], **initial: str) -> forms.Form:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        return kind(request.POST) if request.method == "POST" else kind()
+        return kind(request.POST) if request.method == "POST" else kind(initial=initial)
 
     def _key(self, object_id: str) -> ApiKey:
         number = unquote(object_id)

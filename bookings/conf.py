@@ -40,9 +40,6 @@ RATE_WINDOW_SECONDS = 60
 # Far longer than any window; what is older counts for nothing.
 RATE_WINDOW_RETENTION = timedelta(hours=1)
 
-# A service's callers have this long to take over its new secret, unless the rotation says otherwise.
-ROTATION_GRACE = timedelta(hours=24)
-
 # One transaction of the reaper deletes this many records at most.
 REAP_BATCH = 500
 

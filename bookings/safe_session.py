@@ -1,5 +1,6 @@
 """Refuses database sessions on which locks or deadlines would not mean what this service takes them for."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,7 +20,7 @@ def refuse_unsafe_session(sender: Any, connection: Any, **_: Any) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "SHOW SESSION VARIABLES WHERE Variable_name IN (%s, %s, 'time_zone', 'sql_mode', 'autocommit')",
+            "SHOW SESSION VARIABLES WHERE Variable_name IN (%s, %s, 'time_zone', 'sql_mode')",
             ISOLATION,
         )
         found = {name.lower(): value for name, value in cursor.fetchall()}
@@ -29,7 +30,7 @@ def refuse_unsafe_session(sender: Any, connection: Any, **_: Any) -> None:
         raise ImproperlyConfigured(f"the database session is not safe to use: {'; '.join(problems)}")
 
 
-def _problems(found: dict[str, str]) -> Any:
+def _problems(found: dict[str, str]) -> Iterator[str]:
     isolation = next((found[name] for name in ISOLATION if name in found), "unknown")
     if isolation != "READ-COMMITTED":
         yield f"its isolation level is {isolation}, not READ-COMMITTED: decisions would be made on stale rows"

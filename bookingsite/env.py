@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 # What Django's own check asks of a key.
 SHORTEST_KEY, FEWEST_CHARACTERS = 50, 5
 DEVELOPMENT_KEY = "for development only: not a secret, and refused in production"
+DEVELOPMENT_TOKEN_SECRET = "for development only: signs the tokens of dev_token"  # noqa: S105  # nosec B105
 # RFC 7518: as many bits as the hash has.
 SHORTEST_SHARED_SECRET = 32
 LOCAL_HOST = re.compile(r"([a-z0-9.-]*\.)?localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|testserver")
@@ -32,9 +33,10 @@ def required_unless(development: bool, name: str, development_value: Any) -> str
 
     :raises ImproperlyConfigured: if it is missing and this is not development
     """
-    value = env.str(name, default="")
+    # Not through `env`: to it a dollar sign at the start is the name of another setting.
+    value = os.environ.get(name, "")
     if value:
-        return str(value)
+        return value
     if development:
         return str(development_value)
     raise ImproperlyConfigured(
@@ -85,11 +87,12 @@ def shared_secrets(name: str, *, not_this: str) -> list[str]:
 
     :raises ImproperlyConfigured: if one has fewer than 32 characters, or is `not_this`
     """
-    secrets = [secret.strip() for secret in env.str(name, default="").split(",") if secret.strip()]
-    if any(len(secret) < SHORTEST_SHARED_SECRET for secret in secrets) or not_this in secrets:
+    secrets = [secret.strip() for secret in os.environ.get(name, "").split(",") if secret.strip()]
+    weak = any(len(each) < SHORTEST_SHARED_SECRET or len(set(each)) < FEWEST_CHARACTERS for each in secrets)
+    if weak or not_this in secrets or DEVELOPMENT_TOKEN_SECRET in secrets:
         raise ImproperlyConfigured(
-            f"{name} must have {SHORTEST_SHARED_SECRET} characters or more, and be a secret of its own; a comma "
-            "parts two of them."
+            f"{name} must have {SHORTEST_SHARED_SECRET} characters or more that nobody can guess, and be a secret "
+            "of its own; a comma parts two of them."
         )
     return secrets
 
@@ -102,9 +105,11 @@ def key_set_source(name: str, *, development: bool) -> str:
     """
     value = str(env.str(name, default="")).strip()
     if value.startswith(("http://", "https://")):
-        parts = urlsplit(base_address(name, default=""))
+        parts = urlsplit(value)
+        if not parts.hostname or parts.username or parts.password or parts.fragment:
+            raise ImproperlyConfigured(f"{name} must look like https://host/path, without a user or a password.")
         if parts.scheme != "https" and not development and not LOCAL_HOST.fullmatch(parts.hostname or ""):
-            raise ImproperlyConfigured(f"{name} is {value!r}; keys are fetched from https:// addresses only.")
+            raise ImproperlyConfigured(f"{name} has http://; keys are fetched from https:// addresses only.")
     return value
 
 
@@ -150,7 +155,10 @@ def base_address(name: str, *, default: str) -> str:
     except ValueError:
         sane = False
     if not sane:
-        raise ImproperlyConfigured(f"{name} is {value!r}; it must look like http://host:port.")
+        # It may have a password in it, so it is not shown.
+        raise ImproperlyConfigured(
+            f"{name} must look like http://host:port, without a user, a password, a query or a fragment."
+        )
     return value
 
 

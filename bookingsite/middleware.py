@@ -20,6 +20,8 @@ log = structlog.get_logger("request")
 
 # Short, and nothing that could break a log line or a header.
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# How keys and tokens begin: one in the wrong header must not get into the log.
+CREDENTIALS = ("fbs_", "ey")
 
 # Path and query. The longest address of ours is a page of a list with all filters: below 500.
 LONGEST_ADDRESS = 4096
@@ -64,7 +66,8 @@ class RequestContext:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         sent = request.headers.get("X-Request-ID", "")
-        request_id = sent if SANE_ID.fullmatch(sent) else uuid.uuid4().hex
+        is_sane = SANE_ID.fullmatch(sent) and not sent.startswith(CREDENTIALS)
+        request_id = sent if is_sane else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]  # ours, read by the API
         request.client_address = client_address(request)  # type: ignore[attr-defined]  # likewise
         started = time.perf_counter()
@@ -103,7 +106,11 @@ class SafeHeaders:
 
 
 class Bounds:
-    """Refuses addresses and headers that are too large, before anything reads them. Bodies: see the parser."""
+    """
+    Refuses addresses, headers and bodies that are too large, before anything reads them.
+
+    The framework bounds the fields of a form, not the files in it: those it would write to the disk.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -112,7 +119,14 @@ class Bounds:
         address = len(request.META.get("PATH_INFO", "")) + len(request.META.get("QUERY_STRING", ""))
         if address > LONGEST_ADDRESS:
             return HttpResponse(status=HTTPStatus.REQUEST_URI_TOO_LONG, content_type="text/plain")
-        sent = (len(name) + len(value) for name, value in request.META.items() if name.startswith("HTTP_"))
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, content_type="text/plain")
+        sent = (
+            len(name) + len(value)
+            for name, value in request.META.items()
+            if name.startswith("HTTP_") or name == "CONTENT_TYPE"
+        )
         if sum(sent) > LARGEST_HEADERS:
             return HttpResponse(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, content_type="text/plain")
         return self.get_response(request)
@@ -165,6 +179,7 @@ class ApiAnswersInJson:
 
 
 EXPLANATIONS = {
+    413: "The body is larger than 64 KiB.",
     414: f"The address is longer than {LONGEST_ADDRESS} characters.",
     431: f"The headers are larger than {LARGEST_HEADERS // 1024} KiB.",
 }

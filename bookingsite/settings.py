@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from bookingsite import logs
 from bookingsite.env import (
     BASE_DIR,
+    DEVELOPMENT_TOKEN_SECRET,
     base_address,
     database,
     env,
@@ -35,7 +36,7 @@ if API_AUTH == "open" and not DEBUG:
 JWT_SECRETS = shared_secrets("JWT_SECRET", not_this=SECRET_KEY)
 JWT_JWKS = key_set_source("JWT_JWKS", development=DEBUG)
 if DEBUG and not (JWT_SECRETS or JWT_JWKS):
-    JWT_SECRETS = ["for development only: signs the tokens of dev_token"]
+    JWT_SECRETS = [DEVELOPMENT_TOKEN_SECRET]
 JWT_ISSUER = env.str("JWT_ISSUER", default="https://users.localhost" if DEBUG else "")
 JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="") or "bookings"
 if (JWT_SECRETS or JWT_JWKS) and not JWT_ISSUER:

@@ -12,8 +12,9 @@ application = get_wsgi_application()
 
 from bookings import wiring  # noqa: E402 - needs the settings
 
-# A key set that cannot be read; an address is asked at first use, as the user service may start after this.
+# A key set or an address that cannot be used; nobody is asked yet, as others may start after this.
 wiring.signing_keys()
+wiring.rate_limiter()
 try:
     # A session that is not safe. A database that is not there yet is waited for: requests answer 503.
     connection.ensure_connection()

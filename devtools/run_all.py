@@ -216,6 +216,8 @@ def _start(service: Service, *, web_port: int, flights_port: int) -> None:
         *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(web_port)),
         *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
         *("--backpressure", str(WEB_CONNECTIONS_PER_WORKER), "--respawn-failed-workers"),
+        # The most that a request's headers may take; more costs time before the service can refuse it.
+        *("--http1-buffer-size", "32768"),
         *("--workers-kill-timeout", str(WEB_WORKER_STOP_SECONDS)),
         # Its warning is that two cores are few for this many threads; the threads wait for the database.
         *("--log-level", "error", "--no-access-log"),

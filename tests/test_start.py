@@ -36,6 +36,11 @@ REFUSED = {
     "debug for another machine": ({"DEBUG": "true"}, "DEBUG=true is for this machine alone"),
     "debug for any machine": ({"DEBUG": "true", "ALLOWED_HOSTS": "*"}, "DEBUG=true is for this machine alone"),
     "an unknown way to authenticate": ({"API_AUTH": "none"}, "API_AUTH is 'none'"),
+    "the token secret of development": (
+        {"JWT_SECRET": "for development only: signs the tokens of dev_token"},
+        "that nobody can guess",
+    ),
+    "a token secret of one letter": ({"JWT_SECRET": "a" * 40}, "that nobody can guess"),
     "a short token secret": ({"JWT_SECRET": "x" * 31}, "JWT_SECRET must have 32 characters"),
     "one of two token secrets is short": ({"JWT_SECRET": f"{'x' * 32},short"}, "JWT_SECRET must have 32"),
     "the secret key as token secret": ({"JWT_SECRET": STRONG}, "a secret of its own"),
@@ -77,10 +82,31 @@ def test_it_refuses_to_start_with(settings, reason):
     assert reason in result.stderr.strip().splitlines()[-1]
 
 
-def test_no_reason_shows_a_secret():
-    shown = start(SECRET_KEY="x1" * 20).stderr + start(JWT_SECRET="s3cr3t").stderr
-    shown += start(REDIS_URL="http://:pa55word@host").stderr
+def test_a_secret_may_begin_with_a_dollar_sign_and_keys_may_have_a_query():
+    result = start(
+        "-c",
+        PRINT_SETTINGS.format("JWT_SECRETS"),
+        JWT_SECRET="$abcdefghijklmnopqrstuvwxyz0123456789",
+        JWT_JWKS="https://users.example.org/keys?p=policy",
+    )
 
+    assert result.stdout == "['$abcdefghijklmnopqrstuvwxyz0123456789']\n"
+
+
+def test_an_address_of_redis_that_cannot_be_used_keeps_the_web_server_from_starting():
+    result = start("-c", "import bookingsite.wsgi", REDIS_URL="redis://127.0.0.1:port/0")
+
+    assert result.returncode != 0
+
+
+def test_no_reason_shows_a_secret():
+    shown = start("-c", "import bookingsite.settings", SECRET_KEY="x1" * 20).stderr
+    shown += start("-c", "import bookingsite.settings", JWT_SECRET="s3cr3t").stderr
+    shown += start("-c", "import bookingsite.settings", REDIS_URL="http://:pa55word@host").stderr
+    shown += start("-c", "import bookingsite.settings", FLIGHT_SERVICE_URL="http://a:pa55word@host").stderr
+    shown += start("-c", "import bookingsite.settings", JWT_JWKS="https://a:pa55word@host").stderr
+
+    assert shown.count("ImproperlyConfigured") >= 5
     assert "x1x1" not in shown
     assert "s3cr3t" not in shown
     assert "pa55word" not in shown

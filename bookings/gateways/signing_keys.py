@@ -99,7 +99,9 @@ class KeySet:
         try:
             self._known = (self._tried_at, parse_key_set(self._read()))
         except (OSError, InvalidKeySet) as error:
-            log.error("gateway.signing_keys.not_read", error=type(error).__name__)
+            # Ours says what is wrong with the set, without what it contains.
+            why = str(error) if isinstance(error, InvalidKeySet) else None
+            log.error("gateway.signing_keys.not_read", error=type(error).__name__, reason=why)
 
 
 class AnyOf:

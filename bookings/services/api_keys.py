@@ -72,46 +72,68 @@ def issue_api_key(
     return key, _presented(key_id, secret)
 
 
-@in_transaction("api_key.rotate")
-def rotate_api_key(*, key_id: str, grace: timedelta, life: timedelta | None, by: str) -> tuple[ApiKey, str]:
+def rotate_api_key(
+    *, key_id: str, grace: timedelta, life: timedelta | None, by: str, seen: str | None = None
+) -> tuple[ApiKey, str]:
     """
     Give a key a new secret; return it and its text, which cannot be had again.
 
-    The old secret goes on working for `grace`; one that was rotated away before ends now. With `life` the key
-    lives so long from now on.
+    The old secret goes on working for `grace`, if it works now; one that was rotated away before ends at once.
+    With `life` the key lives so long from now on. `seen` is the `secret_mark` of the key that somebody decided
+    on: a form that is sent twice must not end a secret that has just been promised a grace.
 
     :raises UnknownApiKey: if there is no such key, or it is revoked
-    :raises InvalidRequest: if the grace or the life is too long, or there is nothing left of its life
+    :raises InvalidRequest: if the grace or the life is too long, nothing is left of its life, or it was rotated
+        meanwhile
     """
     if not timedelta(0) <= grace <= LONGEST_GRACE:
         raise InvalidRequest(fields={"grace": f"At most {LONGEST_GRACE.days} days."})
     if life is not None and not timedelta(0) < life <= LONGEST_LIFE:
         raise InvalidRequest(fields={"life": f"At most {LONGEST_LIFE.days} days."})
-    key = _lock(key_id)
-    now = database_time()
-    if life is None and key.expires_at <= now:
-        raise InvalidRequest(fields={"life": "The key has expired: say how long it shall live now."})
+    # Made outside of the transaction: one that runs again after a lost COMMIT must find its own.
     secret = secrets.token_urlsafe(32)
-    key.previous_secret_hash, key.secret_hash = key.secret_hash, _salted(secret)
-    key.previous_expires_at = now + grace
-    if life is not None:
-        key.expires_at = now + life
-    key.save(update_fields=["previous_secret_hash", "secret_hash", "previous_expires_at", "expires_at"])
+    key = _rotate(key_id, secret_hash=_salted(secret), grace=grace, life=life, seen=seen)
     log.info("api_key.rotated", key_id=key_id, by=by)
     return key, _presented(key_id, secret)
 
 
-@in_transaction("api_key.revoke")
+@in_transaction("api_key.rotate")
+def _rotate(
+    key_id: str, *, secret_hash: str, grace: timedelta, life: timedelta | None, seen: str | None
+) -> ApiKey:
+    key = _lock(key_id)
+    if key.secret_hash == secret_hash:
+        return key
+    now = database_time()
+    if seen not in (None, key.secret_mark):
+        raise InvalidRequest(fields={"key": "It was rotated meanwhile; nothing was changed."})
+    if life is None and key.expires_at <= now:
+        raise InvalidRequest(fields={"life": "The key has expired: say how long it shall live now."})
+    key.previous_secret_hash, key.secret_hash = key.secret_hash, secret_hash
+    # What had ended must not work again.
+    key.previous_expires_at = min(now + grace, max(now, key.expires_at))
+    if life is not None:
+        key.expires_at = now + life
+    key.save(update_fields=["previous_secret_hash", "secret_hash", "previous_expires_at", "expires_at"])
+    return key
+
+
 def revoke_api_key(*, key_id: str, by: str) -> ApiKey:
     """
     End a key at once, with all its secrets. It cannot be brought back.
 
     :raises UnknownApiKey: if there is no such key, or it is revoked already
     """
-    key = _lock(key_id)
-    key.revoked_at = database_time()
-    key.save(update_fields=["revoked_at"])
+    key = _revoke(key_id, at=database_time())
     log.info("api_key.revoked", key_id=key_id, by=by)
+    return key
+
+
+@in_transaction("api_key.revoke")
+def _revoke(key_id: str, *, at: datetime) -> ApiKey:
+    key = _lock(key_id, or_revoked_at=at)
+    key.revoked_at = at
+    key.save(update_fields=["revoked_at"])
     return key
 
 
@@ -137,9 +159,10 @@ def recognise_api_key(presented: str) -> ApiKey | None:
     return key
 
 
-def _lock(key_id: str) -> ApiKey:
-    key = ApiKey.objects.select_for_update().filter(key_id=key_id, revoked_at=None).first()
-    if key is None:
+def _lock(key_id: str, *, or_revoked_at: datetime | None = None) -> ApiKey:
+    """Lock a key that is not revoked, or was by this very call, before the answer to its COMMIT was lost."""
+    key = ApiKey.objects.select_for_update().filter(key_id=key_id).first()
+    if key is None or key.revoked_at not in (None, or_revoked_at):
         raise UnknownApiKey
     return key
 

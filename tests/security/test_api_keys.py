@@ -7,10 +7,14 @@ import pytest
 from django.db.models import F
 
 from bookings.actor import Scope
+from bookings.clock import database_time
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey
 from bookings.services.api_keys import (
     UnknownApiKey,
+    _revoke,
+    _rotate,
+    _salted,
     issue_api_key,
     recognise_api_key,
     revoke_api_key,
@@ -199,3 +203,43 @@ def test_a_key_is_never_deleted():
 
     with pytest.raises(TypeError):
         key.delete()
+
+
+def test_a_rotation_that_is_asked_for_twice_keeps_the_secret_that_was_promised_a_grace():
+    key, first = issue()
+    seen = key.secret_mark
+    rotate_api_key(key_id=key.key_id, grace=DAY, life=None, by="anna", seen=seen)
+
+    with pytest.raises(InvalidRequest) as refused:
+        rotate_api_key(key_id=key.key_id, grace=DAY, life=None, by="anna", seen=seen)
+
+    assert refused.value.fields == {"key": "It was rotated meanwhile; nothing was changed."}
+    assert recognise_api_key(first) == key
+
+
+def test_a_secret_that_had_ended_does_not_work_again_when_its_key_lives_on():
+    key, old = issue(life=DAY)
+    let_keys_age(2 * DAY)
+
+    rotate(key, grace=DAY, life=30 * DAY)
+
+    assert recognise_api_key(old) is None
+
+
+def test_a_rotation_that_runs_again_after_a_lost_commit_finds_its_own():
+    key, first = issue()
+    again = {"secret_hash": _salted("s" * 43), "grace": DAY, "life": None, "seen": key.secret_mark}
+
+    for _ in range(2):
+        _rotate(key.key_id, **again)
+
+    assert [recognise_api_key(text) == key for text in (first, f"fbs_{key.key_id}_{'s' * 43}")] == [True, True]
+
+
+def test_a_revocation_that_runs_again_after_a_lost_commit_has_succeeded():
+    key, _ = issue()
+    now = database_time()
+
+    revoked = [_revoke(key.key_id, at=now) for _ in range(2)]
+
+    assert [key.revoked_at for key in revoked] == [now, now]

@@ -65,7 +65,7 @@ def test_a_form_that_makes_no_sense_says_so_and_makes_nothing(keeper):
 
 
 def test_a_key_is_rotated(keeper, key):
-    answer = keeper.post(f"{KEYS}{key.pk}/rotate/", {"grace_hours": "1", "days": ""})
+    answer = keeper.post(f"{KEYS}{key.pk}/rotate/", {"grace_hours": "1", "days": "", "seen": key.secret_mark})
 
     assert recognise_api_key(text_of(answer)) == key
 
@@ -127,3 +127,14 @@ def test_the_list_costs_as_much_for_many_keys_as_for_one(keeper, key, django_ass
         page = keeper.get(KEYS).content.decode()
 
     assert page.count("gate agent") == 6
+
+
+def test_a_rotation_that_is_sent_twice_rotates_once(keeper, key):
+    form = keeper.get(f"{KEYS}{key.pk}/rotate/").context["form"]
+    sent = {"grace_hours": "1", "days": "", "seen": form["seen"].value()}
+    first = text_of(keeper.post(f"{KEYS}{key.pk}/rotate/", sent))
+
+    again = keeper.post(f"{KEYS}{key.pk}/rotate/", sent)
+
+    assert "rotated meanwhile" in again.content.decode()
+    assert recognise_api_key(first) == key

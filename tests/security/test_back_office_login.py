@@ -160,12 +160,15 @@ def test_thirty_failures_close_the_door_for_an_address():
     assert log_in(RIGHT, address=THERE).status_code == 302
 
 
-def test_a_hundred_failures_from_everywhere_close_the_door_for_a_name():
-    guesses = [log_in("wrong", address=f"192.0.2.{number}").status_code for number in range(101)]
+def test_a_thousand_failures_from_everywhere_close_the_door_for_a_name():
+    log_in("wrong", address="192.0.2.1")
+    RateWindow.objects.filter(name__regex="^login [0-9a-f]{32}$").update(used=999)
+
+    guesses = [log_in("wrong", address=f"192.0.2.{number}").status_code for number in (2, 3)]
 
     refused = log_in(RIGHT, address="203.0.113.1")
 
-    assert guesses == [200] * 100 + [429]
+    assert guesses == [200, 429]
     assert "Try again in 60 min." in page_of(refused)
     assert log_in(RIGHT, name="bert").status_code == 302
 

@@ -86,6 +86,12 @@ REFUSALS = {
         {"data": b" " * (64 * 1024 + 1), "content_type": "application/json"},
         413,
     ),
+    "file that is too large": (
+        "POST",
+        "/admin/login/",
+        {"data": b" " * (64 * 1024 + 1), "content_type": "multipart/form-data; boundary=a"},
+        413,
+    ),
     "answer of another kind": ("GET", BOOKINGS, {"headers": {"Accept": "text/csv"}}, 406),
     "host that is not ours": ("GET", "/", {"headers": {"Host": "evil.example.org"}}, 400),
     "host that is not ours, API": ("GET", BOOKINGS, {"headers": {"Host": "evil.example.org"}}, 400),

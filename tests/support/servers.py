@@ -74,6 +74,7 @@ class Web:
         self._process = spawn(
             *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(self.port)),
             *("--workers", str(self._workers), "--blocking-threads", "8", "--backpressure", "256"),
+            *("--http1-buffer-size", "32768"),
             *("--log-level", "error", "--no-access-log", "bookingsite.wsgi:application"),
             env=self._env,
             log=self._log,
