@@ -15,7 +15,7 @@ from rest_framework import serializers
 from bookings import errors
 from bookings.answers import STATUS
 from bookings.api.access import ACCESS, Access
-from bookings.api.descriptions import EVENT, OPERATIONS, REQUEST_ID, Operation
+from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, REQUEST_ID, Operation
 from bookings.api.serializers import ErrorAnswer
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -46,7 +46,7 @@ def describe(name: str) -> Callable[[View], View]:
         summary=operation.summary,
         description=operation.description + scope,
         tags=["service" if name == "info" else "bookings"],
-        parameters=[*operation.parameters, REQUEST_ID],
+        parameters=[*operation.parameters, REQUEST_ID, *(LIMIT_HEADERS if access else ())],
         auth=SECURITY if access else [],
         request=operation.request,
         examples=[OpenApiExample("Example", value=operation.example, request_only=True)]
@@ -95,13 +95,17 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
             (415, "unsupported_media_type", "Send application/json."),
         ):
             by_status[status] = [_example(status, code, text)]
-    if access is not None:
+    if access is not None and SECURITY:
         for status, code, text in (
             (401, "not_authenticated", "The token has expired."),
             (403, "forbidden", f"This needs the scope {access.scope}."),
-            (429, "too_many_requests", "Too many requests. Repeat this one in 42 s."),
         ):
-            by_status.setdefault(status, []).append(_example(status, code, text, retryable=status == 429))
+            by_status[status] = [_example(status, code, text)]
+    if access is not None:
+        too_many = _example(
+            429, "too_many_requests", "Too many requests. Repeat this one in 42 s.", retryable=True
+        )
+        by_status.setdefault(429, []).append(too_many)
     unavailable = errors.TemporarilyUnavailable
     by_status.setdefault(503, []).append(
         _example(503, unavailable.code, (unavailable.__doc__ or "").strip(), retryable=True)
