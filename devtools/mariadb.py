@@ -7,6 +7,7 @@ A private, throw-away MariaDB for tests, measurements and development.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ import MySQLdb
 from devtools.processes import HOST, ends_with_parent, free_port
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 DATABASE = "bookings"
@@ -148,7 +150,13 @@ class PrivateMariaDB:
         installer = _program("mariadb-install-db")
         _program("mariadbd")
         self._folder = Path(tempfile.mkdtemp(prefix="bookings-mariadb-")).resolve()
-        done = subprocess.run(
+        with _one_at_a_time():
+            done = self._run_installer(installer)
+        if done.returncode != 0:
+            raise MariaDBUnavailable(f"mariadb-install-db failed: {_one_line(done.stdout + done.stderr)}")
+
+    def _run_installer(self, installer: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [
                 installer,
                 "--no-defaults",
@@ -166,8 +174,6 @@ class PrivateMariaDB:
             timeout=INSTALL_SECONDS,
             check=False,
         )
-        if done.returncode != 0:
-            raise MariaDBUnavailable(f"mariadb-install-db failed: {_one_line(done.stdout + done.stderr)}")
 
     def _start_on_a_free_port(self) -> None:
         for _attempt in range(START_ATTEMPTS - 1):
@@ -253,6 +259,15 @@ def _program(name: str) -> str:
 def _as_root() -> list[str]:
     # MariaDB refuses to run as root unless told, and refuses the option to everybody else.
     return ["--user=root"] if os.geteuid() == 0 else []
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep other installations of this user waiting: of sixteen pairs at once, mariadb-install-db failed one."""
+    path = Path(tempfile.gettempdir()) / f"bookings-mariadb-install-{os.getuid()}.lock"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _one_line(text: str) -> str:
