@@ -150,7 +150,7 @@ class PrivateMariaDB:
         installer = _program("mariadb-install-db")
         _program("mariadbd")
         self._folder = Path(tempfile.mkdtemp(prefix="bookings-mariadb-")).resolve()
-        with _one_at_a_time():
+        with _one_at_a_time(installer):
             done = self._run_installer(installer)
         if done.returncode != 0:
             raise MariaDBUnavailable(f"mariadb-install-db failed: {_one_line(done.stdout + done.stderr)}")
@@ -262,10 +262,9 @@ def _as_root() -> list[str]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Keep other installations of this user waiting: of sixteen pairs at once, mariadb-install-db failed one."""
-    path = Path(tempfile.gettempdir()) / f"bookings-mariadb-install-{os.getuid()}.lock"
-    with path.open("w") as lock:
+def _one_at_a_time(installer: str) -> Iterator[None]:
+    """Keep other installations waiting, by a lock on the program: of sixteen pairs at once it failed one."""
+    with open(installer) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
