@@ -56,6 +56,9 @@ STAFF_REASONS: tuple[CancelReason, ...] = (
     CancelReason.OTHER,
 )
 
+UNPAID: tuple[BookingStatus, ...] = (BookingStatus.PENDING, BookingStatus.INITIATED)
+"""What has a payment window that may still be open."""
+
 S, H = BookingStatus, Hold
 
 TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = MappingProxyType(

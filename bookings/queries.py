@@ -8,7 +8,7 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from bookings.actor import Actor, ActorKind
 from bookings.clock import database_time
 from bookings.errors import BookingNotFound
-from bookings.lifecycle import BookingStatus, Hold
+from bookings.lifecycle import UNPAID, BookingStatus, Hold
 from bookings.models import Booking, BookingEvent, Heartbeat, Payment, SeatCall
 from bookings.models.booking_event import EventKind
 from bookings.models.payment import PaymentState
@@ -121,7 +121,7 @@ def numbers() -> list[tuple[str, str, list[Number]]]:
         (
             "unpaid",
             "Bookings that wait for their seats or their payment.",
-            _counted(Booking, "status", (BookingStatus.PENDING, BookingStatus.INITIATED)),
+            _counted(Booking, "status", UNPAID),
         ),
         ("takes_unresolved", "Takes whose outcome is not known.", _plain(unresolved.count())),
         ("takes_stuck", "Takes that wait for staff.", _plain(stuck.count())),

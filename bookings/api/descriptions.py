@@ -74,13 +74,6 @@ BOOKING_ID = OpenApiParameter(
     OpenApiParameter.PATH,
     description="The booking's id.",
 )
-REQUEST_ID = OpenApiParameter(
-    "X-Request-ID",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    response=True,
-    description="The id of this request in the logs; the client's own if it is sane.",
-)
 
 
 def _answer_header(name: str, description: str, response: Any = True) -> OpenApiParameter:
@@ -89,6 +82,7 @@ def _answer_header(name: str, description: str, response: Any = True) -> OpenApi
     )
 
 
+REQUEST_ID = _answer_header("X-Request-ID", "The id of this request in the logs; the client's own if it is sane.")
 LIMIT_HEADERS = (
     _answer_header(
         "RateLimit-Limit", "Requests of this caller to this endpoint in a minute; none without a limit."

@@ -24,6 +24,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from bookings.gateways.bounded_answers import AnswerRefused, read_bounded
 from bookings.ports import (
     Applied,
     Flight,
@@ -193,13 +194,10 @@ class HttpFlightService:
 
 def _read(response: requests.Response, ends_at: float) -> _Reply | Unknown:
     """Read a bounded answer in bounded time, and insist that it is a JSON object."""
-    content = bytearray()
-    while chunk := response.raw.read1(LARGEST_ANSWER_BYTES, decode_content=True):
-        content += chunk
-        if len(content) > LARGEST_ANSWER_BYTES:
-            return Unknown("answer too large")
-        if time.monotonic() > ends_at:
-            return Unknown("answer too slow")
+    try:
+        content = read_bounded(response, largest=LARGEST_ANSWER_BYTES, ends_at=ends_at)
+    except AnswerRefused as error:
+        return Unknown(str(error))
     try:
         envelope = json.loads(content)
     except (ValueError, RecursionError):

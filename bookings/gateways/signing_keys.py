@@ -15,6 +15,7 @@ import structlog
 import urllib3.exceptions
 from jwt import PyJWK, PyJWTError
 
+from bookings.gateways.bounded_answers import read_bounded
 from bookings.ports import SigningKey, SigningKeys, SigningKeysUnavailable
 
 log = structlog.get_logger(__name__)
@@ -192,13 +193,7 @@ def _fetch(url: str) -> bytes:
     with _as_os_error(), session, session.get(url, timeout=limits, allow_redirects=False, stream=True) as answer:
         if answer.status_code != HTTPStatus.OK:
             raise OSError(f"status {answer.status_code}")
-        content = bytearray()
-        # Whatever has come, at once: waiting for a full piece would let the peer decide how long.
-        while piece := answer.raw.read1(LARGEST_SET_BYTES, decode_content=True):
-            content += piece
-            if len(content) > LARGEST_SET_BYTES or time.monotonic() > ends_at:
-                raise OSError("too large, or too slow")
-        return bytes(content)
+        return read_bounded(answer, largest=LARGEST_SET_BYTES, ends_at=ends_at)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold
+from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
@@ -17,7 +17,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def past_deadline(self, now: datetime) -> Self:
         """Unpaid bookings whose payment window has closed and for which no payment is being settled."""
         return self.filter(
-            status__in=[BookingStatus.PENDING, BookingStatus.INITIATED],
+            status__in=UNPAID,
             expires_at__lte=now,
             active_payment_id=None,
         )

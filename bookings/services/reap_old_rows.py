@@ -12,7 +12,7 @@ from bookings.transactions import in_transaction
 
 def reap_old_rows(*, deadline: Deadline) -> int:
     """
-    Delete old rows in small transactions until the time is up; return how many were deleted.
+    Delete old rows in small transactions until the time is up; return how many there were.
 
     Records of requests that were answered more than 72 hours ago: one that is still running keeps its record,
     however old. Counts of windows that began more than an hour ago.

@@ -7,10 +7,8 @@ from django.conf import settings
 
 from bookings.clock import database_time
 from bookings.errors import TooManyUnpaidBookings
-from bookings.lifecycle import BookingStatus
+from bookings.lifecycle import UNPAID
 from bookings.models import Booking, UserHold
-
-UNPAID = [BookingStatus.PENDING, BookingStatus.INITIATED]
 
 
 def make_lockable(user_id: int) -> None:

@@ -7,25 +7,9 @@ seats, bookings and money into step by itself, in real time. Prints a table; exi
 """
 
 import os
-import runpy
-import sys
 
-from devtools.mariadb import PrivateMariaDB
-
-
-def main() -> None:
-    """Start a database and name it in the environment, before Django reads its settings."""
-    with PrivateMariaDB() as server:
-        os.environ.update(
-            DATABASE_URL=server.url,
-            DEBUG="true",
-            ENV_FILE="",
-            LOG_LEVEL="CRITICAL",
-            DJANGO_SETTINGS_MODULE="tests.crashes.settings",
-        )
-        os.environ.pop("CRASH_FLAG", None)
-        runpy.run_module("tests.crashes.long_run", init_globals={"server": server}, run_name="__main__")
-
+from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os.environ.pop("CRASH_FLAG", None)
+    run_on_private_mariadb("tests.crashes.long_run", settings="tests.crashes.settings")

@@ -5,25 +5,7 @@ A MariaDB, a Flight Service and a web server, all real, all private. Prints how 
 status; exits with 1 on any failure.
 """
 
-import os
-import runpy
-import sys
-
-from devtools.mariadb import PrivateMariaDB
-
-
-def main() -> None:
-    """Start a database and name it in the environment, before Django reads its settings."""
-    with PrivateMariaDB() as server:
-        os.environ.update(
-            DATABASE_URL=server.url,
-            DEBUG="true",
-            ENV_FILE="",
-            LOG_LEVEL="CRITICAL",
-            DJANGO_SETTINGS_MODULE="bookingsite.settings",
-        )
-        runpy.run_module("tests.fuzz.long_run", run_name="__main__")
-
+from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_on_private_mariadb("tests.fuzz.long_run")

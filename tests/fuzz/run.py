@@ -23,9 +23,6 @@ OWN_CHECKS = {"refused_for_a_reason", "nobody_is_forbidden_anything", "answers_n
 # Nobody listens there: what is not for this machine fails at once.
 NOWHERE = "http://127.0.0.1:9"
 LOOK_EVERY_SECONDS = 0.1
-# What schemathesis says when it has the document; it is there after two seconds.
-LOADED = "Loaded specification"
-START_SECONDS = 30.0
 # Enough to see what was found.
 MESSAGE_CHARACTERS = 6000
 
@@ -80,7 +77,6 @@ def fuzz(url: str, callers: Iterable[Callers], *, folder: Path, limit: float) ->
         for number, each in enumerate(callers):
             home = folder / str(number)
             running.append((home, _start(url, each, home)))
-            _await_its_document(*running[-1])
         while any(process.poll() is None for _, process in running):
             if time.monotonic() - started > limit:
                 outcome.failures.append(f"not done after {limit:.0f} s")
@@ -98,15 +94,6 @@ def fuzz(url: str, callers: Iterable[Callers], *, folder: Path, limit: float) ->
             outcome.failures.append(f"exit status {process.returncode}\n{found}")
     outcome.seconds = time.monotonic() - started
     return outcome
-
-
-def _await_its_document(home: Path, process: subprocess.Popen[bytes]) -> None:
-    """Let one read the document before the next asks for it: the first request of all has a test of its own."""
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and LOADED not in (home / "said.txt").read_text(errors="replace"):
-        if time.monotonic() > deadline:
-            return
-        time.sleep(LOOK_EVERY_SECONDS)
 
 
 def _start(url: str, callers: Callers, home: Path) -> subprocess.Popen[bytes]:

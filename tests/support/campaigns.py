@@ -1,0 +1,23 @@
+"""Runs long campaigns, outside of pytest, on a database of their own."""
+
+import os
+import runpy
+
+from devtools.mariadb import PrivateMariaDB
+
+
+def run_on_private_mariadb(module: str, *, settings: str = "bookingsite.settings") -> None:
+    """
+    Run a module as a program on a private MariaDB, which it finds as `server`.
+
+    The database is named in the environment first: Django reads its settings when the module imports it.
+    """
+    with PrivateMariaDB() as server:
+        os.environ.update(
+            DATABASE_URL=server.url,
+            DEBUG="true",
+            ENV_FILE="",
+            LOG_LEVEL="CRITICAL",
+            DJANGO_SETTINGS_MODULE=settings,
+        )
+        runpy.run_module(module, init_globals={"server": server}, run_name="__main__")
