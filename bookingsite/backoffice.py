@@ -1,5 +1,6 @@
-"""The back office as a site: one whose log-in cannot be guessed at by script."""
+"""The back office as a site: a log-in that cannot be guessed at by script, and a no that says what is missing."""
 
+import functools
 import hashlib
 import math
 import unicodedata
@@ -10,10 +11,17 @@ import structlog
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
+from django.contrib.auth.models import Permission
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
+from django.utils.translation import gettext as _
 
 from bookings import wiring
+from bookings.office.base import MissingRight
+from bookings.office.search import search
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +49,32 @@ class LoginForm(AdminAuthenticationForm):
 
 
 class BackOffice(admin.AdminSite):
-    """Django's admin with a limited log-in."""
+    """Django's admin with a limited log-in, a search on every page, and refusals that name the missing right."""
 
     login_form = LoginForm
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        own = [path("search/", self.admin_view(functools.partial(search, self)), name="search")]
+        return [*own, *super().get_urls()]
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        inner = super().admin_view(view, cacheable)
+
+        @functools.wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                answer: HttpResponseBase = inner(request, *args, **kwargs)
+            except PermissionDenied as error:
+                return self._forbidden(request, error)
+            return answer
+
+        return guarded
+
+    def _forbidden(self, request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+        right = error.right if isinstance(error, MissingRight) else _right_for(request)
+        log.warning("backoffice.forbidden", by=request.user.get_username(), right=right)
+        context = {**self.each_context(request), "title": _("Not allowed"), "right": _named(right)}
+        return TemplateResponse(request, "admin/forbidden.html", context, status=HTTPStatus.FORBIDDEN)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method != "POST":
@@ -70,6 +101,23 @@ class BackOffice(admin.AdminSite):
         else:
             log.warning("backoffice.login_failed")
         return response
+
+
+def _right_for(request: HttpRequest) -> str:
+    """The right that one of Django's own pages asks for, by the name of its address; empty for others."""
+    match = request.resolver_match
+    parts = (match.url_name or "").split("_") if match else []
+    needed = {"changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete"}
+    if len(parts) < 3 or parts[-1] not in needed:
+        return ""
+    return f"{'_'.join(parts[:-2])}.{needed[parts[-1]]}_{parts[-2]}"
+
+
+def _named(right: str) -> str:
+    """A right as people give it to one another: its name, and its code."""
+    app, _dot, code = right.partition(".")
+    row = Permission.objects.filter(content_type__app_label=app, codename=code).first() if code else None
+    return f"{row.name} ({right})" if row else right
 
 
 def _counts_of(request: HttpRequest) -> dict[str, tuple[int, int]]:

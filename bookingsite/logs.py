@@ -24,7 +24,7 @@ FIELDS = {
     *("method", "route", "status", "ms"),
     *("booking", "flight", "seats", "to", "what", "actor", "reason", "outcome"),
     *("transaction", "error", "tries_left", "item", "pid"),
-    *("key_id", "scopes", "by"),
+    *("key_id", "scopes", "by", "right"),
 }
 
 # Their messages are written here and hold nothing from outside. Others may quote a value: a database does.

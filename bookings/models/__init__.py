@@ -3,21 +3,27 @@
 from bookings.models.api_key import ApiKey
 from bookings.models.booking import Booking
 from bookings.models.booking_event import BookingEvent
+from bookings.models.bulk_cancel import BulkCancel, BulkCancelRow
 from bookings.models.heartbeat import Heartbeat
 from bookings.models.idempotency import IdempotencyRecord
 from bookings.models.payment import Payment
 from bookings.models.rate_window import RateWindow
-from bookings.models.seat_call import SeatCall
+from bookings.models.reconciliation import Reconciliation
+from bookings.models.seat_call import SeatCall, SeatCallEvent
 from bookings.models.user_hold import UserHold
 
 __all__ = [
     "ApiKey",
     "Booking",
     "BookingEvent",
+    "BulkCancel",
+    "BulkCancelRow",
     "Heartbeat",
     "IdempotencyRecord",
     "Payment",
     "RateWindow",
+    "Reconciliation",
     "SeatCall",
+    "SeatCallEvent",
     "UserHold",
 ]

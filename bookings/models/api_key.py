@@ -47,6 +47,7 @@ class ApiKey(models.Model):
     class Meta:
         db_table = "api_key"
         verbose_name = "API key"
+        default_permissions = ("view",)
         permissions = [("manage_api_keys", "Can make, rotate and revoke API keys")]
         constraints = [
             models.UniqueConstraint(name="api_key_id_unique", fields=["key_id"]),

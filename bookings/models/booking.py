@@ -79,6 +79,11 @@ class Booking(models.Model):
 
     class Meta:
         db_table = "booking"
+        default_permissions = ("view",)
+        permissions = [
+            ("cancel_booking", "Can cancel bookings"),
+            ("note_booking", "Can add notes to bookings"),
+        ]
         constraints = [
             models.UniqueConstraint(name="booking_reference_unique", fields=["reference"]),
             models.UniqueConstraint(name="booking_hold_key_unique", fields=["hold_key"]),
@@ -138,6 +143,8 @@ class Booking(models.Model):
             models.Index(name="booking_of_flight", fields=["flight_id", "status"]),
             # GET /bookings?createdAfter=&createdBefore=.
             models.Index(name="booking_created", fields=["created_at"]),
+            # The back office's search by request id.
+            models.Index(name="booking_request", fields=["request_id"]),
         ]
 
     def __str__(self) -> str:

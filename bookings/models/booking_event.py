@@ -1,8 +1,7 @@
-from typing import Any, NoReturn
-
 from django.db import models
 
 from bookings.actor import ActorKind
+from bookings.models.append_only import AppendOnly
 from bookings.models.booking import Booking
 
 
@@ -14,9 +13,14 @@ class EventKind(models.TextChoices):
     CANCEL_REQUESTED = "cancel_requested"
     PAYMENT_FAILED = "payment_failed"
     REFUNDED = "refunded"
+    # What staff wrote down for one another: never shown outside the back office.
+    NOTED = "noted"
+    # What staff decided about a take whose outcome nobody could tell.
+    TAKE_RETRIED = "take_retried"
+    TAKE_RESOLVED = "take_resolved"
 
 
-class BookingEvent(models.Model):
+class BookingEvent(AppendOnly):
     """
     One thing that happened to a booking. Append-only.
 
@@ -38,16 +42,14 @@ class BookingEvent(models.Model):
     class Meta:
         # The foreign key's own index serves the timeline of one booking, oldest first.
         db_table = "booking_event"
+        verbose_name = "event"
+        default_permissions = ("view",)
+        indexes = [
+            # The numbers of a day, hour by hour; which bookings were cancelled today.
+            models.Index(name="booking_event_of_day", fields=["what", "created_at", "reason"]),
+            # The back office's search by request id.
+            models.Index(name="booking_event_request", fields=["request_id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.what} {self.booking_id}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert; an event that is there is never changed."""
-        if not self._state.adding:
-            raise TypeError("an event is never changed")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: an event is part of the record."""
-        raise TypeError("an event is never deleted")

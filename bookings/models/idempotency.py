@@ -29,6 +29,9 @@ class IdempotencyRecord(models.Model):
 
     class Meta:
         db_table = "idempotency_record"
+        verbose_name = "answer kept under a key"
+        verbose_name_plural = "answers kept under keys"
+        default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(
                 name="idempotency_record_key_unique", fields=["principal", "endpoint", "key_hash"]
@@ -44,6 +47,8 @@ class IdempotencyRecord(models.Model):
             models.Index(name="idempotency_record_call", fields=["call_key"]),
             # The reaper: what was answered long ago.
             models.Index(name="idempotency_record_age", fields=["state", "created_at"]),
+            # The back office's search by key, whoever used it and for what.
+            models.Index(name="idempotency_record_key", fields=["key_hash"]),
         ]
 
     def __str__(self) -> str:

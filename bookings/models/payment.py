@@ -45,6 +45,7 @@ class Payment(models.Model):
 
     class Meta:
         db_table = "payment"
+        default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(name="payment_gateway_key_unique", fields=["gateway_key"]),
             models.UniqueConstraint(name="payment_refund_key_unique", fields=["refund_key"]),
@@ -62,8 +63,12 @@ class Payment(models.Model):
                 condition=Q(state__in=DUE, next_at__isnull=False) | (~Q(state__in=DUE) & Q(next_at=None)),
             ),
         ]
-        # The worker's to-do list: charges and refunds without an answer.
-        indexes = [models.Index(name="payment_to_do", fields=["state", "next_at"])]
+        indexes = [
+            # The worker's to-do list: charges and refunds without an answer.
+            models.Index(name="payment_to_do", fields=["state", "next_at"]),
+            # The back office's search by request id.
+            models.Index(name="payment_request", fields=["request_id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.amount} for booking {self.booking_id}"

@@ -1,9 +1,14 @@
 from django.db import models
 from django.db.models import Q
 
+from bookings.actor import ActorKind
+from bookings.models.append_only import AppendOnly
+
 
 class SeatCallKind(models.TextChoices):
     GIVE = "give"
+    # A give-back of which staff said that it never happened: its bookings were cut again, under a new key.
+    VOID = "void"
 
 
 class SeatCallState(models.TextChoices):
@@ -36,6 +41,9 @@ class SeatCall(models.Model):
 
     class Meta:
         db_table = "seat_call"
+        verbose_name = "give-back"
+        default_permissions = ("view",)
+        permissions = [("resolve_seatcall", "Can decide about dead and stuck calls to the Flight Service")]
         constraints = [
             models.UniqueConstraint(name="seat_call_key_unique", fields=["call_key"]),
             models.CheckConstraint(name="seat_call_kind_known", condition=Q(kind__in=SeatCallKind.values)),
@@ -46,8 +54,39 @@ class SeatCall(models.Model):
                 | Q(state__in=[SeatCallState.DONE, SeatCallState.DEAD], next_at=None),
             ),
         ]
-        # The worker's to-do list.
-        indexes = [models.Index(name="seat_call_to_do", fields=["state", "next_at"])]
+        indexes = [
+            # The worker's to-do list.
+            models.Index(name="seat_call_to_do", fields=["state", "next_at"]),
+            # The back office's search by flight.
+            models.Index(name="seat_call_of_flight", fields=["flight_id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.seats} on flight {self.flight_id}"
+
+
+class SeatCallEventKind(models.TextChoices):
+    RETRIED = "retried"
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+
+
+class SeatCallEvent(AppendOnly):
+    """What somebody decided about a dead give-back: who, why, in which request. Append-only."""
+
+    seat_call = models.ForeignKey(SeatCall, on_delete=models.PROTECT, related_name="events")
+    what = models.CharField(max_length=11, choices=SeatCallEventKind.choices)
+    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
+    actor_name = models.CharField(max_length=150)
+    note = models.CharField(max_length=500)
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "seat_call_event"
+        verbose_name = "decision about a give-back"
+        verbose_name_plural = "decisions about give-backs"
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.seat_call_id}"

@@ -1,0 +1,29 @@
+from django.db import models
+
+
+class Reconciliation(models.Model):
+    """
+    One comparison of our seats with the Flight Service's, flight by flight.
+
+    Only flights with nothing under way are compared: between two systems that are at work a difference means
+    nothing.
+    """
+
+    finished_at = models.DateTimeField()
+    flights_compared = models.PositiveIntegerField()
+    # Something was under way, or the Flight Service gave no answer.
+    flights_skipped = models.PositiveIntegerField()
+    # Of the flights that were compared.
+    seats_held = models.PositiveIntegerField()
+    seats_taken = models.PositiveIntegerField()
+    # The flights on which the two differ: [{"flight": 7, "held": 4, "taken": 6}, ...]; the worst hundred.
+    drift = models.JSONField(default=list)
+
+    class Meta:
+        db_table = "reconciliation"
+        default_permissions = ("view",)
+        # The newest, and what is too old.
+        indexes = [models.Index(name="reconciliation_age", fields=["finished_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.finished_at:%Y-%m-%d %H:%M}"

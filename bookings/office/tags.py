@@ -1,0 +1,93 @@
+"""What the templates of the back office say often."""
+
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from bookings.office import words
+from bookings.office.words import Badge
+
+register = template.Library()
+
+# Told apart without colour, and not read aloud: the text says the same.
+SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "■", "calm": "○"}
+
+BADGES = {
+    "status": words.STATUS,
+    "hold": words.HOLD,
+    "seat_call": words.SEAT_CALL,
+    "payment": words.PAYMENT,
+    "bulk": words.BULK,
+}
+WORDS = {
+    "reason": words.REASON,
+    "event": words.EVENT,
+    "decision": words.DECISION,
+    "actor": words.ACTOR,
+}
+
+
+@register.simple_tag
+def badge(kind: str, state: str) -> SafeString:
+    """Show a state as text, shape and colour: `{% badge "status" booking.status %}`."""
+    text, tone = BADGES[kind].get(state, Badge(state, "calm"))
+    return format_html(
+        '<span class="badge {}"><span aria-hidden="true">{}</span> {}</span>', f"badge-{tone}", SHAPES[tone], text
+    )
+
+
+@register.filter
+def word_of(value: str, kind: str) -> str:
+    """A value of a column in plain words: `{{ event.reason|word_of:"reason" }}`."""
+    return str(WORDS[kind].get(value, value))
+
+
+@register.filter
+def money(minor_units: int | None) -> str:
+    """An amount in minor units, its thousands set apart."""
+    return "" if minor_units is None else f"{minor_units:,}"
+
+
+@register.filter
+def moment(at: datetime | None) -> SafeString | str:
+    """A time of the database, in UTC, to the second; readable by programs as well."""
+    if at is None:
+        return ""
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), at.strftime("%Y-%m-%d %H:%M:%S"))
+
+
+@register.filter
+def clock(at: datetime | None) -> SafeString | str:
+    """The hour and minute of a time, in UTC."""
+    return "" if at is None else format_html('<time datetime="{}">{}</time>', at.isoformat(), at.strftime("%H:%M"))
+
+
+@register.filter
+def span(length: timedelta | float | None) -> str:
+    """A duration in its largest unit, rounded down: `6 min`."""
+    if length is None:
+        return ""
+    seconds = int(length.total_seconds() if isinstance(length, timedelta) else length)
+    if seconds < 60:
+        return gettext("%(count)d s") % {"count": max(0, seconds)}
+    if seconds < 3600:
+        return gettext("%(count)d min") % {"count": seconds // 60}
+    if seconds < 2 * 86400:
+        return gettext("%(count)d h") % {"count": seconds // 3600}
+    days = seconds // 86400
+    return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+
+
+@register.simple_tag(takes_context=True)
+def address_with(context: template.Context, **changed: object) -> str:
+    """The query string of this page with some parameters changed; an empty value takes one out."""
+    query = context["request"].GET.copy()
+    for name, value in changed.items():
+        query.pop(name, None)
+        if value not in (None, ""):
+            query[name] = str(value)
+    return "?" + urlencode([(name, value) for name in query for value in query.getlist(name)])

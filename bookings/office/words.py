@@ -1,0 +1,126 @@
+"""
+The plain words in which the back office speaks of states, and the shapes that go with them.
+
+A badge has text, shape and colour, so that it can be read in greyscale and aloud.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from bookings.actor import ActorKind
+from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.models.booking_event import EventKind
+from bookings.models.bulk_cancel import BulkCancelState
+from bookings.models.payment import PaymentState
+from bookings.models.seat_call import SeatCallEventKind, SeatCallState
+
+
+class Badge(NamedTuple):
+    """A state as a person sees it: `tone` is one of calm, good, busy, warn, bad, and names a CSS class."""
+
+    text: str | Promise
+    tone: str
+
+
+STATUS: Mapping[str, Badge] = MappingProxyType(
+    {
+        BookingStatus.PENDING: Badge(_("Pending"), "busy"),
+        BookingStatus.INITIATED: Badge(_("Awaiting payment"), "warn"),
+        BookingStatus.BOOKED: Badge(_("Booked"), "good"),
+        BookingStatus.CANCELLED: Badge(_("Cancelled"), "calm"),
+    }
+)
+
+HOLD: Mapping[str, Badge] = MappingProxyType(
+    {
+        Hold.ASKING: Badge(_("Outcome unknown: asking"), "warn"),
+        Hold.HELD: Badge(_("Held at the Flight Service"), "good"),
+        Hold.REFUSED: Badge(_("Refused: no seats were taken"), "calm"),
+        Hold.DROPPED: Badge(_("Never sent: no seats were taken"), "calm"),
+        Hold.STUCK: Badge(_("Stuck: needs a decision"), "bad"),
+        Hold.GIVING_BACK: Badge(_("Being given back"), "busy"),
+    }
+)
+
+SEAT_CALL: Mapping[str, Badge] = MappingProxyType(
+    {
+        SeatCallState.OPEN: Badge(_("Sent, no answer yet"), "busy"),
+        SeatCallState.DONE: Badge(_("Seats are back"), "good"),
+        SeatCallState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
+        "void": Badge(_("Never happened; sent anew"), "calm"),
+    }
+)
+"""By state; a call of kind `void` by its kind."""
+
+PAYMENT: Mapping[str, Badge] = MappingProxyType(
+    {
+        PaymentState.PROCESSING: Badge(_("Being settled"), "busy"),
+        PaymentState.SUCCEEDED: Badge(_("Paid"), "good"),
+        PaymentState.FAILED: Badge(_("Declined"), "calm"),
+        PaymentState.REFUND_DUE: Badge(_("Refund due"), "warn"),
+        PaymentState.REFUNDED: Badge(_("Refunded"), "calm"),
+        PaymentState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
+    }
+)
+
+BULK: Mapping[str, Badge] = MappingProxyType(
+    {
+        BulkCancelState.WAITING: Badge(_("Waiting"), "busy"),
+        BulkCancelState.CANCELLED: Badge(_("Cancelled"), "good"),
+        BulkCancelState.REQUESTED: Badge(_("Will be cancelled when its payment ends"), "warn"),
+        BulkCancelState.SKIPPED: Badge(_("Skipped"), "calm"),
+        BulkCancelState.FAILED: Badge(_("Failed"), "bad"),
+    }
+)
+
+REASON: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        CancelReason.NO_SEATS: _("not enough seats"),
+        CancelReason.NO_FLIGHT: _("no such flight"),
+        CancelReason.UNAVAILABLE: _("Flight Service unavailable"),
+        CancelReason.ABANDONED: _("client could not wait"),
+        CancelReason.EXPIRED: _("not paid in time"),
+        CancelReason.CUSTOMER_REQUEST: _("customer request"),
+        CancelReason.DUPLICATE: _("duplicate booking"),
+        CancelReason.PAYMENT_PROBLEM: _("payment problem"),
+        CancelReason.FLIGHT_CANCELLED: _("flight cancelled"),
+        CancelReason.FRAUD: _("fraud"),
+        CancelReason.OTHER: _("other"),
+    }
+)
+
+EVENT: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        EventKind.CREATED: _("Booking made"),
+        EventKind.HELD: _("Seats confirmed"),
+        EventKind.BOOKED: _("Paid and booked"),
+        EventKind.CANCELLED: _("Cancelled"),
+        EventKind.CANCEL_REQUESTED: _("Cancellation asked for"),
+        EventKind.PAYMENT_FAILED: _("Payment declined"),
+        EventKind.REFUNDED: _("Money refunded"),
+        EventKind.NOTED: _("Note"),
+        EventKind.TAKE_RETRIED: _("Flight Service asked again"),
+        EventKind.TAKE_RESOLVED: _("Outcome of the seats decided"),
+    }
+)
+
+DECISION: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        SeatCallEventKind.RETRIED: _("Give-back sent again"),
+        SeatCallEventKind.APPLIED: _("Give-back decided: it was applied"),
+        SeatCallEventKind.NOT_APPLIED: _("Give-back decided: it was not applied"),
+    }
+)
+
+ACTOR: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        ActorKind.CUSTOMER: _("customer"),
+        ActorKind.STAFF: _("staff"),
+        ActorKind.SERVICE: _("service"),
+        ActorKind.SYSTEM: _("system"),
+    }
+)

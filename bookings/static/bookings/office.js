@@ -1,0 +1,41 @@
+"use strict";
+// Two comforts. Everything works without this file.
+
+// "/" goes to the search box, from anywhere but a field.
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  const box = document.getElementById("office-search-box");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && box) {
+    event.preventDefault();
+    box.focus();
+    box.select();
+  }
+});
+
+// A part of a page that still changes names itself by an id and says how often it looks again:
+// <div id="progress" data-refresh="3">. It is replaced by the same part of the same page; when the new one
+// carries no data-refresh, there is nothing more to wait for.
+async function refresh(part) {
+  const seconds = Number(part.dataset.refresh);
+  await new Promise((done) => setTimeout(done, 1000 * seconds));
+  let next = part;
+  // Not while nobody looks, nor while somebody is in it with the keyboard.
+  if (!document.hidden && !part.contains(document.activeElement)) {
+    try {
+      const answer = await fetch(window.location.href, { headers: { "X-Refresh": "1" }, redirect: "error" });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      next = answer.ok ? page.getElementById(part.id) : part;
+      if (next && next !== part) {
+        part.replaceWith(next);
+      }
+    } catch {
+      next = part; // the server is away for a moment: what is shown stays
+    }
+  }
+  if (next && next.dataset.refresh) {
+    refresh(next);
+  }
+}
+for (const part of document.querySelectorAll("[data-refresh][id]")) {
+  refresh(part);
+}
