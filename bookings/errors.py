@@ -127,6 +127,12 @@ class BookingCancelled(Refusal):
     code = "booking_cancelled"
 
 
+class BookingChanged(BookingError):
+    """This booking has changed since it was shown. Look at it as it is now, and decide again."""
+
+    code = "booking_changed"
+
+
 class PaymentWindowClosed(Refusal):
     """The payment window of this booking has closed."""
 

@@ -31,6 +31,7 @@ from bookings.conf import HIGHEST_ID, RATE_WINDOW_SECONDS
 from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking
+from bookings.queries.timeline import timeline_of
 from bookings.services.cancel_booking import cancel_booking_for_client
 from bookings.services.create_booking import SeatOrder, create_booking
 from bookings.services.idempotency import KeyedRequest
@@ -157,7 +158,7 @@ class BookingViewSet(ViewSet):
     def events(self, request: Request, pk: str) -> HttpResponse:
         reader = reader_of(request)
         booking = queries.get_booking(_booking_id(pk), actor=reader)
-        lines = [answers.event_as_json(event, reader=reader) for event in queries.timeline_of(booking)]
+        lines = [answers.event_as_json(event, reader=reader) for event in timeline_of(booking)]
         return respond(answers.success({"results": lines}, message="Successfully completed the request"))
 
     @describe("pay")

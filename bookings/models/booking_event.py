@@ -25,7 +25,7 @@ class BookingEvent(AppendOnly):
     One thing that happened to a booking. Append-only.
 
     Creation and holding have no row: they are columns of the booking, which keeps the hot path at two
-    writes. `bookings.queries.timeline_of` shows them with the rest.
+    writes. `bookings.queries.timeline` shows them with the rest.
     """
 
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="events")

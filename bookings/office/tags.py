@@ -26,8 +26,7 @@ BADGES = {
 WORDS = {
     "reason": words.REASON,
     "event": words.EVENT,
-    "decision": words.DECISION,
-    "actor": words.ACTOR,
+    "who": words.WHO,
 }
 
 

@@ -16,7 +16,8 @@ from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models.booking_event import EventKind
 from bookings.models.bulk_cancel import BulkCancelState
 from bookings.models.payment import PaymentState
-from bookings.models.seat_call import SeatCallEventKind, SeatCallState
+from bookings.models.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
+from bookings.queries.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
 
 
 class Badge(NamedTuple):
@@ -51,7 +52,7 @@ SEAT_CALL: Mapping[str, Badge] = MappingProxyType(
         SeatCallState.OPEN: Badge(_("Sent, no answer yet"), "busy"),
         SeatCallState.DONE: Badge(_("Seats are back"), "good"),
         SeatCallState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
-        "void": Badge(_("Never happened; sent anew"), "calm"),
+        SeatCallKind.VOID: Badge(_("Never happened; sent anew"), "calm"),
     }
 )
 """By state; a call of kind `void` by its kind."""
@@ -95,6 +96,15 @@ REASON: Mapping[str, str | Promise] = MappingProxyType(
 
 EVENT: Mapping[str, str | Promise] = MappingProxyType(
     {
+        # What is not an event of the booking, but belongs into its timeline.
+        "asked": _("Seats asked for, no clear answer at once"),
+        "give_back_sent": _("Seats sent back"),
+        "give_back_done": _("Seats are back"),
+        "payment_started": _("Payment started"),
+        "payment_charged": _("Money charged"),
+        SeatCallEventKind.RETRIED: _("Give-back sent again"),
+        SeatCallEventKind.APPLIED: _("Give-back decided: it was applied"),
+        SeatCallEventKind.NOT_APPLIED: _("Give-back decided: it was not applied"),
         EventKind.CREATED: _("Booking made"),
         EventKind.HELD: _("Seats confirmed"),
         EventKind.BOOKED: _("Paid and booked"),
@@ -108,19 +118,13 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
     }
 )
 
-DECISION: Mapping[str, str | Promise] = MappingProxyType(
-    {
-        SeatCallEventKind.RETRIED: _("Give-back sent again"),
-        SeatCallEventKind.APPLIED: _("Give-back decided: it was applied"),
-        SeatCallEventKind.NOT_APPLIED: _("Give-back decided: it was not applied"),
-    }
-)
-
-ACTOR: Mapping[str, str | Promise] = MappingProxyType(
+WHO: Mapping[str, str | Promise] = MappingProxyType(
     {
         ActorKind.CUSTOMER: _("customer"),
         ActorKind.STAFF: _("staff"),
         ActorKind.SERVICE: _("service"),
         ActorKind.SYSTEM: _("system"),
+        FLIGHT_SERVICE: _("Flight Service"),
+        PAYMENT_GATEWAY: _("payment gateway"),
     }
 )

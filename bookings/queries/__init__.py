@@ -5,12 +5,11 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet, Sum
 
-from bookings.actor import Actor, ActorKind
+from bookings.actor import Actor
 from bookings.clock import database_time
 from bookings.errors import BookingNotFound
-from bookings.lifecycle import UNPAID, BookingStatus, Hold
-from bookings.models import Booking, BookingEvent, Heartbeat, Payment, SeatCall
-from bookings.models.booking_event import EventKind
+from bookings.lifecycle import UNPAID, Hold
+from bookings.models import Booking, Heartbeat, Payment, SeatCall
 from bookings.models.payment import PaymentState
 from bookings.models.seat_call import SeatCallState
 
@@ -39,37 +38,6 @@ def get_booking(booking_id: int, *, actor: Actor) -> Booking:
     if booking is None:
         raise BookingNotFound
     return booking
-
-
-def timeline_of(booking: Booking) -> list[BookingEvent]:
-    """Everything that happened to a booking, oldest first. The first two lines are columns of the booking."""
-    maker = {"actor_kind": ActorKind.CUSTOMER, "actor_name": str(booking.user_id)}
-    if booking.created_by:
-        maker = {"actor_kind": ActorKind.SERVICE, "actor_name": booking.created_by}
-    lines = [
-        BookingEvent(
-            booking=booking,
-            what=EventKind.CREATED,
-            to_status=BookingStatus.PENDING,
-            request_id=booking.request_id,
-            created_at=booking.created_at,
-            **maker,
-        )
-    ]
-    if booking.held_at is not None:
-        lines.append(
-            BookingEvent(
-                booking=booking,
-                what=EventKind.HELD,
-                actor_kind=ActorKind.SYSTEM,
-                actor_name="flight service",
-                from_status=BookingStatus.PENDING,
-                to_status=BookingStatus.INITIATED,
-                request_id=booking.request_id,
-                created_at=booking.held_at,
-            )
-        )
-    return lines + list(BookingEvent.objects.filter(booking=booking).order_by("pk"))
 
 
 def flights_owed_seats(now: datetime) -> list[int]:

@@ -34,7 +34,8 @@ def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note:
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
     """
     booking = lock_booking(booking_id, actor=actor)
-    _cancel(booking, actor=actor, reason=reason, note=note, now=database_time())
+    if cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time()):
+        wake_worker()
     return booking
 
 
@@ -67,7 +68,8 @@ def _cancel_under_key(
     booking = lock_booking(booking_id, actor=actor)
     now = database_time()
     try:
-        _cancel(booking, actor=actor, reason=reason, note=note, now=now)
+        if cancel_locked(booking, actor=actor, reason=reason, note=note, now=now):
+            wake_worker()
     except Refusal as problem:
         if record is None:
             raise
@@ -79,19 +81,27 @@ def _cancel_under_key(
     return answer
 
 
-def _cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> None:
+def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> bool:
+    """
+    Cancel a booking that this transaction has locked. True: there is something to do for the worker.
+
+    False: it was cancelled before, or its running payment decides.
+
+    :raises AlreadyPaid: if it is booked and the actor is not support staff
+    :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
+    """
     if booking.status == BookingStatus.CANCELLED:
-        return
+        return False
     if booking.status == BookingStatus.BOOKED and not actor.is_staff:
         raise AlreadyPaid
     if booking.active_payment_id is not None:
         payment = Payment.objects.select_for_update().get(pk=booking.active_payment_id)
         if payment.state == PaymentState.PROCESSING:
             _ask_to_cancel(booking, actor=actor, reason=reason, note=note, now=now)
-            return
+            return False
         owe_refund(booking, payment, now=now)
     cancel(booking, actor=actor, reason=reason, note=note, now=now)
-    wake_worker()
+    return True
 
 
 def _ask_to_cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> None:
@@ -101,5 +111,6 @@ def _ask_to_cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note
     if booking.cancel_requested:
         return
     booking.cancel_requested = True
-    booking.save(update_fields=["cancel_requested"])
+    booking.version += 1
+    booking.save(update_fields=["cancel_requested", "version"])
     note_event(booking, EventKind.CANCEL_REQUESTED, actor=actor, now=now, reason=reason, note=note)

@@ -106,7 +106,8 @@ def _start(
     payment.save(force_insert=True)
     booking.active_payment_id = payment.pk
     if not payments.settles_here:
-        booking.save(update_fields=["active_payment_id"])
+        booking.version += 1
+        booking.save(update_fields=["active_payment_id", "version"])
         return payment
     outcome = payments.charge(key=names.gateway_key, amount=payment.amount, reference=booking.reference)
     settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)

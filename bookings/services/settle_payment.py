@@ -64,7 +64,8 @@ def settle_locked(
             payment.active_booking_id = None
             _end(payment, PaymentState.FAILED, now, why=outcome.why)
             booking.active_payment_id = None
-            booking.save(update_fields=["active_payment_id"])
+            booking.version += 1
+            booking.save(update_fields=["active_payment_id", "version"])
             note_event(booking, EventKind.PAYMENT_FAILED, actor=actor, now=now, note=outcome.why[:500])
             _carry_out_cancellation(booking, now)
         case ChargeUnknown():

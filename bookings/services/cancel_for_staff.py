@@ -1,0 +1,43 @@
+"""End a booking because somebody in the back office wants it to end."""
+
+from bookings.actor import Actor
+from bookings.clock import database_time
+from bookings.errors import BookingChanged
+from bookings.lifecycle import CancelReason
+from bookings.models import Booking
+from bookings.services.acts import begin_act
+from bookings.services.cancel_booking import cancel_locked
+from bookings.services.idempotency import KeyTaken
+from bookings.services.transitions import lock_booking
+from bookings.transactions import in_transaction
+from bookings.wake import wake_worker
+
+
+def cancel_for_staff(
+    *, booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
+) -> Booking:
+    """
+    Cancel a booking as `cancel_booking` does, if it still is what the page showed; return it as it is then.
+
+    The same page sent again changes nothing more. Does not call the Flight Service.
+
+    :raises BookingNotFound: if there is no such booking
+    :raises BookingChanged: if somebody was faster; nothing is changed
+    """
+    try:
+        return _cancel_once(booking_id, actor, reason, note, seen_version, action_key)
+    except KeyTaken:
+        return Booking.objects.get(pk=booking_id)
+
+
+@in_transaction("cancel.t5")
+def _cancel_once(
+    booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
+) -> Booking:
+    begin_act("cancel", key=action_key, actor=actor, booking_id=booking_id)
+    booking = lock_booking(booking_id, actor=actor)
+    if booking.version != seen_version:
+        raise BookingChanged
+    if cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time()):
+        wake_worker()
+    return booking
