@@ -4,7 +4,8 @@ Everything this service says "no" with. The docstring of a class is the explanat
 Errors know no HTTP: `bookings.answers.STATUS` gives each its status.
 
 BookingError                     not decided: the same request may end otherwise, nothing is stored under its key
-└── Refusal                      decided: a repeat under the same idempotency key gets the same answer
+├── Refusal                      decided: a repeat under the same idempotency key gets the same answer
+└── OfficeError                  said to those who work here; the API has no request that ends so
 """
 
 
@@ -29,6 +30,10 @@ class BookingError(Exception):
 
 class Refusal(BookingError):
     """The request was decided, and the decision is no."""
+
+
+class OfficeError(BookingError):
+    """Support staff asked for something that cannot be done."""
 
 
 class InvalidRequest(BookingError):
@@ -127,12 +132,6 @@ class BookingCancelled(Refusal):
     code = "booking_cancelled"
 
 
-class BookingChanged(BookingError):
-    """This booking has changed since it was shown. Look at it as it is now, and decide again."""
-
-    code = "booking_changed"
-
-
 class PaymentWindowClosed(Refusal):
     """The payment window of this booking has closed."""
 
@@ -149,3 +148,9 @@ class PaymentDeclined(Refusal):
     """The payment was declined. The booking keeps its seats until its payment window closes."""
 
     code = "payment_declined"
+
+
+class BookingChanged(OfficeError):
+    """This booking has changed since it was shown. Look at it as it is now, and decide again."""
+
+    code = "booking_changed"

@@ -30,14 +30,23 @@ def cancel_for_staff(
         return Booking.objects.get(pk=booking_id)
 
 
+def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
+    """
+    Compare a locked booking with what the page showed.
+
+    :raises BookingChanged: if somebody was faster
+    """
+    if booking.version != seen_version:
+        raise BookingChanged
+
+
 @in_transaction("cancel.t5")
 def _cancel_once(
     booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
 ) -> Booking:
     begin_act("cancel", key=action_key, actor=actor, booking_id=booking_id)
     booking = lock_booking(booking_id, actor=actor)
-    if booking.version != seen_version:
-        raise BookingChanged
+    refuse_if_changed(booking, seen_version=seen_version)
     if cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time()):
         wake_worker()
     return booking

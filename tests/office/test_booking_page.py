@@ -1,0 +1,234 @@
+"""The page of a booking: what became of seats and money, everything that happened, and what can be done now."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bookings.clock import database_time
+from bookings.lifecycle import CancelReason, Hold
+from bookings.models import BookingEvent
+from bookings.models.payment import PaymentState
+from bookings.models.seat_call import SeatCallState
+from bookings.services.cancel_booking import cancel_booking
+from tests.support.api import BOOKINGS
+from tests.support.bookings import (
+    STAFF,
+    a_booked_booking,
+    a_call_row,
+    a_payment_row,
+    a_saved_row,
+    an_initiated_booking,
+    one_pass,
+)
+from tests.support.people import a_person, desk_of, fields_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk():
+    return desk_of(a_person(group="Support"))
+
+
+def page_of(booking):
+    return f"/admin/bookings/booking/{booking.pk}/change/"
+
+
+def note_address(booking):
+    return f"/admin/bookings/booking/{booking.pk}/note/"
+
+
+def test_it_tells_what_happened_in_the_order_of_time(desk, flights, payments):
+    booking = a_booked_booking(flights, payments)
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD, note="card was stolen")
+    one_pass(flights, payments)
+
+    text = text_of(desk.get(page_of(booking)))
+
+    happened = [
+        "Booking made by customer 1001",
+        "Seats confirmed by Flight Service",
+        "Payment started 4,000 by payment gateway",
+        "Money charged 4,000 by payment gateway",
+        "Paid and booked by",
+        "Cancelled: fraud by staff anna",
+        "card was stolen",
+        "Seats sent back by Flight Service",
+        "Seats are back by Flight Service",
+        "Money refunded by system worker",
+    ]
+    timeline = text[text.index("Timeline") :]
+    places = [timeline.find(line) for line in happened]
+    assert places == sorted(places)
+    assert -1 not in places
+
+
+def give_back(**columns):
+    return {"hold": Hold.GIVING_BACK, "give_back": a_call_row(**columns)}
+
+
+@pytest.mark.parametrize(
+    ("status", "columns", "sentence"),
+    [
+        ("initiated", dict, "Seats: 2 seats are held on flight 1."),
+        ("pending", lambda: {"hold_claims": 3}, "Seats: outcome unknown. The Flight Service was asked 3 times"),
+        ("pending", lambda: {"hold": Hold.STUCK}, "Seats: nobody can tell whether they were taken."),
+        ("cancelled", lambda: {"hold": Hold.DROPPED}, "Seats: none were taken."),
+        ("cancelled", lambda: {"hold": Hold.GIVING_BACK}, "Seats: give-back pending, next try "),
+        ("cancelled", give_back, "Seats: give-back pending, next try "),
+        ("cancelled", lambda: give_back(state=SeatCallState.DEAD), "Seats: the give-back failed."),
+        (
+            "cancelled",
+            lambda: give_back(state=SeatCallState.DONE, done_at=database_time()),
+            "Seats: 2 seats went back at ",
+        ),
+    ],
+    ids=["held", "asking", "stuck", "dropped", "not sent", "open", "dead", "done"],
+)
+def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, sentence):
+    booking = a_saved_row(status, **columns())
+
+    text = text_of(desk.get(page_of(booking)))
+
+    assert sentence in text
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (None, "Money: nothing was paid."),
+        (PaymentState.PROCESSING, "Money: a payment of 4,000 is being settled since "),
+        (PaymentState.SUCCEEDED, "Money: 4,000 paid on "),
+        (PaymentState.FAILED, "Money: the payment was declined; nothing was charged."),
+        (PaymentState.REFUND_DUE, "Money: a refund of 4,000 is due, next try "),
+        (PaymentState.REFUNDED, "Money: 4,000 refunded on "),
+        (PaymentState.DEAD, "Money: nobody can tell what became of the payment."),
+    ],
+)
+def test_it_says_in_a_sentence_what_became_of_the_money(desk, state, sentence):
+    booking = a_saved_row("initiated")
+    if state is not None:
+        a_payment_row(booking, state)
+
+    text = text_of(desk.get(page_of(booking)))
+
+    assert sentence in text
+
+
+def test_it_says_until_when_a_hold_can_be_paid(desk):
+    now = database_time()
+    booking = a_saved_row("initiated", created_at=now, expires_at=now + timedelta(minutes=6, seconds=50))
+
+    text = text_of(desk.get(page_of(booking)))
+
+    assert f"Pays by {booking.expires_at:%H:%M}, 6 min left." in text
+
+
+def test_a_booking_that_is_over_says_why_it_cannot_be_cancelled(desk):
+    booking = a_saved_row("cancelled")
+
+    page = desk.get(page_of(booking))
+
+    assert "It is cancelled already, and stays so." in text_of(page)
+    assert f"/admin/bookings/booking/{booking.pk}/cancel/" not in page.content.decode()
+
+
+def test_whoever_may_only_look_is_told_which_right_is_missing(flights):
+    booking = an_initiated_booking(flights)
+
+    page = desk_of(a_person(group="Auditor")).get(page_of(booking))
+
+    assert "Your rights do not cover it: can cancel bookings." in text_of(page)
+    assert f"/admin/bookings/booking/{booking.pk}/cancel/" not in page.content.decode()
+    assert "Keep the note" not in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("status", "hold", "looks_again"), [("pending", "asking", True), ("initiated", "held", False)]
+)
+def test_it_looks_again_by_itself_while_something_is_under_way(desk, status, hold, looks_again):
+    booking = a_saved_row(status, hold=hold)
+
+    page = desk.get(page_of(booking))
+
+    assert ('data-refresh="3"' in page.content.decode()) is looks_again
+
+
+@pytest.mark.parametrize("address", ["0", "99999999", "99999999999999999999999", "x", "-1", "²"])
+def test_a_booking_that_is_not_there_is_not_found(desk, address):
+    assert desk.get(f"/admin/bookings/booking/{address}/change/").status_code == 404
+
+
+def test_it_costs_as_many_statements_with_a_long_story_as_with_a_short_one(desk, flights):
+    short, long = an_initiated_booking(flights), a_saved_row("cancelled", **give_back())
+    BookingEvent.objects.bulk_create(
+        BookingEvent(booking=long, what="noted", actor_kind="staff", actor_name="anna", created_at=database_time())
+        for _ in range(30)
+    )
+    for _ in range(3):
+        a_payment_row(long, PaymentState.FAILED)
+    desk.get(page_of(short))
+    counts = []
+
+    for booking in (short, long):
+        with CaptureQueriesContext(connection) as captured:
+            desk.get(page_of(booking))
+        counts.append(len(captured))
+
+    assert counts[0] == counts[1]
+
+
+def test_a_note_is_kept_with_its_author_and_request(desk, flights):
+    booking = an_initiated_booking(flights)
+    form = fields_of(desk.get(page_of(booking)))
+
+    answer = desk.post(note_address(booking), {**form, "note": "Calls again at noon."}, follow=True)
+
+    (event,) = BookingEvent.objects.filter(booking=booking)
+    assert (event.what, event.actor_kind, event.actor_name) == ("noted", "staff", "anna")
+    assert (event.note, event.request_id) == ("Calls again at noon.", "desk-1")
+    assert "Calls again at noon." in text_of(answer)
+
+
+def test_a_note_that_is_sent_twice_is_kept_once(desk, flights):
+    booking = an_initiated_booking(flights)
+    form = fields_of(desk.get(page_of(booking)))
+
+    for _ in range(2):
+        desk.post(note_address(booking), {**form, "note": "Calls again at noon."})
+
+    assert BookingEvent.objects.filter(booking=booking).count() == 1
+
+
+def test_a_note_without_words_is_refused_and_nothing_is_kept(desk, flights):
+    booking = an_initiated_booking(flights)
+    form = fields_of(desk.get(page_of(booking)))
+
+    answer = desk.post(note_address(booking), {**form, "note": "  "})
+
+    assert answer.status_code == 400
+    assert "This field is required." in text_of(answer)
+    assert BookingEvent.objects.filter(booking=booking).count() == 0
+
+
+def test_a_note_is_shown_to_nobody_outside_the_back_office(desk, api, flights):
+    booking = an_initiated_booking(flights)
+    form = fields_of(desk.get(page_of(booking)))
+    desk.post(note_address(booking), {**form, "note": "difficult customer"})
+
+    answer = api.get(f"{BOOKINGS}/{booking.pk}/events")
+
+    assert [line["what"] for line in answer.json()["data"]["results"]] == ["created", "held"]
+    assert "difficult" not in answer.content.decode()
+
+
+def test_what_people_wrote_is_text_and_never_markup(desk, flights):
+    booking = an_initiated_booking(flights)
+    form = fields_of(desk.get(page_of(booking)))
+
+    answer = desk.post(note_address(booking), {**form, "note": "<script>alert(1)</script>"}, follow=True)
+
+    assert "<script>alert" not in answer.content.decode()
+    assert "&lt;script&gt;alert(1)" in answer.content.decode()
