@@ -1,64 +1,87 @@
 """The records behind the bookings, each with its own rows: read, never changed."""
 
+import functools
+
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import BookingEvent, Payment
-from bookings.office.base import ReadOnlyAdmin
-from bookings.office.tags import badge, word_of
+from bookings.models import Booking, BookingEvent
+from bookings.office.base import ReadOnlyAdmin, RecordAdmin, column
+from bookings.office.tags import badge, moment, money, word_of
+
+
+def booking_link(booking: Booking) -> SafeString:
+    """A booking by its reference, to click."""
+    address = reverse("admin:bookings_booking_change", args=[booking.pk])
+    return format_html('<a href="{}">{}</a>', address, booking.reference)
+
+
+def in_words(kind: str) -> functools.partial[str]:
+    """Shows a column's word as people say it."""
+    return functools.partial(word_of, kind=kind)
 
 
 class SeatCallAdmin(ReadOnlyAdmin):
     list_display = ["id", "kind", "flight_id", "seats", "state", "claims", "next_at", "last_error", "created_at"]
     list_filter = ["state", "kind"]
-    search_fields = ["=flight_id", "=call_key"]
-    search_help_text = "Flight id or call key"
     ordering = ["-pk"]
 
 
-class PaymentAdmin(ReadOnlyAdmin):
+class PaymentAdmin(RecordAdmin):
     list_display = [
-        "id",
-        "booking",
-        "amount",
-        "shown_state",
-        "created_at",
-        "settled_at",
-        "refunded_at",
-        "last_error",
+        column("id", _("Payment")),
+        column("booking", _("Booking"), booking_link),
+        column("amount", _("Amount, minor units"), money),
+        column("state", _("State"), functools.partial(badge, "payment")),
+        column("created_at", _("Started"), moment),
+        column("settled_at", _("Settled"), moment),
+        column("refunded_at", _("Refunded"), moment),
     ]
-    list_filter = ["state"]
+    more = [
+        column("gateway_key", _("Key")),
+        column("refund_key", _("Key of the refund")),
+        column("claims", _("Tries")),
+        column("next_at", _("Next try"), moment),
+        column("last_error", _("Last error")),
+        column("request_id", _("Request")),
+    ]
     list_select_related = ["booking"]
     ordering = ["-pk"]
 
-    @admin.display(description=_("state"))
-    def shown_state(self, payment: Payment) -> SafeString:
-        return badge("payment", payment.state)
+
+@admin.display(description=_("Who"))
+def who(event: BookingEvent) -> str:
+    """Of what kind who did it is, and its name."""
+    return f"{word_of(event.actor_kind, 'who')} {event.actor_name}"
 
 
-class BookingEventAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "booking", "shown_what", "who", "shown_reason", "note", "request_id"]
-    list_filter = ["what"]
+class BookingEventAdmin(RecordAdmin):
+    list_display = [
+        column("created_at", _("When"), moment),
+        column("booking", _("Booking"), booking_link),
+        column("what", _("What"), in_words("event")),
+        who,
+        column("reason", _("Reason"), in_words("reason")),
+        column("note", _("Note")),
+        column("request_id", _("Request")),
+    ]
     list_select_related = ["booking"]
     ordering = ["-pk"]
 
-    @admin.display(description=_("what"))
-    def shown_what(self, event: BookingEvent) -> str:
-        return word_of(event.what, "event")
 
-    @admin.display(description=_("who"))
-    def who(self, event: BookingEvent) -> str:
-        return f"{word_of(event.actor_kind, 'who')} {event.actor_name}"
+class IdempotencyRecordAdmin(RecordAdmin):
+    """Without the answer itself: it has a booking in it, whose page is the place to read that."""
 
-    @admin.display(description=_("reason"))
-    def shown_reason(self, event: BookingEvent) -> str:
-        return word_of(event.reason, "reason")
-
-
-class IdempotencyRecordAdmin(ReadOnlyAdmin):
-    list_display = ["id", "endpoint", "principal", "state", "status_code", "created_at"]
-    list_filter = ["state"]
-    # The answer has a booking in it, whose page is the place to read it.
-    exclude = ["body"]
+    list_display = [
+        column("id", _("Number")),
+        column("endpoint", _("Request to")),
+        column("principal", _("Of")),
+        column("state", _("State")),
+        column("status_code", _("Answer")),
+        column("created_at", _("When"), moment),
+    ]
+    more = [column("key_hash", _("SHA-256 of the key")), column("call_key", _("Key of the call it made"))]
     ordering = ["-pk"]
