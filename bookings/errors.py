@@ -127,6 +127,12 @@ class BookingCancelled(Refusal):
     code = "booking_cancelled"
 
 
+class SelectionChanged(BookingError):
+    """The bookings of this selection have changed since they were shown. Look at them again."""
+
+    code = "selection_changed"
+
+
 class PaymentWindowClosed(Refusal):
     """The payment window of this booking has closed."""
 

@@ -80,18 +80,31 @@ def _cancel_under_key(
 
 
 def _cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> None:
+    if cancel_locked(booking, actor=actor, reason=reason, note=note, now=now):
+        wake_worker()
+
+
+def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> bool:
+    """
+    Cancel a booking, as `cancel_booking` does, in the transaction that has locked it. Does not wake the worker.
+
+    Tells whether it was cancelled here and now: not if it was before, nor if the end of its payment decides.
+
+    :raises AlreadyPaid: if it is booked and the actor is not support staff
+    :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
+    """
     if booking.status == BookingStatus.CANCELLED:
-        return
+        return False
     if booking.status == BookingStatus.BOOKED and not actor.is_staff:
         raise AlreadyPaid
     if booking.active_payment_id is not None:
         payment = Payment.objects.select_for_update().get(pk=booking.active_payment_id)
         if payment.state == PaymentState.PROCESSING:
             _ask_to_cancel(booking, actor=actor, reason=reason, note=note, now=now)
-            return
+            return False
         owe_refund(booking, payment, now=now)
     cancel(booking, actor=actor, reason=reason, note=note, now=now)
-    wake_worker()
+    return True
 
 
 def _ask_to_cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> None:
