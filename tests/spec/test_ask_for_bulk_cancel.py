@@ -24,16 +24,10 @@ from tests.support.bookings import (
     many_rows,
     pay,
 )
-from tests.support.bulk import FLIGHT_1, carry_out, start
+from tests.support.bulk import FLIGHT_1, carry_out, results, start
 from tests.support.fakes import ChargeFault
 
 pytestmark = pytest.mark.django_db
-
-
-def results():
-    """Booking, state, why, seats and refund of each row, by booking."""
-    rows = BulkCancelRow.objects.order_by("booking_id")
-    return list(rows.values_list("booking_id", "state", "why", "seats", "refund"))
 
 
 # --- what it would do ---------------------------------------------------------------------------------

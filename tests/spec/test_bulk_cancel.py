@@ -27,17 +27,11 @@ from tests.support.bookings import (
     one_pass,
     pay,
 )
-from tests.support.bulk import carry_out, start
+from tests.support.bulk import carry_out, results, start
 from tests.support.fakes import ChargeFault, Fault
 from tests.support.invariants import assert_in_step, violations
 
 pytestmark = pytest.mark.django_db
-
-
-def results():
-    """Booking, state, why, seats and refund of each row, by booking."""
-    rows = BulkCancelRow.objects.order_by("booking_id")
-    return list(rows.values_list("booking_id", "state", "why", "seats", "refund"))
 
 
 def events(booking):

@@ -5,7 +5,7 @@ from typing import Any
 
 from bookings.actor import Actor, ActorKind
 from bookings.lifecycle import CancelReason
-from bookings.models import BulkCancel
+from bookings.models import BulkCancel, BulkCancelRow
 from bookings.queries.bulk import plan_bulk_cancel
 from bookings.queries.selection import Selection
 from bookings.services.bulk_cancel import carry_out_bulk_cancels, start_bulk_cancel
@@ -31,3 +31,9 @@ def start(selection: Selection = FLIGHT_1, **given: Any) -> BulkCancel:
 def carry_out() -> int:
     """Do the worker's step."""
     return carry_out_bulk_cancels(deadline=Deadline(60))
+
+
+def results() -> list[tuple[int, str, str, int, int]]:
+    """Booking, state, why, seats and refund of each row, by booking."""
+    rows = BulkCancelRow.objects.order_by("booking_id")
+    return list(rows.values_list("booking_id", "state", "why", "seats", "refund"))
