@@ -71,7 +71,7 @@ BULK: Mapping[str, Badge] = MappingProxyType(
     {
         BulkCancelState.WAITING: Badge(_("Waiting"), "busy"),
         BulkCancelState.CANCELLED: Badge(_("Cancelled"), "good"),
-        BulkCancelState.REQUESTED: Badge(_("Will be cancelled when its payment ends"), "warn"),
+        BulkCancelState.REQUESTED: Badge(_("Waits for its payment"), "warn"),
         BulkCancelState.SKIPPED: Badge(_("Skipped"), "calm"),
         BulkCancelState.FAILED: Badge(_("Failed"), "bad"),
     }

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db.models import Case, Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
@@ -56,7 +57,7 @@ def fate_of(booking: Booking) -> Fate:
     return Fate(State.CANCELLED, Why.OUTCOME_UNKNOWN if booking.hold_claims else Why.NEVER_SENT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BulkPlan:
     """
     The bookings of a selection with what would become of each, by id.
@@ -67,33 +68,27 @@ class BulkPlan:
     lines: tuple[tuple[Booking, Fate], ...]
     is_too_large: bool
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A mark of what was shown: another one means that other bookings, or other fates, would be shown now."""
-        seen = ((booking.pk, booking.version, fate) for booking, fate in self.lines)
-        return hashlib.sha256(
-            repr([(pk, version, *map(str, fate)) for pk, version, fate in seen]).encode()
-        ).hexdigest()
+        seen = [(booking.pk, booking.version, *map(str, fate)) for booking, fate in self.lines]
+        return hashlib.sha256(repr(seen).encode()).hexdigest()
 
-    @property
-    def has_work(self) -> bool:
-        return self.work > 0
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How many bookings have which fate, by state."""
+        return Counter(str(fate.state) for _, fate in self.lines)
 
     @property
     def work(self) -> int:
         """How many bookings are cancelled, now or when their payment ends."""
         return len(self.lines) - self.counts.get(State.SKIPPED, 0)
 
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """How many bookings have which fate, by state."""
-        return Counter(str(fate.state) for _, fate in self.lines)
-
-    @property
+    @cached_property
     def seats(self) -> int:
         return sum(fate.seats for _, fate in self.lines)
 
-    @property
+    @cached_property
     def refund(self) -> int:
         return sum(fate.refund for _, fate in self.lines)
 

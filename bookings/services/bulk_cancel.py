@@ -91,7 +91,7 @@ def _start(
         raise InvalidRequest(fields={"selection": f"More than {BULK_CANCEL_LIMIT} bookings; narrow the filter."})
     if plan.fingerprint != seen:
         raise SelectionChanged
-    if not plan.has_work:
+    if not plan.work:
         raise InvalidRequest(fields={"selection": "Nothing of it can be cancelled."})
     bulk = BulkCancel(
         action_key=action_key,

@@ -65,7 +65,7 @@ def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_ha
     one_pass(flights, payments)
     ended = supervisor.get(address)
 
-    assert "▲ Will be cancelled when its payment ends 1" in text_of(running)
+    assert "▲ Waits for its payment 1" in text_of(running)
     assert f"{booking.reference} 1001 ● Cancelled when its payment had ended 2 ● Seats are back 4,000" in text_of(
         ended
     )
