@@ -35,6 +35,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.PaymentInProgress: HTTPStatus.CONFLICT,
         errors.RequestInProgress: HTTPStatus.CONFLICT,
         errors.BookingChanged: HTTPStatus.CONFLICT,
+        errors.SelectionChanged: HTTPStatus.CONFLICT,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

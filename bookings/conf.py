@@ -49,6 +49,9 @@ EXPIRY_BATCH = 500
 # One give-back call names this many bookings at most.
 GIVE_BACK_BATCH = 5_000
 
+# One bulk cancellation names this many bookings at most: all of them fit into one give-back call, and one page.
+BULK_CANCEL_LIMIT = 5_000
+
 # Unresolved calls looked at in one pass; the next pass takes the rest.
 CALLS_PER_PASS = 200
 

@@ -154,3 +154,9 @@ class BookingChanged(OfficeError):
     """This booking has changed since it was shown. Look at it as it is now, and decide again."""
 
     code = "booking_changed"
+
+
+class SelectionChanged(OfficeError):
+    """The bookings of this selection have changed since they were shown. Look at them again."""
+
+    code = "selection_changed"

@@ -47,13 +47,26 @@ class BulkCancelState(models.TextChoices):
     FAILED = "failed"
 
 
+class BulkCancelWhy(models.TextChoices):
+    """What there is to say about a row's state, or about seats that it did not give back."""
+
+    ALREADY_CANCELLED = "already_cancelled"
+    PAYMENT_RUNNING = "payment_running"
+    # Never stored: said of a row that waited for its payment, once that has ended and cancelled the booking.
+    PAYMENT_ENDED = "payment_ended"
+    ASKED_BEFORE = "asked_before"
+    NEVER_SENT = "never_sent"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    TAKE_STUCK = "take_stuck"
+
+
 class BulkCancelRow(models.Model):
     """One booking of a bulk cancellation, and what became of it."""
 
     bulk = models.ForeignKey(BulkCancel, on_delete=models.PROTECT, related_name="rows")
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=9, choices=BulkCancelState.choices, default=BulkCancelState.WAITING)
-    # Why it was skipped, or failed.
+    # One of `BulkCancelWhy`, or what a refusal said.
     why = models.CharField(max_length=200, blank=True, default="")
     # What it gave back and what is refunded, in minor units.
     seats = models.PositiveIntegerField(default=0)

@@ -22,9 +22,11 @@ BADGES = {
     "seat_call": words.SEAT_CALL,
     "payment": words.PAYMENT,
     "bulk": words.BULK,
+    "bulk_plan": words.BULK_PLAN,
 }
 WORDS = {
     "reason": words.REASON,
+    "why": words.BULK_WHY,
     "event": words.EVENT,
     "who": words.WHO,
 }

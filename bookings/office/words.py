@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.actor import ActorKind
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models.booking_event import EventKind
-from bookings.models.bulk_cancel import BulkCancelState
+from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.models.payment import PaymentState
 from bookings.models.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.queries.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
@@ -72,9 +72,32 @@ BULK: Mapping[str, Badge] = MappingProxyType(
     {
         BulkCancelState.WAITING: Badge(_("Waiting"), "busy"),
         BulkCancelState.CANCELLED: Badge(_("Cancelled"), "good"),
-        BulkCancelState.REQUESTED: Badge(_("Will be cancelled when its payment ends"), "warn"),
+        BulkCancelState.REQUESTED: Badge(_("Waits for its payment"), "warn"),
         BulkCancelState.SKIPPED: Badge(_("Skipped"), "calm"),
         BulkCancelState.FAILED: Badge(_("Failed"), "bad"),
+    }
+)
+
+BULK_PLAN: Mapping[str, Badge] = MappingProxyType(
+    {
+        BulkCancelState.CANCELLED: Badge(_("Will be cancelled"), "warn"),
+        BulkCancelState.REQUESTED: Badge(_("Will be cancelled later"), "warn"),
+        BulkCancelState.SKIPPED: Badge(_("Skipped"), "calm"),
+    }
+)
+"""The same states before anything is done."""
+
+BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        BulkCancelWhy.ALREADY_CANCELLED: _("it was cancelled before"),
+        BulkCancelWhy.PAYMENT_RUNNING: _(
+            "a payment is running: it will be cancelled, and refunded, when the payment ends"
+        ),
+        BulkCancelWhy.PAYMENT_ENDED: _("when its payment had ended"),
+        BulkCancelWhy.ASKED_BEFORE: _("a payment is running, and its cancellation was asked for before"),
+        BulkCancelWhy.NEVER_SENT: _("no seats were taken yet"),
+        BulkCancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
+        BulkCancelWhy.TAKE_STUCK: _("whether seats were taken waits for a decision of staff"),
     }
 )
 

@@ -83,9 +83,9 @@ def _cancel_under_key(
 
 def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> bool:
     """
-    Cancel a booking that this transaction has locked. True: there is something to do for the worker.
+    Cancel a booking, as `cancel_booking` does, in the transaction that has locked it. Does not wake the worker.
 
-    False: it was cancelled before, or its running payment decides.
+    Tells whether it was cancelled here and now: not if it was before, nor if the end of its payment decides.
 
     :raises AlreadyPaid: if it is booked and the actor is not support staff
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff

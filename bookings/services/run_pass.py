@@ -15,6 +15,7 @@ from bookings.lifecycle import Hold
 from bookings.models import Booking, Heartbeat
 from bookings.ports import FlightService, PaymentGateway
 from bookings.services.batches import for_each
+from bookings.services.bulk_cancel import carry_out_bulk_cancels
 from bookings.services.deadline import Deadline
 from bookings.services.expire_bookings import expire_bookings
 from bookings.services.give_seats_back import give_seats_back, resend_open_calls
@@ -31,6 +32,7 @@ class PassResult:
     """What one pass did, and the seats that are not given back yet and stay queued."""
 
     expired: int
+    cancelled_in_bulk: int
     seats_given_back: int
     takes_resolved: int
     payments_asked: int
@@ -40,7 +42,7 @@ class PassResult:
 
 def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | None = None) -> PassResult:
     """
-    Expire, give back, resolve, settle and refund what is due, within twenty seconds.
+    Expire, cancel in bulk, give back, resolve, settle and refund what is due, within twenty seconds.
 
     Safe to run late, twice, and beside itself: every step claims its rows. A row or a step that fails does not
     keep the others from being done. `limit` bounds the bookings that expire.
@@ -52,6 +54,8 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
     give_back = functools.partial(give_seats_back, flights=flights)
     steps: list[tuple[str, Callable[..., int]]] = [
         ("expired", functools.partial(expire_bookings, limit=limit)),
+        # Before the give-backs, so that the seats go back in this very pass, one call for each flight.
+        ("cancelled_in_bulk", carry_out_bulk_cancels),
         ("seats_given_back", give_back),
         ("takes_resolved", functools.partial(_resolve_takes, flights=flights)),
         ("seats_given_back", functools.partial(resend_open_calls, flights=flights)),

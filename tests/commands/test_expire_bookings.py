@@ -38,7 +38,8 @@ def test_what_is_due_expires_and_its_seats_come_back(run, flights):
 
     assert code == 0
     assert printed == (
-        "expired: 2, seats given back: 5, takes resolved: 0, payments asked: 0, refunds: 0, seats still owed: 0"
+        "expired: 2, cancelled in bulk: 0, seats given back: 5, takes resolved: 0, payments asked: 0, "
+        "refunds: 0, seats still owed: 0"
     )
     assert (flights.taken(1), flights.taken(2)) == (1, 0)
     assert_in_step(flights)

@@ -10,9 +10,11 @@ from django.db import OperationalError
 
 from bookings.errors import BookingError
 from bookings.lifecycle import CancelReason
+from bookings.queries.selection import Selection
 from bookings.services.cancel_booking import cancel_booking
 from tests.races.crowd import on_own_connection
 from tests.support.bookings import STAFF
+from tests.support.bulk import start
 from tests.support.servers import Web
 
 CLIENTS = 4
@@ -67,7 +69,8 @@ class Load:
             status, booking = self._ask("/api/v1/bookings", order)
             if status != 201:
                 continue
-            story = dice.choices([self._pay, self._cancel, self._leave, self._pay_and_regret], [4, 3, 2, 3])[0]
+            stories = [self._pay, self._cancel, self._leave, self._pay_and_regret, self._cancel_in_bulk]
+            story = dice.choices(stories, [8, 6, 4, 6, 1])[0]
             story(booking)
 
     def _pay(self, booking: dict[str, Any]) -> None:
@@ -84,6 +87,13 @@ class Load:
         self._pay(booking)
         try:
             cancel_booking(booking_id=booking["id"], actor=STAFF, reason=CancelReason.CUSTOMER_REQUEST)
+        except (BookingError, OperationalError):
+            return
+
+    def _cancel_in_bulk(self, booking: dict[str, Any]) -> None:
+        """Staff cancel all unpaid bookings of this flight, unless they have changed since they looked."""
+        try:
+            start(Selection(flight=booking["flightId"], status="initiated"))
         except (BookingError, OperationalError):
             return
 

@@ -26,14 +26,14 @@ OF_THE_WEB = (
     "cancel.t5",
 )
 OF_THE_WORKER = (
-    "expire.t6",
+    *("expire.t6", "bulk.t11"),
     *("give.t7", "give.sent", "give.answered", "give.t8"),
     "sweep.t9",
     *("refund.claimed", "refund.sent"),
 )
 
 # A claim or a batch that found nothing to do is no place to die: nothing has happened.
-MAY_BE_EMPTY = ("expire.t6", "give.t7", "sweep.t9")
+MAY_BE_EMPTY = ("expire.t6", "bulk.t11", "give.t7", "sweep.t9")
 
 CLAIMS = {"claim_take": "sweep.t9 of a take", "_claim": "sweep.t9 of a give-back"}
 

@@ -12,7 +12,7 @@ import uuid
 import pytest
 
 from bookings.lifecycle import CancelReason
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
+from bookings.models import Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment
 from bookings.services import run_pass as passing
 from bookings.services import takes
 from bookings.services.cancel_booking import cancel_booking
@@ -29,6 +29,7 @@ from tests.support.bookings import (
     let_time_pass,
     pay,
 )
+from tests.support.bulk import start
 from tests.support.durable_payments import DurablePayments
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -125,6 +126,12 @@ def some_are_cancelled(world):
         a_cancelled_booking(world.flights, flight_id=flight_id)
 
 
+def a_bulk_is_waiting(world):
+    some_are_overdue(world)
+    a_booked_booking(world.flights, world.payments)
+    start()
+
+
 def a_give_back_is_open(world):
     a_cancelled_booking(world.flights)
     world.sim.faults(drop_reply_rate=1.0, faults_on="patch")
@@ -154,6 +161,7 @@ def a_refund_is_due(world):
     ("point", "prepare"),
     [
         ("expire.t6", some_are_overdue),
+        ("bulk.t11", a_bulk_is_waiting),
         ("give.t7", some_are_cancelled),
         ("give.sent", some_are_cancelled),
         ("give.answered", some_are_cancelled),
@@ -180,6 +188,7 @@ def test_a_worker_that_dies_leaves_its_work_to_the_next(world, point, prepare):
             pytest.fail(f"no worker came to {point}")
 
         assert world.recovers() == []
+        assert BulkCancel.objects.filter(finished_at=None).count() == 0
         world.sim.faults()
 
 

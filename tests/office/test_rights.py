@@ -7,13 +7,13 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
+from bookings.models import Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, SeatCall
 from tests.support.bookings import an_initiated_booking
 from tests.support.people import a_person, desk_of, make_groups, text_of
 
 pytestmark = pytest.mark.django_db
 
-RECORDS = (Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall)
+RECORDS = (Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, SeatCall)
 
 MAY_SEE = {
     "view_booking",

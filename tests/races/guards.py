@@ -12,9 +12,17 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
+from bookings.models import (
+    Booking,
+    BookingEvent,
+    BulkCancel,
+    BulkCancelRow,
+    IdempotencyRecord,
+    Payment,
+    SeatCall,
+)
 
-ROWS = (BookingEvent, Payment, IdempotencyRecord, Booking, SeatCall)
+ROWS = (BulkCancelRow, BulkCancel, BookingEvent, Payment, IdempotencyRecord, Booking, SeatCall)
 
 
 def rounds(everyday: int) -> range:

@@ -15,7 +15,7 @@ def make_groups() -> None:
     import_module("bookings.migrations.0005_groups").make_groups(apps, None)
 
 
-def a_person(name: str = "anna", *, group: str = "", rights: tuple[str, ...] = ()) -> Any:
+def a_person(name: str = "anna", *rights: str, group: str = "") -> Any:
     """Make somebody who may log in to the back office, with a group's rights or with single ones."""
     person = get_user_model().objects.create_user(name, password="a long password", is_staff=True)
     if group:

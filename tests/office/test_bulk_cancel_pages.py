@@ -1,0 +1,276 @@
+"""Bulk cancellation in the back office: the page before, the word to go, the page that says how far it is."""
+
+import uuid
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bookings.lifecycle import CancelReason
+from bookings.models import Booking, BulkCancel, BulkCancelRow
+from bookings.queries import bulk as queries
+from bookings.services.cancel_booking import cancel_booking
+from tests.support.bookings import (
+    STAFF,
+    a_booked_booking,
+    a_cancelled_booking,
+    a_saved_row,
+    an_initiated_booking,
+    many_rows,
+    one_pass,
+)
+from tests.support.bulk import carry_out, start
+from tests.support.people import a_person, text_of
+
+pytestmark = pytest.mark.django_db
+
+BULKS = "/admin/bookings/bulkcancel/"
+NEW = f"{BULKS}new/"
+OF_FLIGHT_1 = f"{NEW}?flight=1"
+
+
+@pytest.fixture
+def supervisor(client):
+    client.force_login(a_person("sam", "bulk_cancel", "view_bulkcancel", "view_booking"))
+    return client
+
+
+def filled_in(page, **changed):
+    """The form of a page, as somebody sends it who means it."""
+    context = page.context
+    wish = {
+        "action_key": context["form"]["action_key"].value(),
+        "seen": context["plan"].fingerprint,
+        "reason": "flight_cancelled",
+        "note": "storm over Delhi",
+        "confirm": "1",
+    }
+    return {**wish, **changed}
+
+
+# --- before -------------------------------------------------------------------------------------------
+
+
+def test_the_page_before_says_what_would_become_of_each_booking(supervisor, flights, payments):
+    booked = a_booked_booking(flights, payments, seats=3)
+    cancelled = a_cancelled_booking(flights)
+
+    page = supervisor.get(OF_FLIGHT_1)
+
+    text = text_of(page)
+    assert page.status_code == 200
+    assert f"{booked.reference} 1001 ● Booked ▲ Will be cancelled 3 6,000" in text
+    assert f"{cancelled.reference} 1001 ○ Cancelled ○ Skipped 0 0 it was cancelled before" in text
+    assert "Cancelled 1 Skipped 1 Seats that go back 3 Money to refund 6,000" in text
+    assert "It cannot be undone" in text
+    assert "Cancel 1 booking " in text
+    assert Booking.objects.get(pk=booked.pk).status == "booked"
+
+
+def test_without_a_flight_the_page_asks_for_one(supervisor):
+    page = supervisor.get(NEW)
+
+    assert "Which flight is it?" in text_of(page)
+    assert "Cancel them" not in text_of(page)
+
+
+def test_a_filter_that_is_not_understood_shows_no_bookings_at_all(supervisor):
+    a_saved_row("initiated")
+
+    page = supervisor.get(f"{OF_FLIGHT_1}&status=boked")
+
+    assert "A filter of this address is not understood: status" in text_of(page)
+    assert list(page.context["lines"]) == []
+
+
+def test_too_many_bookings_cannot_be_cancelled_together(supervisor, monkeypatch):
+    monkeypatch.setattr(queries, "BULK_CANCEL_LIMIT", 2)
+    many_rows(3)
+
+    page = supervisor.get(OF_FLIGHT_1)
+
+    assert "Narrow the filter: Only those with the status “Booked”" in text_of(page)
+    assert "Cancel them" not in text_of(page)
+
+
+def test_where_nothing_can_be_cancelled_there_is_nothing_to_confirm(supervisor):
+    a_saved_row("cancelled")
+
+    page = supervisor.get(OF_FLIGHT_1)
+
+    assert "None of these bookings can be cancelled." in text_of(page)
+    assert "Cancel them" not in text_of(page)
+
+
+# --- the word to go -----------------------------------------------------------------------------------
+
+
+def test_the_word_to_go_starts_it_and_shows_how_far_it_is(supervisor):
+    a_saved_row("initiated")
+    page = supervisor.get(OF_FLIGHT_1)
+
+    answer = supervisor.post(OF_FLIGHT_1, filled_in(page), headers={"X-Request-ID": "desk-7"})
+
+    bulk = BulkCancel.objects.get()
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"{BULKS}{bulk.pk}/change/")
+    assert (bulk.asked_by, bulk.reason, bulk.note, bulk.request_id) == (
+        *("sam", "flight_cancelled", "storm over Delhi", "desk-7"),
+    )
+
+
+def test_a_double_click_starts_one(supervisor):
+    a_saved_row("initiated")
+    sent = filled_in(supervisor.get(OF_FLIGHT_1))
+    first = supervisor.post(OF_FLIGHT_1, sent)
+    carry_out()
+
+    second = supervisor.post(OF_FLIGHT_1, sent)
+
+    assert second.headers["Location"] == first.headers["Location"]
+    assert BulkCancel.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({"confirm": "2"}, ["confirm"]),
+        ({"confirm": ""}, ["confirm"]),
+        ({"reason": ""}, ["reason"]),
+        ({"reason": "expired"}, ["reason"]),
+        ({"reason": "other", "note": " "}, ["note"]),
+        ({"note": "x" * 501}, ["note"]),
+        ({"action_key": "no key"}, ["action_key"]),
+    ],
+)
+def test_a_form_that_will_not_do_says_so_keeps_what_was_typed_and_starts_nothing(supervisor, changed, fields):
+    a_saved_row("initiated")
+    sent = filled_in(supervisor.get(OF_FLIGHT_1), **changed)
+
+    page = supervisor.post(OF_FLIGHT_1, sent)
+
+    form = page.context["form"]
+    assert (page.status_code, list(form.errors)) == (200, fields)
+    assert [form[name].value() for name in ("reason", "note", "confirm")] == [
+        sent[name] for name in ("reason", "note", "confirm")
+    ]
+    assert BulkCancel.objects.count() == 0
+
+
+def test_a_stale_page_starts_nothing_shows_how_it_stands_now_and_keeps_the_note(supervisor, flights):
+    first, second = an_initiated_booking(flights), an_initiated_booking(flights)
+    sent = filled_in(supervisor.get(OF_FLIGHT_1))
+    cancel_booking(booking_id=first.pk, actor=STAFF, reason=CancelReason.FRAUD)
+
+    page = supervisor.post(OF_FLIGHT_1, sent)
+
+    form = page.context["form"]
+    assert (page.status_code, BulkCancel.objects.count()) == (409, 0)
+    assert "These bookings have changed since they were shown to you" in text_of(page)
+    assert f"{first.reference} 1001 ○ Cancelled ○ Skipped" in text_of(page)
+    assert (form["reason"].value(), form["note"].value(), form["confirm"].value()) == (
+        *("flight_cancelled", "storm over Delhi", ""),
+    )
+    again = supervisor.post(OF_FLIGHT_1, filled_in(page))
+    assert again.status_code == 302
+    assert BulkCancelRow.objects.get(state="waiting").booking == second
+
+
+# --- what it costs, and who may -----------------------------------------------------------------------
+
+
+def cost(client, address):
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(address)
+        content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    assert answer.status_code == 200
+    return len(captured), len(content)
+
+
+def test_the_pages_cost_as_many_statements_for_30_bookings_as_for_one(supervisor, flights, payments):
+    def measured(flight_id, bookings):
+        many_rows(bookings, flight_id=flight_id)
+        before = cost(supervisor, f"{NEW}?flight={flight_id}")
+        bulk = start(queries.Selection(flight=flight_id))
+        carry_out()
+        one_pass(flights, payments)
+        pages = [f"{BULKS}{bulk.pk}/change/", f"{BULKS}{bulk.pk}/results.csv", BULKS]
+        return [before, *(cost(supervisor, page) for page in pages)]
+
+    supervisor.get(BULKS)  # whatever is read once in a process
+    one = measured(1, 1)
+    thirty = measured(2, 30)
+
+    assert [statements for statements, _ in one] == [statements for statements, _ in thirty]
+    assert all(few < many for (_, few), (_, many) in zip(one, thirty, strict=True))
+
+
+def test_the_list_says_how_far_each_is(supervisor):
+    many_rows(2)
+    start()
+
+    page = supervisor.get(BULKS)
+
+    assert "flight cancelled sam" in text_of(page)
+    assert "0 of 2" in text_of(page)
+    assert "Cancel bookings of a flight" in text_of(page)
+
+
+@pytest.mark.parametrize("right", ["view_bulkcancel", "cancel_booking"])
+def test_who_may_not_cancel_in_bulk_is_told_which_right_is_missing(client, right):
+    a_saved_row("initiated")
+    client.force_login(a_person("kim", right, "view_booking"))
+    sent = {
+        "action_key": uuid.uuid4().hex,
+        "seen": queries.plan_bulk_cancel(queries.Selection(flight=1)).fingerprint,
+    }
+
+    pages = [
+        client.get(OF_FLIGHT_1),
+        client.post(OF_FLIGHT_1, {**sent, "reason": "fraud", "note": "", "confirm": "1"}),
+    ]
+
+    assert [page.status_code for page in pages] == [403, 403]
+    assert all("Can cancel many bookings at once (bookings.bulk_cancel)" in text_of(page) for page in pages)
+    assert BulkCancel.objects.count() == 0
+
+
+def test_who_may_only_see_sees_how_far_it_is_and_no_way_to_start_one(client):
+    a_saved_row("initiated")
+    bulk = start()
+    client.force_login(a_person("ada", "view_bulkcancel"))
+
+    pages = [
+        client.get(address) for address in (BULKS, f"{BULKS}{bulk.pk}/change/", f"{BULKS}{bulk.pk}/results.csv")
+    ]
+
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert "Cancel bookings of a flight" not in text_of(pages[0])
+
+
+def test_who_may_not_even_see_sees_nothing(client):
+    a_saved_row("initiated")
+    bulk = start()
+    client.force_login(a_person("bo", "view_booking"))
+
+    pages = [
+        client.get(address) for address in (BULKS, f"{BULKS}{bulk.pk}/change/", f"{BULKS}{bulk.pk}/results.csv")
+    ]
+
+    assert [page.status_code for page in pages] == [403, 403, 403]
+
+
+def test_nobody_edits_or_deletes_one_superusers_included(admin_client):
+    a_saved_row("initiated")
+    bulk = start()
+
+    edited = admin_client.post(f"{BULKS}{bulk.pk}/change/", {"reason": "fraud"})
+    deleted = admin_client.post(f"{BULKS}{bulk.pk}/delete/", {"post": "yes"})
+    added = admin_client.get(f"{BULKS}add/")
+
+    assert (edited.status_code, deleted.status_code, added.status_code) == (200, 403, 403)
+    assert BulkCancel.objects.get().reason == "flight_cancelled"
+
+
+@pytest.mark.parametrize("page", ["0/change/", "x/change/", "99/results.csv"])
+def test_one_that_is_not_there_is_not_found(supervisor, page):
+    assert supervisor.get(BULKS + page).status_code == 404

@@ -1,0 +1,39 @@
+"""Asks for bulk cancellations as a supervisor does."""
+
+import uuid
+from typing import Any
+
+from bookings.actor import Actor, ActorKind
+from bookings.lifecycle import CancelReason
+from bookings.models import BulkCancel, BulkCancelRow
+from bookings.queries.bulk import plan_bulk_cancel
+from bookings.queries.selection import Selection
+from bookings.services.bulk_cancel import carry_out_bulk_cancels, start_bulk_cancel
+from bookings.services.deadline import Deadline
+
+SUPERVISOR = Actor(kind=ActorKind.STAFF, name="sam", request_id="req-1")
+
+FLIGHT_1 = Selection(flight=1)
+
+
+def start(selection: Selection = FLIGHT_1, **given: Any) -> BulkCancel:
+    """Look at a selection, and ask for all of it to be cancelled."""
+    wish = {
+        "seen": plan_bulk_cancel(selection).fingerprint,
+        "reason": CancelReason.FLIGHT_CANCELLED,
+        "note": "storm",
+        "actor": SUPERVISOR,
+        "action_key": uuid.uuid4(),
+    }
+    return start_bulk_cancel(selection=selection, **{**wish, **given})
+
+
+def carry_out() -> int:
+    """Do the worker's step."""
+    return carry_out_bulk_cancels(deadline=Deadline(60))
+
+
+def results() -> list[tuple[int, str, str, int, int]]:
+    """Booking, state, why, seats and refund of each row, by booking."""
+    rows = BulkCancelRow.objects.order_by("booking_id")
+    return list(rows.values_list("booking_id", "state", "why", "seats", "refund"))
