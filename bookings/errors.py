@@ -4,7 +4,8 @@ Everything this service says "no" with. The docstring of a class is the explanat
 Errors know no HTTP: `bookings.answers.STATUS` gives each its status.
 
 BookingError                     not decided: the same request may end otherwise, nothing is stored under its key
-└── Refusal                      decided: a repeat under the same idempotency key gets the same answer
+├── Refusal                      decided: a repeat under the same idempotency key gets the same answer
+└── OfficeError                  said to those who work here; the API has no request that ends so
 """
 
 
@@ -29,6 +30,10 @@ class BookingError(Exception):
 
 class Refusal(BookingError):
     """The request was decided, and the decision is no."""
+
+
+class OfficeError(BookingError):
+    """Support staff asked for something that cannot be done."""
 
 
 class InvalidRequest(BookingError):
@@ -143,3 +148,27 @@ class PaymentDeclined(Refusal):
     """The payment was declined. The booking keeps its seats until its payment window closes."""
 
     code = "payment_declined"
+
+
+class StaffOnly(OfficeError):
+    """Only support staff may decide this."""
+
+    code = "staff_only"
+
+
+class GiveBackNotFound(OfficeError):
+    """There is no such give-back."""
+
+    code = "give_back_not_found"
+
+
+class NothingToDecide(OfficeError):
+    """This call to the Flight Service does not wait for a decision any more."""
+
+    code = "nothing_to_decide"
+
+
+class RetryTooLate(OfficeError):
+    """This call was first sent more than six days ago: the Flight Service may have forgotten its key by now."""
+
+    code = "retry_too_late"

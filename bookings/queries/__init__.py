@@ -41,8 +41,12 @@ def get_booking(booking_id: int, *, actor: Actor) -> Booking:
     return booking
 
 
-def timeline_of(booking: Booking) -> list[BookingEvent]:
-    """Everything that happened to a booking, oldest first. The first two lines are columns of the booking."""
+def timeline_of(booking: Booking, *, with_notes: bool = False) -> list[BookingEvent]:
+    """
+    Everything that happened to a booking, oldest first. The first two lines are columns of the booking.
+
+    `with_notes` adds what staff wrote down for one another: the API shows that to nobody.
+    """
     maker = {"actor_kind": ActorKind.CUSTOMER, "actor_name": str(booking.user_id)}
     if booking.created_by:
         maker = {"actor_kind": ActorKind.SERVICE, "actor_name": booking.created_by}
@@ -69,7 +73,8 @@ def timeline_of(booking: Booking) -> list[BookingEvent]:
                 created_at=booking.held_at,
             )
         )
-    return lines + list(BookingEvent.objects.filter(booking=booking).order_by("pk"))
+    events = BookingEvent.objects.filter(booking=booking).order_by("pk")
+    return lines + list(events if with_notes else events.exclude(what=EventKind.NOTED))
 
 
 def flights_owed_seats(now: datetime) -> list[int]:

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from bookings import answers
+from bookings import answers, errors
 from tests.support.api import BOOKINGS, shown
 from tests.support.fakes import ChargeFault, Fault
 
@@ -99,6 +99,8 @@ def test_every_error_code_is_in_it_with_its_status(document):
     }
 
     for problem, status in answers.STATUS.items():
+        if issubclass(problem, errors.OfficeError):
+            continue  # no request to the API ends so
         assert (int(status), problem.code) in documented
 
 
