@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern
 
 from bookings.models import BookingEvent, Payment
 from bookings.office.base import ReadOnlyAdmin
+from bookings.office.takes import urls_of_takes
 
 if TYPE_CHECKING:  # generic for the type checker alone
     AnyTabularInline = admin.TabularInline[Any, Any]
@@ -48,3 +50,6 @@ class BookingAdmin(ReadOnlyAdmin):
     ]
     ordering = ["-pk"]
     inlines = [PaymentInline, EventInline]
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*urls_of_takes(self.admin_site), *super().get_urls()]

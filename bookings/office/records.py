@@ -1,14 +1,10 @@
 """The records behind the bookings, each with its own rows: read, never changed."""
 
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models import Reconciliation
 from bookings.office.base import ReadOnlyAdmin
-
-
-class SeatCallAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "flight_id", "seats", "state", "claims", "next_at", "last_error", "created_at"]
-    list_filter = ["state", "kind"]
-    search_fields = ["=flight_id", "=call_key"]
-    search_help_text = "Flight id or call key"
-    ordering = ["-pk"]
 
 
 class PaymentAdmin(ReadOnlyAdmin):
@@ -36,3 +32,19 @@ class IdempotencyRecordAdmin(ReadOnlyAdmin):
     search_help_text = "SHA-256 of the key, in hex"
     exclude = ["body"]
     ordering = ["-pk"]
+
+
+class ReconciliationAdmin(ReadOnlyAdmin):
+    list_display = [
+        "finished_at",
+        "flights_compared",
+        "flights_skipped",
+        "seats_held",
+        "seats_taken",
+        "flights_that_differ",
+    ]
+    ordering = ["-finished_at"]
+
+    @admin.display(description=_("flights that differ"))
+    def flights_that_differ(self, found: Reconciliation) -> str:
+        return ", ".join(str(row["flight"]) for row in found.drift) or "-"
