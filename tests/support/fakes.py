@@ -133,6 +133,10 @@ class FakeFlights:
         """Make a flight unknown."""
         del self._shelves[flight_id]
 
+    def has_applied(self, key: UUID) -> bool:
+        """What a person there finds in the log about one key."""
+        return key in self._decisions and isinstance(self._decisions[key][1], Applied)
+
     def forget_what_was_seen(self) -> None:
         """Recall no flight any more, as five minutes or a restart would do."""
         self._recalled.clear()
