@@ -1,12 +1,30 @@
 """What the back office shows, and as what."""
 
+import django_q.admin  # noqa: F401  # registers its own pages, which are replaced below
 from django.contrib import admin
+from django_q.models import Failure, OrmQ, Schedule, Success
 
-from bookings.models import ApiKey, Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, SeatCall
+from bookings.models import (
+    ApiKey,
+    Booking,
+    BookingEvent,
+    BulkCancel,
+    IdempotencyRecord,
+    Payment,
+    Reconciliation,
+    SeatCall,
+)
 from bookings.office.api_keys import ApiKeyAdmin
 from bookings.office.bookings import BookingAdmin
 from bookings.office.bulk import BulkCancelAdmin
-from bookings.office.records import BookingEventAdmin, IdempotencyRecordAdmin, PaymentAdmin, SeatCallAdmin
+from bookings.office.calls import SeatCallAdmin
+from bookings.office.queue import DoneAdmin, FailedAdmin, ScheduleAdmin, WaitingAdmin
+from bookings.office.records import (
+    BookingEventAdmin,
+    IdempotencyRecordAdmin,
+    PaymentAdmin,
+    ReconciliationAdmin,
+)
 
 admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(Booking, BookingAdmin)
@@ -14,4 +32,11 @@ admin.site.register(BookingEvent, BookingEventAdmin)
 admin.site.register(BulkCancel, BulkCancelAdmin)
 admin.site.register(IdempotencyRecord, IdempotencyRecordAdmin)
 admin.site.register(Payment, PaymentAdmin)
+admin.site.register(Reconciliation, ReconciliationAdmin)
 admin.site.register(SeatCall, SeatCallAdmin)
+
+admin.site.unregister([Failure, OrmQ, Schedule, Success])
+admin.site.register(Failure, FailedAdmin)
+admin.site.register(OrmQ, WaitingAdmin)
+admin.site.register(Schedule, ScheduleAdmin)
+admin.site.register(Success, DoneAdmin)

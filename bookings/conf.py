@@ -28,6 +28,12 @@ LONGEST_PAUSE = timedelta(seconds=15)
 # The Flight Service may forget keys after seven days; staff want six of them to look at what is stuck.
 RETRIES_END_AFTER = timedelta(hours=24)
 
+# The Flight Service keeps keys for seven days: what staff send again on the sixth still finds its key there.
+STAFF_RETRIES_END_AFTER = timedelta(days=6)
+
+# What somebody at the desk writes down; the column's own length.
+LONGEST_NOTE = 500
+
 # After this a payment without an answer no longer keeps seats from other passengers.
 PAYMENT_ANSWER_LIMIT = timedelta(minutes=30)
 
@@ -54,6 +60,15 @@ BULK_CANCEL_LIMIT = 5_000
 
 # Unresolved calls looked at in one pass; the next pass takes the rest.
 CALLS_PER_PASS = 200
+
+# Comparisons with the Flight Service that are kept: at one an hour, the last eight days.
+RECONCILIATIONS_KEPT = 200
+
+# A comparison names this many flights at most on which the two sides differ, the worst of them.
+DRIFTING_FLIGHTS_NAMED = 100
+
+# A flight without seats of ours is compared for so long after its last cancellation.
+RECONCILED_AFTER_CANCELLATION = timedelta(days=1)
 
 # One pass begins nothing new after this, so that the worker stays free for the next tick.
 PASS_SECONDS = 20.0

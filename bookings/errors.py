@@ -160,3 +160,27 @@ class SelectionChanged(OfficeError):
     """The bookings of this selection have changed since they were shown. Look at them again."""
 
     code = "selection_changed"
+
+
+class StaffOnly(OfficeError):
+    """Only support staff may decide this."""
+
+    code = "staff_only"
+
+
+class GiveBackNotFound(OfficeError):
+    """There is no such give-back."""
+
+    code = "give_back_not_found"
+
+
+class NothingToDecide(OfficeError):
+    """This call to the Flight Service does not wait for a decision any more."""
+
+    code = "nothing_to_decide"
+
+
+class RetryTooLate(OfficeError):
+    """This call was first sent more than six days ago: the Flight Service may have forgotten its key by now."""
+
+    code = "retry_too_late"

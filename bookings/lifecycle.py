@@ -47,6 +47,14 @@ class CancelReason(TextChoices):
     OTHER = "other"
 
 
+class Decision(TextChoices):
+    """What staff may say about a call to the Flight Service that the worker has given up."""
+
+    RETRY = "retry"
+    APPLIED = "applied"
+    NOT_APPLIED = "not_applied"
+
+
 STAFF_REASONS: tuple[CancelReason, ...] = (
     CancelReason.CUSTOMER_REQUEST,
     CancelReason.DUPLICATE,

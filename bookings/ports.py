@@ -13,11 +13,16 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A flight as the Flight Service last showed it. `price` is per seat, in minor units."""
+    """
+    A flight as the Flight Service last showed it. `price` is per seat, in minor units.
+
+    `capacity` is all its seats, taken or not; None where the Flight Service does not show that.
+    """
 
     id: int
     price: int
     seats_left: int
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from bookings import wiring
 from bookings.conf import PASS_SECONDS
 from bookings.services.deadline import Deadline
 from bookings.services.reap_old_rows import reap_old_rows
+from bookings.services.reconcile_seats import reconcile_seats
 from bookings.services.run_pass import run_pass
 
 
@@ -19,3 +20,9 @@ def sweep(**_unknown: Any) -> dict[str, int]:
 def reap(**_unknown: Any) -> int:
     """Delete what is too old to be of use. Runs hourly; what it does not finish waits an hour."""
     return reap_old_rows(deadline=Deadline(PASS_SECONDS))
+
+
+def reconcile(**_unknown: Any) -> int:
+    """Compare our seats with the Flight Service's. Runs hourly; returns on how many flights they differ."""
+    found = reconcile_seats(flights=wiring.flight_service(), deadline=Deadline(PASS_SECONDS))
+    return len(found.drift)

@@ -233,8 +233,11 @@ def _flight(flight_id: int, data: Any) -> Flight | None:
     price, seats_left = data.get("price"), data.get("totalSeats")
     if type(price) is not int or type(seats_left) is not int or not 0 <= price <= HIGHEST_PRICE:
         return None
+    capacity = data.get("capacity")  # the original peer shows none
+    if type(capacity) is not int or capacity < 0:
+        capacity = None
     # The original peer may have oversold: below zero there are no seats, which is an answer.
-    return Flight(id=flight_id, price=price, seats_left=max(0, seats_left))
+    return Flight(id=flight_id, price=price, seats_left=max(0, seats_left), capacity=capacity)
 
 
 def _retry_after(response: requests.Response) -> float | None:

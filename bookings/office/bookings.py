@@ -16,6 +16,7 @@ from bookings.errors import BookingChanged
 from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason
 from bookings.office import words
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
+from bookings.office.takes import urls_of_takes
 from bookings.queries.booking_page import BookingPage, booking_page
 from bookings.services.cancel_for_staff import cancel_for_staff
 from bookings.services.note_booking import note_booking
@@ -71,7 +72,7 @@ class BookingAdmin(ReadOnlyAdmin):
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"bookings_booking_{name}")
             for name, view in named
         ]
-        return [*own, *super().get_urls()]
+        return [*own, *urls_of_takes(self.admin_site), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

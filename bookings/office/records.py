@@ -8,8 +8,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import Booking, BookingEvent
-from bookings.office.base import ReadOnlyAdmin, RecordAdmin, column
+from bookings.models import Booking, BookingEvent, Reconciliation
+from bookings.office.base import RecordAdmin, column
 from bookings.office.tags import badge, moment, money, word_of
 
 
@@ -22,12 +22,6 @@ def booking_link(booking: Booking) -> SafeString:
 def in_words(kind: str) -> functools.partial[str]:
     """Shows a column's word as people say it."""
     return functools.partial(word_of, kind=kind)
-
-
-class SeatCallAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "flight_id", "seats", "state", "claims", "next_at", "last_error", "created_at"]
-    list_filter = ["state", "kind"]
-    ordering = ["-pk"]
 
 
 class PaymentAdmin(RecordAdmin):
@@ -85,3 +79,21 @@ class IdempotencyRecordAdmin(RecordAdmin):
     ]
     more = [column("key_hash", _("SHA-256 of the key")), column("call_key", _("Key of the call it made"))]
     ordering = ["-pk"]
+
+
+@admin.display(description=_("Flights that differ"))
+def flights_that_differ(found: Reconciliation) -> str:
+    """Each with our seats and the Flight Service's."""
+    return ", ".join(f"{row['flight']} ({row['held']}/{row['taken']})" for row in found.drift) or "-"
+
+
+class ReconciliationAdmin(RecordAdmin):
+    list_display = [
+        column("finished_at", _("Finished"), moment),
+        column("flights_compared", _("Flights compared")),
+        column("flights_skipped", _("Flights left out")),
+        column("seats_held", _("Seats, our side")),
+        column("seats_taken", _("Seats, their side")),
+        flights_that_differ,
+    ]
+    ordering = ["-finished_at"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet, Sum
+from django_q.models import Schedule
 
 from bookings.actor import Actor
 from bookings.clock import database_time
@@ -12,6 +13,7 @@ from bookings.lifecycle import UNPAID, Hold
 from bookings.models import Booking, Heartbeat, Payment, SeatCall
 from bookings.models.payment import PaymentState
 from bookings.models.seat_call import SeatCallState
+from bookings.wake import SWEEP_TASK
 
 SWEEP_HEARTBEAT = "sweep"
 
@@ -68,6 +70,12 @@ def due_to_expire(now: datetime) -> tuple[int, int]:
 def last_pass_finished_at() -> datetime | None:
     """When the background work last went through, on database time."""
     return Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).values_list("finished_at", flat=True).first()
+
+
+def sweep_rests() -> bool:
+    """Whether somebody has paused the background work: then its silence is meant."""
+    sweeps = Schedule.objects.filter(func=SWEEP_TASK)
+    return sweeps.exists() and not sweeps.exclude(repeats=0).exists()
 
 
 def numbers() -> list[tuple[str, str, list[Number]]]:

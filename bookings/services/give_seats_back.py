@@ -42,7 +42,7 @@ def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
         given = 0
         while deadline:
             call = _cut(flight_id, call_key=uuid.uuid4(), lease=uuid.uuid4())
-            delivered = _send(call, flights=flights) if call is not None else 0
+            delivered = send_give_back(call, flights=flights) if call is not None else 0
             given += delivered
             if not delivered:
                 break
@@ -57,7 +57,7 @@ def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
 
     def resend(call_id: int) -> int:
         call = _claim(call_id, lease=uuid.uuid4())
-        return _send(call, flights=flights) if call is not None else 0
+        return send_give_back(call, flights=flights) if call is not None else 0
 
     ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, resend, deadline=deadline)
@@ -125,7 +125,8 @@ def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
     return call
 
 
-def _send(call: SeatCall, *, flights: FlightService) -> int:
+def send_give_back(call: SeatCall, *, flights: FlightService) -> int:
+    """Send a call that is leased, once, and record the answer. Returns the seats that went back."""
     change = SeatChange(key=call.call_key, flight_id=call.flight_id, seats=call.seats, take=False)
     outcome = flights.change_seats(change, seconds=WORKER_CALL_SECONDS)
     _settle(call, outcome)

@@ -3,7 +3,7 @@
 import random
 from datetime import datetime, timedelta
 
-from bookings.conf import LEASE, LONGEST_PAUSE, RETRIES_END_AFTER
+from bookings.conf import LEASE, LONGEST_PAUSE, RETRIES_END_AFTER, STAFF_RETRIES_END_AFTER
 from bookings.ports import NotSent, Unknown
 
 
@@ -28,6 +28,11 @@ def is_due(next_at: datetime | None, now: datetime) -> bool:
 def is_too_old(first_sent_at: datetime | None, now: datetime) -> bool:
     """Tell whether a call must not be sent again: the peer may have forgotten the key, and would count twice."""
     return first_sent_at is not None and now - first_sent_at > RETRIES_END_AFTER
+
+
+def staff_may_repeat(first_sent_at: datetime | None, now: datetime) -> bool:
+    """Tell whether the peer still knows the key of a call, so that it can be sent once more by hand."""
+    return first_sent_at is None or now - first_sent_at <= STAFF_RETRIES_END_AFTER
 
 
 def plan_repetition(

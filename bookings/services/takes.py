@@ -84,7 +84,7 @@ def settle_take(
     """
     now = database_time()
     if isinstance(outcome, Applied) and confirm_hold(booking, now=now):
-        _keep_answer(booking, waiting, now)
+        keep_answer(booking, waiting, now)
         return booking
     booking = lock_booking(booking.pk, actor=SYSTEM)
     now = database_time()
@@ -105,7 +105,7 @@ def settle_take(
                 end_take(booking, Hold.STUCK, now=now, why=outcome.why)
         if booking.hold in (Hold.ASKING, Hold.STUCK):
             _abandon(booking, waiting, actor, now)
-    _keep_answer(booking, waiting, now)
+    keep_answer(booking, waiting, now)
     return booking
 
 
@@ -164,7 +164,8 @@ def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) ->
         cancel(booking, actor=actor, reason=CancelReason.ABANDONED, now=now)
 
 
-def _keep_answer(booking: Booking, waiting: Waiting, now: datetime) -> None:
+def keep_answer(booking: Booking, waiting: Waiting, now: datetime) -> None:
+    """Let whoever asked with a key find the answer under it, once there is one."""
     if waiting is Waiting.CLIENT:
         return  # there is no key, so there is no record
     answer = answer_of(booking, now=now)

@@ -72,6 +72,13 @@ def lease_take(booking: Booking, *, lease: UUID, now: datetime) -> None:
     booking.save(update_fields=["hold_lease", "hold_claims", "hold_next_at", "hold_first_sent_at"])
 
 
+def reopen_take(booking: Booking, *, now: datetime) -> None:
+    """Make a stuck take one that can be sent or answered again. It keeps its key: the request is the same."""
+    booking.hold = Hold.ASKING
+    booking.hold_next_at = now
+    booking.save(update_fields=["hold", "hold_next_at"])
+
+
 def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
     """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
     booking.hold = hold

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings import queries
 from bookings.clock import database_time
+from bookings.queries import calls, seats
 from bookings.services import expire_bookings, give_seats_back
 from bookings.services.deadline import Deadline
 from tests.support.api import BOOKINGS
@@ -124,6 +125,44 @@ def test_calls_to_send_again_are_found_by_their_to_do_list():
     found = plans(lambda: give_seats_back.resend_open_calls(flights=FakeFlights(), deadline=Deadline(20)))
 
     assert [plan["key"] for plan in found] == ["seat_call_to_do"]
+    assert walks(found) == []
+
+
+@pytest.mark.parametrize("flight", [None, 7], ids=["all flights", "one flight"])
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (calls.stuck_takes, "booking_to_do"),
+        (calls.unanswered_takes, "booking_to_do"),
+        (calls.dead_give_backs, "seat_call_to_do"),
+        (calls.unanswered_give_backs, "seat_call_to_do"),
+    ],
+    ids=lambda shown: getattr(shown, "__name__", ""),
+)
+def test_calls_that_need_staff_are_found_by_the_to_do_lists(query, index, flight):
+    found = plans(lambda: query(flight))
+
+    assert [plan["key"] for plan in found] == [index]
+    assert walks(found) == []
+
+
+def test_the_comparison_finds_its_flights_by_indexes():
+    found = plans(lambda: seats.flights_to_compare(database_time()))
+
+    assert {plan["key"] for plan in found if plan["table"] == "booking"} <= {"booking_of_flight", "PRIMARY"}
+    assert [plan["key"] for plan in found if plan["table"] == "booking_event"] == ["booking_event_of_day"]
+
+
+def test_one_flight_is_compared_by_its_own_rows():
+    found = plans(lambda: seats.seats_of(7))
+
+    assert [plan["key"] for plan in found if plan["table"] == "booking"] == ["booking_of_flight"]
+    assert [plan for plan in found if plan["key"] is None or int(plan["rows"]) > FEW] == []
+
+
+def test_the_last_comparison_is_read_off_its_index():
+    found = plans(seats.last_reconciliation)
+
     assert walks(found) == []
 
 

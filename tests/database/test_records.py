@@ -154,6 +154,18 @@ def test_the_schedule_is_made_once_however_often_the_migration_runs(add_schedule
     ]
 
 
+def test_the_schedule_of_the_comparison_is_made_once():
+    Schedule.objects.all().delete()
+    (operation,) = importlib.import_module("bookings.migrations.0006_reconcile_schedule").Migration.operations
+
+    operation.code(apps, None)
+    operation.code(apps, None)
+
+    assert list(Schedule.objects.values_list("func", "cron", "repeats")) == [
+        ("bookings.tasks.reconcile", "37 * * * * 5", -1)
+    ]
+
+
 def test_the_worker_writes_the_interval_of_the_settings_and_nothing_else(add_schedules, settings):
     add_schedules()
     before = {row["name"]: row for row in Schedule.objects.values()}

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import OperationalError, connection
 
-from bookings import wiring
+from bookings import transactions, wiring
 from bookings.gateways.flights import HttpFlightService
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.ports import PaymentGateway
+from tests.races.guards import CONNECTION_LOST, kill_connection
 from tests.support.fakes import FakePayments
 from tests.support.processes import FlightSim, start_flightsim
 
@@ -42,3 +44,35 @@ def flights(sim: FlightSim, monkeypatch: pytest.MonkeyPatch) -> HttpFlightServic
 def either_gateway(request: pytest.FixtureRequest) -> PaymentGateway:
     """A payment gateway of either kind: one transaction for a payment, or two with a call between them."""
     return InstantPayments() if request.param == "settles here" else FakePayments()
+
+
+@pytest.fixture
+def lost_commit(monkeypatch):
+    """
+    Make the first COMMIT of a named transaction lose its answer: it is carried out, and its session dies.
+
+    Gives the names of all transactions that were tried since.
+    """
+
+    def lose(name):
+        attempts = []
+        run_in_earnest = transactions.run
+
+        def run_and_note(this, block):
+            def noted():
+                attempts.append(this)
+                return block()
+
+            return run_in_earnest(this, noted)
+
+        def commit():
+            connection.connection.commit()
+            if attempts[-1:] == [name] and attempts.count(name) == 1:
+                kill_connection(connection.connection.thread_id())
+                raise OperationalError(CONNECTION_LOST, "Lost connection to server during query")
+
+        monkeypatch.setattr(transactions, "run", run_and_note)
+        monkeypatch.setattr(connection, "_commit", commit)
+        return attempts
+
+    return lose

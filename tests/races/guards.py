@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import MySQLdb
 from django.db import connection
 from django.db.models import Model, QuerySet
 
@@ -20,9 +21,12 @@ from bookings.models import (
     IdempotencyRecord,
     Payment,
     SeatCall,
+    SeatCallEvent,
 )
 
-ROWS = (BulkCancelRow, BulkCancel, BookingEvent, Payment, IdempotencyRecord, Booking, SeatCall)
+ROWS = (BulkCancelRow, BulkCancel, BookingEvent, Payment, IdempotencyRecord, Booking, SeatCallEvent, SeatCall)
+
+CONNECTION_LOST = 2013
 
 
 def rounds(everyday: int) -> range:
@@ -66,3 +70,11 @@ def without_constraints(model: type[Model], *names: str) -> Iterator[None]:
         with connection.schema_editor() as editor:
             for constraint in dropped:
                 editor.add_constraint(model, constraint)
+
+
+def kill_connection(number: int) -> None:
+    """End another connection from one of its own, as an operator or a proxy would."""
+    at = connection.settings_dict
+    operator = MySQLdb.connect(host=at["HOST"], port=int(at["PORT"]), user=at["USER"])
+    operator.cursor().execute(f"KILL CONNECTION {number:d}")
+    operator.close()

@@ -3,7 +3,6 @@
 import threading
 from functools import partial
 
-import MySQLdb
 import pytest
 from django.db import OperationalError, connection, transaction
 
@@ -16,6 +15,7 @@ from bookings.services.cancel_booking import cancel_booking_for_client
 from bookings.services.create_booking import SeatOrder, create_booking
 from bookings.transactions import run
 from tests.races.crowd import PATIENCE_SECONDS, all_at_once, on_own_connection
+from tests.races.guards import kill_connection
 from tests.support.bookings import (
     a_cancelled_booking,
     a_key,
@@ -30,8 +30,6 @@ from tests.support.fakes import FakePayments
 from tests.support.invariants import assert_in_step
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
-
-CONNECTION_LOST = 2013
 
 
 def add_a_seat(booking_id):
@@ -50,46 +48,6 @@ def create(flights, keyed=None):
     return create_booking(
         order=SeatOrder(1, 1001, 2), actor=customer(), keyed=keyed, respond_async=False, flights=flights
     )
-
-
-def kill_connection(number):
-    """End another connection from one of its own, as an operator or a proxy would."""
-    at = connection.settings_dict
-    operator = MySQLdb.connect(host=at["HOST"], port=int(at["PORT"]), user=at["USER"])
-    operator.cursor().execute(f"KILL CONNECTION {number:d}")
-    operator.close()
-
-
-@pytest.fixture
-def lost_commit(monkeypatch):
-    """
-    Make the first COMMIT of a named transaction lose its answer: it is carried out, and its session dies.
-
-    Gives the names of all transactions that were tried since.
-    """
-
-    def lose(name):
-        attempts = []
-        run_in_earnest = transactions.run
-
-        def run_and_note(this, block):
-            def noted():
-                attempts.append(this)
-                return block()
-
-            return run_in_earnest(this, noted)
-
-        def commit():
-            connection.connection.commit()
-            if attempts[-1:] == [name] and attempts.count(name) == 1:
-                kill_connection(connection.connection.thread_id())
-                raise OperationalError(CONNECTION_LOST, "Lost connection to server during query")
-
-        monkeypatch.setattr(transactions, "run", run_and_note)
-        monkeypatch.setattr(connection, "_commit", commit)
-        return attempts
-
-    return lose
 
 
 def test_two_transactions_that_deadlock_both_succeed(monkeypatch):

@@ -2,9 +2,12 @@
 
 import pytest
 
+from bookings.clock import database_time
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking
+from bookings.models.booking_event import EventKind
 from bookings.services.cancel_booking import cancel_booking
+from bookings.services.transitions import note_event
 from tests.support.api import refused, shown
 from tests.support.bookings import STAFF, a_pending_booking, let_time_pass, one_pass
 from tests.support.fakes import ChargeFault
@@ -102,3 +105,10 @@ def test_a_change_that_is_refused_leaves_no_line(api):
     api.cancel(booking, userId=99)
 
     assert Booking.objects.get().events.count() == 0
+
+
+def test_what_staff_write_down_for_one_another_is_shown_to_nobody(api):
+    booking = shown(api.create())
+    note_event(Booking.objects.get(), EventKind.NOTED, actor=STAFF, now=database_time(), note="rude on the phone")
+
+    assert [line["what"] for line in timeline(api, booking)] == ["created", "held"]

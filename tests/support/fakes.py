@@ -56,13 +56,14 @@ class FakeFlights:
     The Flight Service as a second implementation of the port: the first decision for a key is final.
 
     `fail_next(fault, ...)` plans what happens to the next changes of seats, one fault each; `down` refuses
-    every connection; `shows_flights = False` makes a GET fail; `meanwhile(action)` runs an action while the
-    next change is under way: carried out, and not yet answered.
+    every connection; `shows_flights = False` makes a GET fail, and `shows_capacity = False` makes it show less;
+    `meanwhile(action)` runs an action while the next change is under way: carried out, and not yet answered.
     """
 
     def __init__(self, *, flights: int = 12, capacity: int = 120, price: int = 2000) -> None:
         self.down = False
         self.shows_flights = True
+        self.shows_capacity = True
         self.retry_after: float | None = None
         self.arrived: list[SeatChange] = []
         self._shelves = {number: _Shelf(capacity, price, capacity) for number in range(1, flights + 1)}
@@ -81,7 +82,8 @@ class FakeFlights:
             shelf = self._shelves.get(flight_id)
             if shelf is None:
                 raise UnknownFlight(flight_id)
-            self._recalled[flight_id] = Flight(flight_id, shelf.price, shelf.remaining)
+            capacity = shelf.capacity if self.shows_capacity else None
+            self._recalled[flight_id] = Flight(flight_id, shelf.price, shelf.remaining, capacity)
             return self._recalled[flight_id]
 
     def recall_flight(self, flight_id: int) -> Flight | None:
@@ -130,6 +132,10 @@ class FakeFlights:
     def remove_flight(self, flight_id: int) -> None:
         """Make a flight unknown."""
         del self._shelves[flight_id]
+
+    def has_applied(self, key: UUID) -> bool:
+        """What a person there finds in the log about one key."""
+        return key in self._decisions and isinstance(self._decisions[key][1], Applied)
 
     def forget_what_was_seen(self) -> None:
         """Recall no flight any more, as five minutes or a restart would do."""

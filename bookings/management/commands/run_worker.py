@@ -74,10 +74,11 @@ class Command(BaseCommand):
 
 
 def _is_silent(silence: timedelta) -> bool:
-    """Ask the database when the last pass finished. A database that does not answer proves nothing."""
+    """Ask the database when the last pass finished. One that does not answer proves nothing, nor does a pause."""
     try:
         finished_at = queries.last_pass_finished_at()
-        return finished_at is None or database_time() - finished_at > silence
+        is_old = finished_at is None or database_time() - finished_at > silence
+        return is_old and not queries.sweep_rests()
     except DatabaseError:
         log.warning("worker.database_unreachable")
         return False

@@ -1,0 +1,112 @@
+"""Calls to the Flight Service that need a decision, or have no answer yet; and the page of one give-back."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, re_path
+from django.utils.translation import gettext as _
+
+from bookings.clock import database_time
+from bookings.models import Booking, SeatCall
+from bookings.models.seat_call import SeatCallKind, SeatCallState
+from bookings.office.base import ReadOnlyAdmin, require
+from bookings.office.decisions import DECISIONS, IN_ADDRESS, RIGHT, decide
+from bookings.office.give_backs import GiveBack, state_of
+from bookings.queries.calls import (
+    ROWS_SHOWN,
+    dead_give_backs,
+    stuck_takes,
+    unanswered_give_backs,
+    unanswered_takes,
+)
+from bookings.queries.selection import Selection
+from bookings.services.pauses import staff_may_repeat
+
+MEMBERS_PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call that waits for a decision: how old it is, and whether it may be sent once more."""
+
+    call: Booking | SeatCall
+    age: timedelta
+    may_be_sent: bool
+
+    @classmethod
+    def each(cls, calls: Iterable[Booking | SeatCall], now: datetime) -> "list[Waiting]":
+        return [cls._of(call, now) for call in calls]
+
+    @classmethod
+    def _of(cls, call: Booking | SeatCall, now: datetime) -> "Waiting":
+        sent_at = call.hold_first_sent_at if isinstance(call, Booking) else call.first_sent_at
+        return cls(call, now - (sent_at or call.created_at), staff_may_repeat(sent_at, now))
+
+
+class SeatCallAdmin(ReadOnlyAdmin):
+    """Its list is no list of rows: what is done needs nobody, and there is no end of it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        pattern = rf"^(?P<call_id>[0-9]+)/(?P<word>{IN_ADDRESS})/$"
+        view = self.admin_site.admin_view(self.decide_view)
+        return [re_path(pattern, view, name="bookings_seatcall_decide"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        require(request, "bookings.view_seatcall")
+        asked = Selection.of(request.GET)
+        now = database_time()
+        takes, give_backs = stuck_takes(asked.flight), dead_give_backs(asked.flight)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Calls that need a decision, or have no answer yet"),
+            "flight": asked.flight,
+            "not_understood": "flight" in asked.not_understood,
+            "stuck": Waiting.each(takes.rows, now),
+            "more_stuck": takes.has_more,
+            "dead": Waiting.each(give_backs.rows, now),
+            "more_dead": give_backs.has_more,
+            "asking": unanswered_takes(asked.flight),
+            "open": unanswered_give_backs(asked.flight),
+            "now": now,
+            "shown": ROWS_SHOWN,
+            "may_decide": request.user.has_perm(RIGHT),
+        }
+        return TemplateResponse(request, "admin/bookings/seatcall/list.html", context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        require(request, "bookings.view_seatcall")
+        call = _call(unquote(object_id))
+        now = database_time()
+        members = Booking.objects.filter(give_back=call).order_by("pk")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": GiveBack(call).name,
+            "opts": self.opts,
+            "call": call,
+            "state": state_of(call),
+            "is_void": call.kind == SeatCallKind.VOID,
+            "waiting": Waiting.each([call], now)[0],
+            "waits": call.state == SeatCallState.DEAD,
+            "decisions": call.events.order_by("pk"),
+            "members": Paginator(members, MEMBERS_PER_PAGE).get_page(request.GET.get("page")),
+            "may_decide": request.user.has_perm(RIGHT),
+        }
+        return TemplateResponse(request, "admin/bookings/seatcall/one.html", context)
+
+    def decide_view(self, request: HttpRequest, call_id: str, word: str) -> HttpResponse:
+        return decide(request, self.admin_site, GiveBack(_call(call_id)), DECISIONS[word])
+
+
+def _call(number: str) -> SeatCall:
+    call = SeatCall.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
+    if call is None:
+        raise Http404
+    return call

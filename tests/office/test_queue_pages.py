@@ -1,0 +1,196 @@
+"""The pages of the queue: named in plain words, for reading; a superuser may let periodic work rest."""
+
+from datetime import timedelta
+
+import django_q.scheduler
+import pytest
+from django.contrib.admin.models import LogEntry
+from django_q.models import OrmQ, Schedule, Task
+from django_q.tasks import async_task
+
+from bookings import queries
+from bookings.actor import Actor, ActorKind
+from bookings.clock import database_time
+from bookings.errors import InvalidRequest, StaffOnly
+from bookings.services.pause_schedule import pause_schedule
+from tests.support.bookings import STAFF, customer
+from tests.support.people import a_person, desk_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+QUEUE = "/admin/django_q/"
+SWEEP = "bookings.tasks.sweep"
+
+
+@pytest.fixture
+def schedule():
+    Schedule.objects.all().delete()
+    return Schedule.objects.create(
+        name="expiry sweep",
+        func=SWEEP,
+        schedule_type="C",
+        cron="* * * * * */10",
+        repeats=-1,
+        next_run=database_time() - timedelta(hours=1),
+    )
+
+
+@pytest.fixture
+def desk(admin_user):
+    return desk_of(admin_user)
+
+
+def a_task(number, *, success=True, **columns):
+    now = database_time()
+    values = {"id": f"{number:032}", "name": f"task {number}", "func": SWEEP, "started": now, "stopped": now}
+    return Task.objects.create(**{**values, "success": success, **columns})
+
+
+def address_of(schedule):
+    return f"{QUEUE}schedule/{schedule.pk}/pause/"
+
+
+def test_the_start_page_names_them_in_plain_words(desk):
+    text = text_of(desk.get("/admin/"))
+
+    for name in ("Background work", "Periodic work", "Work that was done", "Work that failed", "Work that waits"):
+        assert name in text
+    assert "Queued tasks" not in text
+
+
+def test_each_list_says_what_the_work_is(desk, schedule):
+    a_task(1)
+    a_task(2, success=False, result="no database : Traceback (most recent call last): secret path")
+    async_task("bookings.tasks.reap", "an argument", q_options={"save": False})
+    what = "Expire, give seats back, ask again, settle payments, refund"
+
+    done, failed, waits, periodic = (
+        text_of(desk.get(f"{QUEUE}{name}/")) for name in ("success", "failure", "ormq", "schedule")
+    )
+
+    assert what in done
+    assert what in failed
+    assert "no database" in failed
+    assert "secret path" not in failed
+    assert "Forget old answers and counts" in waits
+    assert what in periodic
+    assert "running" in periodic
+
+
+@pytest.mark.parametrize("page", ["", "{pk}/change/"])
+def test_what_waits_is_shown_without_its_payload(desk, page):
+    async_task("bookings.tasks.sweep", "an argument of it")
+    row = OrmQ.objects.get()
+
+    answer = desk.get(f"{QUEUE}ormq/{page.format(pk=row.pk)}")
+
+    assert answer.status_code == 200
+    assert row.payload not in answer.content.decode()
+    assert "an argument of it" not in text_of(answer)
+
+
+def test_a_payload_that_nobody_signed_is_shown_as_what_it_is(desk):
+    OrmQ.objects.create(key="bookings", payload="made up")
+
+    assert desk.get(f"{QUEUE}ormq/").status_code == 200
+
+
+@pytest.mark.parametrize("page", ["add/", "{pk}/delete/"])
+@pytest.mark.parametrize("model", ["schedule", "success", "failure", "ormq"])
+def test_nobody_adds_or_deletes_superusers_included(desk, schedule, model, page):
+    a_task(schedule.pk, id=str(schedule.pk), success=model != "failure")
+    OrmQ.objects.create(pk=schedule.pk, key="bookings", payload="x")
+
+    answers = [desk.get(f"{QUEUE}{model}/{page.format(pk=schedule.pk)}")]
+    answers.append(desk.post(f"{QUEUE}{model}/{page.format(pk=schedule.pk)}", {"post": "yes"}))
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert Schedule.objects.count() == 1
+
+
+def test_nobody_edits_a_schedule_by_hand(desk, schedule):
+    answer = desk.post(f"{QUEUE}schedule/{schedule.pk}/change/", {"func": "os.system", "name": "x"})
+
+    schedule.refresh_from_db()
+    assert (answer.status_code, schedule.func, schedule.name) == (403, SWEEP, "expiry sweep")
+
+
+@pytest.mark.parametrize("model", ["success", "failure"])
+def test_no_task_is_run_again_from_a_list(desk, model):
+    task = a_task(1, success=model == "success")
+
+    desk.post(f"{QUEUE}{model}/", {"action": "resubmit_task", "_selected_action": task.pk})
+
+    assert (OrmQ.objects.count(), Task.objects.count()) == (0, 1)
+
+
+def test_a_superuser_lets_periodic_work_rest_and_run_again(desk, schedule, monkeypatch):
+    # It would close the connection, and with it the transaction of this test.
+    monkeypatch.setattr(django_q.scheduler, "close_old_django_connections", lambda: None)
+    asked = text_of(desk.get(address_of(schedule)))
+    desk.post(address_of(schedule), {"note": "The peer is being moved.", "to": "rest"})
+    schedule.refresh_from_db()
+    while_resting = (schedule.repeats, queries.sweep_rests())
+    django_q.scheduler.scheduler()
+    begun = OrmQ.objects.count()
+
+    desk.post(address_of(schedule), {"note": "It is back.", "to": "run"})
+
+    schedule.refresh_from_db()
+    assert "While it rests no booking expires by itself" in asked
+    assert while_resting == (0, True)
+    assert begun == 0
+    assert (schedule.repeats, queries.sweep_rests()) == (-1, False)
+    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
+        "Rests. Why: The peer is being moved.",
+        "Runs again. Why: It is back.",
+    ]
+
+
+def test_a_stale_page_does_not_do_the_opposite(desk, schedule):
+    desk.post(address_of(schedule), {"note": "first", "to": "rest"})
+
+    answer = desk.post(address_of(schedule), {"note": "second", "to": "rest"}, follow=True)
+
+    schedule.refresh_from_db()
+    assert schedule.repeats == 0
+    assert "Somebody else was faster; nothing was changed." in text_of(answer)
+    assert LogEntry.objects.count() == 1
+
+
+def test_a_pause_without_a_reason_is_none(desk, schedule):
+    desk.post(address_of(schedule), {"note": " ", "to": "rest"})
+
+    schedule.refresh_from_db()
+    assert schedule.repeats == -1
+
+
+@pytest.mark.parametrize("group", ["Supervisor", "Auditor"])
+def test_others_look_and_are_told_what_they_lack(schedule, group):
+    desk = desk_of(a_person(group=group))
+
+    listed = desk.get(f"{QUEUE}schedule/")
+    refused = desk.post(address_of(schedule), {"note": "please", "to": "rest"})
+
+    schedule.refresh_from_db()
+    assert (listed.status_code, refused.status_code, schedule.repeats) == (200, 403, -1)
+    assert "django_q.change_schedule" in text_of(refused)
+
+
+def test_support_does_not_see_the_queue():
+    assert desk_of(a_person(group="Support")).get(f"{QUEUE}schedule/").status_code == 403
+
+
+def test_a_schedule_that_is_not_there_is_not_found(desk):
+    assert desk.get(f"{QUEUE}schedule/404/pause/").status_code == 404
+
+
+@pytest.mark.parametrize("actor", [customer(), Actor(ActorKind.SERVICE, "gate agent")])
+def test_only_staff_pause(schedule, actor):
+    with pytest.raises(StaffOnly):
+        pause_schedule(schedule_id=schedule.pk, paused=True, actor=actor)
+
+
+def test_what_is_not_there_is_not_paused():
+    with pytest.raises(InvalidRequest):
+        pause_schedule(schedule_id=404, paused=True, actor=STAFF)

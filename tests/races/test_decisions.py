@@ -1,0 +1,262 @@
+"""
+Staff who decide about one call at once, and answers that come after a decision: what was decided first stands.
+
+ROUNDS=100 runs the race a hundred times.
+"""
+
+import uuid
+from functools import partial
+
+import pytest
+
+from bookings.actor import Actor, ActorKind
+from bookings.errors import NothingToDecide
+from bookings.gateways.payments.instant import InstantPayments
+from bookings.lifecycle import BookingStatus, Decision, Hold
+from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
+from bookings.ports import Applied, NoSeats
+from bookings.services import give_seats_back as giving
+from bookings.services import resolve_give_back as give_backs
+from bookings.services import resolve_take as take_decisions
+from bookings.services import takes
+from bookings.services.resolve_give_back import resolve_give_back
+from bookings.services.resolve_take import resolve_take
+from bookings.services.takes import Waiting, settle_take
+from tests.races.crowd import Halt, all_at_once, overtaken
+from tests.races.guards import forget_everything, rounds, without_row_locks
+from tests.support.bookings import a_call_row, a_saved_row, one_pass
+from tests.support.invariants import violations
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left():
+    yield
+    forget_everything()
+
+
+def decide_take(booking, decision, flights, *, by):
+    actor = Actor(kind=ActorKind.STAFF, name=by, request_id=by)
+    return resolve_take(booking_id=booking.pk, decision=decision, actor=actor, note=by, flights=flights)
+
+
+def decide_give_back(call, decision, flights, *, by):
+    actor = Actor(kind=ActorKind.STAFF, name=by, request_id=by)
+    return resolve_give_back(call_id=call.pk, decision=decision, actor=actor, note=by, flights=flights)
+
+
+def a_dead_give_back():
+    call = a_call_row(state="dead", seats=4)
+    for _ in range(2):
+        a_saved_row("cancelled", hold="giving_back", give_back=call)
+    return call
+
+
+def losers(outcomes):
+    return [outcome for outcome in outcomes if isinstance(outcome, NothingToDecide)]
+
+
+@pytest.mark.parametrize("status", ["pending", "cancelled"])
+def test_of_two_who_decide_about_a_take_at_once_one_wins(flights, status):
+    for _ in rounds(5):
+        booking = a_saved_row(status, hold="stuck")
+
+        outcomes = all_at_once(
+            [
+                partial(decide_take, booking, Decision.APPLIED, flights, by="anna"),
+                partial(decide_take, booking, Decision.NOT_APPLIED, flights, by="ben"),
+            ]
+        )
+
+        event = BookingEvent.objects.get(booking=booking)
+        winner = {"anna": 0, "ben": 1}[event.actor_name]
+        booking.refresh_from_db()
+        assert len(losers(outcomes)) == 1
+        assert outcomes[winner].hold == booking.hold
+        assert violations() == []
+
+
+def test_the_second_waits_for_the_first_and_changes_nothing(flights, monkeypatch):
+    booking = a_saved_row("cancelled", hold="stuck")
+    decided = Halt(monkeypatch, take_decisions, "reopen_take")
+
+    first, second = overtaken(
+        partial(decide_take, booking, Decision.APPLIED, flights, by="anna"),
+        partial(decide_take, booking, Decision.NOT_APPLIED, flights, by="ben"),
+        at=decided,
+    )
+
+    assert (first.hold, type(second)) == ("giving_back", NothingToDecide)
+    assert BookingEvent.objects.get().actor_name == "anna"
+
+
+def test_twin_without_row_locks_both_decide_and_the_last_one_stands(flights, monkeypatch):
+    booking = a_saved_row("cancelled", hold="stuck")
+    without_row_locks(monkeypatch)
+    decided = Halt(monkeypatch, take_decisions, "reopen_take", before=True)
+
+    first, second = overtaken(
+        partial(decide_take, booking, Decision.APPLIED, flights, by="anna"),
+        partial(decide_take, booking, Decision.NOT_APPLIED, flights, by="ben"),
+        at=decided,
+    )
+
+    assert (first.hold, second.hold) == ("giving_back", "refused")
+    assert BookingEvent.objects.count() == 2
+
+
+@pytest.mark.parametrize("pair", [(Decision.APPLIED, Decision.NOT_APPLIED), (Decision.NOT_APPLIED,) * 2], ids=str)
+def test_of_two_who_decide_about_a_give_back_at_once_one_wins(flights, sim, pair):
+    for _ in rounds(5):
+        call = a_dead_give_back()
+
+        outcomes = all_at_once(
+            [
+                partial(decide_give_back, call, decision, flights, by=name)
+                for decision, name in zip(pair, ("anna", "ben"), strict=True)
+            ]
+        )
+
+        assert len(losers(outcomes)) == 1
+        assert SeatCallEvent.objects.filter(seat_call=call).count() == 1
+        call.refresh_from_db()
+        members = Booking.objects.filter(give_back=call).count()
+        assert (call.kind, call.state, members) in [("give", "done", 2), ("void", "done", 0)]
+        assert violations() == []
+
+
+def test_twin_without_row_locks_seats_that_count_as_back_are_given_back_again(flights, sim, monkeypatch):
+    call = a_dead_give_back()
+    without_row_locks(monkeypatch)
+    decided = Halt(monkeypatch, give_backs, "_end", before=True)
+
+    overtaken(
+        partial(decide_give_back, call, Decision.APPLIED, flights, by="anna"),
+        partial(decide_give_back, call, Decision.NOT_APPLIED, flights, by="ben"),
+        at=decided,
+    )
+
+    assert SeatCallEvent.objects.count() == 2
+    assert violations() == [f"Q4: a give-back call whose payload differs from its members: [{call.pk}]"]
+
+
+def test_a_retry_is_sent_once_however_many_press_it(flights, sim):
+    for number in rounds(3):
+        booking = a_saved_row("pending", hold="stuck")
+
+        outcomes = all_at_once(
+            [partial(decide_take, booking, Decision.RETRY, flights, by=name) for name in ("anna", "ben", "eve")]
+        )
+
+        assert len(losers(outcomes)) == 2
+        assert BookingEvent.objects.filter(booking=booking).count() == 1
+        assert sim.flight()["taken"] == 2 * (number + 1)
+
+
+@pytest.mark.parametrize("answer", [Applied(), NoSeats()], ids=["taken", "refused"])
+@pytest.mark.parametrize("decision", [Decision.APPLIED, Decision.NOT_APPLIED])
+def test_an_answer_that_comes_during_a_decision_about_the_take_changes_nothing(
+    flights, monkeypatch, decision, answer
+):
+    booking = a_saved_row("cancelled", hold="stuck")
+    decided = Halt(monkeypatch, take_decisions, "reopen_take")
+
+    resolved, _ = overtaken(
+        partial(decide_take, booking, decision, flights, by="anna"),
+        partial(settle_take, booking, lease=uuid.uuid4(), outcome=answer, waiting=Waiting.NOBODY),
+        at=decided,
+    )
+
+    booking.refresh_from_db()
+    assert booking.hold == resolved.hold == {"applied": "giving_back", "not_applied": "refused"}[decision]
+    assert violations() == []
+
+
+def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(flights, monkeypatch):
+    booking = a_saved_row("pending", hold="stuck")
+    decide_take(booking, Decision.NOT_APPLIED, flights, by="anna")
+
+    def confirm_whatever_it_is(booking, *, now):
+        Booking.objects.filter(pk=booking.pk).update(
+            status=BookingStatus.INITIATED, hold=Hold.HELD, hold_lease=None, hold_next_at=None, cancel_reason=""
+        )
+        return True
+
+    monkeypatch.setattr(takes, "confirm_hold", confirm_whatever_it_is)
+
+    settle_take(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+
+    booking.refresh_from_db()
+    assert (booking.status, BookingEvent.objects.get().to_status) == ("initiated", "cancelled")
+
+
+@pytest.mark.parametrize("decision", [Decision.APPLIED, Decision.NOT_APPLIED])
+def test_an_answer_that_comes_during_a_decision_about_the_give_back_changes_nothing(
+    flights, sim, monkeypatch, decision
+):
+    call = a_dead_give_back()
+    decided = Halt(monkeypatch, give_backs, "_end", before=True)
+
+    resolved, _ = overtaken(
+        partial(decide_give_back, call, decision, flights, by="anna"),
+        partial(giving._settle, SeatCall.objects.get(pk=call.pk), Applied()),
+        at=decided,
+    )
+
+    call.refresh_from_db()
+    assert (call.kind, call.state) == (resolved.kind, "done")
+    assert violations() == []
+
+
+def test_what_was_not_applied_is_cut_once_while_the_worker_passes(flights, sim):
+    for _ in rounds(3):
+        forget_everything()
+        sim.reset(capacity=100)
+        takes_of_the_sim(flights)
+        call = a_dead_give_back()
+
+        all_at_once(
+            [
+                partial(decide_give_back, call, Decision.NOT_APPLIED, flights, by="anna"),
+                partial(one_pass, flights, InstantPayments()),
+                partial(one_pass, flights, InstantPayments()),
+            ]
+        )
+
+        one_pass(flights, InstantPayments())
+        assert violations(quiet=True) == []
+        assert (SeatCall.objects.filter(kind="give").count(), sim.flight()["given_back"]) == (1, 4)
+
+
+def takes_of_the_sim(flights):
+    """Let the Flight Service count four seats as taken, which the give-back is about."""
+    flights.change_seats(takes.SeatChange(key=uuid.uuid4(), flight_id=1, seats=4, take=True), seconds=5)
+
+
+@pytest.mark.parametrize("decision", list(Decision))
+def test_a_decision_about_a_take_whose_commit_was_unclear_knows_itself(flights, sim, lost_commit, decision):
+    booking = a_saved_row("pending", hold="stuck")
+    name = "take.retried" if decision is Decision.RETRY else "take.decided"
+    attempts = lost_commit(name)
+
+    resolved = decide_take(booking, decision, flights, by="anna")
+
+    assert attempts.count(name) == 2
+    assert resolved.hold == ("refused" if decision is Decision.NOT_APPLIED else "held")
+    assert BookingEvent.objects.count() == 1
+
+
+@pytest.mark.parametrize("decision", list(Decision))
+def test_a_decision_about_a_give_back_whose_commit_was_unclear_knows_itself(flights, sim, lost_commit, decision):
+    takes_of_the_sim(flights)
+    call = a_dead_give_back()
+    name = "give.retried" if decision is Decision.RETRY else "give.decided"
+    attempts = lost_commit(name)
+
+    resolved = decide_give_back(call, decision, flights, by="anna")
+
+    assert attempts.count(name) == 2
+    assert resolved.state == "done"
+    assert SeatCallEvent.objects.count() == 1
+    assert violations() == []
