@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock audit devdb bench clean
+.PHONY: help run test check format lock audit devdb screenshots bench clean
 
 PYTHON ?= python3
 WEB_PORT ?= 8000
@@ -32,7 +32,7 @@ IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 choose the ports
 	@sh devtools/system_packages.sh run
@@ -42,6 +42,7 @@ run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 
 test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL; then on SQLite
 	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
 	@$(MAKE) --no-print-directory check
+	@sh devtools/venv.sh tests/browser/package-lock.json
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
 	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL))
 	@echo "tests on SQLite"
@@ -66,13 +67,16 @@ format:  ## put the code into the format that `make check` asks for
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 
-lock:  ## make requirements.txt and tests/requirements.txt from the lists; UPGRADE=1 takes newer versions
+lock:  ## make the locks of packages, requirements.txt and others, from the lists; UPGRADE=1 takes newer versions
 	@sh devtools/venv.sh requirements.txt
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@for list in requirements tests/requirements; do \
 		echo "$$list.txt" && $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 			--no-header --quiet $(if $(UPGRADE),--upgrade) $$list.in -o $$list.txt || exit 1; \
 	done
+	@echo "tests/browser/package-lock.json" && sh devtools/venv.sh tests/requirements.txt && \
+		$(BIN)/npm $(if $(UPGRADE),update --save,install) --prefix tests/browser --package-lock-only \
+			--omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --no-update-notifier --silent
 
 audit:  ## ask the package index for known vulnerabilities of what is locked; needs a network that reaches it
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
@@ -84,6 +88,11 @@ devdb:  ## run a throw-away MariaDB until Ctrl-C and print its DATABASE_URL
 	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt
 	@exec $(BIN)/python -m devtools.mariadb
+
+screenshots:  ## make the pictures in docs/screenshots/, from demo data on a private MariaDB
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@exec $(BIN)/python -m tests.browser.screenshots
 
 bench:  ## measure the service on a private MariaDB
 	@sh devtools/system_packages.sh test

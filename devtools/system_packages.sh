@@ -2,7 +2,7 @@
 # Installs the Debian or Ubuntu packages that the project needs and the machine lacks.
 #
 #   sh devtools/system_packages.sh run     what `make run` needs: a compiler, headers, the MariaDB client library
-#   sh devtools/system_packages.sh test    that, a MariaDB server, and a Redis
+#   sh devtools/system_packages.sh test    that, a MariaDB server, a Redis, and a Chromium
 #
 # Says nothing when all is there. Without root and without passwordless sudo it installs nothing: it names the
 # packages in one line and exits 1. PYTHON chooses the interpreter that is looked at (python3 by default).
@@ -15,6 +15,10 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 has() {
     command -v "$1" >/dev/null 2>&1
+}
+
+starts() {
+    "$1" --version >/dev/null 2>&1
 }
 
 fail() {
@@ -53,6 +57,8 @@ missing_packages() {
         has my_print_defaults || echo mariadb-client-core
         # Debian's redis-server is this program under another name; see devtools/redis.py.
         has redis-server || has redis-check-rdb || echo redis-tools
+        # It brings a font. Ubuntu's chromium-browser may be a stub that only says where the snap is.
+        starts chromium || starts google-chrome || starts chromium-browser || echo chromium
     fi
 }
 
@@ -79,6 +85,9 @@ missing=$(echo $python_missing $(missing_packages))
 [ -n "$missing" ] || exit 0
 
 advice="missing system packages: $missing; install them with: sudo apt-get install -y --no-install-recommends $missing"
+case " $missing " in
+    *" chromium "*) advice="$advice (chromium on Ubuntu: sudo snap install chromium)" ;;
+esac
 if ! has apt-get; then
     fail "missing system packages: $missing (Debian's names; there is no apt-get here to install them with)"
 elif [ "$(id -u)" = 0 ]; then

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes .venv where there is none, and installs the named requirements files where they have changed since.
+# Makes .venv where there is none, and installs the named files of packages where they have changed since.
 #
-#   sh devtools/venv.sh requirements.txt tests/requirements.txt
+#   sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json
 #
+# A package-lock.json is installed into .venv/npm, by the npm that tests/requirements.txt has brought.
 # PYTHON chooses the interpreter that a new .venv is made with (python3 by default).
 set -eu
 
@@ -11,11 +12,24 @@ VENV=.venv
 # Without a home of its own pip would complain about its cache at every file.
 if [ ! -w "${HOME:-/nowhere}" ]; then
     export PIP_NO_CACHE_DIR=1
+    export npm_config_cache="$PWD/$VENV/npm/cache"
 fi
 
 # What is installed, in one word: the file's contents and the interpreter they were installed for.
 fingerprint() {
     { cat "$1" && readlink -f "$VENV/bin/python"; } | cksum | tr ' ' -
+}
+
+install_with_pip() {
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$1"
+}
+
+install_with_npm() {
+    mkdir -p "$VENV/npm"
+    cp "$1" "$(dirname "$1")/package.json" "$VENV/npm"
+    # From inside: through a .venv that is a link npm would not know its own folder.
+    (cd "$VENV/npm" && "$OLDPWD/$VENV/bin/npm" ci --loglevel=error --ignore-scripts --no-audit --no-fund \
+        --no-update-notifier >/dev/null)
 }
 
 # A .venv is of no use when its interpreter is gone, or when its making was cut short.
@@ -40,7 +54,11 @@ for file in "$@"; do
         exec sh "$0" "$@"
     fi
     echo "installing $file"
+    rm -f "$stamp"
     # The hashes are checked, so whatever answers for the registry cannot slip in something else.
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$file"
+    case $file in
+        *package-lock.json) install_with_npm "$file" ;;
+        *) install_with_pip "$file" ;;
+    esac
     fingerprint "$file" >"$stamp"
 done

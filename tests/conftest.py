@@ -13,7 +13,7 @@ from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
 
 # Their files take the longest: with `-n`, what is begun last must be short.
-LONGEST = tuple(f"tests/{folder}/" for folder in ("fuzz", "properties", "crashes", "races", "security"))
+LONGEST = tuple(f"tests/{folder}/" for folder in ("fuzz", "browser", "properties", "crashes", "races", "security"))
 
 
 @pytest.hookimpl(trylast=True)

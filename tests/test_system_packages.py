@@ -8,7 +8,8 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent / "devtools" / "system_packages.sh"
 DATABASES = ("my_print_defaults", "mariadbd", "mariadb-install-db")
-COMPLETE = ("python3", "gcc", "pkg-config", *DATABASES, "redis-check-rdb")
+FOR_RUN = ("python3", "gcc", "pkg-config")
+COMPLETE = (*FOR_RUN, *DATABASES, "redis-check-rdb", "chromium")
 
 
 class Machine:
@@ -45,8 +46,12 @@ def test_a_complete_machine_is_left_alone_in_silence(tmp_path, purpose):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_redis_server_will_do_as_well(tmp_path):
-    machine = Machine(tmp_path, "python3", "gcc", "pkg-config", *DATABASES, "redis-server", user=1000)
+@pytest.mark.parametrize(
+    ("redis", "browser"),
+    [("redis-server", "chromium"), ("redis-check-rdb", "google-chrome"), ("redis-check-rdb", "chromium-browser")],
+)
+def test_a_redis_server_and_other_builds_of_chromium_will_do_as_well(tmp_path, redis, browser):
+    machine = Machine(tmp_path, *FOR_RUN, *DATABASES, redis, browser, user=1000)
 
     done = machine.run("test")
 
@@ -66,6 +71,21 @@ def test_a_user_without_root_gets_one_line_that_names_the_packages(tmp_path):
         "sudo apt-get install -y --no-install-recommends pkg-config libmariadb-dev\n"
     )
     assert not machine.installed.exists()
+
+
+def test_a_browser_that_is_only_a_stub_is_missing_and_ubuntu_is_told_where_its_own_is(tmp_path):
+    machine = Machine(tmp_path, *FOR_RUN, *DATABASES, "redis-server", user=1000)
+    machine.add("chromium-browser", "echo please install the snap >&2\nexit 1")
+    machine.add_apt_get()
+
+    done = machine.run("test")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "missing system packages: chromium; install them with: "
+        "sudo apt-get install -y --no-install-recommends chromium "
+        "(chromium on Ubuntu: sudo snap install chromium)\n"
+    )
 
 
 def test_a_sudo_that_asks_for_a_password_counts_as_none(tmp_path):
@@ -92,11 +112,11 @@ def test_what_is_missing_is_installed_where_that_is_allowed(tmp_path, user, prog
     done = machine.run("test")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "installing system packages: mariadb-server-core mariadb-client-core redis-tools\n"
+    packages = "mariadb-server-core mariadb-client-core redis-tools chromium"
+    assert done.stdout == f"installing system packages: {packages}\n"
     assert machine.installed.read_text().splitlines() == [
         "-qq update",
-        "-qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends --no-remove "
-        "mariadb-server-core mariadb-client-core redis-tools",
+        f"-qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends --no-remove {packages}",
     ]
 
 

@@ -1,0 +1,89 @@
+"""
+Makes the pictures of the back office that the README shows: `make screenshots`.
+
+The service runs on a private MariaDB, with the demo's log-in and a few bookings of its own, made over the API.
+"""
+
+import json
+import subprocess
+import sys
+import uuid
+
+from playwright.sync_api import Browser
+
+from devtools.mariadb import PrivateMariaDB
+from tests.browser.chromium import start_chromium
+from tests.support.processes import REPOSITORY, start_flightsim
+from tests.support.servers import Web, environment, start_web, start_worker
+
+FOLDER = REPOSITORY / "docs" / "screenshots"
+SIZE = {"width": 1280, "height": 800}
+
+# A README is read over slow lines too.
+LARGEST_BYTES = 200_000
+
+# Flight, user and seats of each booking, and what becomes of it; the last one is pictured.
+STORY = (
+    *((12, 1004, 2, "cancelled"), (7, 1019, 1, "paid"), (7, 1002, 4, "held"), (31, 1043, 2, "paid")),
+    *((18, 1007, 3, "cancelled"), (2, 1011, 1, "held"), (44, 1032, 5, "paid"), (7, 1025, 2, "paid")),
+    (12, 1004, 2, "paid"),
+)
+
+
+def main() -> int:
+    """Make all pictures; what stood in their place is gone."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with PrivateMariaDB() as server, start_flightsim("--flights", "50", "--capacity", "180") as sim:
+        env = environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, EXPIRY_INTERVAL_SECONDS="1")
+        for command in (["migrate", "--verbosity", "0"], ["load_demo"]):
+            subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=env, check=True)
+        with start_web(env=env) as web, start_worker(env=env), start_chromium() as browser:
+            *_earlier, last = [_booking(web, *line) for line in STORY]
+            _picture(browser, web, last)
+    return 0
+
+
+def _booking(web: Web, flight: int, user: int, seats: int, end: str) -> int:
+    """Hold seats as a customer does, then pay or cancel; gives the booking's id."""
+    held = _post(web, "/api/v1/bookings", {"flightId": flight, "userId": user, "noOfSeats": seats})
+    booking: int = held["id"]
+    if end == "paid":
+        paid = {"bookingId": booking, "userId": user, "totalCost": held["totalCost"]}
+        _post(web, "/api/v1/bookings/payments", paid)
+    elif end == "cancelled":
+        _post(web, f"/api/v1/bookings/{booking}/cancel", {"userId": user})
+    return booking
+
+
+def _post(web: Web, path: str, content: dict[str, int]) -> dict[str, int]:
+    headers = {"X-Idempotency-Key": uuid.uuid4().hex}
+    status, body = web.ask("POST", path, json.dumps(content).encode(), headers)
+    if status >= 300:
+        raise RuntimeError(f"POST {path} answered {status}: {body.decode(errors='replace')}")
+    found: dict[str, int] = json.loads(body)["data"]
+    return found
+
+
+def _picture(browser: Browser, web: Web, booking: int) -> None:
+    page = browser.new_context(
+        base_url=f"http://127.0.0.1:{web.port}", viewport=SIZE, color_scheme="light", reduced_motion="reduce"
+    ).new_page()
+    page.goto("/admin/")
+    page.get_by_label("Username:").fill("admin")
+    page.get_by_label("Password:").fill("admin")
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/admin/")
+    for name, address in (
+        ("bookings", "/admin/bookings/booking/"),
+        ("booking", f"/admin/bookings/booking/{booking}/change/"),
+    ):
+        page.goto(address)
+        file = FOLDER / f"{name}.png"
+        size = len(page.screenshot(path=file))
+        if size > LARGEST_BYTES:
+            raise RuntimeError(f"{file} has {size} bytes, more than {LARGEST_BYTES}")
+        print(f"{file.relative_to(REPOSITORY)}: {size // 1000} kB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

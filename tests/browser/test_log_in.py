@@ -1,0 +1,52 @@
+"""The way in, by keyboard alone, and who stays outside."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.keyboard import enter, tab_to
+from tests.browser.office import PASSWORD, a_member
+from tests.support.bookings import an_initiated_booking
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+
+def log_in(page, name, password):
+    page.goto("/admin/")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(password)
+    enter(page)
+
+
+def test_support_logs_in_and_comes_to_a_booking_by_keyboard_alone(office, page):
+    anna = a_member("Support")
+    booking = an_initiated_booking(office.flights)
+
+    log_in(page, anna.username, PASSWORD)
+    expect(page).to_have_title("Site administration | Flight bookings")
+    tab_to(page, "Bookings")
+    enter(page)
+    page.keyboard.press("/")
+    page.keyboard.type(booking.reference)
+    enter(page)
+
+    expect(page).to_have_url(f"{office.url}/admin/bookings/booking/{booking.pk}/change/")
+
+
+def test_a_wrong_password_is_refused_in_words(page):
+    anna = a_member("Support")
+
+    log_in(page, anna.username, "a guess")
+
+    expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
+    expect(page.get_by_label("Username:")).to_have_value(anna.username)
+
+
+def test_who_is_in_no_group_reads_which_right_is_missing(office, page):
+    office.sign_in(page, None)
+
+    answer = page.goto("/admin/bookings/booking/")
+
+    assert answer.status == 403
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    expect(page.get_by_text("Can view booking (bookings.view_booking)")).to_be_visible()
