@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from bookings.models import BookingEvent, Payment
 from bookings.office.base import ReadOnlyAdmin
+from bookings.office.booking_list import BookingList
 
 if TYPE_CHECKING:  # generic for the type checker alone
     AnyTabularInline = admin.TabularInline[Any, Any]
@@ -35,16 +36,5 @@ class PaymentInline(ReadOnlyInline):
     fields = ["created_at", "amount", "state", "settled_at", "refunded_at", "last_error"]
 
 
-class BookingAdmin(ReadOnlyAdmin):
-    list_display = [
-        "reference",
-        "status",
-        "hold",
-        "flight_id",
-        "no_of_seats",
-        "total_cost",
-        "user_id",
-        "created_at",
-    ]
-    ordering = ["-pk"]
+class BookingAdmin(BookingList, ReadOnlyAdmin):
     inlines = [PaymentInline, EventInline]
