@@ -70,6 +70,9 @@ DRIFTING_FLIGHTS_NAMED = 100
 # A flight without seats of ours is compared for so long after its last cancellation.
 RECONCILED_AFTER_CANCELLATION = timedelta(days=1)
 
+# Six sweeps of the default interval: a restart of the worker takes less.
+WORKER_SILENCE = timedelta(seconds=60)
+
 # One pass begins nothing new after this, so that the worker stays free for the next tick.
 PASS_SECONDS = 20.0
 
@@ -77,3 +80,8 @@ PASS_SECONDS = 20.0
 def payment_window() -> timedelta:
     """How long seats are held for an unpaid booking."""
     return timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS)
+
+
+def longest_silence() -> timedelta:
+    """How long ago the background work may have gone through without anybody minding."""
+    return max(WORKER_SILENCE, timedelta(seconds=3 * settings.EXPIRY_INTERVAL_SECONDS))

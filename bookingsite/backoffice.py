@@ -18,10 +18,12 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from bookings import wiring
 from bookings.office.base import MissingRight
 from bookings.office.search import search
+from bookings.office.start import start_context
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,15 @@ MINUTE = 60
 TRIES_OF_NAME_AT_ADDRESS = (5, 5 * MINUTE)
 TRIES_OF_ADDRESS = (30, 5 * MINUTE)
 TRIES_OF_NAME = (1000, 60 * MINUTE)
+
+# By label: what each part is called, in its order.
+APPS = {
+    "bookings": gettext_lazy("Bookings"),
+    "django_q": gettext_lazy("Background work"),
+    "auth": gettext_lazy("People"),
+}
+# What support staff open most comes first; the others follow by name.
+MODELS = ["Booking", "BulkCancel", "SeatCall", "Payment", "BookingEvent", "IdempotencyRecord", "ApiKey"]
 
 # The column's own length.
 LONGEST_NAME = 150
@@ -52,6 +63,18 @@ class BackOffice(admin.AdminSite):
     """Django's admin with a limited log-in, a search on every page, and refusals that name the missing right."""
 
     login_form = LoginForm
+    index_title = gettext_lazy("Start")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, {**start_context(request), **(extra_context or {})})
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The pages in the order of the work: bookings and their records, background work, people."""
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["name"] = APPS.get(app["app_label"], app["name"])
+            app["models"].sort(key=lambda model: _place_of(model["object_name"], MODELS))
+        return sorted(apps, key=lambda app: _place_of(app["app_label"], list(APPS)))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [path("search/", self.admin_view(functools.partial(search, self)), name="search")]
@@ -101,6 +124,10 @@ class BackOffice(admin.AdminSite):
         else:
             log.warning("backoffice.login_failed")
         return response
+
+
+def _place_of(name: str, order: list[str]) -> int:
+    return order.index(name) if name in order else len(order)
 
 
 def _right_for(request: HttpRequest) -> str:

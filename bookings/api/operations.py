@@ -1,9 +1,7 @@
 """Health and metrics, for load balancers and for whoever watches. Outside /api/v1, without authentication."""
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -12,10 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from bookings import queries, wiring
 from bookings.clock import database_time
+from bookings.conf import longest_silence
 from bookings.ports import FlightsUnreachable, UnknownFlight
-
-# Six sweeps of the default interval: a restart of the worker takes less.
-WORKER_SILENCE = timedelta(seconds=60)
 
 # A readiness probe must be quicker than its own time limit.
 PROBE_SECONDS = 1.0
@@ -41,7 +37,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         finished_at = queries.last_pass_finished_at()
         if finished_at is None:
             checks["worker"] = "has not finished a pass yet"
-        elif (silence := database_time() - finished_at) > _longest_silence():
+        elif (silence := database_time() - finished_at) > longest_silence():
             checks["worker"] = f"last finished a pass {silence.total_seconds():.0f} s ago"
     except DatabaseError:
         checks["database"] = checks["worker"] = "unreachable"
@@ -61,10 +57,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         for label_values, number in values:
             (gauge.labels(**label_values) if labels else gauge).set(number)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-def _longest_silence() -> timedelta:
-    return max(WORKER_SILENCE, timedelta(seconds=3 * settings.EXPIRY_INTERVAL_SECONDS))
 
 
 def _flight_service() -> str:

@@ -219,8 +219,12 @@ class Migration(migrations.Migration):
             index=models.Index(fields=["request_id"], name="booking_request"),
         ),
         migrations.AddIndex(
+            model_name="booking",
+            index=models.Index(fields=["cancel_reason"], name="booking_of_reason"),
+        ),
+        migrations.AddIndex(
             model_name="bookingevent",
-            index=models.Index(fields=["what", "created_at", "reason"], name="booking_event_of_day"),
+            index=models.Index(fields=["what", "created_at", "reason", "booking"], name="booking_event_of_day"),
         ),
         migrations.AddIndex(
             model_name="bookingevent",

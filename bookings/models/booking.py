@@ -145,6 +145,8 @@ class Booking(models.Model):
             models.Index(name="booking_created", fields=["created_at"]),
             # The back office's search by request id.
             models.Index(name="booking_request", fields=["request_id"]),
+            # The back office's list by reason, newest first: most reasons are rare.
+            models.Index(name="booking_of_reason", fields=["cancel_reason"]),
         ]
 
     def __str__(self) -> str:

@@ -45,8 +45,8 @@ class BookingEvent(AppendOnly):
         verbose_name = "event"
         default_permissions = ("view",)
         indexes = [
-            # The numbers of a day, hour by hour; which bookings were cancelled today.
-            models.Index(name="booking_event_of_day", fields=["what", "created_at", "reason"]),
+            # The numbers of a day, hour by hour; which bookings were cancelled today, without reading the rows.
+            models.Index(name="booking_event_of_day", fields=["what", "created_at", "reason", "booking"]),
             # The back office's search by request id.
             models.Index(name="booking_event_request", fields=["request_id"]),
         ]

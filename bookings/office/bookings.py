@@ -16,6 +16,7 @@ from bookings.errors import BookingChanged
 from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason
 from bookings.office import words
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
+from bookings.office.booking_list import BookingList
 from bookings.office.takes import urls_of_takes
 from bookings.queries.booking_page import BookingPage, booking_page
 from bookings.services.cancel_for_staff import cancel_for_staff
@@ -60,11 +61,8 @@ class CancelForm(forms.Form):
         return said
 
 
-class BookingAdmin(ReadOnlyAdmin):
+class BookingAdmin(BookingList, ReadOnlyAdmin):
     """Bookings, to find and to read; to cancel and to note on pages of their own."""
-
-    list_display = ["reference", "status", "flight_id", "no_of_seats", "total_cost", "user_id", "created_at"]
-    ordering = ["-pk"]
 
     def get_urls(self) -> list[URLPattern]:
         named = [("cancel", self.cancel_view), ("note", self.note_view)]

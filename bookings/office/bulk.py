@@ -198,7 +198,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
             *(_("reference"), _("booking"), _("user"), _("result"), _("why")),
             *(_("seats"), _("refund in minor units"), _("decided at"), _("seats now")),
         ]
-        return stream_csv(f"bulk-cancellation-{bulk.pk}-flight-{bulk.flight_id}.csv", header, _cells_of(bulk))
+        return stream_csv(f"bulk-cancellation-{bulk.pk}-flight-{bulk.flight_id}", header, _cells_of(bulk))
 
     def _bulk(self, request: HttpRequest, object_id: str) -> BulkCancel:
         require(request, "bookings.view_bulkcancel")

@@ -2,11 +2,11 @@
 
 import csv
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.http import StreamingHttpResponse
-from django.utils.http import content_disposition_header
 
 # What makes a spreadsheet take a cell for a formula, in either width.
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 - these are the look-alikes
@@ -35,13 +35,17 @@ def csv_safe(value: object) -> str:
 
 
 def stream_csv(filename: str, header: Iterable[object], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
-    """Answer with a CSV file (UTF-8) that is sent while its rows are read."""
+    """
+    Answer with a CSV file (UTF-8) that is sent while its rows are read.
+
+    :param filename: without its ending; what is no letter, digit, or one of `._-` becomes a dash
+    """
     write = csv.writer(_Line()).writerow
 
     def lines() -> Iterator[str]:
         for row in itertools.chain([header], rows):
             yield write([csv_safe(cell) for cell in row])
 
-    disposition = content_disposition_header(as_attachment=True, filename=filename) or "attachment"
-    headers = {"Content-Disposition": disposition}
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", filename)[:150].strip("-.") or "export"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8", headers=headers)

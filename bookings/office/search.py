@@ -1,21 +1,68 @@
-"""The search box that stands on every page of the back office."""
+"""The search box that stands on every page of the back office. What is typed into it is never logged."""
 
+from dataclasses import dataclass
+
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from bookings.clock import database_time
 from bookings.models import Booking
 from bookings.office.base import require
+from bookings.office.booking_list import Line, lines_of
+from bookings.queries.search import Findings, find
+
+LONGEST_SEARCH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Bookings that were found for one reason; `address` leads to all of them where they may be more."""
+
+    title: str
+    lines: list[Line]
+    address: str = ""
 
 
 def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
     """Open the booking that was meant, or list what may have been."""
     require(request, "bookings.view_booking")
-    text = request.GET.get("q", "").strip()[:300]
-    booking = Booking.objects.filter(reference=text.upper()).first() if text else None
+    text = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
+    found = find(text) if text else Findings()
+    booking = found.only_one
     if booking is not None:
+        if booking in found.by_reference and booking.reference != found.reference:
+            opened = {"typed": text, "opened": booking.reference}
+            messages.info(request, _("You typed %(typed)s; opened %(opened)s.") % opened)
         return HttpResponseRedirect(reverse("admin:bookings_booking_change", args=[booking.pk]))
-    context = {**site.each_context(request), "title": _("Search"), "searched": text}
+    context = {
+        **site.each_context(request),
+        "title": _("Search"),
+        "searched": text,
+        "groups": _groups(found),
+        "can_be_reference": bool(found.reference),
+        "can_be_id": found.number is not None,
+    }
     return TemplateResponse(request, "admin/search.html", context)
+
+
+def _groups(found: Findings) -> list[Group]:
+    now, here = database_time(), reverse("admin:bookings_booking_changelist")
+    lines = {line.booking.pk: line for line in lines_of(list(found.bookings.values()), now=now)}
+
+    def group(title: str, bookings: list[Booking], address: str = "") -> Group:
+        return Group(title, [lines[booking.pk] for booking in bookings], address)
+
+    number = {"number": found.number}
+    groups = [
+        group(_("Bookings whose reference looks like this"), found.by_reference),
+        group(_("Booking %(number)s") % number, found.by_id),
+        group(_("User %(number)s") % number, found.by_user, f"{here}?user={found.number}"),
+        group(_("Flight %(number)s") % number, found.by_flight, f"{here}?flight={found.number}"),
+        group(_("Bookings of this idempotency key"), found.by_key),
+        group(_("Bookings of this request"), found.by_request),
+    ]
+    return [each for each in groups if each.lines]

@@ -35,7 +35,13 @@ WORDS = {
 @register.simple_tag
 def badge(kind: str, state: str) -> SafeString:
     """Show a state as text, shape and colour: `{% badge "status" booking.status %}`."""
-    text, tone = BADGES[kind].get(state, Badge(state, "calm"))
+    return flag(BADGES[kind].get(state, Badge(state, "calm")))
+
+
+@register.simple_tag
+def flag(badge: Badge) -> SafeString:
+    """Show a badge that was made for the occasion: `{% flag badge %}`."""
+    text, tone = badge
     return format_html(
         '<span class="badge {}"><span aria-hidden="true">{}</span> {}</span>', f"badge-{tone}", SHAPES[tone], text
     )

@@ -1,15 +1,53 @@
 """Which bookings a list shows: the filters of the back office, as its addresses spell them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from bookings.conf import HIGHEST_ID
-from bookings.lifecycle import BookingStatus
-from bookings.models import Booking
+from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
+from bookings.models import Booking, Payment, SeatCall
+from bookings.models.booking_event import EventKind
+from bookings.models.payment import PaymentState
+from bookings.models.seat_call import SeatCallKind, SeatCallState
+
+EXPIRING_WITHIN = timedelta(minutes=5)
+
+# Give-backs without an answer that a list looks behind: far more than there are flights under way at once.
+MOST_CALLS = 1_000
+
+
+def midnight(now: datetime) -> datetime:
+    """When the day of `now` began, in UTC."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _not_given_back(now: datetime) -> Q:
+    """In no call yet, or in one without an answer. The calls are read first: no index serves both in one query."""
+    calls = SeatCall.objects.filter(state__in=[SeatCallState.OPEN, SeatCallState.DEAD], kind=SeatCallKind.GIVE)
+    unanswered = list(calls.values_list("pk", flat=True)[:MOST_CALLS])
+    return Q(hold_next_at__isnull=False, hold=Hold.GIVING_BACK) | Q(give_back__in=unanswered)
+
+
+VIEWS: Mapping[str, Callable[[datetime], Q]] = MappingProxyType(
+    {
+        "awaiting_payment": lambda now: Q(status=BookingStatus.INITIATED),
+        "expiring": lambda now: Q(status__in=UNPAID, expires_at__lte=now + EXPIRING_WITHIN),
+        "not_given_back": _not_given_back,
+        # Whoever is asking has a next try: with it, it is a short range of the worker's to-do list.
+        "unknown": lambda now: Q(hold_next_at__isnull=False, hold=Hold.ASKING),
+        "refund_due": lambda now: Q(
+            pk__in=Payment.objects.filter(state=PaymentState.REFUND_DUE).values("booking_id")
+        ),
+        # A booking is cancelled once, so it comes once.
+        "cancelled_today": lambda now: Q(events__what=EventKind.CANCELLED, events__created_at__gte=midnight(now)),
+    }
+)
+"""The quick views: each names a problem, and is a short range of some index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +61,35 @@ class Selection:
     flight: int | None = None
     user: int | None = None
     status: str = ""
+    reason: str = ""
+    view: str = ""
+    # Days of creation, in UTC, both of them included.
+    since: date | None = None
+    until: date | None = None
     not_understood: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "Selection":
         """Read the filters of an address; other parameters are none of ours."""
-        flight, user = _id(query.get("flight", "")), _id(query.get("user", ""))
-        status = query.get("status", "")
-        wrong = [name for name, value in (("flight", flight), ("user", user)) if query.get(name) and value is None]
-        if status and status not in BookingStatus.values:
-            wrong.append("status")
-        return cls(flight, user, status if "status" not in wrong else "", tuple(wrong))
+        wrong: list[str] = []
+
+        def read(name: str, meaning: Callable[[str], object]) -> object:
+            text = query.get(name, "").strip()
+            value = meaning(text) if text else None
+            if text and value is None:
+                wrong.append(name)
+            return value
+
+        found = {
+            "flight": read("flight", id_in),
+            "user": read("user", id_in),
+            "status": read("status", _one_of(BookingStatus.values)) or "",
+            "reason": read("reason", _one_of(CancelReason.values)) or "",
+            "view": read("view", _one_of(VIEWS)) or "",
+            "since": read("from", _day),
+            "until": read("to", _day),
+        }
+        return cls(**found, not_understood=tuple(wrong))  # type: ignore[arg-type]  # each by its own reader
 
     def rows(self, now: datetime) -> QuerySet[Booking]:
         """The bookings, in no order. `now` is database time."""
@@ -44,18 +100,53 @@ class Selection:
             rows = rows.filter(user_id=self.user)
         if self.status:
             rows = rows.filter(status=self.status)
+        if self.reason:
+            rows = rows.filter(cancel_reason=self.reason)
+        if self.view:
+            rows = rows.filter(VIEWS[self.view](now))
+        if self.since is not None:
+            rows = rows.filter(created_at__gte=_begin_of(self.since))
+        if self.until is not None and self.until < date.max:
+            rows = rows.filter(created_at__lt=_begin_of(self.until + timedelta(days=1)))
         return rows
+
+    def named(self) -> dict[str, str]:
+        """The filters that are set, by the names and in the spelling of an address."""
+        values = {
+            "view": self.view,
+            "status": self.status,
+            "reason": self.reason,
+            "flight": self.flight,
+            "user": self.user,
+            "from": self.since,
+            "to": self.until,
+        }
+        return {name: str(value) for name, value in values.items() if value not in (None, "")}
 
     def query_string(self) -> str:
         """The filters as an address spells them; empty without any."""
-        named = {"flight": self.flight, "user": self.user, "status": self.status}
-        return urlencode({name: value for name, value in named.items() if value not in (None, "")})
+        return urlencode(self.named())
 
 
-def _id(text: str) -> int | None:
+def id_in(text: str) -> int | None:
     """An id as somebody types it, or None."""
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= 19):
         return None
     number = int(text)
     return number if 1 <= number <= HIGHEST_ID else None
+
+
+def _one_of(words: Collection[str]) -> Callable[[str], str | None]:
+    return lambda text: text if text in words else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _begin_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)

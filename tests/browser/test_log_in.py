@@ -23,7 +23,7 @@ def test_support_logs_in_and_comes_to_a_booking_by_keyboard_alone(office, page):
     booking = an_initiated_booking(office.flights)
 
     log_in(page, anna.username, PASSWORD)
-    expect(page).to_have_title("Site administration | Flight bookings")
+    expect(page).to_have_title("Start | Flight bookings")
     tab_to(page, "Bookings")
     enter(page)
     page.keyboard.press("/")

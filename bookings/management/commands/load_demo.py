@@ -1,12 +1,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bookings import wiring
 from bookings.actor import Actor, ActorKind
 from bookings.errors import BookingError
+from bookings.management.demo_history import Interrupted, fill_up
+from bookings.management.demo_people import make_people
 from bookings.models import Booking
 from bookings.services.create_booking import SeatOrder, create_booking
 from bookings.services.idempotency import KeyedRequest
@@ -19,20 +20,31 @@ DEMO_ORDERS = (
 
 
 class Command(BaseCommand):
-    help = "Makes the demo log-in (only while DEBUG=true) and a few bookings. May run twice."
+    help = "Makes the demo log-ins (only while DEBUG=true) and a few bookings, or many. May run twice."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--bookings",
+            type=int,
+            default=0,
+            metavar="N",
+            help="fill up to N past and present demo bookings (a million takes a few minutes on MariaDB)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.DEBUG:
-            self._make_login()
+        if not 0 <= options["bookings"] <= 100_000_000:
+            raise CommandError("--bookings must be from 0 to 100,000,000")
+        missing = make_people() if settings.DEBUG else []
+        for group in missing:
+            self.stderr.write(f"there is no group {group}, so nobody of it was made: run migrate")
         made = 0
         for order in DEMO_ORDERS:
             made += self._hold(order)
+        try:
+            made += fill_up(options["bookings"], flights=wiring.flight_service(), say=self.stderr.write)
+        except Interrupted as error:
+            raise CommandError(f"the Flight Service gave no answer ({error}); run this again") from error
         self.stdout.write(f"demo data: {made} new bookings, {Booking.objects.count()} in all")
-
-    def _make_login(self) -> None:
-        users = get_user_model().objects
-        if not users.filter(username="admin").exists():
-            users.create_superuser(username="admin", password="admin")  # a demo, DEBUG only  # noqa: S106  # nosec B106
 
     def _hold(self, order: SeatOrder) -> int:
         """Hold the seats of one demo booking, once: its key is always the same."""

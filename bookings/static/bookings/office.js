@@ -1,5 +1,5 @@
 "use strict";
-// Three comforts. Everything works without this file.
+// Two comforts. Everything works without this file.
 
 // "/" goes to the search box, from anywhere but a field.
 document.addEventListener("keydown", (event) => {
@@ -11,11 +11,6 @@ document.addEventListener("keydown", (event) => {
     box.select();
   }
 });
-
-// Django's own wide tables scroll sideways, which the keyboard can do only with what has the focus.
-for (const part of document.querySelectorAll(".inline-group")) {
-  part.tabIndex = 0;
-}
 
 // A part of a page that still changes names itself by an id and says how often it looks again:
 // <div id="progress" data-refresh="3">. It is replaced by the same part of the same page; when the new one

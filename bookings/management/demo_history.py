@@ -1,0 +1,292 @@
+"""
+A million bookings, fast: the demo's past, and a little of its present.
+
+Their seats are in step with the Flight Service's at every moment but one: the bookings of a block that hold
+seats are on one flight, and one call takes the seats of all of them just before their rows are written. Its
+key is made of the block's number, so that a run that was broken off is simply repeated.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model, OuterRef, QuerySet, Subquery
+
+from bookings.clock import database_time
+from bookings.conf import WORKER_CALL_SECONDS, payment_window
+from bookings.lifecycle import BookingStatus, Hold
+from bookings.management.demo_rows import (
+    BLOCK,
+    NOW_AND_THEN,
+    SEATS_PER_BLOCK,
+    Ending,
+    Story,
+    ages_of,
+    events_of,
+    payment_state_of,
+    reference_of,
+    request_id_of,
+    stories,
+)
+from bookings.models import Booking, BookingEvent, Payment, SeatCall
+from bookings.models.payment import PaymentState
+from bookings.models.seat_call import SeatCallKind, SeatCallState
+from bookings.ports import (
+    Applied,
+    Flight,
+    FlightService,
+    FlightsUnreachable,
+    NoFlight,
+    NoSeats,
+    SeatChange,
+    UnknownFlight,
+)
+from bookings.transactions import in_transaction
+
+# How the rows say whose they are.
+MADE_BY = "demo data"
+
+# One transaction writes this many bookings, with all that belongs to them.
+CHUNK = 50 * BLOCK
+
+# More flights than a demo shows.
+MOST_FLIGHTS = 500
+
+# Where the Flight Service shows none.
+UNSEEN_FLIGHTS = [Flight(id=number, price=2000, seats_left=0) for number in range(1, 13)]
+
+# Beyond every demo booking's number: where a stranger has the reference already.
+NEXT_REFERENCES = 400_000_000
+
+HIGHEST_NUMBER = 10**9 - 1
+
+KEYS = uuid.UUID("6f1c6d43-51c8-4d0e-8f7e-0b8f0c6f0a55")
+
+
+class Interrupted(Exception):
+    """The Flight Service did not say what became of a call; the same run again will ask with the same key."""
+
+
+def fill_up(total: int, *, flights: FlightService, say: Callable[[str], None]) -> int:
+    """
+    Make demo bookings until there are `total` of them, and return how many were made.
+
+    Leaves the seats of every third flight free, and takes those of the others while there are any.
+
+    :raises Interrupted: if the Flight Service stops answering on the way; what was made stays
+    """
+    begin = first = _next_number()
+    shown = _flights_shown(flights)
+    if not shown:
+        say("the Flight Service does not answer: no demo booking holds seats")
+    seats = _Seats(flights, [flight for flight in shown if flight.id % 3 != 1])
+    while first < total:
+        last = min(total, (first // CHUNK + 1) * CHUNK)
+        blocks = range(-(-first // BLOCK), last // BLOCK)
+        holding = {block: flight for block in blocks if (flight := seats.taken_for(block)) is not None}
+        _write(first, last, of=(begin, total), holding=holding, flights=shown or UNSEEN_FLIGHTS)
+        first = last
+        if first % (20 * CHUNK) == 0:
+            say(f"{first:,} of {total:,}")
+    return max(0, total - begin)
+
+
+class _Seats:
+    """Takes the seats of blocks, each on one flight and under one key for ever."""
+
+    def __init__(self, service: FlightService, flights: Sequence[Flight]) -> None:
+        self._service = service
+        self._flights = flights
+        self._sold_out: set[int] = set()
+
+    def taken_for(self, block: int) -> Flight | None:
+        """
+        Take the seats of a block and return their flight; None where there are none left.
+
+        :raises Interrupted: if it is not known whether they were taken
+        """
+        if not self._flights:
+            return None
+        flight = self._flights[block % len(self._flights)]
+        if flight.id in self._sold_out:
+            return None
+        key = uuid.uuid5(KEYS, f"block {block} of {SEATS_PER_BLOCK} seats on flight {flight.id}")
+        change = SeatChange(key=key, flight_id=flight.id, seats=SEATS_PER_BLOCK, take=True)
+        match self._service.change_seats(change, seconds=WORKER_CALL_SECONDS):
+            case Applied():
+                return flight
+            case NoSeats() | NoFlight():
+                self._sold_out.add(flight.id)
+                return None
+            case outcome:
+                raise Interrupted(f"flight {flight.id}: {outcome}")
+
+
+def _next_number() -> int:
+    """The number of the first demo booking that is not there: they are made in order."""
+    last = _ours(0, HIGHEST_NUMBER).order_by("-request_id").values_list("request_id", flat=True).first()
+    return 0 if last is None else int(last.removeprefix("demo-")) + 1
+
+
+def _ours(first: int, last: int) -> QuerySet[Booking]:
+    return Booking.objects.filter(
+        request_id__gte=request_id_of(first), request_id__lte=request_id_of(last), created_by=MADE_BY
+    )
+
+
+def _flights_shown(service: FlightService) -> list[Flight]:
+    """The flights from 1 on, as far as there are any; none if the Flight Service does not answer."""
+    shown: list[Flight] = []
+    try:
+        for number in range(1, MOST_FLIGHTS + 1):
+            shown.append(service.get_flight(number, seconds=WORKER_CALL_SECONDS))
+    except UnknownFlight:
+        pass
+    except FlightsUnreachable:
+        return []
+    return shown
+
+
+@in_transaction("demo")
+def _write(
+    first: int, last: int, *, of: tuple[int, int], holding: dict[int, Flight], flights: list[Flight]
+) -> None:
+    """Write the bookings of these numbers, with all that belongs to them; again it finds them there."""
+    if _next_number() != first:
+        return
+    now = database_time()
+    told = list(
+        stories(range(first, last), ages=ages_of(first, last, of=of), now=now, holding=holding, flights=flights)
+    )
+    _insert(Booking, _booking_rows(told, references=_references(told), calls=_give_backs(told, now)))
+    ids = dict(_ours(first, last - 1).values_list("request_id", "pk"))
+    _insert(Payment, [row for story in told for row in _payment_rows(story, ids[story.request_id])])
+    _insert(
+        BookingEvent,
+        [{"booking_id": ids[story.request_id], **event._asdict()} for story in told for event in events_of(story)],
+    )
+    paying = Payment.objects.filter(active_booking_id=OuterRef("pk")).values("pk")
+    paid = [ids[story.request_id] for story in told if story.ending is Ending.BOOKED]
+    Booking.objects.filter(pk__in=paid).update(active_payment_id=Subquery(paying))
+
+
+def _references(told: list[Story]) -> dict[int, str]:
+    """A reference for each, that nobody has."""
+    wanted = {story.number: reference_of(story.number) for story in told}
+    taken = set(Booking.objects.filter(reference__in=wanted.values()).values_list("reference", flat=True))
+    return {
+        number: reference if reference not in taken else reference_of(number + NEXT_REFERENCES)
+        for number, reference in wanted.items()
+    }
+
+
+def _give_backs(told: list[Story], now: datetime) -> dict[int, int]:
+    """Make the give-backs of what ended, one for each flight and hour, and name the one of each booking."""
+    groups: dict[tuple[int, datetime], list[Story]] = defaultdict(list)
+    for story in told:
+        if story.ending.value.hold == Hold.GIVING_BACK and story.ended_at is not None:
+            hour = story.ended_at.replace(minute=0, second=0, microsecond=0)
+            groups[story.flight.id, hour].append(story)
+    calls: dict[uuid.UUID, list[Story]] = {uuid.uuid4(): members for members in groups.values()}
+    rows = []
+    for key, members in calls.items():
+        at = max(story.changed_at for story in members)
+        rows.append(
+            {
+                "call_key": key,
+                "kind": SeatCallKind.GIVE,
+                "flight_id": members[0].flight.id,
+                "seats": sum(story.seats for story in members),
+                "state": SeatCallState.DONE,
+                "claims": 1,
+                "last_error": "",
+                "first_sent_at": at,
+                "created_at": at,
+                "done_at": min(now, at + NOW_AND_THEN),
+            }
+        )
+    _insert(SeatCall, rows)
+    ids = dict(SeatCall.objects.filter(call_key__in=calls).values_list("call_key", "pk"))
+    return {story.number: ids[key] for key, members in calls.items() for story in members}
+
+
+def _booking_rows(told: list[Story], *, references: dict[int, str], calls: dict[int, int]) -> list[dict[str, Any]]:
+    window: timedelta = payment_window()
+    return [
+        {
+            "reference": references[story.number],
+            "user_id": story.user_id,
+            "flight_id": story.flight.id,
+            "no_of_seats": story.seats,
+            "seat_price": story.flight.price,
+            "total_cost": story.cost,
+            "status": story.ending.value.status,
+            "cancel_reason": story.ending.value.reason,
+            "created_at": story.created_at,
+            "updated_at": story.changed_at,
+            "held_at": None
+            if story.ending.value.hold in (Hold.REFUSED, Hold.DROPPED)
+            else story.created_at + NOW_AND_THEN,
+            "expires_at": story.created_at + window,
+            # Until the payment has an id.
+            "active_payment_id": 0 if story.ending.value.status == BookingStatus.BOOKED else None,
+            "cancel_requested": 0,
+            "version": 1 if story.ended_at is None and story.paid_at is None else 2,
+            "request_id": story.request_id,
+            "created_by": MADE_BY,
+            "hold": story.ending.value.hold,
+            "hold_key": uuid.uuid4(),
+            "hold_claims": 1,
+            "hold_first_sent_at": story.created_at,
+            "hold_error": "",
+            "give_back_id": calls.get(story.number),
+        }
+        for story in told
+    ]
+
+
+def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
+    state = payment_state_of(story)
+    if state is None:
+        return []
+    refunded_at = story.changed_at + NOW_AND_THEN if state == PaymentState.REFUNDED else None
+    return [
+        {
+            "booking_id": booking_id,
+            "amount": story.cost,
+            "gateway_key": uuid.uuid4(),
+            "refund_key": uuid.uuid4(),
+            "state": state,
+            "active_booking_id": booking_id if state == PaymentState.SUCCEEDED else None,
+            "claims": 1,
+            "last_error": "insufficient funds" if state == PaymentState.FAILED else "",
+            "request_id": f"{story.request_id}-pay",
+            "created_at": story.paid_at,
+            "settled_at": story.paid_at,
+            "refunded_at": refunded_at,
+        }
+    ]
+
+
+def _insert(model: type[Model], rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows with as few statements as the driver makes of them; a column that is not named is null."""
+    rows = list(rows)
+    if not rows:
+        return
+    names = ", ".join(connection.ops.quote_name(name) for name in rows[0])
+    statement = f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({', '.join(['%s'] * len(rows[0]))})"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [tuple(map(_stored, row.values())) for row in rows])
+
+
+def _stored(value: Any) -> Any:
+    """A value as both kinds of database take it: what the ORM does for one field at a time, for many at once."""
+    kind = type(value)
+    if kind is int or kind is str or value is None:
+        return value
+    if kind is datetime:
+        return str(value).removesuffix("+00:00")
+    return value.hex if kind is uuid.UUID else value.value

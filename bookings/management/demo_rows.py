@@ -1,0 +1,243 @@
+"""
+What became of demo bookings, as rows that satisfy every constraint.
+
+Pure but for dice that always fall alike: a booking's number decides what it is, so a repetition is harmless.
+"""
+
+import math
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NamedTuple
+
+from bookings.actor import ActorKind
+from bookings.conf import payment_window
+from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.models.booking_event import EventKind
+from bookings.models.payment import PaymentState
+from bookings.ports import Flight
+from bookings.services.create_booking import REFERENCE_ALPHABET, REFERENCE_LENGTH
+
+# Bookings of one block that hold seats are on one flight: their seats are one call to the Flight Service.
+BLOCK = 100
+HOLDING_SLOTS = (1, 4, 7)
+SEATS_OF_SLOTS = (1, 2, 2, 3, 1, 2, 4, 1, 2, 2)
+SEATS_PER_BLOCK = BLOCK // 10 * len(HOLDING_SLOTS) // len(SEATS_OF_SLOTS) * sum(SEATS_OF_SLOTS)
+
+PAST = timedelta(days=30)
+USERS = 50_000
+
+NOW_AND_THEN = timedelta(seconds=0.15)
+"""How long the Flight Service takes to answer."""
+
+
+class Standing(NamedTuple):
+    """How a booking stands, and who brought it there."""
+
+    status: BookingStatus
+    hold: Hold
+    reason: str
+    by: ActorKind
+    with_payment: bool = False
+
+
+class Ending(Enum):
+    """What becomes of demo bookings."""
+
+    UNPAID = Standing(BookingStatus.INITIATED, Hold.HELD, "", ActorKind.SYSTEM)
+    BOOKED = Standing(BookingStatus.BOOKED, Hold.HELD, "", ActorKind.CUSTOMER, with_payment=True)
+    EXPIRED = Standing(BookingStatus.CANCELLED, Hold.GIVING_BACK, CancelReason.EXPIRED, ActorKind.SYSTEM)
+    DECLINED = Standing(
+        BookingStatus.CANCELLED, Hold.GIVING_BACK, CancelReason.EXPIRED, ActorKind.SYSTEM, with_payment=True
+    )
+    WITHDRAWN = Standing(
+        BookingStatus.CANCELLED, Hold.GIVING_BACK, CancelReason.CUSTOMER_REQUEST, ActorKind.CUSTOMER
+    )
+    REFUNDED = Standing(
+        BookingStatus.CANCELLED,
+        Hold.GIVING_BACK,
+        CancelReason.CUSTOMER_REQUEST,
+        ActorKind.STAFF,
+        with_payment=True,
+    )
+    FRAUD = Standing(BookingStatus.CANCELLED, Hold.GIVING_BACK, CancelReason.FRAUD, ActorKind.STAFF)
+    NO_SEATS = Standing(BookingStatus.CANCELLED, Hold.REFUSED, CancelReason.NO_SEATS, ActorKind.SYSTEM)
+    UNAVAILABLE = Standing(BookingStatus.CANCELLED, Hold.DROPPED, CancelReason.UNAVAILABLE, ActorKind.SYSTEM)
+
+
+# Of those that hold no seats any more, in a thousand.
+ENDINGS = {
+    Ending.EXPIRED: 420,
+    Ending.WITHDRAWN: 200,
+    Ending.NO_SEATS: 170,
+    Ending.REFUNDED: 80,
+    Ending.DECLINED: 80,
+    Ending.UNAVAILABLE: 48,
+    Ending.FRAUD: 2,
+}
+
+
+@dataclass(slots=True)
+class Story:
+    """One demo booking: when it was made, when it was paid and when it ended, where it was."""
+
+    number: int
+    flight: Flight
+    seats: int
+    user_id: int
+    created_at: datetime
+    ending: Ending
+    paid_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def request_id(self) -> str:
+        return request_id_of(self.number)
+
+    @property
+    def cost(self) -> int:
+        return self.flight.price * self.seats
+
+    @property
+    def changed_at(self) -> datetime:
+        return self.ended_at or self.paid_at or self.created_at + NOW_AND_THEN
+
+
+class EventRow(NamedTuple):
+    """A row of `booking_event`, without the booking it belongs to."""
+
+    what: EventKind
+    actor_kind: ActorKind
+    actor_name: str
+    from_status: str
+    to_status: str
+    reason: str
+    note: str
+    request_id: str
+    created_at: datetime
+
+
+def request_id_of(number: int) -> str:
+    """The name of a demo booking's request: by it the booking is found again."""
+    return f"demo-{number:09}"
+
+
+def reference_of(number: int) -> str:
+    """A reference that looks like any other; two numbers never share one."""
+    rest = (number * 387_420_489 + 123_456_789) % len(REFERENCE_ALPHABET) ** REFERENCE_LENGTH
+    letters = []
+    for _ in range(REFERENCE_LENGTH):
+        rest, digit = divmod(rest, len(REFERENCE_ALPHABET))
+        letters.append(REFERENCE_ALPHABET[digit])
+    return "".join(letters)
+
+
+def stories(
+    numbers: Sequence[int],
+    *,
+    ages: Iterable[timedelta],
+    now: datetime,
+    holding: dict[int, Flight],
+    flights: list[Flight],
+) -> Iterator[Story]:
+    """
+    Tell what became of these numbers.
+
+    :param ages: how long ago each was made
+    :param holding: the flight on which the bookings of a block hold seats; of other blocks none does
+    :param flights: what those that hold none were made for
+    """
+    dice = random.Random(numbers[0])  # a demo, the same at every start  # noqa: S311  # nosec B311
+    endings = dice.choices(list(ENDINGS), list(ENDINGS.values()), k=len(numbers))
+    for number, age, ending in zip(numbers, ages, endings, strict=True):
+        block, place = divmod(number, BLOCK)
+        flight = holding.get(block)
+        row, slot = divmod(place, 10)
+        user_id = 1001 + dice.randrange(USERS)
+        if flight is not None and slot in HOLDING_SLOTS:
+            turn = row * len(HOLDING_SLOTS) + HOLDING_SLOTS.index(slot)
+            seats = SEATS_OF_SLOTS[turn % len(SEATS_OF_SLOTS)]
+            yield _holding(Story(number, flight, seats, user_id, now - age, Ending.BOOKED), age, dice)
+        else:
+            flight = flights[dice.randrange(len(flights))]
+            yield _ended(Story(number, flight, dice.randint(1, 4), user_id, now - age, ending), age, dice)
+
+
+def ages_of(first: int, last: int, *, of: tuple[int, int]) -> Iterator[timedelta]:
+    """How long ago each of these numbers was made: more of them lately, in waves of a day."""
+    begin, end = of
+    for number in range(first, last):
+        days = PAST.days * (1 - (number - begin + 0.5) / (end - begin)) ** 1.5
+        yield timedelta(days=days + 0.1 * math.sin(2 * math.pi * days))
+
+
+def events_of(story: Story) -> Iterator[EventRow]:
+    """What happened to a booking after it was made, oldest first."""
+    status = (
+        BookingStatus.INITIATED
+        if story.ending.value.hold in (Hold.HELD, Hold.GIVING_BACK)
+        else BookingStatus.PENDING
+    )
+    customer = (ActorKind.CUSTOMER, str(story.user_id))
+    if story.paid_at is not None:
+        if story.ending is Ending.DECLINED:
+            yield EventRow(
+                EventKind.PAYMENT_FAILED, *customer, "", "", "", "", f"{story.request_id}-pay", story.paid_at
+            )
+        else:
+            booked = BookingStatus.BOOKED
+            yield EventRow(
+                EventKind.BOOKED, *customer, status, booked, "", "", f"{story.request_id}-pay", story.paid_at
+            )
+            status = booked
+    if story.ended_at is None:
+        return
+    by, reason, cancelled = story.ending.value.by, story.ending.value.reason, BookingStatus.CANCELLED
+    name = {ActorKind.STAFF: "support", ActorKind.CUSTOMER: customer[1]}.get(by, "worker")
+    request_id = "" if by == ActorKind.SYSTEM else f"{story.request_id}-end"
+    note = "Asked for by telephone." if story.ending is Ending.REFUNDED else ""
+    yield EventRow(EventKind.CANCELLED, by, name, status, cancelled, reason, note, request_id, story.ended_at)
+    if story.ending is Ending.REFUNDED:
+        at = story.ended_at + NOW_AND_THEN
+        yield EventRow(EventKind.REFUNDED, ActorKind.SYSTEM, "worker", "", "", "", "", "", at)
+
+
+def payment_state_of(story: Story) -> PaymentState | None:
+    """The state of a booking's payment; None without one."""
+    if story.paid_at is None:
+        return None
+    return {Ending.BOOKED: PaymentState.SUCCEEDED, Ending.DECLINED: PaymentState.FAILED}.get(
+        story.ending, PaymentState.REFUNDED
+    )
+
+
+def _holding(story: Story, age: timedelta, dice: random.Random) -> Story:
+    """Paid, or waiting for it where its window is open for a while yet."""
+    time_left = payment_window() - age
+    if age < timedelta(seconds=30) or (time_left > timedelta(minutes=1) and dice.random() < 0.5):
+        story.ending = Ending.UNPAID
+    else:
+        story.paid_at = story.created_at + min(age, payment_window()) * (0.05 + 0.85 * dice.random())
+    return story
+
+
+def _ended(story: Story, age: timedelta, dice: random.Random) -> Story:
+    """Give it the ending it was to have, if that fits between then and now."""
+    window, lot = payment_window(), dice.random()
+    if story.ending in (Ending.EXPIRED, Ending.DECLINED):
+        if age < window + timedelta(seconds=30):
+            story.ending = Ending.WITHDRAWN
+        else:
+            story.ended_at = story.created_at + window + timedelta(seconds=10 * lot)
+            if story.ending is Ending.DECLINED:
+                story.paid_at = story.created_at + window * (0.05 + 0.5 * lot)
+    elif story.ending in (Ending.NO_SEATS, Ending.UNAVAILABLE):
+        story.ended_at = story.created_at + min(NOW_AND_THEN, age)
+    if story.ending in (Ending.WITHDRAWN, Ending.FRAUD):
+        story.ended_at = story.created_at + min(age, window) * (0.1 + 0.8 * lot)
+    elif story.ending is Ending.REFUNDED:
+        story.paid_at = story.created_at + min(age, window) * (0.05 + 0.25 * lot)
+        story.ended_at = story.created_at + min(age, timedelta(days=2)) * (0.4 + 0.5 * lot)
+    return story
