@@ -7,9 +7,8 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
-from bookings.models import Booking, BookingEvent
-from bookings.models.booking_event import EventKind
-from bookings.queries.selection import Selection, midnight
+from bookings.models import Booking
+from bookings.queries.selection import Selection, cancelled_since, midnight
 
 PAGE = 50
 
@@ -68,7 +67,7 @@ def _ids(selection: Selection, now: datetime, begin: int | None, limit: int, *, 
 
     Days are walked by the time of creation, everything else by id.
     """
-    if selection == Selection(view="cancelled_today"):
+    if selection.is_cancelled_today:
         return _ids_cancelled_today(now, begin, limit, backwards=backwards)
     rows = selection.rows(now)
     compare = "gt" if backwards else "lt"
@@ -97,7 +96,7 @@ def _ids(selection: Selection, now: datetime, begin: int | None, limit: int, *, 
 
 def _ids_cancelled_today(now: datetime, begin: int | None, limit: int, *, backwards: bool) -> list[int]:
     """The same off the index of events alone: the join would look at each of many thousand bookings."""
-    rows = BookingEvent.objects.filter(what=EventKind.CANCELLED, created_at__gte=midnight(now))
+    rows = cancelled_since(midnight(now))
     if begin is not None:
         rows = rows.filter(**{"booking__gt" if backwards else "booking__lt": begin})
     place = F("booking_id") + 0

@@ -16,6 +16,9 @@ from bookings.queries.selection import midnight
 
 HOURS = 24
 
+# Rows that begin with the number of their hour; their types are beyond the checker.
+Counts = Any
+
 
 @dataclass(slots=True)
 class Hour:
@@ -103,16 +106,16 @@ def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking]) -> Waiting:
     return Waiting(**rows.aggregate(count=Count("pk"), since=Min("created_at")))
 
 
-def _made(hour: Hour, number: int) -> QuerySet[Any, Any]:
-    rows: QuerySet[Any, Any] = Booking.objects.filter(created_at__gte=hour.begin, created_at__lt=hour.end)
+def _made(hour: Hour, number: int) -> Counts:
+    rows = Booking.objects.filter(created_at__gte=hour.begin, created_at__lt=hour.end)
     return _of_hour(rows, number).annotate(rows=Count("pk"))
 
 
-def _paid(hour: Hour, number: int) -> QuerySet[Any, Any]:
+def _paid(hour: Hour, number: int) -> Counts:
     return _events(EventKind.BOOKED, hour, number).annotate(rows=Count("pk"))
 
 
-def _cancelled(hour: Hour, number: int) -> QuerySet[Any, Any]:
+def _cancelled(hour: Hour, number: int) -> Counts:
     return _events(EventKind.CANCELLED, hour, number).annotate(
         rows=Count("pk"),
         expired=Count("pk", filter=Q(reason=CancelReason.EXPIRED)),
@@ -120,18 +123,16 @@ def _cancelled(hour: Hour, number: int) -> QuerySet[Any, Any]:
     )
 
 
-def _events(what: EventKind, hour: Hour, number: int) -> QuerySet[Any, Any]:
-    rows: QuerySet[Any, Any] = BookingEvent.objects.filter(
-        what=what, created_at__gte=hour.begin, created_at__lt=hour.end
-    )
+def _events(what: EventKind, hour: Hour, number: int) -> Counts:
+    rows = BookingEvent.objects.filter(what=what, created_at__gte=hour.begin, created_at__lt=hour.end)
     return _of_hour(rows, number)
 
 
-def _of_hour(rows: QuerySet[Any, Any], number: int) -> QuerySet[Any, Any]:
+def _of_hour(rows: QuerySet[Any, Any], number: int) -> Counts:
     return rows.annotate(hour=Value(number)).values_list("hour")
 
 
-def _for_each(hours: list[Hour], rows_of: Callable[[Hour, int], QuerySet[Any, Any]]) -> QuerySet[Any, Any]:
+def _for_each(hours: list[Hour], rows_of: Callable[[Hour, int], Counts]) -> Counts:
     """One statement for all hours, each a range of its own."""
     first, *others = (rows_of(hour, number) for number, hour in enumerate(hours))
     return first.union(*others, all=True)

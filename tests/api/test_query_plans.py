@@ -39,7 +39,10 @@ def plans(work):
     found = []
     with connection.cursor() as cursor:
         for query in captured:
-            if not query["sql"].startswith(("SELECT", "UPDATE", "DELETE")) or " FROM " not in query["sql"]:
+            if (
+                not query["sql"].startswith(("SELECT", "(SELECT", "UPDATE", "DELETE"))
+                or " FROM " not in query["sql"]
+            ):
                 continue
             cursor.execute(f"EXPLAIN {query['sql']}")
             names = [column[0] for column in cursor.description]

@@ -1,44 +1,62 @@
-"""Files for spreadsheets."""
+"""The list as CSV: the same bookings, streamed, and harmless in a spreadsheet."""
 
 import csv
 import io
 
 import pytest
 
-from bookings.office.export import csv_safe, stream_csv
+from bookings.queries import pages
+from tests.support.bookings import a_saved_row, many_rows
+
+pytestmark = pytest.mark.django_db
+
+EXPORT = "/admin/bookings/booking/export/"
 
 
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        *(
-            (text, f"'{text}")
-            for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n1", "\uff1d1")
-        ),
-        *(("A1B2C3", "A1B2C3"), ("a=1", "a=1"), ("", ""), (None, ""), (-5, "-5"), (1.5, "1.5")),
-    ],
-)
-def test_a_cell_is_never_a_formula(value, cell):
-    assert csv_safe(value) == cell
+def rows_of(answer):
+    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
 
 
-def test_rows_are_read_while_they_are_sent():
-    read = []
+def test_it_has_the_bookings_of_the_list_newest_first(desk):
+    first, second = a_saved_row(flight_id=7), a_saved_row("cancelled", flight_id=7)
+    a_saved_row(flight_id=8)
 
-    def rows():
-        for number in range(3):
-            read.append(number)
-            yield [number, "a,b\n"]
+    rows = rows_of(desk.get(EXPORT, {"flight": "7"}))
 
-    answer = stream_csv("list of ü.csv", ["number", "text"], rows())
-    parts = iter(answer.streaming_content)
+    assert [row["id"] for row in rows] == [str(second.pk), str(first.pk)]
+    assert {name: rows[0][name] for name in ("reference", "status", "cancel_reason", "total_cost", "held_at")} == {
+        "reference": second.reference,
+        "status": "cancelled",
+        "cancel_reason": "expired",
+        "total_cost": "4000",
+        "held_at": "",
+    }
 
-    first = [next(parts), next(parts)]
 
-    assert read == [0]
-    whole = b"".join([*first, *parts]).decode()
-    assert list(csv.reader(io.StringIO(whole, newline=""))) == [
-        ["number", "text"],
-        *([str(number), "a,b\n"] for number in range(3)),
-    ]
-    assert answer.headers["Content-Disposition"] == "attachment; filename*=utf-8''list%20of%20%C3%BC.csv"
+def test_the_name_of_the_file_tells_the_filters(desk):
+    answer = desk.get(EXPORT, {"flight": "7", "status": "booked", "from": "2026-11-01"})
+
+    name = answer.headers["Content-Disposition"]
+    assert name.startswith('attachment; filename="bookings-status-booked-flight-7-from-2026-11-01-')
+    assert name.endswith('Z.csv"')
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+
+
+def test_it_reads_a_chunk_at_a_time(desk, monkeypatch, django_assert_num_queries):
+    many_rows(25)
+    monkeypatch.setattr(pages, "CHUNK", 10)
+    answer = desk.get(EXPORT)
+
+    # Each chunk its ids and its rows, and once that there are no more.
+    with django_assert_num_queries(3 * 2 + 1):
+        assert len(rows_of(answer)) == 25
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+def test_what_a_spreadsheet_would_run_is_marked_as_text(text):
+    assert csv_safe(text) == f"'{text}"
+
+
+def test_who_may_not_see_bookings_gets_none(at_desk):
+    assert at_desk("bookings.view_payment").get(EXPORT).status_code == 403
