@@ -46,10 +46,11 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                "verbose_name": "bulk cancellation",
                 "db_table": "bulk_cancel",
                 "permissions": [("bulk_cancel", "Can cancel many bookings at once")],
                 "default_permissions": ("view",),
+                "verbose_name": "bulk cancellation",
+                "verbose_name_plural": "bulk cancellations",
             },
         ),
         migrations.CreateModel(
@@ -102,6 +103,8 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "reconciliation",
                 "default_permissions": ("view",),
+                "verbose_name": "comparison of seats",
+                "verbose_name_plural": "comparisons of seats",
             },
         ),
         migrations.CreateModel(
@@ -148,6 +151,7 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
                 "permissions": [("manage_api_keys", "Can make, rotate and revoke API keys")],
                 "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
             },
         ),
         migrations.AlterModelOptions(
@@ -158,11 +162,13 @@ class Migration(migrations.Migration):
                     ("cancel_booking", "Can cancel bookings"),
                     ("note_booking", "Can add notes to bookings"),
                 ],
+                "verbose_name": "booking",
+                "verbose_name_plural": "bookings",
             },
         ),
         migrations.AlterModelOptions(
             name="bookingevent",
-            options={"default_permissions": ("view",), "verbose_name": "event"},
+            options={"default_permissions": ("view",), "verbose_name": "event", "verbose_name_plural": "events"},
         ),
         migrations.AlterModelOptions(
             name="idempotencyrecord",
@@ -174,7 +180,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name="payment",
-            options={"default_permissions": ("view",)},
+            options={
+                "default_permissions": ("view",),
+                "verbose_name": "payment",
+                "verbose_name_plural": "payments",
+            },
         ),
         migrations.AlterModelOptions(
             name="seatcall",
@@ -183,7 +193,8 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("resolve_seatcall", "Can decide about dead and stuck calls to the Flight Service")
                 ],
-                "verbose_name": "give-back",
+                "verbose_name": "call to the Flight Service",
+                "verbose_name_plural": "calls to the Flight Service",
             },
         ),
         migrations.RemoveConstraint(

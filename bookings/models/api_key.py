@@ -3,6 +3,7 @@ from typing import Any, NoReturn, Self
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import Scope
 
@@ -46,7 +47,8 @@ class ApiKey(models.Model):
 
     class Meta:
         db_table = "api_key"
-        verbose_name = "API key"
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
         default_permissions = ("view",)
         permissions = [("manage_api_keys", "Can make, rotate and revoke API keys")]
         constraints = [

@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Self
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
 
@@ -79,6 +80,8 @@ class Booking(models.Model):
 
     class Meta:
         db_table = "booking"
+        verbose_name = _("booking")
+        verbose_name_plural = _("bookings")
         default_permissions = ("view",)
         permissions = [
             ("cancel_booking", "Can cancel bookings"),

@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import ActorKind
 from bookings.models.append_only import AppendOnly
@@ -42,7 +43,8 @@ class BookingEvent(AppendOnly):
     class Meta:
         # The foreign key's own index serves the timeline of one booking, oldest first.
         db_table = "booking_event"
-        verbose_name = "event"
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
         default_permissions = ("view",)
         indexes = [
             # The numbers of a day, hour by hour; which bookings were cancelled today, without reading the rows.

@@ -1,5 +1,6 @@
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from bookings.lifecycle import CancelReason
 from bookings.models.booking import Booking
@@ -27,7 +28,8 @@ class BulkCancel(models.Model):
 
     class Meta:
         db_table = "bulk_cancel"
-        verbose_name = "bulk cancellation"
+        verbose_name = _("bulk cancellation")
+        verbose_name_plural = _("bulk cancellations")
         default_permissions = ("view",)
         permissions = [("bulk_cancel", "Can cancel many bookings at once")]
         constraints = [models.UniqueConstraint(name="bulk_cancel_action_key_unique", fields=["action_key"])]

@@ -1,5 +1,6 @@
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class RecordState(models.TextChoices):
@@ -29,8 +30,8 @@ class IdempotencyRecord(models.Model):
 
     class Meta:
         db_table = "idempotency_record"
-        verbose_name = "answer kept under a key"
-        verbose_name_plural = "answers kept under keys"
+        verbose_name = _("answer kept under a key")
+        verbose_name_plural = _("answers kept under keys")
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(

@@ -1,5 +1,6 @@
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
 
@@ -45,6 +46,8 @@ class Payment(models.Model):
 
     class Meta:
         db_table = "payment"
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(name="payment_gateway_key_unique", fields=["gateway_key"]),

@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Reconciliation(models.Model):
@@ -21,6 +22,8 @@ class Reconciliation(models.Model):
 
     class Meta:
         db_table = "reconciliation"
+        verbose_name = _("comparison of seats")
+        verbose_name_plural = _("comparisons of seats")
         default_permissions = ("view",)
         # The newest, and what is too old.
         indexes = [models.Index(name="reconciliation_age", fields=["finished_at"])]

@@ -1,5 +1,6 @@
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import ActorKind
 from bookings.models.append_only import AppendOnly
@@ -41,7 +42,8 @@ class SeatCall(models.Model):
 
     class Meta:
         db_table = "seat_call"
-        verbose_name = "give-back"
+        verbose_name = _("call to the Flight Service")
+        verbose_name_plural = _("calls to the Flight Service")
         default_permissions = ("view",)
         permissions = [("resolve_seatcall", "Can decide about dead and stuck calls to the Flight Service")]
         constraints = [

@@ -10,22 +10,39 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from bookings.actor import Scope
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey
-from bookings.office.base import ReadOnlyAdmin, require
+from bookings.office.base import RecordAdmin, column, require
+from bookings.office.tags import moment
 from bookings.services.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
 
 
 class NewKeyForm(forms.Form):
-    name = forms.CharField(max_length=80, help_text="Which service it is for.")
-    scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in Scope.values], widget=forms.CheckboxSelectMultiple
+    name = forms.CharField(
+        max_length=80, help_text=gettext_lazy("Which service it is for."), label=gettext_lazy("Name")
     )
-    days = forms.IntegerField(min_value=1, max_value=730, initial=365, help_text="How long it is good for.")
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("Scopes"),
+        choices=[(scope, scope) for scope in Scope.values],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    days = forms.IntegerField(
+        label=gettext_lazy("Days"),
+        min_value=1,
+        max_value=730,
+        initial=365,
+        help_text=gettext_lazy("How long it is good for."),
+    )
     requests_per_minute = forms.IntegerField(
-        min_value=1, max_value=1_000_000, required=False, help_text="For each route; empty: as for other services."
+        label=gettext_lazy("Requests per minute"),
+        min_value=1,
+        max_value=1_000_000,
+        required=False,
+        help_text=gettext_lazy("For each route; empty: as for other services."),
     )
 
 
@@ -33,13 +50,18 @@ class RotateForm(forms.Form):
     # What the key was when the form was shown.
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
     grace_hours = forms.IntegerField(
-        min_value=0, max_value=720, initial=24, help_text="How long the old secret still works."
+        label=gettext_lazy("Hours of grace"),
+        min_value=0,
+        max_value=720,
+        initial=24,
+        help_text=gettext_lazy("How long the old secret still works."),
     )
     days = forms.IntegerField(
+        label=gettext_lazy("Days"),
         min_value=1,
         max_value=730,
         required=False,
-        help_text="How long the key is good for from now on; empty: as before.",
+        help_text=gettext_lazy("How long the key is good for from now on; empty: as before."),
     )
 
 
@@ -47,21 +69,34 @@ class RevokeForm(forms.Form):
     """Nothing to fill in: the page says what will happen."""
 
 
-class ApiKeyAdmin(ReadOnlyAdmin):
+@admin.display(description=gettext_lazy("State"))
+def state(key: ApiKey) -> str:
+    """Whether a key opens anything."""
+    if key.revoked_at:
+        return _("revoked")
+    return _("expired") if key.expires_at <= key.read_at else _("good")
+
+
+class ApiKeyAdmin(RecordAdmin):
     """The keys of services: shown without their secrets, and changed by services on pages of their own."""
 
-    list_display = ["name", "key_id", "scopes", "state", "expires_at", "last_used_at"]
-    search_fields = ["=key_id", "name"]
-    search_help_text = "Key id or name"
+    list_display = [
+        column("name", gettext_lazy("Name")),
+        column("key_id", gettext_lazy("Id")),
+        column("scopes", gettext_lazy("Scopes")),
+        state,
+        column("expires_at", gettext_lazy("Good until"), moment),
+        column("last_used_at", gettext_lazy("Last used"), moment),
+    ]
+    more = [
+        column("requests_per_minute", gettext_lazy("Requests per minute")),
+        column("created_at", gettext_lazy("Made"), moment),
+        column("created_by", gettext_lazy("Made by")),
+        column("previous_expires_at", gettext_lazy("The secret before works until"), moment),
+        column("revoked_at", gettext_lazy("Revoked"), moment),
+    ]
     ordering = ["-pk"]
-    exclude = ["secret_hash", "previous_secret_hash"]
-    change_form_template = "admin/bookings/apikey/change_form.html"
-
-    @admin.display(description="state")
-    def state(self, key: ApiKey) -> str:
-        if key.revoked_at:
-            return "revoked"
-        return "expired" if key.expires_at <= key.read_at else "good"
+    record_template = "admin/bookings/apikey/record.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return ApiKey.objects.with_database_time().order_by(*self.ordering)
@@ -96,7 +131,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                 form.add_error(None, "; ".join(f"{name}: {text}" for name, text in error.fields.items()))
             else:
                 return self._shown_once(request, key, text)
-        return self._page(request, form, title="Add API key", button="Make the key")
+        return self._page(request, form, title=_("Add API key"), button=_("Make the key"))
 
     def rotate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         key = self._key(object_id)
@@ -114,23 +149,25 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             except InvalidRequest as error:
                 form.add_error(None, " ".join(error.fields.values()))
             except UnknownApiKey:
-                form.add_error(None, "This key has been revoked.")
+                form.add_error(None, _("This key has been revoked."))
             else:
                 return self._shown_once(request, key, text)
-        what = "The key gets a new secret, which is shown once. Its id, scopes and limits stay as they are."
-        return self._page(request, form, key=key, title="Rotate API key", button="Give it a new secret", what=what)
+        what = _("The key gets a new secret, which is shown once. Its id, scopes and limits stay as they are.")
+        shown = {"title": _("Rotate API key"), "button": _("Give it a new secret"), "what": what}
+        return self._page(request, form, key=key, **shown)
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         key, form = self._key(object_id), self._form_of(request, RevokeForm)
         if request.method == "POST":
             try:
                 revoke_api_key(key_id=key.key_id, by=request.user.get_username())
-                messages.success(request, f"{key} is revoked.")
+                messages.success(request, _("%(key)s is revoked.") % {"key": key})
             except UnknownApiKey:
-                messages.warning(request, f"{key} had been revoked already; nothing was changed.")
+                said = _("%(key)s had been revoked already; nothing was changed.")
+                messages.warning(request, said % {"key": key})
             return HttpResponseRedirect(reverse("admin:bookings_apikey_changelist"))
-        what = "Every request with this key is refused from then on, with all its secrets. It cannot be undone."
-        return self._page(request, form, key=key, title="Revoke API key", button="Revoke it", what=what)
+        what = _("Every request with this key is refused from then on, with all its secrets. It cannot be undone.")
+        return self._page(request, form, key=key, title=_("Revoke API key"), button=_("Revoke it"), what=what)
 
     def _form_of(self, request: HttpRequest, kind: type[forms.Form], **initial: str) -> forms.Form:
         require(request, "bookings.manage_api_keys")
@@ -150,5 +187,5 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def _shown_once(self, request: HttpRequest, key: ApiKey, text: str) -> HttpResponse:
         """Answer with the key itself: a redirect would have to keep it somewhere in between."""
         context = {**self.admin_site.each_context(request), "opts": self.opts, "key": key, "text": text}
-        context["title"] = "Copy the key now"
+        context["title"] = _("Copy the key now")
         return TemplateResponse(request, "admin/bookings/apikey/shown.html", context)

@@ -55,6 +55,7 @@ class QueueAdmin(ReadOnlyAdmin):
     def __init__(self, model: Any, admin_site: AdminSite) -> None:
         # Read by each of Django's pages, and by no migration: those look at what the model's author wrote.
         model._meta.verbose_name, model._meta.verbose_name_plural = self.named
+        model._meta.app_config.verbose_name = gettext_lazy("Background work")
         super().__init__(model, admin_site)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -94,7 +95,7 @@ class FailedAdmin(TaskAdmin):
 
 class WaitingAdmin(QueueAdmin):
     named = (gettext_lazy("work that waits"), gettext_lazy("Work that waits"))
-    list_display = ["id", "work", "lock"]
+    list_display = ["work", "lock"]
     fields = ["work", "key", "lock"]
     ordering = ["pk"]
 

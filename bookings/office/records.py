@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models import Booking, BookingEvent, Reconciliation
+from bookings.models.idempotency import RecordState
 from bookings.office.base import RecordAdmin, column
 from bookings.office.tags import badge, moment, money, word_of
 
@@ -66,6 +67,9 @@ class BookingEventAdmin(RecordAdmin):
     ordering = ["-pk"]
 
 
+RECORD_STATE = {RecordState.RUNNING: _("not decided"), RecordState.DONE: _("answered")}
+
+
 class IdempotencyRecordAdmin(RecordAdmin):
     """Without the answer itself: it has a booking in it, whose page is the place to read that."""
 
@@ -73,7 +77,7 @@ class IdempotencyRecordAdmin(RecordAdmin):
         column("id", _("Number")),
         column("endpoint", _("Request to")),
         column("principal", _("Of")),
-        column("state", _("State")),
+        column("state", _("State"), RECORD_STATE.__getitem__),
         column("status_code", _("Answer")),
         column("created_at", _("When"), moment),
     ]

@@ -51,12 +51,15 @@ def plans(work):
     return [plan for plan in found if plan["table"]]
 
 
+def rows_of(plan):
+    """How many rows MariaDB expects to read; behind a filter of row ids it adds what that lets pass."""
+    return int(str(plan["rows"]).partition(" ")[0])
+
+
 def walks(found):
     """The plans that read a table or an index from end to end, or sort what they find."""
     return [
-        plan
-        for plan in found
-        if plan["key"] is None or int(plan["rows"]) > FEW or "filesort" in (plan["Extra"] or "")
+        plan for plan in found if plan["key"] is None or rows_of(plan) > FEW or "filesort" in (plan["Extra"] or "")
     ]
 
 
@@ -91,7 +94,7 @@ def test_the_bookings_of_a_flight_are_found_by_an_index(api):
     found = plans(lambda: api.get(BOOKINGS, {"flightId": 7}))
 
     assert [plan["key"] for plan in found] == ["booking_of_flight"]
-    assert [int(plan["rows"]) <= FEW for plan in found] == [True]
+    assert [rows_of(plan) <= FEW for plan in found] == [True]
 
 
 def test_the_bookings_of_a_time_are_found_by_an_index(api):
@@ -100,7 +103,7 @@ def test_the_bookings_of_a_time_are_found_by_an_index(api):
     found = plans(lambda: api.get(BOOKINGS, {"createdAfter": five_minutes_ago.isoformat()}))
 
     assert [plan["key"] for plan in found] == ["booking_created"]
-    assert [int(plan["rows"]) <= FEW for plan in found] == [True]
+    assert [rows_of(plan) <= FEW for plan in found] == [True]
 
 
 def test_the_sweep_finds_what_is_due_by_the_deadline_index():
@@ -114,7 +117,7 @@ def test_the_sweep_finds_silent_gateways_by_the_to_do_list():
     found = plans(expire_bookings._unanswered_payments)
 
     assert [plan["key"] for plan in found if plan["table"] == "payment"] == ["payment_to_do"]
-    assert [plan for plan in found if int(plan["rows"]) > FEW] == []
+    assert [plan for plan in found if rows_of(plan) > FEW] == []
 
 
 def test_the_to_do_list_is_an_index():
@@ -160,7 +163,7 @@ def test_one_flight_is_compared_by_its_own_rows():
     found = plans(lambda: seats.seats_of(7))
 
     assert [plan["key"] for plan in found if plan["table"] == "booking"] == ["booking_of_flight"]
-    assert [plan for plan in found if plan["key"] is None or int(plan["rows"]) > FEW] == []
+    assert [plan for plan in found if plan["key"] is None or rows_of(plan) > FEW] == []
 
 
 def test_the_last_comparison_is_read_off_its_index():
@@ -172,14 +175,14 @@ def test_the_last_comparison_is_read_off_its_index():
 def test_no_step_of_a_pass_walks_a_table(flights, payments):
     found = plans(lambda: one_pass(flights, payments))
 
-    assert [plan for plan in found if plan["key"] is None or int(plan["rows"]) > FEW] == []
+    assert [plan for plan in found if plan["key"] is None or rows_of(plan) > FEW] == []
 
 
 def test_the_metrics_walk_no_table():
     found = plans(queries.numbers)
 
     # What is unpaid is counted: 1,000 of the 10,000 are.
-    assert [plan for plan in found if plan["key"] is None or int(plan["rows"]) > 1_200] == []
+    assert [plan for plan in found if plan["key"] is None or rows_of(plan) > 1_200] == []
 
 
 def test_a_key_is_found_by_its_unique_index(api):

@@ -1,0 +1,127 @@
+"""Every word of the back office can be translated: shown in a language in which each has brackets round it."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from django.utils import translation
+
+from bookings.lifecycle import CancelReason
+from bookings.services.cancel_booking import cancel_booking
+from tests.support.bookings import STAFF, a_booked_booking, a_pending_booking, an_initiated_booking, one_pass
+from tests.support.people import a_person, desk_of
+
+pytestmark = pytest.mark.django_db
+
+# What no translator gets to see: names of people, systems and schedules, keys, and what somebody typed.
+NAMES = "anna|test|worker|dropped|desk-1|typed|expiry sweep|forget old answers|compare seats|flight="
+DATA = re.compile(rf"\b({NAMES}|[a-z]+:(read|write)|[0-9a-f-]{{8,}}|[2-9A-Z]{{6}}|\d[\d:., -]*s?)\b")
+
+
+class Words(HTMLParser):
+    """Collects what a reader sees or hears outside of the brackets: texts, and what is read aloud."""
+
+    SPOKEN = ("placeholder", "title", "aria-label", "alt")
+
+    def __init__(self):
+        super().__init__()
+        self.found, self._silent, self._depth = [], 0, 0
+
+    def handle_starttag(self, tag, attributes):
+        self._silent += tag in ("script", "style")
+        for name, value in attributes:
+            if name in self.SPOKEN and value:
+                self._keep(value)
+
+    def handle_endtag(self, tag):
+        self._silent -= tag in ("script", "style")
+
+    def handle_data(self, text):
+        if not self._silent:
+            self._keep(text)
+
+    def _keep(self, text):
+        """A translated sentence may hold markup, and other sentences: brackets are counted over all of it."""
+        outside = []
+        for letter in text:
+            self._depth += letter == "⟦"
+            outside.append(letter if self._depth == 0 else "")
+            self._depth -= letter == "⟧"
+        self.found.append("".join(outside))
+
+
+def untranslated(page):
+    words = Words()
+    words.feed(page)
+    left = {DATA.sub("", text).strip() for text in words.found}
+    return sorted(text for text in left if re.search(r"[A-Za-z]{2,}", text))
+
+
+@pytest.fixture
+def brackets(monkeypatch):
+    """A language that puts brackets round every message."""
+    monkeypatch.setattr(translation._trans, "gettext", lambda message: f"⟦{message}⟧")
+    monkeypatch.setattr(translation._trans, "pgettext", lambda context, message: f"⟦{message}⟧")
+    monkeypatch.setattr(translation._trans, "ngettext", lambda one, many, n: f"⟦{one if n == 1 else many}⟧")
+
+
+@pytest.fixture
+def desk(admin_user):
+    admin_user.username = "anna"
+    admin_user.save()
+    return desk_of(admin_user)
+
+
+@pytest.fixture
+def ids(flights, payments):
+    """A booking of each kind, by what became of it."""
+    found = {"initiated": an_initiated_booking(flights), "booked": a_booked_booking(flights, payments)}
+    cancelled = a_booked_booking(flights, payments)
+    cancel_booking(booking_id=cancelled.pk, actor=STAFF, reason=CancelReason.FRAUD, note="typed")
+    one_pass(flights, payments)
+    return {**found, "cancelled": cancelled, "pending": a_pending_booking(flights)}
+
+
+PAGES = [
+    *(f"bookings/booking/{{{kind}}}/change/" for kind in ("initiated", "booked", "cancelled", "pending")),
+    *(f"bookings/booking/{{{kind}}}/cancel/" for kind in ("initiated", "booked", "cancelled", "pending")),
+    "search/?q=nothing",
+    "search/?q=1001",
+    "",
+    "bookings/booking/",
+    "bookings/booking/?flight=1&status=nonsense",
+    "bookings/bulkcancel/",
+    "bookings/bulkcancel/new/?flight=1",
+    "bookings/seatcall/",
+    "bookings/payment/",
+    "bookings/bookingevent/",
+    "bookings/idempotencyrecord/",
+    "bookings/reconciliation/",
+    "bookings/apikey/",
+    "bookings/apikey/add/",
+    "django_q/schedule/",
+    "django_q/success/",
+    "django_q/failure/",
+    "django_q/ormq/",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_has_no_word_that_cannot_be_translated(desk, ids, brackets, page):
+    address = "/admin/" + page.format(**{kind: booking.pk for kind, booking in ids.items()})
+
+    answer = desk.get(address)
+
+    assert answer.status_code == 200
+    assert untranslated(answer.content.decode()) == []
+
+
+def test_the_page_that_refuses_has_none_either(brackets):
+    answer = desk_of(a_person()).get("/admin/bookings/booking/")
+
+    assert answer.status_code == 403
+    assert untranslated(answer.content.decode()) == []
+
+
+def test_a_word_without_brackets_is_found():
+    assert untranslated("<p>⟦Known⟧ <b title='unknown too'>unknown</b> 7KMQ2X</p>") == ["unknown", "unknown too"]
