@@ -31,7 +31,7 @@ def start_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "now": now,
         "today": [
-            (_("Seats held"), today.held),
+            (_("Bookings held"), today.held),
             (_("Paid"), today.paid),
             (_("Expired"), today.expired),
             (_("Cancelled by people"), today.cancelled),
