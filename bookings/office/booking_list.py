@@ -20,7 +20,7 @@ from bookings.office.base import AnyModelAdmin, require
 from bookings.office.export import stream_csv
 from bookings.office.tags import span
 from bookings.office.words import Badge
-from bookings.queries.pages import count_up_to, every, page_of
+from bookings.queries.pages import every, page_of
 from bookings.queries.quick_views import (
     MOST_COUNTED,
     counts_of_views,
@@ -105,12 +105,15 @@ class BookingList(AnyModelAdmin):
     ) -> HttpResponse:
         require(request, SEE)
         now, selection = database_time(), Selection.of(request.GET)
-        older, newer = (id_in(request.GET.get(name, "")) for name in ("older", "newer"))
-        page = page_of(selection, now=now, older_than=older, newer_than=newer)
-        wrong = list(selection.not_understood)
-        wrong += [
-            name for name, value in (("older", older), ("newer", newer)) if request.GET.get(name) and not value
-        ]
+        places = {name: id_in(request.GET[name]) for name in ("older", "newer") if request.GET.get(name)}
+        page = page_of(
+            selection,
+            now=now,
+            older_than=places.get("older"),
+            newer_than=places.get("newer"),
+            counting=MOST_COUNTED + 1,
+        )
+        wrong = [*selection.not_understood, *(name for name, place in places.items() if place is None)]
         context = {
             **self.admin_site.each_context(request),
             "title": _("Bookings"),
@@ -119,7 +122,7 @@ class BookingList(AnyModelAdmin):
             "query": selection.query_string(),
             "tabs": _tabs(selection, now),
             "lines": lines_of(page.bookings, now=now),
-            "count": _capped(count_up_to(MOST_COUNTED + 1, selection.rows(now)), highest=MOST_COUNTED),
+            "count": _capped(page.count, highest=MOST_COUNTED),
             "not_understood": [FILTERS[name] for name in wrong],
             "newer": _address(selection, "newer", page.newer_than),
             "older": _address(selection, "older", page.older_than),

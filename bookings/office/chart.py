@@ -70,6 +70,6 @@ def chart_of(hours: Sequence[str], series: Sequence[tuple[str, Sequence[int]]]) 
         rows.append(Row(name, sum(values), base, base - ROW_HEIGHT / 2, bars))
     bottom = TOP + len(series) * (ROW_HEIGHT + GAP)
     ticks = [
-        (LABEL_WIDTH + number * step + step / 2, hour) for number, hour in enumerate(hours) if number % 4 == 3
+        (LABEL_WIDTH + number * step + step / 2, hour) for number, hour in enumerate(hours) if number % 4 == 2
     ]
     return Chart(WIDTH, bottom + BOTTOM, LABEL_WIDTH, highest, rows, ticks, bottom + BOTTOM - 8)

@@ -18,11 +18,16 @@ CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Bookings, and where its neighbors begin: the ids for `older_than` and `newer_than`, or None."""
+    """
+    Bookings, and where its neighbors begin: the ids for `older_than` and `newer_than`, or None.
+
+    `count` is that of the whole selection, as far as it was counted.
+    """
 
     bookings: list[Booking]
     older_than: int | None
     newer_than: int | None
+    count: int
 
 
 def page_of(
@@ -32,11 +37,20 @@ def page_of(
     older_than: int | None = None,
     newer_than: int | None = None,
     size: int = PAGE,
+    counting: int = 0,
 ) -> Page:
-    """Read the newest bookings of a selection, or those next to one of them. `now` is database time."""
+    """
+    Read the newest bookings of a selection, or those next to one of them, and count it up to `counting`.
+
+    `now` is database time.
+    """
     is_backwards = newer_than is not None and older_than is None
     begin = newer_than if is_backwards else older_than
-    found = _ids(selection, now, begin, size + 1, backwards=is_backwards)
+    # The first page is the beginning of what is counted: once found, it costs nothing more.
+    limit = size + 1 if begin is not None else max(size + 1, counting)
+    found = _ids(selection, now, begin, limit, backwards=is_backwards)
+    is_counted = begin is None or not counting
+    counted = found if is_counted else _ids(selection, now, None, counting, backwards=False)
     has_more, ids = len(found) > size, found[:size]
     if is_backwards:
         ids.reverse()
@@ -45,6 +59,7 @@ def page_of(
         bookings=_in_order(ids),
         older_than=ids[-1] if ids and has_older else None,
         newer_than=ids[0] if ids and has_newer else None,
+        count=min(len(counted), counting),
     )
 
 

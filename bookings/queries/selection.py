@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.db.models import F, Q, QuerySet
@@ -15,9 +14,6 @@ from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.booking_event import EventKind
 from bookings.models.payment import PaymentState
 from bookings.models.seat_call import SeatCallKind, SeatCallState
-
-if TYPE_CHECKING:
-    from django.db.models.expressions import Combinable
 
 EXPIRING_WITHIN = timedelta(minutes=5)
 
@@ -43,12 +39,12 @@ def _not_given_back(_: "Selection", now: datetime) -> Q:
 
 
 def _cancelled_today(selection: "Selection", now: datetime) -> Q:
-    place: Combinable = F("booking_id")
-    if selection.flight is not None or selection.user is not None or selection.reason:
-        # An expression, so that MariaDB reads the day once off its index. It would rather look up the events of
-        # each booking of a flight, anywhere in the table: a second, when they are not in memory.
-        place = place + 0
-    return Q(pk__in=cancelled_since(midnight(now)).values_list(place))
+    events = cancelled_since(midnight(now))
+    if selection.flight is None and selection.user is None and not selection.reason:
+        return Q(pk__in=events.values("booking_id"))
+    # An expression, so that MariaDB reads the day once off its index. It would rather look up the events of each
+    # booking of a flight, anywhere in the table: a second, when they are not in memory.
+    return Q(pk__in=events.values_list(F("booking_id") + 0))
 
 
 VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
