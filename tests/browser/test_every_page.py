@@ -1,12 +1,19 @@
 """What holds for every page of the back office: no barriers, and no scrolling sideways, in all looks and sizes."""
 
-import itertools
-
 import pytest
 
+from bookings.clock import database_time
 from bookings.models import ApiKey
+from bookings.queries.selection import Selection
 from tests.browser.axe import barriers
-from tests.support.bookings import a_booked_booking, a_cancelled_booking, an_initiated_booking
+from tests.support.bookings import (
+    a_booked_booking,
+    a_call_row,
+    a_cancelled_booking,
+    a_saved_row,
+    an_initiated_booking,
+)
+from tests.support.bulk import start
 from tests.support.callers import a_service_key
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -20,7 +27,15 @@ PAGES = {
     "booking, held": ("/admin/bookings/booking/{held}/change/", "Support"),
     "booking, paid": ("/admin/bookings/booking/{paid}/change/", "Supervisor"),
     "booking, cancelled": ("/admin/bookings/booking/{cancelled}/change/", "Auditor"),
-    "search without a hit": ("/admin/search/?q=nothing", "Support"),
+    "cancel": ("/admin/bookings/booking/{paid}/cancel/", "Support"),
+    "search with many hits": ("/admin/search/?q=1001", "Support"),
+    "bulk cancellation": ("/admin/bookings/bulkcancel/new/?flight=1", "Supervisor"),
+    "bulk cancellation, started": ("/admin/bookings/bulkcancel/{bulk}/change/", "Supervisor"),
+    "calls": ("/admin/bookings/seatcall/", "Supervisor"),
+    "call": ("/admin/bookings/seatcall/{call}/change/", "Supervisor"),
+    "decision about a call": ("/admin/bookings/seatcall/{call}/not-applied/", "Supervisor"),
+    "payments": ("/admin/bookings/payment/", "Auditor"),
+    "periodic work": ("/admin/django_q/schedule/", "Auditor"),
     "API keys": ("/admin/bookings/apikey/", "Auditor"),
     "API key": ("/admin/bookings/apikey/{key}/change/", "Auditor"),
     "API key, new": ("/admin/bookings/apikey/add/", "Auditor", "manage_api_keys"),
@@ -33,9 +48,14 @@ IS_TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.c
 
 @pytest.fixture
 def rows(office):
-    """A booking of every kind, and an API key."""
+    """A booking of every kind, a dead call, a bulk cancellation, and an API key."""
     a_service_key(name="gate agent")
+    call = a_call_row(state="dead", first_sent_at=database_time(), last_error="400 invalid_request")
+    a_saved_row("cancelled", hold="giving_back", give_back=call, flight_id=2)
+    an_initiated_booking(office.flights, flight_id=3)
     return {
+        "call": call.pk,
+        "bulk": start(Selection(flight=3)).pk,
         "held": an_initiated_booking(office.flights).pk,
         "paid": a_booked_booking(office.flights, office.payments).pk,
         "cancelled": a_cancelled_booking(office.flights).pk,
@@ -44,9 +64,9 @@ def rows(office):
 
 
 def what_is_wrong(page):
-    """Look at the page in both color schemes, as wide as on a desk and as narrow as on a phone."""
+    """Look at the page in both color schemes, once as wide as on a desk and once as narrow as on a phone."""
     found = []
-    for scheme, width in itertools.product(("light", "dark"), (1280, 360)):
+    for scheme, width in (("light", 1280), ("dark", 360)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 800})
         wrong = barriers(page) + (["it scrolls sideways"] if page.evaluate(IS_TOO_WIDE) else [])

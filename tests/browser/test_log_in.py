@@ -12,6 +12,8 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 def log_in(page, name, password):
     page.goto("/admin/")
+    # The browser puts the focus there, and what is typed before is lost.
+    expect(page.get_by_label("Username:")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(password)
