@@ -145,6 +145,50 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
             },
         ),
+        migrations.CreateModel(
+            name="ApiKeyEvent",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[("issued", "Issued"), ("rotated", "Rotated"), ("revoked", "Revoked")],
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[
+                            ("customer", "Customer"),
+                            ("staff", "Staff"),
+                            ("service", "Service"),
+                            ("system", "System"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("actor_name", models.CharField(max_length=150)),
+                ("note", models.CharField(blank=True, default="", max_length=500)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="bookings.apikey"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "event of an API key",
+                "verbose_name_plural": "events of API keys",
+                "db_table": "api_key_event",
+                "default_permissions": ("view",),
+            },
+        ),
         migrations.AlterModelOptions(
             name="apikey",
             options={

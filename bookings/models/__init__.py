@@ -1,6 +1,6 @@
 """The tables. What must always be true of a row is a named constraint."""
 
-from bookings.models.api_key import ApiKey
+from bookings.models.api_key import ApiKey, ApiKeyEvent
 from bookings.models.booking import Booking
 from bookings.models.booking_event import BookingEvent
 from bookings.models.bulk_cancel import BulkCancel, BulkCancelRow
@@ -14,6 +14,7 @@ from bookings.models.user_hold import UserHold
 
 __all__ = [
     "ApiKey",
+    "ApiKeyEvent",
     "Booking",
     "BookingEvent",
     "BulkCancel",

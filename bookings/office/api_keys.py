@@ -15,13 +15,22 @@ from django.utils.translation import gettext_lazy
 
 from bookings.actor import Scope
 from bookings.errors import InvalidRequest
-from bookings.models import ApiKey
-from bookings.office.base import RecordAdmin, column, require
+from bookings.models import ApiKey, ApiKeyEvent
+from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.tags import moment
 from bookings.services.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
 
 
-class NewKeyForm(forms.Form):
+class WhyForm(forms.Form):
+    """Why somebody does something with a key; asked for last."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Why"), max_length=500, help_text=gettext_lazy("Stands in the events of the key.")
+    )
+    field_order = ("seen", "name", "scopes", "grace_hours", "days", "requests_per_minute", "note")
+
+
+class NewKeyForm(WhyForm):
     name = forms.CharField(
         max_length=80, help_text=gettext_lazy("Which service it is for."), label=gettext_lazy("Name")
     )
@@ -46,7 +55,7 @@ class NewKeyForm(forms.Form):
     )
 
 
-class RotateForm(forms.Form):
+class RotateForm(WhyForm):
     # What the key was when the form was shown.
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
     grace_hours = forms.IntegerField(
@@ -65,8 +74,8 @@ class RotateForm(forms.Form):
     )
 
 
-class RevokeForm(forms.Form):
-    """Nothing to fill in: the page says what will happen."""
+class RevokeForm(WhyForm):
+    """Nothing else to fill in: the page says what will happen."""
 
 
 @admin.display(description=gettext_lazy("State"))
@@ -98,6 +107,13 @@ class ApiKeyAdmin(RecordAdmin):
     ordering = ["-pk"]
     record_template = "admin/bookings/apikey/record.html"
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show a key with everything that was done with it."""
+        events = ApiKeyEvent.objects.filter(api_key=self.get_object(request, unquote(object_id))).order_by("pk")
+        return super().change_view(request, object_id, form_url, {"events": events, **(extra_context or {})})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return ApiKey.objects.with_database_time().order_by(*self.ordering)
 
@@ -125,7 +141,8 @@ class ApiKeyAdmin(RecordAdmin):
                     scopes={Scope(word) for word in asked["scopes"]},
                     life=timedelta(days=asked["days"]),
                     requests_per_minute=asked["requests_per_minute"],
-                    by=request.user.get_username(),
+                    actor=staff_of(request),
+                    note=asked["note"],
                 )
             except InvalidRequest as error:
                 form.add_error(None, "; ".join(f"{name}: {text}" for name, text in error.fields.items()))
@@ -143,7 +160,8 @@ class ApiKeyAdmin(RecordAdmin):
                     key_id=key.key_id,
                     grace=timedelta(hours=form.cleaned_data["grace_hours"]),
                     life=timedelta(days=days) if days else None,
-                    by=request.user.get_username(),
+                    actor=staff_of(request),
+                    note=form.cleaned_data["note"],
                     seen=form.cleaned_data["seen"],
                 )
             except InvalidRequest as error:
@@ -158,9 +176,9 @@ class ApiKeyAdmin(RecordAdmin):
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         key, form = self._key(object_id), self._form_of(request, RevokeForm)
-        if request.method == "POST":
+        if form.is_valid():
             try:
-                revoke_api_key(key_id=key.key_id, by=request.user.get_username())
+                revoke_api_key(key_id=key.key_id, actor=staff_of(request), note=form.cleaned_data["note"])
                 messages.success(request, _("%(key)s is revoked.") % {"key": key})
             except UnknownApiKey:
                 said = _("%(key)s had been revoked already; nothing was changed.")

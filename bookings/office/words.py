@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import ActorKind
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.models.api_key import ApiKeyEventKind
 from bookings.models.booking_event import EventKind
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.models.payment import PaymentState
@@ -125,6 +126,9 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         "give_back_done": _("Seats are back"),
         "payment_started": _("Payment started"),
         "payment_charged": _("Money charged"),
+        ApiKeyEventKind.ISSUED: _("Made"),
+        ApiKeyEventKind.ROTATED: _("Got a new secret"),
+        ApiKeyEventKind.REVOKED: _("Revoked"),
         SeatCallEventKind.RETRIED: _("Give-back sent again"),
         SeatCallEventKind.APPLIED: _("Give-back decided: it was applied"),
         SeatCallEventKind.NOT_APPLIED: _("Give-back decided: it was not applied"),

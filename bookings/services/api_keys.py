@@ -10,15 +10,17 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import Q
 
-from bookings.actor import Scope
+from bookings.actor import Actor, Scope
 from bookings.clock import database_time
 from bookings.errors import InvalidRequest
-from bookings.models import ApiKey
+from bookings.models import ApiKey, ApiKeyEvent
+from bookings.models.api_key import ApiKeyEventKind
 from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
@@ -38,10 +40,18 @@ class UnknownApiKey(Exception):
 
 
 def issue_api_key(
-    *, name: str, scopes: Collection[Scope], life: timedelta, requests_per_minute: int | None, by: str
+    *,
+    name: str,
+    scopes: Collection[Scope],
+    life: timedelta,
+    requests_per_minute: int | None,
+    actor: Actor,
+    note: str = "",
 ) -> tuple[ApiKey, str]:
     """
     Make a key for a service; return it and its text, which cannot be had again.
+
+    `note` says why; it stands in the key's events.
 
     :raises InvalidRequest: if it has no name or no scope, lives longer than two years, or may ask for nothing
     """
@@ -56,24 +66,39 @@ def issue_api_key(
         problems["requests_per_minute"] = "1 to 1,000,000."
     if problems:
         raise InvalidRequest(fields=problems)
-    now = database_time()
-    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    key = ApiKey.objects.create(
-        key_id=key_id,
+    secret = secrets.token_urlsafe(32)
+    key = ApiKey(
+        key_id=secrets.token_hex(8),
         name=name.strip(),
         scopes=" ".join(sorted(scopes)),
         secret_hash=_salted(secret),
         requests_per_minute=requests_per_minute,
-        created_at=now,
-        created_by=by[:150],
-        expires_at=now + life,
+        created_by=actor.name[:150],
     )
-    log.info("api_key.issued", key_id=key_id, scopes=key.scopes, by=by)
-    return key, _presented(key_id, secret)
+    key = _issue(key, life=life, actor=actor, note=note)
+    log.info("api_key.issued", key_id=key.key_id, scopes=key.scopes, by=actor.name)
+    return key, _presented(key.key_id, secret)
+
+
+@in_transaction("api_key.issue")
+def _issue(key: ApiKey, *, life: timedelta, actor: Actor, note: str) -> ApiKey:
+    if (made := ApiKey.objects.filter(key_id=key.key_id).first()) is not None:
+        return made  # the COMMIT of the run before this one was lost
+    key.created_at = database_time()
+    key.expires_at = key.created_at + life
+    key.save(force_insert=True)
+    _append(key, ApiKeyEventKind.ISSUED, actor=actor, note=note, now=key.created_at)
+    return key
 
 
 def rotate_api_key(
-    *, key_id: str, grace: timedelta, life: timedelta | None, by: str, seen: str | None = None
+    *,
+    key_id: str,
+    grace: timedelta,
+    life: timedelta | None,
+    actor: Actor,
+    note: str = "",
+    seen: str | None = None,
 ) -> tuple[ApiKey, str]:
     """
     Give a key a new secret; return it and its text, which cannot be had again.
@@ -92,48 +117,60 @@ def rotate_api_key(
         raise InvalidRequest(fields={"life": f"At most {LONGEST_LIFE.days} days."})
     # Made outside of the transaction: one that runs again after a lost COMMIT must find its own.
     secret = secrets.token_urlsafe(32)
-    key = _rotate(key_id, secret_hash=_salted(secret), grace=grace, life=life, seen=seen)
-    log.info("api_key.rotated", key_id=key_id, by=by)
+    wish = _Rotation(secret_hash=_salted(secret), grace=grace, life=life, seen=seen)
+    key = _rotate(key_id, wish, actor=actor, note=note)
+    log.info("api_key.rotated", key_id=key_id, by=actor.name)
     return key, _presented(key_id, secret)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rotation:
+    """What is asked for, and the new secret."""
+
+    secret_hash: str
+    grace: timedelta
+    life: timedelta | None
+    seen: str | None
+
+
 @in_transaction("api_key.rotate")
-def _rotate(
-    key_id: str, *, secret_hash: str, grace: timedelta, life: timedelta | None, seen: str | None
-) -> ApiKey:
+def _rotate(key_id: str, wish: _Rotation, *, actor: Actor, note: str) -> ApiKey:
     key = _lock(key_id)
-    if key.secret_hash == secret_hash:
+    if key.secret_hash == wish.secret_hash:
         return key
     now = database_time()
-    if seen not in (None, key.secret_mark):
+    if wish.seen not in (None, key.secret_mark):
         raise InvalidRequest(fields={"key": "It was rotated meanwhile; nothing was changed."})
-    if life is None and key.expires_at <= now:
+    if wish.life is None and key.expires_at <= now:
         raise InvalidRequest(fields={"life": "The key has expired: say how long it shall live now."})
-    key.previous_secret_hash, key.secret_hash = key.secret_hash, secret_hash
+    key.previous_secret_hash, key.secret_hash = key.secret_hash, wish.secret_hash
     # What had ended must not work again.
-    key.previous_expires_at = min(now + grace, max(now, key.expires_at))
-    if life is not None:
-        key.expires_at = now + life
+    key.previous_expires_at = min(now + wish.grace, max(now, key.expires_at))
+    if wish.life is not None:
+        key.expires_at = now + wish.life
     key.save(update_fields=["previous_secret_hash", "secret_hash", "previous_expires_at", "expires_at"])
+    _append(key, ApiKeyEventKind.ROTATED, actor=actor, note=note, now=now)
     return key
 
 
-def revoke_api_key(*, key_id: str, by: str) -> ApiKey:
+def revoke_api_key(*, key_id: str, actor: Actor, note: str = "") -> ApiKey:
     """
     End a key at once, with all its secrets. It cannot be brought back.
 
     :raises UnknownApiKey: if there is no such key, or it is revoked already
     """
-    key = _revoke(key_id, at=database_time())
-    log.info("api_key.revoked", key_id=key_id, by=by)
+    key = _revoke(key_id, at=database_time(), actor=actor, note=note)
+    log.info("api_key.revoked", key_id=key_id, by=actor.name)
     return key
 
 
 @in_transaction("api_key.revoke")
-def _revoke(key_id: str, *, at: datetime) -> ApiKey:
+def _revoke(key_id: str, *, at: datetime, actor: Actor, note: str) -> ApiKey:
     key = _lock(key_id, or_revoked_at=at)
-    key.revoked_at = at
-    key.save(update_fields=["revoked_at"])
+    if key.revoked_at is None:
+        key.revoked_at = at
+        key.save(update_fields=["revoked_at"])
+        _append(key, ApiKeyEventKind.REVOKED, actor=actor, note=note, now=at)
     return key
 
 
@@ -165,6 +202,18 @@ def _lock(key_id: str, *, or_revoked_at: datetime | None = None) -> ApiKey:
     if key is None or key.revoked_at not in (None, or_revoked_at):
         raise UnknownApiKey
     return key
+
+
+def _append(key: ApiKey, what: ApiKeyEventKind, *, actor: Actor, note: str, now: datetime) -> None:
+    ApiKeyEvent.objects.create(
+        api_key=key,
+        what=what,
+        actor_kind=actor.kind,
+        actor_name=actor.name[:150],
+        note=note,
+        request_id=actor.request_id,
+        created_at=now,
+    )
 
 
 def _note_use(key: ApiKey) -> None:

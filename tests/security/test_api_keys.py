@@ -14,12 +14,14 @@ from bookings.services.api_keys import (
     UnknownApiKey,
     _revoke,
     _rotate,
+    _Rotation,
     _salted,
     issue_api_key,
     recognise_api_key,
     revoke_api_key,
     rotate_api_key,
 )
+from tests.support.bookings import STAFF
 
 pytestmark = pytest.mark.django_db
 
@@ -32,13 +34,13 @@ def issue(**changes):
         "scopes": {Scope.BOOKINGS_READ},
         "life": 30 * DAY,
         "requests_per_minute": None,
-        "by": "anna",
+        "actor": STAFF,
     }
     return issue_api_key(**{**usual, **changes})
 
 
 def rotate(key, *, grace=DAY, life=None):
-    return rotate_api_key(key_id=key.key_id, grace=grace, life=life, by="anna")
+    return rotate_api_key(key_id=key.key_id, grace=grace, life=life, actor=STAFF)
 
 
 def let_keys_age(age):
@@ -95,17 +97,17 @@ def test_a_revoked_key_ends_at_once_with_the_secret_before_it():
     key, first = issue()
     _, second = rotate(key)
 
-    revoke_api_key(key_id=key.key_id, by="anna")
+    revoke_api_key(key_id=key.key_id, actor=STAFF)
 
     assert [recognise_api_key(text) for text in (first, second)] == [None, None]
 
 
 def test_a_key_cannot_be_revoked_or_rotated_once_it_is_revoked():
     key, _ = issue()
-    revoke_api_key(key_id=key.key_id, by="anna")
+    revoke_api_key(key_id=key.key_id, actor=STAFF)
 
     with pytest.raises(UnknownApiKey):
-        revoke_api_key(key_id=key.key_id, by="anna")
+        revoke_api_key(key_id=key.key_id, actor=STAFF)
     with pytest.raises(UnknownApiKey):
         rotate(key)
 
@@ -208,10 +210,10 @@ def test_a_key_is_never_deleted():
 def test_a_rotation_that_is_asked_for_twice_keeps_the_secret_that_was_promised_a_grace():
     key, first = issue()
     seen = key.secret_mark
-    rotate_api_key(key_id=key.key_id, grace=DAY, life=None, by="anna", seen=seen)
+    rotate_api_key(key_id=key.key_id, grace=DAY, life=None, actor=STAFF, seen=seen)
 
     with pytest.raises(InvalidRequest) as refused:
-        rotate_api_key(key_id=key.key_id, grace=DAY, life=None, by="anna", seen=seen)
+        rotate_api_key(key_id=key.key_id, grace=DAY, life=None, actor=STAFF, seen=seen)
 
     assert refused.value.fields == {"key": "It was rotated meanwhile; nothing was changed."}
     assert recognise_api_key(first) == key
@@ -228,10 +230,10 @@ def test_a_secret_that_had_ended_does_not_work_again_when_its_key_lives_on():
 
 def test_a_rotation_that_runs_again_after_a_lost_commit_finds_its_own():
     key, first = issue()
-    again = {"secret_hash": _salted("s" * 43), "grace": DAY, "life": None, "seen": key.secret_mark}
+    again = _Rotation(secret_hash=_salted("s" * 43), grace=DAY, life=None, seen=key.secret_mark)
 
     for _ in range(2):
-        _rotate(key.key_id, **again)
+        _rotate(key.key_id, again, actor=STAFF, note="")
 
     assert [recognise_api_key(text) == key for text in (first, f"fbs_{key.key_id}_{'s' * 43}")] == [True, True]
 
@@ -240,6 +242,20 @@ def test_a_revocation_that_runs_again_after_a_lost_commit_has_succeeded():
     key, _ = issue()
     now = database_time()
 
-    revoked = [_revoke(key.key_id, at=now) for _ in range(2)]
+    revoked = [_revoke(key.key_id, at=now, actor=STAFF, note="") for _ in range(2)]
 
     assert [key.revoked_at for key in revoked] == [now, now]
+    assert [event.what for event in key.events.order_by("pk")] == ["issued", "revoked"]
+
+
+def test_everything_that_is_done_with_a_key_leaves_one_event_that_says_who_and_why():
+    key, _ = issue(note="for the new gates")
+    rotate_api_key(key_id=key.key_id, grace=DAY, life=None, actor=STAFF, note="a laptop was stolen")
+    revoke_api_key(key_id=key.key_id, actor=STAFF, note="the gates are closed")
+
+    events = key.events.order_by("pk").values_list("what", "actor_kind", "actor_name", "note")
+    assert list(events) == [
+        ("issued", "staff", "anna", "for the new gates"),
+        ("rotated", "staff", "anna", "a laptop was stolen"),
+        ("revoked", "staff", "anna", "the gates are closed"),
+    ]

@@ -18,6 +18,7 @@ NEW = {
     "scopes": ["bookings:read", "bookings:write"],
     "days": "30",
     "requests_per_minute": "",
+    "note": "for the gates",
 }
 
 
@@ -65,7 +66,10 @@ def test_a_form_that_makes_no_sense_says_so_and_makes_nothing(keeper):
 
 
 def test_a_key_is_rotated(keeper, key):
-    answer = keeper.post(f"{KEYS}{key.pk}/rotate/", {"grace_hours": "1", "days": "", "seen": key.secret_mark})
+    answer = keeper.post(
+        f"{KEYS}{key.pk}/rotate/",
+        {"grace_hours": "1", "days": "", "seen": key.secret_mark, "note": "a laptop was stolen"},
+    )
 
     assert recognise_api_key(text_of(answer)) == key
 
@@ -74,7 +78,7 @@ def test_a_key_is_revoked_after_a_page_that_says_what_will_happen(keeper, key):
     warning = keeper.get(f"{KEYS}{key.pk}/revoke/").content.decode()
     still_good = ApiKey.objects.get().revoked_at
 
-    keeper.post(f"{KEYS}{key.pk}/revoke/")
+    keeper.post(f"{KEYS}{key.pk}/revoke/", {"note": "lost"})
 
     assert "It cannot be undone" in warning
     assert still_good is None
@@ -82,10 +86,10 @@ def test_a_key_is_revoked_after_a_page_that_says_what_will_happen(keeper, key):
 
 
 def test_a_key_that_was_revoked_meanwhile_is_told(keeper, key):
-    keeper.post(f"{KEYS}{key.pk}/revoke/")
+    keeper.post(f"{KEYS}{key.pk}/revoke/", {"note": "lost"})
 
-    again = keeper.post(f"{KEYS}{key.pk}/revoke/", follow=True)
-    rotated = keeper.post(f"{KEYS}{key.pk}/rotate/", {"grace_hours": "1"})
+    again = keeper.post(f"{KEYS}{key.pk}/revoke/", {"note": "lost"}, follow=True)
+    rotated = keeper.post(f"{KEYS}{key.pk}/rotate/", {"grace_hours": "1", "note": "lost"})
 
     assert "had been revoked already" in again.content.decode()
     assert "This key has been revoked" in rotated.content.decode()
@@ -131,10 +135,26 @@ def test_the_list_costs_as_much_for_many_keys_as_for_one(keeper, key, django_ass
 
 def test_a_rotation_that_is_sent_twice_rotates_once(keeper, key):
     form = keeper.get(f"{KEYS}{key.pk}/rotate/").context["form"]
-    sent = {"grace_hours": "1", "days": "", "seen": form["seen"].value()}
+    sent = {"grace_hours": "1", "days": "", "seen": form["seen"].value(), "note": "lost"}
     first = text_of(keeper.post(f"{KEYS}{key.pk}/rotate/", sent))
 
     again = keeper.post(f"{KEYS}{key.pk}/rotate/", sent)
 
     assert "rotated meanwhile" in again.content.decode()
     assert recognise_api_key(first) == key
+
+
+def test_a_key_is_shown_with_what_was_done_with_it_and_why(keeper, key):
+    keeper.post(f"{KEYS}{key.pk}/revoke/", {"note": "the gates are closed"}, headers={"X-Request-ID": "desk-1"})
+
+    page = keeper.get(f"{KEYS}{key.pk}/change/").content.decode()
+
+    assert [event.what for event in key.events.order_by("pk")] == ["issued", "revoked"]
+    assert all(words in page for words in ("for the gates", "the gates are closed", "desk-1", "staff kim"))
+
+
+def test_nothing_is_revoked_without_saying_why(keeper, key):
+    answer = keeper.post(f"{KEYS}{key.pk}/revoke/", {"note": " "})
+
+    assert "This field is required." in answer.content.decode()
+    assert ApiKey.objects.get().revoked_at is None

@@ -8,6 +8,7 @@ import pytest
 from bookings import wiring
 from bookings.services.api_keys import rotate_api_key
 from tests.support.api import BOOKINGS, refused
+from tests.support.bookings import STAFF
 from tests.support.callers import CallerApi
 from tests.support.forgeries import ALGORITHMS, FORGED, service_key
 from tests.support.signers import (
@@ -117,6 +118,6 @@ def test_a_token_of_the_secret_before_passes():
 
 def test_a_service_key_passes_and_so_does_its_old_secret_within_the_grace():
     key, old = service_key()
-    _, new = rotate_api_key(key_id=key.key_id, grace=timedelta(days=1), life=None, by="test")
+    _, new = rotate_api_key(key_id=key.key_id, grace=timedelta(days=1), life=None, actor=STAFF)
 
     assert [ask(text).status_code for text in (old, new)] == [200, 200]

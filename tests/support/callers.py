@@ -11,6 +11,7 @@ from django.conf import settings
 from bookings.actor import Scope
 from bookings.services.api_keys import issue_api_key
 from tests.support.api import Api
+from tests.support.bookings import STAFF
 
 
 def a_token(user_id: int = 1001, *, secret: str | None = None, headers: Any = None, **claims: Any) -> str:
@@ -34,7 +35,7 @@ def a_service_key(*scopes: Scope, name: str = "gate agent", rate: int | None = N
         scopes=scopes or list(Scope),
         life=timedelta(days=1),
         requests_per_minute=rate,
-        by="test",
+        actor=STAFF,
     )
     return text
 

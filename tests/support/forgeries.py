@@ -11,6 +11,7 @@ from django.db.models import F
 from bookings.actor import Scope
 from bookings.models import ApiKey
 from bookings.services.api_keys import issue_api_key, revoke_api_key, rotate_api_key
+from tests.support.bookings import STAFF
 from tests.support.signers import (
     KEY_IDS,
     LEFT_OUT,
@@ -222,12 +223,12 @@ TOKENS: dict[str, Callable[[], str]] = {
 
 def service_key() -> tuple[ApiKey, str]:
     day = timedelta(days=1)
-    return issue_api_key(name="gate agent", scopes=list(Scope), life=day, requests_per_minute=None, by="test")
+    return issue_api_key(name="gate agent", scopes=list(Scope), life=day, requests_per_minute=None, actor=STAFF)
 
 
 def revoked() -> str:
     key, text = service_key()
-    revoke_api_key(key_id=key.key_id, by="test")
+    revoke_api_key(key_id=key.key_id, actor=STAFF)
     return text
 
 
@@ -239,7 +240,7 @@ def expired() -> str:
 
 def rotated_away() -> str:
     key, text = service_key()
-    rotate_api_key(key_id=key.key_id, grace=timedelta(0), life=None, by="test")
+    rotate_api_key(key_id=key.key_id, grace=timedelta(0), life=None, actor=STAFF)
     return text
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bookings.actor import Scope
+from bookings.actor import Actor, ActorKind, Scope
 from bookings.clock import database_time
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey
@@ -31,11 +31,13 @@ class Command(BaseCommand):
         rotate.add_argument("--days", type=int, help="how long the key is good for from now on (as before)")
         revoke = actions.add_parser("revoke", help="end a key at once")
         revoke.add_argument("key_id")
+        for action in (create, rotate, revoke):
+            action.add_argument("--note", default="", help="why, for those who look at the key later")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        by = f"{getpass.getuser()} (command line)"
+        actor = Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150])
         try:
-            getattr(self, options["action"])(by=by, options=options)
+            getattr(self, options["action"])(actor=actor, options=options)
         except UnknownApiKey as error:
             raise CommandError(
                 f"There is no key {options['key_id']} that is not revoked; see: api_keys list"
@@ -44,7 +46,7 @@ class Command(BaseCommand):
             fields = getattr(error, "fields", None) or {"days": "Too many."}
             raise CommandError("; ".join(f"{name}: {text}" for name, text in fields.items())) from error
 
-    def create(self, *, by: str, options: dict[str, Any]) -> None:
+    def create(self, *, actor: Actor, options: dict[str, Any]) -> None:
         words = [word for part in options["scopes"] for word in part.replace(",", " ").split()]
         unknown = set(words) - set(Scope.values)
         if unknown:
@@ -56,14 +58,15 @@ class Command(BaseCommand):
             scopes={Scope(word) for word in words},
             life=timedelta(days=options["days"]),
             requests_per_minute=options["rate"],
-            by=by,
+            actor=actor,
+            note=options["note"],
         )
         self.stdout.write(
             f"Key {key.key_id} for {key.name}, good until {key.expires_at:%Y-%m-%d}, may: {key.scopes}"
         )
         self._show(text)
 
-    def list(self, *, by: str, options: dict[str, Any]) -> None:
+    def list(self, *, actor: Actor, options: dict[str, Any]) -> None:
         now = database_time()
         for key in ApiKey.objects.order_by("pk"):
             state = "revoked" if key.revoked_at else "expired" if key.expires_at <= now else "good"
@@ -73,12 +76,13 @@ class Command(BaseCommand):
             )
         self.stdout.write(f"{ApiKey.objects.count()} keys")
 
-    def rotate(self, *, by: str, options: dict[str, Any]) -> None:
+    def rotate(self, *, actor: Actor, options: dict[str, Any]) -> None:
         key, text = rotate_api_key(
             key_id=options["key_id"],
             grace=timedelta(hours=options["grace_hours"]),
             life=timedelta(days=options["days"]) if options["days"] is not None else None,
-            by=by,
+            actor=actor,
+            note=options["note"],
         )
         self.stdout.write(
             f"Key {key.key_id} for {key.name} has a new secret. The old one works until "
@@ -86,8 +90,8 @@ class Command(BaseCommand):
         )
         self._show(text)
 
-    def revoke(self, *, by: str, options: dict[str, Any]) -> None:
-        key = revoke_api_key(key_id=options["key_id"], by=by)
+    def revoke(self, *, actor: Actor, options: dict[str, Any]) -> None:
+        key = revoke_api_key(key_id=options["key_id"], actor=actor, note=options["note"])
         self.stdout.write(f"Key {key.key_id} for {key.name} is revoked.")
 
     def _show(self, text: str) -> None:
