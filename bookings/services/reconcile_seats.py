@@ -67,7 +67,7 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
 
 def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline) -> Iterator[_Compared]:
     # In another order each time: where the time is too short for all, none is left out for ever.
-    for flight_id in random.sample(sorted(wanted), len(wanted)):  # the order, not a secret  # nosec B311
+    for flight_id in random.sample(sorted(wanted), len(wanted)):  # no secret  # nosec B311
         if not deadline:
             break
         compared = _compare(flight_id, flights=flights, deadline=deadline)

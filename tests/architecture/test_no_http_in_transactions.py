@@ -9,10 +9,15 @@ from requests.adapters import HTTPAdapter
 
 from bookings import wiring
 from bookings.gateways.flights import HttpFlightService
+from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall
 from bookings.ports import SeatChange
+from bookings.services.deadline import Deadline
+from bookings.services.reconcile_seats import reconcile_seats
+from bookings.services.resolve_give_back import resolve_give_back
+from bookings.services.resolve_take import resolve_take
 from tests.support.api import Api, shown
-from tests.support.bookings import let_time_pass, one_pass
+from tests.support.bookings import STAFF, a_call_row, a_saved_row, let_time_pass, one_pass
 from tests.support.fakes import FakePayments
 from tests.support.invariants import assert_in_step
 from tests.support.processes import start_flightsim
@@ -144,6 +149,26 @@ def test_resolving_takes_whose_outcome_is_unknown(api, service, sim):
 
     assert Booking.objects.filter(status="cancelled", hold="giving_back").count() == 2
     assert_in_step(sim)
+
+
+def test_what_staff_send_again(service, sim, sent):
+    take, call = a_saved_row("pending", hold="stuck"), a_call_row(state="dead")
+    a_saved_row("cancelled", hold="giving_back", give_back=call)
+
+    resolve_take(booking_id=take.pk, decision=Decision.RETRY, actor=STAFF, note="why", flights=service)
+    resolve_give_back(call_id=call.pk, decision=Decision.RETRY, actor=STAFF, note="why", flights=service)
+
+    assert sent == ["PATCH", "PATCH"]
+    assert list(SeatCall.objects.values_list("state", flat=True)) == ["done"]
+
+
+def test_the_comparison_with_the_flight_service(api, service, sent):
+    api.create()
+    sent.clear()
+
+    found = reconcile_seats(flights=service, deadline=Deadline(20))
+
+    assert (sent, found.flights_compared, found.drift) == (["GET"], 1, [])
 
 
 def test_a_gateway_for_payments_is_asked_outside_of_transactions(api, monkeypatch):

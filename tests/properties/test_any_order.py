@@ -2,8 +2,8 @@
 Whatever happens in whatever order, no seat and no payment is lost.
 
 A state machine holds, pays, cancels, expires, sweeps and decides at random while both other systems lose
-requests and answers and this process dies in the middle. After every step what must hold at any time is checked;
-at the end the faults stop, the worker goes on, and seats and money must agree exactly.
+requests and answers and this process dies in the middle. After every step the promises that hold at any time
+are checked; at the end the faults stop, the worker goes on, and seats and money must agree exactly.
 
 The everyday run tries the same cases each time; `EXAMPLES=2000 pytest tests/properties` tries as many new ones.
 """
