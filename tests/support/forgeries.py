@@ -222,8 +222,7 @@ TOKENS: dict[str, Callable[[], str]] = {
 
 
 def service_key() -> tuple[ApiKey, str]:
-    day = timedelta(days=1)
-    return issue_api_key(name="gate agent", scopes=list(Scope), life=day, requests_per_minute=None, actor=STAFF)
+    return issue_api_key(name="gate", scopes=list(Scope), life=timedelta(1), requests_per_minute=None, actor=STAFF)
 
 
 def revoked() -> str:
