@@ -58,6 +58,9 @@ GIVE_BACK_BATCH = 5_000
 # One bulk cancellation names this many bookings at most: all of them fit into one give-back call, and one page.
 BULK_CANCEL_LIMIT = 5_000
 
+# A booking that cannot be cancelled for a fault of ours: hundreds of passes have tried, now a person must look.
+BULK_CANCEL_RETRIES_END_AFTER = timedelta(hours=1)
+
 # Unresolved calls looked at in one pass; the next pass takes the rest.
 CALLS_PER_PASS = 200
 

@@ -60,6 +60,8 @@ class BulkCancelWhy(models.TextChoices):
     NEVER_SENT = "never_sent"
     OUTCOME_UNKNOWN = "outcome_unknown"
     TAKE_STUCK = "take_stuck"
+    # It failed in every pass of an hour; the log says how.
+    OUR_FAULT = "our_fault"
 
 
 class BulkCancelRow(models.Model):

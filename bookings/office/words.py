@@ -99,6 +99,7 @@ BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
         BulkCancelWhy.NEVER_SENT: _("no seats were taken yet"),
         BulkCancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
         BulkCancelWhy.TAKE_STUCK: _("whether seats were taken waits for a decision of staff"),
+        BulkCancelWhy.OUR_FAULT: _("it failed for an hour: look at the booking and the log"),
     }
 )
 

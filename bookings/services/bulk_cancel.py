@@ -8,15 +8,15 @@ worker that dies leaves the others waiting for the next, and nobody waits long f
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from bookings.actor import Actor, ActorKind
 from bookings.clock import database_time
-from bookings.conf import BULK_CANCEL_LIMIT
+from bookings.conf import BULK_CANCEL_LIMIT, BULK_CANCEL_RETRIES_END_AFTER
 from bookings.errors import InvalidRequest, Refusal, SelectionChanged
 from bookings.lifecycle import STAFF_REASONS, CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
-from bookings.models.bulk_cancel import BulkCancelState
+from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.queries.bulk import BulkPlan, Fate, fate_of, plan_bulk_cancel
 from bookings.queries.selection import Selection
 from bookings.services.batches import for_each
@@ -128,8 +128,9 @@ def carry_out_bulk_cancels(*, deadline: Deadline) -> int:
     """
     Decide the waiting rows of all bulk cancellations until the time is up; return how many were decided.
 
-    Bookings that somebody else has locked are left for the next round, or the next pass. Seats go on the
-    give-back ledger and money on record; neither the Flight Service nor the gateway is called here.
+    Bookings that somebody else has locked are left for the next round, or the next pass. One that fails is
+    tried again for an hour, then it is left to a person. Seats go on the give-back ledger and money on record;
+    neither the Flight Service nor the gateway is called here.
     """
 
     def carry_out(bulk_id: int) -> int:
@@ -138,7 +139,7 @@ def carry_out_bulk_cancels(*, deadline: Deadline) -> int:
         decided = 0
         while deadline:
             rows = list(waiting.values_list("pk", "booking_id"))
-            done = for_each(rows, lambda row: _decide_row(row[0], row[1], bulk=bulk), deadline=deadline)
+            done = for_each(rows, lambda row: _try_row(row[0], row[1], bulk=bulk), deadline=deadline)
             decided += done
             if not done:
                 break
@@ -147,6 +148,17 @@ def carry_out_bulk_cancels(*, deadline: Deadline) -> int:
 
     unfinished = BulkCancel.objects.filter(finished_at=None).order_by("pk").values_list("pk", flat=True)
     return for_each(list(unfinished), carry_out, deadline=deadline)
+
+
+def _try_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
+    """Decide one row; where that fails for good, let the bulk cancellation come to its end without it."""
+    try:
+        return _decide_row(row_id, booking_id, bulk=bulk)
+    except (OperationalError, InterfaceError):
+        raise  # the database is not well: that says nothing about this row
+    except Exception:
+        _give_up_late(row_id, bulk=bulk)
+        raise
 
 
 @in_transaction("bulk.t11")
@@ -175,6 +187,16 @@ def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
     row.state, row.why, row.seats, row.refund, row.done_at = *fate, now
     row.save(update_fields=["state", "why", "seats", "refund", "done_at"])
     return 1
+
+
+@in_transaction("bulk.given_up")
+def _give_up_late(row_id: int, *, bulk: BulkCancel) -> None:
+    """Write down that a row has failed, once it has had its time. Its booking is left as it is."""
+    now = database_time()
+    if now - bulk.created_at <= BULK_CANCEL_RETRIES_END_AFTER:
+        return
+    waiting = BulkCancelRow.objects.filter(pk=row_id, state=BulkCancelState.WAITING)
+    waiting.update(state=BulkCancelState.FAILED, why=BulkCancelWhy.OUR_FAULT, done_at=now)
 
 
 @in_transaction("bulk.finish")

@@ -102,7 +102,19 @@ def test_without_a_flight_service_it_says_so_and_can_be_repeated(load, flights):
 
 
 @pytest.fixture
-def roomy(flights):
+def development(settings):
+    settings.DEBUG = True
+
+
+def test_in_production_it_fills_nothing_up(load, flights):
+    with pytest.raises(CommandError, match="only while DEBUG=true"):
+        load("--bookings", "450")
+
+    assert (Booking.objects.count(), flights.taken(2)) == (0, 0)
+
+
+@pytest.fixture
+def roomy(flights, development):
     """Flights with more seats than a small demo sells."""
     for shown in flights.ledger()["flights"]:
         flights.set_flight(shown["id"], remaining=1_000)
@@ -170,7 +182,7 @@ def test_a_run_that_was_broken_off_is_finished_by_the_same_run(load, roomy):
     assert_in_step(roomy)
 
 
-def test_without_a_flight_service_what_it_makes_holds_no_seats(load, flights):
+def test_without_a_flight_service_what_it_makes_holds_no_seats(load, flights, development):
     flights.down = True
 
     printed = load("--bookings", "400")
@@ -180,7 +192,7 @@ def test_without_a_flight_service_what_it_makes_holds_no_seats(load, flights):
     assert (violations(quiet=True), seats_out_of_step(flights)) == ([], [])
 
 
-def test_a_flight_that_is_sold_out_gets_no_more_bookings(load, flights):
+def test_a_flight_that_is_sold_out_gets_no_more_bookings(load, flights, development):
     for number in (2, 3):
         flights.set_flight(number, remaining=70)
 

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django_q.models import OrmQ
 
 from bookings.clock import database_time
@@ -167,6 +168,39 @@ def test_a_row_that_fails_waits_for_the_next_pass_and_keeps_nobody_else_waiting(
 
     bulk.refresh_from_db()
     assert (results()[0], bulk.finished_at is None) == ((broken.pk, "cancelled", "", 2, 4000), False)
+
+
+def test_a_row_that_still_fails_after_an_hour_is_left_to_a_person(flights):
+    broken = a_saved_row("booked", no_of_seats=2)  # it names a payment that is not there
+    bulk = start()
+    BulkCancel.objects.update(created_at=database_time() - timedelta(minutes=61))
+
+    with pytest.raises(ExceptionGroup):
+        carry_out()
+
+    assert results() == [(broken.pk, "failed", "our_fault", 0, 0)]
+    assert (Booking.objects.get(pk=broken.pk).status, events(broken)) == ("booked", [])
+    assert carry_out() == 0
+    bulk.refresh_from_db()
+    assert bulk.finished_at is not None
+
+
+@pytest.mark.parametrize("error", [OperationalError(2013, "lost"), InterfaceError(0, "")], ids=["lost", "closed"])
+def test_a_database_that_is_not_well_fails_no_row_however_old(flights, monkeypatch, error):
+    booking = an_initiated_booking(flights)
+    start()
+    BulkCancel.objects.update(created_at=database_time() - timedelta(minutes=61))
+
+    def fail(*_args, **_kwargs):
+        raise error
+
+    with monkeypatch.context() as unwell:
+        unwell.setattr(service, "_decide_row", fail)
+        with pytest.raises(ExceptionGroup):
+            carry_out()
+
+    assert results() == [(booking.pk, "waiting", "", 0, 0)]
+    assert carry_out() == 1
 
 
 def test_a_definite_no_is_written_down_and_not_tried_again(flights, monkeypatch):

@@ -28,12 +28,15 @@ class Command(BaseCommand):
             type=int,
             default=0,
             metavar="N",
-            help="fill up to N past and present demo bookings (a million takes a few minutes on MariaDB)",
+            help="fill up to N past and present demo bookings, only while DEBUG=true (a million takes minutes)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 <= options["bookings"] <= 100_000_000:
             raise CommandError("--bookings must be from 0 to 100,000,000")
+        if options["bookings"] and not settings.DEBUG:
+            # They would be counted as paid, and their rows and seats would be there for ever.
+            raise CommandError("--bookings fills a demo, and only while DEBUG=true")
         missing = make_people() if settings.DEBUG else []
         for group in missing:
             self.stderr.write(f"there is no group {group}, so nobody of it was made: run migrate")
