@@ -76,12 +76,12 @@ def fill_up(total: int, *, flights: FlightService, say: Callable[[str], None]) -
 
     Leaves the seats of every third flight free, and takes those of the others while there are any.
 
-    :raises Interrupted: if the Flight Service stops answering on the way; what was made stays
+    :raises Interrupted: if the Flight Service does not answer, or stops on the way; what was made stays
     """
     begin = first = _next_number()
+    if begin >= total:
+        return 0
     shown = _flights_shown(flights)
-    if not shown:
-        say("the Flight Service does not answer: no demo booking holds seats")
     seats = _Seats(flights, [flight for flight in shown if flight.id % 3 != 1])
     while first < total:
         last = min(total, (first // CHUNK + 1) * CHUNK)
@@ -91,7 +91,7 @@ def fill_up(total: int, *, flights: FlightService, say: Callable[[str], None]) -
         first = last
         if first % (20 * CHUNK) == 0:
             say(f"{first:,} of {total:,}")
-    return max(0, total - begin)
+    return total - begin
 
 
 class _Seats:
@@ -138,15 +138,20 @@ def _ours(first: int, last: int) -> QuerySet[Booking]:
 
 
 def _flights_shown(service: FlightService) -> list[Flight]:
-    """The flights from 1 on, as far as there are any; none if the Flight Service does not answer."""
+    """
+    The flights from 1 on, as far as there are any.
+
+    :raises Interrupted: if it is not known which there are. A run that was broken off may have taken the seats
+        of a block: to write that block without them, or for another flight, would lose them for ever
+    """
     shown: list[Flight] = []
     try:
         for number in range(1, MOST_FLIGHTS + 1):
             shown.append(service.get_flight(number, seconds=WORKER_CALL_SECONDS))
     except UnknownFlight:
         pass
-    except FlightsUnreachable:
-        return []
+    except FlightsUnreachable as error:
+        raise Interrupted("which flights there are") from error
     return shown
 
 
