@@ -149,7 +149,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         """The page shows the selection as it is now, whatever was shown before."""
         is_clear = selection.flight is not None and not selection.not_understood
         plan = plan_bulk_cancel(selection) if is_clear else BulkPlan((), is_too_large=False)
-        has_changed = request.method == "POST" and request.POST.get("seen") != plan.fingerprint
+        has_changed = request.method == "POST" and request.POST.get("seen") != plan.seen
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

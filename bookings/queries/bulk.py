@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import Case, Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 
 from bookings.clock import database_time
-from bookings.conf import BULK_CANCEL_LIMIT
+from bookings.conf import BULK_CANCEL_LIMIT, HIGHEST_ID
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow, Payment
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
@@ -69,10 +69,17 @@ class BulkPlan:
     is_too_large: bool
 
     @cached_property
-    def fingerprint(self) -> str:
-        """A mark of what was shown: another one means that other bookings, or other fates, would be shown now."""
-        seen = [(booking.pk, booking.version, *map(str, fate)) for booking, fate in self.lines]
-        return hashlib.sha256(repr(seen).encode()).hexdigest()
+    def seen(self) -> str:
+        """
+        A mark of the bookings that were shown: the newest of them, and a hash of all.
+
+        Not of what each would come to: on a flight that is on sale somebody pays, or lets a hold expire, every
+        few seconds, and what becomes of a booking is judged anew under its lock.
+        """
+        ids = [booking.pk for booking, _ in self.lines]
+        # Of too many not all were shown: then none is the newest, and the service finds too many again.
+        newest = HIGHEST_ID if self.is_too_large else max(ids, default=0)
+        return f"{newest}-{hashlib.sha256(repr(ids).encode()).hexdigest()}"
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
@@ -97,9 +104,21 @@ class BulkPlan:
         return sorted(self.lines, key=lambda line: (line[1].state != State.REQUESTED, line[1].state, -line[0].pk))
 
 
-def plan_bulk_cancel(selection: Selection) -> BulkPlan:
-    """Read what cancelling all bookings of a selection would do. Two statements, however many there are."""
+def newest_in(seen: str) -> int:
+    """The newest booking of a mark that a plan has given; 0, which is none, for any other text."""
+    newest = seen.partition("-")[0]
+    return int(newest) if newest.isascii() and newest.isdigit() and len(newest) <= 19 else 0
+
+
+def plan_bulk_cancel(selection: Selection, *, up_to: int | None = None) -> BulkPlan:
+    """
+    Read what cancelling all bookings of a selection would do. Two statements, however many there are.
+
+    `up_to` leaves out the bookings that are newer than this one.
+    """
     rows = selection.rows(database_time()).select_related(None).order_by("pk").only(*COLUMNS)
+    if up_to is not None:
+        rows = rows.filter(pk__lte=up_to)
     bookings = list(rows[: BULK_CANCEL_LIMIT + 1])
     lines = tuple((booking, fate_of(booking)) for booking in bookings[:BULK_CANCEL_LIMIT])
     return BulkPlan(lines, is_too_large=len(bookings) > BULK_CANCEL_LIMIT)

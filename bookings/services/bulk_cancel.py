@@ -17,7 +17,7 @@ from bookings.errors import InvalidRequest, Refusal, SelectionChanged
 from bookings.lifecycle import STAFF_REASONS, CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
-from bookings.queries.bulk import BulkPlan, Fate, fate_of, plan_bulk_cancel
+from bookings.queries.bulk import BulkPlan, Fate, fate_of, newest_in, plan_bulk_cancel
 from bookings.queries.selection import Selection
 from bookings.services.batches import for_each
 from bookings.services.cancel_booking import cancel_locked
@@ -41,11 +41,12 @@ def start_bulk_cancel(
     """
     Write down that all bookings of a selection are to be cancelled, and wake the worker.
 
-    Cancels nothing itself. `seen` is the fingerprint of the plan that the actor has looked at. An action key
-    that was used already stands for what it started: that is returned, and nothing is changed.
+    Cancels nothing itself. `seen` is the mark of the plan that the actor has looked at: exactly its bookings are
+    meant, and newer ones are left alone. An action key that was used already stands for what it started: that is
+    returned, and nothing is changed.
 
     :raises InvalidRequest: if the selection, the reason or the note will not do
-    :raises SelectionChanged: if other bookings, or other fates, would be shown now
+    :raises SelectionChanged: if some of the bookings that were shown belong to the selection no more, or others do
     """
     flight_id = _checked_flight(selection, reason, note)
     try:
@@ -86,10 +87,10 @@ def _start(
 ) -> BulkCancel:
     if (earlier := BulkCancel.objects.filter(action_key=action_key).first()) is not None:
         return earlier
-    plan = plan_bulk_cancel(selection)
+    plan = plan_bulk_cancel(selection, up_to=newest_in(seen))
     if plan.is_too_large:
         raise InvalidRequest(fields={"selection": f"More than {BULK_CANCEL_LIMIT} bookings; narrow the filter."})
-    if plan.fingerprint != seen:
+    if plan.seen != seen:
         raise SelectionChanged
     if not plan.work:
         raise InvalidRequest(fields={"selection": "Nothing of it can be cancelled."})

@@ -40,7 +40,7 @@ def filled_in(page, **changed):
     context = page.context
     wish = {
         "action_key": context["form"]["action_key"].value(),
-        "seen": context["plan"].fingerprint,
+        "seen": context["plan"].seen,
         "reason": "flight_cancelled",
         "note": "storm over Delhi",
         "confirm": "1",
@@ -158,19 +158,20 @@ def test_a_form_that_will_not_do_says_so_keeps_what_was_typed_and_starts_nothing
 
 def test_a_stale_page_starts_nothing_shows_how_it_stands_now_and_keeps_the_note(supervisor, flights):
     first, second = an_initiated_booking(flights), an_initiated_booking(flights)
-    sent = filled_in(supervisor.get(OF_FLIGHT_1))
+    unpaid = f"{OF_FLIGHT_1}&status=initiated"
+    sent = filled_in(supervisor.get(unpaid))
     cancel_booking(booking_id=first.pk, actor=STAFF, reason=CancelReason.FRAUD)
 
-    page = supervisor.post(OF_FLIGHT_1, sent)
+    page = supervisor.post(unpaid, sent)
 
     form = page.context["form"]
     assert (page.status_code, BulkCancel.objects.count()) == (409, 0)
     assert "These bookings have changed since they were shown to you" in text_of(page)
-    assert f"{first.reference} 1001 ○ Cancelled ○ Skipped" in text_of(page)
+    assert first.reference not in text_of(page)
     assert (form["reason"].value(), form["note"].value(), form["confirm"].value()) == (
         *("flight_cancelled", "storm over Delhi", ""),
     )
-    again = supervisor.post(OF_FLIGHT_1, filled_in(page))
+    again = supervisor.post(unpaid, filled_in(page))
     assert again.status_code == 302
     assert BulkCancelRow.objects.get(state="waiting").booking == second
 
@@ -221,7 +222,7 @@ def test_who_may_not_cancel_in_bulk_is_told_which_right_is_missing(client, right
     client.force_login(a_person("kim", right, "view_booking"))
     sent = {
         "action_key": uuid.uuid4().hex,
-        "seen": queries.plan_bulk_cancel(queries.Selection(flight=1)).fingerprint,
+        "seen": queries.plan_bulk_cancel(queries.Selection(flight=1)).seen,
     }
 
     pages = [

@@ -148,7 +148,7 @@ def test_a_customer_and_the_worker_cancel_once(flights, sim):
 
 def double_click():
     """Two requests of one form that was sent twice."""
-    return partial(start, action_key=uuid.uuid4(), seen=plan_bulk_cancel(FLIGHT_1).fingerprint)
+    return partial(start, action_key=uuid.uuid4(), seen=plan_bulk_cancel(FLIGHT_1).seen)
 
 
 def test_a_form_that_is_sent_three_times_at_once_starts_one_bulk():

@@ -19,7 +19,7 @@ FLIGHT_1 = Selection(flight=1)
 def start(selection: Selection = FLIGHT_1, **given: Any) -> BulkCancel:
     """Look at a selection, and ask for all of it to be cancelled."""
     wish = {
-        "seen": plan_bulk_cancel(selection).fingerprint,
+        "seen": plan_bulk_cancel(selection).seen,
         "reason": CancelReason.FLIGHT_CANCELLED,
         "note": "storm",
         "actor": SUPERVISOR,
