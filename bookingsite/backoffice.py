@@ -54,7 +54,8 @@ class LoginForm(AdminAuthenticationForm):
         wait = getattr(self.request, "login_wait", 0)
         if wait:
             minutes = math.ceil(wait / MINUTE)
-            raise ValidationError(f"Too many failed log-ins. Try again in {minutes} min.", code="too_many_tries")
+            said = _("Too many failed log-ins. Try again in %(minutes)d min.")
+            raise ValidationError(said % {"minutes": minutes}, code="too_many_tries")
         found: dict[str, Any] = super().clean()
         return found
 

@@ -137,7 +137,8 @@ class IdleLogout:
     Ends the session of staff half an hour after its last page.
 
     A session ends SESSION_COOKIE_AGE after it was last written, so it is written once a minute while it is in
-    use: only for who is logged in, so that strangers' cookies write nothing.
+    use: only for who is logged in, so that strangers' cookies write nothing. A page that looks again by itself
+    is not used by anybody: left open, it would keep the session for ever.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -145,7 +146,8 @@ class IdleLogout:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.path_info.startswith("/admin/") and request.user.is_authenticated:
+        by_itself = "X-Refresh" in request.headers  # sent by office.js
+        if request.path_info.startswith("/admin/") and not by_itself and request.user.is_authenticated:
             now = int(time.time())
             if now - request.session.get("used_at", 0) >= IDLE_RESOLUTION_SECONDS:
                 request.session["used_at"] = now

@@ -18,7 +18,10 @@ from bookings.errors import InvalidRequest
 from bookings.models import ApiKey, ApiKeyEvent
 from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.tags import moment
+from bookings.queries.selection import id_in
 from bookings.services.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
+
+RIGHT = "bookings.manage_api_keys"
 
 
 class WhyForm(forms.Form):
@@ -118,7 +121,7 @@ class ApiKeyAdmin(RecordAdmin):
         return ApiKey.objects.with_database_time().order_by(*self.ordering)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("bookings.manage_api_keys")
+        return request.user.has_perm(RIGHT)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_add_permission(request) or super().has_view_permission(request, obj)
@@ -151,7 +154,7 @@ class ApiKeyAdmin(RecordAdmin):
         return self._page(request, form, title=_("Add API key"), button=_("Make the key"))
 
     def rotate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key = self._key(object_id)
+        key = self._key(request, object_id)
         form = self._form_of(request, RotateForm, seen=key.secret_mark)
         if form.is_valid():
             days = form.cleaned_data["days"]
@@ -175,7 +178,7 @@ class ApiKeyAdmin(RecordAdmin):
         return self._page(request, form, key=key, **shown)
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        key, form = self._key(object_id), self._form_of(request, RevokeForm)
+        key, form = self._key(request, object_id), self._form_of(request, RevokeForm)
         if form.is_valid():
             try:
                 revoke_api_key(key_id=key.key_id, actor=staff_of(request), note=form.cleaned_data["note"])
@@ -188,12 +191,14 @@ class ApiKeyAdmin(RecordAdmin):
         return self._page(request, form, key=key, title=_("Revoke API key"), button=_("Revoke it"), what=what)
 
     def _form_of(self, request: HttpRequest, kind: type[forms.Form], **initial: str) -> forms.Form:
-        require(request, "bookings.manage_api_keys")
+        require(request, RIGHT)
         return kind(request.POST) if request.method == "POST" else kind(initial=initial)
 
-    def _key(self, object_id: str) -> ApiKey:
-        number = unquote(object_id)
-        key = ApiKey.objects.filter(pk=number).first() if number.isascii() and number.isdigit() else None
+    def _key(self, request: HttpRequest, object_id: str) -> ApiKey:
+        # First of all: to others a key that is there looks like one that is not.
+        require(request, RIGHT)
+        number = id_in(unquote(object_id))
+        key = None if number is None else ApiKey.objects.filter(pk=number).first()
         if key is None:
             raise Http404
         return key

@@ -95,8 +95,12 @@ class RecordAdmin(ReadOnlyAdmin):
         columns = cast(Sequence[Column], [*self.list_display, *self.more])
         facts = [(column.short_description, column(record)) for column in columns]
         context = {**self.admin_site.each_context(request), "opts": self.opts, "record": record, "facts": facts}
-        context.update(title=str(record), **(extra_context or {}))
+        context.update(title=self.title_of(record), **(extra_context or {}))
         return TemplateResponse(request, self.record_template, context)
+
+    def title_of(self, record: Any) -> str:
+        """What a person calls the row."""
+        return str(record)
 
 
 def column(name: str, label: str | Promise, shown: Callable[[Any], Any] = _plain) -> Column:

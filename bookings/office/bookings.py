@@ -12,21 +12,20 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bookings.conf import LONGEST_NOTE
 from bookings.errors import BookingChanged
-from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason
+from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import words
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.booking_list import BookingList
 from bookings.office.takes import urls_of_takes
 from bookings.queries.booking_page import BookingPage, booking_page
+from bookings.queries.selection import id_in
 from bookings.services.cancel_for_staff import cancel_for_staff
 from bookings.services.note_booking import note_booking
 
 CANCEL = "bookings.cancel_booking"
 NOTE = "bookings.note_booking"
-
-LONGEST_NOTE = 500
-REASONS = [("", gettext_lazy("Choose a reason")), *((reason, words.REASON[reason]) for reason in STAFF_REASONS)]
 
 
 class NoteForm(forms.Form):
@@ -42,7 +41,7 @@ class NoteForm(forms.Form):
 class CancelForm(forms.Form):
     """What staff say about a cancellation, and which booking they saw when they said it."""
 
-    reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=REASONS)
+    reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=words.STAFF_REASON_CHOICES)
     note = forms.CharField(
         label=gettext_lazy("Note"),
         max_length=LONGEST_NOTE,
@@ -82,7 +81,9 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
     def note_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         require(request, NOTE)
         page = _page(object_id)
-        form = NoteForm(request.POST or None)
+        if request.method != "POST":  # where a log-in in between leads: the form stands on the booking's page
+            return _to(page)
+        form = NoteForm(request.POST)
         if not form.is_valid():
             return self._show(request, page, form, status=HTTPStatus.BAD_REQUEST)
         note_booking(
@@ -159,8 +160,8 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
 
 
 def _page(object_id: str) -> BookingPage:
-    number = unquote(object_id)
-    page = booking_page(int(number)) if number.isascii() and number.isdigit() and len(number) < 19 else None
+    number = id_in(unquote(object_id))
+    page = None if number is None else booking_page(number)
     if page is None:
         raise Http404
     return page

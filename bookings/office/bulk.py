@@ -16,9 +16,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.conf import BULK_CANCEL_LIMIT
+from bookings.conf import BULK_CANCEL_LIMIT, LONGEST_NOTE
 from bookings.errors import InvalidRequest, SelectionChanged
-from bookings.lifecycle import STAFF_REASONS, UNPAID, BookingStatus, CancelReason, Hold
+from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.office import words
@@ -38,16 +38,10 @@ class StartForm(forms.Form):
     """The word to go: why, and the number of the flight as proof that it is the right one."""
 
     action_key = forms.UUIDField(widget=forms.HiddenInput)
-    reason = forms.ChoiceField(
-        label=gettext_lazy("Reason"),
-        choices=[
-            ("", gettext_lazy("Choose a reason")),
-            *((str(word), words.REASON[word]) for word in STAFF_REASONS),
-        ],
-    )
+    reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=words.STAFF_REASON_CHOICES)
     note = forms.CharField(
         label=gettext_lazy("Note"),
-        max_length=500,
+        max_length=LONGEST_NOTE,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("For the timeline of every booking. Required for the reason “other”."),

@@ -25,7 +25,7 @@ from bookings.queries.calls import (
     unanswered_give_backs,
     unanswered_takes,
 )
-from bookings.queries.selection import Selection
+from bookings.queries.selection import Selection, id_in
 from bookings.services.pauses import staff_may_repeat
 
 MEMBERS_PER_PAGE = 100
@@ -102,11 +102,12 @@ class SeatCallAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/bookings/seatcall/one.html", context)
 
     def decide_view(self, request: HttpRequest, call_id: str, word: str) -> HttpResponse:
-        return decide(request, self.admin_site, GiveBack(_call(call_id)), DECISIONS[word])
+        return decide(request, self.admin_site, lambda: GiveBack(_call(call_id)), DECISIONS[word])
 
 
 def _call(number: str) -> SeatCall:
-    call = SeatCall.objects.filter(pk=int(number)).first() if number.isascii() and number.isdigit() else None
+    call_id = id_in(number)
+    call = None if call_id is None else SeatCall.objects.filter(pk=call_id).first()
     if call is None:
         raise Http404
     return call

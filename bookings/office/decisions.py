@@ -1,6 +1,6 @@
 """The pages on which staff decide about one call to the Flight Service: what will happen, why, and the click."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import MappingProxyType
@@ -113,9 +113,14 @@ def no_answer(first_sent_at: datetime | None) -> tuple[int, str]:
     return messages.WARNING, _("No answer yet. The worker goes on asking, under the same key.")
 
 
-def decide(request: HttpRequest, site: AdminSite, case: Case, decision: Decision) -> HttpResponse:
-    """Show what a decision will do, and carry it out when it is sent with its reason."""
+def decide(request: HttpRequest, site: AdminSite, find: Callable[[], Case], decision: Decision) -> HttpResponse:
+    """
+    Show what a decision will do, and carry it out when it is sent with its reason.
+
+    `find` looks the call up; it is asked only for who may decide.
+    """
     require(request, RIGHT)
+    case = find()
     form = DecisionForm(request.POST if request.method == "POST" else None)
     refused: str | Promise = ""
     status: int = HTTPStatus.OK

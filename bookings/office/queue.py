@@ -22,7 +22,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.conf import LONGEST_NOTE
-from bookings.office.base import ReadOnlyAdmin, require, staff_of
+from bookings.office.base import RecordAdmin, column, require, staff_of
+from bookings.office.tags import moment
 from bookings.services.pause_schedule import NEVER, pause_schedule
 from bookings.wake import SWEEP_TASK
 
@@ -47,7 +48,32 @@ REST: Mapping[str, str | Promise] = MappingProxyType(
 )
 
 
-class QueueAdmin(ReadOnlyAdmin):
+@admin.display(description=gettext_lazy("What it does"))
+def work(row: Any) -> str:
+    """What is done, in words; the name of the function where there are none."""
+    func = row.func() if callable(row.func) else row.func
+    return str(WORK.get(func, func))
+
+
+@admin.display(description=gettext_lazy("Seconds"))
+def seconds(task: Any) -> str:
+    """How long it took."""
+    return f"{task.time_taken():.1f}"
+
+
+@admin.display(description=gettext_lazy("Why"))
+def why(task: Any) -> str:
+    """What it failed on: the message. The traceback behind it is in the log."""
+    return Truncator(str(task.result).partition(" : Traceback")[0]).chars(200)
+
+
+@admin.display(description=gettext_lazy("State"))
+def rests(schedule: Any) -> str:
+    """Whether the worker begins it."""
+    return _("resting") if schedule.repeats == NEVER else _("running")
+
+
+class QueueAdmin(RecordAdmin):
     """Shows rows of a library's model under a name of our own."""
 
     named: ClassVar[tuple[str | Promise, str | Promise]]
@@ -58,24 +84,20 @@ class QueueAdmin(ReadOnlyAdmin):
         model._meta.app_config.verbose_name = gettext_lazy("Background work")
         super().__init__(model, admin_site)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [str(name) for name in self.fields or ()]
-
-    @admin.display(description=gettext_lazy("what it does"))
-    def work(self, row: Any) -> str:
-        func = row.func() if callable(row.func) else row.func
-        return str(WORK.get(func, func))
+    def title_of(self, record: Any) -> str:
+        return work(record)
 
 
 class TaskAdmin(QueueAdmin):
-    list_display = ["work", "started", "seconds"]
-    # Not what it was called with, nor what it returned: both are pickled.
-    fields = ["work", "name", "started", "stopped", "seconds", "attempt_count"]
-    ordering = ["-stopped"]
+    """Without what it was called with, and what it returned: both are pickled."""
 
-    @admin.display(description=gettext_lazy("seconds"))
-    def seconds(self, task: Any) -> str:
-        return f"{task.time_taken():.1f}"
+    list_display = [work, column("started", gettext_lazy("Started (UTC)"), moment), seconds]
+    more = [
+        column("stopped", gettext_lazy("Ended (UTC)"), moment),
+        column("attempt_count", gettext_lazy("Tries")),
+        column("name", gettext_lazy("Name in the log")),
+    ]
+    ordering = ["-stopped"]
 
 
 class DoneAdmin(TaskAdmin):
@@ -84,19 +106,13 @@ class DoneAdmin(TaskAdmin):
 
 class FailedAdmin(TaskAdmin):
     named = (gettext_lazy("work that failed"), gettext_lazy("Work that failed"))
-    list_display = ["work", "started", "seconds", "why"]
-    fields = ["work", "name", "started", "stopped", "seconds", "attempt_count", "why"]
-
-    @admin.display(description=gettext_lazy("why"))
-    def why(self, task: Any) -> str:
-        # The message; the traceback behind it is in the log.
-        return Truncator(str(task.result).partition(" : Traceback")[0]).chars(200)
+    list_display = [*TaskAdmin.list_display, why]
 
 
 class WaitingAdmin(QueueAdmin):
     named = (gettext_lazy("work that waits"), gettext_lazy("Work that waits"))
-    list_display = ["work", "lock"]
-    fields = ["work", "key", "lock"]
+    list_display = [work, column("lock", gettext_lazy("Locked at (UTC)"), moment)]
+    more = [column("key", gettext_lazy("Queue"))]
     ordering = ["pk"]
 
 
@@ -108,14 +124,18 @@ class PauseForm(forms.Form):
 
 class ScheduleAdmin(QueueAdmin):
     named = (gettext_lazy("periodic work"), gettext_lazy("Periodic work"))
-    list_display = ["name", "work", "rests", "next_run", "cron"]
-    fields = ["name", "work", "rests", "next_run", "cron"]
+    list_display = [
+        column("name", gettext_lazy("Name")),
+        work,
+        rests,
+        column("next_run", gettext_lazy("Next time (UTC)"), moment),
+        column("cron", gettext_lazy("How often (cron)")),
+    ]
     ordering = ["pk"]
-    change_form_template = "admin/bookings/schedule/change_form.html"
+    record_template = "admin/bookings/schedule/record.html"
 
-    @admin.display(description=gettext_lazy("state"))
-    def rests(self, schedule: Any) -> str:
-        return _("resting") if schedule.repeats == NEVER else _("running")
+    def title_of(self, record: Any) -> str:
+        return str(record.name)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.pause_view)
@@ -142,7 +162,7 @@ class ScheduleAdmin(QueueAdmin):
             "title": _("Let it rest") if paused else _("Let it run again"),
             "opts": self.opts,
             "schedule": schedule,
-            "work": self.work(schedule),
+            "work": work(schedule),
             "form": form,
             "to": "rest" if paused else "run",
             "rest": REST.get(schedule.func, "") if paused else "",

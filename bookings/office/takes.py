@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from bookings.actor import Actor
 from bookings.lifecycle import BookingStatus, Decision, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.office.decisions import DECISIONS, IN_ADDRESS, Consequences, decide, no_answer, seats_in_words
+from bookings.queries.selection import id_in
 from bookings.services.resolve_take import resolve_take
 
 OVERSOLD = gettext_lazy(
@@ -79,17 +80,18 @@ def urls_of_takes(site: AdminSite) -> list[URLPattern]:
     """The addresses of the decisions about a take, below the booking's own."""
 
     def view(request: HttpRequest, booking_id: str, word: str) -> HttpResponseBase:
-        return _decide(request, site, int(booking_id), DECISIONS[word])
+        return decide(request, site, lambda: Take(_booking(booking_id)), DECISIONS[word])
 
     pattern = rf"^(?P<booking_id>[0-9]+)/take/(?P<word>{IN_ADDRESS})/$"
     return [re_path(pattern, site.admin_view(view), name="bookings_booking_take")]
 
 
-def _decide(request: HttpRequest, site: AdminSite, booking_id: int, decision: Decision) -> HttpResponse:
-    booking = Booking.objects.filter(pk=booking_id).first()
+def _booking(number: str) -> Booking:
+    booking_id = id_in(number)
+    booking = None if booking_id is None else Booking.objects.filter(pk=booking_id).first()
     if booking is None:
         raise Http404
-    return decide(request, site, Take(booking), decision)
+    return booking
 
 
 class Take:

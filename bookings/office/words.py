@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import ActorKind
-from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason, Hold
 from bookings.models.api_key import ApiKeyEventKind
 from bookings.models.booking_event import EventKind
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
@@ -118,6 +118,9 @@ REASON: Mapping[str, str | Promise] = MappingProxyType(
         CancelReason.OTHER: _("other"),
     }
 )
+
+STAFF_REASON_CHOICES = [("", _("Choose a reason")), *((str(word), REASON[word]) for word in STAFF_REASONS)]
+"""Of the forms that cancel; none is chosen before somebody does."""
 
 EVENT: Mapping[str, str | Promise] = MappingProxyType(
     {

@@ -107,7 +107,7 @@ class BulkPlan:
 def newest_in(seen: str) -> int:
     """The newest booking of a mark that a plan has given; 0, which is none, for any other text."""
     newest = seen.partition("-")[0]
-    return int(newest) if newest.isascii() and newest.isdigit() and len(newest) <= 19 else 0
+    return min(int(newest), HIGHEST_ID) if newest.isascii() and newest.isdigit() and len(newest) <= 19 else 0
 
 
 def plan_bulk_cancel(selection: Selection, *, up_to: int | None = None) -> BulkPlan:

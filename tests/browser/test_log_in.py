@@ -1,11 +1,13 @@
 """The way in, by keyboard alone, and who stays outside."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.keyboard import enter, tab_to
 from tests.browser.office import PASSWORD, a_member
-from tests.support.bookings import an_initiated_booking
+from tests.support.bookings import a_saved_row, an_initiated_booking
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -42,6 +44,22 @@ def test_a_wrong_password_is_refused_in_words(page):
 
     expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
     expect(page.get_by_label("Username:")).to_have_value(anna.username)
+
+
+@pytest.mark.parametrize(("typed", "stays"), [("", False), ("half a sentence", True)], ids=["idle", "typing"])
+def test_a_page_that_looks_again_goes_to_the_log_in_unless_something_is_typed(office, page, typed, stays):
+    office.sign_in(page)
+    address = f"{office.url}/admin/bookings/booking/{a_saved_row('pending').pk}/change/"
+    page.goto(address)
+    page.get_by_label("New note").fill(typed)
+    page.context.clear_cookies()
+
+    with page.expect_response(lambda answer: answer.status == 302 and "x-refresh" in answer.request.headers):
+        pass
+
+    page.wait_for_load_state()
+    expect(page).to_have_url(address if stays else re.compile("/admin/login/"))
+    expect(page.locator("textarea")).to_have_count(1 if stays else 0)
 
 
 def test_who_is_in_no_group_reads_which_right_is_missing(office, page):

@@ -1,19 +1,16 @@
 """Who sits at the desk."""
 
 import pytest
-from django.contrib.auth.models import Permission
+
+from tests.support.people import a_person
 
 
 @pytest.fixture
-def at_desk(db, client, django_user_model):
+def at_desk(db, client):
     """Log somebody in who works here and has these rights, and give the browser."""
 
     def log_in(*rights, name="anna"):
-        user = django_user_model.objects.create_user(name, is_staff=True)
-        for right in rights:
-            app, code = right.split(".")
-            user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=code))
-        client.force_login(user)
+        client.force_login(a_person(name, *(right.partition(".")[2] for right in rights)))
         return client
 
     return log_in

@@ -213,6 +213,24 @@ def test_a_note_without_words_is_refused_and_nothing_is_kept(desk, flights):
     assert BookingEvent.objects.filter(booking=booking).count() == 0
 
 
+def test_the_address_of_notes_leads_to_the_form_after_a_log_in_in_between(desk, flights):
+    booking = an_initiated_booking(flights)
+
+    answer = desk.get(note_address(booking))
+
+    assert (answer.status_code, answer.url) == (302, f"/admin/bookings/booking/{booking.pk}/change/")
+
+
+def test_a_note_from_a_broken_form_says_so_and_keeps_what_was_typed(desk, flights):
+    booking = an_initiated_booking(flights)
+
+    answer = desk.post(note_address(booking), {"note": "Calls again at noon."})
+
+    assert answer.status_code == 400
+    assert "This form is broken: open the page anew." in text_of(answer)
+    assert "Calls again at noon.</textarea>" in answer.content.decode()
+
+
 def test_a_note_is_shown_to_nobody_outside_the_back_office(desk, api, flights):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(page_of(booking)))

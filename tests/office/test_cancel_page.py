@@ -18,6 +18,7 @@ from tests.support.bookings import (
     one_pass,
     pay,
 )
+from tests.support.calls import a_stuck_take
 from tests.support.fakes import ChargeFault, Fault
 from tests.support.invariants import assert_in_step
 from tests.support.people import a_person, desk_of, fields_of, text_of
@@ -62,6 +63,20 @@ def test_it_says_that_the_seats_are_not_known_yet(desk, flights):
     text = text_of(desk.get(cancel_address(booking)))
 
     assert "It is not known yet whether the Flight Service has given the seats." in text
+
+
+def test_it_says_that_the_seats_wait_for_a_decision(desk):
+    text = text_of(desk.get(cancel_address(a_stuck_take())))
+
+    assert "Whether the Flight Service has given the seats waits for a decision." in text
+
+
+def test_it_says_that_the_seats_were_not_asked_for_yet(desk):
+    booking = a_saved_row("pending", hold_claims=0)
+
+    text = text_of(desk.get(cancel_address(booking)))
+
+    assert "The Flight Service was not asked for the seats yet, and will not be." in text
 
 
 def test_it_warns_that_the_hold_ends_in_a_moment_anyway(desk):

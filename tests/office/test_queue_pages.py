@@ -77,6 +77,27 @@ def test_each_list_says_what_the_work_is(desk, schedule):
     assert "running" in periodic
 
 
+def test_the_page_of_periodic_work_is_in_plain_words(desk, schedule):
+    text = text_of(desk.get(f"{QUEUE}schedule/{schedule.pk}/change/"))
+
+    assert "expiry sweep" in text
+    assert "Let it rest" in text
+    assert "Who let it rest, and why" in text
+    assert f"Next time (UTC) {schedule.next_run:%Y-%m-%d %H:%M:%S}" in text
+    assert SWEEP not in text
+    assert "Optional label" not in text
+
+
+def test_the_page_of_work_that_failed_says_when_and_why(desk):
+    task = a_task(1, success=False, result="no database : Traceback (most recent call last): secret path")
+
+    text = text_of(desk.get(f"{QUEUE}failure/{task.pk}/change/"))
+
+    assert f"Started (UTC) {task.started:%Y-%m-%d %H:%M:%S}" in text
+    assert "Why no database" in text
+    assert "secret path" not in text
+
+
 @pytest.mark.parametrize("page", ["", "{pk}/change/"])
 def test_what_waits_is_shown_without_its_payload(desk, page):
     async_task("bookings.tasks.sweep", "an argument of it")

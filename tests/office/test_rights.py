@@ -13,6 +13,7 @@ from tests.support.people import a_person, desk_of, make_groups, text_of
 
 pytestmark = pytest.mark.django_db
 
+RESOLVE = "Can decide about dead and stuck calls to the Flight Service"
 RECORDS = (Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, SeatCall)
 
 MAY_SEE = {
@@ -94,6 +95,11 @@ def test_a_form_sent_to_the_page_of_a_booking_changes_nothing(admin_client, flig
         ("/admin/bookings/booking/1/cancel/", "Can cancel bookings (bookings.cancel_booking)"),
         ("/admin/bookings/booking/1/note/", "Can add notes to bookings (bookings.note_booking)"),
         ("/admin/bookings/apikey/add/", "Can make, rotate and revoke API keys (bookings.manage_api_keys)"),
+        # Also where there is no such row: who lacks the right is not told.
+        ("/admin/bookings/apikey/1/rotate/", "Can make, rotate and revoke API keys (bookings.manage_api_keys)"),
+        ("/admin/bookings/apikey/1/revoke/", "Can make, rotate and revoke API keys (bookings.manage_api_keys)"),
+        ("/admin/bookings/booking/1/take/retry/", f"{RESOLVE} (bookings.resolve_seatcall)"),
+        ("/admin/bookings/seatcall/1/applied/", f"{RESOLVE} (bookings.resolve_seatcall)"),
         ("/admin/auth/user/", "Can view user (auth.view_user)"),
         ("/admin/auth/user/add/", "Can add user (auth.add_user)"),
     ],

@@ -123,5 +123,14 @@ def test_the_page_that_refuses_has_none_either(brackets):
     assert untranslated(answer.content.decode()) == []
 
 
+def test_the_log_in_has_none_either(client, brackets):
+    typed = {"username": "anna", "password": "wrong"}
+
+    answers = [client.get("/admin/login/"), *(client.post("/admin/login/", typed) for _ in range(6))]
+
+    assert [answer.status_code for answer in answers] == [200] * 6 + [429]
+    assert [untranslated(answer.content.decode()) for answer in answers] == [[]] * 7
+
+
 def test_a_word_without_brackets_is_found():
     assert untranslated("<p>⟦Known⟧ <b title='unknown too'>unknown</b> 7KMQ2X</p>") == ["unknown", "unknown too"]

@@ -275,6 +275,16 @@ def test_pages_of_the_same_minute_write_the_session_once(browser):
     assert Session.objects.get().expire_date == before
 
 
+def test_a_page_that_looks_again_by_itself_keeps_no_session_alive(browser):
+    used(browser, seconds_ago=1200)
+    before = Session.objects.get().expire_date
+
+    answer = browser.get("/admin/", headers={"X-Refresh": "1"})
+
+    assert answer.status_code == 200
+    assert Session.objects.get().expire_date == before
+
+
 def test_only_the_back_office_keeps_a_session_alive(browser, flights):
     used(browser, seconds_ago=1200)
     before = Session.objects.get().expire_date

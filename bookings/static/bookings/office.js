@@ -12,6 +12,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What is shown after the session has ended would never change again: the log-in leads back here. Not while
+// something is typed, as that would be lost.
+function loggedOut() {
+  const typed = [...document.querySelectorAll("#content textarea")].some((field) => field.value !== field.defaultValue);
+  if (!typed) {
+    window.location.reload();
+  }
+}
+
 // A part of a page that still changes names itself by an id and says how often it looks again:
 // <div id="progress" data-refresh="3">. It is replaced by the same part of the same page; when the new one
 // carries no data-refresh, there is nothing more to wait for.
@@ -22,7 +31,11 @@ async function refresh(part) {
   // Not while nobody looks, nor while somebody is in it with the keyboard.
   if (!document.hidden && !part.contains(document.activeElement)) {
     try {
-      const answer = await fetch(window.location.href, { headers: { "X-Refresh": "1" }, redirect: "error" });
+      const answer = await fetch(window.location.href, { headers: { "X-Refresh": "1" }, redirect: "manual" });
+      if (answer.type === "opaqueredirect") {
+        loggedOut();
+        return;
+      }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       next = answer.ok ? page.getElementById(part.id) : part;
       if (next && next !== part) {
