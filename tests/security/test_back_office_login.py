@@ -1,22 +1,17 @@
-"""The back office's door: passwords cannot be guessed at by script, and a session ends when nobody uses it."""
+"""The back office's door: passwords cannot be guessed at by script."""
 
 import re
 from collections import Counter
 from datetime import timedelta
 from functools import partial
-from importlib import import_module
 
 import pytest
-from django.conf import settings as configured
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.sessions.models import Session
 from django.db.models import F
 from django.test import Client
-from django.utils import timezone
 
 from bookings.models import RateWindow
 from tests.races.crowd import all_at_once
-from tests.support.api import BOOKINGS
 
 pytestmark = pytest.mark.django_db
 
@@ -210,97 +205,3 @@ def test_of_more_guesses_at_once_than_an_address_may_make_five_are_looked_at(loo
     assert len(looked_at) == 5
     assert Counter(answer.status_code for answer in outcomes) == {200: 5, 429: 59}
     assert set(RateWindow.objects.values_list("used", flat=True)) == {5}
-
-
-# --- sessions -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def browser():
-    """Anna's, logged in."""
-    client = Client()
-    assert log_in(RIGHT, client=client).status_code == 302
-    return client
-
-
-def test_the_session_is_a_cookie_that_no_script_and_no_other_site_can_use():
-    cookie = log_in(RIGHT).cookies["sessionid"]
-
-    flags = {name: cookie[name] for name in ("httponly", "samesite", "path", "domain", "max-age")}
-    assert flags == {"httponly": True, "samesite": "Lax", "path": "/", "domain": "", "max-age": 1800}
-
-
-def test_a_log_in_does_not_take_over_the_session_that_the_browser_came_with():
-    browser, planted = Client(), "planted" * 4
-    browser.cookies["sessionid"] = planted
-
-    log_in(RIGHT, client=browser)
-
-    assert Session.objects.count() == 1
-    assert browser.cookies["sessionid"].value != planted
-
-
-def used(client, *, seconds_ago):
-    """Move the last page that this browser has seen, and with it the end of its session, into the past."""
-    store = import_module(configured.SESSION_ENGINE).SessionStore(client.cookies["sessionid"].value)
-    store["used_at"] -= seconds_ago
-    store.save()
-    Session.objects.update(expire_date=F("expire_date") - timedelta(seconds=seconds_ago))
-
-
-def test_a_session_ends_half_an_hour_after_the_last_page(browser):
-    used(browser, seconds_ago=1200)
-    before = timezone.now()
-
-    answer = browser.get("/admin/")
-
-    half_an_hour = timedelta(minutes=30)
-    assert answer.status_code == 200
-    assert before + half_an_hour <= Session.objects.get().expire_date <= timezone.now() + half_an_hour
-
-
-def test_a_session_that_was_not_used_for_half_an_hour_is_over(browser):
-    used(browser, seconds_ago=1801)
-
-    answer = browser.get("/admin/")
-
-    assert (answer.status_code, answer.url) == (302, "/admin/login/?next=/admin/")
-
-
-def test_pages_of_the_same_minute_write_the_session_once(browser):
-    before = Session.objects.get().expire_date
-
-    browser.get("/admin/")
-
-    assert Session.objects.get().expire_date == before
-
-
-def test_a_page_that_looks_again_by_itself_keeps_no_session_alive(browser):
-    used(browser, seconds_ago=1200)
-    before = Session.objects.get().expire_date
-
-    answer = browser.get("/admin/", headers={"X-Refresh": "1"})
-
-    assert answer.status_code == 200
-    assert Session.objects.get().expire_date == before
-
-
-def test_only_the_back_office_keeps_a_session_alive(browser, flights):
-    used(browser, seconds_ago=1200)
-    before = Session.objects.get().expire_date
-
-    for address in (BOOKINGS, "/health/live", "/"):
-        browser.get(address)
-
-    assert Session.objects.get().expire_date == before
-
-
-@pytest.mark.parametrize("address", [BOOKINGS, "/admin/", LOGIN, "/admin/bookings/booking/", "/"])
-@pytest.mark.parametrize("cookie", ["planted" * 4, "' OR 1=1 --", "x" * 4000])
-def test_a_stranger_with_a_cookie_writes_no_session(client, flights, address, cookie):
-    client.cookies["sessionid"] = cookie
-
-    client.get(address)
-    client.post(address)
-
-    assert Session.objects.count() == 0
