@@ -16,6 +16,31 @@ CREATE_DEADLINE_SECONDS = 4.0
 # Below this, a repetition could not finish inside the request's deadline.
 RETRY_NEEDS_SECONDS = 1.5
 
+# The Flight Service serves a few dozen calls at once; more would wait there, and hold our threads meanwhile.
+CALLS_AT_ONCE = 32
+
+# Bursts of lost answers are repeated; where most calls fail, one in ten is, not each of them.
+RETRY_BUDGET = 10
+SUCCESSES_PER_RETRY = 10
+
+# The calls that the breaker judges by: few enough to notice an outage within a second of traffic.
+BREAKER_WINDOW = 20
+
+# Fewer calls than this are no sample: one lost answer of two would be half of them.
+BREAKER_CALLS_NEEDED = 10
+
+# A service with little traffic never has a sample; five in a row are no accident.
+BREAKER_FAILURES_IN_A_ROW = 5
+
+# As long as clients are told to wait, and half the time between two passes of the worker.
+BREAKER_OPEN_SECONDS = 5.0
+
+# One answer may be luck.
+BREAKER_CLOSES_AFTER = 3
+
+# Twice what a call may take: a probe that is not back by then is given up.
+BREAKER_PROBE_SECONDS = 10.0
+
 # A worker has more patience than a client, yet much less than a lease.
 WORKER_CALL_SECONDS = 5.0
 

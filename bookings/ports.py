@@ -5,7 +5,8 @@ A call for seats ends in one of five ways. *Unknown* is not a failure: the call 
 and only asking again with the same key tells.
 """
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -83,6 +84,43 @@ class UnknownFlight(Exception):
     """The Flight Service has no such flight."""
 
 
+class BreakerState(enum.StrEnum):
+    """Whether the Flight Service is asked: always, one call at a time, or not at all."""
+
+    CLOSED = "closed"
+    HALF_OPEN = "half_open"
+    OPEN = "open"
+
+
+class CallWord(enum.StrEnum):
+    """How one exchange with the Flight Service ended, for whoever counts."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    MISTAKE = "mistake"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+    OPEN = "open"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class FlightsHealth:
+    """
+    What this process has seen of the Flight Service; another process may have seen something else.
+
+    `failures` have kept it from being asked, `next_try_in` is in seconds, and `calls` counts since the start of
+    the process.
+    """
+
+    breaker: BreakerState
+    failures: int
+    next_try_in: float
+    repetitions_left: float
+    calls_in_flight: int
+    calls: Mapping[CallWord, int]
+
+
 class FlightService(Protocol):
     """
     The Flight Service.
@@ -103,6 +141,20 @@ class FlightService(Protocol):
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         """Send one change, once. Raises nothing: what went wrong is in the outcome."""
+
+    def is_available(self) -> bool:
+        """
+        Tell whether a call would be sent now. Asks nobody.
+
+        Whoever is about to write a claim down asks this first. It may have changed by the time of the call: that
+        then says *not sent*.
+        """
+
+    def spend_repetition(self) -> bool:
+        """Pay for one repetition out of a budget that successes refill. False: do not repeat."""
+
+    def health(self) -> FlightsHealth:
+        """Show what this process has seen. Asks nobody."""
 
 
 @dataclass(frozen=True, slots=True)

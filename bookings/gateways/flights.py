@@ -1,20 +1,18 @@
 """
 The Flight Service over HTTP.
 
-The only file that knows its addresses, its spellings and its status codes. An exchange whose end is not
-seen is *unknown*, never failed: the request may have been carried out.
+The only file that knows its addresses; `flight_answers` knows what it says. An exchange whose end is not seen
+is *unknown*, never failed: the request may have been carried out.
 """
 
+import functools
 import json
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from http import HTTPStatus
 from ssl import SSLCertVerificationError
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import structlog
@@ -24,12 +22,15 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from bookings.conf import CALLS_AT_ONCE
 from bookings.gateways.bounded_answers import AnswerRefused, read_bounded
+from bookings.gateways.flight_answers import WORDS, Reply, flight_shown, is_healthy, outcome_of
+from bookings.gateways.guard import CallRefused, Guard
 from bookings.ports import (
     Applied,
     Flight,
+    FlightsHealth,
     FlightsUnreachable,
-    Mistake,
     NoFlight,
     NoSeats,
     NotSent,
@@ -48,44 +49,11 @@ GET_TRIES = 2
 # A flight is a few hundred bytes; more is somebody else answering.
 LARGEST_ANSWER_BYTES = 64 * 1024
 
-# Connections that are kept open; more calls than this at once open their own and close them again.
-POOL_SIZE = 32
-
-# Ten seats at this price still fit the database's integers, and a JavaScript client's.
-HIGHEST_PRICE = 10**14
-
 # A price this old may still be promised to a client that asked to be answered later.
 RECALL_SECONDS = 300.0
 RECALL_FLIGHTS = 1_000
 
-CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-
-# A refusal in these words is final for its key; any other 4xx is a mistake, except those that say "later".
-FINAL: dict[str, Callable[[], SeatOutcome]] = {"insufficient_seats": NoSeats, "flight_not_found": NoFlight}
-UNDECIDED = {
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.TOO_EARLY,
-    HTTPStatus.TOO_MANY_REQUESTS,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """An answer that was read whole: its status, its envelope, and the pause it asks for, in seconds."""
-
-    status: int
-    envelope: dict[str, Any]
-    retry_after: float | None
-
-    @property
-    def code(self) -> str:
-        """The peer's own word for an error, if it is one: it goes into the log and the database."""
-        error = self.envelope.get("error")
-        code = error.get("code") if isinstance(error, dict) else None
-        return code if isinstance(code, str) and CODE.fullmatch(code) else ""
+T = TypeVar("T")
 
 
 class _OnePeer(HTTPAdapter):
@@ -109,31 +77,34 @@ class _OnePeer(HTTPAdapter):
 
 class HttpFlightService:
     """
-    The port over HTTP, with one connection pool.
+    The port over HTTP, with one connection pool, and the guard of this process before it.
 
     Follows no redirect, uses no proxy or password from the environment, and reads at most 64 KiB. Repeats a
     GET once; a change of seats is sent once, its repetition is the caller's.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, guard: Guard | None = None) -> None:
         self._base_url = base_url
-        self._adapter = _OnePeer(pool_connections=1, pool_maxsize=POOL_SIZE, max_retries=0, pool_block=False)
+        self._guard = guard or Guard()
+        self._adapter = _OnePeer(pool_connections=1, pool_maxsize=CALLS_AT_ONCE, max_retries=0, pool_block=False)
         self._recalled: OrderedDict[int, tuple[float, Flight]] = OrderedDict()
         self._lock = Lock()
 
     def get_flight(self, flight_id: int, *, seconds: float) -> Flight:
         ends_at = time.monotonic() + seconds
         url = f"{self._base_url}/api/v1/flights/{int(flight_id)}"
-        for _ in range(GET_TRIES):
-            reply = self._exchange("GET", url, seconds=ends_at - time.monotonic())
-            if isinstance(reply, _Reply) and reply.status == HTTPStatus.OK:
-                flight = _flight(flight_id, reply.envelope.get("data"))
-                if flight is not None:
-                    self._remember(flight)
-                    return flight
-            if isinstance(reply, _Reply) and _says_there_is_no_flight(reply):
+        for tries_before in range(GET_TRIES):
+            if tries_before and not (self.is_available() and self.spend_repetition()):
+                break
+            shown = self._ask(
+                "GET", url, functools.partial(flight_shown, flight_id), seconds=ends_at - time.monotonic()
+            )
+            if isinstance(shown, Flight):
+                self._remember(shown)
+                return shown
+            if isinstance(shown, NoFlight):
                 raise UnknownFlight(flight_id)
-            log.warning("gateway.flights.get_failed", flight=flight_id, outcome=_describe(reply))
+            log.warning("gateway.flights.get_failed", flight=flight_id, outcome=repr(shown))
         raise FlightsUnreachable(flight_id)
 
     def recall_flight(self, flight_id: int) -> Flight | None:
@@ -146,11 +117,35 @@ class HttpFlightService:
         body = json.dumps({"seats": int(change.seats), "dec": 1 if change.take else 0}).encode()
         url = f"{self._base_url}/api/v1/flights/{int(change.flight_id)}/seats"
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(change.key)}
-        reply = self._exchange("PATCH", url, seconds=seconds, body=body, headers=headers)
-        outcome = reply if isinstance(reply, NotSent | Unknown) else _outcome(reply, take=change.take)
+        read = functools.partial(outcome_of, take=change.take)
+        outcome = self._ask("PATCH", url, read, seconds=seconds, body=body, headers=headers)
         if not isinstance(outcome, Applied | NoSeats | NoFlight):
             log.warning("gateway.flights.patch_failed", flight=change.flight_id, outcome=repr(outcome))
         return outcome
+
+    def is_available(self) -> bool:
+        return self._guard.is_available()
+
+    def spend_repetition(self) -> bool:
+        return self._guard.budget.spend()
+
+    def health(self) -> FlightsHealth:
+        return self._guard.health()
+
+    def _ask(
+        self, method: str, url: str, read: Callable[[Reply], T], *, seconds: float, **content: Any
+    ) -> T | NotSent | Unknown:
+        """Send one request if the guard lets it pass, and have its answer read."""
+        if seconds <= 0:
+            return NotSent("no time left")
+        try:
+            with self._guard.call() as call:
+                reply = self._exchange(method, url, seconds=seconds, **content)
+                result = read(reply) if isinstance(reply, Reply) else reply
+                call.ended(WORDS[type(result)], healthy=is_healthy(reply, result, seconds=seconds))
+                return result
+        except CallRefused as refused:
+            return NotSent(str(refused))
 
     def _exchange(
         self,
@@ -160,10 +155,8 @@ class HttpFlightService:
         seconds: float,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
-    ) -> _Reply | NotSent | Unknown:
+    ) -> Reply | NotSent | Unknown:
         """Send one request and read its answer. Raises nothing that a network can do."""
-        if seconds <= 0:
-            return NotSent("no time left")
         ends_at = time.monotonic() + seconds
         # Filled in by hand: everything here is known to be well formed, and checking it again costs as much
         # as sending it.
@@ -192,7 +185,7 @@ class HttpFlightService:
                 self._recalled.popitem(last=False)
 
 
-def _read(response: requests.Response, ends_at: float) -> _Reply | Unknown:
+def _read(response: requests.Response, ends_at: float) -> Reply | Unknown:
     """Read a bounded answer in bounded time, and insist that it is a JSON object."""
     try:
         content = read_bounded(response, largest=LARGEST_ANSWER_BYTES, ends_at=ends_at)
@@ -204,40 +197,7 @@ def _read(response: requests.Response, ends_at: float) -> _Reply | Unknown:
         envelope = None
     if not isinstance(envelope, dict):
         return Unknown(f"answer {response.status_code} is not a JSON object", _retry_after(response))
-    return _Reply(response.status_code, envelope, _retry_after(response))
-
-
-def _outcome(reply: _Reply, *, take: bool) -> SeatOutcome:
-    # A 2xx that does not say so itself is no proof that the seats have moved.
-    if 200 <= reply.status < 300 and reply.envelope.get("success") is True:
-        return Applied()
-    why = f"{reply.status} {reply.code}".strip()
-    final = FINAL.get(reply.code)
-    if final is not None and 400 <= reply.status < 500:
-        return final() if take else Mistake(why)
-    is_running = reply.status == HTTPStatus.CONFLICT and reply.code == "in_progress"
-    if reply.status in UNDECIDED or is_running or not 400 <= reply.status < 500:
-        return Unknown(why, reply.retry_after)
-    return Mistake(why)
-
-
-def _says_there_is_no_flight(reply: _Reply) -> bool:
-    """The original peer names no code; its envelope tells its 404 from a proxy's."""
-    return reply.status == HTTPStatus.NOT_FOUND and reply.envelope.get("success") is False
-
-
-def _flight(flight_id: int, data: Any) -> Flight | None:
-    """Check a flight's types; None is an answer that cannot be used."""
-    if not isinstance(data, dict) or data.get("id", flight_id) != flight_id:
-        return None
-    price, seats_left = data.get("price"), data.get("totalSeats")
-    if type(price) is not int or type(seats_left) is not int or not 0 <= price <= HIGHEST_PRICE:
-        return None
-    capacity = data.get("capacity")  # the original peer shows none
-    if type(capacity) is not int or capacity < 0:
-        capacity = None
-    # The original peer may have oversold: below zero there are no seats, which is an answer.
-    return Flight(id=flight_id, price=price, seats_left=max(0, seats_left), capacity=capacity)
+    return Reply(response.status_code, envelope, _retry_after(response))
 
 
 def _retry_after(response: requests.Response) -> float | None:
@@ -257,7 +217,3 @@ def _was_never_sent(error: requests.RequestException) -> bool:
     return isinstance(reason, urllib3.exceptions.SSLError) and any(
         isinstance(detail, SSLCertVerificationError) for detail in reason.args
     )
-
-
-def _describe(reply: _Reply | NotSent | Unknown) -> str:
-    return f"{reply.status} {reply.code}".strip() if isinstance(reply, _Reply) else repr(reply)

@@ -8,7 +8,6 @@ from django.db import connection, transaction
 from requests.adapters import HTTPAdapter
 
 from bookings import wiring
-from bookings.gateways.flights import HttpFlightService
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall
 from bookings.ports import SeatChange
@@ -19,6 +18,7 @@ from bookings.services.resolve_take import resolve_take
 from tests.support.api import Api, shown
 from tests.support.bookings import STAFF, a_call_row, a_saved_row, let_time_pass, one_pass
 from tests.support.fakes import FakePayments
+from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import assert_in_step
 from tests.support.processes import start_flightsim
 
@@ -57,7 +57,7 @@ def sent(monkeypatch):
 
 @pytest.fixture
 def service(sim, sent, monkeypatch):
-    gateway = HttpFlightService(sim.url)
+    gateway = a_tireless_gateway(sim.url)
     monkeypatch.setattr(wiring, "flight_service", lambda: gateway)
     return gateway
 

@@ -4,7 +4,6 @@ import uuid
 
 import pytest
 
-from bookings.gateways.flights import HttpFlightService
 from bookings.ports import (
     Applied,
     Flight,
@@ -17,83 +16,7 @@ from bookings.ports import (
     Unknown,
     UnknownFlight,
 )
-from tests.support.fakes import FakeFlights, Fault
-from tests.support.processes import start_flightsim
-
-CAPACITY = 10
-
-
-class InMemory:
-    """The fake, with the faults of this contract."""
-
-    def __init__(self):
-        self.fake = FakeFlights(capacity=CAPACITY)
-        self.service = self.fake
-
-    def lose_next_reply(self):
-        self.fake.fail_next(Fault.DROP_REPLY)
-
-    def lose_next_request(self):
-        self.fake.fail_next(Fault.DROP_REQUEST)
-
-    def go_down(self):
-        self.fake.down = True
-
-    def taken(self):
-        return self.fake.taken(1)
-
-
-class OverHttp:
-    """The gateway and a stand-in Flight Service, with the faults of this contract."""
-
-    def __init__(self, sim):
-        self.sim = sim
-        self.is_down = False
-        self.service = HttpFlightService(sim.url)
-
-    def lose_next_reply(self):
-        self.sim.faults(drop_reply_rate=1.0, faults_on="patch", times=1)
-
-    def lose_next_request(self):
-        self.sim.faults(drop_request_rate=1.0, faults_on="patch", times=1)
-
-    def go_down(self):
-        self.sim.stop()
-        self.is_down = True
-
-    def taken(self):
-        flight = self.sim.flight(1)
-        return flight["taken"] - flight["given_back"]
-
-
-@pytest.fixture(scope="module")
-def process():
-    with start_flightsim("--capacity", str(CAPACITY)) as sim:
-        yield sim
-
-
-@pytest.fixture(params=["in memory", "over HTTP"])
-def peer(request):
-    if request.param == "in memory":
-        yield InMemory()
-        return
-    process = request.getfixturevalue("process")
-    process.reset(capacity=CAPACITY)
-    process.faults()
-    peer = OverHttp(process)
-    yield peer
-    if peer.is_down:
-        process.start()
-
-
-def take(peer, seats, *, key=None, flight_id=1):
-    change = SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, take=True)
-    return peer.service.change_seats(change, seconds=5)
-
-
-def give_back(peer, seats, *, key=None, flight_id=1):
-    change = SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, take=False)
-    return peer.service.change_seats(change, seconds=5)
+from tests.contracts.peers import give_back, take
 
 
 def test_a_flight_shows_its_price_and_the_seats_left(peer):

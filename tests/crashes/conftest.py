@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bookings import wiring
-from bookings.gateways.flights import HttpFlightService
 from tests.crashes.world import Mortals, World
 from tests.support.durable_payments import DurablePayments
+from tests.support.gateways import a_tireless_gateway
 from tests.support.processes import start_flightsim
 
 # More than the longest run sells.
@@ -29,7 +29,7 @@ def world(surroundings: Any, transactional_db: Any, monkeypatch: pytest.MonkeyPa
     sim.faults()
     sim.reset(capacity=CAPACITY)
     payments.forget()
-    flights = HttpFlightService(sim.url)
+    flights = a_tireless_gateway(sim.url)
     monkeypatch.setattr(wiring, "flight_service", lambda: flights)
     monkeypatch.setattr(wiring, "payment_gateway", lambda: payments)
     return World(sim=sim, flights=flights, payments=payments, mortals=mortals)

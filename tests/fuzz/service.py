@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bookings.gateways.flights import HttpFlightService
 from bookings.gateways.payments.instant import InstantPayments
 from tests.fuzz.run import Callers
 from tests.support.bookings import one_pass
 from tests.support.callers import a_service_key, a_token
+from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import seats_out_of_step, violations
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import Web, Worker, database_url, environment, start_web
@@ -45,7 +45,7 @@ class Service:
 
     def what_is_wrong(self) -> list[str]:
         """Let the background work catch up, and give every violation that is left then."""
-        flights, payments = HttpFlightService(self.sim.url), InstantPayments()
+        flights, payments = a_tireless_gateway(self.sim.url), InstantPayments()
         for _ in range(PASSES):
             one_pass(flights, payments)
         return [*violations(quiet=True), *seats_out_of_step(self.sim)]

@@ -11,6 +11,7 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.ports import PaymentGateway
 from tests.races.guards import CONNECTION_LOST, kill_connection
 from tests.support.fakes import FakePayments
+from tests.support.gateways import a_tireless_gateway
 from tests.support.processes import FlightSim, start_flightsim
 
 FLIGHTS = 50
@@ -35,7 +36,7 @@ def sim(running_sim: FlightSim) -> FlightSim:
 @pytest.fixture
 def flights(sim: FlightSim, monkeypatch: pytest.MonkeyPatch) -> HttpFlightService:
     """The gateway to it, in the place of the configured one."""
-    gateway = HttpFlightService(sim.url)
+    gateway = a_tireless_gateway(sim.url)
     monkeypatch.setattr(wiring, "flight_service", lambda: gateway)
     return gateway
 

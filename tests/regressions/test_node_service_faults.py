@@ -12,7 +12,6 @@ from django.db import connection
 from django.db.models import F
 
 from bookings import wiring
-from bookings.gateways.flights import HttpFlightService
 from bookings.models import Booking, Payment, SeatCall
 from bookings.ports import Flight
 from bookings.services import expire_bookings
@@ -20,6 +19,7 @@ from bookings.services.deadline import Deadline
 from tests.support.api import BOOKINGS, PAYMENTS, Api, refused, shown
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import ChargeFault, Fault, ProcessDied
+from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import assert_in_step, violations
 from tests.support.processes import start_flightsim
 from tests.support.volume import fill_tables, rows_read
@@ -38,7 +38,7 @@ def sim(process, api, monkeypatch):
     """A Flight Service as a process of its own, in the place of the one in memory."""
     process.reset()
     process.faults()
-    gateway = HttpFlightService(process.url)
+    gateway = a_tireless_gateway(process.url)
     monkeypatch.setattr(wiring, "flight_service", lambda: gateway)
     return process
 

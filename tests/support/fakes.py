@@ -1,19 +1,24 @@
 """Second implementations of what this service asks of others: in memory, keyed, and faulty on demand."""
 
 import enum
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import RLock
 from uuid import UUID
 
+from bookings.gateways.flight_answers import WORDS
+from bookings.gateways.retry_budget import RetryBudget
 from bookings.ports import (
     Applied,
+    BreakerState,
+    CallWord,
     Charged,
     ChargeOutcome,
     ChargeUnknown,
     Declined,
     Flight,
+    FlightsHealth,
     FlightsUnreachable,
     Mistake,
     NoFlight,
@@ -56,12 +61,14 @@ class FakeFlights:
     The Flight Service as a second implementation of the port: the first decision for a key is final.
 
     `fail_next(fault, ...)` plans what happens to the next changes of seats, one fault each; `down` refuses
-    every connection; `shows_flights = False` makes a GET fail, and `shows_capacity = False` makes it show less;
-    `meanwhile(action)` runs an action while the next change is under way: carried out, and not yet answered.
+    every connection; `resting` sends nothing, as an open breaker; `shows_flights = False` makes a GET fail, and
+    `shows_capacity = False` makes it show less; `meanwhile(action)` runs an action while the next change is
+    under way: carried out, and not yet answered.
     """
 
     def __init__(self, *, flights: int = 12, capacity: int = 120, price: int = 2000) -> None:
         self.down = False
+        self.resting = False
         self.shows_flights = True
         self.shows_capacity = True
         self.retry_after: float | None = None
@@ -72,11 +79,17 @@ class FakeFlights:
         self._faults: deque[Fault] = deque()
         self._meanwhile: deque[Callable[[], object]] = deque()
         self._lock = RLock()
+        self._budget, self.calls = RetryBudget(), Counter(dict.fromkeys(CallWord, 0))
 
     # --- the port ---------------------------------------------------------------------------------------
 
     def get_flight(self, flight_id: int, *, seconds: float) -> Flight:
-        if self.down or not self.shows_flights or seconds <= 0:
+        if self.resting:
+            self.calls[CallWord.OPEN] += 1
+            raise FlightsUnreachable(flight_id)
+        is_shown = not self.down and self.shows_flights and seconds > 0
+        self.calls[CallWord.DONE if is_shown else CallWord.UNKNOWN] += 1
+        if not is_shown:
             raise FlightsUnreachable(flight_id)
         with self._lock:
             shelf = self._shelves.get(flight_id)
@@ -90,6 +103,32 @@ class FakeFlights:
         return self._recalled.get(flight_id)
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
+        if self.resting:
+            self.calls[CallWord.OPEN] += 1
+            return NotSent("circuit breaker open")
+        outcome = self._change_seats(change, seconds=seconds)
+        self.calls[WORDS[type(outcome)]] += 1
+        if not isinstance(outcome, NotSent | Unknown):
+            self._budget.earn()
+        return outcome
+
+    def is_available(self) -> bool:
+        return not self.resting
+
+    def spend_repetition(self) -> bool:
+        return self._budget.spend()
+
+    def health(self) -> FlightsHealth:
+        return FlightsHealth(
+            breaker=BreakerState.OPEN if self.resting else BreakerState.CLOSED,
+            failures=5 * self.resting,
+            next_try_in=2.5 * self.resting,
+            repetitions_left=self._budget.left(),
+            calls_in_flight=0,
+            calls=self.calls,
+        )
+
+    def _change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         with self._lock:
             fault = self._faults.popleft() if self._faults else None
         if fault is Fault.DIE_BEFORE:
