@@ -42,6 +42,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.RetryTooLate: HTTPStatus.CONFLICT,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
+        errors.FlightServiceRests: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.TemporarilyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     }

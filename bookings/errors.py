@@ -184,3 +184,10 @@ class RetryTooLate(OfficeError):
     """This call was first sent more than six days ago: the Flight Service may have forgotten its key by now."""
 
     code = "retry_too_late"
+
+
+class FlightServiceRests(OfficeError):
+    """The Flight Service is not asked just now, as it has failed several times. Try again in a few seconds."""
+
+    code = "flight_service_rests"
+    retryable = True

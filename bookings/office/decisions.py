@@ -48,6 +48,9 @@ REFUSED: Mapping[type[errors.BookingError], str | Promise] = MappingProxyType(
     {
         errors.NothingToDecide: gettext_lazy("This call does not wait for a decision any more."),
         errors.RetryTooLate: gettext_lazy("It is too late to send this call once more."),
+        errors.FlightServiceRests: gettext_lazy(
+            "The Flight Service is not asked just now, as it has failed several times. Try again in a few seconds."
+        ),
         errors.InvalidRequest: gettext_lazy("Say why, in at most 500 characters."),
     }
 )

@@ -28,6 +28,7 @@ from bookings.ports import FlightService, FlightsUnreachable, NotSent, SeatOutco
 from bookings.services import idempotency
 from bookings.services.deadline import Deadline
 from bookings.services.idempotency import KeyedRequest, KeyTaken
+from bookings.services.pauses import is_due
 from bookings.services.takes import Waiting, answer_of, change_of, claim_take, settle_take
 from bookings.services.unpaid_bookings import make_lockable, refuse_one_too_many
 from bookings.transactions import in_transaction
@@ -76,8 +77,8 @@ def create_booking(
     """
     Hold seats for a payment window, at the price the flight has now, and answer as the API does.
 
-    Asks the Flight Service twice, outside any transaction, within four seconds in all. With a key, a repeat
-    of a request whose outcome is unknown goes on where that one stood.
+    Asks the Flight Service twice, outside any transaction, within four seconds in all; writes nothing while it
+    is not available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood.
 
     :raises FlightNotFound: if there is no such flight
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
@@ -101,7 +102,8 @@ def create_booking(
         return _accept(order, price=known.price, actor=actor, keyed=keyed)
     if flight.seats_left < order.no_of_seats:
         raise SeatsUnavailable
-    if deadline.left() < RETRY_NEEDS_SECONDS:  # the flight came late, so the seats would come too late
+    # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
+    if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
         if not respond_async:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
         return _accept(order, price=flight.price, actor=actor, keyed=keyed)
@@ -223,6 +225,9 @@ def _go_on(
             "The Flight Service gave no usable answer; support staff will decide.",
             retry_after=STUCK_RETRY_AFTER_SECONDS,
         )
+    if is_due(booking.hold_next_at, database_time()) and not flights.is_available():
+        # Nothing is written, so nothing may be promised either: no 202.
+        raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     claimed = claim_take(booking.pk, lease=uuid.uuid4())
     if claimed is None:
         raise RequestInProgress(retry_after=1)
@@ -247,11 +252,17 @@ def _take(
 
 
 def _ask_for_seats(booking: Booking, *, flights: FlightService, deadline: Deadline) -> SeatOutcome:
-    """Send the take, and once more with the same key if its outcome is open and there is time."""
+    """
+    Send the take, and once more with the same key if its outcome is open.
+
+    Not without the time for it, nor without leave: a service in trouble would get twice the calls.
+    """
     change = change_of(booking)
     first = flights.change_seats(change, seconds=deadline.left())
     open_end = isinstance(first, NotSent) or (isinstance(first, Unknown) and first.retry_after is None)
     if not open_end or deadline.left() < RETRY_NEEDS_SECONDS:
+        return first
+    if not (flights.is_available() and flights.spend_repetition()):
         return first
     second = flights.change_seats(change, seconds=deadline.left())
     # A refused connection proves nothing about the try before it.

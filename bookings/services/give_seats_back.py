@@ -35,12 +35,13 @@ def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
     Send what is owed and return how many seats went back.
 
     For each flight: fix the members of one call, commit, send, record. An outcome that is unknown leaves the
-    call open; it is sent again under the same key by `resend_open_calls`.
+    call open; it is sent again under the same key by `resend_open_calls`. While the Flight Service is not
+    available nothing is cut: all that is owed by then goes into one call.
     """
 
     def give_back_of(flight_id: int) -> int:
         given = 0
-        while deadline:
+        while deadline and flights.is_available():
             call = _cut(flight_id, call_key=uuid.uuid4(), lease=uuid.uuid4())
             delivered = send_give_back(call, flights=flights) if call is not None else 0
             given += delivered
@@ -52,10 +53,16 @@ def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
 
 
 def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
-    """Send calls again whose lease or pause is over: same key, same payload. Returns the seats given back."""
+    """
+    Send calls again whose lease or pause is over: same key, same payload. Returns the seats given back.
+
+    None is claimed while the Flight Service is not available.
+    """
     due = SeatCall.objects.filter(state=SeatCallState.OPEN, next_at__lte=database_time())
 
     def resend(call_id: int) -> int:
+        if not flights.is_available():
+            return 0
         call = _claim(call_id, lease=uuid.uuid4())
         return send_give_back(call, flights=flights) if call is not None else 0
 

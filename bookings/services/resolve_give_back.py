@@ -9,7 +9,7 @@ import structlog
 from bookings.actor import Actor
 from bookings.clock import database_time
 from bookings.conf import LEASE
-from bookings.errors import GiveBackNotFound, NothingToDecide, RetryTooLate
+from bookings.errors import FlightServiceRests, GiveBackNotFound, NothingToDecide, RetryTooLate
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall, SeatCallEvent
 from bookings.models.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
@@ -38,9 +38,12 @@ def resolve_give_back(
     :raises GiveBackNotFound: if there is no such give-back
     :raises NothingToDecide: if it is not dead, or no longer
     :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
+    :raises FlightServiceRests: if the Flight Service is not asked just now; then nothing has changed
     """
     note = note_of_decision(note, actor=actor)
     if decision is Decision.RETRY:
+        if not flights.is_available():
+            raise FlightServiceRests
         call = _claim(call_id, lease=uuid.uuid4(), actor=actor, note=note)
         send_give_back(call, flights=flights)
         call.refresh_from_db()

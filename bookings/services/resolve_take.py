@@ -7,7 +7,7 @@ from uuid import UUID
 from bookings.actor import SYSTEM, Actor
 from bookings.clock import database_time
 from bookings.conf import WORKER_CALL_SECONDS
-from bookings.errors import NothingToDecide, RetryTooLate
+from bookings.errors import FlightServiceRests, NothingToDecide, RetryTooLate
 from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.models.booking_event import EventKind
@@ -43,10 +43,13 @@ def resolve_take(
     :raises BookingNotFound: if there is no such booking
     :raises NothingToDecide: if the take is not stuck, or no longer
     :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
+    :raises FlightServiceRests: if the Flight Service is not asked just now; then nothing has changed
     """
     note = note_of_decision(note, actor=actor)
     if decision is not Decision.RETRY:
         return _decide(booking_id, decision=decision, actor=actor, note=note, since=database_time())
+    if not flights.is_available():
+        raise FlightServiceRests
     lease = uuid.uuid4()
     booking = _claim(booking_id, lease=lease, actor=actor, note=note)
     outcome = flights.change_seats(change_of(booking), seconds=WORKER_CALL_SECONDS)

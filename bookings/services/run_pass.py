@@ -83,10 +83,16 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
 
 
 def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:
-    """Ask again, under the same keys, about takes whose outcome is unknown. Returns how many were asked."""
+    """
+    Ask again, under the same keys, about takes whose outcome is unknown. Returns how many were asked.
+
+    None is claimed while the Flight Service is not available: a claim that sends nothing still counts as one.
+    """
     due = Booking.objects.unfinished_business(database_time()).filter(hold=Hold.ASKING)
 
     def ask(booking_id: int) -> int:
+        if not flights.is_available():
+            return 0
         lease = uuid.uuid4()
         booking = claim_take(booking_id, lease=lease)
         if booking is None:

@@ -147,6 +147,21 @@ def test_a_retry_that_became_too_late_while_the_page_was_open_sends_nothing(desk
 
 
 @pytest.mark.parametrize("make", [a_stuck_take, a_dead_give_back])
+def test_a_retry_while_the_flight_service_is_not_asked_says_so_and_keeps_what_was_typed(desk, flights, make):
+    waiting = make()
+    address = (take_address if isinstance(waiting, Booking) else give_back_address)(waiting, "retry")
+    flights.resting = True
+
+    answer = desk.post(address, {"note": "I wrote a lot here"})
+
+    text = text_of(answer)
+    assert answer.status_code == 503
+    assert "Try again in a few seconds. Nothing was changed." in text
+    assert "I wrote a lot here" in text
+    assert BookingEvent.objects.count() + SeatCallEvent.objects.count() == 0
+
+
+@pytest.mark.parametrize("make", [a_stuck_take, a_dead_give_back])
 @pytest.mark.parametrize("word", ["retry", "applied", "not-applied"])
 @pytest.mark.parametrize("group", ["Support", "Auditor"])
 def test_who_lacks_the_right_sees_the_list_and_decides_nothing(make, word, group):
