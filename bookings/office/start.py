@@ -1,5 +1,6 @@
 """What the start page says: today's numbers, a picture of the last day, and what is not as it should be."""
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from bookings.clock import database_time
 from bookings.conf import longest_silence
 from bookings.office.chart import chart_of
 from bookings.office.words import Badge
-from bookings.ports import FlightsUnreachable, UnknownFlight
+from bookings.ports import BreakerState, FlightsUnreachable, UnknownFlight
 from bookings.queries.start import Hour, Waiting, Work, hours_until, today_of, work
 
 # A page that says whether the Flight Service answers must not wait for it as a client does.
@@ -59,14 +60,21 @@ def _chart(hours: list[Hour]) -> Any:
     )
 
 
-def _flight_service() -> Badge:
+def _flight_service() -> tuple[Badge, str]:
+    """Whether the Flight Service answers, and what more there is to say. Asks only where a booking would."""
+    flights = wiring.flight_service()
+    health = flights.health()
+    if health.breaker is BreakerState.OPEN:
+        return Badge(_("Not asked"), "bad"), _(
+            "it failed %(failures)d times, next try in %(seconds)d s (seen by the process that made this page)"
+        ) % {"failures": health.failures, "seconds": math.ceil(health.next_try_in)}
     try:
-        wiring.flight_service().get_flight(PROBED_FLIGHT, seconds=PROBE_SECONDS)
+        flights.get_flight(PROBED_FLIGHT, seconds=PROBE_SECONDS)
     except UnknownFlight:
         pass
     except FlightsUnreachable:
-        return Badge(_("Does not answer"), "bad")
-    return Badge(_("Answers"), "good")
+        return Badge(_("Does not answer"), "bad"), ""
+    return Badge(_("Answers"), "good"), ""
 
 
 def _worker(finished_at: datetime | None, now: datetime) -> tuple[Badge, timedelta | None]:

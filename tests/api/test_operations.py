@@ -152,6 +152,16 @@ def test_metrics_of_an_empty_service(api):
         "bookings_payments_unsettled dead": 0,
         "bookings_expiry_lag_seconds": 0,
         "bookings_pass_age_seconds": -1,
+        "bookings_flight_service_breaker_state": 0,
+        "bookings_flight_service_retry_budget": 10,
+        "bookings_flight_service_calls_in_flight": 0,
+        "bookings_flight_service_calls_total done": 0,
+        "bookings_flight_service_calls_total refused": 0,
+        "bookings_flight_service_calls_total mistake": 0,
+        "bookings_flight_service_calls_total unknown": 0,
+        "bookings_flight_service_calls_total not_sent": 0,
+        "bookings_flight_service_calls_total open": 0,
+        "bookings_flight_service_calls_total full": 0,
     }
 
 
@@ -188,6 +198,21 @@ def test_metrics_tell_ages(api, flights, payments):
     assert round(seen["bookings_give_back_oldest_open_seconds"], -1) == 1200
     assert round(seen["bookings_expiry_lag_seconds"], -1) == 300
     assert 0 <= seen["bookings_pass_age_seconds"] < 60
+
+
+def test_metrics_tell_what_this_process_has_seen_of_the_flight_service(api, flights):
+    flights.fail_next(Fault.DROP_REPLY)
+    api.create()
+    flights.resting = True
+    api.create()
+
+    seen = metrics(api)
+
+    assert seen["bookings_flight_service_breaker_state"] == 2
+    assert seen["bookings_flight_service_retry_budget"] == 9.1
+    assert seen["bookings_flight_service_calls_total done"] == 2
+    assert seen["bookings_flight_service_calls_total unknown"] == 1
+    assert seen["bookings_flight_service_calls_total open"] == 1
 
 
 def test_metrics_come_as_prometheus_text(api):

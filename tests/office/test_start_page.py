@@ -79,7 +79,7 @@ def test_it_says_how_the_flight_service_and_the_worker_are(desk, flights):
 
     context = desk.get(START).context
 
-    assert str(context["flight_service"].text) == "Answers"
+    assert str(context["flight_service"][0].text) == "Answers"
     assert str(context["worker"][0].text) == "Runs"
 
 
@@ -97,7 +97,17 @@ def test_it_says_when_they_are_silent(desk, flights):
 def test_a_service_that_knows_no_such_flight_answers(desk, flights):
     flights.remove_flight(1)
 
-    assert str(desk.get(START).context["flight_service"].text) == "Answers"
+    assert str(desk.get(START).context["flight_service"][0].text) == "Answers"
+
+
+def test_a_service_that_keeps_failing_is_not_asked_by_the_page_either(desk, flights):
+    flights.resting = True
+
+    page = desk.get(START).content.decode()
+
+    assert "Not asked" in page
+    assert "it failed 5 times, next try in 3 s" in page
+    assert flights.calls.total() == 0
 
 
 def test_it_counts_calls_and_their_ages(desk, flights):
