@@ -22,7 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from bookings.conf import CALLS_AT_ONCE
+from bookings.conf import CALLS_AT_ONCE, RETRY_NEEDS_SECONDS
 from bookings.gateways.bounded_answers import AnswerRefused, read_bounded
 from bookings.gateways.flight_answers import WORDS, Reply, flight_shown, is_healthy, outcome_of
 from bookings.gateways.guard import CallRefused, Guard
@@ -94,11 +94,10 @@ class HttpFlightService:
         ends_at = time.monotonic() + seconds
         url = f"{self._base_url}/api/v1/flights/{int(flight_id)}"
         for tries_before in range(GET_TRIES):
-            if tries_before and not (self.is_available() and self.spend_repetition()):
+            left = ends_at - time.monotonic()
+            if tries_before and not self._may_repeat(left):
                 break
-            shown = self._ask(
-                "GET", url, functools.partial(flight_shown, flight_id), seconds=ends_at - time.monotonic()
-            )
+            shown = self._ask("GET", url, functools.partial(flight_shown, flight_id), seconds=left)
             if isinstance(shown, Flight):
                 self._remember(shown)
                 return shown
@@ -131,6 +130,10 @@ class HttpFlightService:
 
     def health(self) -> FlightsHealth:
         return self._guard.health()
+
+    def _may_repeat(self, seconds: float) -> bool:
+        """Whether a GET may be repeated. Health checks have no time for it, and must not use up the budget."""
+        return seconds >= RETRY_NEEDS_SECONDS and self.is_available() and self.spend_repetition()
 
     def _ask(
         self, method: str, url: str, read: Callable[[Reply], T], *, seconds: float, **content: Any

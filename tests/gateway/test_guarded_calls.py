@@ -142,6 +142,16 @@ def test_a_get_is_not_repeated_when_no_repetition_is_left(wire, service):
     assert len(wire.calls) == 1
 
 
+def test_who_has_little_time_does_not_repeat_and_uses_up_nothing(wire, service):
+    wire.add("GET", FLIGHT, status=500, json=failure())
+
+    with pytest.raises(FlightsUnreachable):
+        service.get_flight(7, seconds=1.4)
+
+    assert len(wire.calls) == 1
+    assert service.health().repetitions_left == 10
+
+
 def test_a_repetition_is_paid_for(wire, service):
     wire.add("GET", FLIGHT, status=500, json=failure())
 
