@@ -124,7 +124,7 @@ class Breaker:
         self._in_a_row = 0 if healthy else self._in_a_row + 1
         failed = self._recent.count(False)
         many = len(self._recent) >= BREAKER_CALLS_NEEDED and 2 * failed >= len(self._recent)
-        if not healthy and (many or self._in_a_row >= BREAKER_FAILURES_IN_A_ROW):
+        if many or self._in_a_row >= BREAKER_FAILURES_IN_A_ROW:
             self._failures = failed
             self._open()
 

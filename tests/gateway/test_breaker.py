@@ -69,6 +69,7 @@ def opened(breaker):
         ("xxxx.xxxxx", "open"),
         ("x.x.x.x.x", "closed"),
         (".x.x.x.x.x", "open"),
+        ("x.x.x.x.x.", "open"),
         (".x.x.x.x..x.x.x.x.", "closed"),
         ("." * 20 + "x" * 4, "closed"),
         ("." * 20 + "x" * 5, "open"),
@@ -128,6 +129,7 @@ def test_three_probes_that_succeed_close_it(breaker, clock):
 
 
 def test_it_forgets_what_was_before_when_it_closes(breaker, clock):
+    calls(breaker, ".....")
     opened(breaker)
     clock.now += 5
     calls(breaker, "...")

@@ -121,14 +121,16 @@ def test_a_33rd_call_at_once_is_not_sent_and_says_nothing_about_the_peer(wire, s
     assert service.is_available() is True
 
 
-def test_a_call_leaves_its_place_whatever_happens(wire, service, guard):
+def test_a_call_that_ends_by_an_exception_leaves_its_place_and_has_failed(wire, service, guard):
     wire.add("PATCH", SEATS, body=RuntimeError("a mistake in this program"))
 
-    with pytest.raises(RuntimeError):
-        service.change_seats(a_take(), seconds=5)
+    for _ in range(5):
+        with pytest.raises(RuntimeError):
+            service.change_seats(a_take(), seconds=5)
 
     assert guard.bulkhead.inside() == 0
-    assert service.health().calls["unknown"] == 1
+    assert service.health().calls["unknown"] == 5
+    assert service.health().breaker == "open"
 
 
 def test_a_get_is_not_repeated_when_no_repetition_is_left(wire, service):
