@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import Promise, cached_property
+from django.utils.text import capfirst
 
 from bookings.actor import Actor, ActorKind
 
@@ -64,6 +65,11 @@ class ReadOnlyAdmin(AnyModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
     actions = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the list under the name of what is in it; there is nothing to select."""
+        named = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**named, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
