@@ -39,14 +39,14 @@ RUN SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') A
     && python -m compileall -q bookings bookingsite flightsim \
     && rm -rf var && mkdir var && chown 10001:10001 var
 USER 10001:10001
+# Hands on signals and buries orphans. Only to the command itself: what that starts, it stops in order.
+ENTRYPOINT ["tini", "--"]
 EXPOSE 8000
 # Asked by a name that ALLOWED_HOSTS has, as any other would be refused.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as web; \
 name = os.environ['ALLOWED_HOSTS'].split(',')[0].strip('*.') or 'localhost'; \
 web.urlopen(web.Request('http://127.0.0.1:8000/health/live', headers={'Host': name}), timeout=4)"]
-# Hands on signals and buries orphans. Only to the command itself: what that starts, it stops in order.
-ENTRYPOINT ["tini", "--"]
 # A thread waits while the Flight Service answers, so there are many: 32 took twice the bookings of 8 at 50 ms a call. The
 # server counts connections as backpressure, idle ones too, so it stands well above the threads.
 CMD ["granian", "--interface", "wsgi", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \

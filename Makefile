@@ -103,5 +103,5 @@ image:  ## build the container image without a Docker engine and try it; needs r
 	@sh devtools/build_image.sh
 
 clean:  ## delete .venv, caches and var/, with the demo database
-	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv var static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
