@@ -21,6 +21,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - models can be imported only now
 from django.db import connection  # noqa: E402
 
+from devtools.mariadb import DATABASE  # noqa: E402
 from tests.crashes.load import Load  # noqa: E402
 from tests.operations.servers import LoggingMariaDB  # noqa: E402
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402
@@ -75,7 +76,9 @@ def replay_logs(lost: Lost, server: LoggingMariaDB, folder: Path) -> None:
     logs = [str(log) for log in lost.logs if log.name >= file]
     replay = folder / "replay.sql"
     with replay.open("wb") as target:
-        words = ["mariadb-binlog", "--no-defaults", f"--start-position={position}", *logs]
+        # Rights that were granted meanwhile are in the log too; they are of another server.
+        only_ours = f"--database={DATABASE}"
+        words = ["mariadb-binlog", "--no-defaults", only_ours, f"--start-position={position}", *logs]
         subprocess.run(words, check=True, stdout=target)
     server.load(replay)
 

@@ -32,11 +32,11 @@ def check_callers(active_keys: int | None) -> Iterator[Finding]:
     if settings.API_AUTH == "open":
         yield _open_to_all()
         return
-    keys = "an unknown number of" if active_keys is None else str(active_keys)
+    keys = "not known" if active_keys is None else str(active_keys)
     if settings.JWT_SECRETS or settings.JWT_JWKS:
         yield _signing_keys(keys)
         return
-    found = f"no keys for customers' tokens, {keys} keys of services"
+    found = f"no keys for customers' tokens; keys of services: {keys}"
     advice = "Set JWT_ISSUER and JWT_JWKS (or JWT_SECRET) for customers; `manage.py api_keys create` for others."
     if active_keys == 0:
         yield fail("callers", f"{found}: nobody can call", advice)
@@ -63,7 +63,7 @@ def _signing_keys(service_keys: str) -> Finding:
             f"the customers' keys of JWT_JWKS cannot be read ({type(error).__name__})",
             "Ask for that address, or read that file, from this machine: it must be a JSON Web Key Set.",
         )
-    return ok("callers", f"customers' tokens can be verified, {service_keys} keys of services")
+    return ok("callers", f"customers' tokens can be verified; keys of services: {service_keys}")
 
 
 def _what_django_says() -> Iterator[Finding]:
