@@ -56,7 +56,8 @@ mount_pip_configuration() {
     "$PYTHON" - "$FOLDER/pip.conf" >"$FOLDER/pip.mounts" <<'PROGRAM'
 import ast, pathlib, subprocess, sys
 
-listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+# Without a pip here there is nothing to hand on.
+listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
 # The environment's word is the last here too, and so wins.
 found = dict(sorted((name.rpartition(".")[2], ast.literal_eval(value)) for name, _, value in
     (line.partition("=") for line in listed.stdout.splitlines() if line.startswith(("global.", "install.", ":env:")))))

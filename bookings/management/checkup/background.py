@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django_q.models import OrmQ
 
@@ -70,7 +71,7 @@ def check_replica() -> Iterator[Finding]:
             cursor.execute("SELECT @@read_only")
             (read_only,) = cursor.fetchone()
         there = Heartbeat.objects.using(REPLICA).filter(name=queries.SWEEP_HEARTBEAT).first()
-    except DatabaseError as error:
+    except (DatabaseError, ImproperlyConfigured) as error:
         yield warn("replica", in_one_line(error), "Lists are read from the primary meanwhile; mend the replica.")
         return
     if not read_only:

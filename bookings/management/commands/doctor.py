@@ -68,7 +68,7 @@ class Command(BaseCommand):
                 f"Taking a seat of flight {try_flight} twice with one key, and giving back what that takes. If "
                 "this is killed, give back by hand what is missing there."
             )
-            yield peer.check_keys(wiring.flight_service(), try_flight)
+            yield peer.check_keys(wiring.bare_flight_service(), try_flight)
         yield background.check_redis()
 
     def _show(self, finding: Finding) -> None:

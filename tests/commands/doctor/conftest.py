@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
+from bookings import wiring
 from bookings.clock import database_time
 from bookings.models import Heartbeat
 from devtools.processes import HOST, free_port
@@ -24,8 +25,10 @@ def a_working_worker():
 
 
 @pytest.fixture
-def run(flights, capsys):
+def run(flights, monkeypatch, capsys):
     """Run the command; give its exit code, and each line by its subject: verdict, what was found, advice."""
+
+    monkeypatch.setattr(wiring, "bare_flight_service", lambda: flights)
 
     def run_command(*options):
         code = 0

@@ -6,6 +6,7 @@ from bookings import wiring
 from bookings.management.checkup import peer
 from tests.support.fakes import Fault
 from tests.support.peers_without_keys import ForgetfulFlights
+from tests.support.processes import start_flightsim
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def test_keys_that_are_honoured_are_seen_and_the_seat_comes_back(run, flights, a
 
 def test_keys_that_are_ignored_are_seen_and_both_seats_come_back(run, monkeypatch, a_working_worker):
     forgetful = ForgetfulFlights()
-    monkeypatch.setattr(wiring, "flight_service", lambda: forgetful)
+    monkeypatch.setattr(wiring, "bare_flight_service", lambda: forgetful)
 
     code, lines = run("--try-flight", "3")
 
@@ -124,3 +125,15 @@ def test_a_flight_that_is_not_there_says_so(flights):
     found = peer.check_keys(flights, 99)
 
     assert (found.verdict, found.found) == ("WARN", "there is no such flight")
+
+
+@pytest.mark.parametrize(("options", "verdict"), [((), "OK"), (("--unkeyed",), "FAIL")], ids=["keyed", "unkeyed"])
+def test_a_real_one_is_told_apart_and_keeps_its_seats(settings, options, verdict):
+    with start_flightsim(*options) as sim:
+        settings.FLIGHT_SERVICE_URL = sim.url
+
+        found = peer.check_keys(wiring.bare_flight_service(), 5)
+
+        seats = sim.flight(5)
+        assert found.verdict == verdict
+        assert seats["remaining"] == seats["capacity"]

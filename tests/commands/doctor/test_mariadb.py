@@ -1,9 +1,14 @@
 """What the doctor finds at a MariaDB: settings of the server, tables, and a session that was tampered with."""
 
-import pytest
-from django.db import connection
+from datetime import timedelta
 
-from bookings.management.checkup import database
+import pytest
+from django.db import connection, connections
+
+from bookings.clock import database_time
+from bookings.management.checkup import background, database
+from bookings.models import Heartbeat
+from devtools.processes import free_port
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -134,3 +139,46 @@ def test_a_wrong_password_is_named_and_not_shown(monkeypatch):
     assert "Access denied" in found.found
     assert "pa55word" not in repr(found)
     assert found.advice.startswith("Is the server up, and are host, port, name, user and password of DATABASE_URL")
+
+
+@pytest.fixture
+def replica(monkeypatch):
+    """A second name for the database, as of a replica that has everything and can be written to."""
+    monkeypatch.setitem(connections.databases, "replica", connection.settings_dict)
+    # Under its own name, as a test may use no other database.
+    connections["replica"] = connection.copy()
+    yield connections["replica"]
+    connections["replica"].close()
+    del connections["replica"]
+
+
+def test_without_a_replica_there_is_nothing_to_say():
+    assert list(background.check_replica()) == []
+
+
+def test_a_replica_that_can_be_written_to_is_named(replica):
+    (only,) = background.check_replica()
+
+    assert (only.verdict, only.found) == ("WARN", "it can be written to")
+    assert only.advice == "SET GLOBAL read_only=ON there: one stray write parts the two."
+
+
+def test_a_replica_that_lags_is_named(replica, monkeypatch):
+    Heartbeat.objects.update_or_create(name="sweep", defaults={"finished_at": database_time()})
+    later = database_time() + timedelta(minutes=5)
+    monkeypatch.setattr(background.queries, "last_pass_finished_at", lambda: later)
+
+    found = list(background.check_replica())
+
+    assert found[-1].verdict == "WARN"
+    assert "as the worker's last, the primary one of" in found[-1].found
+    assert found[-1].advice == "See SHOW REPLICA STATUS there: both threads must run."
+
+
+def test_a_replica_that_is_away_is_named(replica):
+    replica.settings_dict = {**replica.settings_dict, "PORT": free_port()}
+
+    (only,) = background.check_replica()
+
+    assert only.verdict == "WARN"
+    assert only.advice == "Lists are read from the primary meanwhile; mend the replica."
