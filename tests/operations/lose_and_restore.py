@@ -100,9 +100,9 @@ def restored(lost: Lost, *, with_logs: bool) -> Iterator[tuple[FlightSim, dict[s
         connection.close()
 
 
-def reconcile(env: dict[str, str]) -> dict[str, Any]:
+def reconcile(env: dict[str, str], *options: str) -> dict[str, Any]:
     """What `manage.py reconcile_seats` says."""
-    words = [sys.executable, "manage.py", "reconcile_seats", "--json"]
+    words = [sys.executable, "manage.py", "reconcile_seats", "--json", *options]
     done = subprocess.run(words, cwd=REPOSITORY, env=env, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -136,7 +136,7 @@ def try_dump_and_logs(lost: Lost) -> list[str]:
         return wrong if quiet else [*wrong, "it does not become quiet"]
 
 
-def try_dump_alone(lost: Lost) -> list[str]:
+def try_dump_alone(lost: Lost, *, fix: bool) -> list[str]:
     """What was answered after the dump is missing; the difference must be named, flight by flight."""
     say("-- from the dump alone")
     with restored(lost, with_logs=False) as (sim, env):
@@ -144,14 +144,27 @@ def try_dump_alone(lost: Lost) -> list[str]:
         say(f"acknowledged answers without their rows: {len(answers_without_rows(lost.heard))}")
         first = reconcile(env)
         say(f"before the worker: {difference(first)}")
+        if fix:
+            put_right(env, "before the worker")
         quiet = work_until_quiet(env)
         found = reconcile(env)
         say(f"after the worker:  {difference(found)}")
+        if fix:
+            found = put_right(env, "after it")
         named = {row["flight"] for row in found["drift"]}
         truth = {int(line.split()[2].rstrip(":")) for line in seats_out_of_step(sim)}
         wrong = [*early, *violations(quiet=True)]
         wrong += [] if named == truth else [f"flights that differ: {sorted(truth)}; named: {sorted(named)}"]
+        wrong += [f"flights that still differ: {sorted(truth)}"] if fix and truth else []
         return wrong if quiet else [*wrong, "it does not become quiet"]
+
+
+def put_right(env: dict[str, str], when: str) -> dict[str, Any]:
+    """Have every difference corrected, and look again."""
+    reconcile(env, "--fix", "--reason", "restored from a dump")
+    found = reconcile(env)
+    say(f"put right {when}: {difference(found)}")
+    return found
 
 
 def difference(found: dict[str, Any]) -> str:
@@ -171,11 +184,14 @@ def main(server: LoggingMariaDB) -> int:
     """Lose everything once, restore it twice."""
     parser = argparse.ArgumentParser(prog="python -m tests.operations.backup")
     parser.add_argument("--seconds", type=float, default=10, help="of load before the dump, and after it")
-    seconds = parser.parse_args().seconds
+    parser.add_argument(
+        "--fix", action="store_true", help="put right with reconcile_seats --fix what the dump lacks"
+    )
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        lost = run_and_lose(server, Path(name), seconds=seconds)
+        lost = run_and_lose(server, Path(name), seconds=options.seconds)
         server.close()
-        wrong = [*try_dump_and_logs(lost), *try_dump_alone(lost)]
+        wrong = [*try_dump_and_logs(lost), *try_dump_alone(lost, fix=options.fix)]
     for line in wrong:
         say(f"WRONG: {line}")
     return 1 if wrong else 0
