@@ -6,10 +6,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bookings import wiring
-from bookings.management.arguments import flight
+from bookings.conf import HIGHEST_ID
 from bookings.models import Reconciliation
 from bookings.services.deadline import Deadline
 from bookings.services.reconcile_seats import reconcile_seats
+
+
+def _flight(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= HIGHEST_ID):
+        raise ValueError(text)
+    return int(text)
 
 
 class Command(BaseCommand):
@@ -19,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--flight", type=flight, help="look at this flight alone; the result is not kept")
+        parser.add_argument("--flight", type=_flight, help="look at this flight alone; the result is not kept")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
