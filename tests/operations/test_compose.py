@@ -1,5 +1,6 @@
 """What compose.yaml promises: confined services, settings that exist, commands that exist, a durable database."""
 
+import os
 import re
 import shlex
 import shutil
@@ -195,7 +196,7 @@ def test_the_database_keeps_what_it_has_confirmed():
 
 @pytest.mark.mariadb
 def test_a_mariadb_takes_these_options():
-    path = shutil.which("mariadbd", path=":".join(SERVER_FOLDERS))
+    path = shutil.which("mariadbd", path=":".join([os.environ["PATH"], *SERVER_FOLDERS]))
 
     done = subprocess.run(
         [path, "--no-defaults", *SERVICES["mariadb"]["command"], "--user=mysql", "--verbose", "--help"],
