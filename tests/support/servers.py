@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from bookings.management.web_server import granian
 from devtools.processes import HOST, ends_with_parent, free_port
 from tests.support.processes import REPOSITORY
 
@@ -72,10 +73,7 @@ class Web:
         :raises RuntimeError: if it does not; the message has what it printed
         """
         self._process = spawn(
-            *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(self.port)),
-            *("--workers", str(self._workers), "--blocking-threads", "8", "--backpressure", "256"),
-            *("--http1-buffer-size", "32768"),
-            *("--log-level", "error", "--no-access-log", "bookingsite.wsgi:application"),
+            *granian(host=HOST, port=self.port, workers=self._workers, threads=8, finish_seconds=10),
             env=self._env,
             log=self._log,
         )
