@@ -4,9 +4,10 @@ Runs a Python program that ends with the process that has started it, and with i
     python -m bookings.management.lifeline PARENT SIGNAL FILE ARGUMENTS…
     python -m bookings.management.lifeline PARENT SIGNAL -m MODULE ARGUMENTS…
 
-A process that is killed takes nobody with it: django-q2's sentinel, for one, never looks at its parent, and would go
-on for ever. So the kernel is asked: the program gets SIGNAL as soon as the process PARENT is gone, and what it forks is
-killed as soon as the one that has forked it is gone. Only Linux can be asked; elsewhere the program simply runs.
+A process that is killed takes nobody with it: django-q2's sentinel, for one, never looks at its parent, and
+would go on for ever. So the kernel is asked: the program gets SIGNAL as soon as the process PARENT is gone, and
+what it forks is killed as soon as the one that has forked it is gone. Only Linux can be asked; elsewhere the
+program simply runs.
 """
 
 import ctypes

@@ -18,8 +18,8 @@ class Silence:
     """
     How long passes have been missing, on this machine's clock.
 
-    Only time in which they were expected and the database could be asked counts: a pause by staff is meant, and while
-    the database is away no pass can finish.
+    Only time in which they were expected and the database could be asked counts: a pause by staff is meant, and
+    while the database is away no pass can finish.
     """
 
     def __init__(self, *, now: float) -> None:

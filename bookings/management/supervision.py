@@ -1,4 +1,4 @@
-"""What `run_web` and `run_worker` share: one program each, started, watched, and ended without leaving anything."""
+"""What `run_web` and `run_worker` share: one program, started, watched, and ended without leaving anything."""
 
 import contextlib
 import os
