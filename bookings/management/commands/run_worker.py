@@ -72,8 +72,9 @@ def _run_cluster(signals: StopSignals, metrics: Path, *, silence_seconds: float)
                 log.error("worker.cluster_died", pid=cluster.pid, status=cluster.exit_status())
                 return
             if watch.has_found_silence:
+                # Not asked: a wedged cluster does not listen, and what it may still send is sent again.
                 log.error("worker.cluster_silent", pid=cluster.pid)
-                break
+                return
         cluster.ask_to_stop()
         if not cluster.ends_within(GRACE_SECONDS, unless=signals):
             log.error("worker.cluster_killed", pid=cluster.pid)
