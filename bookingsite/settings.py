@@ -93,6 +93,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "bookingsite.request_metrics.RequestMetrics",
     "bookingsite.middleware.RequestContext",
     "bookingsite.middleware.SafeHeaders",
     "django.middleware.security.SecurityMiddleware",
