@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from bookings import metrics as counted
 from bookings import wiring
 from bookings.api.readiness import CHECKS, Word, is_operator
+from bookings.draining import is_draining
 from bookings.queries.watched import numbers
 
 
@@ -32,6 +33,8 @@ def ready(request: HttpRequest) -> HttpResponse:
 
     A Flight Service that does not answer is *degraded*, not unready. Operators are told why.
     """
+    if is_draining():
+        return JsonResponse({"status": "draining"}, status=503)
     findings = {name: check() for name, check in CHECKS.items()}
     words = {name: finding.word for name, finding in findings.items()}
     is_ready = Word.FAILED not in words.values()
