@@ -10,9 +10,19 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    disable_created_metrics,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+# When each of them began to count would be twice the series, and no question of anybody.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
 REGISTRY = CollectorRegistry()
 

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -15,7 +16,7 @@ from bookings import metrics as counted
 from bookings import wiring
 from bookings.api.readiness import CHECKS, Word, is_operator
 from bookings.draining import is_draining
-from bookings.queries.watched import numbers
+from bookings.queries.watched import Numbers, numbers
 
 
 @csrf_exempt  # nothing here changes anything; so a POST is told 405
@@ -65,7 +66,14 @@ class _Tables(Collector):
     def collect(self) -> Iterable[Metric]:
         build = {"version": settings.VERSION, "python": platform.python_version()}
         yield InfoMetricFamily("bookings_build", "The release that answers.", value=build)
-        for name, help_text, values in numbers():
+        known: list[Numbers] = []
+        is_there = True
+        try:
+            known = numbers()
+        except Error:  # what is counted is shown all the same: an outage is when it is looked at
+            is_there = False
+        yield GaugeMetricFamily("bookings_database_up", "Whether the database has answered.", value=is_there)
+        for name, help_text, values in known:
             labels = list(values[0][0]) if values else []
             family = GaugeMetricFamily(f"bookings_{name}", help_text, labels=labels)
             for label_values, number in values:

@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings import transactions
 from bookings.actor import SYSTEM
+from bookings.api import operations
 from bookings.clock import database_time
 from bookings.lifecycle import CancelReason
 from bookings.models import Reconciliation
@@ -238,6 +239,20 @@ def test_a_transaction_that_is_run_again_counts_what_it_did_once(api):
         "bookings_cancelled_total fraud": 1,
         "bookings_transaction_retries_total 1213 test": 2,
     }
+
+
+def test_what_is_counted_is_shown_while_the_database_is_away(api, monkeypatch):
+    def fail():
+        raise OperationalError(2002, "Can't connect to server")
+
+    assert scraped(api)["bookings_database_up"] == 1
+    monkeypatch.setattr(operations, "numbers", fail)
+
+    seen = scraped(api)
+
+    assert seen["bookings_database_up"] == 0
+    assert "bookings_seats_owed" not in seen
+    assert seen["bookings_flight_service_breaker_state"] == 0
 
 
 def test_the_release_that_answers_is_named(api, settings):
