@@ -49,7 +49,7 @@ test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb" $(ANY_DATABASE)
 
-check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, Dockerfile
+check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, Dockerfile, alert rules
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "format" && $(BIN)/ruff format --check --quiet .
@@ -62,6 +62,8 @@ check:  ## run the checks alone: format, lint, security, types, import contracts
 		$(call quietly,$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING)
 	@echo "migrations" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run)
 	@echo "Dockerfile" && $(BIN)/hadolint Dockerfile
+	@echo "alert rules" && $(call quietly,sh devtools/promtool.sh check rules deploy/alerts.yml) && \
+		$(call quietly,sh devtools/promtool.sh test rules tests/deploy/alerts_test.yml)
 
 format:  ## put the code into the format that `make check` asks for
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt

@@ -13,11 +13,17 @@ class ActorKind(TextChoices):
 
 
 class Scope(TextChoices):
-    """What a service's key may be allowed to do. Customers may do all of it with what is theirs."""
+    """
+    What a service's key may be allowed to do.
+
+    Customers may do with what is theirs whatever is about bookings and payments.
+    """
 
     BOOKINGS_READ = "bookings:read"
     BOOKINGS_WRITE = "bookings:write"
     PAYMENTS_WRITE = "payments:write"
+    # The details of /health/ready: nothing about anybody, and nothing for customers.
+    OPERATIONS_READ = "operations:read"
 
 
 @dataclass(frozen=True, slots=True)

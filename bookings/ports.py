@@ -6,6 +6,7 @@ and only asking again with the same key tells.
 """
 
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -109,8 +110,8 @@ class FlightsHealth:
     """
     What this process has seen of the Flight Service; another process may have seen something else.
 
-    `failures` have kept it from being asked, `next_try_in` is in seconds, and `calls` counts since the start of
-    the process.
+    `failures` have kept it from being asked, `next_try_in` and `answered_ago` are in seconds (infinite: it has not
+    answered yet), and `calls` counts since the start of the process.
     """
 
     breaker: BreakerState
@@ -119,6 +120,7 @@ class FlightsHealth:
     repetitions_left: float
     calls_in_flight: int
     calls: Mapping[CallWord, int]
+    answered_ago: float = math.inf
 
 
 class FlightService(Protocol):

@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 from django.db import OperationalError, connection, transaction
 
+from bookings import metrics
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -61,6 +63,7 @@ def run(name: str, block: Callable[[], R]) -> R:
             number = _number(error)
             if number not in REPEATABLE or not left or connection.in_atomic_block:
                 raise
+            metrics.TRANSACTION_RETRIES.labels(name, number).inc()
             log.warning("transaction.repeated", transaction=name, error=number, tries_left=left)
             connection.close_if_unusable_or_obsolete()
             time.sleep(random.uniform(*PAUSE_SECONDS))  # jitter, not a secret  # noqa: S311  # nosec B311

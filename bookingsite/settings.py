@@ -105,6 +105,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "bookingsite.middleware.ConnectionsEnd",
+    "bookingsite.request_metrics.RequestMetrics",
     "bookingsite.middleware.RequestContext",
     "bookingsite.middleware.SafeHeaders",
     "django.middleware.security.SecurityMiddleware",
@@ -193,6 +194,10 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 # --- background work -----------------------------------------------------------------------------------
+
+# Where run_worker shows what its processes count; 0: nowhere.
+WORKER_METRICS_PORT = whole_number("WORKER_METRICS_PORT", default=0, low=0, high=65535)
+WORKER_METRICS_HOST = env.str("WORKER_METRICS_HOST", default="") or "127.0.0.1"
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

@@ -17,7 +17,8 @@ from bookings.errors import TemporarilyUnavailable, UserMismatch
 from bookings.ports import SigningKeysUnavailable
 from bookings.services.api_keys import recognise_api_key
 
-ALL_SCOPES = frozenset(Scope)
+# What customers may do with what is theirs, and whoever is trusted with API_AUTH=open.
+BOOKING_SCOPES = frozenset(Scope) - {Scope.OPERATIONS_READ}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Caller:
     """
 
     principal: str
-    scopes: frozenset[Scope] = ALL_SCOPES
+    scopes: frozenset[Scope] = BOOKING_SCOPES
     user_id: int | None = None
     service: str = ""
     requests_per_minute: int | None = None

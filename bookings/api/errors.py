@@ -11,10 +11,10 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
-from bookings import answers
+from bookings import answers, metrics
 from bookings.answers import CODES, Answer
 from bookings.conf import RETRY_AFTER_SECONDS
-from bookings.errors import BookingError, TemporarilyUnavailable
+from bookings.errors import BookingError, IdempotencyKeyReused, RequestInProgress, TemporarilyUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,8 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
         # A database that restarts or fails over: what was asked may have been done, so it is not "failed".
         log.error("api.database_unavailable", exc_info=exception)
         exception = TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
+    if isinstance(exception, IdempotencyKeyReused | RequestInProgress):
+        metrics.KEY_CONFLICTS.labels(exception.code).inc()
     if isinstance(exception, BookingError):
         return respond(answers.refusal(exception, message=message, request_id=request_id))
     if isinstance(exception, Http404):

@@ -1,27 +1,22 @@
 """Health and metrics, for load balancers and for whoever watches. Outside /api/v1, without authentication."""
 
+import platform
 from collections.abc import Iterable
-from typing import Any
 
-from django.db import DatabaseError
+from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bookings import queries, wiring
-from bookings.clock import database_time
-from bookings.conf import longest_silence
+from bookings import metrics as counted
+from bookings import wiring
+from bookings.api.readiness import CHECKS, Word, is_operator
 from bookings.draining import is_draining
-from bookings.ports import BreakerState, FlightsHealth, FlightsUnreachable, UnknownFlight
-
-# A readiness probe must be quicker than its own time limit.
-PROBE_SECONDS = 1.0
-
-# The higher, the worse.
-BREAKER_LEVELS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+from bookings.queries.watched import Numbers, numbers
 
 
 @csrf_exempt  # nothing here changes anything; so a POST is told 405
@@ -35,77 +30,52 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """
-    Say whether bookings can be taken: the database answers and the worker has finished a pass lately.
+    Say whether bookings can be taken: the database answers with the right tables, and the worker goes round.
 
-    A Flight Service that does not answer is *degraded*, not unready: reading, paying and cancelling go on.
+    A Flight Service that does not answer is *degraded*, not unready. Operators are told why.
     """
     if is_draining():
         return JsonResponse({"status": "draining"}, status=503)
-    checks: dict[str, Any] = {"database": "ok", "worker": "ok", "flightService": _flight_service()}
-    try:
-        finished_at = queries.last_pass_finished_at()
-        if finished_at is None:
-            checks["worker"] = "has not finished a pass yet"
-        elif (silence := database_time() - finished_at) > longest_silence():
-            checks["worker"] = f"last finished a pass {silence.total_seconds():.0f} s ago"
-    except DatabaseError:
-        checks["database"] = checks["worker"] = "unreachable"
-    is_ready = checks["database"] == checks["worker"] == "ok"
-    status = ("ok" if checks["flightService"] == "ok" else "degraded") if is_ready else "unready"
-    return JsonResponse({"status": status, "checks": checks}, status=200 if is_ready else 503)
+    findings = {name: check() for name, check in CHECKS.items()}
+    words = {name: finding.word for name, finding in findings.items()}
+    is_ready = Word.FAILED not in words.values()
+    status = ("degraded" if Word.DEGRADED in words.values() else "ok") if is_ready else "unready"
+    answer: dict[str, object] = {"status": status, "checks": words}
+    if is_operator(request):
+        answer["details"] = {name: finding.details for name, finding in findings.items() if finding.details}
+    return JsonResponse(answer, status=200 if is_ready else 503)
 
 
 @csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """
-    Show, in Prometheus' text format, what the tables know and what this process has seen of the Flight Service.
+    Show, in Prometheus' text format, what the tables know and what the processes of this web server have counted.
 
-    The former is true whichever process answers; the latter is of the one process that happens to.
+    Whoever can reach it may read it: there is nothing of anybody in it. Proxies do not pass it on.
     """
-    registry = CollectorRegistry()
-    for name, help_text, values in queries.numbers():
-        labels = list(values[0][0])
-        gauge = Gauge(f"bookings_{name}", help_text, labels, registry=registry)
-        for label_values, number in values:
-            (gauge.labels(**label_values) if labels else gauge).set(number)
-    _show_flight_service(wiring.flight_service().health(), registry)
+    wiring.flight_service()  # whose numbers begin when it is made
+    registry = counted.collected()
+    registry.register(_Tables())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Calls(Collector):
-    """The calls to the Flight Service by outcome, counted since the start of this process."""
+class _Tables(Collector):
+    """What the tables know, read at the scrape; the same whichever process answers."""
 
-    def __init__(self, health: FlightsHealth) -> None:
-        self._calls = health.calls
-
-    def collect(self) -> Iterable[CounterMetricFamily]:
-        family = CounterMetricFamily(
-            "bookings_flight_service_calls",
-            "Calls to the Flight Service by outcome; open and full were not made. Of this process alone.",
-            labels=["outcome"],
-        )
-        for word, count in self._calls.items():
-            family.add_metric([word.value], count)
-        yield family
-
-
-def _show_flight_service(health: FlightsHealth, registry: CollectorRegistry) -> None:
-    for name, help_text, number in (
-        ("breaker_state", "0 closed, 1 half-open, 2 open: nothing is sent.", BREAKER_LEVELS[health.breaker]),
-        ("retry_budget", "Repetitions that requests may still send.", health.repetitions_left),
-        ("calls_in_flight", "Calls that are under way.", health.calls_in_flight),
-    ):
-        help_of_process = f"{help_text} Of this process alone."
-        Gauge(f"bookings_flight_service_{name}", help_of_process, registry=registry).set(number)
-    registry.register(_Calls(health))
-
-
-def _flight_service() -> str:
-    try:
-        wiring.flight_service().get_flight(1, seconds=PROBE_SECONDS)
-    except FlightsUnreachable:
-        return "unreachable"
-    except UnknownFlight:
-        return "ok"
-    return "ok"
+    def collect(self) -> Iterable[Metric]:
+        build = {"version": settings.VERSION, "python": platform.python_version()}
+        yield InfoMetricFamily("bookings_build", "The release that answers.", value=build)
+        known: list[Numbers] = []
+        is_there = True
+        try:
+            known = numbers()
+        except Error:  # what is counted is shown all the same: an outage is when it is looked at
+            is_there = False
+        yield GaugeMetricFamily("bookings_database_up", "Whether the database has answered.", value=is_there)
+        for name, help_text, values in known:
+            labels = list(values[0][0]) if values else []
+            family = GaugeMetricFamily(f"bookings_{name}", help_text, labels=labels)
+            for label_values, number in values:
+                family.add_metric(list(label_values.values()), number)
+            yield family

@@ -4,6 +4,7 @@ What keeps this process from leaning on a peer in trouble: breaker, bulkhead and
 All of it is of this process and is gone with it: nothing about bookings is decided on it.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,13 +13,17 @@ from threading import Lock
 
 import structlog
 
+from bookings import metrics
 from bookings.conf import CALLS_AT_ONCE
 from bookings.gateways.breaker import Breaker
 from bookings.gateways.bulkhead import Bulkhead
 from bookings.gateways.retry_budget import RetryBudget
-from bookings.ports import CallWord, FlightsHealth
+from bookings.ports import BreakerState, CallWord, FlightsHealth
 
 log = structlog.get_logger(__name__)
+
+# The higher, the worse.
+LEVELS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
 class CallRefused(Exception):
@@ -45,11 +50,16 @@ class Guard:
     """Lets calls through to one peer, and counts how they end."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.breaker = Breaker(clock=clock)
         self.bulkhead = Bulkhead(CALLS_AT_ONCE)
         self.budget = RetryBudget()
         self._lock = Lock()
         self._calls: Counter[CallWord] = Counter()
+        self._answered_at = -math.inf
+        for word in CallWord:  # one that has not happened yet is a zero, not a gap
+            metrics.FLIGHT_CALLS.labels(word)
+        self._show()
 
     @contextmanager
     def call(self) -> Iterator[Call]:
@@ -65,15 +75,21 @@ class Guard:
             if admission is None:
                 raise self._refused(CallWord.OPEN, "circuit breaker open")
             call = Call()
+            metrics.CALLS_IN_FLIGHT.inc()
+            started = time.perf_counter()
             try:
                 yield call
             finally:
+                metrics.CALLS_IN_FLIGHT.dec()
+                metrics.FLIGHT_CALL_SECONDS.labels(call.word).observe(time.perf_counter() - started)
                 self._count(call.word)
                 if call.healthy:
                     self.budget.earn()
+                    self._answered_at = self._clock()
                 moved = self.breaker.end(admission, healthy=call.healthy)
                 if moved is not None:
                     log.warning("gateway.flights.breaker_moved", to=moved.value)
+                self._show()
         finally:
             self.bulkhead.leave()
 
@@ -93,12 +109,19 @@ class Guard:
             repetitions_left=self.budget.left(),
             calls_in_flight=self.bulkhead.inside(),
             calls=calls,
+            answered_ago=self._clock() - self._answered_at,
         )
+
+    def _show(self) -> None:
+        """Let the metrics say how it stands now."""
+        metrics.BREAKER_STATE.set(LEVELS[self.breaker.view().state])
+        metrics.RETRY_BUDGET.set(self.budget.left())
 
     def _refused(self, word: CallWord, why: str) -> CallRefused:
         self._count(word)
         return CallRefused(word, why)
 
     def _count(self, word: CallWord) -> None:
+        metrics.FLIGHT_CALLS.labels(word).inc()
         with self._lock:
             self._calls[word] += 1

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.db.models.functions import Now
 
+from bookings import metrics
 from bookings.answers import Answer
 from bookings.errors import IdempotencyKeyReused
 from bookings.models import IdempotencyRecord
@@ -102,6 +103,7 @@ def replay(record: IdempotencyRecord) -> Answer:
     """Give the stored answer, byte for byte, marked as a replay."""
     if record.status_code is None:
         raise AssertionError("only a record that is done has an answer: the database refuses others")
+    metrics.REPLAYS.labels(record.endpoint).inc()
     headers = {"Idempotent-Replayed": "true"}
     if record.status_code == HTTPStatus.ACCEPTED:  # kept only for a client that preferred it
         headers["Preference-Applied"] = "respond-async"

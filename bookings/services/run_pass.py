@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bookings import queries
+from bookings import metrics, queries
 from bookings.clock import database_time
 from bookings.conf import CALLS_PER_PASS, PASS_SECONDS, WORKER_CALL_SECONDS
 from bookings.lifecycle import Hold
@@ -74,7 +74,11 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
 
     try:
         # What a request's id is to a request's lines, this is to those of a pass.
-        with structlog.contextvars.bound_contextvars(request_id=f"pass-{uuid.uuid4().hex[:12]}"):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=f"pass-{uuid.uuid4().hex[:12]}"),
+            metrics.PASS_SECONDS.time(),
+            metrics.PASSES_FAILED.count_exceptions(),
+        ):
             for_each(range(len(steps)), take_step, deadline=whole)
     finally:
         Heartbeat.objects.update_or_create(name=queries.SWEEP_HEARTBEAT, defaults={"finished_at": database_time()})

@@ -5,13 +5,16 @@ Every function here assumes an open transaction, and a booking that this transac
 exceptions say so.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import structlog
+from django.db import transaction
 from django.db.models import F
 
+from bookings import metrics
 from bookings.actor import SYSTEM, Actor
 from bookings.conf import LEASE
 from bookings.errors import BookingNotFound, UserMismatch
@@ -59,6 +62,7 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
     booking.hold_lease, booking.hold_next_at = None, None
     booking.held_at = booking.updated_at = now
     booking.version += 1
+    transaction.on_commit(metrics.HELD.inc)
     log.info("booking.held", booking=booking.reference, flight=booking.flight_id, seats=booking.no_of_seats)
     return True
 
@@ -100,6 +104,7 @@ def try_take_later(booking: Booking, *, at: datetime, first_sent_at: datetime | 
 def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """Mark a booking as paid; its `active_payment_id` names the payment that succeeded."""
     _move(booking, BookingStatus.BOOKED, actor=actor, now=now, columns=["active_payment_id"])
+    transaction.on_commit(metrics.PAID.inc)
 
 
 def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetime, note: str = "") -> None:
@@ -116,6 +121,7 @@ def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetim
     booking.cancel_reason = reason
     columns = ["hold", "hold_next_at", "cancel_reason", "active_payment_id"]
     _move(booking, BookingStatus.CANCELLED, actor=actor, now=now, reason=reason, note=note, columns=columns)
+    transaction.on_commit(metrics.CANCELLED.labels(reason).inc)
 
 
 def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
@@ -150,6 +156,8 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
         )
         for booking in bookings
     )
+    expired = metrics.CANCELLED.labels(CancelReason.EXPIRED)
+    transaction.on_commit(functools.partial(expired.inc, len(bookings)))
     for booking in bookings:
         _log_move(booking, BookingStatus.CANCELLED, actor=SYSTEM, reason=CancelReason.EXPIRED)
 

@@ -1,28 +1,28 @@
-"""Health and metrics, for load balancers and for whoever watches."""
+"""Health, for load balancers and for whoever watches: what everybody is told, and operators besides."""
 
-import re
+import dataclasses
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
-from prometheus_client.parser import text_string_to_metric_families
+from django.db import DatabaseError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import CaptureQueriesContext
 
 from bookings import queries
+from bookings.actor import Scope
+from bookings.api import readiness
 from bookings.clock import database_time
 from bookings.models import Heartbeat
-from tests.support.bookings import (
-    a_call_row,
-    a_cancelled_booking,
-    a_payment_row,
-    a_saved_row,
-    let_time_pass,
-    one_pass,
-)
-from tests.support.fakes import Fault
+from bookings.queries import schema
+from tests.support.api import Api
+from tests.support.bookings import one_pass
+from tests.support.callers import CallerApi, a_service_key, a_token
+from tests.support.people import a_person, desk_of
 
 pytestmark = pytest.mark.django_db
 
 READY = "/health/ready"
+ALL_WELL = {"database": "ok", "migrations": "ok", "worker": "ok", "flightService": "ok"}
 
 
 def worker_finished(**ago):
@@ -31,22 +31,20 @@ def worker_finished(**ago):
     )
 
 
-def metrics(api):
-    """The numbers of /metrics by name and labels, as Prometheus reads them."""
-    families = text_string_to_metric_families(api.get("/metrics").content.decode())
-    return {
-        " ".join([sample.name, *sample.labels.values()]): sample.value
-        for family in families
-        for sample in family.samples
-    }
+@pytest.fixture
+def operator(flights):
+    """A service whose key may read how things are."""
+    return CallerApi(a_service_key(Scope.OPERATIONS_READ))
 
 
 def test_a_process_that_answers_is_alive_whatever_else_is_down(api, flights):
     flights.down = True
 
-    answer = api.get("/health/live")
+    with CaptureQueriesContext(connection) as statements:
+        answer = api.get("/health/live")
 
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert len(statements) == 0
 
 
 def test_all_is_well_when_database_worker_and_flight_service_answer(api):
@@ -55,10 +53,7 @@ def test_all_is_well_when_database_worker_and_flight_service_answer(api):
     answer = api.get(READY)
 
     assert answer.status_code == 200
-    assert answer.json() == {
-        "status": "ok",
-        "checks": {"database": "ok", "worker": "ok", "flightService": "ok"},
-    }
+    assert answer.json() == {"status": "ok", "checks": ALL_WELL}
 
 
 def test_a_flight_service_that_is_down_is_degraded_and_still_ready(api, flights):
@@ -68,10 +63,54 @@ def test_a_flight_service_that_is_down_is_degraded_and_still_ready(api, flights)
     answer = api.get(READY)
 
     assert answer.status_code == 200
-    assert answer.json() == {
-        "status": "degraded",
-        "checks": {"database": "ok", "worker": "ok", "flightService": "unreachable"},
-    }
+    assert answer.json() == {"status": "degraded", "checks": {**ALL_WELL, "flightService": "degraded"}}
+
+
+def test_a_flight_service_that_rests_is_degraded_and_not_asked(api, flights):
+    worker_finished(seconds=5)
+    flights.resting = True
+
+    answer = api.get(READY)
+
+    assert answer.json()["checks"]["flightService"] == "degraded"
+    assert flights.calls.total() == 0
+
+
+def test_a_flight_service_that_does_not_answer_is_not_asked_at_every_check(api, flights, monkeypatch):
+    monkeypatch.setattr(readiness, "SILENCE_HOLDS_SECONDS", 3600.0)
+    worker_finished(seconds=5)
+    flights.down = True
+
+    heard = [api.get(READY).json()["status"] for _ in range(3)]
+
+    assert heard == ["degraded"] * 3
+    assert flights.calls.total() == 1
+
+
+def test_a_flight_service_that_was_heard_lately_is_not_asked(api, flights, monkeypatch):
+    worker_finished(seconds=5)
+    seen = dataclasses.replace(flights.health(), answered_ago=1.9)
+    monkeypatch.setattr(flights, "health", lambda: seen)
+
+    assert api.get(READY).json()["checks"]["flightService"] == "ok"
+    assert flights.calls.total() == 0
+
+
+def test_nobody_waits_while_another_asks_the_flight_service(api, flights, monkeypatch):
+    worker_finished(seconds=5)
+    heard = []
+    get_flight = flights.get_flight
+
+    def hang(*args, **kwargs):
+        heard.append(api.get(READY).json()["checks"]["flightService"])
+        return get_flight(*args, **kwargs)
+
+    monkeypatch.setattr(flights, "get_flight", hang)
+
+    answer = api.get(READY)
+
+    assert (answer.json()["checks"]["flightService"], heard) == ("ok", ["ok"])
+    assert flights.calls.total() == 1
 
 
 def test_a_flight_service_without_the_first_flight_is_there_all_the_same(api, flights):
@@ -88,13 +127,12 @@ def test_a_worker_may_be_silent_for_a_minute(api, seconds, status):
     assert api.get(READY).status_code == status
 
 
-def test_a_silent_worker_is_named(api):
+def test_a_silent_worker_is_named_and_its_age_is_not(api):
     worker_finished(seconds=100)
 
     answer = api.get(READY)
 
-    assert answer.json()["status"] == "unready"
-    assert re.fullmatch(r"last finished a pass 10\d s ago", answer.json()["checks"]["worker"])
+    assert answer.json() == {"status": "unready", "checks": {**ALL_WELL, "worker": "failed"}}
 
 
 def test_a_longer_interval_allows_a_longer_silence(api, settings):
@@ -108,7 +146,7 @@ def test_a_worker_that_never_ran_is_named(api):
     answer = api.get(READY)
 
     assert answer.status_code == 503
-    assert answer.json()["checks"]["worker"] == "has not finished a pass yet"
+    assert answer.json()["checks"]["worker"] == "failed"
 
 
 def test_a_pass_of_the_worker_makes_the_service_ready(api, flights, payments):
@@ -117,106 +155,106 @@ def test_a_pass_of_the_worker_makes_the_service_ready(api, flights, payments):
     assert api.get(READY).status_code == 200
 
 
-def test_a_database_that_does_not_answer_is_named(api, monkeypatch):
+def test_a_database_that_does_not_answer_is_named_and_nothing_of_it_is_told(api, monkeypatch):
     def fail():
         raise DatabaseError("secret address")
 
-    monkeypatch.setattr(queries, "last_pass_finished_at", fail)
+    monkeypatch.setattr(readiness, "database_time", fail)
 
     answer = api.get(READY)
 
     assert answer.status_code == 503
     assert answer.json() == {
         "status": "unready",
-        "checks": {"database": "unreachable", "worker": "unreachable", "flightService": "ok"},
+        "checks": {**ALL_WELL, "database": "failed", "worker": "failed"},
     }
+
+
+def test_tables_that_lack_a_migration_of_this_code_are_unready_and_operators_learn_which(operator, monkeypatch):
+    worker_finished(seconds=5)
+    monkeypatch.setattr(schema, "_complete", set())
+    MigrationRecorder.Migration.objects.filter(app="bookings", name="0006_reconcile_schedule").delete()
+
+    told, answer = operator.get(READY), Api().get(READY)
+
+    assert (answer.status_code, answer.json()["checks"]["migrations"]) == (503, "failed")
+    assert b"0006" not in answer.content
+    assert told.json()["details"]["migrations"] == {
+        "unapplied": ["bookings.0006_reconcile_schedule"],
+        "do": "run `manage.py migrate` of this release",
+    }
+
+
+def test_tables_with_a_migration_of_a_newer_release_are_ready(api, monkeypatch):
+    worker_finished(seconds=5)
+    monkeypatch.setattr(schema, "_complete", set())
+    MigrationRecorder.Migration.objects.create(app="bookings", name="9999_of_tomorrow")
+
+    assert api.get(READY).status_code == 200
+
+
+def test_migrations_are_looked_at_once(api):
+    worker_finished(seconds=5)
+    api.get(READY)
+
+    with CaptureQueriesContext(connection) as statements:
+        api.get(READY)
+
+    # The time twice, and the heartbeat.
+    assert len(statements) == 3
+
+
+def test_operators_are_told_why(operator, flights):
+    worker_finished(seconds=100)
+    flights.resting = True
+
+    details = operator.get(READY).json()["details"]
+
+    assert 100 <= details["worker"]["lastPassSecondsAgo"] < 160
+    assert details["flightService"] == {
+        "breaker": "open",
+        "failures": 5,
+        "nextTryInSeconds": 2.5,
+        "retryBudget": 10,
+        "callsInFlight": 0,
+        "of": "the process that answered",
+    }
+
+
+def test_somebody_logged_in_who_may_see_calls_is_told_why(flights):
+    desk = desk_of(a_person("anna", "view_seatcall"))
+
+    assert "details" in desk.get(READY).json()
+
+
+def test_whoever_develops_is_told_why(api, settings):
+    settings.DEBUG = True
+
+    assert "details" in api.get(READY).json()
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        Api,
+        lambda: CallerApi("fbs_wrong"),
+        lambda: CallerApi(a_token()),
+        lambda: CallerApi(a_service_key(Scope.BOOKINGS_READ, Scope.BOOKINGS_WRITE, Scope.PAYMENTS_WRITE)),
+    ],
+    ids=["nobody", "a wrong key", "a customer", "a service without the scope"],
+)
+def test_all_others_are_told_words_alone(flights, caller):
+    answer = caller().get(READY)
+
+    assert set(answer.json()) == {"status", "checks"}
+
+
+def test_somebody_logged_in_without_the_right_is_told_words_alone(flights):
+    answer = desk_of(a_person("anna", "view_booking")).get(READY)
+
+    assert set(answer.json()) == {"status", "checks"}
 
 
 @pytest.mark.parametrize("path", ["/health/live", READY, "/metrics"])
 def test_health_and_metrics_are_read_only(api, path):
     assert api.client.post(path).status_code == 405
-
-
-def test_metrics_of_an_empty_service(api):
-    assert metrics(api) == {
-        "bookings_unpaid pending": 0,
-        "bookings_unpaid initiated": 0,
-        "bookings_takes_unresolved": 0,
-        "bookings_takes_stuck": 0,
-        "bookings_seats_owed": 0,
-        "bookings_give_backs_open": 0,
-        "bookings_give_back_oldest_open_seconds": 0,
-        "bookings_give_backs_dead": 0,
-        "bookings_payments_unsettled processing": 0,
-        "bookings_payments_unsettled refund_due": 0,
-        "bookings_payments_unsettled dead": 0,
-        "bookings_expiry_lag_seconds": 0,
-        "bookings_pass_age_seconds": -1,
-        "bookings_flight_service_breaker_state": 0,
-        "bookings_flight_service_retry_budget": 10,
-        "bookings_flight_service_calls_in_flight": 0,
-        "bookings_flight_service_calls_total done": 0,
-        "bookings_flight_service_calls_total refused": 0,
-        "bookings_flight_service_calls_total mistake": 0,
-        "bookings_flight_service_calls_total unknown": 0,
-        "bookings_flight_service_calls_total not_sent": 0,
-        "bookings_flight_service_calls_total open": 0,
-        "bookings_flight_service_calls_total full": 0,
-    }
-
-
-def test_metrics_count_what_waits(api, flights, payments):
-    a_saved_row("pending")
-    a_saved_row("pending", hold="stuck")
-    for state in ("processing", "refund_due", "refund_due"):
-        a_payment_row(a_saved_row("initiated"), state)
-    a_call_row(state="dead", seats=7)
-    a_saved_row("cancelled", hold="giving_back", no_of_seats=5)
-
-    seen = metrics(api)
-
-    assert seen["bookings_unpaid pending"] == 2
-    assert seen["bookings_unpaid initiated"] == 3
-    assert seen["bookings_takes_unresolved"] == 1
-    assert seen["bookings_takes_stuck"] == 1
-    assert seen["bookings_give_backs_dead"] == 1
-    assert seen["bookings_seats_owed"] == 12
-    assert seen["bookings_payments_unsettled processing"] == 1
-    assert seen["bookings_payments_unsettled refund_due"] == 2
-
-
-def test_metrics_tell_ages(api, flights, payments):
-    a_cancelled_booking(flights)
-    flights.fail_next(Fault.DROP_REQUEST)
-    one_pass(flights, payments)
-    a_saved_row("initiated")
-    let_time_pass(minutes=20)
-
-    seen = metrics(api)
-
-    assert seen["bookings_give_backs_open"] == 1
-    assert round(seen["bookings_give_back_oldest_open_seconds"], -1) == 1200
-    assert round(seen["bookings_expiry_lag_seconds"], -1) == 300
-    assert 0 <= seen["bookings_pass_age_seconds"] < 60
-
-
-def test_metrics_tell_what_this_process_has_seen_of_the_flight_service(api, flights):
-    flights.fail_next(Fault.DROP_REPLY)
-    api.create()
-    flights.resting = True
-    api.create()
-
-    seen = metrics(api)
-
-    assert seen["bookings_flight_service_breaker_state"] == 2
-    assert seen["bookings_flight_service_retry_budget"] == 9.1
-    assert seen["bookings_flight_service_calls_total done"] == 2
-    assert seen["bookings_flight_service_calls_total unknown"] == 1
-    assert seen["bookings_flight_service_calls_total open"] == 1
-
-
-def test_metrics_come_as_prometheus_text(api):
-    answer = api.get("/metrics")
-
-    assert answer.headers["Content-Type"].startswith("text/plain; version=")
-    assert b"# TYPE bookings_unpaid gauge" in answer.content

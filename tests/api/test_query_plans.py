@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings import queries
 from bookings.clock import database_time
-from bookings.queries import calls, seats
+from bookings.queries import calls, seats, watched
 from bookings.services import expire_bookings, give_seats_back
 from bookings.services.deadline import Deadline
 from tests.support.api import BOOKINGS
@@ -180,7 +180,7 @@ def test_no_step_of_a_pass_walks_a_table(flights, payments):
 
 
 def test_the_metrics_walk_no_table():
-    found = plans(queries.numbers)
+    found = plans(watched.numbers)
 
     # What is unpaid is counted: 1,000 of the 10,000 are.
     assert [plan for plan in found if plan["key"] is None or rows_of(plan) > 1_200] == []

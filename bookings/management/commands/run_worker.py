@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 
 from bookings.management.silence import SilenceWatch
 from bookings.management.supervision import LOOK_EVERY_SECONDS, Program, StopSignals, private_folder
+from bookings.management.worker_metrics import serve_worker_metrics
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class Command(BaseCommand):
         signals, watch = StopSignals(), SilenceWatch()
         pause = FIRST_PAUSE_SECONDS
         with private_folder("worker") as folder:
+            serve_worker_metrics(folder / "metrics")
             while not signals.count:
                 if not watch.database_answers():
                     # A cluster without one would die at its start.
