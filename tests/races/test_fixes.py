@@ -154,3 +154,13 @@ def test_the_number_is_right_even_if_bookings_change_between_look_and_call(fligh
 
     assert states == ["done"]
     assert_in_step(sim)
+
+
+def test_a_fix_whose_commit_was_unclear_is_written_and_sent_once(flights, sim, drift, lost_commit):
+    attempts = lost_commit("fix.written")
+
+    states = fix(flights, drift)
+
+    assert (states, attempts.count("fix.written")) == (["done"], 2)
+    assert SeatCall.objects.filter(kind="fix").count() == 1
+    assert_in_step(sim)
