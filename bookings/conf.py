@@ -105,6 +105,16 @@ WORKER_SILENCE = timedelta(seconds=60)
 PASS_SECONDS = 20.0
 
 
+def somebody_else_counts() -> bool:
+    """
+    Whether others may change what the Flight Service counts, unseen by us.
+
+    Then a difference may be theirs, and an unkeyed call that has no answer can never be told from one of theirs.
+    """
+    counter: str = getattr(settings, "FLIGHT_SERVICE_COUNTER", "shared")
+    return not settings.FLIGHT_SERVICE_KEYED and counter == "shared"
+
+
 def payment_window() -> timedelta:
     """How long seats are held for an unpaid booking."""
     return timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS)

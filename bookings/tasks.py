@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from bookings import wiring
+from bookings import tracing, wiring
 from bookings.conf import PASS_SECONDS
 from bookings.services.deadline import Deadline
 from bookings.services.reap_old_rows import reap_old_rows
@@ -11,9 +11,14 @@ from bookings.services.reconcile_seats import reconcile_seats
 from bookings.services.run_pass import run_pass
 
 
-def sweep(**_unknown: Any) -> dict[str, int]:
-    """Run one pass of the background work. Keyword arguments of an older or newer release are ignored."""
-    result = run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
+def sweep(traceparent: str = "", **_unknown: Any) -> dict[str, int]:
+    """
+    Run one pass of the background work. Keyword arguments of an older or newer release are ignored.
+
+    :param traceparent: where in which trace it was asked for, if a request did so
+    """
+    with tracing.resumed(traceparent):
+        result = run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
     return dataclasses.asdict(result)
 
 
@@ -24,5 +29,6 @@ def reap(**_unknown: Any) -> int:
 
 def reconcile(**_unknown: Any) -> int:
     """Compare our seats with the Flight Service's. Runs hourly; returns on how many flights they differ."""
-    found = reconcile_seats(flights=wiring.flight_service(), deadline=Deadline(PASS_SECONDS))
+    with tracing.Span("compare seats"):
+        found = reconcile_seats(flights=wiring.flight_service(), deadline=Deadline(PASS_SECONDS))
     return len(found.drift)

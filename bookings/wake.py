@@ -1,6 +1,8 @@
-"""Wakes the worker. The task carries nothing: what there is to do stands in the tables."""
+"""Wakes the worker. The task says who woke it and nothing else: what there is to do stands in the tables."""
 
 from django_q.tasks import async_task
+
+from bookings import tracing
 
 SWEEP_TASK = "bookings.tasks.sweep"
 
@@ -11,4 +13,5 @@ def wake_worker() -> None:
 
     Losing it loses nothing, the next scheduled pass finds the same work.
     """
-    async_task(SWEEP_TASK, q_options={"save": False})
+    # The release before this one ignores keyword arguments that it does not know.
+    async_task(SWEEP_TASK, traceparent=tracing.traceparent(), q_options={"save": False})

@@ -2,6 +2,7 @@
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -173,6 +174,25 @@ def redis_address(name: str) -> str:
         # It may have a password, so it is not shown.
         raise ImproperlyConfigured(f"{name} must look like redis://host:6379/0, rediss://… or unix://….")
     return value
+
+
+def tracing_wanted(name: str) -> bool:
+    """
+    Read whether spans are handed to OpenTelemetry.
+
+    :raises ImproperlyConfigured: if they shall be, and its packages are not installed
+    """
+    wanted = bool(env.bool(name, default=False))
+    try:
+        there = find_spec("opentelemetry.sdk") is not None
+    except ModuleNotFoundError:
+        there = False
+    if wanted and not there:
+        raise ImproperlyConfigured(
+            f"{name}=true needs OpenTelemetry, which is not installed: pip install -r requirements-tracing.txt. "
+            f"With {name}=false traces are passed on and logged all the same."
+        )
+    return wanted
 
 
 def database() -> dict[str, Any]:

@@ -14,10 +14,13 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings import tracing
+
 Line = MutableMapping[str, Any]
 
-# What a line is: when, where, how bad, in which request, and of whom (the kind of caller, and a service's id).
-FRAME = {"event", "level", "logger", "timestamp", "request_id", "caller", "exception"}
+# What a line is: when, where, how bad, in which request and trace, and of whom (the kind of caller, and the id of
+# a service).
+FRAME = {"event", "level", "logger", "timestamp", "request_id", "trace_id", "caller", "exception"}
 
 # What an event may say. None of it is chosen by a client, save ids that are integers.
 FIELDS = {
@@ -33,12 +36,13 @@ PLAIN_SPOKEN = (AssertionError, ImproperlyConfigured)
 
 def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
     """
-    Let the lines of Django and its queue say what happened, not to whom.
+    Let the lines of Django, its queue and OpenTelemetry say what happened, not to whom.
 
-    The arguments of the one are paths, hosts and headers; the other writes a task's whole traceback.
+    The arguments of the first are paths, hosts and headers, of the last whatever a collector answers; the queue
+    writes a task's whole traceback.
     """
     record = line["_record"]
-    if record.name.split(".")[0] == "django":
+    if record.name.split(".")[0] in ("django", "opentelemetry"):
         line["event"] = str(record.msg)
     elif record.name == "django-q":
         line["event"] = str(record.msg).partition(" - ")[0]
@@ -83,6 +87,14 @@ def _named(error: BaseException) -> str:
     return f"{name} {number}" if isinstance(number, int) else name
 
 
+def _with_trace(_logger: Any, _method: str, line: Line) -> Line:
+    """Say which trace the line belongs to: hexadecimal digits, as they were checked or made here."""
+    trace = tracing.current()
+    if trace is not None:
+        line["trace_id"] = trace.trace_id
+    return line
+
+
 def _only_listed(_logger: Any, _method: str, line: Line) -> Line:
     return {name: value for name, value in line.items() if name in FRAME or name in FIELDS}
 
@@ -90,6 +102,7 @@ def _only_listed(_logger: Any, _method: str, line: Line) -> Line:
 # Runs for every line of this service and of the libraries alike; the request id comes from here.
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
+    _with_trace,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from bookings import answers
+from bookings import answers, tracing
 from bookings.draining import is_draining
+from bookings.tracing import Kind
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -60,12 +61,19 @@ IDLE_RESOLUTION_SECONDS = 60
 
 
 class RequestContext:
-    """Gives the request an id (the client's own if it is sane), binds it to each log line, and logs one line."""
+    """
+    Gives the request an id (the client's own if it is sane) and a place in a trace, binds both to each log line,
+    and logs one line.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with tracing.Span("request", Kind.SERVER, parent=tracing.received(request.headers)) as span:
+            return self._answer(request, span)
+
+    def _answer(self, request: HttpRequest, span: tracing.Span) -> HttpResponseBase:
         sent = request.headers.get("X-Request-ID", "")
         is_sane = SANE_ID.fullmatch(sent) and not sent.startswith(CREDENTIALS)
         request_id = sent if is_sane else uuid.uuid4().hex
@@ -77,12 +85,15 @@ class RequestContext:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
+        method = request.method if request.method in KNOWN_METHODS else "other"
+        # The route, never the path: what a client types does not belong in a log.
+        route = request.resolver_match.route if request.resolver_match else "unknown"
+        span.answered(str(method), route, response.status_code)
         if not request.path_info.startswith(UNREPORTED):
             log.info(
                 "request.answered",
-                method=request.method if request.method in KNOWN_METHODS else "other",
-                # The route, never the path: what a client types does not belong in a log.
-                route=request.resolver_match.route if request.resolver_match else "unknown",
+                method=method,
+                route=route,
                 status=response.status_code,
                 ms=round((time.perf_counter() - started) * 1000, 1),
             )

@@ -17,6 +17,7 @@ from bookingsite.env import (
     redis_address,
     secret_key,
     shared_secrets,
+    tracing_wanted,
     whole_number,
 )
 
@@ -91,6 +92,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "bookings",
     "bookingsite.apps.BackOfficeConfig",
+    "bookingsite.apps.TelemetryConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -262,6 +264,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {"BookingStatus": "bookings.lifecycle.BookingStatus"},
 }
+
+# --- traces --------------------------------------------------------------------------------------------
+
+# Traces are continued, passed on and logged either way; this has them collected as well, by bookingsite.telemetry.
+OTEL_ENABLED = tracing_wanted("OTEL_ENABLED")
 
 # --- logs ----------------------------------------------------------------------------------------------
 

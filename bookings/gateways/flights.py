@@ -22,6 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from bookings import tracing
 from bookings.conf import CALLS_AT_ONCE, RETRY_NEEDS_SECONDS
 from bookings.gateways.bounded_answers import AnswerRefused, read_bounded
 from bookings.gateways.flight_answers import WORDS, Reply, flight_shown, is_healthy, outcome_of
@@ -39,6 +40,7 @@ from bookings.ports import (
     Unknown,
     UnknownFlight,
 )
+from bookings.tracing import Kind
 
 log = structlog.get_logger(__name__)
 
@@ -142,10 +144,12 @@ class HttpFlightService:
         if seconds <= 0:
             return NotSent("no time left")
         try:
-            with self._guard.call() as call:
+            with self._guard.call() as call, tracing.Span(f"{method} Flight Service", Kind.CLIENT) as span:
                 reply = self._exchange(method, url, seconds=seconds, **content)
                 result = read(reply) if isinstance(reply, Reply) else reply
                 call.ended(WORDS[type(result)], healthy=is_healthy(reply, result, seconds=seconds))
+                span.attributes["outcome"] = call.word
+                span.failed = not call.healthy
                 return result
         except CallRefused as refused:
             return NotSent(str(refused))
@@ -165,7 +169,10 @@ class HttpFlightService:
         # as sending it.
         prepared = requests.PreparedRequest()
         prepared.method, prepared.url, prepared.body = method, url, body
-        prepared.headers = CaseInsensitiveDict({"Accept": "application/json", **(headers or {})})
+        trace = tracing.current()
+        prepared.headers = CaseInsensitiveDict(
+            {"Accept": "application/json", **(trace.headers() if trace else {}), **(headers or {})}
+        )
         if body is not None:
             prepared.headers["Content-Length"] = str(len(body))
         timeout = (min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds))

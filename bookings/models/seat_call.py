@@ -1,5 +1,5 @@
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import ActorKind
@@ -8,7 +8,9 @@ from bookings.models.append_only import AppendOnly
 
 class SeatCallKind(models.TextChoices):
     GIVE = "give"
-    # A give-back of which staff said that it never happened: its bookings were cut again, under a new key.
+    # What a comparison with the Flight Service found to be wrong is put right; it has no bookings.
+    FIX = "fix"
+    # What staff said never happened; the bookings of a give-back were cut again, under a new key.
     VOID = "void"
 
 
@@ -20,18 +22,25 @@ class SeatCallState(models.TextChoices):
 
 class SeatCall(models.Model):
     """
-    One give-back at the Flight Service, for all the bookings that name it.
+    One give-back at the Flight Service, for all the bookings that name it; or one fix, for none.
 
-    Key, flight and seats are fixed when the row is written, before anything is sent: a repetition is the
-    same request. A take has no row here, its booking is the row.
+    Key, flight, seats and direction are fixed when the row is written, before anything is sent: a repetition is
+    the same request. The take of a booking has no row here, the booking is the row.
     """
 
     call_key = models.UUIDField()
     kind = models.CharField(max_length=4, choices=SeatCallKind.choices)
     flight_id = models.BigIntegerField()
     seats = models.PositiveIntegerField()
+    # The direction: only a fix takes seats, all other calls give some back.
+    takes = models.BooleanField(default=False, db_default=False)
+    # The flight again, until a fix is over: unique, so that no two put the same difference right.
+    fixes_flight_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=4, choices=SeatCallState.choices, default=SeatCallState.OPEN)
     claims = models.PositiveIntegerField(default=0)
+    # `claims` again. The release before this column writes `claims` alone, which a CHECK refuses for a fix: it
+    # would send one that takes seats the other way.
+    claims_fence = models.PositiveIntegerField(default=0, db_default=0)
     lease = models.UUIDField(null=True, blank=True)
     # End of the lease, or the next try. Null once the call is done or dead.
     next_at = models.DateTimeField(null=True, blank=True)
@@ -48,7 +57,26 @@ class SeatCall(models.Model):
         permissions = [("resolve_seatcall", "Can decide about dead and stuck calls to the Flight Service")]
         constraints = [
             models.UniqueConstraint(name="seat_call_key_unique", fields=["call_key"]),
+            models.UniqueConstraint(name="seat_call_fixes_flight_id_unique", fields=["fixes_flight_id"]),
             models.CheckConstraint(name="seat_call_kind_known", condition=Q(kind__in=SeatCallKind.values)),
+            models.CheckConstraint(
+                name="seat_call_only_a_fix_takes",
+                condition=Q(takes=False) | Q(kind__in=[SeatCallKind.FIX, SeatCallKind.VOID]),
+            ),
+            models.CheckConstraint(
+                name="seat_call_fix_names_its_flight",
+                condition=Q(
+                    kind=SeatCallKind.FIX,
+                    state__in=[SeatCallState.OPEN, SeatCallState.DEAD],
+                    fixes_flight_id__isnull=False,
+                    fixes_flight_id=F("flight_id"),
+                )
+                | Q(fixes_flight_id=None) & (~Q(kind=SeatCallKind.FIX) | Q(state=SeatCallState.DONE)),
+            ),
+            models.CheckConstraint(
+                name="seat_call_fix_is_claimed_as_one",
+                condition=~Q(kind=SeatCallKind.FIX) | Q(claims_fence=F("claims")),
+            ),
             models.CheckConstraint(name="seat_call_has_seats", condition=Q(seats__gte=1)),
             models.CheckConstraint(
                 name="seat_call_open_has_a_time",
@@ -68,13 +96,14 @@ class SeatCall(models.Model):
 
 
 class SeatCallEventKind(models.TextChoices):
+    FIXED = "fixed"
     RETRIED = "retried"
     APPLIED = "applied"
     NOT_APPLIED = "not_applied"
 
 
 class SeatCallEvent(AppendOnly):
-    """What somebody decided about a dead give-back: who, why, in which request. Append-only."""
+    """What somebody decided: that a fix is sent, or what became of a dead call. Who, why, in which request."""
 
     seat_call = models.ForeignKey(SeatCall, on_delete=models.PROTECT, related_name="events")
     what = models.CharField(max_length=11, choices=SeatCallEventKind.choices)

@@ -93,6 +93,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
             "call": call,
             "state": state_of(call),
             "is_void": call.kind == SeatCallKind.VOID,
+            "is_fix": call.kind == SeatCallKind.FIX,
             "waiting": Waiting.each([call], now)[0],
             "waits": call.state == SeatCallState.DEAD,
             "decisions": call.events.order_by("pk"),

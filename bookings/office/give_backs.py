@@ -1,4 +1,4 @@
-"""A give-back, as the pages about it show it."""
+"""A give-back or a correction, as the pages about it show it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -45,13 +45,46 @@ GIVE_BACK: Consequences = MappingProxyType(
 )
 
 
+# Of a correction, which has no bookings. One that was decided wrongly is found by the next comparison.
+CORRECTION: Consequences = MappingProxyType(
+    {
+        Decision.RETRY: (
+            gettext_lazy(
+                "The same request is sent to the Flight Service once more, under the same key. If it was carried "
+                "out the first time, or refused, it says so again; otherwise it is carried out now."
+            ),
+            "",
+        ),
+        Decision.APPLIED: (
+            gettext_lazy(
+                "The difference of %(seats)s counts as put right. Nothing is sent to the Flight Service. If it is "
+                "not, the next comparison finds it again."
+            ),
+            "",
+        ),
+        Decision.NOT_APPLIED: (
+            gettext_lazy(
+                "The correction of %(seats)s counts as never sent. Nothing is sent now: the next comparison finds "
+                "the difference again, and it can be put right by a new one."
+            ),
+            gettext_lazy(
+                "If the request still arrives after a new one, the %(seats)s are counted twice: ask whether it "
+                "was thrown away."
+            ),
+        ),
+    }
+)
+
+
 def state_of(call: SeatCall) -> str:
-    """The state of a give-back as the plain words know it."""
-    return "void" if call.kind == SeatCallKind.VOID else call.state
+    """The state of a give-back or a correction as the plain words know it."""
+    if call.kind == SeatCallKind.VOID:
+        return "void"
+    return "taken" if call.takes and call.state == SeatCallState.DONE else call.state
 
 
 class GiveBack:
-    """A give-back, as the page about a decision shows it."""
+    """A give-back or a correction, as the page about a decision shows it."""
 
     template = "admin/bookings/seatcall/decide.html"
 
@@ -59,8 +92,14 @@ class GiveBack:
         self.call = call
 
     @property
+    def is_correction(self) -> bool:
+        return self.call.kind == SeatCallKind.FIX
+
+    @property
     def name(self) -> str:
         named = {"number": self.call.pk, "seats": seats_in_words(self.call.seats), "flight": self.call.flight_id}
+        if self.is_correction:
+            return _("Correction %(number)s: %(seats)s of flight %(flight)s") % named
         return _("Give-back %(number)s: %(seats)s of flight %(flight)s") % named
 
     @property
@@ -74,7 +113,9 @@ class GiveBack:
     @property
     def trail(self) -> Sequence[tuple[str, str]]:
         calls = reverse("admin:bookings_seatcall_changelist")
-        number = _("Give-back %(number)s") % {"number": self.call.pk}
+        number = (_("Correction %(number)s") if self.is_correction else _("Give-back %(number)s")) % {
+            "number": self.call.pk
+        }
         return [(_("Calls to the Flight Service"), calls), (number, self.address)]
 
     @property
@@ -92,6 +133,7 @@ class GiveBack:
         return self.call.events.order_by("pk").last()
 
     def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
+        was_correction = self.is_correction
         call = resolve_give_back(
             call_id=self.call.pk, decision=decision, actor=actor, note=note, flights=wiring.flight_service()
         )
@@ -101,11 +143,13 @@ class GiveBack:
             case SeatCallState.DEAD:
                 said = _("The Flight Service says again that it cannot use this request: %(error)s")
                 return messages.ERROR, said % {"error": call.last_error}
+        if was_correction:
+            return messages.SUCCESS, _("The correction is over. Compare again to see that both sides agree.")
         if call.kind == SeatCallKind.VOID:
             return messages.SUCCESS, _("The seats are given back anew, under a new key.")
         return messages.SUCCESS, _("The seats are back.")
 
     def consequence(self, decision: Decision) -> tuple[str, str]:
-        happens, risk = GIVE_BACK[decision]
+        happens, risk = (CORRECTION if self.is_correction else GIVE_BACK)[decision]
         named = {"seats": seats_in_words(self.call.seats)}
         return str(happens) % named, str(risk) % named

@@ -8,6 +8,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
+from bookings.models import SeatCall
+from bookings.models.seat_call import SeatCallKind
 from bookings.office import words
 from bookings.office.words import Badge
 
@@ -51,6 +53,13 @@ def flag(badge: Badge) -> SafeString:
 def word_of(value: str, kind: str) -> str:
     """A value of a column in plain words: `{{ event.reason|word_of:"reason" }}`."""
     return str(WORDS[kind].get(value, value))
+
+
+@register.filter
+def kind_of(call: SeatCall) -> str:
+    """What a call to the Flight Service does, in plain words: `{{ call|kind_of }}`."""
+    is_take = call.takes and call.kind == SeatCallKind.FIX
+    return str(words.SEAT_CALL_KIND["take" if is_take else call.kind])
 
 
 @register.filter

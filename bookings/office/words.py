@@ -54,9 +54,20 @@ SEAT_CALL: Mapping[str, Badge] = MappingProxyType(
         SeatCallState.DONE: Badge(_("Seats are back"), "good"),
         SeatCallState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
         SeatCallKind.VOID: Badge(_("Never happened; sent anew"), "calm"),
+        "taken": Badge(_("Seats are taken"), "good"),
     }
 )
-"""By state; a call of kind `void` by its kind."""
+"""By state; a call of kind `void` by its kind, a correction that has taken its seats by that."""
+
+SEAT_CALL_KIND: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        SeatCallKind.GIVE: _("gives back"),
+        SeatCallKind.FIX: _("correction: gives back"),
+        "take": _("correction: takes"),
+        SeatCallKind.VOID: _("never happened"),
+    }
+)
+"""By kind; what takes seats by that."""
 
 PAYMENT: Mapping[str, Badge] = MappingProxyType(
     {
@@ -133,6 +144,7 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         ApiKeyEventKind.ISSUED: _("Made"),
         ApiKeyEventKind.ROTATED: _("Got a new secret"),
         ApiKeyEventKind.REVOKED: _("Revoked"),
+        SeatCallEventKind.FIXED: _("Correction asked for"),
         SeatCallEventKind.RETRIED: _("Give-back sent again"),
         SeatCallEventKind.APPLIED: _("Give-back decided: it was applied"),
         SeatCallEventKind.NOT_APPLIED: _("Give-back decided: it was not applied"),

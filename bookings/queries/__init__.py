@@ -48,8 +48,8 @@ def seats_still_owed() -> int:
     """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
     uncut = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.GIVING_BACK)
     not_leased = Q(lease=None) | Q(next_at__lte=database_time())
-    waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN)
-    dead = SeatCall.objects.filter(state=SeatCallState.DEAD)
+    waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, takes=False)
+    dead = SeatCall.objects.filter(state=SeatCallState.DEAD, takes=False)
     return sum(
         rows.aggregate(total=Sum(column))["total"] or 0
         for rows, column in ((uncut, "no_of_seats"), (waiting, "seats"), (dead, "seats"))

@@ -19,11 +19,13 @@ class SeatsOfFlight:
     """
     Our side of one flight. Two that are equal say that nothing has happened in between.
 
-    `bookings` counts all there ever were: one that was made and ended in between would leave the rest as it was.
+    `bookings` and `calls` count all there ever were: one that was made and ended in between would leave the
+    rest as it was.
     """
 
     held: int
     bookings: int
+    calls: int
     under_way: int
 
 
@@ -39,8 +41,8 @@ def flights_to_compare(now: datetime) -> set[int]:
     }
 
 
-def seats_of(flight_id: int) -> SeatsOfFlight:
-    """Count the seats of a flight, and the calls about it that are not answered."""
+def seats_of(flight_id: int, *, besides: int | None = None) -> SeatsOfFlight:
+    """Count the seats of a flight, and the calls about it that are not answered; one call may be left out."""
     unanswered = Q(hold__in=[Hold.ASKING, Hold.STUCK]) | Q(hold=Hold.GIVING_BACK, give_back=None)
     mine = Booking.objects.filter(flight_id=flight_id).aggregate(
         held=Sum("no_of_seats", filter=Q(status__in=WITH_SEATS)),
@@ -48,8 +50,11 @@ def seats_of(flight_id: int) -> SeatsOfFlight:
         under_way=Count("pk", filter=unanswered),
     )
     # After the bookings: what is put into a call between the two statements was counted there already.
-    calls = SeatCall.objects.filter(flight_id=flight_id, state__in=[SeatCallState.OPEN, SeatCallState.DEAD])
-    return SeatsOfFlight(mine["held"] or 0, mine["bookings"], mine["under_way"] + calls.count())
+    waiting = Q(state__in=[SeatCallState.OPEN, SeatCallState.DEAD])
+    calls = SeatCall.objects.filter(~Q(pk=besides or 0), flight_id=flight_id).aggregate(
+        all=Count("pk"), waiting=Count("pk", filter=waiting)
+    )
+    return SeatsOfFlight(mine["held"] or 0, mine["bookings"], calls["all"], mine["under_way"] + calls["waiting"])
 
 
 def last_reconciliation() -> Reconciliation | None:

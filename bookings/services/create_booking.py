@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError
 
-from bookings import answers
+from bookings import answers, tracing
 from bookings.actor import Actor, ActorKind
 from bookings.answers import Answer
 from bookings.clock import database_time
@@ -176,6 +176,7 @@ def _write_down(
         updated_at=now,
         expires_at=now + payment_window(),
         request_id=actor.request_id,
+        traceparent=tracing.traceparent(),
         created_by=actor.name if actor.kind == ActorKind.SERVICE else "",
         hold=Hold.ASKING,
         hold_key=names.hold_key,

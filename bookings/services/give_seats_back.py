@@ -1,6 +1,7 @@
 """Give the seats of cancelled bookings back to the Flight Service: one call for each flight."""
 
 import uuid
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -29,6 +30,10 @@ from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
 
+# What a log line says of a call that was carried out, and of one that was not.
+GIVEN_BACK = ("seats.given_back", "seats.not_given_back")
+TAKEN = ("seats.taken", "seats.not_taken")
+
 
 def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
     """
@@ -43,7 +48,7 @@ def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
         given = 0
         while deadline and flights.is_available():
             call = _cut(flight_id, call_key=uuid.uuid4(), lease=uuid.uuid4())
-            delivered = send_give_back(call, flights=flights) if call is not None else 0
+            delivered = send_call(call, flights=flights) if call is not None else 0
             given += delivered
             if not delivered:
                 break
@@ -64,7 +69,7 @@ def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
         if not flights.is_available():
             return 0
         call = _claim(call_id, lease=uuid.uuid4())
-        return send_give_back(call, flights=flights) if call is not None else 0
+        return send_call(call, flights=flights) if call is not None else 0
 
     ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, resend, deadline=deadline)
@@ -90,16 +95,9 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
     )
     if not members:
         return None
-    call = SeatCall(
-        call_key=call_key,
-        kind=SeatCallKind.GIVE,
-        flight_id=flight_id,
-        seats=sum(booking.no_of_seats for booking in members),
-        claims=1,
-        lease=lease,
-        next_at=now + LEASE,
-        first_sent_at=now,
-        created_at=now,
+    seats = sum(booking.no_of_seats for booking in members)
+    call = leased_call(
+        SeatCallKind.GIVE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now
     )
     call.save(force_insert=True)
     changed = Booking.objects.filter(
@@ -108,6 +106,24 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
     if changed != len(members):
         raise AssertionError("locked rows changed: the call would not match its members")
     return call
+
+
+def leased_call(
+    kind: SeatCallKind, *, flight_id: int, seats: int, call_key: UUID, lease: UUID, now: datetime
+) -> SeatCall:
+    """Make a call that is leased to whoever writes it down, and will send it. It is not saved yet."""
+    return SeatCall(
+        kind=kind,
+        flight_id=flight_id,
+        seats=seats,
+        call_key=call_key,
+        claims=1,
+        claims_fence=1,
+        lease=lease,
+        next_at=now + LEASE,
+        first_sent_at=now,
+        created_at=now,
+    )
 
 
 @in_transaction("sweep.t9")
@@ -126,22 +142,24 @@ def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
         return None
     call.lease = lease
     call.claims += 1
+    call.claims_fence = call.claims
     call.next_at = now + LEASE
     call.first_sent_at = call.first_sent_at or now
-    call.save(update_fields=["lease", "claims", "next_at", "first_sent_at"])
+    call.save(update_fields=["lease", "claims", "claims_fence", "next_at", "first_sent_at"])
     return call
 
 
-def send_give_back(call: SeatCall, *, flights: FlightService) -> int:
+def send_call(call: SeatCall, *, flights: FlightService) -> int:
     """Send a call that is leased, once, and record the answer. Returns the seats that went back."""
-    change = SeatChange(key=call.call_key, flight_id=call.flight_id, seats=call.seats, take=False)
+    change = SeatChange(key=call.call_key, flight_id=call.flight_id, seats=call.seats, take=call.takes)
     outcome = flights.change_seats(change, seconds=WORKER_CALL_SECONDS)
     _settle(call, outcome)
+    done, not_done = TAKEN if call.takes else GIVEN_BACK
     if not isinstance(outcome, Applied):
-        log.warning("seats.not_given_back", flight=call.flight_id, seats=call.seats, outcome=repr(outcome))
+        log.warning(not_done, flight=call.flight_id, seats=call.seats, outcome=repr(outcome))
         return 0
-    log.info("seats.given_back", flight=call.flight_id, seats=call.seats)
-    return call.seats
+    log.info(done, flight=call.flight_id, seats=call.seats)
+    return 0 if call.takes else call.seats
 
 
 @in_transaction("give.t8")
@@ -151,7 +169,14 @@ def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
     still_open = SeatCall.objects.filter(pk=call.pk, state=SeatCallState.OPEN)
     match outcome:
         case Applied():
-            still_open.update(state=SeatCallState.DONE, lease=None, next_at=None, done_at=now, last_error="")
+            still_open.update(
+                state=SeatCallState.DONE,
+                fixes_flight_id=None,
+                lease=None,
+                next_at=None,
+                done_at=now,
+                last_error="",
+            )
         case Mistake(why=why):
             still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why[:200])
         case NoSeats() | NoFlight():

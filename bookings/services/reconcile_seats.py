@@ -2,33 +2,20 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from bookings.clock import database_time
-from bookings.conf import DRIFTING_FLIGHTS_NAMED, RECONCILIATIONS_KEPT, WORKER_CALL_SECONDS
+from bookings.conf import DRIFTING_FLIGHTS_NAMED, RECONCILIATIONS_KEPT
 from bookings.models import Reconciliation
-from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight
-from bookings.queries.seats import flights_to_compare, seats_of
+from bookings.ports import FlightService
+from bookings.queries.seats import flights_to_compare
+from bookings.services.comparison import Compared, compare
 from bookings.services.deadline import Deadline
 from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """The seats of one flight, as either side counts them while nothing is under way."""
-
-    flight: int
-    held: int
-    taken: int
-
-    @property
-    def drift(self) -> int:
-        return abs(self.taken - self.held)
 
 
 def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: int | None = None) -> Reconciliation:
@@ -65,27 +52,14 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
     return found
 
 
-def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline) -> Iterator[_Compared]:
+def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline) -> Iterator[Compared]:
     # In another order each time: where the time is too short for all, none is left out for ever.
     for flight_id in random.sample(sorted(wanted), len(wanted)):  # no secret  # nosec B311
         if not deadline:
             break
-        compared = _compare(flight_id, flights=flights, deadline=deadline)
+        compared = compare(flight_id, flights=flights, deadline=deadline)
         if compared is not None:
             yield compared
-
-
-def _compare(flight_id: int, *, flights: FlightService, deadline: Deadline) -> _Compared | None:
-    before = seats_of(flight_id)
-    if before.under_way:
-        return None
-    try:
-        flight = flights.get_flight(flight_id, seconds=min(WORKER_CALL_SECONDS, deadline.left()))
-    except (UnknownFlight, FlightsUnreachable):
-        return None
-    if flight.capacity is None or seats_of(flight_id) != before:
-        return None
-    return _Compared(flight_id, held=before.held, taken=flight.capacity - flight.seats_left)
 
 
 @in_transaction("seats.reconciled")

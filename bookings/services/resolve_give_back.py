@@ -15,7 +15,7 @@ from bookings.models import Booking, SeatCall, SeatCallEvent
 from bookings.models.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.ports import FlightService
 from bookings.services.decisions import is_written, note_of_decision
-from bookings.services.give_seats_back import send_give_back
+from bookings.services.give_seats_back import send_call
 from bookings.services.pauses import staff_may_repeat
 from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
@@ -45,7 +45,7 @@ def resolve_give_back(
         if not flights.is_available():
             raise FlightServiceRests
         call = _claim(call_id, lease=uuid.uuid4(), actor=actor, note=note)
-        send_give_back(call, flights=flights)
+        send_call(call, flights=flights)
         call.refresh_from_db()
         return call
     decide = _close if decision is Decision.APPLIED else _void
@@ -64,9 +64,10 @@ def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
     call.state = SeatCallState.OPEN
     call.lease = lease
     call.claims += 1
+    call.claims_fence = call.claims
     call.next_at = now + LEASE
     call.first_sent_at = call.first_sent_at or now
-    call.save(update_fields=["state", "lease", "claims", "next_at", "first_sent_at"])
+    call.save(update_fields=["state", "lease", "claims", "claims_fence", "next_at", "first_sent_at"])
     _append(call, SeatCallEventKind.RETRIED, actor=actor, note=note, now=now)
     return call
 
@@ -88,6 +89,7 @@ def _void(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCall
     """
     Put the members on the ledger again, to be cut under a new call, and keep this one without any.
 
+    A fix has none: the next comparison finds the difference again.
     Locks the members before the call, as everybody does.
     """
     ids = sorted(Booking.objects.filter(give_back=call_id).values_list("pk", flat=True))
@@ -97,7 +99,7 @@ def _void(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCall
     if _is_mine(call, actor=actor, note=note, since=since):
         return call
     _must_be_dead(call)
-    if sum(booking.no_of_seats for booking in locked) != call.seats:
+    if call.kind == SeatCallKind.GIVE and sum(booking.no_of_seats for booking in locked) != call.seats:
         raise AssertionError("a dead give-back has lost a member: its seats would be given back by nobody")
     now = database_time()
     members.update(give_back=None, hold_next_at=now)
@@ -130,8 +132,9 @@ def _is_mine(call: SeatCall, *, actor: Actor, note: str, since: datetime) -> boo
 
 def _end(call: SeatCall, *, now: datetime) -> None:
     call.state = SeatCallState.DONE
+    call.fixes_flight_id = None
     call.done_at = now
-    call.save(update_fields=["kind", "state", "done_at"])
+    call.save(update_fields=["kind", "state", "fixes_flight_id", "done_at"])
 
 
 def _append(call: SeatCall, what: SeatCallEventKind, *, actor: Actor, note: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bookings import metrics, queries
+from bookings import metrics, queries, tracing
 from bookings.clock import database_time
 from bookings.conf import CALLS_PER_PASS, PASS_SECONDS, WORKER_CALL_SECONDS
 from bookings.lifecycle import Hold
@@ -75,6 +75,7 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
     try:
         # What a request's id is to a request's lines, this is to those of a pass.
         with (
+            tracing.Span("pass"),
             structlog.contextvars.bound_contextvars(request_id=f"pass-{uuid.uuid4().hex[:12]}"),
             metrics.PASS_SECONDS.time(),
             metrics.PASSES_FAILED.count_exceptions(),
@@ -101,8 +102,9 @@ def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:
         booking = claim_take(booking_id, lease=lease)
         if booking is None:
             return 0
-        outcome = flights.change_seats(change_of(booking), seconds=WORKER_CALL_SECONDS)
-        settle_take(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
+        with tracing.resumed(booking.traceparent):  # see Note [A trace goes on]
+            outcome = flights.change_seats(change_of(booking), seconds=WORKER_CALL_SECONDS)
+            settle_take(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
         return 1
 
     ids = due.order_by("hold_next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]

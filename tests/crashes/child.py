@@ -5,6 +5,7 @@ This process has Django loaded and no connection open. It reads one JSON object 
 does what the object says and dies at the point it names, and prints how the child ended.
 """
 
+import io
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ import uuid
 from typing import Any
 
 import django
+from django.core.management import call_command
 
 django.setup()
 
@@ -36,6 +38,8 @@ def act(asked: dict[str, Any]) -> None:
             api.cancel(Booking.objects.get(pk=asked["booking"]), key=key)
         case "pass":
             run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
+        case "fix":
+            call_command("reconcile_seats", "--fix", stdout=io.StringIO())
 
 
 def send_before_writing() -> None:

@@ -191,6 +191,11 @@ def test_no_two_payments_share_a_key(column):
         ("open", {"state": "lost"}, "seat_call_open_has_a_time"),
         ("open", {"seats": 0}, "seat_call_has_seats"),
         ("open", {"kind": "take"}, "seat_call_kind_known"),
+        ("open", {"takes": True}, "seat_call_only_a_fix_takes"),
+        ("open", {"kind": "fix"}, "seat_call_fix_names_its_flight"),
+        ("dead", {"kind": "fix", "fixes_flight_id": 2}, "seat_call_fix_names_its_flight"),
+        ("done", {"kind": "fix", "fixes_flight_id": 1}, "seat_call_fix_names_its_flight"),
+        ("open", {"fixes_flight_id": 1}, "seat_call_fix_names_its_flight"),
     ],
 )
 def test_a_seat_call_that_contradicts_itself_is_refused(state, columns, constraint):
@@ -206,3 +211,19 @@ def test_no_two_seat_calls_share_a_key():
     a_call_row(call_key=key)
 
     assert "call_key" in refusal(lambda: a_call_row(call_key=key))
+
+
+def test_a_fix_cannot_be_claimed_by_the_release_that_does_not_know_its_direction():
+    fix = a_call_row(kind="fix", takes=True, fixes_flight_id=1)
+
+    said = refusal(lambda: SeatCall.objects.filter(pk=fix.pk).update(claims=F("claims") + 1))
+
+    assert "seat_call_fix_is_claimed_as_one" in said
+
+
+def test_a_flight_has_one_unfinished_fix():
+    a_call_row(kind="fix", fixes_flight_id=1)
+    a_call_row(kind="fix", state="done")
+    a_call_row(kind="fix", flight_id=2, fixes_flight_id=2)
+
+    assert "fixes_flight_id" in refusal(lambda: a_call_row(kind="fix", state="dead", fixes_flight_id=1))

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 # Nobody else has this number: a log that shows it shows whose request it was.
 USER = 918273645546372
-ANSWERED = {"event", "level", "logger", "timestamp", "request_id", "method", "route", "status", "ms"}
+ANSWERED = {"event", "level", "logger", "timestamp", "request_id", "trace_id", "method", "route", "status", "ms"}
 
 
 @pytest.fixture

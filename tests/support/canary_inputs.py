@@ -87,6 +87,10 @@ def _headers(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
         canary = put(f"X-Request-ID {number}")
         value = insane.replace("{}", canary).replace("{{", "{").replace("}}", "}")
         yield "GET", BOOKINGS, None, {**bearer, "X-Request-ID": value.encode("latin-1")}
+    for name in ("traceparent", "tracestate"):
+        yield "GET", BOOKINGS, None, {**bearer, name: put(name)}
+    trace = f"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-{put('what a later version adds')}"
+    yield "GET", BOOKINGS, None, {**bearer, "traceparent": trace, "tracestate": f"k={put('the state of a trace')}"}
     for name in ("Idempotency-Key", "x-idempotency-key"):
         yield "POST", BOOKINGS, GOOD_BODY, {**bearer, name: put(name)}
         yield "POST", BOOKINGS, GOOD_BODY, {**bearer, name: f"{put(f'{name} of two words')} x"}

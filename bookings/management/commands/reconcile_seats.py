@@ -1,3 +1,4 @@
+import getpass
 import json
 import math
 from argparse import ArgumentParser
@@ -6,9 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bookings import wiring
-from bookings.conf import HIGHEST_ID
+from bookings.actor import Actor, ActorKind
+from bookings.conf import HIGHEST_ID, somebody_else_counts
 from bookings.models import Reconciliation
 from bookings.services.deadline import Deadline
+from bookings.services.fix_seats import LEFT_ALONE, Fix, fix_seats
 from bookings.services.reconcile_seats import reconcile_seats
 
 
@@ -20,32 +23,81 @@ def _flight(text: str) -> int:
 
 class Command(BaseCommand):
     help = (
-        "Compares our seats with the Flight Service's and changes nothing. Exits with 1 if they differ on a "
-        "flight. Flights with a call under way are skipped: there a difference means nothing."
+        "Compares our seats with the Flight Service's; with --fix puts right what differs, by a recorded call for "
+        "each flight. Exits with 1 if they differ on a flight, put right or not: run it again to see that they "
+        "agree. Flights with a call under way are skipped: there a difference means nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--flight", type=_flight, help="look at this flight alone; the result is not kept")
+        parser.add_argument("--fix", action="store_true", help="give back or take the difference, once")
+        parser.add_argument("--reason", default="", metavar="TEXT", help="with --fix: why, for the record")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Nobody waits behind it, so it takes the time that all flights need.
-        found = reconcile_seats(
-            flights=wiring.flight_service(), deadline=Deadline(math.inf), flight_id=options["flight"]
-        )
-        if options["json"]:
-            self.stdout.write(json.dumps(_as_json(found)))
-        else:
-            for row in found.drift:
-                self.stdout.write(f"flight {row['flight']}: {row['held']} held, {row['taken']} taken")
-            self.stdout.write(
-                f"flights compared: {found.flights_compared}, skipped: {found.flights_skipped}, "
-                f"seats held: {found.seats_held}, taken: {found.seats_taken}"
+        if options["fix"] and somebody_else_counts():
+            raise CommandError(
+                "--fix is refused: with FLIGHT_SERVICE_KEYED=false and FLIGHT_SERVICE_COUNTER=shared a difference "
+                "may be somebody else's seats. Settle it with whoever runs the Flight Service.",
+                returncode=2,
             )
+        flights = wiring.flight_service()
+        # Nobody waits behind it, so it takes the time that all flights need.
+        found = reconcile_seats(flights=flights, deadline=Deadline(math.inf), flight_id=options["flight"])
+        fixes = None
+        if options["fix"]:
+            fixes = fix_seats(
+                drift=found.drift,
+                flights=flights,
+                deadline=Deadline(math.inf),
+                actor=Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150]),
+                note=options["reason"],
+            )
+        self._say(found, fixes, as_json=options["json"])
         if found.drift:
-            raise CommandError("Our seats and the Flight Service's differ.", returncode=1)
+            raise CommandError(_summary(fixes), returncode=1)
+
+    def _say(self, found: Reconciliation, fixes: list[Fix] | None, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(_as_json(found, fixes)))
+            return
+        for row in found.drift:
+            self.stdout.write(f"flight {row['flight']}: {row['held']} held, {row['taken']} taken")
+        for fix in fixes or ():
+            self.stdout.write(
+                f"flight {fix.flight}: {_direction(fix)} {fix.seats}: {SAID.get(fix.state, fix.state)}"
+            )
+        self.stdout.write(
+            f"flights compared: {found.flights_compared}, skipped: {found.flights_skipped}, "
+            f"seats held: {found.seats_held}, taken: {found.seats_taken}"
+        )
 
 
-def _as_json(found: Reconciliation) -> dict[str, Any]:
+# What became of a fix, by the state of its call.
+SAID = {
+    "open": "no answer yet, the worker repeats it",
+    "dead": "refused, staff must decide: see the back office, Calls to the Flight Service",
+    LEFT_ALONE: "left alone, as it has changed meanwhile or the Flight Service does not answer",
+}
+
+
+def _direction(fix: Fix) -> str:
+    return "take" if fix.takes else "give back"
+
+
+def _summary(fixes: list[Fix] | None) -> str:
+    if fixes is None:
+        return "Our seats and the Flight Service's differ."
+    done = sum(fix.state == "done" for fix in fixes)
+    return f"Our seats and the Flight Service's differed; put right on {done} of {len(fixes)} flights."
+
+
+def _as_json(found: Reconciliation, fixes: list[Fix] | None) -> dict[str, Any]:
     names = ("flights_compared", "flights_skipped", "seats_held", "seats_taken", "drift")
-    return {name: getattr(found, name) for name in names}
+    shown: dict[str, Any] = {name: getattr(found, name) for name in names}
+    if fixes is not None:
+        shown["fixes"] = [
+            {"flight": fix.flight, "seats": fix.seats, "direction": _direction(fix), "state": fix.state}
+            for fix in fixes
+        ]
+    return shown
