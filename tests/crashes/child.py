@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 import django
+from django.conf import settings
 
 django.setup()
 
@@ -58,6 +59,8 @@ def live_and_die(asked: dict[str, Any]) -> None:
             points.die()
 
     points.install(reached)
+    for name, value in asked.get("settings", {}).items():
+        setattr(settings, name, value)
     if asked.get("sends_first"):
         send_before_writing()
     try:

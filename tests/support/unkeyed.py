@@ -1,0 +1,56 @@
+"""A Flight Service without keys: gateways to it, time for its gates, and what may differ in the end."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F, Sum
+
+from bookings.conf import WORKER_CALL_SECONDS
+from bookings.lifecycle import BookingStatus, Hold
+from bookings.models import Booking, FlightGate, PatchSlot, SeatCall
+from bookings.models.seat_call import SeatCallState
+from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
+from tests.support.gateways import a_tireless_gateway
+
+SETTLE = timedelta(seconds=60)
+
+
+def an_unkeyed_gateway(base_url: str, counter: Counter, *, at_once: int = 4) -> UnkeyedFlights:
+    """Make what `wiring` makes, with a breaker that never rests."""
+    inner = a_tireless_gateway(base_url, keep_alive=False, change_seconds=WORKER_CALL_SECONDS)
+    return UnkeyedFlights(inner, counter=counter, settle=SETTLE, at_once=at_once)
+
+
+def let_gates_settle() -> None:
+    """Let more time go by for all gates than a lease, or a request that may still land, can last."""
+    past = 2 * SETTLE
+    FlightGate.objects.update(leased_until=F("leased_until") - past, inflight_since=F("inflight_since") - past)
+    PatchSlot.objects.update(until=F("until") - past)
+
+
+def shown_to_staff(flight_id: int) -> int:
+    """Count the seats of a flight that wait for a decision."""
+    takes = Booking.objects.filter(flight_id=flight_id, hold=Hold.STUCK)
+    calls = SeatCall.objects.filter(flight_id=flight_id, state=SeatCallState.DEAD)
+    of_takes = takes.aggregate(seats=Sum("no_of_seats"))["seats"] or 0
+    return of_takes + (calls.aggregate(seats=Sum("seats"))["seats"] or 0)
+
+
+def drift_out_of_bounds(sim: Any) -> list[str]:
+    """
+    Name the flights on which more seats are taken, or fewer, than the bookings and the rows shown to staff say.
+
+    When quiet: taken == held, but for seats that staff are shown; those may be taken or not.
+    """
+    found = []
+    for flight in sim.ledger()["flights"]:
+        held = (
+            Booking.objects.filter(
+                flight_id=flight["id"], status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED]
+            ).aggregate(seats=Sum("no_of_seats"))["seats"]
+            or 0
+        )
+        drift = flight["capacity"] - flight["remaining"] - held
+        if not 0 <= drift <= shown_to_staff(flight["id"]):
+            found.append(f"flight {flight['id']}: drift {drift}, {shown_to_staff(flight['id'])} shown to staff")
+    return found
