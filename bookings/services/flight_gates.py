@@ -57,13 +57,18 @@ class Busy:
     seconds: float = 0.0
 
 
-def make_gates(flight_id: int, *, slots: int) -> None:
+def make_lockable(flight_id: int, *, slots: int) -> None:
     """Insert the rows that are locked later, where they are missing."""
-    if not FlightGate.objects.filter(pk=flight_id).exists():
-        FlightGate.objects.bulk_create([FlightGate(flight_id=flight_id)], ignore_conflicts=True)
-    if PatchSlot.objects.filter(number__lt=slots).count() < slots:
-        missing = [PatchSlot(number=number, until=NEVER) for number in range(slots)]
-        PatchSlot.objects.bulk_create(missing, ignore_conflicts=True)
+    has_gate = FlightGate.objects.filter(pk=flight_id).exists()
+    if not has_gate or PatchSlot.objects.filter(number__lt=slots).count() < slots:
+        _insert_missing(flight_id, slots=slots)
+
+
+@in_transaction("gate.made")
+def _insert_missing(flight_id: int, *, slots: int) -> None:
+    FlightGate.objects.bulk_create([FlightGate(flight_id=flight_id)], ignore_conflicts=True)
+    every = [PatchSlot(number=number, until=NEVER) for number in range(slots)]
+    PatchSlot.objects.bulk_create(every, ignore_conflicts=True)
 
 
 @in_transaction("gate.claimed")

@@ -30,7 +30,7 @@ def act(asked: dict[str, Any]) -> None:
     api, key = Api(), asked.get("key")
     match asked["act"]:
         case "create":
-            api.create(key=key)
+            api.create(key=key, **asked.get("order", {}))
         case "pay":
             api.pay(Booking.objects.get(pk=asked["booking"]), key=key)
         case "cancel":

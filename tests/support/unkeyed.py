@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
+from bookings.clock import database_time
 from bookings.conf import WORKER_CALL_SECONDS
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, FlightGate, PatchSlot, SeatCall
@@ -26,6 +27,30 @@ def let_gates_settle() -> None:
     past = 2 * SETTLE
     FlightGate.objects.update(leased_until=F("leased_until") - past, inflight_since=F("inflight_since") - past)
     PatchSlot.objects.update(until=F("until") - past)
+
+
+def let_idle_gates_settle() -> None:
+    """The same for gates at which it is nobody's turn, and for slots that nobody is using."""
+    FlightGate.objects.filter(lease=None).update(inflight_since=F("inflight_since") - 2 * SETTLE)
+    let_slots_end()
+
+
+def let_slots_end() -> None:
+    """Free the places of changes whose processes have died, or have given up waiting for their answer."""
+    used = FlightGate.objects.filter(leased_until__gt=database_time(), slot__isnull=False)
+    # One that is taken meanwhile has its end moved from here, and is not the row that was read.
+    free = PatchSlot.objects.exclude(number__in=list(used.values_list("slot", flat=True)))
+    for slot in free:
+        PatchSlot.objects.filter(pk=slot.pk, until=slot.until).update(until=F("until") - 2 * SETTLE)
+
+
+def anything_is_open() -> bool:
+    """Tell whether the worker has something left to find out, or to give back."""
+    asking, owed = Q(hold=Hold.ASKING), Q(hold=Hold.GIVING_BACK, give_back=None)
+    return (
+        Booking.objects.filter(asking | owed).exists()
+        or SeatCall.objects.filter(state=SeatCallState.OPEN).exists()
+    )
 
 
 def shown_to_staff(flight_id: int) -> int:
