@@ -136,7 +136,9 @@ def begin_sending(
     slot.save(update_fields=["until"])
     _put_in_flight(gate, change, now)
     gate.slot, gate.known_remaining = slot.number, known_remaining
-    if is_exclusive and gate.capacity is None:
+    if not is_exclusive:
+        gate.capacity = None
+    elif gate.capacity is None:
         gate.capacity = known_remaining + _seats_taken(change.flight_id)
     gate.save()
     return None
