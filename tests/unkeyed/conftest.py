@@ -17,7 +17,7 @@ CAPACITY = 1_000
 
 @pytest.fixture(scope="package")
 def running_sim() -> Iterator[FlightSim]:
-    with start_flightsim("--unkeyed", "--flights", "16", "--freeze-seconds", "2") as sim:
+    with start_flightsim("--unkeyed", "--flights", "16", "--freeze-seconds", "1") as sim:
         yield sim
 
 

@@ -217,7 +217,7 @@ def test_of_all_flights_together_four_changes_are_under_way_and_it_does_not_free
 @pytest.mark.mariadb
 def test_twin_without_the_limit_freezes_it(shared, sim, monkeypatch):
     monkeypatch.setattr(shared, "_at_once", 64)
-    sim.faults(latency_ms=1500, faults_on="patch")
+    sim.faults(latency_ms=1000, faults_on="patch")
     flights = itertools.count(1)
 
     all_at_once([partial(send, shared, a_take(1, flight_id=next(flights))) for _ in range(12)])
