@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bookings.conf import WORKER_CALL_SECONDS
 from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight
-from bookings.queries.seats import SeatsOfFlight, seats_of
+from bookings.queries.seats import SeatsOfFlight, known_capacity, seats_of
 from bookings.services.deadline import Deadline
 
 
@@ -43,7 +43,7 @@ def compare(flight_id: int, *, flights: FlightService, deadline: Deadline) -> Co
     Look at both sides of a flight. See Note [Why a difference stays true].
 
     None while a call about it is unanswered or waits for staff, where our side changes during the look, and where
-    the Flight Service does not show the flight and its capacity.
+    the Flight Service does not show the flight, or its capacity is known from nobody.
     """
     before = seats_of(flight_id)
     if before.under_way:
@@ -52,6 +52,7 @@ def compare(flight_id: int, *, flights: FlightService, deadline: Deadline) -> Co
         flight = flights.get_flight(flight_id, seconds=min(WORKER_CALL_SECONDS, deadline.left()))
     except (UnknownFlight, FlightsUnreachable):
         return None
-    if flight.capacity is None or seats_of(flight_id) != before:
+    capacity = known_capacity(flight_id) if flight.capacity is None else flight.capacity
+    if capacity is None or seats_of(flight_id) != before:
         return None
-    return Compared(flight_id, ours=before, taken=flight.capacity - flight.seats_left)
+    return Compared(flight_id, ours=before, taken=capacity - flight.seats_left + flight.oversold)

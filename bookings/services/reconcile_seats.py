@@ -23,7 +23,7 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
     Compare flight by flight until the time is up, and return what was found.
 
     A flight is skipped while a call about it is unanswered or waits for staff, where a booking changes during
-    the look, and where the Flight Service does not tell the capacity. A comparison of all flights is kept; that
+    the look, and where the capacity is known from nobody. A comparison of all flights is kept; that
     of one flight is not, as it would stand in the place of the last of all.
     """
     wanted = flights_to_compare(database_time()) if flight_id is None else {flight_id}

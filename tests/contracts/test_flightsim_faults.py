@@ -156,6 +156,7 @@ def test_the_ledger_counts_seats_and_calls(sim):
         "dropped_replies": 0,
         "dropped_requests": 0,
         "hung": 0,
+        "freezes": 0,
         "max_replays_per_key": 1,
     }
 
