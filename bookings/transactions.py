@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 from django.db import OperationalError, connection, transaction
 
+from bookings import replica
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -53,6 +55,7 @@ def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def run(name: str, block: Callable[[], R]) -> R:
     """Run `block` in a transaction of its own. See `in_transaction`."""
+    replica.refuse_to_decide()
     for left in reversed(range(TRIES)):
         try:
             with transaction.atomic(durable=True):
