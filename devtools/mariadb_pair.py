@@ -29,6 +29,13 @@ SEMI_SYNC = (
 # What the service uses, so that read-only means something: root may write all the same. The second may only read.
 WRITER, READER = "bookings", "reader"
 
+# More rows than were ever inserted in the seconds that a replica may be behind.
+ID_GAP = 100_000
+COUNTED_TABLES = (
+    "SELECT table_name, auto_increment FROM information_schema.tables "
+    "WHERE table_schema=DATABASE() AND auto_increment IS NOT NULL"
+)
+
 # What had arrived is a few thousand rows at most; a loaded machine takes its time.
 APPLY_SECONDS = 60
 
@@ -77,18 +84,29 @@ class MariaDBPair:
         ((position,),) = run(self.primary, "SELECT @@gtid_binlog_pos")
         _await(self.replica, position)
 
-    def promote(self) -> None:
+    def receive_no_more(self) -> None:
         """
-        Make a primary of the replica, after the death of the other.
+        Cut the replica off from its primary, and let it apply everything that has arrived.
 
-        Everything that has arrived is applied first: RESET SLAVE would throw away what a semi-synchronous primary
-        has acknowledged already.
+        The first half of a promotion: RESET SLAVE would throw away what has arrived and is not applied yet, though
+        a semi-synchronous primary has acknowledged it.
 
         :raises MariaDBUnavailable: if that does not come to an end
         """
         run(self.replica, "STOP SLAVE IO_THREAD")
         _await(self.replica, status(self.replica)["Gtid_IO_Pos"])
-        run(self.replica, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only=0")
+
+    def promote(self) -> None:
+        """
+        Make a primary of the replica: the second half.
+
+        Ids go on far above those that the dead primary may have given away: nobody who still has one of a booking
+        that was lost must meet another booking under it.
+        """
+        run(self.replica, "STOP SLAVE", "RESET SLAVE ALL")
+        for table, next_id in run(self.replica, COUNTED_TABLES):
+            run(self.replica, f"ALTER TABLE `{table}` AUTO_INCREMENT={next_id + ID_GAP}")
+        run(self.replica, "SET GLOBAL read_only=0")
 
 
 def address(server: PrivateMariaDB, user: str = WRITER) -> str:
