@@ -1,10 +1,10 @@
 """
 Kill the primary under load and promote its replica: `python -m tests.failover.campaign [--ways ...]`.
 
-A real MariaDB primary and replica, a Flight Service, two web processes and `run_worker`. Clients book, pay, cancel
-and list; the primary is killed (SIGKILL), the replica is promoted, and the service pointed at it. Every answer that
-a client has heard is then looked for in the tables, and `reconcile_seats` compares the seats. Prints a table; exits
-with 1 if something was lost that should not be, or something is missing that nobody names.
+A real MariaDB primary and replica, a Flight Service, two web processes and `run_worker`. Clients book, pay,
+cancel and list; the primary is killed (SIGKILL), the replica is promoted, and the service pointed at it. Every
+answer that a client has heard is then looked for in the tables, and `reconcile_seats` compares the seats. Prints a
+table; exits with 1 if something was lost that should not be, or something is missing that nobody names.
 """
 
 import os
