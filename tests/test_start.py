@@ -1,6 +1,7 @@
 """What the service refuses to start with, each with a reason that says what to do."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -177,10 +178,11 @@ def test_a_key_set_that_cannot_be_read_keeps_the_web_server_from_starting(tmp_pa
 def test_a_database_that_is_not_there_yet_does_not_keep_it_from_starting():
     nobody = "mysql://bookings@127.0.0.1:1/bookings"
 
-    result = start("-c", "import bookingsite.wsgi", DATABASE_URL=nobody)
+    result = start("-c", "import bookingsite.wsgi", DATABASE_URL=nobody, DATABASE_REPLICA_URL=f"{nobody}_replica")
 
     assert result.returncode == 0
-    assert "database.not_there_yet" in result.stderr
+    lines = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert [line["what"] for line in lines if line["event"] == "database.not_there_yet"] == ["default", "replica"]
 
 
 def test_cookies_of_production_are_bound_to_the_host_and_to_tls():

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import signal
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
@@ -49,6 +51,16 @@ def replica_dead(pair):
     finally:
         pair.replica.start()
         pair.catch_up()
+
+
+@contextmanager
+def replica_stuck(pair):
+    """Let the replica take connections, and say nothing."""
+    os.kill(pair.replica.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pair.replica.pid, signal.SIGCONT)
 
 
 def mark(pair):
@@ -176,6 +188,23 @@ def test_lists_go_on_when_the_replica_is_killed(pair, api, clock):
     assert found == [[(booking["id"], 2)]] * 2
     assert [line["event"] for line in lines if line["event"].startswith("replica")] == ["replica.left"]
     assert listed(api) == [(booking["id"], MARK)]
+
+
+def test_a_replica_that_hangs_is_waited_for_once(pair, api, clock):
+    connections["replica"].settings_dict["OPTIONS"]["read_timeout"] = 1
+    booking = shown(api.create())
+    mark(pair)
+    listed(api)
+
+    with replica_stuck(pair), capture_logs() as lines:
+        found = [listed(api), listed(api)]
+        is_asked_again = connections["replica"].connection is not None
+        clock.now += 5
+        found.append(listed(api))
+
+    assert found == [[(booking["id"], 2)]] * 3
+    assert not is_asked_again
+    assert [line["event"] for line in lines if line["event"].startswith("replica")] == ["replica.left"]
 
 
 def test_an_export_goes_on_when_the_replica_is_killed_in_the_middle(pair, desk, monkeypatch):
