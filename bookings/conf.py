@@ -110,6 +110,12 @@ DRIFTING_FLIGHTS_NAMED = 100
 # A flight without seats of ours is compared for so long after its last cancellation.
 RECONCILED_AFTER_CANCELLATION = timedelta(days=1)
 
+# How long a list waits for the replica to have what the primary has; longer than that, it asks the primary.
+REPLICA_WAIT_SECONDS = 0.2
+
+# A replica that was behind or away is left alone so long: not every list shall wait for it in vain.
+REPLICA_REST_SECONDS = 5.0
+
 # Six sweeps of the default interval: a restart of the worker takes less.
 WORKER_SILENCE = timedelta(seconds=60)
 

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 from django.db import OperationalError, connection, transaction
 
-from bookings import metrics
+from bookings import metrics, replica
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +55,7 @@ def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def run(name: str, block: Callable[[], R]) -> R:
     """Run `block` in a transaction of its own. See `in_transaction`."""
+    replica.refuse_to_decide()
     for left in reversed(range(TRIES)):
         try:
             with transaction.atomic(durable=True):

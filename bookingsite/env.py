@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,41 @@ def database() -> dict[str, Any]:
     raise ImproperlyConfigured(
         "DATABASE_URL must start with sqlite:/// or mysql://, as in mysql://user:password@host:3306/name."
     )
+
+
+def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
+    """
+    Read DATABASE_REPLICA_URL: a copy of the database, to read lists from; None without one.
+
+    After a failover it may name what is the primary now: then there is no replica, and a warning says so.
+
+    :raises ImproperlyConfigured: unless both of them are mysql
+    """
+    if not env.str("DATABASE_REPLICA_URL", default=""):
+        return None
+    config: dict[str, Any] = env.db("DATABASE_REPLICA_URL")
+    is_whole = config.get("HOST") and config.get("NAME")
+    if not is_whole or not all(each.get("ENGINE", "").endswith(".mysql") for each in (config, of)):
+        # It may have a password, so it is not shown.
+        raise ImproperlyConfigured(
+            "DATABASE_REPLICA_URL must look like mysql://user:password@host:3306/name, and DATABASE_URL too; or "
+            "leave it away."
+        )
+    if _place(config) == _place(of):
+        sys.stderr.write("warning: DATABASE_REPLICA_URL names the database of DATABASE_URL, so it is not used.\n")
+        return None
+    config = _mysql(config)
+    # Nobody waits long for what the primary can tell as well, and nothing is written there.
+    config["OPTIONS"] |= {"connect_timeout": 1, "read_timeout": 5}
+    config["OPTIONS"]["init_command"] += ", tx_read_only=1"
+    # The look whether it is up to date comes first each time, and finds a dead connection too.
+    config["CONN_HEALTH_CHECKS"] = False
+    config["TEST"] = {"MIRROR": "default"}
+    return config
+
+
+def _place(config: dict[str, Any]) -> tuple[str, int, str]:
+    return config["HOST"], config["PORT"] or 3306, config["NAME"]
 
 
 def _sqlite(config: dict[str, Any]) -> dict[str, Any]:

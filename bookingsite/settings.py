@@ -15,6 +15,7 @@ from bookingsite.env import (
     key_set_source,
     one_of,
     redis_address,
+    replica,
     secret_key,
     shared_secrets,
     tracing_wanted,
@@ -140,6 +141,9 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database()}
+if (_replica := replica(of=DATABASES["default"])) is not None:
+    DATABASES["replica"] = _replica
+DATABASE_ROUTERS = ["bookings.replica.Router"]
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

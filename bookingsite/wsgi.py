@@ -4,7 +4,7 @@ import os
 
 import structlog
 from django.core.wsgi import get_wsgi_application
-from django.db import OperationalError, connection
+from django.db import OperationalError, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 
@@ -15,10 +15,14 @@ from bookings import wiring  # noqa: E402 - needs the settings
 # A key set or an address that cannot be used; nobody is asked yet, as others may start after this.
 wiring.signing_keys()
 wiring.rate_limiter()
-try:
-    # A session that is not safe. A database that is not there yet is waited for: requests answer 503.
-    connection.ensure_connection()
-except OperationalError as error:
-    structlog.get_logger(__name__).warning("database.not_there_yet", error=type(error).__name__)
-finally:
-    connection.close()
+for connection in connections.all():
+    try:
+        # A session that is not safe. A database that is not there yet is waited for: requests answer 503, and
+        # without a replica the primary serves the lists.
+        connection.ensure_connection()
+    except OperationalError as error:
+        structlog.get_logger(__name__).warning(
+            "database.not_there_yet", what=connection.alias, error=type(error).__name__
+        )
+    finally:
+        connection.close()

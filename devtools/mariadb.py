@@ -56,13 +56,15 @@ class PrivateMariaDB:
 
     Used as a context manager; `url` is then the address of an empty database. Between `kill()` and `start()`
     the data and the port stay as they are. The server ends with the *thread* that started it, so that a
-    killed test run leaves none behind: call `start()` and `restart()` from the main thread.
+    killed test run leaves none behind: call `start()` and `restart()` from the main thread. `options` are further
+    ones of `mariadbd`.
 
     It does not protect the data from other users of the machine: root has no password.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.port = free_port()
+        self._options = options
         self._folder: Path | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -210,6 +212,7 @@ class PrivateMariaDB:
             "--innodb-flush-log-at-trx-commit=1",
             "--sync-binlog=1",
             *_as_root(),
+            *self._options,
         ]
 
     def _await_login(self) -> None:
@@ -238,6 +241,8 @@ class PrivateMariaDB:
             (folder,) = cursor.fetchone()
             if Path(folder) != self._data_folder:
                 raise MariaDBUnavailable(f"port {self.port} belongs to another MariaDB")
+            # Every server makes its own: a replica has no gap to fill, and no transaction of its own.
+            cursor.execute("SET sql_log_bin=0")
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
 
     def _log_line(self) -> str:

@@ -30,6 +30,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Put the database's address and the test settings into the environment, before Django reads them."""
     os.environ.setdefault("DEBUG", "true")
     os.environ["ENV_FILE"] = ""
+    os.environ.pop("DATABASE_REPLICA_URL", None)
     os.environ.setdefault("PYTEST_TIMEOUT", str(TEST_TIMEOUT_SECONDS))
 
     in_parallel = getattr(early_config.known_args_namespace, "numprocesses", None)

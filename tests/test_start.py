@@ -1,5 +1,7 @@
 """What the service refuses to start with, each with a reason that says what to do."""
 
+import ast
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +55,15 @@ REFUSED = {
     "too many changes at once": (
         {"FLIGHT_SERVICE_CHANGES_AT_ONCE": "65"},
         "FLIGHT_SERVICE_CHANGES_AT_ONCE is '65'",
+    ),
+    "a replica of SQLite": ({"DATABASE_REPLICA_URL": "mysql://a:b@replica/name"}, "and DATABASE_URL too"),
+    "a replica that is no mysql": (
+        {"DATABASE_URL": "mysql://a:b@primary/name", "DATABASE_REPLICA_URL": "sqlite:///copy.sqlite3"},
+        "DATABASE_REPLICA_URL must look like mysql://",
+    ),
+    "a replica that is no address": (
+        {"DATABASE_URL": "mysql://a:b@primary/name", "DATABASE_REPLICA_URL": "replica"},
+        "DATABASE_REPLICA_URL must look like mysql://",
     ),
     "too many proxies": ({"PROXY_HOPS": "11"}, "PROXY_HOPS is '11'"),
     "a port for metrics that is none": ({"WORKER_METRICS_PORT": "65536"}, "WORKER_METRICS_PORT is '65536'"),
@@ -133,6 +144,35 @@ def test_trusting_every_caller_must_be_said_and_is_warned_of():
     assert "warning: API_AUTH=open" in result.stderr
 
 
+def test_a_replica_that_was_made_the_primary_is_none_any_more_and_this_is_warned_of():
+    result = start(
+        "-c",
+        PRINT_SETTINGS.format("DATABASES.keys()"),
+        DATABASE_URL="mysql://writer:a@host/name",
+        DATABASE_REPLICA_URL="mysql://reader:b@host:3306/name",
+    )
+
+    assert result.stdout == "dict_keys(['default'])\n"
+    assert result.stderr.startswith("warning: DATABASE_REPLICA_URL names the database of DATABASE_URL")
+
+
+def test_nobody_waits_long_for_a_replica_and_it_is_read_only():
+    result = start(
+        "-c",
+        PRINT_SETTINGS.format("DATABASES['replica']['OPTIONS']"),
+        DATABASE_URL="mysql://writer:a@host:3306/name",
+        DATABASE_REPLICA_URL="mysql://reader:b@other:3306/name",
+    )
+
+    assert ast.literal_eval(result.stdout) == {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "init_command": "SET time_zone='+00:00', innodb_lock_wait_timeout=5, tx_read_only=1",
+        "connect_timeout": 1,
+        "read_timeout": 5,
+    }
+
+
 def test_a_key_set_that_cannot_be_read_keeps_the_web_server_from_starting(tmp_path):
     file = tmp_path / "jwks.json"
     file.write_text('{"keys": []}')
@@ -146,10 +186,11 @@ def test_a_key_set_that_cannot_be_read_keeps_the_web_server_from_starting(tmp_pa
 def test_a_database_that_is_not_there_yet_does_not_keep_it_from_starting():
     nobody = "mysql://bookings@127.0.0.1:1/bookings"
 
-    result = start("-c", "import bookingsite.wsgi", DATABASE_URL=nobody)
+    result = start("-c", "import bookingsite.wsgi", DATABASE_URL=nobody, DATABASE_REPLICA_URL=f"{nobody}_replica")
 
     assert result.returncode == 0
-    assert "database.not_there_yet" in result.stderr
+    lines = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert [line["what"] for line in lines if line["event"] == "database.not_there_yet"] == ["default", "replica"]
 
 
 def test_cookies_of_production_are_bound_to_the_host_and_to_tls():

@@ -32,6 +32,7 @@ from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking
 from bookings.queries.timeline import timeline_of
+from bookings.replica import read_list
 from bookings.services.cancel_booking import cancel_booking_for_client
 from bookings.services.create_booking import SeatOrder, create_booking
 from bookings.services.idempotency import KeyedRequest
@@ -139,7 +140,8 @@ class BookingViewSet(ViewSet):
     def list(self, request: Request) -> HttpResponse:
         asked = validated(ListBookingsQuery, query_of(request))
         pages = NewestFirst()
-        rows = pages.paginate_queryset(_matching(asked, reader_of(request)), request, view=self) or []
+        matching = _matching(asked, reader_of(request))
+        rows = read_list(lambda: pages.paginate_queryset(matching, request, view=self) or [])
         data = {
             "results": [answers.booking_as_json(row, now=row.read_at) for row in rows],
             "next": pages.get_next_link(),

@@ -1,7 +1,9 @@
 """The list of bookings: quick views that name problems, filters that live in the address, and the same as CSV."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
@@ -20,7 +22,7 @@ from bookings.office.base import AnyModelAdmin, require
 from bookings.office.export import stream_csv
 from bookings.office.tags import span
 from bookings.office.words import Badge
-from bookings.queries.pages import every, page_of
+from bookings.queries.pages import Page, every, page_of
 from bookings.queries.quick_views import (
     MOST_COUNTED,
     counts_of_views,
@@ -29,6 +31,7 @@ from bookings.queries.quick_views import (
     unsettled_payments,
 )
 from bookings.queries.selection import Selection, id_in
+from bookings.replica import read_list
 
 SEE = "bookings.view_booking"
 
@@ -106,13 +109,7 @@ class BookingList(AnyModelAdmin):
         require(request, SEE)
         now, selection = database_time(), Selection.of(request.GET)
         places = {name: id_in(request.GET[name]) for name in ("older", "newer") if request.GET.get(name)}
-        page = page_of(
-            selection,
-            now=now,
-            older_than=places.get("older"),
-            newer_than=places.get("newer"),
-            counting=MOST_COUNTED + 1,
-        )
+        page, tabs, lines = read_list(partial(_read, selection, now, places))
         wrong = [*selection.not_understood, *(name for name, place in places.items() if place is None)]
         context = {
             **self.admin_site.each_context(request),
@@ -120,8 +117,8 @@ class BookingList(AnyModelAdmin):
             "opts": self.opts,
             "selection": selection,
             "query": selection.query_string(),
-            "tabs": _tabs(selection, now),
-            "lines": lines_of(page.bookings, now=now),
+            "tabs": tabs,
+            "lines": lines,
             "count": _capped(page.count, highest=MOST_COUNTED),
             "not_understood": [FILTERS[name] for name in wrong],
             "newer": _address(selection, "newer", page.newer_than),
@@ -140,6 +137,20 @@ class BookingList(AnyModelAdmin):
         filename = "-".join(["bookings", *filters, f"{now:%Y%m%dT%H%M%SZ}"])
         rows = ([getattr(booking, name) for name in COLUMNS] for booking in every(selection, now=now))
         return stream_csv(filename, COLUMNS, rows)
+
+
+def _read(
+    selection: Selection, now: datetime, places: Mapping[str, int | None]
+) -> tuple[Page, list[Tab], list[Line]]:
+    """Read all that the list shows of bookings, from one database."""
+    page = page_of(
+        selection,
+        now=now,
+        older_than=places.get("older"),
+        newer_than=places.get("newer"),
+        counting=MOST_COUNTED + 1,
+    )
+    return page, _tabs(selection, now), lines_of(page.bookings, now=now)
 
 
 def lines_of(bookings: list[Booking], *, now: datetime) -> list[Line]:

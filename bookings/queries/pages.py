@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
 from bookings.models import Booking
 from bookings.queries.selection import Selection, cancelled_since, midnight
+from bookings.replica import read_list
 
 PAGE = 50
 
@@ -66,9 +68,13 @@ def page_of(
 def every(selection: Selection, *, now: datetime) -> Iterator[Booking]:
     """Give all bookings of a selection, newest first, some at a time: the memory it takes is that of a chunk."""
     begin = None
-    while ids := _ids(selection, now, begin, CHUNK, backwards=False):
-        yield from _in_order(ids)
-        begin = ids[-1]
+    while chunk := read_list(partial(_chunk, selection, now, begin)):
+        yield from chunk
+        begin = chunk[-1].pk
+
+
+def _chunk(selection: Selection, now: datetime, begin: int | None) -> list[Booking]:
+    return _in_order(_ids(selection, now, begin, CHUNK, backwards=False))
 
 
 def count_up_to(highest: int, rows: QuerySet[Any]) -> int:

@@ -97,10 +97,10 @@ class Web:
         finally:
             peer.close()
 
-    def printed(self) -> str:
-        """Give the end of what it has printed so far."""
+    def printed(self, *, last: int = 2000) -> str:
+        """Give the end of what it has printed so far, over all its starts."""
         self._log.seek(0)
-        return self._log.read().decode(errors="replace")[-2000:]
+        return self._log.read().decode(errors="replace")[-last:]
 
     def kill(self) -> None:
         """End all its processes at once (SIGKILL)."""
