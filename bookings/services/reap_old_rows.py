@@ -6,8 +6,8 @@ somebody still has to do: a task that waits in the queue is work, however old.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -89,7 +89,7 @@ def _task_results() -> Iterator[int]:
         beyond = results.values_list("stopped", flat=True)[TASK_RESULTS_KEPT : TASK_RESULTS_KEPT + 1].first()
         if beyond is not None:
             old |= Q(func=func, success=success, stopped__lte=beyond)
-    yield from _along("pk", Task.objects.filter(old))
+    yield from _along("pk", Task.objects.filter(old), dated="stopped")
 
 
 BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
@@ -101,35 +101,39 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
 
 
 def _older(rows: QuerySet[Any], column: str, age: timedelta) -> Iterator[int]:
-    return _along(column, rows.filter(**{f"{column}__lt": database_time() - age}))
+    return _along(column, rows.filter(**{f"{column}__lt": database_time() - age}), dated=column)
 
 
-def _along(column: str, old: QuerySet[Any]) -> Iterator[int]:
+def _along(column: str, old: QuerySet[Any], *, dated: str) -> Iterator[int]:
     """
     Delete rows along an index, batch by batch, and give the size of each.
 
     Each batch begins where the one before it ended: to begin at the front again would be to read all the entries
-    that were deleted just now, as MariaDB takes a while to remove them.
+    that were deleted just now, as MariaDB takes a while to remove them. `dated` is the column that says how old
+    a row is.
     """
     begin = None
     while True:
         rows = old if begin is None else old.filter(**{f"{column}__gte": begin})
-        found = list(rows.order_by(column).values_list("pk", column)[:REAP_BATCH])
-        deleted = _delete(old, [key for key, _ in found]) if found else 0
+        found = list(rows.order_by(column).values_list("pk", dated, column)[:REAP_BATCH])
+        deleted = _delete(old.model, {key: moment for key, moment, _ in found}, dated=dated) if found else 0
         yield deleted
-        if len(found) < REAP_BATCH or (begin == found[-1][1] and not deleted):
+        end = found[-1][2] if found else None
+        if len(found) < REAP_BATCH or (end == begin and not deleted):
             return
-        begin = found[-1][1]
+        begin = end
 
 
 @in_transaction("reap")
-def _delete(old: QuerySet[Model], keys: Sequence[Any]) -> int:
+def _delete(model: type[Model], found: Mapping[Any, datetime], *, dated: str) -> int:
     """
-    Delete those of the rows that are still old and that nobody else has locked.
+    Delete the rows that are as they were found, and that nobody else has locked.
 
-    Locked by primary key, ascending, as by whoever uses them, and looked at once more: a row may be in use again.
+    Locked by primary key, ascending, as by whoever uses them: by their age they would be locked in another order.
+    Then looked at once more: one that is in use again is no longer as old as it was.
     """
-    locked = old.filter(pk__in=keys).order_by("pk").select_for_update(skip_locked=True)
-    still_old = list(locked.values_list("pk", flat=True))
-    deleted, _ = old.model._default_manager.filter(pk__in=still_old).delete()
+    rows = model._default_manager
+    locked = rows.filter(pk__in=found).select_for_update(skip_locked=True).order_by("pk")
+    as_found = [key for key, moment in locked.values_list("pk", dated) if moment == found[key]]
+    deleted, _ = rows.filter(pk__in=as_found).delete()
     return deleted
