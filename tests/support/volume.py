@@ -1,8 +1,8 @@
 """Fills the tables of MariaDB with many rows, fast, and says how it finds some of them: what is slow only then."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -115,16 +115,21 @@ def plans(work: Callable[[], object]) -> list[dict[str, Any]]:
     """How the rows of each statement of some work are found, in MariaDB's words: a line for each table."""
     with CaptureQueriesContext(connection) as captured:
         work()
+    found = plans_of(query["sql"] for query in captured)
+    assert found
+    return found
+
+
+def plans_of(statements: Iterable[str]) -> list[dict[str, Any]]:
+    """The same of statements that were run before."""
     found = []
     with connection.cursor() as cursor:
-        for query in captured:
-            reads = query["sql"].startswith(("SELECT", "(SELECT", "UPDATE", "DELETE"))
-            if not reads or " FROM " not in query["sql"]:
-                continue
-            cursor.execute(f"EXPLAIN {query['sql']}")
-            names = [column[0] for column in cursor.description]
-            found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    assert found
+        for statement in statements:
+            reads = statement.startswith(("SELECT", "(SELECT")) and " FROM " in statement
+            if reads or statement.startswith(("UPDATE", "DELETE")):
+                cursor.execute(f"EXPLAIN {statement}")
+                names = [column[0] for column in cursor.description]
+                found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     # What the statement itself has put together has its name in brackets.
     return [plan for plan in found if plan["table"] and not plan["table"].startswith("<")]
 
@@ -144,16 +149,33 @@ def sorts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [plan for plan in found if "filesort" in (plan["Extra"] or "")]
 
 
+class Effort(NamedTuple):
+    """How many rows, or entries of an index, MariaDB has read for some work, and how many it has sorted."""
+
+    read: int
+    sorted: int
+
+
 def rows_read(work: Callable[[], object]) -> int:
     """How many rows, or entries of an index, MariaDB reads for some work."""
-    before = _reads()
+    return effort_of(work).read
+
+
+def effort_of(work: Callable[[], object]) -> Effort:
+    """Count what MariaDB does for some work."""
+    first, before = _counters(), _counters()
     work()
-    return _reads() - before
+    after = _counters()
+    # To read the counters is counted as well.
+    read, was_sorted = (2 * b - a for a, b in zip(first, before, strict=True))
+    return Effort(after.read - read, after.sorted - was_sorted)
 
 
-def _reads() -> int:
+def _counters() -> Effort:
     # FLUSH STATUS would be simpler, and would commit the test's transaction.
     with connection.cursor() as cursor:
-        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
-        # The statement itself reads its answer by `rnd_next`.
-        return sum(int(count) for name, count in cursor.fetchall() if not name.endswith(("rnd_next", "deleted")))
+        cursor.execute(
+            "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler_read%' OR Variable_name = 'Sort_rows'"
+        )
+        counted = {name: int(count) for name, count in cursor.fetchall()}
+    return Effort(sorted=counted.pop("Sort_rows"), read=sum(counted.values()))

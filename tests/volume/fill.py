@@ -8,6 +8,7 @@ but for their times, which hang on now.
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
@@ -23,9 +24,6 @@ YEAR_US = 365 * 24 * 3600 * 1_000_000
 # Somebody who books for others: every hundredth booking. Its list must not be slower than a traveler's.
 AGENT = 7
 
-# The newest bookings wait: for their payment, for an answer about their seats, or to be given back.
-WAITING = 3_000
-
 TABLES = ("seat_call", "booking", "payment", "booking_event", "idempotency_record", "user_hold")
 
 
@@ -34,8 +32,8 @@ def _uuid(kind: str, number: str) -> str:
     return f"INSERT(INSERT(MD5(CONCAT('{kind}', {number})), 13, 1, '4'), 17, 1, 'a')"
 
 
-# {scattered} is spread over the whole range and never the same twice, {lot} in hundredths: paid, expired, refused
-# for want of seats, cancelled by people.
+# The column `scattered` is spread over the whole range and never the same twice; `lot` is in hundredths: paid,
+# expired, refused for want of seats, cancelled by people.
 _NUMBERS = """(
     SELECT seq, scattered, is_new, at,
         CASE WHEN is_new THEN ELT(1 + MOD(seq, 10), 'pending', 'initiated', 'initiated', 'initiated', 'initiated',
@@ -103,40 +101,43 @@ _USERS = "INSERT INTO user_hold (user_id) SELECT DISTINCT user_id FROM booking"
 
 _FILLS = dict(zip(TABLES, (_CALLS, _BOOKINGS, _PAYMENTS, _EVENTS, _RECORDS, _USERS), strict=True))
 
-# A power cut meanwhile may cost all of it; and nothing is looked up to insert what is known to fit.
-_FOR_SPEED = (
-    "SET GLOBAL innodb_flush_log_at_trx_commit = 0",
-    "SET GLOBAL innodb_log_file_size = 1073741824",
-    "SET SESSION unique_checks = 0",
-    "SET SESSION foreign_key_checks = 0",
-)
-_AS_USUAL = (
-    "SET SESSION foreign_key_checks = 1",
-    "SET SESSION unique_checks = 1",
-    "SET GLOBAL innodb_flush_log_at_trx_commit = 1",
-)
+
+def waiting_of(bookings: int) -> int:
+    """How many of the newest bookings wait: for their payment, for an answer, or to be given back."""
+    return min(3_000, bookings // 50)
 
 
-def fill(bookings: int, *, memory: int) -> Iterator[tuple[str, float]]:
-    """
-    Insert so many bookings and what belongs to them into empty tables; give each table and its seconds.
-
-    `memory` is what MariaDB may use to keep tables in, from then on, in bytes.
-    """
+def fill(bookings: int) -> Iterator[tuple[str, float]]:
+    """Insert so many bookings and what belongs to them into empty tables; give each table and its seconds."""
+    numbers = {"bookings": bookings, "waiting": waiting_of(bookings), "step": YEAR_US // bookings}
     with connection.cursor() as cursor:
-        cursor.execute("SET GLOBAL innodb_buffer_pool_size = %s", [memory])
-        for statement in _FOR_SPEED:
-            cursor.execute(statement)
+        cursor.execute("SET SESSION unique_checks = 0, SESSION foreign_key_checks = 0")
         cursor.execute("SELECT UTC_TIMESTAMP(6)")
         (now,) = cursor.fetchone()
         for table, statement in _FILLS.items():
             began = time.monotonic()
-            numbers = {"bookings": bookings, "waiting": min(WAITING, bookings // 10), "step": YEAR_US // bookings}
             cursor.execute(statement.format(now=now, **numbers))
             yield table, time.monotonic() - began
-        for statement in _AS_USUAL:
-            cursor.execute(statement)
+        cursor.execute("SET SESSION unique_checks = 1, SESSION foreign_key_checks = 1")
         began = time.monotonic()
         cursor.execute(f"ANALYZE TABLE {', '.join(TABLES)}")
         cursor.fetchall()
         yield "statistics", time.monotonic() - began
+
+
+def empty() -> None:
+    """Delete the rows again."""
+    with connection.cursor() as cursor:
+        for table in ("booking_event", "payment", "booking", "seat_call", "idempotency_record", "user_hold"):
+            cursor.execute(f"DELETE FROM {table}")
+
+
+@contextmanager
+def quick_server(*, memory: int) -> Iterator[None]:
+    """Let a private server keep tables in so many bytes of memory, and write nothing twice for safety."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL innodb_buffer_pool_size = %s", [memory])
+        cursor.execute("SET GLOBAL innodb_log_file_size = 1073741824")
+        cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 0")
+        yield
+        cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
