@@ -16,6 +16,7 @@ from django.db import connection
 DISK_PER_BOOKING = 5_000
 
 BOOKINGS_PER_FLIGHT = 250
+FLIGHTS_ON_SALE = 2_000
 BOOKINGS_PER_CALL = 25
 
 # The time from the first booking to the last, in microseconds.
@@ -59,7 +60,8 @@ _BOOKINGS = f"""
         request_id, hold, hold_key, hold_claims, hold_next_at, hold_first_sent_at, hold_error, give_back_id)
     SELECT seq, LPAD(CONV(MOD(seq * 514229, 887503681), 10, 31), 6, '0'),
         IF(MOD(seq, 100) = 0, {AGENT}, 1000 + MOD(scattered, GREATEST(1, {{bookings}} DIV 10))),
-        1 + seq DIV {BOOKINGS_PER_FLIGHT} + MOD(scattered DIV 256, 2000), 2, 2000, 4000, status, reason, at, at,
+        1 + seq DIV {BOOKINGS_PER_FLIGHT} + MOD(scattered DIV 256, {FLIGHTS_ON_SALE}), 2, 2000, 4000,
+        status, reason, at, at,
         IF(hold IN ('held', 'giving_back'), at, NULL), IF(is_new, '{{now}}', at) + INTERVAL 15 MINUTE,
         IF(status = 'booked', seq, NULL), 0, 1, CONCAT('request-', MD5(seq)), hold, {_uuid("hold", "seq")}, 1,
         IF(is_new AND hold <> 'held', '{{now}}' + INTERVAL 1 MINUTE, NULL), at, '',

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from django.db.models import F
 from django.test import Client
 
 from bookings import queries
@@ -21,12 +22,12 @@ from bookings.services.reap_old_rows import reap_old_rows
 from bookings.services.run_pass import run_pass
 from tests.support.api import BOOKINGS
 from tests.support.fakes import FakeFlights, FakePayments
-from tests.volume.fill import AGENT, waiting_of
+from tests.volume.fill import AGENT, BOOKINGS_PER_FLIGHT, FLIGHTS_ON_SALE, waiting_of
 
 PAGE = 20
 
-# Of a page, of the bookings of a flight.
-FEW, SOME = 10 * PAGE, 2_000
+# Of a page with its surroundings, of the bookings of a flight.
+FEW, SOME = 500, 2_000
 
 
 class Question(NamedTuple):
@@ -40,15 +41,16 @@ class Question(NamedTuple):
 def all_questions() -> Iterator[Question]:
     """Everything, in the order of the table."""
     yield from of_the_api()
-    yield from of_the_worker()
     yield from of_the_office()
+    # Last, as it does what it finds to do.
+    yield from of_the_worker()
 
 
 def of_the_api() -> Iterator[Question]:
     newest = Booking.objects.latest("pk")
     middle = Booking.objects.get(pk=newest.pk // 2)
     paid = Booking.objects.filter(status="booked").latest("pk")
-    client = Client()
+    client, many = Client(), _many(newest)
 
     def listing(**query: Any) -> Callable[[], object]:
         return lambda: client.get(BOOKINGS, query)
@@ -77,7 +79,11 @@ def of_the_api() -> Iterator[Question]:
         "flightId, createdAfter": {"flightId": middle.flight_id, "createdAfter": long_ago},
     }
     for name, query in lists.items():
-        yield Question(f"list: {name}", listing(**query), SOME if "flightId" in query else FEW)
+        # The newest are unpaid: the first that is booked comes behind them, and unpaid are only they.
+        most = SOME if "flightId" in query else FEW + many * ("status" in query)
+        if query.get("userId") == AGENT and "createdBefore" in query:
+            most = 2 * 100 * PAGE  # one in a hundred, off the index of the time
+        yield Question(f"list: {name}", listing(**query), most)
     yield Question("a booking", lambda: client.get(f"{BOOKINGS}/{middle.pk}"), 5)
     yield Question("its timeline", lambda: client.get(f"{BOOKINGS}/{middle.pk}/events"), 20)
     yield Question("a booking by its reference", lambda: queries.booking_id_of(middle.reference), 5)
@@ -90,21 +96,36 @@ def of_the_worker() -> Iterator[Question]:
     def a_pass() -> object:
         return run_pass(flights=flights, payments=FakePayments())
 
-    yield Question("sweep: what is due", lambda: expire_bookings._due_ids(500), FEW)
+    def make_due() -> None:
+        unpaid = Booking.objects.filter(status="initiated").order_by("pk").values("pk")[:500]
+        Booking.objects.filter(pk__in=list(unpaid.values_list("pk", flat=True))).update(
+            expires_at=F("created_at") + timedelta(microseconds=1)
+        )
+
+    yield Question("sweep: what is due, nothing", lambda: expire_bookings._due_ids(500), FEW)
+    make_due()
+    yield Question("sweep: what is due, 500", lambda: expire_bookings._due_ids(500), 2 * FEW)
+    yield Question("sweep: 500 expire", lambda: expire_bookings.expire_bookings(deadline=Deadline(20)), 10 * FEW)
     yield Question("sweep: silent gateways", expire_bookings._unanswered_payments, FEW)
-    yield Question("flights owed seats", lambda: queries.flights_owed_seats(database_time()), FEW)
+    yield Question("flights owed seats", lambda: queries.flights_owed_seats(database_time()), many)
     yield Question(
         "calls to send again",
         lambda: give_seats_back.resend_open_calls(flights=flights, deadline=Deadline(20)),
         FEW,
     )
-    yield Question("a whole pass", a_pass, many)
     yield Question("reaper", lambda: reap_old_rows(deadline=Deadline(20)), many)
     yield Question("/metrics: numbers of the tables", queries.numbers, 2 * many)
     yield Question("seats still owed", queries.seats_still_owed, many)
-    yield Question("comparison: its flights", lambda: seats.flights_to_compare(database_time()), many)
+    # Two looks at each flight, and one at what was cancelled within a day.
+    yield Question(
+        "comparison: its flights",
+        lambda: seats.flights_to_compare(database_time()),
+        2 * (newest.pk // BOOKINGS_PER_FLIGHT + FLIGHTS_ON_SALE) + 3 * _of_a_day() + many,
+    )
     yield Question("comparison: one flight", lambda: seats.seats_of(flight), SOME)
     yield Question("comparison: the last one", seats.last_reconciliation, FEW)
+    a_pass()
+    yield Question("a whole pass, with nothing to do", a_pass, 3 * many)
 
 
 def of_the_office() -> Iterator[Question]:
@@ -141,17 +162,16 @@ def of_the_office() -> Iterator[Question]:
     for name, query in lists.items():
         selection = Selection.of(query)
         ask = lambda selection=selection: page_of(selection, now=now, counting=MOST_COUNTED + 1)  # noqa: E731
-        yield Question(f"office list: {name}", ask, many)
+        yield Question(f"office list: {name}", ask, 6 * MOST_COUNTED + many + 2 * _of_a_day() * ("today" in name))
     below = Selection(reason="expired")
     yield Question(
         "office list: reason expired, half way down", lambda: page_of(below, now=now, older_than=middle.pk), FEW
     )
-    yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many)
+    yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many + 2 * _of_a_day())
     yield Question("payments of a page", lambda: unsettled_payments([middle, newest]), FEW)
     yield Question("start page: what waits", start.work, 2 * many)
     # All of a day is counted, hour by hour, on two indexes alone.
-    of_a_day = Booking.objects.filter(created_at__gt=now - timedelta(hours=24)).count()
-    yield Question("start page: the day", lambda: start.hours_until(now), 3 * of_a_day + FEW)
+    yield Question("start page: the day", lambda: start.hours_until(now), 3 * _of_a_day() + FEW)
     for ask in (calls.stuck_takes, calls.unanswered_takes, calls.dead_give_backs, calls.unanswered_give_backs):
         yield Question(f"calls: {ask.__name__.replace('_', ' ')}", lambda ask=ask: ask(None), many)
 
@@ -159,6 +179,11 @@ def of_the_office() -> Iterator[Question]:
 def _many(newest: Booking) -> int:
     """Enough to look at everything that waits three times."""
     return 3 * waiting_of(newest.pk)
+
+
+def _of_a_day() -> int:
+    """How many bookings were made within the last day."""
+    return Booking.objects.filter(created_at__gt=database_time() - timedelta(hours=24)).count()
 
 
 def _place(booking_id: int) -> str:
