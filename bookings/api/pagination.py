@@ -9,6 +9,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 from bookings.errors import InvalidRequest
+from bookings.queries.pages import made_at
 
 
 class NewestFirst(CursorPagination):
@@ -65,9 +66,8 @@ class NewestFirstByTime(NewestFirst):
 
 
 def _beyond(place: int, rows: QuerySet[Any], *, backwards: bool) -> QuerySet[Any]:
-    """The rows behind a booking, in the order of time; behind the next older one, if there is no such booking."""
-    older = rows.model._default_manager.using(rows.db).filter(pk__lte=place).order_by("-pk")
-    at = older.values_list("created_at", flat=True).first()
+    """The rows behind a booking, in the order of time."""
+    at = made_at(place)
     compare = "gt" if backwards else "lt"
     by_id = Q(**{f"pk__{compare}": place})
     if at is None:
