@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django_q.models import Task
 
 from bookings import queries
 from bookings.clock import database_time
@@ -152,6 +153,19 @@ def test_the_reaper_finds_what_is_old_by_its_age_and_deletes_it_by_its_key(table
 
 def test_a_batch_of_the_reaper_reads_its_rows_and_no_others():
     assert rows_read(lambda: next(reap_old_rows.BATCHES["idempotency_record"]())) <= 3 * REAP_BATCH + 3
+
+
+def test_the_results_of_tasks_are_walked_a_few_times_however_many_batches_are_deleted():
+    old = database_time() - timedelta(days=60)
+    Task.objects.bulk_create(
+        Task(id=f"{number:032}", name="t", func="sweep", started=old, stopped=old) for number in range(5_000)
+    )
+
+    read = rows_read(lambda: sum(reap_old_rows.BATCHES["django_q_task"]()))
+
+    assert not Task.objects.exists()
+    # Their kinds, the newest of a kind, the walk, the locks, the deletions; some of it sorted on the way.
+    assert read <= 8 * 5_000
 
 
 def test_the_metrics_walk_no_table():
