@@ -28,7 +28,7 @@ AGENT = 7
 TABLES = ("seat_call", "booking", "payment", "booking_event", "idempotency_record", "user_hold")
 
 
-def _uuid(kind: str, number: str) -> str:
+def uuid_of(kind: str, number: str) -> str:
     """SQL for a random-looking key of this kind and number, with what MariaDB wants of any UUID."""
     return f"INSERT(INSERT(MD5(CONCAT('{kind}', {number})), 13, 1, '4'), 17, 1, 'a')"
 
@@ -63,7 +63,7 @@ _BOOKINGS = f"""
         1 + seq DIV {BOOKINGS_PER_FLIGHT} + MOD(scattered DIV 256, {FLIGHTS_ON_SALE}), 2, 2000, 4000,
         status, reason, at, at,
         IF(hold IN ('held', 'giving_back'), at, NULL), IF(is_new, '{{now}}', at) + INTERVAL 15 MINUTE,
-        IF(status = 'booked', seq, NULL), 0, 1, CONCAT('request-', MD5(seq)), hold, {_uuid("hold", "seq")}, 1,
+        IF(status = 'booked', seq, NULL), 0, 1, CONCAT('request-', MD5(seq)), hold, {uuid_of("hold", "seq")}, 1,
         IF(is_new AND hold <> 'held', '{{now}}' + INTERVAL 1 MINUTE, NULL), at, '',
         IF(is_new OR hold <> 'giving_back', NULL, 1 + seq DIV {BOOKINGS_PER_CALL})
     FROM {_NUMBERS}"""
@@ -71,13 +71,13 @@ _BOOKINGS = f"""
 _CALLS = f"""
     INSERT INTO seat_call (id, call_key, kind, flight_id, seats, state, claims, last_error, created_at,
         first_sent_at, done_at)
-    SELECT seq, {_uuid("call", "seq")}, 'give', 1 + seq DIV 10, 2, 'done', 1, '', '{{now}}', '{{now}}', '{{now}}'
+    SELECT seq, {uuid_of("call", "seq")}, 'give', 1 + seq DIV 10, 2, 'done', 1, '', '{{now}}', '{{now}}', '{{now}}'
     FROM (SELECT seq FROM seq_1_to_{{bookings}} WHERE seq <= 1 + {{bookings}} DIV {BOOKINGS_PER_CALL}) calls"""
 
 _PAYMENTS = f"""
     INSERT INTO payment (booking_id, amount, gateway_key, refund_key, state, active_booking_id, claims, last_error,
         request_id, created_at, settled_at)
-    SELECT id, total_cost, {_uuid("gateway", "id")}, {_uuid("refund", "id")}, 'succeeded', id, 1, '',
+    SELECT id, total_cost, {uuid_of("gateway", "id")}, {uuid_of("refund", "id")}, 'succeeded', id, 1, '',
         CONCAT('pay-', MD5(id)), created_at + INTERVAL 1 MINUTE, created_at + INTERVAL 1 MINUTE
     FROM booking WHERE status = 'booked'"""
 
