@@ -54,6 +54,9 @@ def reap_old_rows(*, deadline: Deadline) -> Counter[str]:
                 log.exception("reap.table_failed", item=table)
                 failures.append(error)
                 del at_work[table]
+    if reaped.total():
+        done = [f"{rows} of {table}" for table, rows in reaped.items() if rows]
+        log.info("rows.reaped", outcome=", ".join(done) + ("; the time was up" if at_work else ""))
     if failures:
         raise ExceptionGroup("some tables could not be reaped; the others were", failures)
     return reaped

@@ -159,6 +159,19 @@ def test_a_table_with_many_old_rows_does_not_keep_the_others_from_their_turn(mon
     assert reaped == {"rate_window": 10, "django_session": 1, "django_q_task": 1, "idempotency_record": 1}
 
 
+def test_the_log_says_what_was_deleted_and_whether_there_was_time_for_all(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(reaper, "REAP_BATCH", 10)
+    for number in range(15):
+        a_session(f"{number}", ago(days=1))
+
+    reap_old_rows(deadline=TurnsLeft(1))
+    reap_old_rows(deadline=Deadline(20))
+
+    said = [record.msg["outcome"] for record in caplog.records if "rows.reaped" in str(record.msg)]
+    assert said == ["10 of django_session; the time was up", "5 of django_session"]
+
+
 class TurnsLeft:
     """A deadline that is over after so many looks at it."""
 
