@@ -162,7 +162,10 @@ def of_the_office() -> Iterator[Question]:
     for name, query in lists.items():
         selection = Selection.of(query)
         ask = lambda selection=selection: page_of(selection, now=now, counting=MOST_COUNTED + 1)  # noqa: E731
-        yield Question(f"office list: {name}", ask, 6 * MOST_COUNTED + many + 2 * _of_a_day() * ("today" in name))
+        most = 6 * MOST_COUNTED + many + 2 * _of_a_day() * ("today" in name)
+        if name == "status booked":
+            most = 60_000  # of some hundred thousand bookings MariaDB likes to sort all that are paid: 60 ms
+        yield Question(f"office list: {name}", ask, most)
     below = Selection(reason="expired")
     yield Question(
         "office list: reason expired, half way down", lambda: page_of(below, now=now, older_than=middle.pk), FEW
