@@ -83,7 +83,16 @@ RATE_WINDOW_SECONDS = 60
 # Far longer than any window; what is older counts for nothing.
 RATE_WINDOW_RETENTION = timedelta(hours=1)
 
-# One transaction of the reaper deletes this many records at most.
+# A session ends by the clock of the web process that it was made by; clocks differ by less than this.
+SESSION_RETENTION = timedelta(hours=1)
+
+# Staff come back from their holidays and still see what failed, and when.
+TASK_RESULT_RETENTION = timedelta(days=30)
+
+# The newest of each task, done and failed: a sweep that fails every ten seconds fills the table for 80 minutes.
+TASK_RESULTS_KEPT = 500
+
+# One transaction of the reaper deletes this many rows at most, of one table.
 REAP_BATCH = 500
 
 # One transaction of the sweep locks this many bookings at most.

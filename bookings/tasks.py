@@ -23,8 +23,8 @@ def sweep(traceparent: str = "", **_unknown: Any) -> dict[str, int]:
 
 
 def reap(**_unknown: Any) -> int:
-    """Delete what is too old to be of use. Runs hourly; what it does not finish waits an hour."""
-    return reap_old_rows(deadline=Deadline(PASS_SECONDS))
+    """Delete what is too old to be of use. Runs every five minutes; what it does not finish waits for the next."""
+    return reap_old_rows(deadline=Deadline(PASS_SECONDS)).total()
 
 
 def reconcile(**_unknown: Any) -> int:

@@ -11,6 +11,7 @@ from bookings import wiring
 from bookings.services import pauses
 from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
+from tests.support.volume import many_rows_in_each_table
 
 # Their files take the longest: with `-n`, what is begun last must be short.
 LONGEST = tuple(f"tests/{folder}/" for folder in ("fuzz", "browser", "properties", "crashes", "races", "security"))
@@ -56,3 +57,10 @@ def token_auth(settings: Any) -> None:
 def api(db: Any, flights: FakeFlights) -> Api:
     """A client of the API; the Flight Service behind it is `flights`."""
     return Api()
+
+
+@pytest.fixture(scope="module")
+def ten_thousand_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """10,000 rows in each table of MariaDB, for all tests of the module."""
+    with many_rows_in_each_table(django_db_blocker):
+        yield

@@ -17,7 +17,7 @@ from bookings.actor import Actor
 from bookings.api.access import caller_of
 from bookings.api.errors import request_id_of, respond
 from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key
-from bookings.api.pagination import NewestFirst
+from bookings.api.pagination import pages_for
 from bookings.api.parsers import body_of
 from bookings.api.schema import describe
 from bookings.api.serializers import (
@@ -139,7 +139,7 @@ class BookingViewSet(ViewSet):
     @describe("list")
     def list(self, request: Request) -> HttpResponse:
         asked = validated(ListBookingsQuery, query_of(request))
-        pages = NewestFirst()
+        pages = pages_for(asked)
         matching = _matching(asked, reader_of(request))
         rows = read_list(lambda: pages.paginate_queryset(matching, request, view=self) or [])
         data = {

@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from bookings.actor import ActorKind, Scope
-from bookings.models.append_only import AppendOnly
+from bookings.actor import Scope
+from bookings.models.append_only import RecordedAct
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -81,16 +81,11 @@ class ApiKeyEventKind(models.TextChoices):
     REVOKED = "revoked"
 
 
-class ApiKeyEvent(AppendOnly):
+class ApiKeyEvent(RecordedAct):
     """What somebody did with a key: who, why, in which request. Append-only."""
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="events")
     what = models.CharField(max_length=7, choices=ApiKeyEventKind.choices)
-    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
-    actor_name = models.CharField(max_length=150)
-    note = models.CharField(max_length=500, blank=True, default="")
-    request_id = models.CharField(max_length=64, blank=True, default="")
-    created_at = models.DateTimeField()
 
     class Meta:
         db_table = "api_key_event"

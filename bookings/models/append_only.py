@@ -2,6 +2,8 @@ from typing import Any, NoReturn
 
 from django.db import models
 
+from bookings.actor import ActorKind
+
 
 class AppendOnly(models.Model):
     """A row that is part of the record: written once, never changed, never deleted."""
@@ -18,3 +20,16 @@ class AppendOnly(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse: it is part of the record."""
         raise TypeError(f"a {self._meta.verbose_name} is never deleted")
+
+
+class RecordedAct(AppendOnly):
+    """Something that somebody did to a row: who, in which request, when, and what they had to say about it."""
+
+    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
+    actor_name = models.CharField(max_length=150)
+    note = models.CharField(max_length=500, blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True

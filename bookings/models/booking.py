@@ -15,6 +15,14 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """Rows the worker has something to do for: their lease or pause is over."""
         return self.filter(hold_next_at__lte=now)
 
+    def unanswered(self) -> Self:
+        """Takes without an answer. Each has a next try: asked for with it, they are a short range of an index."""
+        return self.filter(hold_next_at__isnull=False, hold=Hold.ASKING)
+
+    def stuck(self) -> Self:
+        """Takes that wait for staff. Without the null, which each has, this would walk the whole to-do list."""
+        return self.filter(hold_next_at=None, hold=Hold.STUCK)
+
     def past_deadline(self, now: datetime) -> Self:
         """Unpaid bookings whose payment window has closed and for which no payment is being settled."""
         return self.filter(

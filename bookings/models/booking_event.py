@@ -1,8 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from bookings.actor import ActorKind
-from bookings.models.append_only import AppendOnly
+from bookings.models.append_only import RecordedAct
 from bookings.models.booking import Booking
 
 
@@ -21,7 +20,7 @@ class EventKind(models.TextChoices):
     TAKE_RESOLVED = "take_resolved"
 
 
-class BookingEvent(AppendOnly):
+class BookingEvent(RecordedAct):
     """
     One thing that happened to a booking. Append-only.
 
@@ -31,14 +30,9 @@ class BookingEvent(AppendOnly):
 
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="events")
     what = models.CharField(max_length=16, choices=EventKind.choices)
-    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
-    actor_name = models.CharField(max_length=150)
     from_status = models.CharField(max_length=9, blank=True, default="")
     to_status = models.CharField(max_length=9, blank=True, default="")
     reason = models.CharField(max_length=16, blank=True, default="")
-    note = models.CharField(max_length=500, blank=True, default="")
-    request_id = models.CharField(max_length=64, blank=True, default="")
-    created_at = models.DateTimeField()
 
     class Meta:
         # The foreign key's own index serves the timeline of one booking, oldest first.

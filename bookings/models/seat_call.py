@@ -2,8 +2,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from bookings.actor import ActorKind
-from bookings.models.append_only import AppendOnly
+from bookings.models.append_only import RecordedAct
 
 
 class SeatCallKind(models.TextChoices):
@@ -102,16 +101,13 @@ class SeatCallEventKind(models.TextChoices):
     NOT_APPLIED = "not_applied"
 
 
-class SeatCallEvent(AppendOnly):
+class SeatCallEvent(RecordedAct):
     """What somebody decided: that a fix is sent, or what became of a dead call. Who, why, in which request."""
 
     seat_call = models.ForeignKey(SeatCall, on_delete=models.PROTECT, related_name="events")
     what = models.CharField(max_length=11, choices=SeatCallEventKind.choices)
-    actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
-    actor_name = models.CharField(max_length=150)
+    # A reason is required here.
     note = models.CharField(max_length=500)
-    request_id = models.CharField(max_length=64, blank=True, default="")
-    created_at = models.DateTimeField()
 
     class Meta:
         db_table = "seat_call_event"

@@ -33,7 +33,7 @@ RIGHT = "django_q.change_schedule"
 WORK: Mapping[str, str | Promise] = MappingProxyType(
     {
         SWEEP_TASK: gettext_lazy("Expire, give seats back, ask again, settle payments, refund"),
-        "bookings.tasks.reap": gettext_lazy("Forget old answers and counts"),
+        "bookings.tasks.reap": gettext_lazy("Forget old answers, counts, sessions and results"),
         "bookings.tasks.reconcile": gettext_lazy("Compare seats with the Flight Service"),
     }
 )

@@ -5,7 +5,6 @@ from typing import Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from bookings.lifecycle import Hold
 from bookings.models import Booking, SeatCall
 from bookings.models.seat_call import SeatCallState
 
@@ -25,8 +24,7 @@ class Some(Generic[R]):
 
 def stuck_takes(flight_id: int | None) -> Some[Booking]:
     """Takes that wait for staff, by flight, the oldest first; of one flight or of all."""
-    # Without the null, which a stuck row always has, this would walk the whole to-do list.
-    rows = _of_flight(Booking.objects.filter(hold_next_at=None, hold=Hold.STUCK), flight_id)
+    rows = _of_flight(Booking.objects.stuck(), flight_id)
     return _first(rows.order_by("flight_id", "pk"))
 
 
@@ -38,7 +36,7 @@ def dead_give_backs(flight_id: int | None) -> Some[SeatCall]:
 
 def unanswered_takes(flight_id: int | None) -> Some[Booking]:
     """Takes without an answer, the one that is asked about next first."""
-    rows = _of_flight(Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.ASKING), flight_id)
+    rows = _of_flight(Booking.objects.unanswered(), flight_id)
     return _first(rows.order_by("hold_next_at"))
 
 

@@ -82,6 +82,11 @@ def count_up_to(highest: int, rows: QuerySet[Any]) -> int:
     return rows.order_by().values("pk")[:highest].count()
 
 
+def made_at(booking_id: int) -> datetime | None:
+    """When a booking was made; where there is none of this id, the next older one."""
+    return Booking.objects.filter(pk__lte=booking_id).order_by("-pk").values_list("created_at", flat=True).first()
+
+
 def _ids(selection: Selection, now: datetime, begin: int | None, limit: int, *, backwards: bool) -> list[int]:
     """
     Find the ids alone, on an index; their rows are read by primary key.
@@ -94,7 +99,7 @@ def _ids(selection: Selection, now: datetime, begin: int | None, limit: int, *, 
     compare = "gt" if backwards else "lt"
     by_day = selection.since is not None or selection.until is not None
     if begin is not None and by_day:
-        at = Booking.objects.filter(pk=begin).values_list("created_at", flat=True).first()
+        at = made_at(begin)
         if at is None:
             return []
         rows = rows.filter(

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from bookings.lifecycle import Hold
 from bookings.models import Booking, Payment, SeatCall
 from bookings.models.payment import PaymentState
 from bookings.models.seat_call import SeatCallState
@@ -22,8 +21,7 @@ def counts_of_views(now: datetime) -> dict[str, int]:
 
 def stuck_takes() -> int:
     """Takes that wait for staff, up to `MOST_COUNTED`."""
-    # Without the null, which a stuck row always has, this would walk the whole index.
-    return count_up_to(MOST_COUNTED, Booking.objects.filter(hold_next_at=None, hold=Hold.STUCK))
+    return count_up_to(MOST_COUNTED, Booking.objects.stuck())
 
 
 def dead_give_backs() -> int:

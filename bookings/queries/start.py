@@ -8,10 +8,11 @@ from typing import Any
 from django.db.models import Count, Min, Q, QuerySet, Value
 
 from bookings import queries
-from bookings.lifecycle import STAFF_REASONS, CancelReason, Hold
+from bookings.lifecycle import STAFF_REASONS, CancelReason
 from bookings.models import Booking, BookingEvent, Reconciliation, SeatCall
 from bookings.models.booking_event import EventKind
 from bookings.models.seat_call import SeatCallState
+from bookings.queries.seats import last_reconciliation
 from bookings.queries.selection import midnight
 
 HOURS = 24
@@ -94,11 +95,10 @@ def work() -> Work:
         finished_at=queries.last_pass_finished_at(),
         open_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.OPEN)),
         dead_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.DEAD)),
-        unknown_takes=_waiting(Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.ASKING)),
-        # Without the null, which a stuck row always has, this would walk the whole index.
-        stuck_takes=_waiting(Booking.objects.filter(hold_next_at=None, hold=Hold.STUCK)),
+        unknown_takes=_waiting(Booking.objects.unanswered()),
+        stuck_takes=_waiting(Booking.objects.stuck()),
         seats_owed=queries.seats_still_owed(),
-        compared=Reconciliation.objects.order_by("-finished_at").first(),
+        compared=last_reconciliation(),
     )
 
 

@@ -1,53 +1,142 @@
-"""Forget what is of no use any more: old answers, and counts of windows that are over."""
+"""
+Forget what is of no use any more, so that these tables keep their size.
 
-from collections.abc import Callable
+What is part of the record is not here: bookings, calls, payments, events and bulk cancellations stay. Nor is what
+somebody still has to do: a task that waits in the queue is work, however old.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.contrib.sessions.models import Session
+from django.db.models import Model, Q, QuerySet
+from django_q.models import Task
 
 from bookings.clock import database_time
-from bookings.conf import IDEMPOTENCY_RETENTION, RATE_WINDOW_RETENTION, REAP_BATCH
+from bookings.conf import (
+    IDEMPOTENCY_RETENTION,
+    RATE_WINDOW_RETENTION,
+    REAP_BATCH,
+    SESSION_RETENTION,
+    TASK_RESULT_RETENTION,
+    TASK_RESULTS_KEPT,
+)
 from bookings.models import IdempotencyRecord, RateWindow
 from bookings.models.idempotency import RecordState
 from bookings.services.deadline import Deadline
 from bookings.transactions import in_transaction
 
+log = structlog.get_logger(__name__)
 
-def reap_old_rows(*, deadline: Deadline) -> int:
+
+def reap_old_rows(*, deadline: Deadline) -> Counter[str]:
     """
-    Delete old rows in small transactions until the time is up; return how many there were.
+    Delete old rows in small transactions until the time is up; return how many there were, by table.
 
-    Records of requests that were answered more than 72 hours ago: one that is still running keeps its record,
-    however old. Counts of windows that began more than an hour ago.
+    The tables take turns, one transaction each, so that one with millions of old rows does not keep the others
+    from being reaped, nor does one that fails. Safe to run beside itself: rows that somebody has locked are left.
+
+    :raises ExceptionGroup: at the end, if some table failed
     """
-    return sum(_in_batches(batch, deadline=deadline) for batch in (_reap_windows, _reap_records))
-
-
-def _in_batches(reap_batch: Callable[[], int], *, deadline: Deadline) -> int:
-    reaped = 0
-    while deadline:
-        deleted = reap_batch()
-        reaped += deleted
-        if deleted < REAP_BATCH:
-            break
+    reaped: Counter[str] = Counter()
+    failures: list[Exception] = []
+    at_work = {table: batches() for table, batches in BATCHES.items()}
+    while at_work and deadline:
+        for table, batches in list(at_work.items()):
+            try:
+                reaped[table] += next(batches)
+            except StopIteration:
+                del at_work[table]
+            except Exception as error:
+                log.exception("reap.table_failed", item=table)
+                failures.append(error)
+                del at_work[table]
+    if reaped.total():
+        done = [f"{rows} of {table}" for table, rows in reaped.items() if rows]
+        log.info("rows.reaped", outcome=", ".join(done) + ("; the time was up" if at_work else ""))
+    if failures:
+        raise ExceptionGroup("some tables could not be reaped; the others were", failures)
     return reaped
 
 
-@in_transaction("reap.idempotency")
-def _reap_records() -> int:
-    answered_long_ago = IdempotencyRecord.objects.filter(
-        state=RecordState.DONE, created_at__lt=database_time() - IDEMPOTENCY_RETENTION
-    )
-    ids = list(answered_long_ago.order_by("created_at").values_list("pk", flat=True)[:REAP_BATCH])
-    deleted, _ = IdempotencyRecord.objects.filter(pk__in=ids).delete()
+def _answers_under_keys() -> Iterator[int]:
+    """Requests that were answered long ago. One that is still running keeps its record, however old."""
+    done = IdempotencyRecord.objects.filter(state=RecordState.DONE)
+    yield from _older(done, "created_at", IDEMPOTENCY_RETENTION)
+
+
+def _rate_windows() -> Iterator[int]:
+    """Counts of windows that began long ago. One that begins anew meanwhile keeps its count."""
+    yield from _older(RateWindow.objects.all(), "started_at", RATE_WINDOW_RETENTION)
+
+
+def _sessions() -> Iterator[int]:
+    """Sessions of the back office that nobody can use any more."""
+    yield from _older(Session.objects.all(), "expire_date", SESSION_RETENTION)
+
+
+def _task_results() -> Iterator[int]:
+    """
+    What the queue keeps of tasks that were done or failed: all but the newest of each task, and nothing old.
+
+    django-q2 deletes one of those that were done when it adds one, and none that failed, ever. Its table has no
+    index by time, and none of ours: it is walked by its key, once, and what is left behind is little.
+    """
+    before = database_time() - TASK_RESULT_RETENTION
+    old = Q(stopped__lt=before)
+    for func, success in Task.objects.order_by().values_list("func", "success").distinct():
+        results = Task.objects.filter(func=func, success=success).order_by("-stopped")
+        beyond = results.values_list("stopped", flat=True)[TASK_RESULTS_KEPT : TASK_RESULTS_KEPT + 1].first()
+        if beyond is not None:
+            old |= Q(func=func, success=success, stopped__lte=beyond)
+    yield from _along("pk", Task.objects.filter(old), dated="stopped")
+
+
+BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
+    RateWindow._meta.db_table: _rate_windows,
+    Session._meta.db_table: _sessions,
+    Task._meta.db_table: _task_results,
+    IdempotencyRecord._meta.db_table: _answers_under_keys,
+}
+
+
+def _older(rows: QuerySet[Any], column: str, age: timedelta) -> Iterator[int]:
+    return _along(column, rows.filter(**{f"{column}__lt": database_time() - age}), dated=column)
+
+
+def _along(column: str, old: QuerySet[Any], *, dated: str) -> Iterator[int]:
+    """
+    Delete rows along an index, batch by batch, and give the size of each.
+
+    Each batch begins where the one before it ended: to begin at the front again would be to read all the entries
+    that were deleted just now, as MariaDB takes a while to remove them. `dated` is the column that says how old
+    a row is.
+    """
+    begin = None
+    while True:
+        rows = old if begin is None else old.filter(**{f"{column}__gte": begin})
+        found = list(rows.order_by(column).values_list("pk", dated, column)[:REAP_BATCH])
+        deleted = _delete(old.model, {key: moment for key, moment, _ in found}, dated=dated) if found else 0
+        yield deleted
+        end = found[-1][2] if found else None
+        if len(found) < REAP_BATCH or (end == begin and not deleted):
+            return
+        begin = end
+
+
+@in_transaction("reap")
+def _delete(model: type[Model], found: Mapping[Any, datetime], *, dated: str) -> int:
+    """
+    Delete the rows that are as they were found, and that nobody else has locked.
+
+    Locked by primary key, ascending, as by whoever uses them: by their age they would be locked in another order.
+    Then looked at once more: one that is in use again is no longer as old as it was.
+    """
+    rows = model._default_manager
+    locked = rows.filter(pk__in=found).select_for_update(skip_locked=True).order_by("pk")
+    as_found = [key for key, moment in locked.values_list("pk", dated) if moment == found[key]]
+    deleted, _ = rows.filter(pk__in=as_found).delete()
     return deleted
-
-
-@in_transaction("reap.rate_windows")
-def _reap_windows() -> int:
-    began_before = database_time() - RATE_WINDOW_RETENTION
-    oldest = RateWindow.objects.filter(started_at__lt=began_before).order_by("started_at")
-    names = list(oldest.values_list("pk", flat=True)[:REAP_BATCH])
-    # Locked by primary key, as by whoever counts, and looked at once more: it may have begun anew.
-    locked = RateWindow.objects.select_for_update(skip_locked=True).filter(pk__in=names).order_by("pk")
-    old = [window.pk for window in locked if window.started_at < began_before]
-    RateWindow.objects.filter(pk__in=old).delete()
-    # Those that were looked at: one that was skipped does not end the work.
-    return len(names)

@@ -177,6 +177,32 @@ def test_bookings_created_in_an_open_interval(api):
     assert ids(page) == [rows[2], rows[1]]
 
 
+@pytest.mark.parametrize("step", [timedelta(0), timedelta(seconds=1)], ids=["one moment", "one a second"])
+def test_a_walk_over_the_bookings_of_a_time_and_back_meets_each_once(api, step):
+    rows = [a_saved_row(created_at=NOON + number * step).pk for number in range(50)]
+    bounds = {"createdAfter": "2026-11-22T11:59:59Z", "createdBefore": "2026-11-22T12:00:45Z", "limit": "7"}
+    expected = [pk for number, pk in enumerate(rows) if number * step < timedelta(seconds=45)][::-1]
+
+    pages = [shown(api.get(BOOKINGS, bounds))]
+    while pages[-1]["next"]:
+        pages.append(follow(api, pages[-1]["next"]))
+    back = [pages[-1]]
+    while back[-1]["previous"]:
+        back.append(follow(api, back[-1]["previous"]))
+
+    assert [pk for page in pages for pk in ids(page)] == expected
+    assert [pk for page in reversed(back) for pk in ids(page)] == expected
+
+
+@pytest.mark.parametrize("position", ["0", "9" * 18, "9" * 40])
+def test_a_cursor_beyond_all_rows_of_a_time_breaks_nothing(api, position):
+    many_rows(3)
+
+    answer = api.get(BOOKINGS, {"createdBefore": "2036-01-01T00:00:00Z", "cursor": cursor_of(f"p={position}")})
+
+    assert answer.status_code == 200
+
+
 def test_a_time_zone_is_understood(api):
     row = a_saved_row(created_at=NOON)
 

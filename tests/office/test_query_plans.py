@@ -1,7 +1,6 @@
 """How MariaDB finds what the back office shows: by an index in tables of 10,000 rows, never by a walk."""
 
 import pytest
-from django.db import connection
 
 from bookings.clock import database_time
 from bookings.queries.pages import count_up_to, page_of
@@ -9,33 +8,12 @@ from bookings.queries.quick_views import counts_of_views, dead_give_backs, stuck
 from bookings.queries.search import find
 from bookings.queries.selection import VIEWS, Selection
 from bookings.queries.start import hours_until, work
-from tests.api.test_query_plans import FEW, plans
-from tests.support.volume import analyze_tables, empty_tables, fill_tables
+from tests.support.volume import plans, walks
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
+pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
 
 # Of 10,000 bookings 1,000 await payment, and all were made within three hours: their ranges are that long.
 MANY = 1_200
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ten_thousand_rows(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock():
-        fill_tables(10_000)
-        analyze_tables()
-        yield
-        empty_tables()
-        connection.close()
-
-
-def walks(found, most=FEW):
-    """The plans that walk: without an index, or along more of it than there is to be found."""
-    return [plan for plan in of_tables(found) if plan["key"] is None or int(plan["rows"]) > most]
-
-
-def of_tables(found):
-    """Without the plans for reading what the statement itself has put together: those name it in brackets."""
-    return [plan for plan in found if not plan["table"].startswith("<")]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +58,7 @@ def test_a_quick_view_is_a_range_of_an_index(view):
 def test_the_counts_of_the_quick_views_read_no_table_from_end_to_end():
     found = plans(lambda: [counts_of_views(database_time()), stuck_takes(), dead_give_backs()])
 
-    assert [plan for plan in of_tables(found) if plan["key"] is None] == []
+    assert [plan for plan in found if plan["key"] is None] == []
 
 
 def test_a_flight_of_long_ago_is_not_searched_for_from_the_newest_booking_on():
@@ -92,9 +70,8 @@ def test_a_flight_of_long_ago_is_not_searched_for_from_the_newest_booking_on():
 def test_the_day_is_counted_on_indexes_alone():
     found = plans(lambda: hours_until(database_time()))
 
-    tables = of_tables(found)
-    assert {plan["key"] for plan in tables} == {"booking_created", "booking_event_of_day"}
-    assert [plan for plan in tables if "Using index" not in plan["Extra"]] == []
+    assert {plan["key"] for plan in found} == {"booking_created", "booking_event_of_day"}
+    assert [plan for plan in found if "Using index" not in plan["Extra"]] == []
 
 
 def test_what_is_waiting_is_counted_on_to_do_lists():

@@ -72,7 +72,7 @@ def test_each_list_says_what_the_work_is(desk, schedule):
     assert what in failed
     assert "no database" in failed
     assert "secret path" not in failed
-    assert "Forget old answers and counts" in waits
+    assert "Forget old answers, counts, sessions and results" in waits
     assert what in periodic
     assert "running" in periodic
 

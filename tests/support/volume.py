@@ -1,8 +1,14 @@
-"""Fills the tables of MariaDB with many rows, fast: what is slow only with many rows shows here."""
+"""Fills the tables of MariaDB with many rows, fast, and says how it finds some of them: what is slow only then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+# In 10,000 rows: more would be a walk. 200 bookings are those of one flight.
+FEW = 600
 
 # 0 to 9999, without the help of any one server's sequences.
 _DIGITS = "(SELECT 0 d " + " ".join(f"UNION ALL SELECT {digit}" for digit in range(1, 10)) + ")"
@@ -14,6 +20,9 @@ _NUMBERS = (
 _STATUS = "ELT(1 + MOD(n, 10), 'initiated','booked','booked','booked','cancelled','cancelled','cancelled'," + (
     "'cancelled','cancelled','cancelled')"
 )
+
+# Of what the reaper looks after one row in ten is old.
+_AT = "UTC_TIMESTAMP(6) - INTERVAL IF(MOD(n, 10) = 0, 60, 0) DAY"
 
 BOOKINGS = f"""
     INSERT INTO booking (reference, user_id, flight_id, no_of_seats, seat_price, total_cost, status, cancel_reason,
@@ -43,7 +52,7 @@ RECORDS = f"""
     INSERT INTO idempotency_record (principal, endpoint, key_hash, fingerprint, call_key, state, status_code, body,
         location, created_at)
     SELECT 'open', 'POST /bookings', SHA2(n, 256), SHA2(n, 256), REPLACE(UUID(), '-', ''), 'done', 201, '', '',
-        UTC_TIMESTAMP(6)
+        {_AT}
     FROM {_NUMBERS} numbers WHERE n < %s"""
 
 EVENTS = """
@@ -52,7 +61,28 @@ EVENTS = """
     SELECT id, 'cancelled', 'system', 'worker', 'initiated', 'cancelled', 'expired', '', '', created_at
     FROM booking WHERE status = 'cancelled'"""
 
-TABLES = ("booking_event", "payment", "idempotency_record", "booking", "seat_call")
+WINDOWS = f"""
+    INSERT INTO rate_window (name, started_at, used) SELECT n, {_AT}, 1 FROM {_NUMBERS} numbers WHERE n < %s"""
+
+SESSIONS = f"""
+    INSERT INTO django_session (session_key, session_data, expire_date)
+    SELECT n, '', {_AT} FROM {_NUMBERS} numbers WHERE n < %s"""
+
+TABLES = (
+    *("booking_event", "payment", "idempotency_record", "booking", "seat_call"),
+    *("rate_window", "django_session"),
+)
+
+
+@contextmanager
+def many_rows_in_each_table(blocker: Any) -> Iterator[None]:
+    """Have 10,000 rows in each table, for all tests of a module: `blocker` is pytest-django's."""
+    with blocker.unblock():
+        fill_tables(10_000)
+        analyze_tables()
+        yield
+        empty_tables()
+        connection.close()
 
 
 def fill_tables(rows: int) -> None:
@@ -63,6 +93,8 @@ def fill_tables(rows: int) -> None:
         cursor.execute(GIVE_BACKS, [rows])
         cursor.execute(RECORDS, [rows])
         cursor.execute(EVENTS)
+        cursor.execute(WINDOWS, [rows])
+        cursor.execute(SESSIONS, [rows])
 
 
 def analyze_tables() -> None:
@@ -79,16 +111,71 @@ def empty_tables() -> None:
             cursor.execute(f"DELETE FROM {table}")
 
 
+def plans(work: Callable[[], object]) -> list[dict[str, Any]]:
+    """How the rows of each statement of some work are found, in MariaDB's words: a line for each table."""
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    found = plans_of(query["sql"] for query in captured)
+    assert found
+    return found
+
+
+def plans_of(statements: Iterable[str]) -> list[dict[str, Any]]:
+    """The same of statements that were run before."""
+    found = []
+    with connection.cursor() as cursor:
+        for statement in statements:
+            reads = statement.startswith(("SELECT", "(SELECT")) and " FROM " in statement
+            if reads or statement.startswith(("UPDATE", "DELETE")):
+                cursor.execute(f"EXPLAIN {statement}")
+                names = [column[0] for column in cursor.description]
+                found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    # What the statement itself has put together has its name in brackets.
+    return [plan for plan in found if plan["table"] and not plan["table"].startswith("<")]
+
+
+def rows_of(plan: dict[str, Any]) -> int:
+    """How many rows MariaDB expects to read; behind a filter of row ids it adds what that lets pass."""
+    return int(str(plan["rows"]).partition(" ")[0])
+
+
+def walks(found: list[dict[str, Any]], most: int = FEW) -> list[dict[str, Any]]:
+    """The plans that walk: without an index, or along more of it than there is to be found."""
+    return [plan for plan in found if plan["key"] is None or rows_of(plan) > most]
+
+
+def sorts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The plans that sort what they find."""
+    return [plan for plan in found if "filesort" in (plan["Extra"] or "")]
+
+
+class Effort(NamedTuple):
+    """How many rows, or entries of an index, MariaDB has read for some work, and how many it has sorted."""
+
+    read: int
+    sorted: int
+
+
 def rows_read(work: Callable[[], object]) -> int:
     """How many rows, or entries of an index, MariaDB reads for some work."""
-    before = _reads()
+    return effort_of(work).read
+
+
+def effort_of(work: Callable[[], object]) -> Effort:
+    """Count what MariaDB does for some work."""
+    first, before = _counters(), _counters()
     work()
-    return _reads() - before
+    after = _counters()
+    # To read the counters is counted as well.
+    read, was_sorted = (2 * b - a for a, b in zip(first, before, strict=True))
+    return Effort(after.read - read, after.sorted - was_sorted)
 
 
-def _reads() -> int:
+def _counters() -> Effort:
     # FLUSH STATUS would be simpler, and would commit the test's transaction.
     with connection.cursor() as cursor:
-        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
-        # The statement itself reads its answer by `rnd_next`.
-        return sum(int(count) for name, count in cursor.fetchall() if not name.endswith(("rnd_next", "deleted")))
+        cursor.execute(
+            "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler_read%' OR Variable_name = 'Sort_rows'"
+        )
+        counted = {name: int(count) for name, count in cursor.fetchall()}
+    return Effort(sorted=counted.pop("Sort_rows"), read=sum(counted.values()))

@@ -1,0 +1,62 @@
+"""How fast the reaper catches up: with what a week without a worker has left behind."""
+
+import time
+from typing import NamedTuple
+
+from django.db import connection
+
+from bookings.conf import PASS_SECONDS
+from bookings.services.deadline import Deadline
+from bookings.services.reap_old_rows import reap_old_rows
+from tests.volume.fill import uuid_of
+
+_LONG_AGO = "UTC_TIMESTAMP(6) - INTERVAL 60 DAY + INTERVAL seq * 1000 MICROSECOND"
+
+# Rows of each table for each thousand answers under keys.
+_LEFTOVERS = {
+    "idempotency_record": (
+        1000,
+        f"""
+        INSERT INTO idempotency_record (principal, endpoint, key_hash, fingerprint, call_key, state, status_code,
+            body, location, created_at)
+        SELECT CONCAT('user:', seq), 'old', SHA2(seq, 256), SHA2(seq, 256), {uuid_of("old", "seq")}, 'done', 201,
+            REPEAT('x', 600), '', {_LONG_AGO}""",
+    ),
+    "rate_window": (
+        250,
+        f"INSERT INTO rate_window (name, started_at, used) SELECT CONCAT('old ', seq), {_LONG_AGO}, 1",
+    ),
+    "django_session": (
+        100,
+        f"""
+        INSERT INTO django_session (session_key, session_data, expire_date)
+        SELECT MD5(seq), REPEAT('s', 200), {_LONG_AGO}""",
+    ),
+    "django_q_task": (
+        50,
+        f"""
+        INSERT INTO django_q_task (id, name, func, started, stopped, success, attempt_count, result)
+        SELECT MD5(seq), 'old', 'bookings.tasks.sweep', {_LONG_AGO}, {_LONG_AGO}, 0, 1, REPEAT('r', 1500)""",
+    ),
+}
+
+
+class Reaped(NamedTuple):
+    """What one run of the reaper has deleted of which table, and how long it took."""
+
+    rows: dict[str, int]
+    seconds: float
+
+
+def leave_behind(answers: int) -> None:
+    """Insert so many old answers under keys, and other old rows in proportion."""
+    with connection.cursor() as cursor:
+        for share, statement in _LEFTOVERS.values():
+            cursor.execute(f"{statement} FROM seq_1_to_{answers * share // 1000}")
+
+
+def reap() -> Reaped:
+    """Run the reaper for as long as the worker does."""
+    began = time.monotonic()
+    rows = reap_old_rows(deadline=Deadline(PASS_SECONDS))
+    return Reaped(dict(+rows), time.monotonic() - began)

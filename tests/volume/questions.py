@@ -1,0 +1,194 @@
+"""What the service asks its tables on a schedule or in a request: each with the rows that it may read for it."""
+
+import base64
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import F
+from django.test import Client
+
+from bookings import queries
+from bookings.clock import database_time
+from bookings.models import Booking
+from bookings.queries import calls, seats, start
+from bookings.queries.pages import page_of
+from bookings.queries.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
+from bookings.queries.search import find
+from bookings.queries.selection import VIEWS, Selection
+from bookings.services import expire_bookings, give_seats_back
+from bookings.services.deadline import Deadline
+from bookings.services.reap_old_rows import reap_old_rows
+from bookings.services.run_pass import run_pass
+from tests.support.api import BOOKINGS
+from tests.support.fakes import FakeFlights, FakePayments
+from tests.volume.fill import AGENT, BOOKINGS_PER_FLIGHT, FLIGHTS_ON_SALE, waiting_of
+
+PAGE = 20
+
+# Of a page with its surroundings, of the bookings of a flight.
+FEW, SOME = 500, 2_000
+
+
+class Question(NamedTuple):
+    """Something that is asked, and how many rows and entries of indexes it may read at most."""
+
+    name: str
+    ask: Callable[[], object]
+    most: int
+
+
+def all_questions() -> Iterator[Question]:
+    """Everything, in the order of the table."""
+    yield from of_the_api()
+    yield from of_the_office()
+    # Last, as it does what it finds to do.
+    yield from of_the_worker()
+
+
+def of_the_api() -> Iterator[Question]:
+    newest = Booking.objects.latest("pk")
+    middle = Booking.objects.get(pk=newest.pk // 2)
+    paid = Booking.objects.filter(status="booked").latest("pk")
+    client, many = Client(), _many(newest)
+
+    def listing(**query: Any) -> Callable[[], object]:
+        return lambda: client.get(BOOKINGS, query)
+
+    long_ago, later = middle.created_at.isoformat(), (middle.created_at + timedelta(hours=6)).isoformat()
+    lists: dict[str, dict[str, Any]] = {
+        "page 1": {},
+        "page 10,000": {"cursor": _place(max(2 * PAGE, newest.pk - 9_999 * PAGE))},
+        "userId": {"userId": paid.user_id},
+        "userId of somebody with 1 % of all": {"userId": AGENT},
+        "userId of 1 %, page in the middle": {"userId": AGENT, "cursor": _place(middle.pk)},
+        "flightId": {"flightId": middle.flight_id},
+        "status=booked": {"status": "booked"},
+        "status=pending": {"status": "pending"},
+        "status=initiated": {"status": "initiated"},
+        "status=pending, page in the middle": {"status": "pending", "cursor": _place(middle.pk)},
+        "createdAfter half a year ago": {"createdAfter": long_ago},
+        "createdBefore half a year ago": {"createdBefore": long_ago},
+        "createdAfter, createdBefore: six hours": {"createdAfter": long_ago, "createdBefore": later},
+        "userId, status": {"userId": paid.user_id, "status": "booked"},
+        "userId of 1 %, status=initiated": {"userId": AGENT, "status": "initiated"},
+        "flightId, status": {"flightId": middle.flight_id, "status": "booked"},
+        "userId, flightId": {"userId": middle.user_id, "flightId": middle.flight_id},
+        "status=booked, createdBefore half a year ago": {"status": "booked", "createdBefore": long_ago},
+        "userId of 1 %, createdBefore": {"userId": AGENT, "createdBefore": long_ago},
+        "flightId, createdAfter": {"flightId": middle.flight_id, "createdAfter": long_ago},
+    }
+    for name, query in lists.items():
+        # The newest are unpaid: the first that is booked comes behind them, and unpaid are only they.
+        most = SOME if "flightId" in query else FEW + many * ("status" in query)
+        if query.get("userId") == AGENT and "createdBefore" in query:
+            most = 2 * 100 * PAGE  # one in a hundred, off the index of the time
+        yield Question(f"list: {name}", listing(**query), most)
+    yield Question("a booking", lambda: client.get(f"{BOOKINGS}/{middle.pk}"), 5)
+    yield Question("its timeline", lambda: client.get(f"{BOOKINGS}/{middle.pk}/events"), 20)
+    yield Question("a booking by its reference", lambda: queries.booking_id_of(middle.reference), 5)
+
+
+def of_the_worker() -> Iterator[Question]:
+    flights, newest = FakeFlights(), Booking.objects.latest("pk")
+    flight, many = newest.flight_id, _many(newest)
+
+    def a_pass() -> object:
+        return run_pass(flights=flights, payments=FakePayments())
+
+    def make_due() -> None:
+        unpaid = Booking.objects.filter(status="initiated").order_by("pk").values("pk")[:500]
+        Booking.objects.filter(pk__in=list(unpaid.values_list("pk", flat=True))).update(
+            expires_at=F("created_at") + timedelta(microseconds=1)
+        )
+
+    yield Question("sweep: what is due, nothing", lambda: expire_bookings._due_ids(500), FEW)
+    make_due()
+    yield Question("sweep: what is due, 500", lambda: expire_bookings._due_ids(500), 2 * FEW)
+    yield Question("sweep: 500 expire", lambda: expire_bookings.expire_bookings(deadline=Deadline(20)), 10 * FEW)
+    yield Question("sweep: silent gateways", expire_bookings._unanswered_payments, FEW)
+    yield Question("flights owed seats", lambda: queries.flights_owed_seats(database_time()), many)
+    yield Question(
+        "calls to send again",
+        lambda: give_seats_back.resend_open_calls(flights=flights, deadline=Deadline(20)),
+        FEW,
+    )
+    yield Question("reaper", lambda: reap_old_rows(deadline=Deadline(20)), many)
+    yield Question("/metrics: numbers of the tables", queries.numbers, 2 * many)
+    yield Question("seats still owed", queries.seats_still_owed, many)
+    # Two looks at each flight, and one at what was cancelled within a day.
+    yield Question(
+        "comparison: its flights",
+        lambda: seats.flights_to_compare(database_time()),
+        2 * (newest.pk // BOOKINGS_PER_FLIGHT + FLIGHTS_ON_SALE) + 3 * _of_a_day() + many,
+    )
+    yield Question("comparison: one flight", lambda: seats.seats_of(flight), SOME)
+    yield Question("comparison: the last one", seats.last_reconciliation, FEW)
+    a_pass()
+    yield Question("a whole pass, with nothing to do", a_pass, 3 * many)
+
+
+def of_the_office() -> Iterator[Question]:
+    now, newest = database_time(), Booking.objects.latest("pk")
+    middle = Booking.objects.get(pk=newest.pk // 2)
+    long_ago, many = f"{middle.created_at:%Y-%m-%d}", _many(newest)
+    key_nobody_used = "a/key=of~a-client"
+    typed = {
+        "reference": middle.reference,
+        "reference, misread": "0O1QX7",
+        "booking id": str(middle.pk),
+        "user id": str(middle.user_id),
+        "user id of 1 %": str(AGENT),
+        "flight id": str(middle.flight_id),
+        "key": key_nobody_used,
+        "request id": middle.request_id,
+    }
+    lists = {
+        "all": {},
+        "status booked": {"status": "booked"},
+        "status pending": {"status": "pending"},
+        "reason expired": {"reason": "expired"},
+        "reason fraud": {"reason": "fraud"},
+        "flight": {"flight": str(middle.flight_id)},
+        "user": {"user": str(middle.user_id)},
+        "user of 1 %": {"user": str(AGENT)},
+        "a day half a year ago": {"from": long_ago, "to": long_ago},
+        "a day half a year ago, fraud": {"from": long_ago, "to": long_ago, "reason": "fraud"},
+        "up to half a year ago": {"to": long_ago},
+        **{f"view {view}": {"view": view} for view in VIEWS},
+    }
+    for name, text in typed.items():
+        yield Question(f"search: {name}", lambda text=text: find(text), SOME)
+    for name, query in lists.items():
+        selection = Selection.of(query)
+        ask = lambda selection=selection: page_of(selection, now=now, counting=MOST_COUNTED + 1)  # noqa: E731
+        most = 6 * MOST_COUNTED + many + 2 * _of_a_day() * ("today" in name)
+        if name == "status booked":
+            most = 60_000  # of some hundred thousand bookings MariaDB likes to sort all that are paid: 60 ms
+        yield Question(f"office list: {name}", ask, most)
+    below = Selection(reason="expired")
+    yield Question(
+        "office list: reason expired, half way down", lambda: page_of(below, now=now, older_than=middle.pk), FEW
+    )
+    yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many + 2 * _of_a_day())
+    yield Question("payments of a page", lambda: unsettled_payments([middle, newest]), FEW)
+    yield Question("start page: what waits", start.work, 2 * many)
+    # All of a day is counted, hour by hour, on two indexes alone.
+    yield Question("start page: the day", lambda: start.hours_until(now), 3 * _of_a_day() + FEW)
+    for ask in (calls.stuck_takes, calls.unanswered_takes, calls.dead_give_backs, calls.unanswered_give_backs):
+        yield Question(f"calls: {ask.__name__.replace('_', ' ')}", lambda ask=ask: ask(None), many)
+
+
+def _many(newest: Booking) -> int:
+    """Enough to look at everything that waits three times."""
+    return 3 * waiting_of(newest.pk)
+
+
+def _of_a_day() -> int:
+    """How many bookings were made within the last day."""
+    return Booking.objects.filter(created_at__gt=database_time() - timedelta(hours=24)).count()
+
+
+def _place(booking_id: int) -> str:
+    """A cursor of the API's list: the page below this booking."""
+    return base64.b64encode(f"p={booking_id}".encode()).decode()

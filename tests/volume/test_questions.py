@@ -1,0 +1,28 @@
+"""What the campaign asks ten million bookings, asked of 10,000: nothing reads more than it may."""
+
+import pytest
+from django.db import connection
+
+from tests.support.volume import effort_of
+from tests.volume.fill import empty, fill
+from tests.volume.questions import all_questions
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
+
+BOOKINGS = 10_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _a_year_of_bookings(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        list(fill(BOOKINGS))
+        yield
+        empty()
+        connection.close()
+
+
+def test_nothing_reads_more_rows_than_it_may():
+    efforts = {question.name: (effort_of(question.ask).read, question.most) for question in all_questions()}
+
+    assert {name: effort for name, effort in efforts.items() if effort[0] > effort[1]} == {}
+    assert len(efforts) > 60
