@@ -87,7 +87,7 @@ class Command(BaseCommand):
 
 
 def _leave_readiness(flag: Path) -> None:
-    """Tell all processes that they drain. Where no file can be written, running requests are finished all the same."""
+    """Tell all processes that they drain. Where no file can be written, the stop goes on without that."""
     try:
         flag.touch()
     except OSError as error:
