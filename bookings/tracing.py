@@ -81,9 +81,10 @@ def _sane(tracestate: str) -> str:
     """What other systems keep in a trace, unchanged; nothing if it is too long or malformed."""
     if not tracestate or len(tracestate) > LONGEST_STATE:
         return ""
-    members = [member.strip(" \t") for member in tracestate.split(",")]
-    is_sane = len(members) <= MOST_MEMBERS and all(MEMBER.fullmatch(member) for member in members if member)
-    return tracestate if is_sane and any(members) and "\t" not in tracestate else ""
+    members = [stripped for member in tracestate.split(",") if (stripped := member.strip(" "))]
+    keys = {member.partition("=")[0] for member in members}
+    is_sane = 1 <= len(members) <= MOST_MEMBERS and len(keys) == len(members)
+    return tracestate if is_sane and all(MEMBER.fullmatch(member) for member in members) else ""
 
 
 def current() -> Trace | None:

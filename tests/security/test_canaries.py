@@ -230,11 +230,12 @@ def test_no_exception_shows_what_it_quotes(put, printed):
 
 def test_no_line_of_a_framework_shows_what_was_asked_for(put, printed):
     path, extra = f"/{put('path')}", {"status_code": 500, "request": f"<WSGIRequest: GET '/{put('request')}'>"}
-    for name in ("django.request", "django.security.csrf", "django.security.SuspiciousSession", "django.server"):
+    of_django = ("django.request", "django.security.csrf", "django.security.SuspiciousSession", "django.server")
+    for name in (*of_django, "opentelemetry.trace.span"):
         logging.getLogger(name).error("%s: %s", "Internal Server Error", path, extra=extra)
 
     assert put.seen_in(printed.getvalue()) == []
-    assert printed.getvalue().count("%s: %s") == 4
+    assert printed.getvalue().count("%s: %s") == 5
 
 
 def test_no_field_that_is_not_listed_is_shown(put, printed):

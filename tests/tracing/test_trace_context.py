@@ -74,6 +74,7 @@ def test_a_sane_tracestate_goes_on_unchanged(state):
         "no value",
         "Upper=1",
         "a=b=c",
+        "a=1,a=2",
         "a=1\r\nX-Evil: 1",
         "a=1,\tb=2",
         "a=é",
