@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from bookings import metrics as counted
 from bookings import wiring
-from bookings.api.readiness import CHECKS, Word, is_operator
+from bookings.api.readiness import Word, is_operator, look
 from bookings.draining import is_draining
 from bookings.queries.watched import Numbers, numbers
 
@@ -36,7 +36,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     if is_draining():
         return JsonResponse({"status": "draining"}, status=503)
-    findings = {name: check() for name, check in CHECKS.items()}
+    findings = look()
     words = {name: finding.word for name, finding in findings.items()}
     is_ready = Word.FAILED not in words.values()
     status = ("degraded" if Word.DEGRADED in words.values() else "ok") if is_ready else "unready"

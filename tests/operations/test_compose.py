@@ -25,7 +25,7 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"] 
 # What the images of others read, and Python itself.
 NOT_OURS = {
     *("MARIADB_DATABASE", "MARIADB_USER", "MARIADB_RANDOM_ROOT_PASSWORD"),
-    *("LISTEN", "WEB1", "WEB2", "PYTHONUNBUFFERED", "WORKER_METRICS_PORT"),
+    *("LISTEN", "WEB1", "WEB2", "PYTHONUNBUFFERED"),
 }
 
 
