@@ -181,12 +181,8 @@ def _lock(flight_id: int) -> FlightGate:
     return FlightGate.objects.select_for_update().get(pk=flight_id)
 
 
-def _kind(change: SeatChange) -> InFlightKind:
-    return InFlightKind.TAKE if change.take else InFlightKind.GIVE
-
-
 def _is_open(key: UUID | None) -> bool | None:
-    """Tell whether the row that owns a key still waits for its outcome; None if there is none."""
+    """Tell whether the booking or seat call that owns a key waits for its outcome; None if there is none."""
     if key is None:
         return None
     hold = Booking.objects.filter(hold_key=key).values_list("hold", flat=True).first()
@@ -197,7 +193,8 @@ def _is_open(key: UUID | None) -> bool | None:
 
 
 def _put_in_flight(gate: FlightGate, change: SeatChange, now: datetime) -> None:
-    gate.inflight_kind, gate.inflight_key = _kind(change), change.key
+    gate.inflight_kind = InFlightKind.TAKE if change.take else InFlightKind.GIVE
+    gate.inflight_key = change.key
     gate.inflight_seats, gate.inflight_since = change.seats, now
     gate.outcome = gate.why = ""
 

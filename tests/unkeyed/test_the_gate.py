@@ -138,10 +138,10 @@ def test_whoever_comes_while_another_is_sending_goes_away_unsent(impatient, shar
 
 
 def test_a_turn_that_nobody_ends_ends_by_itself(impatient, shared, sim, monkeypatch):
-    monkeypatch.setattr(shared._service, "get_flight", die)
-    with pytest.raises(KeyboardInterrupt):
-        send(shared, a_take())
-    monkeypatch.undo()
+    with monkeypatch.context() as dying:
+        dying.setattr(shared._service, "get_flight", die)
+        with pytest.raises(KeyboardInterrupt):
+            send(shared, a_take())
 
     before = send(shared, a_take())
     let_gates_settle()
