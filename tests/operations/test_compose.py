@@ -95,7 +95,6 @@ def test_only_the_proxy_can_be_reached_and_from_this_machine_alone():
     assert published == {"proxy": ["127.0.0.1:8080:8080"]}
 
 
-@pytest.mark.skipif(not PROXY.exists(), reason="the proxy has no configuration yet")
 def test_the_proxy_is_told_all_that_its_configuration_asks_for():
     content = PROXY.read_text()
     asked, preset = (set(re.findall(pattern, content)) for pattern in (r"\$\{(\w+)\}", r"presetenv (\w+)"))

@@ -8,17 +8,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from bookings import wiring
 from bookings.actor import Actor, ActorKind
-from bookings.conf import HIGHEST_ID, somebody_else_counts
+from bookings.conf import somebody_else_counts
+from bookings.management.arguments import flight
 from bookings.models import Reconciliation
 from bookings.services.deadline import Deadline
 from bookings.services.fix_seats import LEFT_ALONE, Fix, fix_seats
 from bookings.services.reconcile_seats import reconcile_seats
-
-
-def _flight(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= HIGHEST_ID):
-        raise ValueError(text)
-    return int(text)
 
 
 class Command(BaseCommand):
@@ -29,7 +24,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--flight", type=_flight, help="look at this flight alone; the result is not kept")
+        parser.add_argument("--flight", type=flight, help="look at this flight alone; the result is not kept")
         parser.add_argument("--fix", action="store_true", help="give back or take the difference, once")
         parser.add_argument("--reason", default="", metavar="TEXT", help="with --fix: why, for the record")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
