@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import MySQLdb
 import MySQLdb.cursors
 
-from devtools.mariadb import DATABASE, LOGIN_SECONDS, MariaDBUnavailable, PrivateMariaDB
+from devtools.mariadb import DATABASE, LOGIN_PAUSE_SECONDS, LOGIN_SECONDS, MariaDBUnavailable, PrivateMariaDB
 from devtools.processes import HOST
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 # Either may be the primary, so that both keep the log that a replica is fed from, and count alike.
-EITHER = ("--log-bin=binlog", "--log-slave-updates", "--binlog-format=ROW", "--gtid-strict-mode=1")
+EITHER = (
+    *("--log-bin=binlog", "--relay-log=relay", "--log-slave-updates"),
+    *("--binlog-format=ROW", "--gtid-strict-mode=1"),
+)
 
 # A primary that hears of no replica for so long goes on without; until then it acknowledges nothing.
 SEMI_SYNC_TIMEOUT_MS = 30_000
-SEMI_SYNC = (
+ACKNOWLEDGED = (
     "--rpl-semi-sync-master-enabled=1",
     "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
     f"--rpl-semi-sync-master-timeout={SEMI_SYNC_TIMEOUT_MS}",
-    "--rpl-semi-sync-slave-enabled=1",
 )
+# The replica has no replica: to be a semi-synchronous primary too would let it wait for one with all it applies.
+ACKNOWLEDGING = ("--rpl-semi-sync-slave-enabled=1",)
 
 # What the service uses, so that read-only means something: root may write all the same. The second may only read.
 WRITER, READER = "bookings", "reader"
@@ -49,9 +54,11 @@ class MariaDBPair:
     """
 
     def __init__(self, *, semi_sync: bool = False) -> None:
-        more = SEMI_SYNC if semi_sync else ()
-        self.primary = PrivateMariaDB("--server-id=1", *EITHER, *more)
-        self.replica = PrivateMariaDB("--server-id=2", "--read-only=1", *EITHER, *more)
+        self._semi_sync = semi_sync
+        self.primary = PrivateMariaDB("--server-id=1", *EITHER, *(ACKNOWLEDGED if semi_sync else ()))
+        self.replica = PrivateMariaDB(
+            *("--server-id=2", "--read-only=1"), *EITHER, *(ACKNOWLEDGING if semi_sync else ())
+        )
         self._both = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -59,6 +66,8 @@ class MariaDBPair:
             begun.enter_context(self.primary)
             begun.enter_context(self.replica)
             follow(self.replica, self.primary)
+            if self._semi_sync:
+                self._await_acknowledger()
             # Replicated as everything else is.
             run(
                 self.primary,
@@ -74,6 +83,14 @@ class MariaDBPair:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._both.close()
+
+    def _await_acknowledger(self) -> None:
+        # What is committed before waits for an answer that does not come.
+        deadline = time.monotonic() + APPLY_SECONDS
+        while run(self.primary, "SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'")[0][1] != "1":
+            if time.monotonic() > deadline:
+                raise MariaDBUnavailable(f"the replica does not follow: {status(self.replica)}")
+            time.sleep(LOGIN_PAUSE_SECONDS)
 
     def catch_up(self) -> None:
         """
@@ -93,7 +110,8 @@ class MariaDBPair:
 
         :raises MariaDBUnavailable: if that does not come to an end
         """
-        run(self.replica, "STOP SLAVE IO_THREAD")
+        # In this order: START SLAVE while neither thread runs throws away what has arrived, to fetch it once more.
+        run(self.replica, "START SLAVE SQL_THREAD", "STOP SLAVE IO_THREAD")
         _await(self.replica, status(self.replica)["Gtid_IO_Pos"])
 
     def promote(self) -> None:
