@@ -1,0 +1,41 @@
+"""The very first passes of several workers, which all find that none has ever gone through."""
+
+from functools import partial
+
+import pytest
+from django.db import OperationalError
+
+from bookings.models import Heartbeat
+from bookings.queries import last_pass_finished_at
+from bookings.services import run_pass
+from tests.races.crowd import all_at_once
+from tests.races.guards import rounds
+from tests.support.bookings import one_pass
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+WORKERS = 8
+
+
+def first_passes(flights, payments):
+    Heartbeat.objects.all().delete()
+    return all_at_once([partial(one_pass, flights, payments)] * WORKERS)
+
+
+def test_eight_first_passes_at_once_all_go_through(flights, payments):
+    for _ in rounds(3):
+        failed = [result for result in first_passes(flights, payments) if isinstance(result, Exception)]
+
+        assert failed == []
+        assert last_pass_finished_at() is not None
+
+
+def test_without_repeating_the_transaction_one_of_them_dies_of_a_deadlock(flights, payments, monkeypatch):
+    monkeypatch.setattr(run_pass, "_beat", run_pass._beat.__wrapped__)
+
+    failed = [
+        result for _ in range(20) for result in first_passes(flights, payments) if isinstance(result, Exception)
+    ]
+
+    assert {type(error) for error in failed} == {OperationalError}
+    assert {error.args[0] for error in failed} == {1213}
