@@ -68,7 +68,8 @@ def _run_cluster(signals: StopSignals, watch: SilenceWatch, metrics: Path, *, si
     cluster = Program(
         *("manage.py", "qcluster"),
         ends_by=signal.SIGKILL,
-        environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+        # Where nobody reads numbers, none are written.
+        environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if settings.WORKER_METRICS_PORT else {},
     )
     watch.begin_anew()
     log.info("worker.cluster_started", pid=cluster.pid)
