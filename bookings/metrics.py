@@ -96,6 +96,15 @@ FLIGHT_CALL_SECONDS = Histogram(
     buckets=_CALL_BUCKETS,
     registry=REGISTRY,
 )
+COUNTER_ALARMS = Counter(
+    "bookings_flight_counter_alarms",
+    "What is wrong with a seat counter of a Flight Service without keys; the log names the flight.",
+    ["what"],
+    registry=REGISTRY,
+)
+for _what in ("oversold", "counter_moved", "counter_unexplained", "answer_too_late"):
+    # From the start, so that the first one is seen as an increase.
+    COUNTER_ALARMS.labels(_what)
 # Gauges of processes that are gone go with them, and one that has called nobody yet counts as nothing: a process
 # that was only forked from has a file of zeros.
 BREAKER_STATE = Gauge(

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 
+from bookings import metrics
 from bookings.conf import GATE_LOOK_EVERY_SECONDS, GATE_SEND_NEEDS_SECONDS, GATE_WAIT_SECONDS, WORKER_CALL_SECONDS
 from bookings.models import FlightGate
 from bookings.ports import (
@@ -131,6 +132,7 @@ class UnkeyedFlights:
         """Say no for a Flight Service that never does."""
         known = gate.known_remaining
         if self._is_exclusive and known is not None and known != remaining:
+            metrics.COUNTER_ALARMS.labels("counter_moved").inc()
             log.error("flights.counter_moved", flight=change.flight_id, seats=remaining - known)
         return NoSeats() if change.take and remaining < change.seats else None
 
@@ -141,6 +143,7 @@ class UnkeyedFlights:
             return Applied()
         if moved == 0:
             return NoSeats() if change.take else None
+        metrics.COUNTER_ALARMS.labels("counter_unexplained").inc()
         log.error("flights.counter_unexplained", flight=change.flight_id, seats=moved)
         return Mistake(f"no answer, and the counter moved by {moved:+d}")
 
@@ -184,6 +187,7 @@ class UnkeyedFlights:
         if end_sending(change, outcome, lease=lease, known_remaining=remaining, settle=self._settle):
             return outcome
         # This process was paused for longer than its turn, and somebody else had one.
+        metrics.COUNTER_ALARMS.labels("answer_too_late").inc()
         log.error("flights.answer_too_late", flight=change.flight_id, seats=change.seats, outcome=repr(outcome))
         return outcome if isinstance(outcome, Applied | NotSent) else Unknown("overtaken")
 
@@ -197,6 +201,7 @@ class UnkeyedFlights:
 
 def _tell_if_oversold(flight: Flight) -> None:
     if flight.oversold:
+        metrics.COUNTER_ALARMS.labels("oversold").inc()
         log.error("flights.oversold", flight=flight.id, seats=flight.oversold)
 
 
