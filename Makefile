@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock audit devdb screenshots bench image clean
+.PHONY: help run test test-sqlite check format lock audit devdb screenshots bench image clean
 
 PYTHON ?= python3
 WEB_PORT ?= 8000
@@ -32,19 +32,23 @@ IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 choose the ports
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt
 	@exec $(BIN)/python -m devtools.run_all
 
-test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL; then on SQLite
+test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL
 	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
 	@$(MAKE) --no-print-directory check
 	@sh devtools/venv.sh tests/browser/package-lock.json
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
 	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL))
+
+test-sqlite:  ## run on SQLite the tests that depend on the database, and not on which
+	@sh devtools/system_packages.sh run
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "tests on SQLite"
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb" $(ANY_DATABASE)
