@@ -24,7 +24,7 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 SOURCES := bookings bookingsite devtools flightsim manage.py
 # What depends on the database, and must not depend on which.
-ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec
+ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
 # Two processes, each with a server of its own, as tests look at who waits for a lock. What takes longest begins
 # first, see tests/conftest.py.
 IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
