@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 PER_FLIGHT = ("get", "patch", "applied", "refused", "replayed")
 
-# Beside the above: seat changes answered 400 or 422, calls answered 500, and what the faults swallowed.
-IN_ALL = (*PER_FLIGHT, "rejected", "failed", "dropped_replies", "dropped_requests", "hung")
+# Beside the above: seat changes answered 400 or 422, calls answered 500, and what the faults swallowed or garbled.
+IN_ALL = (*PER_FLIGHT, "rejected", "failed", "dropped_replies", "dropped_requests", "hung", "garbled")
 
 
 class Tally:
