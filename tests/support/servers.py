@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from urllib.parse import quote
 from django.db import connection
 
 from devtools.processes import HOST, ends_with_parent, free_port
+from tests.support.http import exchange
 from tests.support.processes import REPOSITORY
 
 # A web process imports Django and listens: two seconds on an idle machine.
@@ -89,15 +90,11 @@ class Web:
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Send one request on a connection of its own; status 0 is no answer."""
-        peer = HTTPConnection(HOST, self.port, timeout=30)
         try:
-            peer.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
-            answer = peer.getresponse()
-            return answer.status, answer.read()
-        except OSError:
+            reply = exchange(self.port, method, path, body, headers)
+        except (OSError, HTTPException):
             return 0, b""
-        finally:
-            peer.close()
+        return reply.status, reply.body
 
     def printed(self) -> str:
         """Give the end of what it has printed so far."""
@@ -114,9 +111,9 @@ class Web:
 
 
 @contextmanager
-def start_web(*, env: dict[str, str]) -> Iterator[Web]:
+def start_web(*, env: dict[str, str], workers: int = 2) -> Iterator[Web]:
     """Run a web server for the length of the block."""
-    web = Web(env=env)
+    web = Web(env=env, workers=workers)
     try:
         web.start()
         yield web
@@ -127,7 +124,8 @@ def start_web(*, env: dict[str, str]) -> Iterator[Web]:
 class Worker:
     """`manage.py run_worker` and everything below it, found by a mark in their environment."""
 
-    def __init__(self, *, env: dict[str, str]) -> None:
+    def __init__(self, *options: str, env: dict[str, str]) -> None:
+        self._options = options
         self._mark = f"MARK={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         self._env, self._log = {**env, name: value}, tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
@@ -141,7 +139,7 @@ class Worker:
 
     def start(self) -> None:
         """Start it; the first pass comes within seconds."""
-        self._process = spawn("manage.py", "run_worker", env=self._env, log=self._log)
+        self._process = spawn("manage.py", "run_worker", *self._options, env=self._env, log=self._log)
 
     def clusters(self) -> list[int]:
         """Name the main processes of the clusters that it has started and that are alive."""
@@ -203,9 +201,9 @@ class Worker:
 
 
 @contextmanager
-def start_worker(*, env: dict[str, str]) -> Iterator[Worker]:
+def start_worker(*options: str, env: dict[str, str]) -> Iterator[Worker]:
     """Run a worker for the length of the block; nothing of it is left afterwards."""
-    worker = Worker(env=env)
+    worker = Worker(*options, env=env)
     try:
         worker.start()
         yield worker

@@ -1,0 +1,132 @@
+"""
+The outages. Each breaks something, lets clients feel it, mends what an operator or systemd would mend, and says
+from which moment on the service has to recover.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from tests.rehearsal.stack import EXPIRY_INTERVAL_SECONDS, Stack
+from tests.support.running import await_that
+
+USUAL_SECONDS = 30.0
+DEAD_WORKER_SECONDS = 120.0
+
+# Above the read limit of the service, which is 2 s.
+SLOW_MS = 3_000
+
+# A worker that is killed while it works holds no lock, and the cluster goes on.
+TRIES = 5
+
+Feel = Callable[[], None]
+
+
+class NotPlayed(Exception):
+    """The outage did not come about, so it proves nothing."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """What breaks, how soon all must be in step after the moment that `play` gives, and if by a new cluster."""
+
+    name: str
+    play: Callable[[Stack, Feel], float]
+    limit_seconds: float = USUAL_SECONDS
+    new_cluster: bool = False
+
+
+def with_faults(**plan: Any) -> Callable[[Stack, Feel], float]:
+    """Make an outage of faults that the stand-in Flight Service plays."""
+
+    def play(stack: Stack, feel: Feel) -> float:
+        stack.sim.faults(**plan)
+        feel()
+        stack.sim.faults()
+        return time.monotonic()
+
+    return play
+
+
+def flight_service_down(stack: Stack, feel: Feel) -> float:
+    stack.sim.kill()
+    feel()
+    stack.sim.start()
+    return time.monotonic()
+
+
+def cluster_killed(stack: Stack, feel: Feel) -> float:
+    """The main process alone: what it has started is orphaned, and `run_worker` has to notice."""
+    killed_at = time.monotonic()
+    for pid in stack.worker.clusters():
+        os.kill(pid, signal.SIGKILL)
+    feel()
+    return killed_at
+
+
+def worker_killed(stack: Stack, feel: Feel) -> float:
+    """`run_worker` and all that it has started, as the kernel's out-of-memory killer or an operator would."""
+    stack.worker.kill()
+    feel()
+    stack.worker.start()
+    return time.monotonic()
+
+
+def worker_wedged(stack: Stack, feel: Feel) -> float:
+    """An idle process of the cluster dies with the lock of the queue: all others live on, and none gets a task."""
+    for _ in range(TRIES):
+        killed_at = time.monotonic()
+        for pid in stack.idle_workers():
+            os.kill(pid, signal.SIGKILL)
+        feel()
+        before = stack.last_pass()
+        if not await_that(lambda before=before: stack.last_pass() != before, 2 * EXPIRY_INTERVAL_SECONDS):
+            return killed_at
+    raise NotPlayed("no process of the cluster was idle when it was killed")
+
+
+def web_killed(stack: Stack, feel: Feel) -> float:
+    door = stack.doors[0]
+    door.kill()
+    feel()
+    door.start()
+    return time.monotonic()
+
+
+def web_killed_while_flight_service_is_down(stack: Stack, feel: Feel) -> float:
+    stack.sim.kill()
+    web_killed(stack, feel)
+    stack.sim.start()
+    return time.monotonic()
+
+
+def database_restarted(stack: Stack, feel: Feel) -> float:
+    if stack.database is None:
+        raise NotPlayed("this database was not started for the rehearsal")
+    stack.database.kill()
+    feel()
+    stack.database.start()
+    return time.monotonic()
+
+
+# Slow and silent about changes alone: flights can be read, so that bookings are made whose seats are in doubt.
+OUTAGES: Mapping[str, Outage] = MappingProxyType(
+    {
+        outage.name: outage
+        for outage in (
+            Outage("Flight Service slow", with_faults(latency_ms=SLOW_MS, faults_on="patch")),
+            Outage("Flight Service down", flight_service_down),
+            Outage("Flight Service drops replies", with_faults(drop_reply_rate=1.0, faults_on="patch")),
+            Outage("Flight Service answers garbage", with_faults(garbage_rate=1.0, faults_on="patch")),
+            Outage("cluster killed", cluster_killed, DEAD_WORKER_SECONDS, new_cluster=True),
+            Outage("worker killed", worker_killed, DEAD_WORKER_SECONDS, new_cluster=True),
+            Outage("worker wedged", worker_wedged, DEAD_WORKER_SECONDS, new_cluster=True),
+            Outage("web killed", web_killed),
+            Outage("database killed", database_restarted),
+        )
+    }
+)

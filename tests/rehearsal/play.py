@@ -1,0 +1,119 @@
+"""Plays one outage: clients come, something breaks, and everything must be in step again."""
+
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from tests.rehearsal.clients import Clients
+from tests.rehearsal.doors import Door, Doors
+from tests.rehearsal.outages import NotPlayed, Outage
+from tests.rehearsal.progress import Progress
+from tests.rehearsal.stack import Stack
+from tests.rehearsal.verdict import Round, Word
+from tests.support.http import exchange
+from tests.support.invariants import answers_without_rows, seats_adrift
+from tests.support.running import LOOK_EVERY_SECONDS
+
+# How long clients live with an outage: the breaker opens, and seats fall due meanwhile.
+FELT_SECONDS = 5.0
+
+# Requests before an outage, and during it, without which it was not felt.
+REQUESTS_NEEDED = 30
+
+# A machine that is busy with other things needs some of this, an idle one two seconds.
+PATIENCE_SECONDS = 60.0
+
+# A recovery that is late is waited for all the same, so that the table can say how late.
+LATENESS_SECONDS = 30.0
+
+# What a killed cluster still finishes proves nothing: `run_worker` looks every second, and ends it.
+ORPHANS_ARE_GONE = timedelta(seconds=5)
+
+A_BOOKING = b'{"flightId": 1, "userId": 1001, "noOfSeats": 1}'
+
+
+class Play:
+    """One outage on one stack."""
+
+    def __init__(
+        self, outage: Outage, stack: Stack, progress: Progress, *, felt_seconds: float = FELT_SECONDS
+    ) -> None:
+        self._outage, self._stack, self._progress, self._felt_seconds = outage, stack, progress, felt_seconds
+        self._doors = Doors(stack.doors)
+        self._clusters_before = stack.worker.clusters()
+
+    def round(self, *, seed: int = 1) -> Round:
+        """Play it and tell what came of it. Takes at most what the outage may take, and half a minute."""
+        outage = self._outage
+        self._progress.begin(outage.name)
+        result = Round(outage.name, outage.limit_seconds)
+        with Clients(self._doors, seed=seed) as clients:
+            self._await_requests("clients")
+            try:
+                since = outage.play(self._stack, self._feel)
+            except NotPlayed as reason:
+                result.wrong.append(f"not played: {reason}")
+            else:
+                clients.stop()
+                result.recovered_after, unfinished = self._recovery(clients, since=since)
+                result.wrong += unfinished
+        result.requests, result.refused = self._doors.count(), self._doors.count(Word.REFUSED)
+        result.cut, result.errors = self._doors.count(Word.CUT), self._doors.errors
+        result.drift = sum(abs(taken - held) for _flight, taken, held in seats_adrift(self._stack.sim))
+        result.wrong += answers_without_rows(clients.heard)
+        self._progress.end("; ".join(result.faults()) or f"in step after {result.recovered_after:.1f} s")
+        return result
+
+    def _feel(self) -> None:
+        """Let clients feel the outage."""
+        ends_at = time.monotonic() + self._felt_seconds
+        self._await_requests("felt by clients")
+        while time.monotonic() < ends_at:
+            self._progress.say("felt by clients")
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    def _await_requests(self, what: str) -> None:
+        enough, ends_at = self._doors.count() + REQUESTS_NEEDED, time.monotonic() + PATIENCE_SECONDS
+        while self._doors.count() < enough and time.monotonic() < ends_at:
+            self._progress.say(what)
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    def _recovery(self, clients: Clients, *, since: float) -> tuple[float | None, list[str]]:
+        """Wait until nothing is wrong any more; give the seconds it took, or None and what still is wrong."""
+        proof = datetime.now(UTC) + (ORPHANS_ARE_GONE if self._outage.new_cluster else timedelta())
+        while True:
+            wrong = self._unfinished(clients, proof)
+            seconds = time.monotonic() - since
+            if not wrong:
+                return seconds, []
+            if seconds > self._outage.limit_seconds + LATENESS_SECONDS:
+                return None, wrong
+            self._progress.say(wrong[0])
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    def _unfinished(self, clients: Clients, proof: datetime) -> list[str]:
+        """Say what still keeps the service from being as it was; the dearest question comes last."""
+        stack = self._stack
+        if waiting := clients.undecided():
+            return [f"{waiting} clients wait for a decision"]
+        if self._outage.new_cluster and set(stack.worker.clusters()) & set(self._clusters_before):
+            return ["the old cluster is still there"]
+        last_pass = stack.last_pass()
+        if last_pass is None or last_pass < proof:
+            return ["the worker has finished no pass yet"]
+        return stack.what_is_wrong() or [f"no booking can be made at {door.web.port}" for door in self._closed()]
+
+    def _closed(self) -> list[Door]:
+        """Name the web processes that make no booking."""
+        return [door for door in self._stack.doors if not can_book(door)]
+
+
+def can_book(door: Door) -> bool:
+    """Make a booking through one web process alone."""
+    try:
+        reply = exchange(
+            door.web.port, "POST", "/api/v1/bookings", A_BOOKING, {"Idempotency-Key": uuid.uuid4().hex}
+        )
+    except OSError:
+        return False
+    return reply.status == 201

@@ -1,0 +1,72 @@
+"""What is broken in a rehearsal: two web processes, a worker and a stand-in Flight Service, all real."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bookings.clock import database_time
+from bookings.lifecycle import BookingStatus
+from bookings.models import Booking
+from devtools.mariadb import PrivateMariaDB
+from tests.rehearsal.doors import Door
+from tests.support.durable_payments import DurablePayments
+from tests.support.processes import start_flightsim
+from tests.support.running import Running
+from tests.support.servers import database_url, environment, start_web, start_worker
+
+# Some bookings expire in the middle of every outage.
+PAYMENT_WINDOW_SECONDS = 15
+
+# Half of what it is unless told otherwise: recovery is a lease or a pause of 15 s, one pass and one call.
+EXPIRY_INTERVAL_SECONDS = 5
+
+# `run_worker` waits 45 s and a pass unless told otherwise. A pass takes up to 20 s: less would end healthy ones.
+SILENCE_SECONDS = 25
+
+# A pass that is late by this much is no pass.
+LATE = timedelta(seconds=2 * EXPIRY_INTERVAL_SECONDS)
+
+# More than the whole rehearsal can sell.
+CAPACITY = 1_000_000
+
+
+@dataclass
+class Stack(Running):
+    """What runs; the database only if it was started for this, so that it may be killed."""
+
+    doors: list[Door]
+    database: PrivateMariaDB | None
+
+    def what_is_wrong(self) -> list[str]:
+        """Give what is out of step, and what should have expired long ago."""
+        wrong = super().what_is_wrong()
+        return wrong or [f"booking {pk} is overdue" for pk in overdue()]
+
+
+def overdue() -> list[int]:
+    """Name the unpaid bookings that the worker should have ended by now."""
+    unpaid = Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.INITIATED])
+    return list(unpaid.filter(expires_at__lt=database_time() - LATE).values_list("pk", flat=True))
+
+
+@contextmanager
+def start_stack(folder: Path, *, database: PrivateMariaDB | None) -> Iterator[Stack]:
+    """Run everything on the configured database, which is migrated; nothing of it is left afterwards."""
+    payments_file = folder / "payments.sqlite3"
+    with ExitStack() as running:
+        sim = running.enter_context(start_flightsim("--capacity", str(CAPACITY)))
+        env = environment(
+            DJANGO_SETTINGS_MODULE="tests.crashes.settings",
+            DATABASE_URL=database_url(),
+            FLIGHT_SERVICE_URL=sim.url,
+            PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
+            EXPIRY_INTERVAL_SECONDS=str(EXPIRY_INTERVAL_SECONDS),
+            DURABLE_PAYMENTS=str(payments_file),
+            LOG_LEVEL="ERROR",
+        )
+        webs = [running.enter_context(start_web(env=env, workers=1)) for _ in range(2)]
+        worker = running.enter_context(start_worker("--silence", str(SILENCE_SECONDS), env=env))
+        payments = DurablePayments(str(payments_file), drop_rate=0.0)
+        yield Stack(sim, payments, worker, [Door(web) for web in webs], database)
