@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from bookings import answers
+from bookings.draining import is_draining
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -90,6 +91,24 @@ class RequestContext:
 
 
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class ConnectionsEnd:
+    """
+    Ends each connection after its answer once this process drains.
+
+    A proxy keeps connections and sends its next request on one of them: on one that is closed at that very moment
+    it would get no answer, and could not tell whether the request had an effect.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if is_draining():
+            response["Connection"] = "close"
+        return response
 
 
 class SafeHeaders:

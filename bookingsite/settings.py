@@ -56,6 +56,17 @@ MAX_UNPAID_BOOKINGS_PER_USER = whole_number("MAX_UNPAID_BOOKINGS_PER_USER", defa
 PROXY_HOPS = whole_number("PROXY_HOPS", default=0 if DEBUG else 1, low=0, high=10)
 REDIS_URL = redis_address("REDIS_URL")
 
+# --- the web server ------------------------------------------------------------------------------------
+
+WEB_HOST = env.str("WEB_HOST", default="") or "127.0.0.1"
+WEB_PORT = whole_number("WEB_PORT", default=8000, low=1, high=65535)
+WEB_WORKERS = whole_number("WEB_WORKERS", default=2, low=1, high=64)
+# A thread waits while the Flight Service answers, so there are many: 32 took twice the bookings of 8 at 50 ms
+# a call.
+WEB_THREADS = whole_number("WEB_THREADS", default=32, low=1, high=256)
+# A proxy that asks every second turns away after two refusals, and has two more seconds for a slow one.
+DRAIN_SECONDS = whole_number("DRAIN_SECONDS", default=5, low=0, high=300)
+
 # --- bookings ------------------------------------------------------------------------------------------
 
 FLIGHT_SERVICE_URL = base_address("FLIGHT_SERVICE_URL", default="http://127.0.0.1:8001")
@@ -93,6 +104,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "bookingsite.middleware.ConnectionsEnd",
     "bookingsite.middleware.RequestContext",
     "bookingsite.middleware.SafeHeaders",
     "django.middleware.security.SecurityMiddleware",

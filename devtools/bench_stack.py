@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bookings.management.web_server import granian
 from devtools.mariadb import PrivateMariaDB
 from devtools.processes import HOST, ends_with_parent, free_port
-from devtools.run_all import WEB_CONNECTIONS_PER_WORKER, WEB_THREADS, WEB_WORKERS
+from devtools.run_all import WEB_THREADS, WEB_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -164,14 +165,8 @@ class Stack:
 
 
 def web_command(port: int) -> list[str]:
-    """Give the web server's command line, the one of the container."""
-    return [
-        *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(port)),
-        *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
-        *("--backpressure", str(WEB_CONNECTIONS_PER_WORKER)),
-        *("--log-level", "warning", "--no-access-log"),
-        "bookingsite.wsgi:application",
-    ]
+    """Give the web server's command line, the one of the container with as many threads as `make run` has."""
+    return granian(host=HOST, port=port, workers=WEB_WORKERS, threads=WEB_THREADS, finish_seconds=STOP_SECONDS)
 
 
 def ask(

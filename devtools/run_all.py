@@ -36,10 +36,9 @@ POLL_SECONDS = 0.05
 ANSWER_SECONDS = 2
 WEB_WORKERS = 2
 WEB_THREADS = 8
-# The server counts connections here, idle ones too: fewer, and a few quiet browsers would lock everybody out.
-WEB_CONNECTIONS_PER_WORKER = 256
-# A web worker that hangs is killed in time for the five seconds.
-WEB_WORKER_STOP_SECONDS = 3
+# Nobody stands in front, and a web worker that hangs is killed in time for the five seconds.
+WEB_DRAIN_SECONDS = 0
+WEB_FINISH_SECONDS = 3
 
 WELCOME = """
 The flight booking service is running.
@@ -213,15 +212,9 @@ def _start(service: Service, *, web_port: int, flights_port: int) -> None:
     service.finish("loading the demo", "manage.py", "load_demo")
     service.start(
         "the web server",
-        *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", str(web_port)),
-        *("--workers", str(WEB_WORKERS), "--blocking-threads", str(WEB_THREADS)),
-        *("--backpressure", str(WEB_CONNECTIONS_PER_WORKER), "--respawn-failed-workers"),
-        # The most that a request's headers may take; more costs time before the service can refuse it.
-        *("--http1-buffer-size", "32768"),
-        *("--workers-kill-timeout", str(WEB_WORKER_STOP_SECONDS)),
-        # Its warning is that two cores are few for this many threads; the threads wait for the database.
-        *("--log-level", "error", "--no-access-log"),
-        "bookingsite.wsgi:application",
+        *("manage.py", "run_web", "--host", "127.0.0.1", "--port", str(web_port)),
+        *("--workers", str(WEB_WORKERS), "--threads", str(WEB_THREADS)),
+        *("--drain", str(WEB_DRAIN_SECONDS), "--finish", str(WEB_FINISH_SECONDS)),
     )
     service.start("the worker", "manage.py", "run_worker")
     service.await_answer("the web server", f"{web}/health/live")

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from bookings import queries, wiring
 from bookings.clock import database_time
 from bookings.conf import longest_silence
+from bookings.draining import is_draining
 from bookings.ports import BreakerState, FlightsHealth, FlightsUnreachable, UnknownFlight
 
 # A readiness probe must be quicker than its own time limit.
@@ -38,6 +39,8 @@ def ready(request: HttpRequest) -> HttpResponse:
 
     A Flight Service that does not answer is *degraded*, not unready: reading, paying and cancelling go on.
     """
+    if is_draining():
+        return JsonResponse({"status": "draining"}, status=503)
     checks: dict[str, Any] = {"database": "ok", "worker": "ok", "flightService": _flight_service()}
     try:
         finished_at = queries.last_pass_finished_at()

@@ -11,7 +11,7 @@ from bookings.clock import database_time
 from bookings.queries import last_pass_finished_at
 from bookings.wake import SWEEP_TASK
 from bookingsite.broker import EXPIRY_SCHEDULE
-from tests.support.servers import database_url, environment, start_worker
+from tests.support.servers import Worker, database_url, environment
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -21,59 +21,98 @@ LOOK_EVERY_SECONDS = 0.05
 
 STOP_SECONDS = 5.0
 
+# Several passes, so that a healthy cluster is not taken for a silent one on a busy machine.
+SILENCE_SECONDS = "6"
+
+
+@pytest.fixture(scope="module")
+def one_worker(django_db_setup, django_db_blocker):
+    """A worker that outlives the tests that leave it running."""
+    with django_db_blocker.unblock():
+        env = environment(
+            DATABASE_URL=database_url(), EXPIRY_INTERVAL_SECONDS="1", FLIGHT_SERVICE_URL="http://127.0.0.1:9"
+        )
+    worker = Worker("--silence", SILENCE_SECONDS, env=env)
+    yield worker
+    worker.kill()
+
 
 @pytest.fixture
-def worker(transactional_db):
+def worker(one_worker, transactional_db):
     # A test of this kind empties all tables at its end, the schedule that a migration has made included.
     Schedule.objects.create(
         name=EXPIRY_SCHEDULE, func=SWEEP_TASK, schedule_type=Schedule.CRON, cron="* * * * * */1", repeats=-1
     )
-    env = environment(
-        DATABASE_URL=database_url(), EXPIRY_INTERVAL_SECONDS="1", FLIGHT_SERVICE_URL="http://127.0.0.1:9"
-    )
-    with start_worker(env=env) as running:
-        yield running
+    if not one_worker.alive():
+        one_worker.start()
+    await_a_pass(one_worker)
+    return one_worker
 
 
-def await_a_pass(worker, *, after=None):
-    """Return when a pass has finished, the first or one that ended after this moment."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (finished_at := last_pass_finished_at()) is None or (after is not None and finished_at <= after):
+def await_that(true, worker, *, seconds=PATIENCE_SECONDS):
+    deadline = time.monotonic() + seconds
+    while not true():
         assert time.monotonic() < deadline, worker.printed()
         time.sleep(LOOK_EVERY_SECONDS)
 
 
+def await_a_pass(worker, *, after=None):
+    """Return when a pass has finished, the first or one that ended after this moment."""
+    await_that(
+        lambda: (at := last_pass_finished_at()) is not None and (after is None or at > after),
+        worker,
+    )
+
+
+def await_another_cluster(worker, before):
+    """Return when another cluster has started, has finished a pass, and is whole."""
+    await_that(lambda: worker.clusters() not in ([], before), worker)
+    started_at = database_time()
+    await_a_pass(worker, after=started_at)
+    await_that(lambda: len(worker.below_sentinels()) == 4, worker)
+
+
 def test_it_runs_passes_and_a_signal_to_itself_stops_everything(worker):
-    await_a_pass(worker)
     processes = len(worker.alive())
 
     os.kill(worker.pid, signal.SIGTERM)
 
     assert worker.ends_within(STOP_SECONDS), worker.printed()
+    assert worker.exit_status() == 0
     assert processes == 7  # itself, the cluster, its sentinel, two workers, monitor and pusher
 
 
 def test_a_signal_to_its_whole_process_group_stops_everything(worker):
-    await_a_pass(worker)
-
     os.killpg(worker.pid, signal.SIGTERM)
 
     assert worker.ends_within(STOP_SECONDS), worker.printed()
+    assert worker.exit_status() == 0
+
+
+def test_when_it_is_killed_itself_nothing_goes_on_without_it(worker):
+    os.kill(worker.pid, signal.SIGKILL)
+
+    assert worker.ends_within(STOP_SECONDS), worker.alive()
 
 
 def test_a_cluster_that_is_killed_is_started_again_and_leaves_no_orphan(worker):
-    await_a_pass(worker)
-    (killed,) = worker.clusters()
-    orphans = [*worker.sentinels(), *worker.below_sentinels()]
+    killed = worker.clusters()
+    orphans = {*worker.sentinels(), *worker.below_sentinels()}
 
-    os.kill(killed, signal.SIGKILL)
-    killed_at = database_time()
+    os.kill(killed[0], signal.SIGKILL)
 
-    while worker.clusters() in ([], [killed]):
-        time.sleep(LOOK_EVERY_SECONDS)
-    await_a_pass(worker, after=killed_at)
-    # One of them may still have finished that pass, and be on its way out.
-    deadline = time.monotonic() + STOP_SECONDS
-    while set(orphans) & set(worker.alive()):
-        assert time.monotonic() < deadline, worker.printed()
-        time.sleep(LOOK_EVERY_SECONDS)
+    await_another_cluster(worker, killed)
+    assert orphans.isdisjoint(worker.alive())
+
+
+def test_a_cluster_whose_idle_workers_are_killed_falls_silent_and_is_started_again(worker):
+    wedged = worker.clusters()
+    await_that(lambda: len(worker.below_sentinels()) == 4, worker)
+    # The workers are started first; one of the two that wait holds the lock of the queue.
+    idle_workers = worker.below_sentinels()[:2]
+
+    for pid in idle_workers:
+        os.kill(pid, signal.SIGKILL)
+
+    await_another_cluster(worker, wedged)
+    assert "worker.cluster_silent" in worker.printed()

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from bookings.management.web_server import granian
 from devtools.processes import HOST, ends_with_parent, free_port
 from tests.support.http import exchange
 from tests.support.processes import REPOSITORY
@@ -73,10 +74,7 @@ class Web:
         :raises RuntimeError: if it does not; the message has what it printed
         """
         self._process = spawn(
-            *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(self.port)),
-            *("--workers", str(self._workers), "--blocking-threads", "8", "--backpressure", "256"),
-            *("--http1-buffer-size", "32768"),
-            *("--log-level", "error", "--no-access-log", "bookingsite.wsgi:application"),
+            *granian(host=HOST, port=self.port, workers=self._workers, threads=8, finish_seconds=10),
             env=self._env,
             log=self._log,
         )
@@ -111,9 +109,9 @@ class Web:
 
 
 @contextmanager
-def start_web(*, env: dict[str, str], workers: int = 2) -> Iterator[Web]:
+def start_web(*, env: dict[str, str]) -> Iterator[Web]:
     """Run a web server for the length of the block."""
-    web = Web(env=env, workers=workers)
+    web = Web(env=env)
     try:
         web.start()
         yield web
@@ -121,39 +119,25 @@ def start_web(*, env: dict[str, str], workers: int = 2) -> Iterator[Web]:
         web.kill()
 
 
-class Worker:
-    """`manage.py run_worker` and everything below it, found by a mark in their environment."""
+class Command:
+    """A command of `manage.py` and everything below it, found by a mark in their environment."""
 
-    def __init__(self, *options: str, env: dict[str, str]) -> None:
-        self._options = options
+    def __init__(self, *words: str, env: dict[str, str]) -> None:
         self._mark = f"MARK={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
-        self._env, self._log = {**env, name: value}, tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
+        self._words, self._env = words, {**env, name: value}
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
         """The process id of the command itself; AssertionError if it was never started."""
-        assert self._process is not None, "the worker was not started"
+        assert self._process is not None, "it was not started"
         return self._process.pid
 
     def start(self) -> None:
-        """Start it; the first pass comes within seconds."""
-        self._process = spawn("manage.py", "run_worker", *self._options, env=self._env, log=self._log)
-
-    def clusters(self) -> list[int]:
-        """Name the main processes of the clusters that it has started and that are alive."""
-        return [pid for pid, parent, words in self._family() if parent == self.pid and "qcluster" in words]
-
-    def sentinels(self) -> list[int]:
-        """Name the processes right below the cluster."""
-        clusters = self.clusters()
-        return [pid for pid, parent, _ in self._family() if parent in clusters]
-
-    def below_sentinels(self) -> list[int]:
-        """Name what the sentinel has started: two workers that wait for a task, a monitor and a pusher."""
-        sentinels = self.sentinels()
-        return sorted(pid for pid, parent, _ in self._family() if parent in sentinels)
+        """Start it; what it starts comes within seconds."""
+        self._process = spawn("manage.py", *self._words, env=self._env, log=self._log)
 
     def alive(self) -> list[int]:
         """Name every process of it that lives, orphans too."""
@@ -165,9 +149,13 @@ class Worker:
         while self.alive():
             if time.monotonic() > deadline:
                 return False
-            self._process_is_reaped()
+            self.exit_status()
             time.sleep(LOOK_EVERY_SECONDS)
         return True
+
+    def exit_status(self) -> int | None:
+        """Give what the command itself has ended with; None while it runs."""
+        return None if self._process is None else self._process.poll()
 
     def kill(self) -> None:
         """End every process of it at once (SIGKILL), itself first, so that it starts nothing anew."""
@@ -183,9 +171,6 @@ class Worker:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-4000:]
 
-    def _process_is_reaped(self) -> bool:
-        return self._process is None or self._process.poll() is not None
-
     def _family(self) -> list[tuple[int, int, list[str]]]:
         """Give id, parent and command line of each living process with the mark."""
         found = []
@@ -198,6 +183,27 @@ class Worker:
                 if state != "Z":
                     found.append((int(entry.name), int(parent), words))
         return found
+
+
+class Worker(Command):
+    """`manage.py run_worker` and its clusters."""
+
+    def __init__(self, *options: str, env: dict[str, str]) -> None:
+        super().__init__("run_worker", *options, env=env)
+
+    def clusters(self) -> list[int]:
+        """Name the main processes of the clusters that it has started and that are alive."""
+        return [pid for pid, parent, words in self._family() if parent == self.pid and "qcluster" in words]
+
+    def sentinels(self) -> list[int]:
+        """Name the processes right below the cluster."""
+        clusters = self.clusters()
+        return [pid for pid, parent, _ in self._family() if parent in clusters]
+
+    def below_sentinels(self) -> list[int]:
+        """Name what the sentinel has started: two workers that wait for a task, a monitor and a pusher."""
+        sentinels = self.sentinels()
+        return sorted(pid for pid, parent, _ in self._family() if parent in sentinels)
 
 
 @contextmanager

@@ -1,0 +1,12 @@
+"""Whether this web process is about to stop. `run_web` says so to all of its processes at once, by a file."""
+
+import os
+
+# Names the file; without it nobody ever drains.
+FLAG = "DRAINING_FLAG"
+
+
+def is_draining() -> bool:
+    """Tell whether no new work should be sent here any more; what comes all the same is answered."""
+    flag = os.environ.get(FLAG)
+    return flag is not None and os.path.exists(flag)

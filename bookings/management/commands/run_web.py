@@ -1,0 +1,95 @@
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from bookings.draining import FLAG
+from bookings.management.supervision import LOOK_EVERY_SECONDS, Program, StopSignals, private_folder
+from bookings.management.web_server import granian
+
+log = structlog.get_logger(__name__)
+
+# Longer than any request should take: a create has four seconds, and may wait five for a lock.
+FINISH_SECONDS = 10
+
+# granian cuts off at the limit by itself, and then has to end.
+END_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs the web server. SIGTERM stops it in order: first /health/ready answers 503 while everything is "
+        "still served, then no new connection is taken and running requests are finished, then what is left is "
+        "cut off. A second signal cuts off at once. What production runs."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=settings.WEB_HOST, help="default: WEB_HOST (%(default)s)")
+        parser.add_argument("--port", type=int, default=settings.WEB_PORT, help="default: WEB_PORT (%(default)s)")
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=settings.WEB_WORKERS,
+            help="processes; default: WEB_WORKERS (%(default)s)",
+        )
+        parser.add_argument(
+            "--threads",
+            type=int,
+            default=settings.WEB_THREADS,
+            help="threads of each process; default: WEB_THREADS (%(default)s)",
+        )
+        parser.add_argument(
+            "--drain",
+            type=float,
+            default=settings.DRAIN_SECONDS,
+            help="seconds out of readiness before it stops; default: DRAIN_SECONDS (%(default)s)",
+        )
+        parser.add_argument(
+            "--finish",
+            type=int,
+            default=FINISH_SECONDS,
+            help="seconds that running requests then have (%(default)s)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        signals = StopSignals()
+        with private_folder("web") as folder:
+            flag, metrics = folder / "draining", folder / "metrics"
+            metrics.mkdir()
+            words = granian(
+                host=options["host"],
+                port=options["port"],
+                workers=options["workers"],
+                threads=options["threads"],
+                finish_seconds=options["finish"],
+            )
+            # Running requests are finished even if this process is killed.
+            web = Program(
+                *words,
+                ends_by=signal.SIGTERM,
+                environment={FLAG: str(flag), "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            )
+            log.info("web.started", pid=web.pid)
+            try:
+                while not signals.arrives_within(LOOK_EVERY_SECONDS):
+                    if (status := web.exit_status()) is not None:
+                        raise CommandError(f"the web server ended by itself, with status {status}")
+                flag.touch()
+                log.info("web.draining", pid=web.pid)
+                _stop(web, signals, drain_seconds=options["drain"], finish_seconds=options["finish"])
+            finally:
+                web.end()
+        log.info("web.stopped", pid=web.pid)
+
+
+def _stop(web: Program, signals: StopSignals, *, drain_seconds: float, finish_seconds: float) -> None:
+    """Go on serving while the proxy turns away, then let running requests finish, unless another signal comes."""
+    if signals.arrives_within(drain_seconds):
+        log.warning("web.cut_off", pid=web.pid)
+        return
+    web.ask_to_stop()
+    if not web.ends_within(finish_seconds + END_SECONDS, unless=signals):
+        log.warning("web.cut_off", pid=web.pid)
