@@ -6,11 +6,13 @@ says so and not before. Whoever is told to wait has other bookings to pay, cance
 these must go on whatever the Flight Service does.
 """
 
+import functools
 import json
 import random
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from tests.rehearsal.doors import Doors
@@ -66,17 +68,18 @@ class Clients:
         return sum(thread.is_alive() for thread in self._threads)
 
     def _live(self, user: int, dice: random.Random) -> None:
-        stock: list[Shown] = []
+        stock: list[Shown] = []  # held, and neither paid nor cancelled yet
         while not self._stopped.wait(PAUSE_SECONDS):
             order = {"flightId": dice.randint(1, FLIGHTS), "userId": user, "noOfSeats": dice.randint(1, 3)}
-            booking = self._decided("/api/v1/bookings", order, dice, stock)
+            meanwhile = functools.partial(self._do_something, dice, stock)
+            booking = self._decided("/api/v1/bookings", order, meanwhile=meanwhile)
             if booking:
                 stock.append(booking)
             if len(stock) > STOCK:
                 self._do_something(dice, stock)
 
     def _do_something(self, dice: random.Random, stock: list[Shown]) -> None:
-        """Pay, cancel or leave the oldest booking, or look at it."""
+        """Pay, cancel, leave or look at the oldest booking; look at all where there is none."""
         if not stock:
             self._doors.ask("GET", "/api/v1/bookings?limit=5")
             return
@@ -85,15 +88,15 @@ class Clients:
         match dice.choices(["pay", "cancel", "leave", "read"], [5, 3, 2, 2])[0]:
             case "pay":
                 wanted = {"bookingId": booking["id"], "userId": user, "totalCost": booking["totalCost"]}
-                self._decided("/api/v1/bookings/payments", wanted, dice, [])
+                self._decided("/api/v1/bookings/payments", wanted)
             case "cancel":
-                self._decided(f"{address}/cancel", {"userId": user}, dice, [])
+                self._decided(f"{address}/cancel", {"userId": user})
             case "read":
                 self._doors.ask("GET", f"{address}?userId={user}")
                 return
         stock.pop(0)
 
-    def _decided(self, path: str, content: Shown, dice: random.Random, stock: list[Shown]) -> Shown:
+    def _decided(self, path: str, content: Shown, *, meanwhile: Callable[[], None] | None = None) -> Shown:
         """Send one request until it is decided; give what a 2xx shows, and nothing for a refusal."""
         key, body = uuid.uuid4().hex, json.dumps(content).encode()
         while not self._gone.is_set():
@@ -103,16 +106,16 @@ class Clients:
                 self.heard.append((key, reply.status, envelope))
                 shown: Shown = envelope["data"]
                 return shown
-            self._wait(reply, dice, stock)
+            self._wait(reply, meanwhile)
         return {}
 
-    def _wait(self, reply: Reply, dice: random.Random, stock: list[Shown]) -> None:
+    def _wait(self, reply: Reply, meanwhile: Callable[[], None] | None) -> None:
         """Wait as long as the answer says, and use the time."""
         retry_after = reply.headers.get("retry-after", "")
         ends_at = time.monotonic() + (float(retry_after) if retry_after.isdigit() else PAUSE_SECONDS)
         while time.monotonic() < ends_at and not self._gone.wait(PAUSE_SECONDS):
-            if not self._stopped.is_set() and stock:
-                self._do_something(dice, stock)
+            if meanwhile is not None and not self._stopped.is_set():
+                meanwhile()
 
 
 def _decision_in(reply: Reply) -> Shown:

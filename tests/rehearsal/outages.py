@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.rehearsal.stack import EXPIRY_INTERVAL_SECONDS, Stack
+from tests.rehearsal.verdict import Word
 from tests.support.running import await_that
 
 USUAL_SECONDS = 30.0
@@ -32,11 +33,18 @@ class NotPlayed(Exception):
 
 @dataclass(frozen=True)
 class Outage:
-    """What breaks, how soon all must be in step after the moment that `play` gives, and if by a new cluster."""
+    """
+    What breaks, how soon all must be in step after the moment that `play` gives, and signs that it was real.
+
+    `felt_as`: how some request must have ended meanwhile. `serves`: others must have been answered.
+    `new_cluster`: that of before must be gone in the end.
+    """
 
     name: str
     play: Callable[[Stack, Feel], float]
     limit_seconds: float = USUAL_SECONDS
+    felt_as: Word | None = None
+    serves: bool = True
     new_cluster: bool = False
 
 
@@ -94,6 +102,7 @@ def web_killed(stack: Stack, feel: Feel) -> float:
     door.kill()
     feel()
     door.start()
+    door.await_answer()
     return time.monotonic()
 
 
@@ -104,7 +113,7 @@ def web_killed_while_flight_service_is_down(stack: Stack, feel: Feel) -> float:
     return time.monotonic()
 
 
-def database_restarted(stack: Stack, feel: Feel) -> float:
+def database_killed(stack: Stack, feel: Feel) -> float:
     if stack.database is None:
         raise NotPlayed("this database was not started for the rehearsal")
     stack.database.kill()
@@ -113,20 +122,22 @@ def database_restarted(stack: Stack, feel: Feel) -> float:
     return time.monotonic()
 
 
-# Slow and silent about changes alone: flights can be read, so that bookings are made whose seats are in doubt.
-OUTAGES: Mapping[str, Outage] = MappingProxyType(
-    {
-        outage.name: outage
-        for outage in (
-            Outage("Flight Service slow", with_faults(latency_ms=SLOW_MS, faults_on="patch")),
-            Outage("Flight Service down", flight_service_down),
-            Outage("Flight Service drops replies", with_faults(drop_reply_rate=1.0, faults_on="patch")),
-            Outage("Flight Service answers garbage", with_faults(garbage_rate=1.0, faults_on="patch")),
-            Outage("cluster killed", cluster_killed, DEAD_WORKER_SECONDS, new_cluster=True),
-            Outage("worker killed", worker_killed, DEAD_WORKER_SECONDS, new_cluster=True),
-            Outage("worker wedged", worker_wedged, DEAD_WORKER_SECONDS, new_cluster=True),
-            Outage("web killed", web_killed),
-            Outage("database killed", database_restarted),
-        )
-    }
+# Of changes alone: flights can still be read, so that bookings are made whose seats are in doubt.
+OF_CHANGES = {"faults_on": "patch"}
+SLOW = with_faults(latency_ms=SLOW_MS, **OF_CHANGES)
+DROPS_REPLIES = with_faults(drop_reply_rate=1.0, **OF_CHANGES)
+GARBAGE = with_faults(garbage_rate=1.0, **OF_CHANGES)
+
+ALL = (
+    Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
+    Outage("Flight Service down", flight_service_down, felt_as=Word.REFUSED),
+    Outage("Flight Service drops replies", DROPS_REPLIES, felt_as=Word.REFUSED),
+    Outage("Flight Service answers garbage", GARBAGE, felt_as=Word.REFUSED),
+    Outage("cluster killed", cluster_killed, DEAD_WORKER_SECONDS, new_cluster=True),
+    Outage("worker killed", worker_killed, DEAD_WORKER_SECONDS, new_cluster=True),
+    Outage("worker wedged", worker_wedged, DEAD_WORKER_SECONDS, new_cluster=True),
+    Outage("web killed", web_killed, felt_as=Word.CUT),
+    Outage("database killed", database_killed, felt_as=Word.REFUSED, serves=False),
 )
+
+OUTAGES: Mapping[str, Outage] = MappingProxyType({outage.name: outage for outage in ALL})

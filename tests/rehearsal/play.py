@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from tests.rehearsal.clients import Clients
@@ -40,6 +41,7 @@ class Play:
     ) -> None:
         self._outage, self._stack, self._progress, self._felt_seconds = outage, stack, progress, felt_seconds
         self._doors = Doors(stack.doors)
+        self._felt: Counter[Word] = Counter()
         self._clusters_before = stack.worker.clusters()
 
     def round(self, *, seed: int = 1) -> Round:
@@ -56,9 +58,10 @@ class Play:
             else:
                 clients.stop()
                 result.recovered_after, unfinished = self._recovery(clients, since=since)
-                result.wrong += unfinished
-        result.requests, result.refused = self._doors.count(), self._doors.count(Word.REFUSED)
-        result.cut, result.errors = self._doors.count(Word.CUT), self._doors.errors
+                result.wrong += self._not_felt() + unfinished
+        counts = self._doors.counts()
+        result.requests, result.refused, result.cut = counts.total(), counts[Word.REFUSED], counts[Word.CUT]
+        result.errors += self._doors.errors
         result.drift = sum(abs(taken - held) for _flight, taken, held in seats_adrift(self._stack.sim))
         result.wrong += answers_without_rows(clients.heard)
         self._progress.end("; ".join(result.faults()) or f"in step after {result.recovered_after:.1f} s")
@@ -66,15 +69,21 @@ class Play:
 
     def _feel(self) -> None:
         """Let clients feel the outage."""
-        ends_at = time.monotonic() + self._felt_seconds
+        before, ends_at = self._doors.counts(), time.monotonic() + self._felt_seconds
         self._await_requests("felt by clients")
         while time.monotonic() < ends_at:
             self._progress.say("felt by clients")
             time.sleep(LOOK_EVERY_SECONDS)
+        self._felt.update(self._doors.counts() - before)
+
+    def _not_felt(self) -> list[str]:
+        """Say what should have been seen during the outage and was not."""
+        wanted = [self._outage.felt_as, Word.ANSWERED if self._outage.serves else None]
+        return [f"no request was {word.value} meanwhile" for word in wanted if word and not self._felt[word]]
 
     def _await_requests(self, what: str) -> None:
-        enough, ends_at = self._doors.count() + REQUESTS_NEEDED, time.monotonic() + PATIENCE_SECONDS
-        while self._doors.count() < enough and time.monotonic() < ends_at:
+        enough, ends_at = self._doors.counts().total() + REQUESTS_NEEDED, time.monotonic() + PATIENCE_SECONDS
+        while self._doors.counts().total() < enough and time.monotonic() < ends_at:
             self._progress.say(what)
             time.sleep(LOOK_EVERY_SECONDS)
 
@@ -101,7 +110,7 @@ class Play:
         last_pass = stack.last_pass()
         if last_pass is None or last_pass < proof:
             return ["the worker has finished no pass yet"]
-        return stack.what_is_wrong() or [f"no booking can be made at {door.web.port}" for door in self._closed()]
+        return stack.what_is_wrong() or [f"no booking can be made at {door.port}" for door in self._closed()]
 
     def _closed(self) -> list[Door]:
         """Name the web processes that make no booking."""
@@ -111,9 +120,7 @@ class Play:
 def can_book(door: Door) -> bool:
     """Make a booking through one web process alone."""
     try:
-        reply = exchange(
-            door.web.port, "POST", "/api/v1/bookings", A_BOOKING, {"Idempotency-Key": uuid.uuid4().hex}
-        )
+        reply = exchange(door.port, "POST", "/api/v1/bookings", A_BOOKING, {"Idempotency-Key": uuid.uuid4().hex})
     except OSError:
         return False
     return reply.status == 201

@@ -14,7 +14,7 @@ from tests.rehearsal.doors import Door
 from tests.support.durable_payments import DurablePayments
 from tests.support.processes import start_flightsim
 from tests.support.running import Running
-from tests.support.servers import database_url, environment, start_web, start_worker
+from tests.support.servers import database_url, environment, start_worker
 
 # Some bookings expire in the middle of every outage.
 PAYMENT_WINDOW_SECONDS = 15
@@ -66,7 +66,12 @@ def start_stack(folder: Path, *, database: PrivateMariaDB | None) -> Iterator[St
             DURABLE_PAYMENTS=str(payments_file),
             LOG_LEVEL="ERROR",
         )
-        webs = [running.enter_context(start_web(env=env, workers=1)) for _ in range(2)]
+        doors = [Door(env=env), Door(env=env)]
+        for door in doors:
+            running.callback(door.kill)
+            door.start()
         worker = running.enter_context(start_worker("--silence", str(SILENCE_SECONDS), env=env))
+        for door in doors:
+            door.await_answer()
         payments = DurablePayments(str(payments_file), drop_rate=0.0)
-        yield Stack(sim, payments, worker, [Door(web) for web in webs], database)
+        yield Stack(sim, payments, worker, doors, database)
