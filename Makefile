@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock audit devdb screenshots bench clean
+.PHONY: help run test check format lock audit devdb screenshots bench rehearse clean
 
 PYTHON ?= python3
 WEB_PORT ?= 8000
@@ -98,6 +98,11 @@ bench:  ## measure the service on a private MariaDB
 	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@exec $(BIN)/python -m devtools.bench
+
+rehearse:  ## play outages one after another against real processes, and see that nothing is lost; some minutes
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@exec $(BIN)/python -m tests.rehearsal
 
 clean:  ## delete .venv, caches and var/, with the demo database
 	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -37,15 +37,22 @@ class Play:
     """One outage on one stack."""
 
     def __init__(
-        self, outage: Outage, stack: Stack, progress: Progress, *, felt_seconds: float = FELT_SECONDS
+        self,
+        outage: Outage,
+        stack: Stack,
+        progress: Progress,
+        *,
+        felt_seconds: float = FELT_SECONDS,
+        lateness_seconds: float = LATENESS_SECONDS,
     ) -> None:
-        self._outage, self._stack, self._progress, self._felt_seconds = outage, stack, progress, felt_seconds
+        self._outage, self._stack, self._progress = outage, stack, progress
+        self._felt_seconds, self._patience_seconds = felt_seconds, outage.limit_seconds + lateness_seconds
         self._doors = Doors(stack.doors)
         self._felt: Counter[Word] = Counter()
         self._clusters_before = stack.worker.clusters()
 
     def round(self, *, seed: int = 1) -> Round:
-        """Play it and tell what came of it. Takes at most what the outage may take, and half a minute."""
+        """Play it and tell what came of it. Recovery is waited for a little longer than it may take."""
         outage = self._outage
         self._progress.begin(outage.name)
         result = Round(outage.name, outage.limit_seconds)
@@ -95,7 +102,7 @@ class Play:
             seconds = time.monotonic() - since
             if not wrong:
                 return seconds, []
-            if seconds > self._outage.limit_seconds + LATENESS_SECONDS:
+            if seconds > self._patience_seconds:
                 return None, wrong
             self._progress.say(wrong[0])
             time.sleep(LOOK_EVERY_SECONDS)

@@ -52,7 +52,9 @@ def overdue() -> list[int]:
 
 
 @contextmanager
-def start_stack(folder: Path, *, database: PrivateMariaDB | None) -> Iterator[Stack]:
+def start_stack(
+    folder: Path, *, database: PrivateMariaDB | None = None, interval_seconds: int = EXPIRY_INTERVAL_SECONDS
+) -> Iterator[Stack]:
     """Run everything on the configured database, which is migrated; nothing of it is left afterwards."""
     payments_file = folder / "payments.sqlite3"
     with ExitStack() as running:
@@ -62,7 +64,7 @@ def start_stack(folder: Path, *, database: PrivateMariaDB | None) -> Iterator[St
             DATABASE_URL=database_url(),
             FLIGHT_SERVICE_URL=sim.url,
             PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
-            EXPIRY_INTERVAL_SECONDS=str(EXPIRY_INTERVAL_SECONDS),
+            EXPIRY_INTERVAL_SECONDS=str(interval_seconds),
             DURABLE_PAYMENTS=str(payments_file),
             LOG_LEVEL="ERROR",
         )
