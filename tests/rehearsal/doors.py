@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from http import HTTPStatus
 from http.client import HTTPException
 
 from devtools.processes import HOST, free_port
@@ -58,13 +59,24 @@ class Door(Command):
             return False
 
 
+class ThroughProxy:
+    """The one address that clients have otherwise; there is no excuse behind it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def was_down_since(self, moment: float) -> bool:
+        return False
+
+
 class Doors:
     """Sends each request through the next door, counts what became of it, and is used by many threads."""
 
-    def __init__(self, doors: Sequence[Door]) -> None:
+    def __init__(self, doors: Sequence[Door | ThroughProxy]) -> None:
         self._turn = itertools.cycle(doors)
         self._lock = threading.Lock()
         self._words: Counter[Word] = Counter()
+        self._unavailable = 0
         self.errors: list[str] = []
 
     def ask(self, method: str, path: str, body: bytes | None = None, *, key: str = "") -> Reply:
@@ -80,6 +92,8 @@ class Doors:
             self._count(Word.CUT if was_cut else Word.ERROR, f"{method} {path}: {type(error).__name__}")
             return NO_REPLY
         start = reply.body[:200].decode(errors="replace")
+        with self._lock:
+            self._unavailable += reply.status == HTTPStatus.SERVICE_UNAVAILABLE
         self._count(word_for(reply), f"{method} {path} answered {reply.status} {start}")
         return reply
 
@@ -87,6 +101,11 @@ class Doors:
         """Tell how many requests have ended in which way so far."""
         with self._lock:
             return self._words.copy()
+
+    def told_to_come_again(self) -> int:
+        """Tell how many answers were 503."""
+        with self._lock:
+            return self._unavailable
 
     def _count(self, word: Word, what: str) -> None:
         with self._lock:

@@ -21,6 +21,9 @@ DEAD_WORKER_SECONDS = 120.0
 # Above the read limit of the service, which is 2 s.
 SLOW_MS = 3_000
 
+# Far longer than a process takes to stop or to start.
+PATIENCE_SECONDS = 60.0
+
 # A worker that is killed while it works holds no lock, and the cluster goes on.
 TRIES = 5
 
@@ -37,7 +40,8 @@ class Outage:
     What breaks, how soon all must be in step after the moment that `play` gives, and signs that it was real.
 
     `felt_as`: how some request must have ended meanwhile. `serves`: others must have been answered.
-    `new_cluster`: that of before must be gone in the end.
+    `new_cluster`: that of before must be gone in the end. `seamless`: clients come through the proxy, and not
+    one of them may be told to come again.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Outage:
     felt_as: Word | None = None
     serves: bool = True
     new_cluster: bool = False
+    seamless: bool = False
 
 
 def with_faults(**plan: Any) -> Callable[[Stack, Feel], float]:
@@ -122,6 +127,23 @@ def database_killed(stack: Stack, feel: Feel) -> float:
     return time.monotonic()
 
 
+def rolling_deploy(stack: Stack, feel: Feel) -> float:
+    """One web process after the other is asked to stop and is started again, as a deploy would."""
+    if stack.proxy is None:
+        raise NotPlayed("there is no proxy")
+    for number, door in enumerate(stack.doors, start=1):
+        is_up = f"Server ready/web{number} is UP"
+        before = stack.proxy.times_said(is_up)
+        os.kill(door.pid, signal.SIGTERM)
+        if not door.ends_within(PATIENCE_SECONDS):
+            raise NotPlayed(f"a web process does not stop: {door.printed()}")
+        door.start()
+        if not await_that(lambda said=is_up, seen=before: stack.proxy.times_said(said) > seen, PATIENCE_SECONDS):
+            raise NotPlayed(f"a web process is not used again: {stack.proxy.printed()}")
+    feel()
+    return time.monotonic()
+
+
 # Of changes alone: flights can still be read, so that bookings are made whose seats are in doubt.
 OF_CHANGES = {"faults_on": "patch"}
 SLOW = with_faults(latency_ms=SLOW_MS, **OF_CHANGES)
@@ -138,6 +160,7 @@ ALL = (
     Outage("worker wedged", worker_wedged, DEAD_WORKER_SECONDS, new_cluster=True),
     Outage("web killed", web_killed, felt_as=Word.CUT),
     Outage("database killed", database_killed, felt_as=Word.REFUSED, serves=False),
+    Outage("rolling deploy", rolling_deploy, seamless=True),
 )
 
 OUTAGES: Mapping[str, Outage] = MappingProxyType({outage.name: outage for outage in ALL})

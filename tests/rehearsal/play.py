@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from tests.rehearsal.clients import Clients
-from tests.rehearsal.doors import Door, Doors
+from tests.rehearsal.doors import Door, Doors, ThroughProxy
 from tests.rehearsal.outages import NotPlayed, Outage
 from tests.rehearsal.progress import Progress
 from tests.rehearsal.stack import Stack
@@ -47,7 +47,7 @@ class Play:
     ) -> None:
         self._outage, self._stack, self._progress = outage, stack, progress
         self._felt_seconds, self._patience_seconds = felt_seconds, outage.limit_seconds + lateness_seconds
-        self._doors = Doors(stack.doors)
+        self._doors = Doors([ThroughProxy(stack.proxy.port)] if outage.seamless and stack.proxy else stack.doors)
         self._felt: Counter[Word] = Counter()
         self._clusters_before = stack.worker.clusters()
 
@@ -65,7 +65,7 @@ class Play:
             else:
                 clients.stop()
                 result.recovered_after, unfinished = self._recovery(clients, since=since)
-                result.wrong += self._not_felt() + unfinished
+                result.wrong += self._not_as_it_should_be() + unfinished
         counts = self._doors.counts()
         result.requests, result.refused, result.cut = counts.total(), counts[Word.REFUSED], counts[Word.CUT]
         result.errors += self._doors.errors
@@ -83,10 +83,12 @@ class Play:
             time.sleep(LOOK_EVERY_SECONDS)
         self._felt.update(self._doors.counts() - before)
 
-    def _not_felt(self) -> list[str]:
-        """Say what should have been seen during the outage and was not."""
+    def _not_as_it_should_be(self) -> list[str]:
+        """Say what should have been seen during the outage and was not, or should not and was."""
         wanted = [self._outage.felt_as, Word.ANSWERED if self._outage.serves else None]
-        return [f"no request was {word.value} meanwhile" for word in wanted if word and not self._felt[word]]
+        found = [f"no request was {word.value} meanwhile" for word in wanted if word and not self._felt[word]]
+        told = self._doors.told_to_come_again()
+        return [*found, f"{told} clients were told to come again"] if self._outage.seamless and told else found
 
     def _await_requests(self, what: str) -> None:
         enough, ends_at = self._doors.counts().total() + REQUESTS_NEEDED, time.monotonic() + PATIENCE_SECONDS

@@ -10,6 +10,7 @@ from bookings.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from devtools.mariadb import PrivateMariaDB
+from tests.deploy.proxy import Proxy, start_proxy
 from tests.rehearsal.doors import Door
 from tests.support.durable_payments import DurablePayments
 from tests.support.processes import start_flightsim
@@ -25,6 +26,10 @@ EXPIRY_INTERVAL_SECONDS = 5
 # `run_worker` waits 45 s and a pass unless told otherwise. A pass takes up to 20 s: less would end healthy ones.
 SILENCE_SECONDS = 25
 
+# The proxy looks so often that it has seen a web process leave readiness twice long before that stops.
+OFTEN = {"CHECK_INTERVAL": "250ms"}
+DRAIN_SECONDS = 3
+
 # A pass that is late by this much is no pass.
 LATE = timedelta(seconds=2 * EXPIRY_INTERVAL_SECONDS)
 
@@ -34,9 +39,10 @@ CAPACITY = 1_000_000
 
 @dataclass
 class Stack(Running):
-    """What runs; the database only if it was started for this, so that it may be killed."""
+    """What runs; the proxy and the database only if they were started for this."""
 
     doors: list[Door]
+    proxy: Proxy | None
     database: PrivateMariaDB | None
 
     def what_is_wrong(self) -> list[str]:
@@ -66,6 +72,7 @@ def start_stack(
             PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
             EXPIRY_INTERVAL_SECONDS=str(interval_seconds),
             DURABLE_PAYMENTS=str(payments_file),
+            DRAIN_SECONDS=str(DRAIN_SECONDS),
             LOG_LEVEL="ERROR",
         )
         doors = [Door(env=env), Door(env=env)]
@@ -75,5 +82,6 @@ def start_stack(
         worker = running.enter_context(start_worker("--silence", str(SILENCE_SECONDS), env=env))
         for door in doors:
             door.await_answer()
+        proxy = running.enter_context(start_proxy(*(door.port for door in doors), **OFTEN)) if database else None
         payments = DurablePayments(str(payments_file), drop_rate=0.0)
-        yield Stack(sim, payments, worker, doors, database)
+        yield Stack(sim, payments, worker, doors, proxy, database)
