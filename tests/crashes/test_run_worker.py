@@ -19,30 +19,44 @@ LOOK_EVERY_SECONDS = 0.05
 
 STOP_SECONDS = 5.0
 
-# Several passes, so that a healthy cluster is not taken for a silent one on a busy machine.
-SILENCE_SECONDS = "6"
+# Shorter than a start: whatever the cluster does, it is silent for longer.
+NO_PATIENCE = ("--silence", "0.1")
+
+
+def a_worker(*options):
+    env = environment(
+        DATABASE_URL=database_url(), EXPIRY_INTERVAL_SECONDS="1", FLIGHT_SERVICE_URL="http://127.0.0.1:9"
+    )
+    return Worker(*options, env=env)
 
 
 @pytest.fixture(scope="module")
 def one_worker(django_db_setup, django_db_blocker):
     """A worker that outlives the tests that leave it running."""
     with django_db_blocker.unblock():
-        env = environment(
-            DATABASE_URL=database_url(), EXPIRY_INTERVAL_SECONDS="1", FLIGHT_SERVICE_URL="http://127.0.0.1:9"
-        )
-    worker = Worker("--silence", SILENCE_SECONDS, env=env)
+        worker = a_worker()
     yield worker
     worker.kill()
 
 
 @pytest.fixture
 def worker(one_worker, transactional_db):
+    """A worker that runs passes, one a second."""
     # A test of this kind empties all tables at its end, the schedule that a migration has made included.
     schedule_the_sweep(every_seconds=1)
     if not one_worker.alive():
         one_worker.start()
     await_a_pass(one_worker)
     return one_worker
+
+
+@pytest.fixture
+def impatient_worker(transactional_db):
+    """A worker that takes its cluster for silent before that has begun."""
+    worker = a_worker(*NO_PATIENCE)
+    worker.start()
+    yield worker
+    worker.kill()
 
 
 def await_that(true, worker, *, seconds=PATIENCE_SECONDS):
@@ -101,8 +115,8 @@ def test_a_cluster_that_is_killed_is_started_again_and_leaves_no_orphan(worker):
     assert orphans.isdisjoint(worker.alive())
 
 
-def test_a_cluster_whose_idle_workers_are_killed_falls_silent_and_is_started_again(worker):
-    wedged = worker.clusters()
+def test_a_cluster_with_a_process_that_was_killed_is_started_again(worker):
+    damaged = worker.clusters()
     await_that(lambda: len(worker.below_sentinels()) == 4, worker)
     # The workers are started first; one of the two that wait holds the lock of the queue.
     idle_workers = worker.below_sentinels()[:2]
@@ -110,5 +124,21 @@ def test_a_cluster_whose_idle_workers_are_killed_falls_silent_and_is_started_aga
     for pid in idle_workers:
         os.kill(pid, signal.SIGKILL)
 
-    await_another_cluster(worker, wedged)
-    assert "worker.cluster_silent" in worker.printed()
+    await_another_cluster(worker, damaged)
+
+
+def test_a_cluster_that_finishes_no_pass_is_started_again(impatient_worker):
+    await_that(impatient_worker.clusters, impatient_worker)
+    silent = impatient_worker.clusters()
+
+    await_that(lambda: impatient_worker.clusters() not in ([], silent), impatient_worker)
+
+    assert "worker.cluster_silent" in impatient_worker.printed()
+
+
+def test_a_worker_that_is_asked_to_stop_while_it_starts_its_cluster_again_stops(impatient_worker):
+    await_that(lambda: "worker.cluster_silent" in impatient_worker.printed(), impatient_worker)
+
+    os.kill(impatient_worker.pid, signal.SIGTERM)
+
+    assert impatient_worker.ends_within(STOP_SECONDS), impatient_worker.printed()

@@ -144,12 +144,11 @@ class Command:
         return [pid for pid, _parent, _words in self._family()]
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait until no process of it is left."""
+        """Wait until no process of it is left, and it has an exit status."""
         deadline = time.monotonic() + seconds
-        while self.alive():
+        while self.alive() or self.exit_status() is None:
             if time.monotonic() > deadline:
                 return False
-            self.exit_status()
             time.sleep(LOOK_EVERY_SECONDS)
         return True
 

@@ -1,0 +1,45 @@
+"""A Flight Service, and web servers that are started for one test."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bookings.clock import database_time
+from bookings.models import Heartbeat
+from bookings.queries import SWEEP_HEARTBEAT
+from tests.deploy.webs import RunWeb
+from tests.support.processes import FlightSim, start_flightsim
+from tests.support.servers import database_url, environment
+
+StartWeb = Callable[..., RunWeb]
+
+
+@pytest.fixture
+def sim() -> Iterator[FlightSim]:
+    with start_flightsim("--capacity", "1000000") as running:
+        yield running
+
+
+@pytest.fixture
+def start_web(sim: FlightSim, transactional_db: Any) -> Iterator[StartWeb]:
+    """Start web servers on the database of the test, which end with it."""
+    # They are ready while the worker is well; here there is none, and it is well all the same.
+    Heartbeat.objects.create(name=SWEEP_HEARTBEAT, finished_at=database_time() + timedelta(hours=1))
+    started = []
+
+    def start(*options: str, drain_seconds: int = 0) -> RunWeb:
+        web = RunWeb(
+            *options,
+            env=environment(
+                DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url, DRAIN_SECONDS=str(drain_seconds)
+            ),
+        )
+        web.start()
+        started.append(web)
+        return web
+
+    yield start
+    for web in started:
+        web.kill()

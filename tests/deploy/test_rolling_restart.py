@@ -1,0 +1,81 @@
+"""Two web servers behind the proxy are restarted one after the other, and no client notices."""
+
+import os
+import signal
+
+import pytest
+
+from bookings.models import Booking
+from tests.deploy.proxy import start_proxy
+from tests.deploy.webs import PATIENCE_SECONDS, Clients, await_that, in_the_background
+from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+# Whoever may ask another server hides what the first has done: here nothing is tried twice.
+NO_RETRIES = {"RETRIES": "0"}
+
+# One second is twenty checks, of which the proxy needs two, as a busy machine may be late.
+DRAIN_SECONDS = 1
+OFTEN = {"CHECK_INTERVAL": "50ms"}
+
+# So seldom that the proxy does not find out in time.
+SELDOM = {"CHECK_INTERVAL": "60s"}
+
+AN_ORDER = {"flightId": 5, "userId": 2001, "noOfSeats": 2}
+
+
+@pytest.fixture
+def two_webs(start_web):
+    """Start two web servers at once, as each takes seconds."""
+
+    def start(**options):
+        webs = [start_web(**options), start_web(**options)]
+        for web in webs:
+            web.await_answer()
+        return webs
+
+    return start
+
+
+def stop(web):
+    os.kill(web.pid, signal.SIGTERM)
+    assert web.ends_within(PATIENCE_SECONDS), web.printed()
+
+
+def restart(web, name, *, proxy, clients):
+    """Stop a web server, start it again, and wait until the proxy sends it clients again."""
+    before = proxy.times_said(f"Server ready/{name} is UP")
+    stop(web)
+    web.start()
+    await_that(lambda: proxy.times_said(f"Server ready/{name} is UP") > before, proxy.printed)
+    heard = len(clients.heard)
+    await_that(lambda: len(clients.heard) > heard + 10, lambda: clients.failures)
+
+
+def test_a_rolling_restart_fails_no_request_and_loses_nothing(two_webs, sim):
+    web1, web2 = two_webs(drain_seconds=DRAIN_SECONDS)
+
+    with start_proxy(web1.port, web2.port, **NO_RETRIES, **OFTEN) as proxy, Clients(proxy.port) as clients:
+        restart(web1, "web1", proxy=proxy, clients=clients)
+        restart(web2, "web2", proxy=proxy, clients=clients)
+
+    assert clients.failures == []
+    assert answers_without_rows(clients.heard) == []
+    assert Booking.objects.count() == clients.bookings
+    assert violations(quiet=True) + seats_out_of_step(sim) == []
+
+
+def test_without_draining_what_runs_is_answered_and_what_comes_next_fails(two_webs, sim):
+    web1, web2 = two_webs(drain_seconds=0)
+    with start_proxy(web1.port, web2.port, **NO_RETRIES, **SELDOM) as proxy, Clients(proxy.port) as clients:
+        sim.faults(latency_ms=700)
+        running = in_the_background(lambda: web1.ask("POST", "/api/v1/bookings", AN_ORDER))
+        await_that(lambda: Booking.objects.filter(user_id=2001).exists())
+
+        stop(web1)
+        await_that(lambda: clients.failures)
+
+    assert running.result()[0] == 201
+    assert {failure.rpartition(" ")[2] for failure in clients.failures} == {"503"}
+    assert violations(quiet=True) + seats_out_of_step(sim) == []

@@ -1,0 +1,76 @@
+"""A web server that is asked to stop, and nobody in front of it."""
+
+import os
+import signal
+
+import pytest
+
+from bookings.clock import database_time
+from bookings.lifecycle import BookingStatus
+from bookings.models import Booking
+from bookings.services.run_pass import run_pass
+from tests.deploy.webs import PATIENCE_SECONDS, await_that, in_the_background
+from tests.support.fakes import FakePayments
+from tests.support.gateways import a_tireless_gateway
+from tests.support.invariants import seats_out_of_step, violations
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+AN_ORDER = {"flightId": 1, "userId": 1001, "noOfSeats": 2}
+
+# Longer than a test may take.
+LONG = 300
+
+# With two processes that share a port, one of them would be missed once in a million.
+QUESTIONS = 20
+
+
+def test_it_leaves_readiness_first_and_goes_on_serving_until_a_second_signal(start_web):
+    web = start_web("--workers", "2", drain_seconds=LONG)
+    web.await_answer()
+    before = web.ask("GET", "/health/ready")[0]
+
+    os.kill(web.pid, signal.SIGTERM)
+
+    await_that(lambda: web.ask("GET", "/health/ready")[0] == 503)
+    assert before == 200
+    assert [web.ask("GET", "/health/ready") for _ in range(QUESTIONS)] == [
+        (503, {"status": "draining"})
+    ] * QUESTIONS
+    assert web.ask("GET", "/health/live")[0] == 200
+    assert web.ask("POST", "/api/v1/bookings", AN_ORDER)[0] == 201
+
+    os.kill(web.pid, signal.SIGTERM)
+
+    assert web.ends_within(PATIENCE_SECONDS), web.printed()
+    assert web.exit_status() == 0
+
+
+def test_what_runs_longer_than_the_limit_is_cut_off_and_the_worker_finds_out_what_became_of_it(start_web, sim):
+    web = start_web("--finish", "1")
+    web.await_answer()
+    sim.faults(latency_ms=1800)
+    cut = in_the_background(lambda: web.ask("POST", "/api/v1/bookings", AN_ORDER))
+    await_that(Booking.objects.exists)
+
+    os.kill(web.pid, signal.SIGTERM)
+
+    assert web.ends_within(PATIENCE_SECONDS), web.printed()
+    assert cut.result() == (0, {})
+    assert Booking.objects.get().status == BookingStatus.PENDING
+
+    sim.faults()
+    Booking.objects.update(hold_next_at=database_time())  # its lease is over
+    run_pass(flights=a_tireless_gateway(sim.url), payments=FakePayments())
+
+    assert Booking.objects.get().status == BookingStatus.INITIATED
+    assert violations(quiet=True) + seats_out_of_step(sim) == []
+
+
+def test_when_it_is_killed_nothing_goes_on_without_it(start_web):
+    web = start_web()
+    web.await_answer()
+
+    os.kill(web.pid, signal.SIGKILL)
+
+    assert web.ends_within(PATIENCE_SECONDS), web.alive()
