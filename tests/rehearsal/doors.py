@@ -8,30 +8,18 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from http.client import HTTPException
 
-from devtools.processes import HOST, free_port
+from tests.deploy.webs import RunWeb
 from tests.rehearsal.verdict import Word, word_for
 from tests.support.http import Reply, exchange
-from tests.support.running import await_that
-from tests.support.servers import Command
-
-# A web process imports Django and listens: two seconds on an idle machine.
-START_SECONDS = 60.0
-
-# As many requests as there are clients.
-THREADS = 8
 
 # No answer at all: neither a status nor a body.
 NO_REPLY = Reply(0, {}, b"")
 
 
-class Door(Command):
-    """One `manage.py run_web` on a port that stays the same over restarts, and when it was dead."""
+class Door(RunWeb):
+    """One `manage.py run_web`, and when it was dead."""
 
-    def __init__(self, *, env: dict[str, str]) -> None:
-        self.port = free_port()
-        options = ("--host", HOST, "--port", str(self.port), "--workers", "1", "--threads", str(THREADS))
-        super().__init__("run_web", *options, env=env)
-        self._is_down, self._up_since = False, 0.0
+    _is_down, _up_since = False, 0.0
 
     def kill(self) -> None:
         """Kill it and all below it; from now on its clients have an excuse for what they did not hear."""
@@ -39,24 +27,12 @@ class Door(Command):
         super().kill()
 
     def await_answer(self) -> None:
-        """
-        Wait until it takes requests.
-
-        :raises RuntimeError: if it does not; the message has what it printed
-        """
-        if not await_that(self._answers, START_SECONDS):
-            raise RuntimeError(f"a web process does not answer: {self.printed()}")
+        super().await_answer()
         self._up_since, self._is_down = time.monotonic(), False
 
     def was_down_since(self, moment: float) -> bool:
         """Tell whether the process was dead at any time from this moment on."""
         return self._is_down or moment < self._up_since
-
-    def _answers(self) -> bool:
-        try:
-            return exchange(self.port, "GET", "/health/live").status == 200
-        except (OSError, HTTPException):
-            return False
 
 
 class ThroughProxy:

@@ -49,7 +49,7 @@ class Play:
         self._felt_seconds, self._patience_seconds = felt_seconds, outage.limit_seconds + lateness_seconds
         self._doors = Doors([ThroughProxy(stack.proxy.port)] if outage.seamless and stack.proxy else stack.doors)
         self._felt: Counter[Word] = Counter()
-        self._clusters_before = stack.worker.clusters()
+        stack.condemned = []
 
     def round(self, *, seed: int = 1) -> Round:
         """Play it and tell what came of it. Recovery is waited for a little longer than it may take."""
@@ -69,7 +69,9 @@ class Play:
         counts = self._doors.counts()
         result.requests, result.refused, result.cut = counts.total(), counts[Word.REFUSED], counts[Word.CUT]
         result.errors += self._doors.errors
-        result.drift = sum(abs(taken - held) for _flight, taken, held in seats_adrift(self._stack.sim))
+        # In step there was none; since then more bookings may have expired, and their seats be on their way.
+        if result.recovered_after is None:
+            result.drift = sum(abs(taken - held) for _flight, taken, held in seats_adrift(self._stack.sim))
         result.wrong += answers_without_rows(clients.heard)
         self._progress.end("; ".join(result.faults()) or f"in step after {result.recovered_after:.1f} s")
         return result
@@ -98,7 +100,7 @@ class Play:
 
     def _recovery(self, clients: Clients, *, since: float) -> tuple[float | None, list[str]]:
         """Wait until nothing is wrong any more; give the seconds it took, or None and what still is wrong."""
-        proof = datetime.now(UTC) + (ORPHANS_ARE_GONE if self._outage.new_cluster else timedelta())
+        proof = datetime.now(UTC) + (ORPHANS_ARE_GONE if self._stack.condemned else timedelta())
         while True:
             wrong = self._unfinished(clients, proof)
             seconds = time.monotonic() - since
@@ -114,7 +116,7 @@ class Play:
         stack = self._stack
         if waiting := clients.undecided():
             return [f"{waiting} clients wait for a decision"]
-        if self._outage.new_cluster and set(stack.worker.clusters()) & set(self._clusters_before):
+        if set(stack.condemned) & set(stack.worker.clusters()):
             return ["the old cluster is still there"]
         last_pass = stack.last_pass()
         if last_pass is None or last_pass < proof:

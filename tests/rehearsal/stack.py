@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +33,9 @@ DRAIN_SECONDS = 3
 # A pass that is late by this much is no pass.
 LATE = timedelta(seconds=2 * EXPIRY_INTERVAL_SECONDS)
 
+# Of each web process: as many as there are clients.
+THREADS = 8
+
 # More than the whole rehearsal can sell.
 CAPACITY = 1_000_000
 
@@ -44,6 +47,8 @@ class Stack(Running):
     doors: list[Door]
     proxy: Proxy | None
     database: PrivateMariaDB | None
+    condemned: list[int] = field(default_factory=list)
+    """The clusters that must be gone before all is as it was."""
 
     def what_is_wrong(self) -> list[str]:
         """Give what is out of step, and what should have expired long ago."""
@@ -75,7 +80,7 @@ def start_stack(
             DRAIN_SECONDS=str(DRAIN_SECONDS),
             LOG_LEVEL="ERROR",
         )
-        doors = [Door(env=env), Door(env=env)]
+        doors = [Door("--threads", str(THREADS), env=env) for _ in range(2)]
         for door in doors:
             running.callback(door.kill)
             door.start()
