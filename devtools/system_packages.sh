@@ -2,7 +2,7 @@
 # Installs the Debian or Ubuntu packages that the project needs and the machine lacks.
 #
 #   sh devtools/system_packages.sh run     what `make run` needs: a compiler, headers, the MariaDB client library
-#   sh devtools/system_packages.sh test    that, a MariaDB server, a Redis, and a Chromium
+#   sh devtools/system_packages.sh test    that, a MariaDB server, a Redis, a haproxy, and a Chromium
 #
 # Says nothing when all is there. Without root and without passwordless sudo it installs nothing: it names the
 # packages in one line and exits 1. PYTHON chooses the interpreter that is looked at (python3 by default).
@@ -57,6 +57,8 @@ missing_packages() {
         has my_print_defaults || echo mariadb-client-core
         # Debian's redis-server is this program under another name; see devtools/redis.py.
         has redis-server || has redis-check-rdb || echo redis-tools
+        # The service that the package sets up listens nowhere.
+        has haproxy || echo haproxy
         # It brings a font. Ubuntu's chromium-browser may be a stub that only says where the snap is.
         starts chromium || starts google-chrome || starts chromium-browser || echo chromium
     fi

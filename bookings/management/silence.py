@@ -40,49 +40,57 @@ class Silence:
 
 class SilenceWatch:
     """
-    Looks at the database now and then, in a thread of its own, until passes have been missing for too long.
+    Looks at the database now and then, in a thread of its own that ends with the process.
 
-    In a thread, because a database may also not answer at all: whoever waits for the end of the cluster, or for a
+    In a thread, because a database may also not answer at all: whoever waits for the end of a cluster, or for a
     signal, must not wait for that.
     """
 
-    def __init__(self, limit_seconds: float) -> None:
-        self.has_found_silence = False
-        self._limit_seconds = limit_seconds
-        self._is_reachable = True
-        self._stopped = threading.Event()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._silence = Silence(now=time.monotonic())
+        self._silent_seconds = 0.0
+        self._database_answers: bool | None = None
         threading.Thread(target=self._run, daemon=True).start()
 
-    def stop(self) -> None:
-        """Look no more. A look that is under way may still end."""
-        self._stopped.set()
+    def database_answers(self) -> bool:
+        """Tell whether it did when it was last asked; False if it was not yet."""
+        return bool(self._database_answers)
+
+    def begin_anew(self) -> None:
+        """Forget what was before: a new cluster has its own silence."""
+        with self._lock:
+            self._silence, self._silent_seconds = Silence(now=time.monotonic()), 0.0
+
+    def silent_seconds(self) -> float:
+        """Tell how long passes had been missing when the database last answered."""
+        with self._lock:
+            return self._silent_seconds
 
     def _run(self) -> None:
-        silence = Silence(now=time.monotonic())
-        # A test may wish for less than the usual pause.
-        while not self._stopped.wait(min(LOOK_EVERY_SECONDS, self._limit_seconds / 4)):
-            if self._look(silence) > self._limit_seconds:
-                self.has_found_silence = True
-                return
+        while True:
+            self._look()
+            time.sleep(LOOK_EVERY_SECONDS)
 
-    def _look(self, silence: Silence) -> float:
+    def _look(self) -> None:
         try:
             last_pass, rests = queries.last_pass_finished_at(), queries.sweep_rests()
-            seconds = silence.seconds(now=time.monotonic(), last_pass=last_pass, rests=rests)
+            with self._lock:
+                self._silent_seconds = self._silence.seconds(
+                    now=time.monotonic(), last_pass=last_pass, rests=rests
+                )
+            self._note(answers=True)
         except DatabaseError as error:
-            silence.excuse(now=time.monotonic())
-            self._note(reachable=False, error=type(error).__name__)
-            return 0.0
+            with self._lock:
+                self._silence.excuse(now=time.monotonic())
+            self._note(answers=False, error=type(error).__name__)
         finally:
             connection.close()
-        self._note(reachable=True)
-        return seconds
 
-    def _note(self, *, reachable: bool, error: str | None = None) -> None:
+    def _note(self, *, answers: bool, error: str | None = None) -> None:
         """Log a change, not each look of a long night."""
-        if reachable != self._is_reachable:
-            self._is_reachable = reachable
-            if reachable:
-                log.info("worker.database_back")
-            else:
-                log.warning("worker.database_unreachable", error=error)
+        before, self._database_answers = self._database_answers, answers
+        if not answers and before is not False:
+            log.warning("worker.database_unreachable", error=error)
+        elif answers and before is False:
+            log.info("worker.database_back")

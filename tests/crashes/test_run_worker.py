@@ -23,11 +23,18 @@ STOP_SECONDS = 5.0
 NO_PATIENCE = ("--silence", "0.1")
 
 
-def a_worker(*options):
-    env = environment(
-        DATABASE_URL=database_url(), EXPIRY_INTERVAL_SECONDS="1", FLIGHT_SERVICE_URL="http://127.0.0.1:9"
+def a_worker(*options, **settings):
+    return Worker(
+        *options,
+        env=environment(
+            **{
+                "DATABASE_URL": database_url(),
+                "EXPIRY_INTERVAL_SECONDS": "1",
+                "FLIGHT_SERVICE_URL": "http://127.0.0.1:9",
+                **settings,
+            }
+        ),
     )
-    return Worker(*options, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +61,15 @@ def worker(one_worker, transactional_db):
 def impatient_worker(transactional_db):
     """A worker that takes its cluster for silent before that has begun."""
     worker = a_worker(*NO_PATIENCE)
+    worker.start()
+    yield worker
+    worker.kill()
+
+
+@pytest.fixture
+def lonely_worker():
+    """A worker whose database is away."""
+    worker = a_worker(DATABASE_URL="mysql://bookings@127.0.0.1:1/bookings")
     worker.start()
     yield worker
     worker.kill()
@@ -142,3 +158,14 @@ def test_a_worker_that_is_asked_to_stop_while_it_starts_its_cluster_again_stops(
     os.kill(impatient_worker.pid, signal.SIGTERM)
 
     assert impatient_worker.ends_within(STOP_SECONDS), impatient_worker.printed()
+
+
+def test_while_there_is_no_database_it_waits_and_starts_nothing(lonely_worker):
+    await_that(lambda: "worker.database_unreachable" in lonely_worker.printed(), lonely_worker)
+
+    assert lonely_worker.alive() == [lonely_worker.pid]
+
+    os.kill(lonely_worker.pid, signal.SIGTERM)
+
+    assert lonely_worker.ends_within(STOP_SECONDS), lonely_worker.printed()
+    assert lonely_worker.exit_status() == 0

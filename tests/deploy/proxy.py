@@ -15,17 +15,27 @@ from tests.support.processes import REPOSITORY
 
 CONFIGURATION = REPOSITORY / "deploy" / "haproxy.cfg"
 # Kept where an ordinary user's PATH does not look.
-PROGRAM = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin") or "haproxy"
+PROGRAM = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+# What the configuration wants to know.
+PLACES = {"LISTEN": f"{HOST}:1", "WEB1": f"{HOST}:2", "WEB2": f"{HOST}:3", "PUBLIC_HOST": "localhost"}
 
 START_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.02
 
 
-def check(**settings: str) -> subprocess.CompletedProcess[str]:
-    """Have haproxy read the configuration, and say what it thinks of it."""
-    return subprocess.run(
-        [PROGRAM, "-c", "-f", str(CONFIGURATION)], env={**os.environ, **settings}, capture_output=True, text=True
+def _program() -> str:
+    if PROGRAM is None:
+        raise RuntimeError("no haproxy found: `sh devtools/system_packages.sh test` installs one")
+    return PROGRAM
+
+
+def check() -> tuple[int, str]:
+    """Have haproxy read the configuration; gives its exit status, and its warnings and errors."""
+    done = subprocess.run(
+        [_program(), "-c", "-f", str(CONFIGURATION)], env={**os.environ, **PLACES}, capture_output=True, text=True
     )
+    return done.returncode, done.stderr
 
 
 class Proxy:
@@ -35,13 +45,13 @@ class Proxy:
         self.port = free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process = subprocess.Popen(
-            [*ends_with_parent(signal.SIGKILL), PROGRAM, "-db", "-f", str(CONFIGURATION)],
+            [*ends_with_parent(signal.SIGKILL), _program(), "-db", "-f", str(CONFIGURATION)],
             env={
                 **os.environ,
+                **PLACES,
                 "LISTEN": f"{HOST}:{self.port}",
                 "WEB1": f"{HOST}:{web1}",
                 "WEB2": f"{HOST}:{web2}",
-                "PUBLIC_HOST": "localhost",
                 **settings,
             },
             stdin=subprocess.DEVNULL,

@@ -41,12 +41,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        signals = StopSignals()
+        signals, watch = StopSignals(), SilenceWatch()
         pause = FIRST_PAUSE_SECONDS
         with private_folder("worker") as folder:
             while not signals.count:
+                if not watch.database_answers():
+                    # A cluster without one would die at its start.
+                    signals.arrives_within(LOOK_EVERY_SECONDS)
+                    continue
                 started = time.monotonic()
-                _run_cluster(signals, folder / "metrics", silence_seconds=options["silence"])
+                _run_cluster(signals, watch, folder / "metrics", silence_seconds=options["silence"])
                 if time.monotonic() - started > HEALTHY_AFTER_SECONDS:
                     pause = FIRST_PAUSE_SECONDS
                 if not signals.count:
@@ -54,7 +58,7 @@ class Command(BaseCommand):
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def _run_cluster(signals: StopSignals, metrics: Path, *, silence_seconds: float) -> None:
+def _run_cluster(signals: StopSignals, watch: SilenceWatch, metrics: Path, *, silence_seconds: float) -> None:
     """Run one cluster until it dies, falls silent, or a signal comes; nothing of it is left then."""
     # What a cluster that is gone has counted is nobody's any more.
     shutil.rmtree(metrics, ignore_errors=True)
@@ -64,14 +68,14 @@ def _run_cluster(signals: StopSignals, metrics: Path, *, silence_seconds: float)
         ends_by=signal.SIGKILL,
         environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics)},
     )
+    watch.begin_anew()
     log.info("worker.cluster_started", pid=cluster.pid)
-    watch = SilenceWatch(silence_seconds)
     try:
         while not signals.arrives_within(LOOK_EVERY_SECONDS):
             if cluster.exit_status() is not None:
                 log.error("worker.cluster_died", pid=cluster.pid, status=cluster.exit_status())
                 return
-            if watch.has_found_silence:
+            if watch.silent_seconds() > silence_seconds:
                 # Not asked: a wedged cluster does not listen, and what it may still send is sent again.
                 log.error("worker.cluster_silent", pid=cluster.pid)
                 return
@@ -79,5 +83,4 @@ def _run_cluster(signals: StopSignals, metrics: Path, *, silence_seconds: float)
         if not cluster.ends_within(GRACE_SECONDS, unless=signals):
             log.error("worker.cluster_killed", pid=cluster.pid)
     finally:
-        watch.stop()
         cluster.end()
