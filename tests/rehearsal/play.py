@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from tests.rehearsal.clients import Clients
 from tests.rehearsal.doors import Door, Doors, ThroughProxy
@@ -27,9 +27,6 @@ PATIENCE_SECONDS = 60.0
 # A recovery that is late is waited for all the same, so that the table can say how late.
 LATENESS_SECONDS = 30.0
 
-# What a killed cluster still finishes proves nothing: `run_worker` looks every second, and ends it.
-ORPHANS_ARE_GONE = timedelta(seconds=5)
-
 A_BOOKING = b'{"flightId": 1, "userId": 1001, "noOfSeats": 1}'
 
 
@@ -49,6 +46,8 @@ class Play:
         self._felt_seconds, self._patience_seconds = felt_seconds, outage.limit_seconds + lateness_seconds
         self._doors = Doors([ThroughProxy(stack.proxy.port)] if outage.seamless and stack.proxy else stack.doors)
         self._felt: Counter[Word] = Counter()
+        # A pass that finished before this moment may have been the last.
+        self._proof_since = datetime.now(UTC)
         stack.condemned = []
 
     def round(self, *, seed: int = 1) -> Round:
@@ -100,9 +99,9 @@ class Play:
 
     def _recovery(self, clients: Clients, *, since: float) -> tuple[float | None, list[str]]:
         """Wait until nothing is wrong any more; give the seconds it took, or None and what still is wrong."""
-        proof = datetime.now(UTC) + (ORPHANS_ARE_GONE if self._stack.condemned else timedelta())
+        self._proof_since = datetime.now(UTC)
         while True:
-            wrong = self._unfinished(clients, proof)
+            wrong = self._unfinished(clients)
             seconds = time.monotonic() - since
             if not wrong:
                 return seconds, []
@@ -111,15 +110,16 @@ class Play:
             self._progress.say(wrong[0])
             time.sleep(LOOK_EVERY_SECONDS)
 
-    def _unfinished(self, clients: Clients, proof: datetime) -> list[str]:
+    def _unfinished(self, clients: Clients) -> list[str]:
         """Say what still keeps the service from being as it was; the dearest question comes last."""
         stack = self._stack
         if waiting := clients.undecided():
             return [f"{waiting} clients wait for a decision"]
-        if set(stack.condemned) & set(stack.worker.clusters()):
-            return ["the old cluster is still there"]
+        if stack.condemned and not stack.has_new_cluster():
+            self._proof_since = datetime.now(UTC)
+            return ["there is no new cluster"]
         last_pass = stack.last_pass()
-        if last_pass is None or last_pass < proof:
+        if last_pass is None or last_pass < self._proof_since:
             return ["the worker has finished no pass yet"]
         return stack.what_is_wrong() or [f"no booking can be made at {door.port}" for door in self._closed()]
 

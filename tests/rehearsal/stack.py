@@ -50,6 +50,11 @@ class Stack(Running):
     condemned: list[int] = field(default_factory=list)
     """The clusters that must be gone before all is as it was."""
 
+    def has_new_cluster(self) -> bool:
+        """Tell whether a cluster runs, and no condemned one; nothing of that one lives when the new one starts."""
+        clusters = self.worker.clusters()
+        return bool(clusters) and not set(clusters) & set(self.condemned)
+
     def what_is_wrong(self) -> list[str]:
         """Give what is out of step, and what should have expired long ago."""
         wrong = super().what_is_wrong()
