@@ -5,20 +5,23 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import django
+from django.core.management import call_command
 
 django.setup()
 
 from bookings.queries import last_pass_finished_at  # noqa: E402 - models can be imported only now
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.rehearsal.outages import OUTAGES  # noqa: E402
+from tests.rehearsal.outages import OUTAGES, Outage  # noqa: E402
 from tests.rehearsal.play import FELT_SECONDS, Play  # noqa: E402
 from tests.rehearsal.progress import Progress  # noqa: E402
-from tests.rehearsal.stack import start_stack  # noqa: E402
+from tests.rehearsal.stack import EXPIRY_INTERVAL_SECONDS, start_stack  # noqa: E402
 from tests.rehearsal.verdict import Round, exit_code, table  # noqa: E402
 from tests.support.running import await_that, migrate  # noqa: E402
+from tests.support.schedules import schedule_the_sweep  # noqa: E402
 from tests.support.servers import database_url, environment  # noqa: E402
 
 START_SECONDS = 120.0
@@ -54,22 +57,37 @@ def main() -> int:
 
 
 def rehearse(chosen: argparse.Namespace, progress: Progress, rounds: list[Round]) -> None:
-    """Play the chosen outages; one that is not recovered from is the last, as nothing after it would mean much."""
+    """Play the chosen outages: first those of a Flight Service that honours keys, then of one that does not."""
     progress.begin("start")
-    progress.say("two web processes, a worker, a Flight Service and a database")
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
-        migrate(environment(DATABASE_URL=database_url()))
-        with start_stack(Path(folder), database=globals()["server"]) as stack:
-            if not await_that(last_pass_finished_at, START_SECONDS):
-                raise SystemExit(f"the worker does not start: {stack.worker.printed()}")
-            progress.end("everything runs")
-            for number, name in enumerate(chosen.outages):
-                result = Play(OUTAGES[name], stack, progress, felt_seconds=chosen.felt_seconds).round(
-                    seed=chosen.seed + number
-                )
-                rounds.append(result)
-                if result.recovered_after is None:
-                    return
+    progress.say("a database")
+    migrate(environment(DATABASE_URL=database_url()))
+    outages = [OUTAGES[name] for name in chosen.outages]
+    for keyed in (True, False):
+        those = [outage for outage in outages if outage.keyed == keyed]
+        if those and not any(each.recovered_after is None for each in rounds):
+            rehearse_with_one_peer(those, chosen, progress, rounds, keyed=keyed)
+
+
+def rehearse_with_one_peer(
+    outages: Sequence[Outage], chosen: argparse.Namespace, progress: Progress, rounds: list[Round], *, keyed: bool
+) -> None:
+    """Play these; one that is not recovered from is the last, as nothing after it would mean much."""
+    progress.begin("start")
+    progress.say("two web processes, a worker and a Flight Service")
+    call_command("flush", verbosity=0, interactive=False)
+    schedule_the_sweep(every_seconds=EXPIRY_INTERVAL_SECONDS)
+    with (
+        tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
+        start_stack(Path(folder), database=globals()["server"], keyed=keyed) as stack,
+    ):
+        if not await_that(last_pass_finished_at, START_SECONDS):
+            raise SystemExit(f"the worker does not start: {stack.worker.printed()}")
+        progress.end("everything runs")
+        for outage in outages:
+            play = Play(outage, stack, progress, felt_seconds=chosen.felt_seconds)
+            rounds.append(play.round(seed=chosen.seed + len(rounds)))
+            if rounds[-1].recovered_after is None:
+                return
 
 
 if __name__ == "__main__":

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from tests.rehearsal.stack import Stack
+from tests.rehearsal.stack import SETTLE_SECONDS, Stack
 from tests.rehearsal.verdict import Word
 from tests.support.running import await_that
 
 USUAL_SECONDS = 30.0
 DEAD_WORKER_SECONDS = 120.0
+
+# Without keys a lost answer is only known when whatever is under way has arrived or never will.
+SETTLED_SECONDS = USUAL_SECONDS + SETTLE_SECONDS
 
 # Above the read limit of the service, which is 2 s.
 SLOW_MS = 3_000
@@ -37,7 +40,8 @@ class Outage:
     What breaks, how soon all must be in step after the moment that `play` gives, and signs that it was real.
 
     `felt_as`: how some request must have ended meanwhile. `serves`: others must have been answered. `seamless`:
-    clients come through the proxy, and not one of them may be told to come again.
+    clients come through the proxy, and not one of them may be told to come again. `keyed`: the Flight Service
+    honours keys.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Outage:
     felt_as: Word | None = None
     serves: bool = True
     seamless: bool = False
+    keyed: bool = True
 
 
 def with_faults(**plan: Any) -> Callable[[Stack, Feel], float]:
@@ -152,6 +157,7 @@ OF_CHANGES = {"faults_on": "patch"}
 SLOW = with_faults(latency_ms=SLOW_MS, **OF_CHANGES)
 DROPS_REPLIES = with_faults(drop_reply_rate=1.0, **OF_CHANGES)
 GARBAGE = with_faults(garbage_rate=1.0, **OF_CHANGES)
+LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
 
 ALL = (
     Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
@@ -165,6 +171,7 @@ ALL = (
     Outage("web killed", web_killed, felt_as=Word.CUT),
     Outage("database killed", database_killed, felt_as=Word.REFUSED, serves=False),
     Outage("rolling deploy", rolling_deploy, seamless=True),
+    Outage("unkeyed Flight Service", LOSES_HALF, SETTLED_SECONDS, Word.REFUSED, keyed=False),
 )
 
 OUTAGES: Mapping[str, Outage] = MappingProxyType({outage.name: outage for outage in ALL})

@@ -36,6 +36,14 @@ LATE = timedelta(seconds=2 * EXPIRY_INTERVAL_SECONDS)
 # Of each web process: as many as there are clients.
 THREADS = 8
 
+# The stand-in decides at once or never; a real peer and its proxies take longer, hence the 60 s of the default.
+SETTLE_SECONDS = 8
+UNKEYED = {
+    "FLIGHT_SERVICE_KEYED": "false",
+    "FLIGHT_SERVICE_COUNTER": "exclusive",
+    "FLIGHT_SERVICE_SETTLE_SECONDS": str(SETTLE_SECONDS),
+}
+
 # More than the whole rehearsal can sell.
 CAPACITY = 1_000_000
 
@@ -69,12 +77,18 @@ def overdue() -> list[int]:
 
 @contextmanager
 def start_stack(
-    folder: Path, *, database: PrivateMariaDB | None = None, interval_seconds: int = EXPIRY_INTERVAL_SECONDS
+    folder: Path,
+    *,
+    database: PrivateMariaDB | None = None,
+    interval_seconds: int = EXPIRY_INTERVAL_SECONDS,
+    keyed: bool = True,
 ) -> Iterator[Stack]:
     """Run everything on the configured database, which is migrated; nothing of it is left afterwards."""
     payments_file = folder / "payments.sqlite3"
     with ExitStack() as running:
-        sim = running.enter_context(start_flightsim("--capacity", str(CAPACITY)))
+        sim = running.enter_context(
+            start_flightsim("--capacity", str(CAPACITY), *(() if keyed else ("--unkeyed",)))
+        )
         env = environment(
             DJANGO_SETTINGS_MODULE="tests.crashes.settings",
             DATABASE_URL=database_url(),
@@ -84,6 +98,7 @@ def start_stack(
             DURABLE_PAYMENTS=str(payments_file),
             DRAIN_SECONDS=str(DRAIN_SECONDS),
             LOG_LEVEL="ERROR",
+            **({} if keyed else UNKEYED),
         )
         doors = [Door("--threads", str(THREADS), env=env) for _ in range(2)]
         for door in doors:
