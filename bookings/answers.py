@@ -40,6 +40,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.SelectionChanged: HTTPStatus.CONFLICT,
         errors.NothingToDecide: HTTPStatus.CONFLICT,
         errors.RetryTooLate: HTTPStatus.CONFLICT,
+        errors.RetryCountsTwice: HTTPStatus.CONFLICT,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
         errors.FlightServiceRests: HTTPStatus.SERVICE_UNAVAILABLE,

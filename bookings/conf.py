@@ -56,6 +56,18 @@ RETRIES_END_AFTER = timedelta(hours=24)
 # The Flight Service keeps keys for seven days: what staff send again on the sixth still finds its key there.
 STAFF_RETRIES_END_AFTER = timedelta(days=6)
 
+# Of a Flight Service without keys: six times what a call may take, so that nobody's turn ends while it is sending.
+GATE_LEASE = timedelta(seconds=30)
+
+# A client waits four seconds in all. A turn takes a few hundredths of one.
+GATE_WAIT_SECONDS = 1.0
+
+# What a change of seats takes at the least: whoever looks more often only asks the database more often.
+GATE_LOOK_EVERY_SECONDS = 0.02
+
+# With less time than this for the answer, sending is a gamble; its price is a flight that nobody can book.
+GATE_SEND_NEEDS_SECONDS = 2.0
+
 # What somebody at the desk writes down; the column's own length.
 LONGEST_NOTE = 500
 
@@ -108,6 +120,12 @@ PASS_SECONDS = 20.0
 def payment_window() -> timedelta:
     """How long seats are held for an unpaid booking."""
     return timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS)
+
+
+def peer_knows_keys() -> bool:
+    """Whether the Flight Service carries out a seat change once, however often it is sent under its key."""
+    known: bool = settings.FLIGHT_SERVICE_KEYED
+    return known
 
 
 def longest_silence() -> timedelta:

@@ -186,6 +186,12 @@ class RetryTooLate(OfficeError):
     code = "retry_too_late"
 
 
+class RetryCountsTwice(OfficeError):
+    """The Flight Service knows no keys: a call that was sent once would count twice if it were sent again."""
+
+    code = "retry_counts_twice"
+
+
 class FlightServiceRests(OfficeError):
     """The Flight Service is not asked just now, as it has failed several times. Try again in a few seconds."""
 

@@ -1,8 +1,8 @@
 """
 What this service asks of other systems, and the words they answer with.
 
-A call for seats ends in one of five ways. *Unknown* is not a failure: the call may have been carried out,
-and only asking again with the same key tells.
+A call for seats ends in one of a few ways. *Unknown* is not a failure: the call may have been carried out, and
+only asking again with the same key tells.
 """
 
 import enum
@@ -17,13 +17,15 @@ class Flight:
     """
     A flight as the Flight Service last showed it. `price` is per seat, in minor units.
 
-    `capacity` is all its seats, taken or not; None where the Flight Service does not show that.
+    `capacity` is all its seats, taken or not; None where the Flight Service does not show that. `oversold` is how
+    far below zero its counter is: `seats_left` is 0 then.
     """
 
     id: int
     price: int
     seats_left: int
     capacity: int | None = None
+    oversold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,14 @@ class Mistake:
     why: str
 
 
-SeatOutcome = Applied | NoSeats | NoFlight | NotSent | Unknown | Mistake
+@dataclass(frozen=True, slots=True)
+class NeverKnown:
+    """It may have been carried out or not, and no later call will tell: it must not be repeated."""
+
+    why: str
+
+
+SeatOutcome = Applied | NoSeats | NoFlight | NotSent | Unknown | Mistake | NeverKnown
 
 
 class FlightsUnreachable(Exception):

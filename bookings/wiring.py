@@ -1,21 +1,31 @@
 """Chooses the implementations that the settings name. Only entry points call it."""
 
+from datetime import timedelta
 from functools import cache
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from bookings.conf import WORKER_CALL_SECONDS
 from bookings.gateways.flights import HttpFlightService
 from bookings.gateways.redis_limits import RedisRateLimiter
 from bookings.gateways.signing_keys import AnyOf, SharedSecrets, key_set_from
 from bookings.ports import FlightService, PaymentGateway, RateLimiter, SigningKeys
 from bookings.services.rate_limits import DatabaseRateLimiter
+from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
 
 
 @cache
 def flight_service() -> FlightService:
     """The Flight Service of this process: one connection pool, made at first use and so after any fork."""
-    return HttpFlightService(settings.FLIGHT_SERVICE_URL)
+    if settings.FLIGHT_SERVICE_KEYED:
+        return HttpFlightService(settings.FLIGHT_SERVICE_URL)
+    return UnkeyedFlights(
+        HttpFlightService(settings.FLIGHT_SERVICE_URL, keep_alive=False, change_seconds=WORKER_CALL_SECONDS),
+        counter=Counter(settings.FLIGHT_SERVICE_COUNTER),
+        settle=timedelta(seconds=settings.FLIGHT_SERVICE_SETTLE_SECONDS),
+        at_once=settings.FLIGHT_SERVICE_CHANGES_AT_ONCE,
+    )
 
 
 @cache

@@ -71,10 +71,10 @@ DRAIN_SECONDS = whole_number("DRAIN_SECONDS", default=5, low=0, high=300)
 
 FLIGHT_SERVICE_URL = base_address("FLIGHT_SERVICE_URL", default="http://127.0.0.1:8001")
 FLIGHT_SERVICE_KEYED = env.bool("FLIGHT_SERVICE_KEYED", default=True)
-if not FLIGHT_SERVICE_KEYED:
-    raise ImproperlyConfigured(
-        "FLIGHT_SERVICE_KEYED=false: this version needs a Flight Service that honours Idempotency-Key."
-    )
+# What stands below is about a Flight Service without keys alone: see docs/protocol.md.
+FLIGHT_SERVICE_COUNTER = one_of("FLIGHT_SERVICE_COUNTER", default="shared", choices=("exclusive", "shared"))
+FLIGHT_SERVICE_SETTLE_SECONDS = whole_number("FLIGHT_SERVICE_SETTLE_SECONDS", default=60, low=1, high=3600)
+FLIGHT_SERVICE_CHANGES_AT_ONCE = whole_number("FLIGHT_SERVICE_CHANGES_AT_ONCE", default=4, low=1, high=64)
 PAYMENT_WINDOW_SECONDS = whole_number("PAYMENT_WINDOW_SECONDS", default=900, low=1, high=7 * 24 * 3600)
 EXPIRY_INTERVAL_SECONDS = whole_number("EXPIRY_INTERVAL_SECONDS", default=10, low=1, high=60)
 MAX_SEATS_PER_BOOKING = whole_number("MAX_SEATS_PER_BOOKING", default=10, low=1, high=1000)

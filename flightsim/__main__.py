@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flightsim.demo_flights import demo_flights
 from flightsim.faults import FAULTS_ON, FaultPlan, Faults, InvalidFaults
+from flightsim.freezing import Pool
 from flightsim.routes import FlightService
 from flightsim.server import Connection, Desk
 from flightsim.store import MAX_SEATS, Store
@@ -34,6 +35,13 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--flights", type=int, default=12, metavar="N", help="flights (default: %(default)s)")
     parser.add_argument("--capacity", type=int, metavar="N", help="seats of every flight of a new store")
     parser.add_argument("--allow-reset", action="store_true", help="serve POST /__reset and POST /__faults")
+    parser.add_argument(
+        "--freeze-seconds",
+        type=int,
+        default=60,
+        metavar="N",
+        help="with --unkeyed: stand still for so long at five PATCHes at once; 0: never (default: %(default)s)",
+    )
     faults = parser.add_argument_group("faults", "shares (0 to 1) of the GETs and PATCHes of flights")
     faults.add_argument("--latency-ms", type=int, default=0, metavar="N", help="wait before deciding")
     faults.add_argument("--fail-rate", type=float, default=0.0, metavar="P", help="500, nothing decided")
@@ -44,6 +52,8 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     faults.add_argument("--faults-on", choices=FAULTS_ON, default="both", help="(default: %(default)s)")
     faults.add_argument("--seed", type=int, metavar="N", help="makes the same faults hit the same requests")
     options = parser.parse_args(arguments)
+    if not 0 <= options.freeze_seconds <= 600:
+        parser.error("--freeze-seconds must be from 0 to 600")
     if not 1 <= options.flights <= MAX_FLIGHTS:
         parser.error(f"--flights must be from 1 to {MAX_FLIGHTS}")
     if options.capacity is not None and not 1 <= options.capacity <= MAX_SEATS:
@@ -91,7 +101,7 @@ def desk_of(options: argparse.Namespace, store: Store) -> Desk:
         keyed=not options.unkeyed,
         allow_reset=options.allow_reset,
     )
-    return Desk(service, faults, tally)
+    return Desk(service, faults, tally, Pool(seconds=options.freeze_seconds if options.unkeyed else 0))
 
 
 async def serve(listener: socket.socket, desk: Desk, *, mode: str) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 
 from flightsim.answers import failure
 from flightsim.faults import Fault, Faults
+from flightsim.freezing import Pool
 from flightsim.garbage import garbage
 from flightsim.routes import FlightService, is_flight_path
 from flightsim.tally import Tally
@@ -132,7 +133,8 @@ class Desk:
     of them is answered. A busy server so pays for one commit per turn, a quiet one for one per request.
     """
 
-    def __init__(self, service: FlightService, faults: Faults, tally: Tally) -> None:
+    def __init__(self, service: FlightService, faults: Faults, tally: Tally, pool: Pool) -> None:
+        self._pool = pool
         self._service = service
         self._faults = faults
         self._tally = tally
@@ -149,13 +151,25 @@ class Desk:
         if not is_flight_path(request.path):
             self._queue(connection, request, None)
             return
+        now = asyncio.get_running_loop().time()
+        if request.method == "PATCH" and self._pool.enter(now):
+            self._tally.add("freezes")
         fault = self._faults.draw(request.method)
         latency_seconds = self._faults.latency_seconds(request.method)
-        if latency_seconds == 0:
-            self._queue(connection, request, fault)
-        else:
-            loop = asyncio.get_running_loop()
-            loop.call_later(latency_seconds, self._queue, connection, request, fault)
+        self._in_a_while(latency_seconds, now, connection, request, fault)
+
+    def _in_a_while(
+        self, seconds: float, began: float, connection: Connection, request: Request, fault: Fault | None
+    ) -> None:
+        """Go on with a request of flights when its latency, and whatever freezes this service, is over."""
+        loop = asyncio.get_running_loop()
+        seconds = seconds or self._pool.frozen_for(loop.time())
+        if seconds:
+            loop.call_later(seconds, self._in_a_while, 0.0, began, connection, request, fault)
+            return
+        if request.method == "PATCH" and not self._pool.leave(began=began):
+            fault = Fault.FAIL
+        self._queue(connection, request, fault)
 
     def answer_turn(self) -> None:
         """Decide everything that waits, commit, then answer."""

@@ -110,7 +110,7 @@ def _flight(flight_id: int, data: Any) -> Flight | None:
     if type(capacity) is not int or capacity < 0:
         capacity = None
     # The original peer may have oversold: below zero there are no seats, which is an answer.
-    return Flight(id=flight_id, price=price, seats_left=max(0, seats_left), capacity=capacity)
+    return Flight(flight_id, price, max(0, seats_left), capacity, oversold=max(0, -seats_left))
 
 
 def is_healthy(reply: Reply | NotSent | Unknown, result: object, *, seconds: float) -> bool | None:

@@ -80,11 +80,23 @@ class HttpFlightService:
     The port over HTTP, with one connection pool, and the guard of this process before it.
 
     Follows no redirect, uses no proxy or password from the environment, and reads at most 64 KiB. Repeats a
-    GET once; a change of seats is sent once, its repetition is the caller's.
+    GET once; a change of seats is sent once, its repetition is the caller's. `keep_alive=False` opens a connection
+    for each request: one that was kept may be closed by the other side in the moment of use, and the outcome is
+    unknown then. `change_seconds` is how long the answer to a change of seats may take, if the caller has as
+    much time.
     """
 
-    def __init__(self, base_url: str, *, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        guard: Guard | None = None,
+        keep_alive: bool = True,
+        change_seconds: float = READ_SECONDS,
+    ) -> None:
         self._base_url = base_url
+        self._headers = {"Accept": "application/json", **({} if keep_alive else {"Connection": "close"})}
+        self._change_seconds = change_seconds
         self._guard = guard or Guard()
         self._adapter = _OnePeer(pool_connections=1, pool_maxsize=CALLS_AT_ONCE, max_retries=0, pool_block=False)
         self._recalled: OrderedDict[int, tuple[float, Flight]] = OrderedDict()
@@ -165,10 +177,11 @@ class HttpFlightService:
         # as sending it.
         prepared = requests.PreparedRequest()
         prepared.method, prepared.url, prepared.body = method, url, body
-        prepared.headers = CaseInsensitiveDict({"Accept": "application/json", **(headers or {})})
+        prepared.headers = CaseInsensitiveDict({**self._headers, **(headers or {})})
         if body is not None:
             prepared.headers["Content-Length"] = str(len(body))
-        timeout = (min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds))
+        read_seconds = READ_SECONDS if body is None else self._change_seconds
+        timeout = (min(CONNECT_SECONDS, seconds), min(read_seconds, seconds))
         try:
             response = self._adapter.send(prepared, timeout=timeout, stream=True)
             with response:

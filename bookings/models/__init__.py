@@ -4,6 +4,7 @@ from bookings.models.api_key import ApiKey, ApiKeyEvent
 from bookings.models.booking import Booking
 from bookings.models.booking_event import BookingEvent
 from bookings.models.bulk_cancel import BulkCancel, BulkCancelRow
+from bookings.models.flight_gate import FlightGate, PatchSlot
 from bookings.models.heartbeat import Heartbeat
 from bookings.models.idempotency import IdempotencyRecord
 from bookings.models.payment import Payment
@@ -19,8 +20,10 @@ __all__ = [
     "BookingEvent",
     "BulkCancel",
     "BulkCancelRow",
+    "FlightGate",
     "Heartbeat",
     "IdempotencyRecord",
+    "PatchSlot",
     "Payment",
     "RateWindow",
     "Reconciliation",

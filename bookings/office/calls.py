@@ -13,6 +13,7 @@ from django.urls import URLPattern, re_path
 from django.utils.translation import gettext as _
 
 from bookings.clock import database_time
+from bookings.conf import peer_knows_keys
 from bookings.models import Booking, SeatCall
 from bookings.models.seat_call import SeatCallKind, SeatCallState
 from bookings.office.base import ReadOnlyAdmin, require
@@ -76,6 +77,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
             "now": now,
             "shown": ROWS_SHOWN,
             "may_decide": request.user.has_perm(RIGHT),
+            "knows_keys": peer_knows_keys(),
         }
         return TemplateResponse(request, "admin/bookings/seatcall/list.html", context)
 
@@ -98,6 +100,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
             "decisions": call.events.order_by("pk"),
             "members": Paginator(members, MEMBERS_PER_PAGE).get_page(request.GET.get("page")),
             "may_decide": request.user.has_perm(RIGHT),
+            "knows_keys": peer_knows_keys(),
         }
         return TemplateResponse(request, "admin/bookings/seatcall/one.html", context)
 

@@ -19,7 +19,7 @@ from bookings import errors
 from bookings.actor import Actor
 from bookings.answers import STATUS
 from bookings.clock import database_time
-from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER
+from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER, peer_knows_keys
 from bookings.lifecycle import Decision
 from bookings.models import BookingEvent, SeatCallEvent
 from bookings.office.base import require, staff_of
@@ -48,6 +48,7 @@ REFUSED: Mapping[type[errors.BookingError], str | Promise] = MappingProxyType(
     {
         errors.NothingToDecide: gettext_lazy("This call does not wait for a decision any more."),
         errors.RetryTooLate: gettext_lazy("It is too late to send this call once more."),
+        errors.RetryCountsTwice: gettext_lazy("Sent once more, this call would count twice."),
         errors.FlightServiceRests: gettext_lazy(
             "The Flight Service is not asked just now, as it has failed several times. Try again in a few seconds."
         ),
@@ -152,6 +153,7 @@ def decide(request: HttpRequest, site: AdminSite, find: Callable[[], Case], deci
         "retry_until": until,
         "retry_days": STAFF_RETRIES_END_AFTER // timedelta(days=1),
         "is_too_late": is_too_late,
+        "counts_twice": is_too_late and not peer_knows_keys(),
         "can_be_sent": case.waits and not is_too_late,
         "verb": VERB[decision],
     }

@@ -15,6 +15,7 @@ from bookings.ports import (
     Applied,
     FlightService,
     Mistake,
+    NeverKnown,
     NoFlight,
     NoSeats,
     NotSent,
@@ -152,7 +153,7 @@ def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
     match outcome:
         case Applied():
             still_open.update(state=SeatCallState.DONE, lease=None, next_at=None, done_at=now, last_error="")
-        case Mistake(why=why):
+        case Mistake(why=why) | NeverKnown(why=why):
             still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why[:200])
         case NoSeats() | NoFlight():
             why = "refused: no such flight" if isinstance(outcome, NoFlight) else "refused"

@@ -3,7 +3,8 @@
 import random
 from datetime import datetime, timedelta
 
-from bookings.conf import LEASE, LONGEST_PAUSE, RETRIES_END_AFTER, STAFF_RETRIES_END_AFTER
+from bookings.conf import LEASE, LONGEST_PAUSE, RETRIES_END_AFTER, STAFF_RETRIES_END_AFTER, peer_knows_keys
+from bookings.errors import RetryCountsTwice, RetryTooLate
 from bookings.ports import NotSent, Unknown
 
 
@@ -31,8 +32,27 @@ def is_too_old(first_sent_at: datetime | None, now: datetime) -> bool:
 
 
 def staff_may_repeat(first_sent_at: datetime | None, now: datetime) -> bool:
-    """Tell whether the peer still knows the key of a call, so that it can be sent once more by hand."""
-    return first_sent_at is None or now - first_sent_at <= STAFF_RETRIES_END_AFTER
+    """Tell whether a call can be sent once more by hand, and counts once all the same."""
+    try:
+        refuse_to_count_twice(first_sent_at, now)
+    except (RetryCountsTwice, RetryTooLate):
+        return False
+    return True
+
+
+def refuse_to_count_twice(first_sent_at: datetime | None, now: datetime) -> None:
+    """
+    Let staff send a call once more only if the peer still knows its key.
+
+    :raises RetryCountsTwice: if it was sent, and the peer knows no keys
+    :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
+    """
+    if first_sent_at is None:
+        return
+    if not peer_knows_keys():
+        raise RetryCountsTwice
+    if now - first_sent_at > STAFF_RETRIES_END_AFTER:
+        raise RetryTooLate
 
 
 def plan_repetition(

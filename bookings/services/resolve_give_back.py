@@ -9,14 +9,14 @@ import structlog
 from bookings.actor import Actor
 from bookings.clock import database_time
 from bookings.conf import LEASE
-from bookings.errors import FlightServiceRests, GiveBackNotFound, NothingToDecide, RetryTooLate
+from bookings.errors import FlightServiceRests, GiveBackNotFound, NothingToDecide
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall, SeatCallEvent
 from bookings.models.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.ports import FlightService
 from bookings.services.decisions import is_written, note_of_decision
 from bookings.services.give_seats_back import send_give_back
-from bookings.services.pauses import staff_may_repeat
+from bookings.services.pauses import refuse_to_count_twice
 from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
 
@@ -38,6 +38,7 @@ def resolve_give_back(
     :raises GiveBackNotFound: if there is no such give-back
     :raises NothingToDecide: if it is not dead, or no longer
     :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
+    :raises RetryCountsTwice: if it was sent to a Flight Service that knows no keys
     :raises FlightServiceRests: if the Flight Service is not asked just now; then nothing has changed
     """
     note = note_of_decision(note, actor=actor)
@@ -59,8 +60,7 @@ def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
         return call
     _must_be_dead(call)
     now = database_time()
-    if not staff_may_repeat(call.first_sent_at, now):
-        raise RetryTooLate
+    refuse_to_count_twice(call.first_sent_at, now)
     call.state = SeatCallState.OPEN
     call.lease = lease
     call.claims += 1

@@ -7,13 +7,13 @@ from uuid import UUID
 from bookings.actor import SYSTEM, Actor
 from bookings.clock import database_time
 from bookings.conf import WORKER_CALL_SECONDS
-from bookings.errors import FlightServiceRests, NothingToDecide, RetryTooLate
+from bookings.errors import FlightServiceRests, NothingToDecide
 from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.models.booking_event import EventKind
 from bookings.ports import FlightService
 from bookings.services.decisions import is_written, note_of_decision
-from bookings.services.pauses import staff_may_repeat
+from bookings.services.pauses import refuse_to_count_twice
 from bookings.services.takes import Waiting, change_of, keep_answer, settle_take
 from bookings.services.transitions import (
     cancel,
@@ -43,6 +43,7 @@ def resolve_take(
     :raises BookingNotFound: if there is no such booking
     :raises NothingToDecide: if the take is not stuck, or no longer
     :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
+    :raises RetryCountsTwice: if it was sent to a Flight Service that knows no keys
     :raises FlightServiceRests: if the Flight Service is not asked just now; then nothing has changed
     """
     note = note_of_decision(note, actor=actor)
@@ -63,8 +64,7 @@ def _claim(booking_id: int, *, lease: UUID, actor: Actor, note: str) -> Booking:
         return booking
     _must_be_stuck(booking)
     now = database_time()
-    if not staff_may_repeat(booking.hold_first_sent_at, now):
-        raise RetryTooLate
+    refuse_to_count_twice(booking.hold_first_sent_at, now)
     reopen_take(booking, now=now)
     lease_take(booking, lease=lease, now=now)
     note_event(booking, EventKind.TAKE_RETRIED, actor=actor, now=now, note=note)

@@ -21,7 +21,17 @@ from bookings.clock import database_time
 from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
-from bookings.ports import Applied, Mistake, NoFlight, NoSeats, NotSent, SeatChange, SeatOutcome, Unknown
+from bookings.ports import (
+    Applied,
+    Mistake,
+    NeverKnown,
+    NoFlight,
+    NoSeats,
+    NotSent,
+    SeatChange,
+    SeatOutcome,
+    Unknown,
+)
 from bookings.services import idempotency
 from bookings.services.pauses import is_due, is_too_old, plan_repetition
 from bookings.services.transitions import (
@@ -103,6 +113,8 @@ def settle_take(
                 _try_later(booking, lease, outcome, now)
             case Mistake():
                 end_take(booking, Hold.STUCK, now=now, why=outcome.why)
+            case NeverKnown():
+                _give_up(booking, outcome, now)
         if booking.hold in (Hold.ASKING, Hold.STUCK):
             _abandon(booking, waiting, actor, now)
     keep_answer(booking, waiting, now)
@@ -143,6 +155,13 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
         cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
     end_take(booking, Hold.DROPPED, now=now, why=outcome.why)
     idempotency.forget_call(booking.hold_key)
+
+
+def _give_up(booking: Booking, outcome: NeverKnown, now: datetime) -> None:
+    """End the booking, which can never be confirmed. Its seats stay blocked until staff find out about them."""
+    if booking.status == BookingStatus.PENDING:
+        cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
+    end_take(booking, Hold.STUCK, now=now, why=outcome.why)
 
 
 def _try_later(booking: Booking, lease: UUID, outcome: NotSent | Unknown, now: datetime) -> None:

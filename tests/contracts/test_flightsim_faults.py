@@ -174,6 +174,7 @@ def test_the_ledger_counts_seats_and_calls(sim):
         "dropped_requests": 0,
         "hung": 0,
         "garbled": 0,
+        "freezes": 0,
         "max_replays_per_key": 1,
     }
 
