@@ -49,7 +49,7 @@ def main() -> int:
     try:
         rehearse(chosen, progress, rounds)
     except KeyboardInterrupt:
-        print("\ninterrupted", flush=True)
+        progress.end("interrupted")
     finally:
         kill_descendants()
         print(f"\n{table(rounds)}\n{time.monotonic() - began:.0f} s in all", flush=True)

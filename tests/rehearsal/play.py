@@ -83,6 +83,7 @@ class Play:
             self._progress.say("felt by clients")
             time.sleep(LOOK_EVERY_SECONDS)
         self._felt.update(self._doors.counts() - before)
+        self._progress.say("being mended")
 
     def _not_as_it_should_be(self) -> list[str]:
         """Say what should have been seen during the outage and was not, or should not and was."""
