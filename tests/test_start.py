@@ -49,6 +49,7 @@ REFUSED = {
     "an address of keys with a password": ({"JWT_JWKS": "https://a:b@users.example.org/jwks"}, "must look like"),
     "a Redis address that is none": ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must look like"),
     "too many proxies": ({"PROXY_HOPS": "11"}, "PROXY_HOPS is '11'"),
+    "a drain longer than anybody waits": ({"DRAIN_SECONDS": "301"}, "DRAIN_SECONDS is '301'"),
     "a limit below zero": ({"CREATES_PER_MINUTE": "-1"}, "CREATES_PER_MINUTE is '-1'"),
 }
 

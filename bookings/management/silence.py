@@ -11,7 +11,7 @@ from bookings import queries
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_SECONDS = 5.0
+LOOK_EVERY_SECONDS = 2.0
 
 
 class Silence:

@@ -1,8 +1,10 @@
 """What `run_web` and `run_worker` share: one program, started, watched, and ended without leaving anything."""
 
 import contextlib
+import fcntl
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,9 @@ from django.conf import settings
 
 # How soon the end of the program is seen; a signal is seen at once.
 LOOK_EVERY_SECONDS = 0.25
+
+# A folder is made and locked within a moment; one that is younger may be about to be.
+LOCKED_AFTER_SECONDS = 60
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -90,6 +95,37 @@ class Program:
 
 @contextlib.contextmanager
 def private_folder(name: str) -> Iterator[Path]:
-    """Make a folder that only this user can look into; it is gone after the block."""
-    with tempfile.TemporaryDirectory(prefix=f"bookings-{name}-", ignore_cleanup_errors=True) as folder:
+    """
+    Make a folder that only this user can look into; it is gone after the block.
+
+    It is locked as long as this process lives. So what a killed one has left can be told from what is in use, and
+    systemd's cleaning of old files passes it over.
+    """
+    prefix = f"bookings-{name}-"
+    _remove_what_is_left(prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder, _locked(Path(folder)):
         yield Path(folder)
+
+
+def _remove_what_is_left(prefix: str) -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            seen = folder.lstat()
+            if seen.st_uid == os.getuid() and time.time() - seen.st_mtime > LOCKED_AFTER_SECONDS:
+                with _locked(folder):
+                    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """
+    Hold the lock of a folder.
+
+    :raises OSError: if another process holds it
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)

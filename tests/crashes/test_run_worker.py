@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 PATIENCE_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.05
 
-STOP_SECONDS = 5.0
+STOP_SECONDS = 30.0
 
 # Shorter than a start: whatever the cluster does, it is silent for longer.
 NO_PATIENCE = ("--silence", "0.1")

@@ -1,13 +1,10 @@
 """Two web servers behind the proxy are restarted one after the other, and no client notices."""
 
-import os
-import signal
-
 import pytest
 
 from bookings.models import Booking
 from tests.deploy.proxy import start_proxy
-from tests.deploy.webs import PATIENCE_SECONDS, Clients, await_that, in_the_background
+from tests.deploy.webs import Clients, await_that, in_the_background, restart, stop
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -36,21 +33,6 @@ def two_webs(start_web):
         return webs
 
     return start
-
-
-def stop(web):
-    os.kill(web.pid, signal.SIGTERM)
-    assert web.ends_within(PATIENCE_SECONDS), web.printed()
-
-
-def restart(web, name, *, proxy, clients):
-    """Stop a web server, start it again, and wait until the proxy sends it clients again."""
-    before = proxy.times_said(f"Server ready/{name} is UP")
-    stop(web)
-    web.start()
-    await_that(lambda: proxy.times_said(f"Server ready/{name} is UP") > before, proxy.printed)
-    heard = len(clients.heard)
-    await_that(lambda: len(clients.heard) > heard + 10, lambda: clients.failures)
 
 
 def test_a_rolling_restart_fails_no_request_and_loses_nothing(two_webs, sim):

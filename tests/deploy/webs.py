@@ -1,6 +1,8 @@
 """Web servers started by `run_web`, and clients that keep asking while they are restarted."""
 
 import json
+import os
+import signal
 import threading
 import time
 import uuid
@@ -10,6 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from devtools.processes import HOST, free_port
+from tests.deploy.proxy import Proxy
 from tests.support.servers import Command
 
 PATIENCE_SECONDS = 60.0
@@ -81,7 +84,7 @@ class Clients:
     def __init__(self, port: int) -> None:
         self.heard: list[Heard] = []
         self.failures: list[str] = []
-        self.bookings = 0
+        self.bookings = self.requests = 0
         self._port = port
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -113,6 +116,8 @@ class Clients:
 
     def _ask(self, connection: HTTPConnection, method: str, path: str, body: object) -> dict[str, Any]:
         key = uuid.uuid4().hex
+        with self._lock:
+            self.requests += 1
         try:
             status, envelope = _ask(connection, method, path, body, **{"Idempotency-Key": key})
         except (OSError, HTTPException, ValueError) as error:
@@ -126,3 +131,19 @@ class Clients:
             self.heard.append((key, status, envelope))
         data: dict[str, Any] = envelope["data"]
         return data
+
+
+def stop(web: RunWeb) -> None:
+    """Ask a web server to stop, and wait until nothing of it is left."""
+    os.kill(web.pid, signal.SIGTERM)
+    assert web.ends_within(PATIENCE_SECONDS), web.printed()
+
+
+def restart(web: RunWeb, name: str, *, proxy: Proxy, clients: Clients) -> None:
+    """Stop a web server, start it again, and wait until the proxy sends it clients again."""
+    before = proxy.times_said(f"Server ready/{name} is UP")
+    stop(web)
+    web.start()
+    await_that(lambda: proxy.times_said(f"Server ready/{name} is UP") > before, proxy.printed)
+    heard = len(clients.heard)
+    await_that(lambda: len(clients.heard) > heard + 10, lambda: clients.failures)
