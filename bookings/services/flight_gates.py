@@ -57,13 +57,18 @@ class Busy:
     seconds: float = 0.0
 
 
-def make_gates(flight_id: int, *, slots: int) -> None:
+def make_lockable(flight_id: int, *, slots: int) -> None:
     """Insert the rows that are locked later, where they are missing."""
-    if not FlightGate.objects.filter(pk=flight_id).exists():
-        FlightGate.objects.bulk_create([FlightGate(flight_id=flight_id)], ignore_conflicts=True)
-    if PatchSlot.objects.filter(number__lt=slots).count() < slots:
-        missing = [PatchSlot(number=number, until=NEVER) for number in range(slots)]
-        PatchSlot.objects.bulk_create(missing, ignore_conflicts=True)
+    has_gate = FlightGate.objects.filter(pk=flight_id).exists()
+    if not has_gate or PatchSlot.objects.filter(number__lt=slots).count() < slots:
+        _insert_missing(flight_id, slots=slots)
+
+
+@in_transaction("gate.made")
+def _insert_missing(flight_id: int, *, slots: int) -> None:
+    FlightGate.objects.bulk_create([FlightGate(flight_id=flight_id)], ignore_conflicts=True)
+    every = [PatchSlot(number=number, until=NEVER) for number in range(slots)]
+    PatchSlot.objects.bulk_create(every, ignore_conflicts=True)
 
 
 @in_transaction("gate.claimed")
@@ -97,8 +102,10 @@ def claim_gate(
             return Busy("the outcome of another change is unknown", (settled_at - now).total_seconds())
     if not is_mine and _is_open(gate.inflight_kind, gate.inflight_key):
         return Busy("the outcome of another change is being recorded")
+    if not is_mine:
+        _take_out_of_flight(gate)
     gate.lease, gate.leased_until, gate.slot = lease, now + GATE_LEASE, None
-    gate.save(update_fields=["lease", "leased_until", "slot"])
+    gate.save()
     return gate
 
 
@@ -193,11 +200,15 @@ def _put_in_flight(gate: FlightGate, change: SeatChange, now: datetime) -> None:
     gate.outcome = gate.why = ""
 
 
+def _take_out_of_flight(gate: FlightGate) -> None:
+    gate.inflight_kind = gate.outcome = gate.why = ""
+    gate.inflight_key = gate.inflight_seats = gate.inflight_since = None
+
+
 def _end(gate: FlightGate, outcome: SeatOutcome, *, known_remaining: int | None) -> SeatOutcome:
     """End the turn with an outcome that is final."""
     if isinstance(outcome, NotSent):
-        gate.inflight_kind = gate.outcome = gate.why = ""
-        gate.inflight_key = gate.inflight_seats = gate.inflight_since = None
+        _take_out_of_flight(gate)
     else:
         gate.outcome, gate.why = WORDS[type(outcome)], str(getattr(outcome, "why", ""))[:200]
     gate.known_remaining = known_remaining

@@ -34,7 +34,7 @@ from bookings.ports import (
     UnknownFlight,
 )
 from bookings.services.deadline import Deadline
-from bookings.services.flight_gates import Busy, begin_sending, claim_gate, end_sending, leave_gate, make_gates
+from bookings.services.flight_gates import Busy, begin_sending, claim_gate, end_sending, leave_gate, make_lockable
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,7 @@ class UnkeyedFlights:
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         deadline = Deadline(seconds)
         lease = uuid.uuid4()
-        make_gates(change.flight_id, slots=self._at_once)
+        make_lockable(change.flight_id, slots=self._at_once)
         gate = _in_turn(functools.partial(self._claim, change, lease), deadline)
         if isinstance(gate, Busy):
             return NotSent(gate.why)

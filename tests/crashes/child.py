@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 import django
+from django.conf import settings
 
 django.setup()
 
@@ -29,7 +30,7 @@ def act(asked: dict[str, Any]) -> None:
     api, key = Api(), asked.get("key")
     match asked["act"]:
         case "create":
-            api.create(key=key)
+            api.create(key=key, **asked.get("order", {}))
         case "pay":
             api.pay(Booking.objects.get(pk=asked["booking"]), key=key)
         case "cancel":
@@ -58,6 +59,8 @@ def live_and_die(asked: dict[str, Any]) -> None:
             points.die()
 
     points.install(reached)
+    for name, value in asked.get("settings", {}).items():
+        setattr(settings, name, value)
     if asked.get("sends_first"):
         send_before_writing()
     try:

@@ -37,8 +37,8 @@ _keys = itertools.count(1)
 class Mortals:
     """Processes that act once each, and die where they are told to."""
 
-    def __init__(self, *, flights_url: str, payments_file: str) -> None:
-        self._settings = {"FLIGHT_SERVICE_URL": flights_url, "DURABLE_PAYMENTS": payments_file}
+    def __init__(self, *, flights_url: str, payments_file: str, **settings: str) -> None:
+        self._settings = {"FLIGHT_SERVICE_URL": flights_url, "DURABLE_PAYMENTS": payments_file, **settings}
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
