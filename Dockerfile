@@ -1,8 +1,10 @@
 # One image, three uses:
 #   web              the default command
 #   worker           --no-healthcheck IMAGE python manage.py run_worker
-#   Flight Service   --no-healthcheck IMAGE python -m flightsim --port 8001   (the stand-in, for trying out)
+#   Flight Service   --no-healthcheck IMAGE python -m flightsim --host 0.0.0.0   (the stand-in, for trying out)
 # Before a new version starts: IMAGE python manage.py migrate
+# It needs no writable file system but /tmp and /app/var: --read-only --tmpfs /tmp --tmpfs /app/var:uid=10001
+# compose.yaml runs all of it; `make image` builds and tries it where there is no Docker engine.
 
 FROM python:3.11-slim-bookworm AS compile
 # The base image is updated as a whole; single versions from it soon cannot be had any more.
@@ -17,7 +19,7 @@ RUN /venv/bin/python -m pip install --no-cache-dir --require-hashes --requiremen
 FROM python:3.11-slim-bookworm
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libmariadb3 \
+    && apt-get install --yes --no-install-recommends libmariadb3 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bookings
 COPY --from=compile /venv /venv
@@ -30,12 +32,15 @@ COPY templates templates
 COPY flightsim flightsim
 COPY bookingsite bookingsite
 COPY bookings bookings
-# The settings want values in production; these are for this one command and stay out of the image. Only var/ can
-# be written to.
+# The settings want values in production; these are for this one command and stay out of the image. What Python
+# compiles is written now, as the running service cannot write it.
 RUN SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') ALLOWED_HOSTS=localhost \
     python manage.py collectstatic --noinput --verbosity 0 \
-    && chown --recursive 10001:10001 var
+    && python -m compileall -q bookings bookingsite flightsim \
+    && rm -rf var && mkdir var && chown 10001:10001 var
 USER 10001:10001
+# Hands on signals and buries orphans. Only to the command itself: what that starts, it stops in order.
+ENTRYPOINT ["tini", "--"]
 EXPOSE 8000
 # Asked by a name that ALLOWED_HOSTS has, as any other would be refused.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock audit devdb screenshots bench rehearse clean
+.PHONY: help run test check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 WEB_PORT ?= 8000
@@ -104,6 +104,9 @@ rehearse:  ## play outages one after another against real processes, and see tha
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@exec $(BIN)/python -m tests.rehearsal
 
+image:  ## build the container image without a Docker engine and try it; needs root and Debian 12
+	@sh devtools/build_image.sh
+
 clean:  ## delete .venv, caches and var/, with the demo database
-	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv var static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

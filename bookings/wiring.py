@@ -46,6 +46,11 @@ def rate_limiter() -> RateLimiter:
     return RedisRateLimiter(settings.REDIS_URL, otherwise=database) if settings.REDIS_URL else database
 
 
+def bare_flight_service() -> FlightService:
+    """The Flight Service as it is, whatever the settings say about its keys: for whoever finds that out."""
+    return HttpFlightService(settings.FLIGHT_SERVICE_URL)
+
+
 @cache
 def payment_gateway() -> PaymentGateway:
     """Whoever takes the money."""

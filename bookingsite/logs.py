@@ -45,6 +45,11 @@ def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
+def _is_no_probe(record: logging.LogRecord) -> bool:
+    path: str = getattr(getattr(record, "request", None), "path_info", "")
+    return record.exc_info is not None or not path.startswith("/health/")
+
+
 def _plain_exception(_logger: Any, _method: str, line: Line) -> Line:
     """Show an exception as classes and places in the code, without values."""
     error = line.pop("exc_info", None)
@@ -124,13 +129,15 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"no_probes": {"()": lambda: _is_no_probe}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Three lines a task: 26,000 a day from the sweep alone.
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
-            # An answer of 4xx is a client's business, and has its line from the middleware.
-            "django.request": {"level": "ERROR"},
+            # An answer of 4xx is a client's business, and has its line from the middleware. A health check that
+            # is told no is not an error: it is asked every second, and whoever asks knows what to do.
+            "django.request": {"level": "ERROR", "filters": ["no_probes"]},
             # A host that is not ours is somebody's scan.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             # SQL has what clients sent in it.

@@ -3,6 +3,8 @@
 #
 #   sh devtools/system_packages.sh run     what `make run` needs: a compiler, headers, the MariaDB client library
 #   sh devtools/system_packages.sh test    that, a MariaDB server, a Redis, a haproxy, and a Chromium
+#   sh devtools/system_packages.sh image   what `make image` needs
+#   sh devtools/system_packages.sh backup  what `python -m tests.operations.backup` needs beside `test`
 #
 # Says nothing when all is there. Without root and without passwordless sudo it installs nothing: it names the
 # packages in one line and exits 1. PYTHON chooses the interpreter that is looked at (python3 by default).
@@ -48,6 +50,18 @@ PROGRAM
 }
 
 missing_packages() {
+    case $PURPOSE in
+        image)
+            has buildah || echo buildah
+            has debootstrap || echo debootstrap
+            has ip || echo iproute2
+            return
+            ;;
+        backup)
+            has mariadb-dump || echo mariadb-client
+            return
+            ;;
+    esac
     has gcc || echo gcc
     echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo libc6-dev
     has pkg-config || echo pkg-config
@@ -76,8 +90,8 @@ install_packages() {
 }
 
 case $PURPOSE in
-    run | test) ;;
-    *) fail "usage: sh devtools/system_packages.sh run|test" ;;
+    run | test | image | backup) ;;
+    *) fail "usage: sh devtools/system_packages.sh run|test|image|backup" ;;
 esac
 has "$PYTHON" || fail "$PYTHON not found: install Python 3.11 or newer, or choose one with PYTHON=..."
 

@@ -172,3 +172,11 @@ PRINT_SETTINGS = (
     "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'bookingsite.settings'\n"
     "from django.conf import settings; print(settings.{})\n"
 )
+
+
+def test_a_command_says_the_reason_in_one_line():
+    result = start("manage.py", "doctor", SECRET_KEY="")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("FAIL  settings  SECRET_KEY is not set.")
+    assert result.stderr.count("\n") == 1

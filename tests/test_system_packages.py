@@ -49,6 +49,25 @@ def test_a_complete_machine_is_left_alone_in_silence(tmp_path, purpose):
 
 
 @pytest.mark.parametrize(
+    ("purpose", "programs", "packages"),
+    [
+        ("image", ("debootstrap", "ip"), "buildah"),
+        ("image", ("buildah", "debootstrap", "ip"), ""),
+        ("backup", ("mariadb-dump",), ""),
+        ("backup", (), "mariadb-client"),
+    ],
+)
+def test_the_image_and_a_backup_need_programs_of_their_own(tmp_path, purpose, programs, packages):
+    machine = Machine(tmp_path, *FOR_RUN, *programs, user=0)
+    machine.add_apt_get()
+
+    done = machine.run(purpose)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (f"installing system packages: {packages}\n" if packages else "")
+
+
+@pytest.mark.parametrize(
     ("redis", "browser"),
     [("redis-server", "chromium"), ("redis-check-rdb", "google-chrome"), ("redis-check-rdb", "chromium-browser")],
 )

@@ -5,6 +5,7 @@ import time
 from datetime import datetime
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 from bookings import queries
@@ -51,10 +52,17 @@ class SilenceWatch:
         self._silence = Silence(now=time.monotonic())
         self._silent_seconds = 0.0
         self._database_answers: bool | None = None
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def database_answers(self) -> bool:
-        """Tell whether it did when it was last asked; False if it was not yet."""
+        """
+        Tell whether it did when it was last asked; False if it was not yet.
+
+        :raises RuntimeError: if nobody asks it any more
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError("nobody watches the database any more; why stands above")
         return bool(self._database_answers)
 
     def begin_anew(self) -> None:
@@ -63,9 +71,13 @@ class SilenceWatch:
             self._silence, self._silent_seconds = Silence(now=time.monotonic()), 0.0
 
     def silent_seconds(self) -> float:
-        """Tell how long passes had been missing when the database last answered."""
+        """
+        Tell how long passes had been missing when the database last answered.
+
+        :raises RuntimeError: if nobody asks it any more
+        """
         with self._lock:
-            return self._silent_seconds
+            return self._silent_seconds if self.database_answers() else 0.0
 
     def _run(self) -> None:
         while True:
@@ -80,17 +92,18 @@ class SilenceWatch:
                     now=time.monotonic(), last_pass=last_pass, rests=rests
                 )
             self._note(answers=True)
-        except DatabaseError as error:
+        except (DatabaseError, ImproperlyConfigured) as error:  # the latter: a session that is not safe
             with self._lock:
                 self._silence.excuse(now=time.monotonic())
-            self._note(answers=False, error=type(error).__name__)
+            self._note(answers=False, error=error)
         finally:
             connection.close()
 
-    def _note(self, *, answers: bool, error: str | None = None) -> None:
+    def _note(self, *, answers: bool, error: Exception | None = None) -> None:
         """Log a change, not each look of a long night."""
         before, self._database_answers = self._database_answers, answers
         if not answers and before is not False:
-            log.warning("worker.database_unreachable", error=error)
+            reason = error if isinstance(error, ImproperlyConfigured) else None
+            log.warning("worker.database_unreachable", error=type(error).__name__, exc_info=reason)
         elif answers and before is False:
             log.info("worker.database_back")

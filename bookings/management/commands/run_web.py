@@ -1,5 +1,6 @@
 import signal
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -77,12 +78,20 @@ class Command(BaseCommand):
                 while not signals.arrives_within(LOOK_EVERY_SECONDS):
                     if (status := web.exit_status()) is not None:
                         raise CommandError(f"the web server ended by itself, with status {status}")
-                flag.touch()
+                _leave_readiness(flag)
                 log.info("web.draining", pid=web.pid)
                 _stop(web, signals, drain_seconds=options["drain"], finish_seconds=options["finish"])
             finally:
                 web.end()
         log.info("web.stopped", pid=web.pid)
+
+
+def _leave_readiness(flag: Path) -> None:
+    """Tell all processes that they drain. Where no file can be written, the stop goes on without that."""
+    try:
+        flag.touch()
+    except OSError as error:
+        log.error("web.stays_in_readiness", error=type(error).__name__)
 
 
 def _stop(web: Program, signals: StopSignals, *, drain_seconds: float, finish_seconds: float) -> None:

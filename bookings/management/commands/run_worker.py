@@ -62,7 +62,7 @@ def _run_cluster(signals: StopSignals, watch: SilenceWatch, metrics: Path, *, si
     """Run one cluster until it dies, falls silent, or a signal comes; nothing of it is left then."""
     # What a cluster that is gone has counted is nobody's any more.
     shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir()
+    metrics.mkdir(exist_ok=True)
     cluster = Program(
         *("manage.py", "qcluster"),
         ends_by=signal.SIGKILL,

@@ -1,0 +1,87 @@
+"""Checks of the worker, and of the servers that the service can do without for a while."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connections
+from django_q.models import OrmQ
+
+from bookings import queries
+from bookings.clock import database_time
+from bookings.conf import longest_silence
+from bookings.gateways.reachability import Unreachable, redis_version
+from bookings.management.checkup.finding import Finding, fail, in_one_line, ok, warn
+from bookings.models import Heartbeat
+
+# A sweep is one entry every few seconds, and is taken out at once.
+LONG_QUEUE = 20
+
+REPLICA = "replica"
+
+
+def check_worker() -> Iterator[Finding]:
+    """
+    Look at when the background work last went through, whether somebody paused it, and what waits.
+
+    :raises DatabaseError: if the database does not answer any more
+    """
+    finished_at = queries.last_pass_finished_at()
+    advice = "Start `manage.py run_worker`, or read its log: it says why no pass is finished."
+    if queries.sweep_rests():
+        yield warn(
+            "worker",
+            "somebody has paused the schedule: nothing expires, no seats go back",
+            "Resume it in the back office, under Background work.",
+        )
+    elif finished_at is None:
+        yield fail("worker", "it has never finished a pass: nothing expires, no seats go back", advice)
+    else:
+        silence = database_time() - finished_at
+        found = f"last finished a pass {silence.total_seconds():.0f} s ago"
+        yield ok("worker", found) if silence <= longest_silence() else fail("worker", found, advice)
+    waiting = OrmQ.objects.count()
+    found = f"{waiting} waiting"
+    if waiting > LONG_QUEUE:
+        yield warn("queue", found, "The worker does not keep up or is away; what waits is done once it is back.")
+    else:
+        yield ok("queue", found)
+
+
+def check_redis() -> Finding:
+    """Ask the Redis of REDIS_URL, if there is one."""
+    if not settings.REDIS_URL:
+        return ok("Redis", "none: the database counts requests")
+    try:
+        return ok("Redis", f"answers, version {redis_version(settings.REDIS_URL)}")
+    except Unreachable as error:
+        return warn(
+            "Redis",
+            f"no answer ({error}); the database counts requests meanwhile",
+            "Is it up, and are host, port and password of REDIS_URL right?",
+        )
+
+
+def check_replica() -> Iterator[Finding]:
+    """Read from the replica, where a setting names one, and see how far behind it is."""
+    if REPLICA not in connections:
+        return
+    try:
+        with connections[REPLICA].cursor() as cursor:
+            cursor.execute("SELECT @@read_only")
+            (read_only,) = cursor.fetchone()
+        there = Heartbeat.objects.using(REPLICA).filter(name=queries.SWEEP_HEARTBEAT).first()
+    except (DatabaseError, ImproperlyConfigured) as error:
+        yield warn("replica", in_one_line(error), "Lists are read from the primary meanwhile; mend the replica.")
+        return
+    if not read_only:
+        yield warn(
+            "replica", "it can be written to", "SET GLOBAL read_only=ON there: one stray write parts the two."
+        )
+    newest = queries.last_pass_finished_at()
+    if newest is not None and (there is None or newest - there.finished_at > longest_silence()):
+        last = "no pass at all" if there is None else f"a pass of {there.finished_at:%Y-%m-%d %H:%M:%S}"
+        found = f"it shows {last} as the worker's last, the primary one of {newest:%H:%M:%S}"
+        yield warn("replica", found, "See SHOW REPLICA STATUS there: both threads must run.")
+    elif read_only:
+        yield ok("replica", "answers, read-only, keeps up")

@@ -1,0 +1,104 @@
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections
+
+from bookings import wiring
+from bookings.clock import database_time
+from bookings.management.arguments import flight
+from bookings.management.checkup import background, database, peer, site
+from bookings.management.checkup.finding import Finding, Verdict, fail, in_one_line, warn
+from bookings.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = (
+        "Looks at settings, database, clocks, Flight Service, worker and Redis, changes nothing, and says what "
+        "to do about each fault. Exits with 1 if something does not work. Only --try-flight takes a seat, and "
+        "gives it back."
+    )
+    # They are one of the findings.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--try-flight",
+            type=flight,
+            metavar="N",
+            help="find out whether the Flight Service honours Idempotency-Key: take a seat of flight N twice with "
+            "one key, and give back what that took; N must be a flight that nobody books",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = []
+        for finding in self._findings(options["try_flight"]):
+            found.append(finding)
+            if not options["json"]:
+                self._show(finding)
+        counts = {verdict: sum(each.verdict is verdict for each in found) for verdict in Verdict}
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_json(found, counts)))
+        else:
+            self.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+        if counts[Verdict.FAIL]:
+            raise CommandError("Something does not work.", returncode=1)
+
+    def _findings(self, try_flight: int | None) -> Iterator[Finding]:
+        yield from site.check_settings()
+        connected = database.check_connection()
+        yield connected
+        is_there = connected.verdict is Verdict.OK
+        if is_there:
+            yield from _guarded("database server", database.check_server)
+            yield from _guarded("migrations", lambda: iter([database.check_migrations()]))
+            yield from _guarded("clock", lambda: iter([database.check_clock()]))
+            yield from _guarded("worker", background.check_worker)
+            yield from _guarded("replica", background.check_replica)
+        else:
+            yield warn("worker", "not looked at, nor are tables and clock", "Mend the database first.")
+        yield from site.check_callers(_active_keys() if is_there else None)
+        yield from peer.check_peer(wiring.flight_service(), try_flight)
+        if try_flight is not None:
+            self.stderr.write(
+                f"Taking a seat of flight {try_flight} twice with one key, and giving back what that takes. If "
+                "this is killed, give back by hand what is missing there."
+            )
+            yield peer.check_keys(wiring.bare_flight_service(), try_flight)
+        yield background.check_redis()
+
+    def _show(self, finding: Finding) -> None:
+        self.stdout.write(f"{finding.verdict:<4}  {finding.subject:<16}  {finding.found}")
+        if finding.advice:
+            self.stdout.write(f"{'':24}-> {finding.advice}")
+
+
+def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Let a check fail that the database leaves in the lurch: a table that is missing, a server that goes away."""
+    try:
+        yield from look()
+    except (DatabaseError, ImproperlyConfigured) as error:
+        connections.close_all()
+        yield fail(subject, in_one_line(error), "If migrations are missing, apply them; if not, see its log.")
+
+
+def _active_keys() -> int | None:
+    try:
+        rows = ApiKey.objects.filter(revoked_at=None, expires_at__gt=database_time())
+        return rows.count()
+    except DatabaseError:
+        return None
+
+
+def _as_json(found: list[Finding], counts: dict[Verdict, int]) -> dict[str, Any]:
+    return {
+        "counts": {verdict.value: count for verdict, count in counts.items()},
+        "findings": [
+            {"verdict": each.verdict.value, "subject": each.subject, "found": each.found, "advice": each.advice}
+            for each in found
+        ],
+    }

@@ -1,0 +1,247 @@
+"""manage.py doctor: every fault has its line, and the line says what to do."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.checks import Warning as CheckWarning
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django_q.models import OrmQ, Schedule
+
+from bookings import wiring
+from bookings.clock import database_time
+from bookings.gateways.signing_keys import key_set_from
+from bookings.management.checkup import background, database, site
+from bookings.models import Heartbeat
+from bookings.wake import SWEEP_TASK
+from devtools.processes import HOST, free_port
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "pa55word"
+
+
+def one(findings):
+    """Verdict, what was found and advice of the only finding."""
+    (finding,) = findings
+    return finding.verdict, finding.found, finding.advice
+
+
+def test_on_a_machine_in_good_order_nothing_fails(run, a_working_worker):
+    code, lines = run()
+
+    assert code == 0
+    assert {subject for subject, (verdict, _, _) in lines.items() if verdict == "FAIL"} == set()
+    assert lines["migrations"] == ("OK", "all applied", "")
+    assert lines["Redis"] == ("OK", "none: the database counts requests", "")
+    assert lines["queue"] == ("OK", "0 waiting", "")
+
+
+def test_the_screen_has_a_line_for_each_finding_and_the_advice_below(flights, capsys):
+    with pytest.raises(CommandError):
+        call_command("doctor")
+
+    shown = capsys.readouterr().out.splitlines()
+    assert "FAIL  worker            it has never finished a pass: nothing expires, no seats go back" in shown
+    assert f"{'':24}-> Start `manage.py run_worker`, or read its log: it says why no pass is finished." in shown
+    assert shown[-1].endswith(" OK, 2 WARN, 1 FAIL")
+
+
+# --- the settings ---------------------------------------------------------------------------------------
+
+
+def test_development_values_are_named():
+    first = next(site.check_settings())
+
+    assert (first.verdict, first.advice) == (
+        "WARN",
+        "Where others can reach this service, set DEBUG=false, SECRET_KEY and ALLOWED_HOSTS.",
+    )
+
+
+def test_what_djangos_checks_for_production_say_is_handed_on(settings):
+    settings.DEBUG = False
+    settings.SECURE_HSTS_SECONDS = 0
+
+    found = {each.found.partition(":")[0]: each for each in site.check_settings()}
+
+    assert found["security.W004"].verdict == "WARN"
+    assert found["security.W004"].advice != ""
+
+
+def test_a_check_that_cannot_even_run_is_a_finding(settings, monkeypatch):
+    def refuse(**_):
+        raise ValueError("Port could not be cast to integer value")
+
+    monkeypatch.setattr(site.checks, "run_checks", refuse)
+
+    found = [each for each in site.check_settings() if each.verdict == "FAIL"]
+
+    assert one(found) == (
+        "FAIL",
+        "ValueError: Port could not be cast to integer value",
+        "Correct the setting that it speaks of.",
+    )
+
+
+def test_a_check_without_a_hint_points_at_the_command(monkeypatch, settings):
+    monkeypatch.setattr(site.checks, "run_checks", lambda **_: [CheckWarning("odd", id="x.W1")])
+
+    found = [each for each in site.check_settings() if each.found.startswith("x.W1")]
+
+    assert one(found) == ("WARN", "x.W1: odd", "See `manage.py check --deploy`.")
+
+
+def test_redirects_without_a_proxy_that_is_believed_are_named(settings):
+    settings.DEBUG, settings.PROXY_HOPS, settings.SECURE_SSL_REDIRECT = False, 0, True
+
+    found = [each for each in site.check_settings() if each.subject == "proxies"]
+
+    assert one(found)[0] == "WARN"
+    assert "Set PROXY_HOPS to the number of your proxies" in found[0].advice
+
+
+def test_static_files_that_were_not_collected_are_named(settings, tmp_path):
+    settings.DEBUG, settings.STATIC_ROOT = False, tmp_path
+
+    found = [each for each in site.check_settings() if each.subject == "static files"]
+
+    assert one(found)[0] == "FAIL"
+    assert found[0].advice == "Run `manage.py collectstatic --noinput`."
+
+
+def test_trusting_every_caller_in_production_is_named(settings):
+    settings.DEBUG, settings.API_AUTH = False, "open"
+
+    assert one(site.check_callers(0)) == (
+        "WARN",
+        "API_AUTH=open: every caller is trusted to name its userId",
+        "Set API_AUTH=token, unless a gateway in front authenticates and nothing goes round it.",
+    )
+
+
+@pytest.mark.parametrize(("keys", "verdict"), [(0, "FAIL"), (1, "WARN"), (None, "WARN")])
+def test_tokens_that_nobody_can_have_are_named(settings, keys, verdict):
+    settings.API_AUTH, settings.JWT_SECRETS, settings.JWT_JWKS = "token", [], ""
+
+    found = one(site.check_callers(keys))
+
+    assert found[0] == verdict
+    assert "Set JWT_ISSUER and JWT_JWKS" in found[2]
+
+
+def test_keys_of_customers_that_cannot_be_read_are_named(settings, monkeypatch):
+    settings.API_AUTH, settings.JWT_JWKS = "token", f"http://{HOST}:{free_port()}/jwks"
+    monkeypatch.setattr(wiring, "signing_keys", lambda: key_set_from(settings.JWT_JWKS))
+
+    found = one(site.check_callers(2))
+
+    assert found[:2] == ("FAIL", "the customers' keys of JWT_JWKS cannot be read (SigningKeysUnavailable)")
+    assert found[2].startswith("Ask for that address")
+
+
+# --- the database ---------------------------------------------------------------------------------------
+
+
+def test_a_database_that_is_away_is_one_fault_and_the_rest_is_still_looked_at(run, monkeypatch):
+    monkeypatch.setattr(connection, "ensure_connection", _refuse)
+
+    code, lines = run()
+
+    assert code == 1
+    assert lines["database"][0] == "FAIL"
+    assert lines["database"][2].startswith("Is the server up, and are host, port, name, user and password")
+    assert lines["worker"][2] == "Mend the database first."
+    assert lines["Flight Service"][0] == "OK"
+
+
+def _refuse():
+    raise OperationalError(2002, "Can't connect to server")
+
+
+def test_a_migration_that_is_missing_is_named(run, a_working_worker):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'bookings' AND name >= '0006'")
+
+    code, lines = run()
+
+    assert code == 1
+    assert lines["migrations"][1].startswith("not applied: bookings.0006_")
+    assert lines["migrations"][2] == "Run `manage.py migrate` with this version."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"), [(0, "OK"), (3, "WARN"), (-3, "WARN"), (31, "FAIL"), (-31, "FAIL")]
+)
+def test_a_clock_that_is_off_is_named(monkeypatch, seconds, verdict):
+    # Of the machine that asks: half a second of doubt would be a loaded machine.
+    now = database.datetime.now(database.UTC)
+    still = type("Still", (), {"now": staticmethod(lambda _zone: now)})
+    monkeypatch.setattr(database, "datetime", still)
+    monkeypatch.setattr(database, "database_time", lambda: now + timedelta(seconds=seconds))
+
+    found = database.check_clock()
+
+    assert found.verdict == verdict
+    assert ("NTP" in found.advice) == (verdict != "OK")
+
+
+def test_sqlite_is_not_for_production(settings):
+    if connection.vendor != "sqlite":
+        pytest.skip("needs SQLite")
+    settings.DEBUG = False
+
+    *_, last = database.check_server()
+
+    assert (last.verdict, last.found) == ("WARN", "SQLite: one machine, one writer at a time")
+    assert last.advice.startswith("Take MariaDB for production")
+
+
+# --- worker, queue, Redis -------------------------------------------------------------------------------
+
+
+def test_a_worker_that_never_finished_a_pass_is_named(run):
+    code, lines = run()
+
+    assert code == 1
+    assert lines["worker"][2].startswith("Start `manage.py run_worker`")
+
+
+def test_a_worker_that_has_fallen_silent_is_named(run):
+    Heartbeat.objects.create(name="sweep", finished_at=database_time() - timedelta(minutes=10))
+
+    code, lines = run()
+
+    assert code == 1
+    assert lines["worker"][1].startswith("last finished a pass 60")
+    assert lines["worker"][2].startswith("Start `manage.py run_worker`")
+
+
+def test_a_schedule_that_somebody_paused_is_named(a_working_worker):
+    Schedule.objects.filter(func=SWEEP_TASK).update(repeats=0)
+
+    paused = next(background.check_worker())
+
+    assert (paused.verdict, paused.advice) == ("WARN", "Resume it in the back office, under Background work.")
+
+
+def test_a_queue_that_grows_is_named(a_working_worker):
+    OrmQ.objects.bulk_create([OrmQ(key="bookings", payload="", lock=database_time()) for _ in range(21)])
+
+    *_, queue = background.check_worker()
+
+    assert (queue.verdict, queue.found) == ("WARN", "21 waiting")
+    assert queue.advice.startswith("The worker does not keep up")
+
+
+def test_a_redis_that_is_away_is_named_without_its_password(settings):
+    settings.REDIS_URL = f"redis://:{SECRET}@{HOST}:{free_port()}/0"
+
+    found = background.check_redis()
+
+    assert (found.verdict, found.found) == (
+        "WARN",
+        "no answer (ConnectionError); the database counts requests meanwhile",
+    )
+    assert found.advice == "Is it up, and are host, port and password of REDIS_URL right?"
+    assert SECRET not in repr(found)
