@@ -48,6 +48,12 @@ REFUSED = {
     "keys fetched without TLS": ({"JWT_JWKS": "http://users.example.org/jwks"}, "https:// addresses only"),
     "an address of keys with a password": ({"JWT_JWKS": "https://a:b@users.example.org/jwks"}, "must look like"),
     "a Redis address that is none": ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must look like"),
+    "a counter that belongs to nobody": ({"FLIGHT_SERVICE_COUNTER": "mine"}, "one of: exclusive, shared"),
+    "no time to settle": ({"FLIGHT_SERVICE_SETTLE_SECONDS": "0"}, "FLIGHT_SERVICE_SETTLE_SECONDS is '0'"),
+    "too many changes at once": (
+        {"FLIGHT_SERVICE_CHANGES_AT_ONCE": "65"},
+        "FLIGHT_SERVICE_CHANGES_AT_ONCE is '65'",
+    ),
     "too many proxies": ({"PROXY_HOPS": "11"}, "PROXY_HOPS is '11'"),
     "a drain longer than anybody waits": ({"DRAIN_SECONDS": "301"}, "DRAIN_SECONDS is '301'"),
     "a limit below zero": ({"CREATES_PER_MINUTE": "-1"}, "CREATES_PER_MINUTE is '-1'"),

@@ -7,7 +7,7 @@ from django.db.models import Count, Q, Sum
 
 from bookings.conf import RECONCILED_AFTER_CANCELLATION
 from bookings.lifecycle import BookingStatus, Hold
-from bookings.models import Booking, BookingEvent, Reconciliation, SeatCall
+from bookings.models import Booking, BookingEvent, FlightGate, Reconciliation, SeatCall
 from bookings.models.booking_event import EventKind
 from bookings.models.seat_call import SeatCallState
 
@@ -50,6 +50,11 @@ def seats_of(flight_id: int) -> SeatsOfFlight:
     # After the bookings: what is put into a call between the two statements was counted there already.
     calls = SeatCall.objects.filter(flight_id=flight_id, state__in=[SeatCallState.OPEN, SeatCallState.DEAD])
     return SeatsOfFlight(mine["held"] or 0, mine["bookings"], mine["under_way"] + calls.count())
+
+
+def known_capacity(flight_id: int) -> int | None:
+    """All seats of a flight, of a Flight Service that does not show them and whose counter is ours alone."""
+    return FlightGate.objects.filter(pk=flight_id).values_list("capacity", flat=True).first()
 
 
 def last_reconciliation() -> Reconciliation | None:

@@ -100,7 +100,7 @@ def claim_gate(
             if is_mine:
                 return _unknown("no answer; the counter is read when it has settled", settled_at, now)
             return Busy("the outcome of another change is unknown", (settled_at - now).total_seconds())
-    if not is_mine and _is_open(gate.inflight_kind, gate.inflight_key):
+    if not is_mine and _is_open(gate.inflight_key):
         return Busy("the outcome of another change is being recorded")
     if not is_mine:
         _take_out_of_flight(gate)
@@ -126,7 +126,7 @@ def begin_sending(
         return NotSent("too late to send")
     if gate.slot is not None:  # the COMMIT of the run before this one was lost
         return None
-    if _is_open(_kind(change), change.key) is False:
+    if _is_open(change.key) is False:
         return NotSent("decided meanwhile")
     free = PatchSlot.objects.select_for_update(skip_locked=True).filter(number__lt=slots, until__lte=now)
     slot = free.order_by("number").first()
@@ -136,7 +136,9 @@ def begin_sending(
     slot.save(update_fields=["until"])
     _put_in_flight(gate, change, now)
     gate.slot, gate.known_remaining = slot.number, known_remaining
-    if is_exclusive and gate.capacity is None:
+    if not is_exclusive:
+        gate.capacity = None
+    elif gate.capacity is None:
         gate.capacity = known_remaining + _seats_taken(change.flight_id)
     gate.save()
     return None
@@ -179,23 +181,20 @@ def _lock(flight_id: int) -> FlightGate:
     return FlightGate.objects.select_for_update().get(pk=flight_id)
 
 
-def _kind(change: SeatChange) -> InFlightKind:
-    return InFlightKind.TAKE if change.take else InFlightKind.GIVE
-
-
-def _is_open(kind: str, key: UUID | None) -> bool | None:
-    """Tell whether the row that owns a key still waits for its outcome; None if there is none."""
+def _is_open(key: UUID | None) -> bool | None:
+    """Tell whether the booking or seat call that owns a key waits for its outcome; None if there is none."""
     if key is None:
         return None
-    if kind == InFlightKind.TAKE:
-        hold = Booking.objects.filter(hold_key=key).values_list("hold", flat=True).first()
-        return None if hold is None else hold == Hold.ASKING
+    hold = Booking.objects.filter(hold_key=key).values_list("hold", flat=True).first()
+    if hold is not None:
+        return hold == Hold.ASKING
     state = SeatCall.objects.filter(call_key=key).values_list("state", flat=True).first()
     return None if state is None else state == SeatCallState.OPEN
 
 
 def _put_in_flight(gate: FlightGate, change: SeatChange, now: datetime) -> None:
-    gate.inflight_kind, gate.inflight_key = _kind(change), change.key
+    gate.inflight_kind = InFlightKind.TAKE if change.take else InFlightKind.GIVE
+    gate.inflight_key = change.key
     gate.inflight_seats, gate.inflight_since = change.seats, now
     gate.outcome = gate.why = ""
 

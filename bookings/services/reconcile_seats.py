@@ -11,7 +11,7 @@ from bookings.clock import database_time
 from bookings.conf import DRIFTING_FLIGHTS_NAMED, RECONCILIATIONS_KEPT, WORKER_CALL_SECONDS
 from bookings.models import Reconciliation
 from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight
-from bookings.queries.seats import flights_to_compare, seats_of
+from bookings.queries.seats import flights_to_compare, known_capacity, seats_of
 from bookings.services.deadline import Deadline
 from bookings.transactions import in_transaction
 
@@ -36,7 +36,7 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
     Compare flight by flight until the time is up, and return what was found.
 
     A flight is skipped while a call about it is unanswered or waits for staff, where a booking changes during
-    the look, and where the Flight Service does not tell the capacity. A comparison of all flights is kept; that
+    the look, and where the capacity is known from nobody. A comparison of all flights is kept; that
     of one flight is not, as it would stand in the place of the last of all.
     """
     wanted = flights_to_compare(database_time()) if flight_id is None else {flight_id}
@@ -83,9 +83,10 @@ def _compare(flight_id: int, *, flights: FlightService, deadline: Deadline) -> _
         flight = flights.get_flight(flight_id, seconds=min(WORKER_CALL_SECONDS, deadline.left()))
     except (UnknownFlight, FlightsUnreachable):
         return None
-    if flight.capacity is None or seats_of(flight_id) != before:
+    capacity = known_capacity(flight_id) if flight.capacity is None else flight.capacity
+    if capacity is None or seats_of(flight_id) != before:
         return None
-    return _Compared(flight_id, held=before.held, taken=flight.capacity - flight.seats_left)
+    return _Compared(flight_id, held=before.held, taken=capacity - flight.seats_left + flight.oversold)
 
 
 @in_transaction("seats.reconciled")

@@ -32,16 +32,15 @@ def let_gates_settle() -> None:
 def let_idle_gates_settle() -> None:
     """The same for gates at which it is nobody's turn, and for slots that nobody is using."""
     FlightGate.objects.filter(lease=None).update(inflight_since=F("inflight_since") - 2 * SETTLE)
-    let_slots_end()
+    used = FlightGate.objects.filter(leased_until__gt=database_time(), slot__isnull=False)
+    for slot in PatchSlot.objects.exclude(number__in=list(used.values_list("slot", flat=True))):
+        # One that was taken meanwhile has another end by now.
+        PatchSlot.objects.filter(pk=slot.pk, until=slot.until).update(until=F("until") - 2 * SETTLE)
 
 
 def let_slots_end() -> None:
-    """Free the places of changes whose processes have died, or have given up waiting for their answer."""
-    used = FlightGate.objects.filter(leased_until__gt=database_time(), slot__isnull=False)
-    # One that is taken meanwhile has its end moved from here, and is not the row that was read.
-    free = PatchSlot.objects.exclude(number__in=list(used.values_list("slot", flat=True)))
-    for slot in free:
-        PatchSlot.objects.filter(pk=slot.pk, until=slot.until).update(until=F("until") - 2 * SETTLE)
+    """Free the places of changes whose processes have died; their gates stay as they are."""
+    PatchSlot.objects.update(until=F("until") - 2 * SETTLE)
 
 
 def anything_is_open() -> bool:

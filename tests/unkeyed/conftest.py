@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
+from requests.adapters import HTTPAdapter
 
 from bookings import wiring
 from bookings.services import unkeyed_flights
@@ -17,7 +19,7 @@ CAPACITY = 1_000
 
 @pytest.fixture(scope="package")
 def running_sim() -> Iterator[FlightSim]:
-    with start_flightsim("--unkeyed", "--flights", "16", "--freeze-seconds", "2") as sim:
+    with start_flightsim("--unkeyed", "--flights", "16", "--freeze-seconds", "1") as sim:
         yield sim
 
 
@@ -30,8 +32,16 @@ def sim(running_sim: FlightSim) -> FlightSim:
 
 
 @pytest.fixture(autouse=True)
-def no_keys(settings) -> None:
+def no_keys(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting of a Flight Service without keys; and nothing is sent inside a transaction."""
     settings.FLIGHT_SERVICE_KEYED = False
+    send = HTTPAdapter.send
+
+    def send_outside_of_transactions(adapter: Any, request: Any, **options: Any) -> Any:
+        assert not connection.in_atomic_block, f"{request.method} {request.url} inside a transaction"
+        return send(adapter, request, **options)
+
+    monkeypatch.setattr(HTTPAdapter, "send", send_outside_of_transactions)
 
 
 @pytest.fixture

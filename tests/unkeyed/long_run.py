@@ -76,7 +76,7 @@ class Round:
 
 
 def what_is_wrong(sim: FlightSim, counter: str) -> list[str]:
-    """Give every violation of what must be true when all is quiet; to staff only where others change the counter."""
+    """Give every violation of what must be true when all is quiet."""
     if anything_is_open():
         return ["something is open"]
     found = [*violations(quiet=counter == "exclusive"), *drift_out_of_bounds(sim)]

@@ -32,7 +32,7 @@ from tests.support.unkeyed import (
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 FLIGHTS, CAPACITY = 6, 12
-THREADS, ACTS = 8, 8
+THREADS, ACTS = 8, 6
 LOST = {"drop_reply_rate": 0.08, "drop_request_rate": 0.08, "faults_on": "patch"}
 
 # One more change that gets lost needs one more pass; nothing gets lost by then.

@@ -6,6 +6,8 @@ import pytest
 
 from bookings.models import Booking, FlightGate, SeatCall
 from bookings.ports import Applied, Mistake, NeverKnown, NoSeats, NotSent, SeatChange, Unknown
+from bookings.services.deadline import Deadline
+from bookings.services.reconcile_seats import reconcile_seats
 from tests.support.api import refused, shown
 from tests.support.bookings import a_cancelled_booking, an_initiated_booking, let_time_pass, one_pass
 from tests.support.fakes import FakePayments
@@ -116,12 +118,19 @@ def test_the_worker_finds_out_and_the_booking_gets_its_seats(exclusive, sim, api
     assert sim.flight(1)["taken"] == 2
 
 
-def test_the_seats_of_the_flight_are_known_from_the_first_change_on(exclusive, sim):
+def test_the_seats_of_a_flight_can_be_compared_from_its_first_change_on(exclusive, sim):
     sim.reset(capacity=50)
     an_initiated_booking(exclusive)
     a_cancelled_booking(exclusive)
+    one_pass(exclusive, FakePayments())
+
+    in_step = reconcile_seats(flights=exclusive, deadline=Deadline(60))
+    somebody_else_takes(sim, 3)
+    drifting = reconcile_seats(flights=exclusive, deadline=Deadline(60))
 
     assert FlightGate.objects.get().capacity == 50
+    assert (in_step.flights_compared, in_step.drift) == (1, [])
+    assert drifting.drift == [{"flight": 1, "held": 2, "taken": 5}]
 
 
 # --- others change it too -----------------------------------------------------------------------------
@@ -183,6 +192,14 @@ def test_a_counter_below_zero_is_told_at_once(shared, sim, log_lines, monkeypatc
 
     assert outcome == Applied()
     assert log_lines("flights.oversold") == [{"flight": 1, "seats": 1}]
+
+
+def test_its_flights_cannot_be_compared(shared):
+    an_initiated_booking(shared)
+
+    found = reconcile_seats(flights=shared, deadline=Deadline(60))
+
+    assert (found.flights_compared, found.flights_skipped) == (0, 1)
 
 
 # --- a flight that is busy ----------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_a_change_that_was_decided_meanwhile_is_not_sent(shared, sim):
 
 
 def test_twin_that_does_not_look_at_its_own_row_sends_what_was_decided(shared, sim, monkeypatch):
-    monkeypatch.setattr(flight_gates, "_is_open", lambda kind, key: None)
+    monkeypatch.setattr(flight_gates, "_is_open", lambda key: None)
     booking = a_saved_row("initiated")
 
     outcome = send(shared, a_take(key=booking.hold_key))
@@ -138,10 +138,10 @@ def test_whoever_comes_while_another_is_sending_goes_away_unsent(impatient, shar
 
 
 def test_a_turn_that_nobody_ends_ends_by_itself(impatient, shared, sim, monkeypatch):
-    monkeypatch.setattr(shared._service, "get_flight", die)
-    with pytest.raises(KeyboardInterrupt):
-        send(shared, a_take())
-    monkeypatch.undo()
+    with monkeypatch.context() as dying:
+        dying.setattr(shared._service, "get_flight", die)
+        with pytest.raises(KeyboardInterrupt):
+            send(shared, a_take())
 
     before = send(shared, a_take())
     let_gates_settle()
@@ -217,7 +217,7 @@ def test_of_all_flights_together_four_changes_are_under_way_and_it_does_not_free
 @pytest.mark.mariadb
 def test_twin_without_the_limit_freezes_it(shared, sim, monkeypatch):
     monkeypatch.setattr(shared, "_at_once", 64)
-    sim.faults(latency_ms=1500, faults_on="patch")
+    sim.faults(latency_ms=1000, faults_on="patch")
     flights = itertools.count(1)
 
     all_at_once([partial(send, shared, a_take(1, flight_id=next(flights))) for _ in range(12)])

@@ -1,0 +1,66 @@
+"""Where the Flight Service knows no keys, nobody can have a call sent once more: it would count twice."""
+
+import pytest
+
+from bookings.models import BookingEvent, SeatCallEvent
+from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address
+from tests.support.people import a_person, desk_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+WHY = "This call was sent, and the Flight Service knows no keys: sent once more, it would count twice."
+
+
+@pytest.fixture
+def desk(settings):
+    settings.FLIGHT_SERVICE_KEYED = False
+    return desk_of(a_person(group="Supervisor"))
+
+
+@pytest.fixture(params=["take", "give-back"])
+def case(request):
+    """A call that waits for staff, and the address of a decision about it."""
+    if request.param == "take":
+        booking = a_stuck_take()
+        return booking, take_address(booking, "retry")
+    call = a_dead_give_back()
+    return call, give_back_address(call, "retry")
+
+
+def test_only_the_other_two_decisions_are_offered(desk):
+    booking, call = a_stuck_take(), a_dead_give_back()
+
+    answer = desk.get(CALLS)
+
+    assert links_of(answer) == [
+        *(take_address(booking, word) for word in ("applied", "not-applied")),
+        *(give_back_address(call, word) for word in ("applied", "not-applied")),
+    ]
+    assert text_of(answer).count("Would count twice") == 2
+
+
+def test_the_page_says_why_and_has_no_button(desk, case):
+    _, address = case
+
+    answer = desk.get(address)
+
+    assert WHY in text_of(answer)
+    assert '<button type="submit">Send once more' not in answer.content.decode()
+
+
+def test_a_retry_that_is_sent_all_the_same_is_refused_and_changes_nothing(desk, case, flights):
+    row, address = case
+    before = type(row).objects.values().get()
+
+    answer = desk.post(address, {"note": "please"})
+
+    assert answer.status_code == 409
+    assert "Sent once more, this call would count twice." in text_of(answer)
+    assert type(row).objects.values().get() == before
+    assert (flights.arrived, BookingEvent.objects.count(), SeatCallEvent.objects.count()) == ([], 0, 0)
+
+
+def test_what_was_never_sent_may_be_sent(desk):
+    call = a_dead_give_back(first_sent_at=None)
+
+    assert give_back_address(call, "retry") in links_of(desk.get(CALLS))

@@ -1,0 +1,39 @@
+"""The answer to a COMMIT of a gate gets lost: the block runs again, and the change is sent once all the same."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from bookings.ports import Applied, NoSeats, SeatChange
+from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+
+def send(flights, seats):
+    unkeyed = UnkeyedFlights(flights, counter=Counter.EXCLUSIVE, settle=timedelta(seconds=60), at_once=4)
+    change = SeatChange(key=uuid.uuid4(), flight_id=1, seats=seats, take=True)
+    return [unkeyed.change_seats(change, seconds=5) for _ in range(2)]
+
+
+@pytest.mark.parametrize("name", ["gate.made", "gate.claimed", "gate.sending", "gate.answered"])
+def test_a_change_is_sent_once_though_a_commit_was_lost(flights, sim, lost_commit, name):
+    attempts = lost_commit(name)
+
+    outcomes = send(flights, 2)
+
+    assert outcomes == [Applied(), Applied()]
+    assert attempts.count(name) >= 2
+    assert sim.ledger()["calls"]["patch"] == 1
+
+
+def test_a_refusal_is_kept_though_its_commit_was_lost(flights, sim, lost_commit):
+    sim.reset(capacity=1)
+    attempts = lost_commit("gate.answered")
+
+    outcomes = send(flights, 2)
+
+    assert outcomes == [NoSeats(), NoSeats()]
+    assert attempts.count("gate.answered") == 2
+    assert sim.ledger()["calls"]["patch"] == 0
