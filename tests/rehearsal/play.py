@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 60.0
 # A recovery that is late is waited for all the same, so that the table can say how late.
 LATENESS_SECONDS = 30.0
 
-# The end of what the proxy has printed, where it stands between clients and an answer.
+# The end of what the proxy and the web processes have printed, when a deploy was not seamless.
 PRINTED_CHARACTERS = 2_000
 
 A_BOOKING = b'{"flightId": 1, "userId": 1001, "noOfSeats": 1}'
@@ -72,7 +72,8 @@ class Play:
         result.requests, result.refused, result.cut = counts.total(), counts[Word.REFUSED], counts[Word.CUT]
         result.errors += self._doors.errors
         if result.errors and self._outage.seamless and self._stack.proxy:
-            result.wrong.append(f"the proxy said: {self._stack.proxy.printed()[-PRINTED_CHARACTERS:]}")
+            said = [self._stack.proxy.printed(), *(door.printed() for door in self._stack.doors)]
+            result.wrong += [f"proxy or web said: {words[-PRINTED_CHARACTERS:]}" for words in said]
         # In step there was none; since then more bookings may have expired, and their seats be on their way.
         if result.recovered_after is None:
             result.drift = sum(abs(taken - held) for _flight, taken, held in seats_adrift(self._stack.sim))
