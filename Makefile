@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sqlite check format lock audit devdb screenshots bench image clean
+.PHONY: help run test test-sqlite check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 WEB_PORT ?= 8000
@@ -104,6 +104,11 @@ bench:  ## measure the service on a private MariaDB
 	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@exec $(BIN)/python -m devtools.bench
+
+rehearse:  ## play outages one after another against real processes, and see that nothing is lost; some minutes
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@exec $(BIN)/python -m tests.rehearsal
 
 image:  ## build the container image without a Docker engine and try it; needs root and Debian 12
 	@sh devtools/build_image.sh

@@ -48,6 +48,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     faults.add_argument("--drop-reply-rate", type=float, default=0.0, metavar="P", help="done, not answered")
     faults.add_argument("--drop-request-rate", type=float, default=0.0, metavar="P", help="not done, hang up")
     faults.add_argument("--hang-rate", type=float, default=0.0, metavar="P", help="not done, never answered")
+    faults.add_argument("--garbage-rate", type=float, default=0.0, metavar="P", help="done, answered by nonsense")
     faults.add_argument("--faults-on", choices=FAULTS_ON, default="both", help="(default: %(default)s)")
     faults.add_argument("--seed", type=int, metavar="N", help="makes the same faults hit the same requests")
     options = parser.parse_args(arguments)
@@ -76,6 +77,7 @@ def plan_of(options: argparse.Namespace) -> FaultPlan:
         drop_reply_rate=options.drop_reply_rate,
         drop_request_rate=options.drop_request_rate,
         hang_rate=options.hang_rate,
+        garbage_rate=options.garbage_rate,
         faults_on=options.faults_on,
     )
 

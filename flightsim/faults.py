@@ -22,6 +22,7 @@ class Fault(Enum):
     DROP_REPLY = "decided, then hung up without an answer"
     DROP_REQUEST = "hung up, nothing decided"
     HANG = "nothing decided, never answered"
+    GARBAGE = "decided, then answered 200 with what is no answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class FaultPlan:
     drop_reply_rate: float = 0.0
     drop_request_rate: float = 0.0
     hang_rate: float = 0.0
+    garbage_rate: float = 0.0
     faults_on: str = "both"
     times: int | None = None
 
@@ -64,6 +66,7 @@ class FaultPlan:
             (Fault.DROP_REPLY, self.drop_reply_rate),
             (Fault.DROP_REQUEST, self.drop_request_rate),
             (Fault.HANG, self.hang_rate),
+            (Fault.GARBAGE, self.garbage_rate),
         )
 
 

@@ -1,12 +1,14 @@
 """Sockets: a connection answers one request at a time, the desk decides those of a turn together."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from flightsim.answers import failure
 from flightsim.faults import Fault, Faults
 from flightsim.freezing import Pool
+from flightsim.garbage import garbage
 from flightsim.routes import FlightService, is_flight_path
 from flightsim.tally import Tally
 from flightsim.wire import MAX_BODY_BYTES, MAX_HEAD_BYTES, Malformed, Reply, Request, render, take_request
@@ -120,7 +122,7 @@ class Connection(asyncio.Protocol):
 class _Waiting(NamedTuple):
     connection: Connection
     request: Request
-    reply_dropped: bool
+    fault: Fault | None
 
 
 class Desk:
@@ -137,6 +139,7 @@ class Desk:
         self._faults = faults
         self._tally = tally
         self._waiting: list[_Waiting] = []
+        self._garbled = itertools.count()
 
     def accept(self, connection: Connection, request: Request) -> None:
         """
@@ -181,11 +184,15 @@ class Desk:
                 each.connection.close()
             raise
         for each, reply in zip(waiting, replies, strict=True):
-            if each.reply_dropped:
-                self._tally.add("dropped_replies")
-                each.connection.close()
-            else:
-                each.connection.answer(reply)
+            match each.fault:
+                case Fault.DROP_REPLY:
+                    self._tally.add("dropped_replies")
+                    each.connection.close()
+                case Fault.GARBAGE:
+                    self._tally.add("garbled")
+                    each.connection.answer(garbage(next(self._garbled)))
+                case _:
+                    each.connection.answer(reply)
 
     def _queue(self, connection: Connection, request: Request, fault: Fault | None) -> None:
         match fault:
@@ -198,7 +205,7 @@ class Desk:
             case Fault.HANG:
                 self._tally.add("hung")
                 connection.hang()
-            case Fault.DROP_REPLY | None:
+            case Fault.DROP_REPLY | Fault.GARBAGE | None:
                 if not self._waiting:
                     asyncio.get_running_loop().call_soon(self.answer_turn)
-                self._waiting.append(_Waiting(connection, request, fault is Fault.DROP_REPLY))
+                self._waiting.append(_Waiting(connection, request, fault))

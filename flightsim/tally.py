@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 PER_FLIGHT = ("get", "patch", "applied", "refused", "replayed")
 
-# Beside the above: seat changes answered 400 or 422, calls answered 500, what the faults swallowed, and how often
-# all stood still.
-IN_ALL = (*PER_FLIGHT, "rejected", "failed", "dropped_replies", "dropped_requests", "hung", "freezes")
+# Beside the above: seat changes answered 400 or 422, calls answered 500, what the faults swallowed or garbled, and
+# how often all stood still.
+FAULTS = ("failed", "dropped_replies", "dropped_requests", "hung", "garbled", "freezes")
+IN_ALL = (*PER_FLIGHT, "rejected", *FAULTS)
 
 
 class Tally:

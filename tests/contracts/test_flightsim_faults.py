@@ -69,6 +69,23 @@ def test_a_hanging_request_decides_nothing(sim):
     assert sim.ledger()["calls"]["hung"] == 1
 
 
+def test_garbage_is_answered_in_four_kinds_to_what_was_decided(sim):
+    sim.faults(garbage_rate=1, times=4)
+
+    garbled = [take(sim, key) for key in ("one", "two", "three", "four")]
+    again = take(sim, "one")
+
+    assert [answer.status_code for answer in garbled] == [200, 200, 200, 200]
+    assert garbled[0].text.startswith("<!DOCTYPE html>")
+    with pytest.raises(requests.JSONDecodeError):
+        garbled[1].json()
+    assert garbled[2].json()["success"] == "true"
+    assert len(garbled[3].content) > 64 * 1024
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert sim.flight(1)["taken"] == 4
+    assert sim.ledger()["calls"]["garbled"] == 4
+
+
 def test_a_slow_answer_is_decided_though_the_client_has_left(sim):
     sim.faults(latency_ms=300)
 
@@ -156,6 +173,7 @@ def test_the_ledger_counts_seats_and_calls(sim):
         "dropped_replies": 0,
         "dropped_requests": 0,
         "hung": 0,
+        "garbled": 0,
         "freezes": 0,
         "max_replays_per_key": 1,
     }

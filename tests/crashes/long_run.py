@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.crashes import points  # noqa: E402
 from tests.crashes.load import Load  # noqa: E402
 from tests.crashes.stack import Stack, start_stack  # noqa: E402
 from tests.support.invariants import answers_without_rows  # noqa: E402
+from tests.support.running import LOOK_EVERY_SECONDS, await_that  # noqa: E402
 
 IDLE_WORKER, CLUSTER, DATABASE = "an idle worker", "the cluster", "the database"
 POINTS = (*points.OF_THE_WEB, *points.OF_THE_WORKER, IDLE_WORKER, CLUSTER, DATABASE)
@@ -41,8 +41,6 @@ LONGEST_SECONDS = 300.0
 # Some points need a lost answer first, and a pass comes every ten seconds.
 ARRIVAL_SECONDS = 120.0
 
-LOOK_EVERY_SECONDS = 0.25
-
 
 @dataclass
 class Round:
@@ -52,16 +50,6 @@ class Round:
     seconds: float
     since_lost: float
     wrong: list[str]
-
-
-def await_that(true: Callable[[], Any], seconds: float) -> bool:
-    """Wait until something is true; False if it does not become so in time."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(LOOK_EVERY_SECONDS)
-    return True
 
 
 def kill_at(stack: Stack, point: str, load: Load, server: Any) -> float | None:
@@ -100,9 +88,7 @@ def idle_workers(stack: Stack, load: Load) -> list[int]:
     before = stack.last_pass()
     load.stop()
     quiet = await_that(lambda: stack.last_pass() != before and not stack.what_is_wrong(), ARRIVAL_SECONDS)
-    below = stack.worker.below_sentinels()
-    # The workers are started first; the monitor and the pusher come last.
-    return below[:2] if quiet and len(below) == 4 else []
+    return stack.idle_workers() if quiet else []
 
 
 def one_round(stack: Stack, point: str, *, seed: int, server: Any) -> Round:

@@ -5,12 +5,10 @@ import signal
 import time
 
 import pytest
-from django_q.models import Schedule
 
 from bookings.clock import database_time
 from bookings.queries import last_pass_finished_at
-from bookings.wake import SWEEP_TASK
-from bookingsite.broker import EXPIRY_SCHEDULE
+from tests.support.schedules import schedule_the_sweep
 from tests.support.servers import Worker, database_url, environment
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -52,9 +50,7 @@ def one_worker(django_db_setup, django_db_blocker):
 def worker(one_worker, transactional_db):
     """A worker that runs passes, one a second."""
     # A test of this kind empties all tables at its end, the schedule that a migration has made included.
-    Schedule.objects.create(
-        name=EXPIRY_SCHEDULE, func=SWEEP_TASK, schedule_type=Schedule.CRON, cron="* * * * * */1", repeats=-1
-    )
+    schedule_the_sweep(every_seconds=1)
     if not one_worker.alive():
         one_worker.start()
     await_a_pass(one_worker)

@@ -61,6 +61,11 @@ def violations(*, quiet: bool = False) -> list[str]:
 
 def seats_out_of_step(flights: Ledger) -> list[str]:
     """Q8: per flight, the seats taken at the Flight Service are those of unpaid and paid bookings. When quiet."""
+    return [f"Q8: flight {number}: {taken} taken, {held} held" for number, taken, held in seats_adrift(flights)]
+
+
+def seats_adrift(flights: Ledger) -> list[tuple[int, int, int]]:
+    """Give the flights on which the two sides differ: id, seats taken there, seats held here."""
     held = dict(
         Booking.objects.filter(status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED])
         .values_list("flight_id")
@@ -68,7 +73,7 @@ def seats_out_of_step(flights: Ledger) -> list[str]:
     )
     taken = {flight["id"]: flight["capacity"] - flight["remaining"] for flight in flights.ledger()["flights"]}
     return [
-        f"Q8: flight {number}: {taken.get(number, 0)} taken, {held.get(number, 0)} held"
+        (number, taken.get(number, 0), held.get(number, 0))
         for number in sorted({*held, *taken})
         if taken.get(number, 0) != held.get(number, 0)
     ]

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from django.db import connection
 
 from bookings.management.web_server import granian
 from devtools.processes import HOST, ends_with_parent, free_port
+from tests.support.http import exchange
 from tests.support.processes import REPOSITORY
 
 # A web process imports Django and listens: two seconds on an idle machine.
@@ -87,15 +88,11 @@ class Web:
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Send one request on a connection of its own; status 0 is no answer."""
-        peer = HTTPConnection(HOST, self.port, timeout=30)
         try:
-            peer.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
-            answer = peer.getresponse()
-            return answer.status, answer.read()
-        except OSError:
+            reply = exchange(self.port, method, path, body, headers)
+        except (OSError, HTTPException):
             return 0, b""
-        finally:
-            peer.close()
+        return reply.status, reply.body
 
     def printed(self, *, last: int = 2000) -> str:
         """Give the end of what it has printed so far, over all its starts."""

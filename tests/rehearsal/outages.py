@@ -1,0 +1,177 @@
+"""
+The outages. Each breaks something, lets clients feel it, mends what an operator or systemd would mend, and says
+from which moment on the service has to recover.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from tests.rehearsal.stack import SETTLE_SECONDS, Stack
+from tests.rehearsal.verdict import Word
+from tests.support.running import await_that
+
+USUAL_SECONDS = 30.0
+DEAD_WORKER_SECONDS = 120.0
+
+# Without keys a lost answer is only known when whatever is under way has arrived or never will.
+SETTLED_SECONDS = USUAL_SECONDS + SETTLE_SECONDS
+
+# Above the read limit of the service, which is 2 s.
+SLOW_MS = 3_000
+
+# Far longer than a process takes to stop or to start.
+PATIENCE_SECONDS = 60.0
+
+Feel = Callable[[], None]
+
+
+class NotPlayed(Exception):
+    """The outage did not come about, so it proves nothing."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """
+    What breaks, how soon all must be in step after the moment that `play` gives, and signs that it was real.
+
+    `felt_as`: how some request must have ended meanwhile. `serves`: others must have been answered. `seamless`:
+    clients come through the proxy, and not one of them may be told to come again. `keyed`: the Flight Service
+    honours keys.
+    """
+
+    name: str
+    play: Callable[[Stack, Feel], float]
+    limit_seconds: float = USUAL_SECONDS
+    felt_as: Word | None = None
+    serves: bool = True
+    seamless: bool = False
+    keyed: bool = True
+
+
+def with_faults(**plan: Any) -> Callable[[Stack, Feel], float]:
+    """Make an outage of faults that the stand-in Flight Service plays."""
+
+    def play(stack: Stack, feel: Feel) -> float:
+        stack.sim.faults(**plan)
+        feel()
+        stack.sim.faults()
+        return time.monotonic()
+
+    return play
+
+
+def flight_service_down(stack: Stack, feel: Feel) -> float:
+    stack.sim.kill()
+    feel()
+    stack.sim.start()
+    return time.monotonic()
+
+
+def cluster_killed(stack: Stack, feel: Feel) -> float:
+    """The main process alone: what it has started is orphaned, and `run_worker` has to notice."""
+    killed_at = time.monotonic()
+    stack.condemned = stack.worker.clusters()
+    for pid in stack.condemned:
+        os.kill(pid, signal.SIGKILL)
+    feel()
+    return killed_at
+
+
+def worker_killed(stack: Stack, feel: Feel) -> float:
+    """`run_worker` and all that it has started, as the kernel's out-of-memory killer or an operator would."""
+    stack.worker.kill()
+    feel()
+    stack.worker.start()
+    return time.monotonic()
+
+
+def idle_worker_killed(stack: Stack, feel: Feel) -> float:
+    """A process that waits for a task dies with the lock of the queue: its successor would wait for ever."""
+    killed_at = time.monotonic()
+    stack.condemned = stack.worker.clusters()
+    for pid in stack.idle_workers():
+        os.kill(pid, signal.SIGKILL)
+    feel()
+    return killed_at
+
+
+def worker_wedged(stack: Stack, feel: Feel) -> float:
+    """The whole cluster lives and does nothing: its processes are stopped. Only silence tells."""
+    wedged_at = time.monotonic()
+    stack.condemned = stack.worker.clusters()
+    for pid in [*stack.condemned, *stack.worker.sentinels(), *stack.worker.below_sentinels()]:
+        os.kill(pid, signal.SIGSTOP)
+    feel()
+    return wedged_at
+
+
+def web_killed(stack: Stack, feel: Feel) -> float:
+    door = stack.doors[0]
+    door.kill()
+    feel()
+    door.start()
+    door.await_answer()
+    return time.monotonic()
+
+
+def web_killed_while_flight_service_is_down(stack: Stack, feel: Feel) -> float:
+    stack.sim.kill()
+    web_killed(stack, feel)
+    stack.sim.start()
+    return time.monotonic()
+
+
+def database_killed(stack: Stack, feel: Feel) -> float:
+    if stack.database is None:
+        raise NotPlayed("this database was not started for the rehearsal")
+    stack.database.kill()
+    feel()
+    stack.database.start()
+    return time.monotonic()
+
+
+def rolling_deploy(stack: Stack, feel: Feel) -> float:
+    """One web process after the other is asked to stop and is started again, as a deploy would."""
+    if stack.proxy is None:
+        raise NotPlayed("there is no proxy")
+    for number, door in enumerate(stack.doors, start=1):
+        is_up = f"Server ready/web{number} is UP"
+        before = stack.proxy.times_said(is_up)
+        os.kill(door.pid, signal.SIGTERM)
+        if not door.ends_within(PATIENCE_SECONDS):
+            raise NotPlayed(f"a web process does not stop: {door.printed()}")
+        door.start()
+        if not await_that(lambda said=is_up, seen=before: stack.proxy.times_said(said) > seen, PATIENCE_SECONDS):
+            raise NotPlayed(f"a web process is not used again: {stack.proxy.printed()}")
+    feel()
+    return time.monotonic()
+
+
+# Of changes alone: flights can still be read, so that bookings are made whose seats are in doubt.
+OF_CHANGES = {"faults_on": "patch"}
+SLOW = with_faults(latency_ms=SLOW_MS, **OF_CHANGES)
+DROPS_REPLIES = with_faults(drop_reply_rate=1.0, **OF_CHANGES)
+GARBAGE = with_faults(garbage_rate=1.0, **OF_CHANGES)
+LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
+
+ALL = (
+    Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
+    Outage("Flight Service down", flight_service_down, felt_as=Word.REFUSED),
+    Outage("Flight Service drops replies", DROPS_REPLIES, felt_as=Word.REFUSED),
+    Outage("Flight Service answers garbage", GARBAGE, felt_as=Word.REFUSED),
+    Outage("cluster killed", cluster_killed, DEAD_WORKER_SECONDS),
+    Outage("worker killed", worker_killed, DEAD_WORKER_SECONDS),
+    Outage("idle worker killed", idle_worker_killed, DEAD_WORKER_SECONDS),
+    Outage("worker wedged", worker_wedged, DEAD_WORKER_SECONDS),
+    Outage("web killed", web_killed, felt_as=Word.CUT),
+    Outage("database killed", database_killed, felt_as=Word.REFUSED, serves=False),
+    Outage("rolling deploy", rolling_deploy, seamless=True),
+    Outage("unkeyed Flight Service", LOSES_HALF, SETTLED_SECONDS, Word.REFUSED, keyed=False),
+)
+
+OUTAGES: Mapping[str, Outage] = MappingProxyType({outage.name: outage for outage in ALL})
