@@ -11,7 +11,7 @@ from django.test import Client
 from bookings import queries
 from bookings.clock import database_time
 from bookings.models import Booking
-from bookings.queries import calls, seats, start
+from bookings.queries import calls, seats, start, watched
 from bookings.queries.pages import page_of
 from bookings.queries.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
 from bookings.queries.search import find
@@ -114,7 +114,7 @@ def of_the_worker() -> Iterator[Question]:
         FEW,
     )
     yield Question("reaper", lambda: reap_old_rows(deadline=Deadline(20)), many)
-    yield Question("/metrics: numbers of the tables", queries.numbers, 2 * many)
+    yield Question("/metrics: numbers of the tables", watched.numbers, 2 * many)
     yield Question("seats still owed", queries.seats_still_owed, many)
     # Two looks at each flight, and one at what was cancelled within a day.
     yield Question(

@@ -15,6 +15,7 @@ from bookings.management.checkup import background, database, site
 from bookings.models import Heartbeat
 from bookings.wake import SWEEP_TASK
 from devtools.processes import HOST, free_port
+from tests.support.schedules import schedule_the_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -218,7 +219,9 @@ def test_a_worker_that_has_fallen_silent_is_named(run):
 
 
 def test_a_schedule_that_somebody_paused_is_named(a_working_worker):
-    Schedule.objects.filter(func=SWEEP_TASK).update(repeats=0)
+    Schedule.objects.filter(func=SWEEP_TASK).delete()
+    schedule_the_sweep(every_seconds=10)
+    Schedule.objects.update(repeats=0)
 
     paused = next(background.check_worker())
 
