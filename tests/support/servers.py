@@ -17,7 +17,7 @@ from urllib.parse import quote
 from django.db import connection
 
 from bookings.management.web_server import granian
-from devtools.processes import HOST, ends_with_parent, free_port
+from devtools.processes import HOST, free_port
 from tests.support.http import exchange
 from tests.support.processes import REPOSITORY
 
@@ -47,9 +47,10 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def spawn(*words: str, env: dict[str, str], log: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Run a Python command in a process group of its own; it ends with the thread that started it."""
+    """Run a Python command in a process group of its own; it and its forks end with the thread that started it."""
+    lifeline = ("-m", "bookings.management.lifeline", str(os.getpid()), "SIGKILL")
     return subprocess.Popen(
-        [*ends_with_parent(signal.SIGKILL), sys.executable, *words],
+        [sys.executable, *lifeline, *words],
         cwd=REPOSITORY,
         env=env,
         stdin=subprocess.DEVNULL,
