@@ -49,10 +49,10 @@ class Call:
 class Guard:
     """Lets calls through to one peer, and counts how they end."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, places: int = CALLS_AT_ONCE) -> None:
         self._clock = clock
         self.breaker = Breaker(clock=clock)
-        self.bulkhead = Bulkhead(CALLS_AT_ONCE)
+        self.bulkhead = Bulkhead(places)
         self.budget = RetryBudget()
         self._lock = Lock()
         self._calls: Counter[CallWord] = Counter()

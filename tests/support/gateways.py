@@ -7,12 +7,15 @@ from bookings.conf import BREAKER_PROBE_SECONDS
 from bookings.gateways.flights import HttpFlightService
 from bookings.gateways.guard import Guard
 
+# More threads than any test has in one process.
+ANY_CROWD = 1_000
+
 
 def a_tireless_gateway(base_url: str, **options: Any) -> HttpFlightService:
     """
-    Make a gateway whose breaker has rested long enough whenever it is looked at.
+    Make a gateway whose breaker has rested long enough whenever it is looked at, with room for any crowd.
 
     It opens and closes as it does elsewhere, and never keeps a call from being made.
     """
     clock = itertools.count(step=2 * BREAKER_PROBE_SECONDS)
-    return HttpFlightService(base_url, guard=Guard(clock=lambda: next(clock)), **options)
+    return HttpFlightService(base_url, guard=Guard(clock=lambda: next(clock), places=ANY_CROWD), **options)
