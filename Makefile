@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sqlite check format lock audit devdb screenshots bench rehearse image clean
+.PHONY: help run test test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 WEB_PORT ?= 8000
@@ -39,12 +39,18 @@ run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 
 	@sh devtools/venv.sh requirements.txt
 	@exec $(BIN)/python -m devtools.run_all
 
-test:  ## run all checks and tests on a private MariaDB, or on TEST_DATABASE_URL
+test:  ## run all checks, and the everyday tests on a private MariaDB, or on TEST_DATABASE_URL
 	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
 	@$(MAKE) --no-print-directory check
 	@sh devtools/venv.sh tests/browser/package-lock.json
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
-	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL))
+	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL)) -m "not long"
+
+test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json
+	@echo "long tests on a private MariaDB"
+	@$(BIN)/python -m pytest -m long
 
 test-sqlite:  ## run on SQLite the tests that depend on the database, and not on which
 	@sh devtools/system_packages.sh run

@@ -38,6 +38,7 @@ def patches(office):
     return office.sim.ledger()["calls"]["patch"]
 
 
+@pytest.mark.long
 def test_each_of_500_bookings_is_cancelled_once_though_the_worker_is_killed(office, page):
     a_full_flight(office)
     office.sign_in(page, "Supervisor")

@@ -16,7 +16,7 @@ from tests.support.bookings import (
 from tests.support.bulk import start
 from tests.support.callers import a_service_key
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 # Where it is, and who looks: a group, with rights besides, or nobody who has logged in. The names in braces are of
 # what `rows` makes.

@@ -46,6 +46,7 @@ def test_a_wrong_password_is_refused_in_words(page):
     expect(page.get_by_label("Username:")).to_have_value(anna.username)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("typed", "stays"), [("", False), ("half a sentence", True)], ids=["idle", "typing"])
 def test_a_page_that_looks_again_goes_to_the_log_in_unless_something_is_typed(office, page, typed, stays):
     office.sign_in(page)

@@ -108,6 +108,7 @@ def test_it_runs_passes_and_a_signal_to_itself_stops_everything(worker):
     assert processes == 7  # itself, the cluster, its sentinel, two workers, monitor and pusher
 
 
+@pytest.mark.long
 def test_a_signal_to_its_whole_process_group_stops_everything(worker):
     os.killpg(worker.pid, signal.SIGTERM)
 
@@ -131,6 +132,7 @@ def test_a_cluster_that_is_killed_is_started_again_and_leaves_no_orphan(worker):
     assert orphans.isdisjoint(worker.alive())
 
 
+@pytest.mark.long
 def test_a_cluster_with_a_process_that_was_killed_is_started_again(worker):
     damaged = worker.clusters()
     await_that(lambda: len(worker.below_sentinels()) == 4, worker)
@@ -143,6 +145,7 @@ def test_a_cluster_with_a_process_that_was_killed_is_started_again(worker):
     await_another_cluster(worker, damaged)
 
 
+@pytest.mark.long
 def test_a_cluster_that_finishes_no_pass_is_started_again_until_a_signal_comes(impatient_worker):
     await_that(impatient_worker.clusters, impatient_worker)
     silent = impatient_worker.clusters()

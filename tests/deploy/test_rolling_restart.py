@@ -7,7 +7,7 @@ from tests.deploy.proxy import start_proxy
 from tests.deploy.webs import Clients, await_that, in_the_background, restart, stop
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 # Whoever may ask another server hides what the first has done: here nothing is tried twice.
 NO_RETRIES = {"RETRIES": "0"}

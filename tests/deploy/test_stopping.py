@@ -46,6 +46,7 @@ def test_it_leaves_readiness_first_and_goes_on_serving_until_a_second_signal(sta
     assert web.exit_status() == 0
 
 
+@pytest.mark.long
 def test_what_runs_longer_than_the_limit_is_cut_off_and_the_worker_finds_out_what_became_of_it(start_web, sim):
     web = start_web("--finish", "1")
     web.await_answer()

@@ -64,6 +64,7 @@ def test_a_web_process_is_killed_while_the_flight_service_is_down(stack):
     assert result.cut > 0
 
 
+@pytest.mark.long
 def test_a_worker_that_stays_dead_is_found_out(stack):
     def kill_it_for_good(stack, feel):
         stack.worker.kill()
