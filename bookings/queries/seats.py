@@ -5,9 +5,9 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q, Sum
 
-from bookings.conf import RECONCILED_AFTER_CANCELLATION
+from bookings.conf import RECONCILED_AFTER_CANCELLATION, somebody_else_counts
 from bookings.lifecycle import BookingStatus, Hold
-from bookings.models import Booking, BookingEvent, FlightGate, Reconciliation, SeatCall
+from bookings.models import Booking, BookingEvent, FlightGate, Reconciliation, SeatCall, SeatCallEvent
 from bookings.models.booking_event import EventKind
 from bookings.models.seat_call import SeatCallState
 
@@ -31,20 +31,24 @@ class SeatsOfFlight:
 
 def flights_to_compare(now: datetime) -> set[int]:
     """
-    Flights on which seats are held, or on which a booking was cancelled lately.
+    Flights on which seats are held, or on which a booking was cancelled or a call decided lately.
 
     Costs what there are flights, not bookings: the first status of a flight is where its part of the index begins,
     and of all words for a status `booked` is the first. Of the few that are unpaid each is looked at.
     """
     paid = Booking.objects.values("flight_id").annotate(first=Min("status")).filter(first=BookingStatus.BOOKED)
     unpaid = Booking.objects.filter(status=BookingStatus.INITIATED)
-    cancelled = BookingEvent.objects.filter(
-        what=EventKind.CANCELLED, created_at__gte=now - RECONCILED_AFTER_CANCELLATION
+    since = now - RECONCILED_AFTER_CANCELLATION
+    ended = BookingEvent.objects.filter(
+        what__in=[EventKind.CANCELLED, EventKind.TAKE_RESOLVED], created_at__gte=since
     )
+    # Few: people write them, and what they decided may be wrong.
+    decided = SeatCallEvent.objects.filter(created_at__gte=since)
     return {
         *paid.values_list("flight_id", flat=True),
         *unpaid.values_list("flight_id", flat=True).distinct(),
-        *cancelled.values_list("booking__flight_id", flat=True).distinct(),
+        *ended.values_list("booking__flight_id", flat=True).distinct(),
+        *decided.values_list("seat_call__flight_id", flat=True).distinct(),
     }
 
 
@@ -66,6 +70,8 @@ def seats_of(flight_id: int, *, besides: int | None = None) -> SeatsOfFlight:
 
 def known_capacity(flight_id: int) -> int | None:
     """All seats of a flight, of a Flight Service that does not show them and whose counter is ours alone."""
+    if somebody_else_counts():
+        return None
     return FlightGate.objects.filter(pk=flight_id).values_list("capacity", flat=True).first()
 
 

@@ -10,7 +10,7 @@ from bookings.clock import database_time
 from bookings.conf import DRIFTING_FLIGHTS_NAMED, RECONCILIATIONS_KEPT
 from bookings.models import Reconciliation
 from bookings.ports import FlightService
-from bookings.queries.seats import flights_to_compare
+from bookings.queries.seats import flights_to_compare, last_reconciliation
 from bookings.services.comparison import Compared, compare
 from bookings.services.deadline import Deadline
 from bookings.transactions import in_transaction
@@ -23,12 +23,16 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
     Compare flight by flight until the time is up, and return what was found.
 
     A flight is skipped while a call about it is unanswered or waits for staff, where a booking changes during
-    the look, and where the capacity is known from nobody. A comparison of all flights is kept; that
-    of one flight is not, as it would stand in the place of the last of all.
+    the look, and where the capacity is known from nobody. A comparison of all flights is kept, unless it could
+    compare none; that of one flight is not, as it would stand in the place of the last of all. Of a flight that is
+    skipped, the difference that was seen last still stands.
     """
     wanted = flights_to_compare(database_time()) if flight_id is None else {flight_id}
     compared = list(_compare_all(wanted, flights=flights, deadline=deadline))
     drifting = sorted((row for row in compared if row.drift), key=lambda row: (-row.drift, row.flight))
+    drift = [{"flight": row.flight, "held": row.held, "taken": row.taken} for row in drifting]
+    if flight_id is None:
+        drift += _still_standing(wanted - {row.flight for row in compared})
     found = Reconciliation(
         finished_at=database_time(),
         flights_compared=len(compared),
@@ -36,20 +40,23 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
         seats_held=sum(row.held for row in compared),
         # Below zero they would have more free seats than seats: the drift says so.
         seats_taken=max(0, sum(row.taken for row in compared)),
-        drift=[
-            {"flight": row.flight, "held": row.held, "taken": row.taken}
-            for row in drifting[:DRIFTING_FLIGHTS_NAMED]
-        ],
+        drift=drift[:DRIFTING_FLIGHTS_NAMED],
     )
-    tell = log.warning if drifting else log.info
+    tell = log.warning if drift else log.info
     tell(
         "seats.reconciled",
         seats=found.seats_held,
-        outcome=f"{len(compared)} compared, {found.flights_skipped} skipped, {len(drifting)} differ",
+        outcome=f"{len(compared)} compared, {found.flights_skipped} skipped, {len(drift)} differ",
     )
-    if flight_id is None:
+    if flight_id is None and (compared or not wanted):
         _keep(found, finished_at=found.finished_at)
     return found
+
+
+def _still_standing(skipped: set[int]) -> list[dict[str, int]]:
+    """Give the differences of the last comparison on flights that this one could not look at."""
+    last = last_reconciliation()
+    return [row for row in last.drift if row["flight"] in skipped] if last is not None else []
 
 
 def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline) -> Iterator[Compared]:

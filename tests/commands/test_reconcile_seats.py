@@ -48,6 +48,15 @@ def test_a_flight_that_differs_is_a_line_of_its_own_and_the_exit_code_is_1(run, 
     )
 
 
+@pytest.mark.parametrize("options", [(), ("--flight", "1")], ids=["all flights", "one flight"])
+def test_where_nothing_can_be_compared_the_exit_code_is_2(run, flights, options):
+    an_initiated_booking(flights, flight_id=1)
+    flights.down = True
+
+    assert run(*options) == (2, "flights compared: 0, skipped: 1, seats held: 0, taken: 0")
+    assert Reconciliation.objects.count() == 0
+
+
 def test_json_is_one_object(run, drifting):
     code, printed = run("--json")
 

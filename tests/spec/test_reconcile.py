@@ -6,7 +6,7 @@ import pytest
 
 from bookings import tasks
 from bookings.clock import database_time
-from bookings.models import Booking, Reconciliation, SeatCall
+from bookings.models import Booking, Reconciliation, SeatCall, SeatCallEvent
 from bookings.queries.seats import last_reconciliation
 from bookings.services.deadline import Deadline
 from bookings.services.reconcile_seats import reconcile_seats
@@ -157,6 +157,44 @@ def test_what_there_was_no_time_for_is_skipped(flights):
     found = reconcile_seats(flights=flights, deadline=Deadline(0))
 
     assert brief(found) == (0, 2, 0, 0, [])
+
+
+def one_of_two_differs(flights):
+    for flight_id in (1, 2):
+        an_initiated_booking(flights, flight_id=flight_id)
+    Booking.objects.filter(flight_id=2).update(no_of_seats=1, total_cost=2000)
+
+
+def test_a_difference_still_stands_while_its_flight_cannot_be_looked_at(flights):
+    one_of_two_differs(flights)
+    compare(flights)
+    a_call_row(flight_id=2, state="dead")
+
+    found = compare(flights)
+
+    assert brief(found) == (1, 1, 2, 2, [{"flight": 2, "held": 1, "taken": 2}])
+    assert last_reconciliation() == found
+
+
+def test_a_comparison_that_could_look_at_nothing_does_not_stand_in_the_place_of_the_last(flights):
+    one_of_two_differs(flights)
+    last = compare(flights)
+    flights.down = True
+
+    found = compare(flights)
+
+    assert brief(found) == (0, 2, 0, 0, [{"flight": 2, "held": 1, "taken": 2}])
+    assert last_reconciliation() == last
+
+
+@pytest.mark.parametrize("hours", [23, 25])
+def test_a_flight_about_which_staff_have_decided_is_compared_for_a_day(flights, hours):
+    call = a_call_row(state="done")
+    SeatCallEvent.objects.create(
+        seat_call=call, what="applied", actor_kind="staff", created_at=database_time() - timedelta(hours=hours)
+    )
+
+    assert compare(flights).flights_compared == (1 if hours < 24 else 0)
 
 
 def test_the_last_comparison_is_the_one_that_is_shown(flights):

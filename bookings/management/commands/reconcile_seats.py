@@ -20,7 +20,8 @@ class Command(BaseCommand):
     help = (
         "Compares our seats with the Flight Service's; with --fix puts right what differs, by a recorded call for "
         "each flight. Exits with 1 if they differ on a flight, put right or not: run it again to see that they "
-        "agree. Flights with a call under way are skipped: there a difference means nothing."
+        "agree. Flights with a call under way are skipped: there a difference means nothing. Exits with 2 if "
+        "nothing could be compared."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -51,6 +52,12 @@ class Command(BaseCommand):
         self._say(found, fixes, as_json=options["json"])
         if found.drift:
             raise CommandError(_summary(fixes), returncode=1)
+        if found.flights_skipped and not found.flights_compared:
+            raise CommandError(
+                "Nothing could be compared: the Flight Service does not answer or shows no capacity, or calls are "
+                "under way on every flight. `manage.py doctor` says more.",
+                returncode=2,
+            )
 
     def _say(self, found: Reconciliation, fixes: list[Fix] | None, *, as_json: bool) -> None:
         if as_json:
