@@ -247,7 +247,7 @@ def _take(
     answer = answer_of(booking, now=now)
     if answer is not None:
         return answer
-    if waiting is Waiting.CLIENT_IN_NO_HURRY:
+    if waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
         return answers.booking_accepted(booking, now=now)
     raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
 

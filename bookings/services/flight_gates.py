@@ -138,7 +138,7 @@ def begin_sending(
     gate.slot, gate.known_remaining = slot.number, known_remaining
     if not is_exclusive:
         gate.capacity = None
-    elif gate.capacity is None:
+    elif gate.capacity is None and not _waits_for_staff(change.flight_id):
         gate.capacity = known_remaining + _seats_taken(change.flight_id)
     gate.save()
     return None
@@ -157,7 +157,9 @@ def end_sending(
     gate = _lock(change.flight_id)
     now = database_time()
     if gate.lease != lease:
-        # Also where the COMMIT of the run before this one was lost: then the outcome is there.
+        # Also where the COMMIT of the run before this one was lost: then the outcome is there, or nothing is left.
+        if isinstance(outcome, NotSent):
+            return gate.inflight_key != change.key
         return gate.inflight_key == change.key and gate.outcome == WORDS.get(type(outcome), "")
     if gate.inflight_key != change.key:  # refused before it was sent
         _put_in_flight(gate, change, now)
@@ -175,6 +177,11 @@ def end_sending(
 def leave_gate(flight_id: int, *, lease: UUID) -> None:
     """End one's turn without having sent anything; what was in flight before stays."""
     FlightGate.objects.filter(pk=flight_id, lease=lease).update(lease=None, leased_until=None)
+
+
+def is_of_a_fix(key: UUID) -> bool:
+    """Whether a seat call has this key; of those that take seats, only fixes do."""
+    return SeatCall.objects.filter(call_key=key).exists()
 
 
 def _lock(flight_id: int) -> FlightGate:
@@ -242,6 +249,12 @@ def _outcome(gate: FlightGate) -> SeatOutcome:
 
 def _unknown(why: str, until: datetime | None, now: datetime) -> Unknown:
     return Unknown(why, retry_after=0.0 if until is None else (until - now).total_seconds())
+
+
+def _waits_for_staff(flight_id: int) -> bool:
+    """Whether there is a call of the flight of which nobody knows yet whether the counter has its seats."""
+    stuck = Booking.objects.filter(flight_id=flight_id, hold=Hold.STUCK)
+    return stuck.exists() or SeatCall.objects.filter(flight_id=flight_id, state=SeatCallState.DEAD).exists()
 
 
 def _seats_taken(flight_id: int) -> int:

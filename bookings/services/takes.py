@@ -188,7 +188,7 @@ def keep_answer(booking: Booking, waiting: Waiting, now: datetime) -> None:
     if waiting is Waiting.CLIENT:
         return  # there is no key, so there is no record
     answer = answer_of(booking, now=now)
-    if answer is None and waiting is Waiting.CLIENT_IN_NO_HURRY:
+    if answer is None and waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
         answer = answers.booking_accepted(booking, now=now)
     if answer is not None:
         idempotency.finish_call(booking.hold_key, answer)

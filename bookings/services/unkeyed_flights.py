@@ -35,7 +35,15 @@ from bookings.ports import (
     UnknownFlight,
 )
 from bookings.services.deadline import Deadline
-from bookings.services.flight_gates import Busy, begin_sending, claim_gate, end_sending, leave_gate, make_lockable
+from bookings.services.flight_gates import (
+    Busy,
+    begin_sending,
+    claim_gate,
+    end_sending,
+    is_of_a_fix,
+    leave_gate,
+    make_lockable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +150,7 @@ class UnkeyedFlights:
         if moved == (-change.seats if change.take else change.seats):
             return Applied()
         if moved == 0:
-            return NoSeats() if change.take else None
+            return NoSeats() if change.take and _ends_unsent(change, remaining) else None
         metrics.COUNTER_ALARMS.labels("counter_unexplained").inc()
         log.error("flights.counter_unexplained", flight=change.flight_id, seats=moved)
         return Mistake(f"no answer, and the counter moved by {moved:+d}")
@@ -197,6 +205,11 @@ class UnkeyedFlights:
             _tell_if_oversold(self._service.get_flight(flight_id, seconds=min(LOOK_SECONDS, deadline.left())))
         except (UnknownFlight, FlightsUnreachable):
             return
+
+
+def _ends_unsent(change: SeatChange, remaining: int) -> bool:
+    """Whether a take that never landed is over. A booking's is, its client has gone; a fix only without seats."""
+    return remaining < change.seats or not is_of_a_fix(change.key)
 
 
 def _tell_if_oversold(flight: Flight) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bookings.ports import Applied, NoSeats, SeatChange
+from bookings.ports import Applied, NoSeats, NotSent, SeatChange
 from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -26,6 +26,18 @@ def test_a_change_is_sent_once_though_a_commit_was_lost(flights, sim, lost_commi
     assert outcomes == [Applied(), Applied()]
     assert attempts.count(name) >= 2
     assert sim.ledger()["calls"]["patch"] == 1
+
+
+def test_what_was_not_sent_raises_no_alarm_though_its_commit_was_lost(
+    flights, sim, lost_commit, monkeypatch, caplog
+):
+    monkeypatch.setattr(flights, "change_seats", lambda change, *, seconds: NotSent("refused"))
+    lost_commit("gate.answered")
+
+    outcomes = send(flights, 2)
+
+    assert outcomes == [NotSent("refused"), NotSent("refused")]
+    assert [record for record in caplog.records if "answer_too_late" in record.getMessage()] == []
 
 
 def test_a_refusal_is_kept_though_its_commit_was_lost(flights, sim, lost_commit):

@@ -57,8 +57,9 @@ def _in_place(sim: FlightSim, counter: Counter, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def exclusive(sim: FlightSim, monkeypatch: pytest.MonkeyPatch) -> UnkeyedFlights:
+def exclusive(sim: FlightSim, settings: Any, monkeypatch: pytest.MonkeyPatch) -> UnkeyedFlights:
     """The gateway where nobody else changes the counter."""
+    settings.FLIGHT_SERVICE_COUNTER = "exclusive"
     return _in_place(sim, Counter.EXCLUSIVE, monkeypatch)
 
 

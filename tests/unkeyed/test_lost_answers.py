@@ -9,7 +9,14 @@ from bookings.ports import Applied, Mistake, NeverKnown, NoSeats, NotSent, SeatC
 from bookings.services.deadline import Deadline
 from bookings.services.reconcile_seats import reconcile_seats
 from tests.support.api import refused, shown
-from tests.support.bookings import a_cancelled_booking, an_initiated_booking, let_time_pass, one_pass
+from tests.support.bookings import (
+    a_call_row,
+    a_cancelled_booking,
+    a_saved_row,
+    an_initiated_booking,
+    let_time_pass,
+    one_pass,
+)
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
 from tests.support.unkeyed import let_gates_settle
@@ -77,6 +84,31 @@ def test_then_the_counter_tells(exclusive, sim, take, fault, outcome, taken, giv
     assert told == [outcome, outcome]
     flight = sim.flight(1)
     assert (flight["taken"], flight["given_back"]) == (taken, given_back)
+
+
+def test_a_fix_that_takes_seats_and_never_landed_is_sent_again(exclusive, sim):
+    fix = a_call_row(kind="fix", takes=True, fixes_flight_id=1)
+    change = SeatChange(key=fix.call_key, flight_id=1, seats=2, take=True)
+    send_and_hear_nothing(exclusive, sim, change, LOST)
+    let_gates_settle()
+
+    told = [send(exclusive, change), send(exclusive, change)]
+
+    assert told == [Applied(), Applied()]
+    assert sim.flight(1)["taken"] == 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: a_saved_row("cancelled", hold="stuck"), lambda: a_call_row(state="dead")],
+    ids=["stuck", "dead"],
+)
+def test_how_many_seats_a_flight_has_is_not_noted_while_something_waits_for_staff(exclusive, make):
+    make()
+
+    outcome = send(exclusive, a_change(take=True))
+
+    assert (outcome, FlightGate.objects.get().capacity) == (Applied(), None)
 
 
 def test_what_the_counter_does_not_explain_is_for_staff(exclusive, sim, log_lines):
@@ -163,6 +195,16 @@ def test_its_booking_ends_at_once_and_its_seats_stay_blocked_for_staff(shared, s
     a_pass_later(shared)
     booking.refresh_from_db()
     assert (booking.hold, sim.flight(1)["taken"]) == ("stuck", 2)
+
+
+@pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "with a key"])
+def test_who_is_in_no_hurry_is_not_told_that_it_was_accepted(shared, sim, api, key):
+    sim.faults(**LANDED, faults_on="patch", times=1)
+
+    answer = api.create(key=key, headers={"Prefer": "respond-async"})
+
+    assert refused(answer) == (503, "flight_service_unavailable")
+    assert Booking.objects.get().status == "cancelled"
 
 
 def test_its_give_back_is_not_repeated_and_goes_to_staff(shared, sim):
