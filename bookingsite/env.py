@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ DEVELOPMENT_KEY = "for development only: not a secret, and refused in production
 DEVELOPMENT_TOKEN_SECRET = "for development only: signs the tokens of dev_token"  # noqa: S105  # nosec B105
 # RFC 7518: as many bits as the hash has.
 SHORTEST_SHARED_SECRET = 32
+TRUE_WORDS, FALSE_WORDS = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 LOCAL_HOST = re.compile(r"([a-z0-9.-]*\.)?localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|testserver")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -27,6 +27,8 @@ env = environ.Env()
 _file = os.environ.get("ENV_FILE", ".env")
 if _file and (BASE_DIR / _file).is_file():
     env.read_env(str(BASE_DIR / _file))
+elif "ENV_FILE" in os.environ and _file:
+    raise ImproperlyConfigured(f"ENV_FILE is {_file!r}, and there is no such file.")
 
 
 def required_unless(development: bool, name: str, development_value: Any) -> str:
@@ -127,6 +129,20 @@ def whole_number(name: str, *, default: int, low: int, high: int) -> int:
     return int(text)
 
 
+def yes_or_no(name: str, *, default: bool) -> bool:
+    """
+    Read a setting that is true or false.
+
+    :raises ImproperlyConfigured: if it is another word: a misspelled `true` must not mean false
+    """
+    value = str(env.str(name, default="")).strip().lower()
+    if value in TRUE_WORDS or value in FALSE_WORDS:
+        return value in TRUE_WORDS
+    if value:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be true or false.")
+    return default
+
+
 def one_of(name: str, *, default: str, choices: tuple[str, ...]) -> str:
     """
     Read a setting that knows a few words.
@@ -183,7 +199,7 @@ def tracing_wanted(name: str) -> bool:
 
     :raises ImproperlyConfigured: if they shall be, and its packages are not installed
     """
-    wanted = bool(env.bool(name, default=False))
+    wanted = yes_or_no(name, default=False)
     try:
         there = find_spec("opentelemetry.sdk") is not None
     except ModuleNotFoundError:
@@ -194,89 +210,3 @@ def tracing_wanted(name: str) -> bool:
             f"With {name}=false traces are passed on and logged all the same."
         )
     return wanted
-
-
-def database() -> dict[str, Any]:
-    """
-    Read DATABASE_URL, and add what each kind of database needs to be safe here.
-
-    :raises ImproperlyConfigured: if it is neither sqlite nor mysql
-    """
-    config: dict[str, Any] = env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/var/bookings.sqlite3")
-    engine = config["ENGINE"].rsplit(".", 1)[-1]
-    if engine == "sqlite3":
-        return _sqlite(config)
-    if engine == "mysql":
-        return _mysql(config)
-    raise ImproperlyConfigured(
-        "DATABASE_URL must start with sqlite:/// or mysql://, as in mysql://user:password@host:3306/name."
-    )
-
-
-def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
-    """
-    Read DATABASE_REPLICA_URL: a copy of the database, to read lists from; None without one.
-
-    After a failover it may name what is the primary now: then there is no replica, and a warning says so.
-
-    :raises ImproperlyConfigured: unless both of them are mysql
-    """
-    if not env.str("DATABASE_REPLICA_URL", default=""):
-        return None
-    config: dict[str, Any] = env.db("DATABASE_REPLICA_URL")
-    is_whole = config.get("HOST") and config.get("NAME")
-    if not is_whole or not all(each.get("ENGINE", "").endswith(".mysql") for each in (config, of)):
-        # It may have a password, so it is not shown.
-        raise ImproperlyConfigured(
-            "DATABASE_REPLICA_URL must look like mysql://user:password@host:3306/name, and DATABASE_URL too; or "
-            "leave it away."
-        )
-    if _place(config) == _place(of):
-        sys.stderr.write("warning: DATABASE_REPLICA_URL names the database of DATABASE_URL, so it is not used.\n")
-        return None
-    config = _mysql(config)
-    # Nobody waits long for what the primary can tell as well, and nothing is written there.
-    config["OPTIONS"] |= {"connect_timeout": 1, "read_timeout": 5}
-    config["OPTIONS"]["init_command"] += ", tx_read_only=1"
-    # The look whether it is up to date comes first each time, and finds a dead connection too.
-    config["CONN_HEALTH_CHECKS"] = False
-    config["TEST"] = {"MIRROR": "default"}
-    return config
-
-
-def _place(config: dict[str, Any]) -> tuple[str, int, str]:
-    return config["HOST"], config["PORT"] or 3306, config["NAME"]
-
-
-def _sqlite(config: dict[str, Any]) -> dict[str, Any]:
-    file = config["NAME"]
-    if file != ":memory:":
-        config["NAME"] = str(BASE_DIR / file)
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-    config["OPTIONS"] = {
-        # Seconds to wait for the one writer; waiting is unfair, so the tail is long.
-        "timeout": 20,
-        # Each block takes the write lock at its start: select_for_update is silently ignored here, and a
-        # block that upgrades from reading to writing fails at once instead of waiting.
-        "transaction_mode": "IMMEDIATE",
-        # FULL: a power cut must not take back a booking whose seats were asked for after its commit.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-    config["CONN_MAX_AGE"] = None
-    return config
-
-
-def _mysql(config: dict[str, Any]) -> dict[str, Any]:
-    config["OPTIONS"] = {
-        "charset": "utf8mb4",
-        "isolation_level": "read committed",
-        # Without +00:00 the server's local time zone decides when a payment window closes. Fifty seconds,
-        # the default, is too long to wait for a lock.
-        "init_command": "SET time_zone='+00:00', innodb_lock_wait_timeout=5",
-        "connect_timeout": 5,
-    }
-    config["CONN_MAX_AGE"] = 60
-    config["CONN_HEALTH_CHECKS"] = True
-    # Binary-safe names and emoji in notes, whatever the server's own default is.
-    config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
-    return config

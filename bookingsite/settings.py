@@ -5,26 +5,26 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite import logs
+from bookingsite.databases import database, replica
 from bookingsite.env import (
     BASE_DIR,
     DEVELOPMENT_TOKEN_SECRET,
     base_address,
-    database,
     env,
     host_names,
     key_set_source,
     one_of,
     redis_address,
-    replica,
     secret_key,
     shared_secrets,
     tracing_wanted,
     whole_number,
+    yes_or_no,
 )
 
 VERSION = "0.1.0"
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = yes_or_no("DEBUG", default=False)
 SECRET_KEY = secret_key(development=DEBUG)
 ALLOWED_HOSTS = host_names(development=DEBUG)
 
@@ -72,7 +72,7 @@ DRAIN_SECONDS = whole_number("DRAIN_SECONDS", default=5, low=0, high=300)
 # --- bookings ------------------------------------------------------------------------------------------
 
 FLIGHT_SERVICE_URL = base_address("FLIGHT_SERVICE_URL", default="http://127.0.0.1:8001")
-FLIGHT_SERVICE_KEYED = env.bool("FLIGHT_SERVICE_KEYED", default=True)
+FLIGHT_SERVICE_KEYED = yes_or_no("FLIGHT_SERVICE_KEYED", default=True)
 # What stands below is about a Flight Service without keys alone: see docs/protocol.md.
 FLIGHT_SERVICE_COUNTER = one_of("FLIGHT_SERVICE_COUNTER", default="shared", choices=("exclusive", "shared"))
 FLIGHT_SERVICE_SETTLE_SECONDS = whole_number("FLIGHT_SERVICE_SETTLE_SECONDS", default=60, low=1, high=3600)
@@ -183,7 +183,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 if not DEBUG:
     if PROXY_HOPS:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_SSL_REDIRECT = yes_or_no("SECURE_SSL_REDIRECT", default=True)
     # Health checks and scrapes come from inside, without TLS.
     SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
@@ -277,5 +277,6 @@ OTEL_ENABLED = tracing_wanted("OTEL_ENABLED")
 # --- logs ----------------------------------------------------------------------------------------------
 
 LOG_FORMAT = one_of("LOG_FORMAT", default="console" if DEBUG else "json", choices=("console", "json"))
+LOG_LEVEL = one_of("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOGGING_CONFIG = None
-LOGGING = logs.configure(LOG_FORMAT, level=env.str("LOG_LEVEL", default="INFO"))
+LOGGING = logs.configure(LOG_FORMAT, level=LOG_LEVEL)

@@ -65,6 +65,17 @@ REFUSED = {
         {"DATABASE_URL": "mysql://a:b@primary/name", "DATABASE_REPLICA_URL": "replica"},
         "DATABASE_REPLICA_URL must look like mysql://",
     ),
+    "an address of a database that is none": ({"DATABASE_URL": "garbage"}, "DATABASE_URL must"),
+    "a database at a port that is none": (
+        {"DATABASE_URL": "mysql://u:pa55@h:99999x/x"},
+        "DATABASE_URL must look like mysql://",
+    ),
+    "neither true nor false": (
+        {"FLIGHT_SERVICE_KEYED": "ture"},
+        "KEYED is 'ture'; it must be true",
+    ),
+    "an unknown level of the log": ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'"),
+    "a file of settings that is not there": ({"ENV_FILE": "/nowhere/bookings.env"}, "there is no such file"),
     "too many proxies": ({"PROXY_HOPS": "11"}, "PROXY_HOPS is '11'"),
     "a port for metrics that is none": ({"WORKER_METRICS_PORT": "65536"}, "WORKER_METRICS_PORT is '65536'"),
     "a drain longer than anybody waits": ({"DRAIN_SECONDS": "301"}, "DRAIN_SECONDS is '301'"),
@@ -99,6 +110,13 @@ def test_it_refuses_to_start_with(settings, reason):
 
     assert result.returncode != 0
     assert reason in result.stderr.strip().splitlines()[-1]
+
+
+def test_an_address_of_a_database_that_is_refused_is_not_shown():
+    result = start("-c", "import bookingsite.settings", DATABASE_URL="msyql://u:pa55word@h/x")
+
+    assert result.returncode != 0
+    assert "pa55word" not in result.stdout + result.stderr
 
 
 def test_a_secret_may_begin_with_a_dollar_sign_and_keys_may_have_a_query():

@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from bookings import replica
 from bookings.replica import REPLICA
-from bookingsite import env
+from bookingsite import databases as of_settings
 from devtools.mariadb_pair import READER, MariaDBPair, address
 from tests.races.guards import forget_everything
 from tests.support.api import Api
@@ -59,8 +59,8 @@ def this_process_on(servers: MariaDBPair, monkeypatch: pytest.MonkeyPatch) -> It
     """Be on the two servers for the length of the block, with the settings that their addresses make."""
     monkeypatch.setenv("DATABASE_URL", address(servers.primary))
     monkeypatch.setenv("DATABASE_REPLICA_URL", address(servers.replica, READER))
-    primary = env.database()
-    databases = connections.configure_settings({PRIMARY: primary, REPLICA: env.replica(of=primary)})
+    primary = of_settings.database()
+    databases = connections.configure_settings({PRIMARY: primary, REPLICA: of_settings.replica(of=primary)})
     of_the_suite = connections[PRIMARY]
     for alias, config in databases.items():
         monkeypatch.setitem(connections.settings, alias, config)
