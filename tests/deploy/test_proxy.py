@@ -155,8 +155,16 @@ def test_without_any_web_server_clients_get_the_envelope_and_are_told_to_come_ba
     assert (envelope["error"]["statusCode"], envelope["error"]["retryable"]) == (503, True)
 
 
-def test_metrics_are_not_for_those_outside(proxy, webs):
-    status, _content, _headers = ask(proxy.port, path="/metrics")
+def test_whoever_ends_tls_in_front_is_believed_if_that_is_set(webs):
+    with start_proxy(*(web.server_port for web in webs), TLS_IN_FRONT="yes", **OFTEN) as proxy:
+        _status, content, _headers = ask(proxy.port, headers=[("X-Forwarded-Proto", "https")])
+
+    assert [value for name, value in json.loads(content) if name.lower() == "x-forwarded-proto"] == ["https"]
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/%6detrics", "/m%65trics", "/metrics?x=1"])
+def test_metrics_are_not_for_those_outside(proxy, webs, path):
+    status, _content, _headers = ask(proxy.port, path=path)
 
     assert status == 404
     assert [request for web in webs for request in web.requests] == []

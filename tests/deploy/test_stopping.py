@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -9,6 +10,7 @@ from bookings.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.services.run_pass import run_pass
+from devtools.processes import HOST
 from tests.deploy.webs import PATIENCE_SECONDS, await_that, in_the_background
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
@@ -44,6 +46,24 @@ def test_it_leaves_readiness_first_and_goes_on_serving_until_a_second_signal(sta
 
     assert web.ends_within(PATIENCE_SECONDS), web.printed()
     assert web.exit_status() == 0
+
+
+def test_a_port_that_somebody_has_is_refused_in_a_line(start_web):
+    with socket.create_server((HOST, 0), reuse_port=True) as somebody:
+        web = start_web("--port", str(somebody.getsockname()[1]))
+
+        assert web.ends_within(PATIENCE_SECONDS)
+        assert web.exit_status() == 1
+        assert "Address already in use" in web.printed().splitlines()[-1]
+
+
+def test_a_name_instead_of_an_address_is_refused_in_a_line(start_web):
+    web = start_web("--host", "localhost")
+
+    assert web.ends_within(PATIENCE_SECONDS)
+    assert web.printed().splitlines()[-1] == (
+        "CommandError: the host must be an IP address, as 127.0.0.1 or 0.0.0.0, not 'localhost'"
+    )
 
 
 @pytest.mark.long

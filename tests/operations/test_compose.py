@@ -43,6 +43,21 @@ def every_text(value):
     return [str(value)]
 
 
+def test_no_name_stands_twice():
+    # A reader of YAML may take the last, and Compose refuses the file.
+    mappings, twice = [yaml.compose((REPOSITORY / "compose.yaml").read_text())], []
+    while mappings:
+        node = mappings.pop()
+        if isinstance(node, yaml.MappingNode):
+            names = [key.value for key, _value in node.value if key.value != "<<"]
+            twice += [name for name in names if names.count(name) > 1]
+            mappings += [value for _key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            mappings += node.value
+
+    assert twice == []
+
+
 def test_these_services_are_there():
     assert set(SERVICES) == {
         *("proxy", "web-1", "web-2", "worker-1", "worker-2", "migrate", "flightsim", "mariadb", "redis"),
@@ -99,7 +114,7 @@ def test_the_proxy_is_told_all_that_its_configuration_asks_for():
     content = PROXY.read_text()
     asked, preset = (set(re.findall(pattern, content)) for pattern in (r"\$\{(\w+)\}", r"presetenv (\w+)"))
 
-    assert asked - preset == set(SERVICES["proxy"]["environment"])
+    assert set(SERVICES["proxy"]["environment"]) == (asked - preset) | {"TLS_IN_FRONT"}
     assert SERVICES["proxy"]["volumes"] == ["./deploy/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro"]
 
 

@@ -1,4 +1,6 @@
+import ipaddress
 import signal
+import socket
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        _must_be_free(options["host"], options["port"])
         signals = StopSignals()
         with private_folder("web") as folder:
             flag, metrics = folder / "draining", folder / "metrics"
@@ -84,6 +87,21 @@ class Command(BaseCommand):
             finally:
                 web.end()
         log.info("web.stopped", pid=web.pid)
+
+
+def _must_be_free(host: str, port: int) -> None:
+    """
+    Refuse an address that somebody has: granian would share its requests with whoever was forgotten there.
+
+    :raises CommandError: if nobody can listen there, or the host is a name
+    """
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except ValueError as error:
+        raise CommandError(f"the host must be an IP address, as 127.0.0.1 or 0.0.0.0, not {host!r}") from error
+    except OSError as error:
+        raise CommandError(f"cannot listen at {host}:{port} ({error.strerror}); choose another port") from error
 
 
 def _leave_readiness(flag: Path) -> None:
