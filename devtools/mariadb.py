@@ -154,6 +154,10 @@ class PrivateMariaDB:
         self._folder = Path(tempfile.mkdtemp(prefix="bookings-mariadb-")).resolve()
         with _one_at_a_time(installer):
             done = self._run_installer(installer)
+            if done.returncode != 0:
+                # Once in some hundred times it fails on a busy machine, and names no reason.
+                shutil.rmtree(self._data_folder, ignore_errors=True)
+                done = self._run_installer(installer)
         if done.returncode != 0:
             raise MariaDBUnavailable(f"mariadb-install-db failed: {_one_line(done.stdout + done.stderr)}")
 
