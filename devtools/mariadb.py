@@ -154,8 +154,7 @@ class PrivateMariaDB:
         self._folder = Path(tempfile.mkdtemp(prefix="bookings-mariadb-")).resolve()
         with _one_at_a_time(installer):
             done = self._run_installer(installer)
-            if done.returncode != 0:
-                # Once in some hundred times it fails on a busy machine, and names no reason.
+            if done.returncode != 0:  # once in some hundred times, on a busy machine, and it names no reason
                 shutil.rmtree(self._data_folder, ignore_errors=True)
                 done = self._run_installer(installer)
         if done.returncode != 0:
@@ -197,9 +196,7 @@ class PrivateMariaDB:
     def _server_command(self) -> list[str]:
         data = self._data_folder
         return [
-            _program("mariadbd"),
-            "--no-defaults",
-            f"--datadir={data}",
+            *(_program("mariadbd"), "--no-defaults", f"--datadir={data}"),
             # Relative to the data folder: a socket's full path may not exceed 107 characters, TMPDIR may.
             "--socket=mariadb.sock",
             f"--pid-file={data.parent / 'mariadb.pid'}",
