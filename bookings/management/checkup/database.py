@@ -113,7 +113,8 @@ def check_clock() -> Finding:
     skew = there - (before + (after - before) / 2)
     # What the question itself may be off by.
     doubt = (after - before) / 2
-    seconds = f"the database is {skew.total_seconds():+.1f} s from this machine's clock"
+    side = "ahead of" if skew > timedelta(0) else "behind"
+    seconds = f"the database is {abs(skew).total_seconds():.1f} s {side} this machine's clock"
     advice = "Let both machines keep time by NTP (`timedatectl`); bookings expire on the database's time."
     if abs(skew) > SKEW_THAT_BREAKS_TOKENS + doubt:
         return fail("clock", f"{seconds}: tokens are judged by this one, deadlines by the other", advice)
