@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("bookings", "bookingsite", "devtools", "flightsim")
 
 LONGEST_FUNCTION = 60
-LONGEST_MODULE = 300
+LONGEST_MODULE = 400
 
 # What a booking's state consists of; one module writes it.
 STATE = {"status", "hold"}
@@ -104,7 +104,7 @@ def test_no_function_is_longer_than_a_screen():
     assert found == []
 
 
-def test_no_module_is_longer_than_300_lines():
+def test_no_module_is_longer_than_400_lines():
     found = [
         f"{path}: {source.count(chr(10))}"
         for path, source in [*modules(*PACKAGES), *modules("tests")]
