@@ -4,8 +4,11 @@ from datetime import timedelta
 
 from django.conf import settings
 
-# Ids are 64-bit in the database; what is longer is nobody's.
-HIGHEST_ID = 2**63 - 1
+# Up to here JavaScript, and other clients that read JSON's numbers as floating point, tell every integer from the
+# next: beyond, two bookings or two sums would look the same to them. So no id and no sum that a client sends is
+# greater. Ids of ours are counted from 1 and do not come so far in 285,000 years of a thousand bookings a second.
+HIGHEST_NUMBER = 2**53 - 1
+HIGHEST_ID = HIGHEST_NUMBER
 
 # A database comes back from a restart or a failover within a few of these; so does a user service.
 RETRY_AFTER_SECONDS = 5

@@ -24,7 +24,7 @@ from bookings.conf import HIGHEST_ID
 
 BOOKING = {
     "id": 1,
-    "reference": "K7QX4M",
+    "reference": "K7QX4M2R",
     "flightId": 1,
     "userId": 1001,
     "status": "initiated",

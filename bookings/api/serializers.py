@@ -121,10 +121,12 @@ class ListBookingsQuery(StrictSerializer):
 
 
 class BookingShape(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    reference = serializers.CharField(help_text="Six letters and digits without look-alikes.")
-    flightId = serializers.IntegerField()
-    userId = serializers.IntegerField()
+    id = an_id_shown()
+    reference = serializers.CharField(
+        help_text="Eight letters and digits without look-alikes, the first and the last a letter."
+    )
+    flightId = an_id_shown()
+    userId = an_id_shown()
     status = serializers.ChoiceField(choices=BookingStatus.choices)
     noOfSeats = serializers.IntegerField()
     seatPrice = serializers.IntegerField(help_text="In the currency's minor unit.")

@@ -18,7 +18,7 @@ from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models.booking_event import EventKind
 from bookings.models.payment import PaymentState
 from bookings.ports import Flight
-from bookings.services.create_booking import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from bookings.references import HOW_MANY, reference_at
 
 # Bookings of one block that hold seats are on one flight: their seats are one call to the Flight Service.
 BLOCK = 100
@@ -126,12 +126,8 @@ def request_id_of(number: int) -> str:
 
 def reference_of(number: int) -> str:
     """A reference that looks like any other; two numbers never share one."""
-    rest = (number * 387_420_489 + 123_456_789) % len(REFERENCE_ALPHABET) ** REFERENCE_LENGTH
-    letters = []
-    for _ in range(REFERENCE_LENGTH):
-        rest, digit = divmod(rest, len(REFERENCE_ALPHABET))
-        letters.append(REFERENCE_ALPHABET[digit])
-    return "".join(letters)
+    # The factor shares no divisor with how many there are, and is far from a simple part of it.
+    return reference_at((number * 86_437_489_003 + 123_456_789) % HOW_MANY)
 
 
 def stories(

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from bookings.conf import HIGHEST_NUMBER
 from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
 
 
@@ -45,7 +46,7 @@ class Booking(models.Model):
     `bookings.services.transitions`.
     """
 
-    reference = models.CharField(max_length=6)
+    reference = models.CharField(max_length=8)
     user_id = models.BigIntegerField()
     flight_id = models.BigIntegerField()
     no_of_seats = models.PositiveSmallIntegerField()
@@ -142,6 +143,9 @@ class Booking(models.Model):
                 condition=Q(seat_price__gte=0, total_cost=F("seat_price") * F("no_of_seats")),
             ),
             models.CheckConstraint(
+                name="booking_total_is_exact_for_every_client", condition=Q(total_cost__lte=HIGHEST_NUMBER)
+            ),
+            models.CheckConstraint(
                 name="booking_window_opens_before_it_closes", condition=Q(expires_at__gt=F("created_at"))
             ),
         ]
@@ -152,6 +156,8 @@ class Booking(models.Model):
             models.Index(name="booking_to_do", fields=["hold_next_at", "hold", "flight_id"]),
             # GET /bookings?userId=, newest first.
             models.Index(name="booking_of_user", fields=["user_id", "id"]),
+            # A user's unpaid bookings, counted at every create; GET /bookings?userId=&status=.
+            models.Index(name="booking_of_user_in_status", fields=["user_id", "status"]),
             # GET /bookings?flightId=&status=, and the seats held on a flight.
             models.Index(name="booking_of_flight", fields=["flight_id", "status"]),
             # GET /bookings?createdAfter=&createdBefore=.

@@ -11,6 +11,7 @@ from bookings.errors import BookingNotFound
 from bookings.lifecycle import Hold
 from bookings.models import Booking, Heartbeat, SeatCall
 from bookings.models.seat_call import SeatCallState
+from bookings.references import reference_in
 from bookings.wake import SWEEP_TASK
 
 SWEEP_HEARTBEAT = "sweep"
@@ -76,11 +77,11 @@ def sweep_rests() -> bool:
 
 def booking_id_of(reference: str) -> int:
     """
-    Find a booking by what a customer reads out.
+    Find a booking by what a customer reads out, spelled with blanks, dashes or small letters or not.
 
     :raises BookingNotFound: if there is no such booking
     """
-    booking_id = Booking.objects.filter(reference=reference.strip().upper()).values_list("pk", flat=True).first()
+    booking_id = Booking.objects.filter(reference=reference_in(reference)).values_list("pk", flat=True).first()
     if booking_id is None:
         raise BookingNotFound
     return booking_id

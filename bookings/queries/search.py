@@ -10,9 +10,8 @@ from django.db.models import F, Q, QuerySet
 
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
 from bookings.queries.selection import id_in
+from bookings.references import reference_in
 
-REFERENCE = re.compile(r"[A-Z0-9]{6}")
-BETWEEN_LETTERS = re.compile(r"[\s\u00a0.\u2010-\u2015-]+")
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -57,10 +56,9 @@ def find(typed: str) -> Findings:
     """Look up what was typed as a reference, an id of a booking, user or flight, a client's key, a request id."""
     text = typed.strip()
     found = Findings(number=id_in(text))
-    letters = BETWEEN_LETTERS.sub("", text).upper()
-    if REFERENCE.fullmatch(letters):
-        found.reference = letters
-        found.by_reference = _by_reference(letters)
+    found.reference = reference_in(text)
+    if found.reference:
+        found.by_reference = _by_reference(found.reference)
     if found.number is not None:
         found.by_id = list(Booking.objects.filter(pk=found.number))
         found.by_user = _newest(Booking.objects.filter(user_id=found.number).order_by("-pk"))

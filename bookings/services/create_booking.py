@@ -1,6 +1,5 @@
 """Hold seats: write the booking down, ask the Flight Service, record what it said."""
 
-import secrets
 import uuid
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,6 +20,7 @@ from bookings.errors import (
     SeatsUnavailable,
     TooManyUnpaidBookings,
 )
+    TemporarilyUnavailable,
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, IdempotencyRecord
 from bookings.models.idempotency import RecordState
@@ -28,6 +28,7 @@ from bookings.ports import FlightService, FlightsUnreachable, NotSent, SeatOutco
 from bookings.services import idempotency
 from bookings.services.deadline import Deadline
 from bookings.services.idempotency import KeyedRequest, KeyTaken
+from bookings.references import new_reference
 from bookings.services.pauses import is_due
 from bookings.services.takes import Waiting, answer_of, change_of, claim_take, settle_take
 from bookings.services.unpaid_bookings import make_lockable, refuse_one_too_many
@@ -35,9 +36,8 @@ from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
 
-# Letters and digits that nobody mistakes for one another on the telephone: 0, O, 1, I and L are left out.
-REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-REFERENCE_LENGTH = 6
+# Where one reference in a hundred is taken, ten of them in a row never are; where half are, once in a thousand.
+MOST_REFERENCES_TRIED = 10
 
 RETRY_AFTER_SECONDS = 5
 STUCK_RETRY_AFTER_SECONDS = 60
@@ -62,8 +62,7 @@ class _Names:
 
     @classmethod
     def new(cls) -> "_Names":
-        reference = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(REFERENCE_LENGTH))
-        return cls(reference, uuid.uuid4(), uuid.uuid4())
+        return cls(new_reference(), uuid.uuid4(), uuid.uuid4())
 
 
 def create_booking(
@@ -135,8 +134,7 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
 
     :raises KeyTaken: if another request has written the key first
     """
-    make_lockable(order.user_id)
-    for _ in range(5):
+    for _ in range(MOST_REFERENCES_TRIED):
         names = _Names.new()
         try:
             booking = _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
@@ -153,7 +151,8 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
                 return own
             if not Booking.objects.filter(reference=names.reference).exists():
                 raise
-    raise AssertionError("five references in a row were taken, out of 887 million")
+    log.error("booking.no_free_reference", flight=order.flight_id, seats=order.no_of_seats)
+    raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
 
 
 @in_transaction("create.t1")
@@ -168,6 +167,7 @@ def _write_down(
     booking = Booking(
         reference=names.reference,
         user_id=order.user_id,
+    :raises TemporarilyUnavailable: if every reference was taken
         flight_id=order.flight_id,
         no_of_seats=order.no_of_seats,
         seat_price=price,

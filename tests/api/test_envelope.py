@@ -107,10 +107,10 @@ def test_a_time_on_the_full_second_has_milliseconds_too():
     assert answers.iso(moment) == "2026-11-22T10:00:00.000Z"
 
 
-def test_a_reference_is_six_letters_and_digits_without_look_alikes(api):
-    references = [shown(api.create())["reference"] for _ in range(20)]
+def test_a_reference_is_eight_letters_and_digits_without_look_alikes(api):
+    references = [shown(api.create(userId=user))["reference"] for user in range(1, 21)]
 
-    assert all(re.fullmatch(r"[2-9A-HJKMNP-Z]{6}", reference) for reference in references)
+    assert all(re.fullmatch(r"[2-9A-HJKMNP-Z]{8}", reference) for reference in references)
     assert len(set(references)) == 20
 
 

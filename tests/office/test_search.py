@@ -15,9 +15,20 @@ def page_of(booking):
     return f"/admin/bookings/booking/{booking.pk}/change/"
 
 
-@pytest.mark.parametrize("typed", ["QD7T4X", "qd7t4x", " QD7 T4X ", "QD-7T-4X", "qd7\u2013t4x"])
+@pytest.mark.parametrize("typed", ["QD7T4XKZ", "qd7t4xkz", " QD7T 4XKZ ", "QD-7T-4X-KZ", "qd7t\u20134xkz"])
 def test_a_reference_opens_its_booking_however_it_is_spaced(desk, typed):
+    booking = a_saved_row(reference="QD7T4XKZ")
+    a_saved_row(reference="QD7T4X")
+
+    answer = desk.get(SEARCH, {"q": typed})
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, page_of(booking))
+
+
+@pytest.mark.parametrize("typed", ["QD7T4X", "qd7t4x", " QD7 T4X ", "QD-7T-4X", "qd7\u2013t4x"])
+def test_so_does_one_of_six_letters_from_before(desk, typed):
     booking = a_saved_row(reference="QD7T4X")
+    a_saved_row(reference="QD7T4XKZ")
 
     answer = desk.get(SEARCH, {"q": typed})
 
@@ -32,6 +43,15 @@ def test_letters_that_no_reference_has_are_forgiven(desk, typed):
 
     assert answer.redirect_chain == [(page_of(booking), 302)]
     assert [str(message) for message in answer.context["messages"]] == [f"You typed {typed}; opened QD7T4X."]
+
+
+@pytest.mark.parametrize("typed", ["0D7T4XKZ", "Q0IT4XKZ", "QD1l-4XKZ", "od7i 4xkz"])
+def test_so_are_they_in_one_of_eight(desk, typed):
+    booking = a_saved_row(reference="QD7T4XKZ")
+
+    answer = desk.get(SEARCH, {"q": typed}, follow=True)
+
+    assert answer.redirect_chain == [(page_of(booking), 302)]
 
 
 def test_more_than_three_misread_letters_are_too_many(desk):
@@ -133,7 +153,7 @@ def test_when_nothing_is_found_it_says_what_was_looked_for(desk):
 
     assert "Nothing was found for <strong>&lt;b&gt;nobody&lt;/b&gt;</strong>" in page
     assert "the id of a request" in page
-    assert "A reference has six letters and digits." in page
+    assert "A reference has eight letters and digits, and an older one six." in page
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "9" * 40, "é" * 300, "a\x00b", "%", "' OR 1=1 --"])

@@ -14,8 +14,9 @@ from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, S
 from bookings.models.payment import PaymentState
 from bookings.models.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import FlightService, PaymentGateway
+from bookings.references import reference_at
 from bookings.services.cancel_booking import cancel_booking
-from bookings.services.create_booking import REFERENCE_ALPHABET, SeatOrder, create_booking
+from bookings.services.create_booking import SeatOrder, create_booking
 from bookings.services.idempotency import KeyedRequest
 from bookings.services.pay_booking import PaymentOrder, pay_booking
 from bookings.services.run_pass import PassResult, run_pass
@@ -131,7 +132,7 @@ def a_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any)
     seats, price = columns.setdefault("no_of_seats", 2), columns.setdefault("seat_price", 2000)
     is_due = hold == Hold.ASKING or (hold == Hold.GIVING_BACK and columns.get("give_back") is None)
     values: dict[str, Any] = {
-        "reference": reference_of(number),
+        "reference": reference_at(number),
         "user_id": 1001,
         "flight_id": 1,
         "total_cost": price * seats,
@@ -196,15 +197,6 @@ def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSIN
         "created_at": now,
     }
     return Payment.objects.create(**{**values, **columns})
-
-
-def reference_of(number: int) -> str:
-    """The reference of a number: rows of tests never share one."""
-    letters = []
-    for _ in range(6):
-        number, digit = divmod(number, len(REFERENCE_ALPHABET))
-        letters.append(REFERENCE_ALPHABET[digit])
-    return "".join(reversed(letters))
 
 
 def forbidden_pairs() -> list[tuple[str, str]]:
