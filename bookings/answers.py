@@ -23,6 +23,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
         errors.UserMismatch: HTTPStatus.BAD_REQUEST,
         errors.SeatsUnavailable: HTTPStatus.BAD_REQUEST,
+        errors.PriceChanged: HTTPStatus.BAD_REQUEST,
         errors.PaymentWindowClosed: HTTPStatus.BAD_REQUEST,
         errors.AmountMismatch: HTTPStatus.BAD_REQUEST,
         errors.IdempotencyKeyRequired: HTTPStatus.BAD_REQUEST,
@@ -97,9 +98,10 @@ def error(
     retryable: bool = False,
     fields: Mapping[str, str] | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
+    details: Mapping[str, int] | None = None,
 ) -> Answer:
-    """Wrap an error in the envelope."""
-    detail = {
+    """Wrap an error in the envelope; `details` is there only if there are some."""
+    detail: dict[str, Any] = {
         "statusCode": int(status),
         "code": code,
         "explanation": explanation,
@@ -108,6 +110,8 @@ def error(
         "fields": dict(fields or {}),
     }
     return Answer(int(status), _json({"success": False, "message": message, "data": {}, "error": detail}), headers)
+    if details:
+        detail["details"] = dict(details)
 
 
 def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> Answer:
@@ -122,6 +126,7 @@ def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> A
         retryable=problem.retryable,
         fields=problem.fields,
         headers=headers,
+        details=problem.details,
     )
 
 

@@ -21,10 +21,13 @@ class BookingError(Exception):
         *,
         retry_after: int | None = None,
         fields: dict[str, str] | None = None,
+        details: dict[str, int] | None = None,
     ) -> None:
         self.explanation = explanation or (type(self).__doc__ or "").strip()
         self.retry_after = retry_after
         self.fields = fields or {}
+        # What a program reads of it; only errors whose explanation has numbers in it have some.
+        self.details = details or {}
         super().__init__(self.explanation)
 
 
@@ -59,6 +62,19 @@ class TooManyUnpaidBookings(BookingError):
 
     code = "too_many_unpaid_bookings"
     retryable = True
+
+
+class TooManyUnpaidSeats(BookingError):
+    """This user would have too many unpaid seats on this flight. Pay or cancel one, then repeat the request."""
+
+    code = "too_many_unpaid_seats"
+    retryable = True
+
+
+class PriceChanged(BookingError):
+    """A seat does not cost what was expected; what it costs now is in `details`. Nothing is held."""
+
+    code = "price_changed"
 
 
 class FlightNotFound(Refusal):

@@ -38,6 +38,7 @@ BOOKING = {
     "availableActions": ["pay", "cancel"],
 }
 PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
+PRICE = {"seatPrice": 2500, "totalCost": 5000}
 PAID = {**BOOKING, "status": "booked", "availableActions": []}
 ENDED = {**BOOKING, "status": "cancelled", "cancelReason": "customer_request", "availableActions": []}
 EVENT = {
@@ -134,6 +135,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "List bookings",
             "Newest first. `next` and `previous` are addresses, or null at the ends.",
             {
+                errors.PriceChanged,
                 200: (
                     "Successfully completed the request",
                     BookingPageShape,

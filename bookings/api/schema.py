@@ -15,7 +15,7 @@ from rest_framework import serializers
 from bookings import errors
 from bookings.answers import STATUS
 from bookings.api.access import ACCESS, Access
-from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, REQUEST_ID, Operation
+from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, PRICE, REQUEST_ID, Operation
 from bookings.api.serializers import ErrorAnswer
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -27,6 +27,8 @@ SECURITY_SCHEMES = {
         "description": "A customer's JSON Web Token, or a service's key (`fbs_…`).",
     }
 }
+HIGHEST_INT32 = 2**31 - 1
+
 BODIES = ("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest")
 
 # With API_AUTH=open a token is not looked at.
@@ -86,7 +88,13 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
     for problem in operation.refusals:
         status = int(STATUS[problem])
         by_status.setdefault(status, []).append(
-            _example(status, problem.code, (problem.__doc__ or "").strip(), retryable=problem.retryable)
+            _example(
+                status,
+                problem.code,
+                (problem.__doc__ or "").strip(),
+                retryable=problem.retryable,
+                details=PRICE if problem is errors.PriceChanged else None,
+            )
         )
     if operation.request is not None:
         for status, code, text in (
@@ -122,8 +130,15 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
     }
 
 
-def _example(status: int, code: str, explanation: str, *, retryable: bool = False) -> OpenApiExample:
-    detail = {
+def _example(
+    status: int,
+    code: str,
+    explanation: str,
+    *,
+    retryable: bool = False,
+    details: Mapping[str, int] | None = None,
+) -> OpenApiExample:
+    detail: dict[str, Any] = {
         "statusCode": status,
         "code": code,
         "explanation": explanation,
@@ -131,12 +146,15 @@ def _example(status: int, code: str, explanation: str, *, retryable: bool = Fals
         "requestId": EVENT["requestId"],
         "fields": {},
     }
+    if details is not None:
+        detail["details"] = details
     value = {"success": False, "message": "Request failed", "data": {}, "error": detail}
     return OpenApiExample(code, value=value)
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add to the document what the generator, which calls this at its end, does not know."""
+    _name_widths(result)
     bodies = [result["components"]["schemas"][name] for name in BODIES]
     for schema in bodies:
         schema["additionalProperties"] = False
@@ -147,3 +165,24 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for schema in bodies:
         schema["required"] = sorted([*schema.get("required", []), "userId"])
     return result
+
+
+def _name_widths(part: Any) -> None:
+    """
+    Say of every integer how wide it is: what generated clients of typed languages take for 32 bits otherwise.
+
+    :raises ValueError: if one has no bounds, so that nobody knows
+    """
+    if isinstance(part, list):
+        for each in part:
+            _name_widths(each)
+    if not isinstance(part, dict):
+        return
+    if part.get("type") == "integer":
+        if "minimum" not in part or "maximum" not in part:
+            raise ValueError(f"an integer of the API has no bounds: {part}")
+        fits = part["minimum"] >= -HIGHEST_INT32 - 1 and part["maximum"] <= HIGHEST_INT32
+        part["format"] = "int32" if fits else "int64"
+    for name, each in part.items():
+        if name not in ("example", "examples"):
+            _name_widths(each)

@@ -8,7 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from bookings.conf import HIGHEST_ID
+from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
 from bookings.lifecycle import BookingStatus, CancelReason
 
 
@@ -90,6 +90,13 @@ class CreateBookingRequest(StrictSerializer):
     flightId = an_id()
     userId = the_user()
     noOfSeats = StrictInteger(min_value=1, max_value=settings.MAX_SEATS_PER_BOOKING)
+    expectedPrice = StrictInteger(
+        min_value=0,
+        max_value=HIGHEST_NUMBER,
+        required=False,
+        help_text="What one seat costs as far as you know, in the currency's minor unit: the flight's `price`, "
+        "not the total. If it costs something else now, nothing is held: 400 `price_changed`.",
+    )
 
 
 class PayBookingRequest(StrictSerializer):
@@ -97,7 +104,7 @@ class PayBookingRequest(StrictSerializer):
 
     bookingId = an_id()
     userId = the_user()
-    totalCost = StrictInteger(min_value=0, max_value=HIGHEST_ID)
+    totalCost = StrictInteger(min_value=0, max_value=HIGHEST_NUMBER)
 
 
 class CancelBookingRequest(StrictSerializer):
@@ -119,6 +126,19 @@ class ListBookingsQuery(StrictSerializer):
 
 # --- what answers look like; never used to make one -----------------------------------------------------
 
+# What MAX_SEATS_PER_BOOKING may be at most: a booking outlives the setting that it was made under.
+MOST_SEATS = 1000
+
+
+def an_id_shown() -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=1, max_value=HIGHEST_ID)
+
+
+def money_shown() -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=0, max_value=HIGHEST_NUMBER, help_text="In the currency's minor unit."
+    )
+
 
 class BookingShape(serializers.Serializer[Any]):
     id = an_id_shown()
@@ -128,9 +148,9 @@ class BookingShape(serializers.Serializer[Any]):
     flightId = an_id_shown()
     userId = an_id_shown()
     status = serializers.ChoiceField(choices=BookingStatus.choices)
-    noOfSeats = serializers.IntegerField()
-    seatPrice = serializers.IntegerField(help_text="In the currency's minor unit.")
-    totalCost = serializers.IntegerField(help_text="In the currency's minor unit.")
+    noOfSeats = serializers.IntegerField(min_value=1, max_value=MOST_SEATS)
+    seatPrice = money_shown()
+    totalCost = money_shown()
     cancelReason = serializers.ChoiceField(choices=CancelReason.choices, allow_null=True)
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
@@ -174,16 +194,24 @@ class TimelineShape(serializers.Serializer[Any]):
     results = EventShape(many=True)
 
 
+class PriceShape(serializers.Serializer[Any]):
+    """What the seats that were asked for cost now."""
+
+    seatPrice = money_shown()
+    totalCost = money_shown()
+
+
 class ErrorShape(serializers.Serializer[Any]):
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # `fields` is what a serializer calls its own.
         return {
-            "statusCode": serializers.IntegerField(),
+            "statusCode": serializers.IntegerField(min_value=400, max_value=599),
             "code": serializers.CharField(),
             "explanation": serializers.CharField(),
             "retryable": serializers.BooleanField(),
             "requestId": serializers.CharField(),
             "fields": serializers.DictField(child=serializers.CharField()),
+            "details": PriceShape(required=False, help_text="With `price_changed`, and with nothing else."),
         }
 
 

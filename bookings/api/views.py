@@ -128,7 +128,7 @@ class BookingViewSet(ViewSet):
         asked, actor = asked_for(request, CreateBookingRequest)
         key = idempotency_key(request)
         answer = create_booking(
-            order=SeatOrder(asked["flightId"], asked["userId"], asked["noOfSeats"]),
+            order=SeatOrder(asked["flightId"], asked["userId"], asked["noOfSeats"], asked.get("expectedPrice")),
             actor=actor,
             keyed=keyed(request, CREATE_ENDPOINT, key, **asked) if key else None,
             respond_async=prefers_async(request),

@@ -11,11 +11,13 @@ from bookings import answers, tracing
 from bookings.actor import Actor, ActorKind
 from bookings.answers import Answer
 from bookings.clock import database_time
-from bookings.conf import CREATE_DEADLINE_SECONDS, LEASE, RETRY_NEEDS_SECONDS, payment_window
+from bookings.conf import CREATE_DEADLINE_SECONDS, HIGHEST_NUMBER, LEASE, RETRY_NEEDS_SECONDS, payment_window
 from bookings.errors import (
     BookingCancelled,
     FlightNotFound,
     FlightServiceUnavailable,
+    InvalidRequest,
+    PriceChanged,
     RequestInProgress,
     SeatsUnavailable,
     TooManyUnpaidBookings,
@@ -45,12 +47,17 @@ STUCK_RETRY_AFTER_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class SeatOrder:
-    """What a client wants: seats on a flight, for a user."""
+    """
+    What a client wants: seats on a flight, for a user.
+
+    `expected_price` is what a seat costs as far as the client knows, in minor units; None: whatever it costs.
+    """
 
     flight_id: int
     user_id: int
     no_of_seats: int
 
+    expected_price: int | None = None
 
 @dataclass(frozen=True, slots=True)
 class _Names:
@@ -82,6 +89,8 @@ def create_booking(
     :raises FlightNotFound: if there is no such flight
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
     :raises FlightServiceUnavailable: if the seats could not be asked for, or their answer is unknown
+    :raises PriceChanged: if a seat does not cost what the client expects; nothing is held and nothing written
+    :raises InvalidRequest: if all seats together cost more than a number that every client reads exactly
     :raises TooManyUnpaidBookings: if the user has as many of them as it may have
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
@@ -100,9 +109,11 @@ def create_booking(
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
         return _accept(order, price=known.price, actor=actor, keyed=keyed)
     if flight.seats_left < order.no_of_seats:
+        _refuse_the_price(order, known.price)
         raise SeatsUnavailable
     # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
+    _refuse_the_price(order, flight.price)
         if not respond_async:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
         return _accept(order, price=flight.price, actor=actor, keyed=keyed)
@@ -121,6 +132,27 @@ def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
 
 def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None) -> Answer:
     """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
+def _refuse_the_price(order: SeatOrder, price: int) -> None:
+    """
+    Refuse a price that the client does not expect, or that makes a total which not every client reads exactly.
+
+    :raises PriceChanged: see `create_booking`
+    :raises InvalidRequest: likewise
+    """
+    total = price * order.no_of_seats
+    if total > HIGHEST_NUMBER:
+        text = (
+            f"At {price} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}. Ask for fewer."
+        )
+        raise InvalidRequest(fields={"noOfSeats": text})
+    if order.expected_price not in (None, price):
+        raise PriceChanged(
+            f"A seat costs {price} now, and {order.expected_price} was expected. Nothing is held.",
+            fields={"expectedPrice": f"A seat costs {price} now."},
+            details={"seatPrice": price, "totalCost": total},
+        )
+
+
     try:
         booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=False)
     except KeyTaken as error:

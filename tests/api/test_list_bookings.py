@@ -226,6 +226,7 @@ def test_filters_are_combined(api):
     [
         ("userId", "0"),
         ("userId", "abc"),
+        ("userId", str(2**53)),
         ("userId", str(2**63)),
         ("flightId", "-1"),
         ("flightId", ""),

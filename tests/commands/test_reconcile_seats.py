@@ -79,7 +79,7 @@ def test_one_flight_is_looked_at_alone(run, drifting, flight, code, held):
     assert Reconciliation.objects.count() == 0
 
 
-@pytest.mark.parametrize("flight", ["0", "-1", "UK808", str(2**63)])
+@pytest.mark.parametrize("flight", ["0", "-1", "UK808", str(2**53), str(2**63)])
 def test_a_flight_that_makes_no_sense_is_refused(run, flight):
     with pytest.raises(CommandError, match="--flight"):
         call_command("reconcile_seats", "--flight", flight)

@@ -67,7 +67,7 @@ def guesses(foreign, count):
     """Ids that are somebody else's or nobody's; the same in each run."""
     dice = random.Random(SEED)
     last = max(foreign)
-    edges = [last + 1, last + 2, 2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, HIGHEST_ID - 1, HIGHEST_ID]
+    edges = [last + 1, last + 2, 2**31 - 1, 2**31, 2**32, 2**52, 2**52 + 1, HIGHEST_ID - 1, HIGHEST_ID]
     makers = (
         lambda: dice.choice(foreign),
         lambda: dice.choice(foreign),

@@ -88,7 +88,7 @@ CLAIMS: dict[str, Callable[[], Any]] = {
                 "\u0661\u0660",
                 "\uff11",
             ),
-            *(str(2**63), "1" + "0" * 30, "admin", ["1001"], {"id": {"is": "1001"}}, None, True),
+            *(str(2**53), str(2**63), "1" + "0" * 30, "admin", ["1001"], {"id": {"is": "1001"}}, None, True),
         )
     },
     "no JSON": lambda: b"{",

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if not settings.JWT_SECRETS:
             raise CommandError("JWT_JWKS names public keys, which sign nothing. Set JWT_SECRET to try things out.")
         if not 1 <= options["user"] <= HIGHEST_ID:
-            raise CommandError("--user must be from 1 to 9223372036854775807.")
+            raise CommandError(f"--user must be from 1 to {HIGHEST_ID}.")
         if not 1 <= options["minutes"] <= 7 * 24 * 60:
             raise CommandError("--minutes must be from 1 to 10080.")
         now = int(time.time())
