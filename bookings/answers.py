@@ -44,6 +44,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.RetryCountsTwice: HTTPStatus.CONFLICT,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
+        errors.TooManyUnpaidSeats: HTTPStatus.TOO_MANY_REQUESTS,
         errors.FlightServiceRests: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.TemporarilyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -97,8 +98,8 @@ def error(
     message: str = "Request failed",
     retryable: bool = False,
     fields: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] = NO_HEADERS,
     details: Mapping[str, int] | None = None,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Answer:
     """Wrap an error in the envelope; `details` is there only if there are some."""
     detail: dict[str, Any] = {
@@ -109,9 +110,9 @@ def error(
         "requestId": request_id,
         "fields": dict(fields or {}),
     }
-    return Answer(int(status), _json({"success": False, "message": message, "data": {}, "error": detail}), headers)
     if details:
         detail["details"] = dict(details)
+    return Answer(int(status), _json({"success": False, "message": message, "data": {}, "error": detail}), headers)
 
 
 def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> Answer:
@@ -125,8 +126,8 @@ def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> A
         message=message,
         retryable=problem.retryable,
         fields=problem.fields,
-        headers=headers,
         details=problem.details,
+        headers=headers,
     )
 
 

@@ -52,7 +52,6 @@ PAYMENTS_PER_MINUTE = whole_number("PAYMENTS_PER_MINUTE", default=60 * _limited,
 CANCELS_PER_MINUTE = whole_number("CANCELS_PER_MINUTE", default=60 * _limited, low=0, high=1_000_000)
 READS_PER_MINUTE = whole_number("READS_PER_MINUTE", default=600 * _limited, low=0, high=1_000_000)
 SERVICE_REQUESTS_PER_MINUTE = whole_number("SERVICE_REQUESTS_PER_MINUTE", default=6000, low=0, high=1_000_000)
-MAX_UNPAID_BOOKINGS_PER_USER = whole_number("MAX_UNPAID_BOOKINGS_PER_USER", default=0, low=0, high=1000)
 
 # How many proxies of ours a request passes: of X-Forwarded-For and -Proto only what these wrote is believed.
 PROXY_HOPS = whole_number("PROXY_HOPS", default=0 if DEBUG else 1, low=0, high=10)
@@ -80,6 +79,17 @@ FLIGHT_SERVICE_CHANGES_AT_ONCE = whole_number("FLIGHT_SERVICE_CHANGES_AT_ONCE", 
 PAYMENT_WINDOW_SECONDS = whole_number("PAYMENT_WINDOW_SECONDS", default=900, low=1, high=7 * 24 * 3600)
 EXPIRY_INTERVAL_SECONDS = whole_number("EXPIRY_INTERVAL_SECONDS", default=10, low=1, high=60)
 MAX_SEATS_PER_BOOKING = whole_number("MAX_SEATS_PER_BOOKING", default=10, low=1, high=1000)
+# What a user may have unpaid at once: bookings, and seats on one flight; 0: as many as it likes. A large party on
+# one flight is two bookings of the largest size.
+MAX_UNPAID_BOOKINGS_PER_USER = whole_number("MAX_UNPAID_BOOKINGS_PER_USER", default=10, low=0, high=1000)
+MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = whole_number(
+    "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT", default=2 * MAX_SEATS_PER_BOOKING, low=0, high=100_000
+)
+if 0 < MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT < MAX_SEATS_PER_BOOKING:
+    raise ImproperlyConfigured(
+        "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT is less than MAX_SEATS_PER_BOOKING: the largest booking would never "
+        "be made. Make it 0 (no cap), or at least as many."
+    )
 PAYMENT_GATEWAY = {"instant": "bookings.gateways.payments.instant.InstantPayments"}[
     one_of("PAYMENT_GATEWAY", default="instant", choices=("instant",))
 ]

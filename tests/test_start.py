@@ -51,6 +51,18 @@ REFUSED = {
     "an address of keys with a password": ({"JWT_JWKS": "https://a:b@users.example.org/jwks"}, "must look like"),
     "a Redis address that is none": ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must look like"),
     "a counter that belongs to nobody": ({"FLIGHT_SERVICE_COUNTER": "mine"}, "one of: exclusive, shared"),
+    "fewer seats for a user than in a booking": (
+        {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": "9"},
+        "the largest booking would never be made",
+    ),
+    "fewer seats for a user than in a larger booking": (
+        {"MAX_SEATS_PER_BOOKING": "40", "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": "39"},
+        "the largest booking would never be made",
+    ),
+    "too many unpaid bookings": (
+        {"MAX_UNPAID_BOOKINGS_PER_USER": "1001"},
+        "MAX_UNPAID_BOOKINGS_PER_USER is '1001'",
+    ),
     "no time to settle": ({"FLIGHT_SERVICE_SETTLE_SECONDS": "0"}, "FLIGHT_SERVICE_SETTLE_SECONDS is '0'"),
     "too many changes at once": (
         {"FLIGHT_SERVICE_CHANGES_AT_ONCE": "65"},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -37,8 +38,8 @@ BOOKING = {
     "expiresAt": "2026-11-22T10:15:00.000Z",
     "availableActions": ["pay", "cancel"],
 }
-PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
 PRICE = {"seatPrice": 2500, "totalCost": 5000}
+PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
 PAID = {**BOOKING, "status": "booked", "availableActions": []}
 ENDED = {**BOOKING, "status": "cancelled", "cancelReason": "customer_request", "availableActions": []}
 EVENT = {
@@ -105,6 +106,16 @@ class Operation:
     refusals: tuple[type[errors.BookingError], ...] = ()
 
 
+def _caps() -> str:
+    """What one user may have unpaid at once, in words; empty if there is no cap."""
+    caps = (
+        (settings.MAX_UNPAID_BOOKINGS_PER_USER, "unpaid bookings", errors.TooManyUnpaidBookings),
+        (settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT, "unpaid seats on one flight", errors.TooManyUnpaidSeats),
+    )
+    said = [f"at most {most} {what} at once (429 `{problem.code}`)" for most, what, problem in caps if most]
+    return f" A user has {' and '.join(said)}, whoever books for it." if said else ""
+
+
 _BODY = (errors.InvalidRequest,)
 _KEYED = (errors.IdempotencyKeyReused, errors.RequestInProgress)
 
@@ -112,7 +123,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         "create": Operation(
             "Hold seats",
-            "Holds seats at the Flight Service, at the price the flight has now, until the payment window closes.",
+            "Holds seats at the Flight Service, at the price the flight has now, until the payment window closes. "
+            f"With `expectedPrice` only at that price a seat.{_caps()}",
             {
                 201: ("Booking created successfully", BookingShape, BOOKING),
                 202: ("Booking accepted", BookingShape, PENDING),
@@ -123,10 +135,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             refusals=(
                 *_BODY,
                 errors.SeatsUnavailable,
+                errors.PriceChanged,
                 errors.FlightNotFound,
                 errors.BookingCancelled,
                 errors.UserMismatch,
                 errors.TooManyUnpaidBookings,
+                errors.TooManyUnpaidSeats,
                 *_KEYED,
                 errors.FlightServiceUnavailable,
             ),
@@ -135,7 +149,6 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "List bookings",
             "Newest first. `next` and `previous` are addresses, or null at the ends.",
             {
-                errors.PriceChanged,
                 200: (
                     "Successfully completed the request",
                     BookingPageShape,

@@ -3,9 +3,9 @@ from django.db import models
 
 class UserHold(models.Model):
     """
-    A user, as a row to lock while its unpaid bookings are counted.
+    A user, as a row to lock while its unpaid bookings and seats are counted.
 
-    Only where MAX_UNPAID_BOOKINGS_PER_USER sets a cap. Locked before anything else; see docs/protocol.md.
+    Only where a cap is set, as one is unless both are 0. Locked before anything else; see docs/protocol.md.
     """
 
     user_id = models.BigIntegerField(primary_key=True)

@@ -20,20 +20,21 @@ from bookings.errors import (
     PriceChanged,
     RequestInProgress,
     SeatsUnavailable,
-    TooManyUnpaidBookings,
-)
     TemporarilyUnavailable,
+    TooManyUnpaidBookings,
+    TooManyUnpaidSeats,
+)
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, IdempotencyRecord
 from bookings.models.idempotency import RecordState
 from bookings.ports import FlightService, FlightsUnreachable, NotSent, SeatOutcome, Unknown, UnknownFlight
+from bookings.references import new_reference
 from bookings.services import idempotency
 from bookings.services.deadline import Deadline
 from bookings.services.idempotency import KeyedRequest, KeyTaken
-from bookings.references import new_reference
 from bookings.services.pauses import is_due
 from bookings.services.takes import Waiting, answer_of, change_of, claim_take, settle_take
-from bookings.services.unpaid_bookings import make_lockable, refuse_one_too_many
+from bookings.services.unpaid_bookings import NothingToLock, make_lockable, refuse_one_too_many
 from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
@@ -56,8 +57,8 @@ class SeatOrder:
     flight_id: int
     user_id: int
     no_of_seats: int
-
     expected_price: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class _Names:
@@ -88,10 +89,11 @@ def create_booking(
 
     :raises FlightNotFound: if there is no such flight
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
-    :raises FlightServiceUnavailable: if the seats could not be asked for, or their answer is unknown
     :raises PriceChanged: if a seat does not cost what the client expects; nothing is held and nothing written
     :raises InvalidRequest: if all seats together cost more than a number that every client reads exactly
+    :raises FlightServiceUnavailable: if the seats could not be asked for, or their answer is unknown
     :raises TooManyUnpaidBookings: if the user has as many of them as it may have
+    :raises TooManyUnpaidSeats: if the user had more of them on this flight than it may have
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
     """
@@ -107,13 +109,13 @@ def create_booking(
         known = flights.recall_flight(order.flight_id) if respond_async else None
         if known is None:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+        _refuse_the_price(order, known.price)
         return _accept(order, price=known.price, actor=actor, keyed=keyed)
     if flight.seats_left < order.no_of_seats:
-        _refuse_the_price(order, known.price)
         raise SeatsUnavailable
+    _refuse_the_price(order, flight.price)
     # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
-    _refuse_the_price(order, flight.price)
         if not respond_async:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
         return _accept(order, price=flight.price, actor=actor, keyed=keyed)
@@ -130,8 +132,6 @@ def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
     return Waiting.CLIENT if keyed is None else Waiting.CLIENT_WITH_KEY
 
 
-def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None) -> Answer:
-    """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
 def _refuse_the_price(order: SeatOrder, price: int) -> None:
     """
     Refuse a price that the client does not expect, or that makes a total which not every client reads exactly.
@@ -153,6 +153,8 @@ def _refuse_the_price(order: SeatOrder, price: int) -> None:
         )
 
 
+def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None) -> Answer:
+    """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
     try:
         booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=False)
     except KeyTaken as error:
@@ -165,6 +167,7 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
     Run T1 with fresh names, again where a reference is taken, and find the row of an unclear COMMIT.
 
     :raises KeyTaken: if another request has written the key first
+    :raises TemporarilyUnavailable: if every reference was taken
     """
     for _ in range(MOST_REFERENCES_TRIED):
         names = _Names.new()
@@ -172,7 +175,9 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
             booking = _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
             log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
             return booking
-        except TooManyUnpaidBookings as error:
+        except NothingToLock:
+            make_lockable(order.user_id)
+        except (TooManyUnpaidBookings, TooManyUnpaidSeats) as error:
             # The one too many may be this very request, sent twice: then its key is there by now.
             if keyed is not None and idempotency.find(keyed) is not None:
                 raise KeyTaken from error
@@ -191,7 +196,7 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
 def _write_down(
     order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
 ) -> Booking:
-    refuse_one_too_many(order.user_id, besides=names.hold_key)
+    refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
     now = database_time()
     record = None
     if keyed is not None:
@@ -199,7 +204,6 @@ def _write_down(
     booking = Booking(
         reference=names.reference,
         user_id=order.user_id,
-    :raises TemporarilyUnavailable: if every reference was taken
         flight_id=order.flight_id,
         no_of_seats=order.no_of_seats,
         seat_price=price,

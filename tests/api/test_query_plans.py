@@ -1,5 +1,6 @@
 """How MariaDB finds rows in tables of 10,000: by an index, never by walking the table."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,9 +9,11 @@ from django_q.models import Task
 from bookings import queries
 from bookings.clock import database_time
 from bookings.conf import REAP_BATCH
+from bookings.models import Booking, UserHold
 from bookings.queries import calls, seats, watched
 from bookings.services import expire_bookings, give_seats_back, reap_old_rows
 from bookings.services.deadline import Deadline
+from bookings.services.unpaid_bookings import refuse_one_too_many
 from tests.support.api import BOOKINGS
 from tests.support.bookings import one_pass
 from tests.support.fakes import FakeFlights
@@ -24,7 +27,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"),
     [
         ({}, "PRIMARY"),
         ({"userId": 5}, "booking_of_user"),
-        ({"userId": 5, "status": "booked"}, "booking_of_user"),
+        ({"userId": 5, "status": "booked"}, "booking_of_user_in_status"),
         ({"flightId": 7, "status": "booked"}, "booking_of_flight"),
         ({"status": "booked"}, "PRIMARY"),
         ({"status": "cancelled"}, "PRIMARY"),
@@ -36,6 +39,23 @@ def test_a_page_of_the_list_is_read_off_an_index_in_its_order(api, query, index)
 
     assert [plan["key"] for plan in found] == [index]
     assert walks(found) + sorts(found) == []
+
+
+def test_what_a_user_has_not_paid_is_found_by_its_index_at_every_create(api):
+    # Somebody who has booked and paid much in its time.
+    paid = list(Booking.objects.filter(status="booked").values_list("pk", flat=True)[:2_000])
+    Booking.objects.filter(pk__in=paid).update(user_id=5)
+    UserHold.objects.create(user_id=5)
+
+    def look():
+        refuse_one_too_many(5, flight_id=1, seats=1, besides=uuid.uuid4())
+
+    found = plans(look)
+
+    assert [plan["key"] for plan in found] == ["PRIMARY", "booking_of_user_in_status"]
+    assert walks(found) == []
+    # The user's own row, and the few that are unpaid.
+    assert rows_read(look) < 20
 
 
 def test_a_later_page_costs_what_the_first_costs(api):

@@ -18,6 +18,8 @@ from tests.support.bulk import start
 from tests.support.servers import Web
 
 CLIENTS = 4
+# So many that what each leaves unpaid stays below the caps.
+USERS = 1_000
 FLIGHTS = 6
 
 # Clients that read what they got and think: the point is crashes, not rates.
@@ -65,7 +67,8 @@ class Load:
 
     def _live(self, dice: random.Random) -> None:
         while not self._stopped.wait(PAUSE_SECONDS):
-            order = {"flightId": dice.randint(1, FLIGHTS), "userId": 1001, "noOfSeats": dice.randint(1, 3)}
+            user = 1001 + dice.randrange(USERS)
+            order = {"flightId": dice.randint(1, FLIGHTS), "userId": user, "noOfSeats": dice.randint(1, 3)}
             status, booking = self._ask("/api/v1/bookings", order)
             if status != 201:
                 continue

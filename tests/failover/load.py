@@ -1,5 +1,6 @@
 """Clients that book, pay, cancel, and look at their list after each of it: over HTTP alone, and they remember."""
 
+import itertools
 import json
 import random
 import threading
@@ -12,6 +13,10 @@ from typing import Any
 from tests.support.servers import Web
 
 CLIENTS = 6
+
+# A user is good for so many bookings: what one leaves unpaid stays below the caps.
+EACH_USER = 5
+
 FLIGHTS = 6
 
 # Clients that read what they got and think: the point is failover, not rates.
@@ -78,8 +83,11 @@ class Load:
         """Tell whether every client has its decision or has given up."""
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _live(self, user: int, dice: random.Random) -> None:
-        while not self._stopped.wait(PAUSE_SECONDS):
+    def _live(self, first_user: int, dice: random.Random) -> None:
+        for number in itertools.count():
+            if self._stopped.wait(PAUSE_SECONDS):
+                return
+            user = first_user + CLIENTS * (number // EACH_USER)
             order = {"flightId": dice.randint(1, FLIGHTS), "userId": user, "noOfSeats": dice.randint(1, 3)}
             booking = self._tell("booked", "/api/v1/bookings", order, 201)
             if booking is None:

@@ -19,6 +19,12 @@ FLIGHTS = 50
 CAPACITY = 1_000_000
 
 
+@pytest.fixture(autouse=True)
+def caps_out_of_reach(settings) -> None:
+    """One user stands for many here: it is locked at every create, as anywhere, and never has too much."""
+    settings.MAX_UNPAID_BOOKINGS_PER_USER, settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = 1_000, 100_000
+
+
 @pytest.fixture(scope="package")
 def running_sim() -> Iterator[FlightSim]:
     with start_flightsim("--flights", str(FLIGHTS)) as sim:

@@ -34,9 +34,9 @@ ASK_AGAIN = (0, 409, 503)
 TRIES = 20
 
 
-def create(flights, keyed):
+def create(flights, keyed, user_id):
     return create_booking(
-        order=SeatOrder(1, 1001, 1), actor=customer(), keyed=keyed, respond_async=True, flights=flights
+        order=SeatOrder(1, user_id, 1), actor=customer(user_id), keyed=keyed, respond_async=True, flights=flights
     )
 
 
@@ -49,7 +49,7 @@ def test_two_hundred_threads_buy_the_last_ten_seats(flights, sim):
         sim.reset(capacity=SEATS)
         forget_everything()
 
-        outcomes = all_at_once([partial(create, flights, a_key()) for _ in range(CLIENTS)])
+        outcomes = all_at_once([partial(create, flights, a_key(), user_id) for user_id in range(1, 1 + CLIENTS)])
 
         let_time_pass(seconds=60)
         one_pass(flights, InstantPayments())  # asks about takes whose answer came too late
@@ -58,10 +58,10 @@ def test_two_hundred_threads_buy_the_last_ten_seats(flights, sim):
         assert_in_step(sim)
 
 
-def buy_over_http(web: Web) -> int:
+def buy_over_http(web: Web, user_id: int) -> int:
     """Buy one seat as a client does: whatever is not an answer is repeated with the same key."""
     key = {"Idempotency-Key": uuid.uuid4().hex}
-    body = json.dumps({"flightId": 1, "userId": 1001, "noOfSeats": 1}).encode()
+    body = json.dumps({"flightId": 1, "userId": user_id, "noOfSeats": 1}).encode()
     statuses = (web.ask("POST", "/api/v1/bookings", body, key)[0] for _ in range(TRIES))
     return next(status for status in statuses if status not in ASK_AGAIN)
 
@@ -73,7 +73,7 @@ def test_two_hundred_clients_of_two_web_processes_buy_the_last_ten_seats(sim):
             sim.reset(capacity=SEATS)
             forget_everything()
 
-            statuses = all_at_once([partial(buy_over_http, web)] * CLIENTS)
+            statuses = all_at_once([partial(buy_over_http, web, user_id) for user_id in range(1, 1 + CLIENTS)])
 
             assert sorted(statuses) == [201] * SEATS + [400] * (CLIENTS - SEATS)
             assert (sold(), sim.flight()["remaining"]) == (SEATS, 0)
@@ -91,6 +91,6 @@ def test_twin_that_trusts_what_a_get_showed_oversells(monkeypatch):
     with start_flightsim("--unkeyed", "--capacity", str(SEATS)) as never_refuses:
         flights = Together(never_refuses.url)
 
-        all_at_once([partial(create, flights, a_key()) for _ in range(2 * SEATS)])
+        all_at_once([partial(create, flights, a_key(), user_id) for user_id in range(1, 1 + 2 * SEATS)])
 
         assert (sold(), never_refuses.flight()["remaining"]) == (2 * SEATS, -SEATS)

@@ -182,6 +182,10 @@ def test_twin_that_reaps_without_a_lock_forgets_a_request(monkeypatch):
 # --- over HTTP ----------------------------------------------------------------------------------------
 
 
+# One user buys more than a user may, to meet another limit.
+NO_CAPS = {"MAX_UNPAID_BOOKINGS_PER_USER": "0", "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": "0"}
+
+
 def web_environment(sim, **limits):
     return environment(
         DATABASE_URL=database_url(),
@@ -189,7 +193,7 @@ def web_environment(sim, **limits):
         API_AUTH="token",
         JWT_SECRET=SECRET,
         JWT_ISSUER=ISSUER,
-        **{"REDIS_URL": "", "CREATES_PER_MINUTE": "0", "MAX_UNPAID_BOOKINGS_PER_USER": "0", **limits},
+        **{"REDIS_URL": "", "CREATES_PER_MINUTE": "0", **NO_CAPS, **limits},
     )
 
 

@@ -1,5 +1,5 @@
 """
-Many bookings at once against a user's cap: as many are unpaid as may be, and a repeated one counts once.
+Many bookings at once against the caps of a user: as many are unpaid as may be, and a repeated one counts once.
 
 ROUNDS=20 runs each race twenty times.
 """
@@ -11,9 +11,9 @@ import pytest
 from django.db import OperationalError, connection
 
 from bookings.answers import Answer
-from bookings.errors import RequestInProgress, TooManyUnpaidBookings
+from bookings.errors import RequestInProgress, TooManyUnpaidBookings, TooManyUnpaidSeats
 from bookings.gateways.payments.instant import InstantPayments
-from bookings.models import Booking
+from bookings.models import Booking, UserHold
 from bookings.services import create_booking as creating
 from bookings.services.create_booking import SeatOrder, create_booking
 from tests.races.crowd import Halt, all_at_once, overtaken
@@ -127,9 +127,9 @@ def lost_commit(monkeypatch):
     looks = []
     look, commit = creating.refuse_one_too_many, connection._commit
 
-    def note_and_look(user_id, *, besides):
+    def note_and_look(user_id, *, besides, **order):
         looks.append(besides)
-        look(user_id, besides=besides)
+        look(user_id, besides=besides, **order)
 
     def commit_and_lose_the_answer():
         commit()
@@ -143,7 +143,8 @@ def lost_commit(monkeypatch):
 
 @pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
 def test_a_create_whose_commit_was_unclear_does_not_count_itself(flights, sim, settings, lost_commit, keyed):
-    settings.MAX_UNPAID_BOOKINGS_PER_USER = 1
+    settings.MAX_UNPAID_BOOKINGS_PER_USER = settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = 1
+    UserHold.objects.create(user_id=1001)
 
     answer = create_booking(
         order=SeatOrder(1, 1001, 1), actor=customer(), keyed=keyed, respond_async=False, flights=flights
@@ -154,4 +155,101 @@ def test_a_create_whose_commit_was_unclear_does_not_count_itself(flights, sim, s
 
     assert answer.status == 201
     assert looks_of_the_first == [Booking.objects.get().hold_key] * 2
+    assert_in_step(sim)
+
+
+# --- seats on one flight ------------------------------------------------------------------------------
+
+SEAT_CAP = 7
+
+
+@pytest.fixture
+def seat_cap(settings):
+    settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT, settings.MAX_UNPAID_BOOKINGS_PER_USER = SEAT_CAP, 0
+
+
+def create_seats(flights, seats, *, user_id=1001, flight_id=1):
+    return create_booking(
+        order=SeatOrder(flight_id, user_id, seats),
+        actor=customer(user_id),
+        keyed=a_key(),
+        respond_async=True,
+        flights=flights,
+    )
+
+
+def seats_held(flights):
+    """How many seats each user has on each flight, when no take is under way any more."""
+    let_time_pass(seconds=60)
+    one_pass(flights, InstantPayments())
+    held = Counter()
+    for user_id, flight_id, seats in Booking.objects.filter(status="initiated").values_list(
+        "user_id", "flight_id", "no_of_seats"
+    ):
+        held[user_id, flight_id] += seats
+    return held
+
+
+def test_sixty_four_creates_of_one_seat_with_a_cap_of_seven_seats(flights, sim, seat_cap):
+    for _ in rounds(2):
+        forget_everything()
+        sim.reset(capacity=1000)
+
+        outcomes = all_at_once([partial(create_seats, flights, 1)] * CROWD)
+
+        assert Counter(map(type, outcomes)) == {Answer: 7, TooManyUnpaidSeats: 57}
+        assert seats_held(flights) == {(1001, 1): 7}
+        assert_in_step(sim)
+
+
+def test_creates_of_several_seats_never_hold_more_than_the_cap(flights, sim, seat_cap):
+    for _ in rounds(2):
+        forget_everything()
+        sim.reset(capacity=1000)
+        orders = [(seats, user, flight) for seats in (1, 2, 3, 5) for user in (1, 2) for flight in (1, 2, 3)] * 2
+
+        outcomes = all_at_once(
+            [
+                partial(create_seats, flights, seats, user_id=user, flight_id=flight)
+                for seats, user, flight in orders
+            ]
+        )
+
+        assert {type(outcome) for outcome in outcomes} == {Answer, TooManyUnpaidSeats}
+        held = seats_held(flights)
+        # The smallest order is one seat: what is refused would not have fitted.
+        assert held.keys() == {(user, flight) for user in (1, 2) for flight in (1, 2, 3)}
+        assert max(held.values()) <= SEAT_CAP
+        assert min(held.values()) >= SEAT_CAP - 2
+        assert_in_step(sim)
+
+
+def two_for_the_last_seats(flights, monkeypatch):
+    """Stop a create when it has counted four seats of seven; give how both ended, and the seats there are."""
+    an_initiated_booking(flights, seats=4)
+    halt = Halt(monkeypatch, creating, "refuse_one_too_many")
+    outcomes = overtaken(partial(create_seats, flights, 3), partial(create_seats, flights, 3), at=halt)
+    return [type(outcome) for outcome in outcomes], seats_held(flights)
+
+
+def test_two_for_the_last_seats_under_the_cap(flights, sim, seat_cap, monkeypatch):
+    ended = two_for_the_last_seats(flights, monkeypatch)
+
+    assert ended == ([Answer, TooManyUnpaidSeats], {(1001, 1): 7})
+
+
+def test_twin_that_does_not_lock_the_user_has_seats_too_many(flights, sim, seat_cap, monkeypatch):
+    without_row_locks(monkeypatch)
+
+    assert two_for_the_last_seats(flights, monkeypatch) == ([Answer, Answer], {(1001, 1): 10})
+
+
+def test_sixty_four_clients_of_two_web_processes_with_a_cap_of_seven_seats(flights, sim):
+    limits = {"MAX_SEATS_PER_BOOKING": "7", "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": str(SEAT_CAP)}
+    with start_web(env=web_environment(sim, **limits)) as web:
+        answers = all_at_once([partial(buy, web, 1001)] * CROWD)
+
+    assert Counter(status for status, _headers, _code in answers) == {201: 7, 429: 57}
+    assert {code for status, _headers, code in answers if status == 429} == {"too_many_unpaid_seats"}
+    assert seats_held(flights) == {(1001, 1): 7}
     assert_in_step(sim)

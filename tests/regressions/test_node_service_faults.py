@@ -44,8 +44,8 @@ def sim(process, api, monkeypatch):
 
 
 def test_1_expiry_gives_every_seat_back(api, flights, payments):
-    for _ in range(40):
-        api.create(noOfSeats=3)
+    for user in range(1, 41):
+        api.create(noOfSeats=3, userId=user)
     taken = flights.taken(1)
     let_time_pass(minutes=15)
 

@@ -7,6 +7,7 @@ these must go on whatever the Flight Service does.
 """
 
 import functools
+import itertools
 import json
 import random
 import threading
@@ -24,6 +25,9 @@ FLIGHTS = 6
 
 # Clients that read what they got: the point is outages, not rates.
 PAUSE_SECONDS = 0.2
+
+# A user is good for so many bookings: what one leaves unpaid stays below the caps.
+EACH_USER = 5
 
 # Bookings that a client has neither paid nor cancelled yet; older ones are left to expire.
 STOCK = 3
@@ -67,9 +71,12 @@ class Clients:
         """Tell how many clients still wait for a decision."""
         return sum(thread.is_alive() for thread in self._threads)
 
-    def _live(self, user: int, dice: random.Random) -> None:
+    def _live(self, first_user: int, dice: random.Random) -> None:
         stock: list[Shown] = []  # held, and neither paid nor cancelled yet
-        while not self._stopped.wait(PAUSE_SECONDS):
+        for number in itertools.count():
+            if self._stopped.wait(PAUSE_SECONDS):
+                return
+            user = first_user + CLIENTS * (number // EACH_USER)
             order = {"flightId": dice.randint(1, FLIGHTS), "userId": user, "noOfSeats": dice.randint(1, 3)}
             meanwhile = functools.partial(self._do_something, dice, stock)
             booking = self._decided("/api/v1/bookings", order, meanwhile=meanwhile)

@@ -1,5 +1,7 @@
 """Plays one outage: clients come, something breaks, and everything must be in step again."""
 
+import itertools
+import json
 import time
 import uuid
 from collections import Counter
@@ -30,7 +32,8 @@ LATENESS_SECONDS = 30.0
 # The end of what the proxy and the web processes have printed, when a deploy was not seamless.
 PRINTED_CHARACTERS = 2_000
 
-A_BOOKING = b'{"flightId": 1, "userId": 1001, "noOfSeats": 1}'
+# Users who have booked nothing before: what is left unpaid by others counts for nobody else.
+NEW_USERS = itertools.count(1_000_001)
 
 
 class Play:
@@ -137,8 +140,9 @@ class Play:
 
 def can_book(door: Door) -> bool:
     """Make a booking through one web process alone."""
+    order = json.dumps({"flightId": 1, "userId": next(NEW_USERS), "noOfSeats": 1}).encode()
     try:
-        reply = exchange(door.port, "POST", "/api/v1/bookings", A_BOOKING, {"Idempotency-Key": uuid.uuid4().hex})
+        reply = exchange(door.port, "POST", "/api/v1/bookings", order, {"Idempotency-Key": uuid.uuid4().hex})
     except OSError:
         return False
     return reply.status == 201

@@ -19,6 +19,7 @@ TOO_MANY = (429, "too_many_unpaid_bookings")
 @pytest.fixture(autouse=True)
 def cap(settings):
     settings.MAX_UNPAID_BOOKINGS_PER_USER = 2
+    settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = 0
     return settings
 
 

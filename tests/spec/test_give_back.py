@@ -46,7 +46,7 @@ def test_one_call_gives_back_all_seats_of_a_flight(flights, payments):
 def test_mass_expiry_costs_one_call_for_each_flight(flights, payments):
     for flight_id in (1, 2, 3, 4):
         for _ in range(5):
-            an_initiated_booking(flights, flight_id=flight_id, seats=3)
+            an_initiated_booking(flights, flight_id=flight_id, seats=3, user_id=flight_id)
     let_time_pass(minutes=15)
 
     result = one_pass(flights, payments)

@@ -45,7 +45,11 @@ def live(dice, flights):
     for number in range(ACTS):
         deed = dice.choices(["create", "cancel", "pass", "settle"], [8, 3, 2, 2])[0]
         if deed == "create":
-            order = {"flightId": dice.randint(1, FLIGHTS), "noOfSeats": dice.randint(1, 3)}
+            order = {
+                "flightId": dice.randint(1, FLIGHTS),
+                "noOfSeats": dice.randint(1, 3),
+                "userId": dice.randint(1, 99),
+            }
             # Twice under one key, so that one goes on where the other stands.
             key = f"{dice.random()}-{number}"
             [api.create(key=key, **order) for _ in range(2)]
