@@ -34,7 +34,7 @@ from bookings.services.deadline import Deadline
 from bookings.services.idempotency import KeyedRequest, KeyTaken
 from bookings.services.pauses import is_due
 from bookings.services.takes import Waiting, answer_of, change_of, claim_take, settle_take
-from bookings.services.unpaid_bookings import NothingToLock, make_lockable, refuse_one_too_many
+from bookings.services.unpaid_bookings import AnotherWasFirst, refuse_one_too_many
 from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
@@ -164,7 +164,8 @@ def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
 
 def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, claimed: bool) -> Booking:
     """
-    Run T1 with fresh names, again where a reference is taken, and find the row of an unclear COMMIT.
+    Run T1 with fresh names, again where a reference is taken or a second first booking of the user was faster,
+    and find the row of an unclear COMMIT.
 
     :raises KeyTaken: if another request has written the key first
     :raises TemporarilyUnavailable: if every reference was taken
@@ -175,8 +176,8 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
             booking = _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
             log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
             return booking
-        except NothingToLock:
-            make_lockable(order.user_id)
+        except AnotherWasFirst:
+            continue
         except (TooManyUnpaidBookings, TooManyUnpaidSeats) as error:
             # The one too many may be this very request, sent twice: then its key is there by now.
             if keyed is not None and idempotency.find(keyed) is not None:

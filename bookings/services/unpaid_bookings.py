@@ -5,26 +5,16 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db import IntegrityError
 
 from bookings.clock import database_time
 from bookings.errors import TooManyUnpaidBookings, TooManyUnpaidSeats
 from bookings.lifecycle import UNPAID
 from bookings.models import Booking, UserHold
-from bookings.transactions import in_transaction
 
 
-class NothingToLock(Exception):
-    """There is no row that stands for this user yet. Roll back, make it, and begin again."""
-
-
-@in_transaction("create.user")
-def make_lockable(user_id: int) -> None:
-    """
-    Make the row that stands for this user, unless it is there.
-
-    Two creates that made it in their own transactions would wait for each other, and one would be rolled back.
-    """
-    UserHold.objects.bulk_create([UserHold(user_id=user_id)], ignore_conflicts=True)
+class AnotherWasFirst(Exception):
+    """Another transaction has made the row of this user meanwhile. Roll back and begin again: it can be locked."""
 
 
 def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UUID) -> None:
@@ -33,11 +23,12 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
 
     Assumes an open transaction that holds no other lock. A booking that is past its deadline counts until the
     sweep has been: its seats are still held. The one with the hold key `besides` does not count: it is this
-    very transaction's, if the answer to its COMMIT was lost. One locking read and one other, whatever there is.
+    very transaction's, if the answer to its COMMIT was lost. Costs one locking read and one other, and at the
+    first booking of a user an INSERT.
 
     :raises TooManyUnpaidBookings: if there are as many as there may be
     :raises TooManyUnpaidSeats: if these seats were more on this flight than there may be
-    :raises NothingToLock: if this is the user's first booking
+    :raises AnotherWasFirst: if two bookings are the user's first
     """
     most_bookings, most_seats = (
         settings.MAX_UNPAID_BOOKINGS_PER_USER,
@@ -45,8 +36,7 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     )
     if not (most_bookings or most_seats):
         return
-    if not UserHold.objects.select_for_update().filter(pk=user_id).exists():
-        raise NothingToLock
+    _lock(user_id)
     unpaid = Booking.objects.filter(user_id=user_id, status__in=UNPAID).exclude(hold_key=besides)
     if not most_bookings:
         unpaid = unpaid.filter(flight_id=flight_id)
@@ -58,6 +48,20 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     if most_seats and too_many > 0:
         deadline = _enough_are_free_at([(at, held) for at, held, flight in rows if flight == flight_id], too_many)
         raise TooManyUnpaidSeats(retry_after=_seconds_until(deadline))
+
+
+def _lock(user_id: int) -> None:
+    """
+    Lock the row that stands for a user, or make it, which locks it as well.
+
+    Whoever makes it at the same time waits here until the other has ended.
+    """
+    if UserHold.objects.select_for_update().filter(pk=user_id).exists():
+        return
+    try:
+        UserHold(user_id=user_id).save(force_insert=True)
+    except IntegrityError as error:
+        raise AnotherWasFirst from error
 
 
 def _enough_are_free_at(held: list[tuple[datetime, int]], wanted: int) -> datetime | None:

@@ -10,7 +10,7 @@ from bookings import transactions
 from bookings.errors import FlightServiceUnavailable, RequestInProgress
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall, UserHold
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
 from bookings.services.cancel_booking import cancel_booking_for_client
 from bookings.services.create_booking import SeatOrder, create_booking
 from bookings.transactions import run
@@ -155,7 +155,6 @@ def test_inside_another_transaction_it_refuses_to_run():
 @pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
 @pytest.mark.parametrize("name", ["create.t1", "create.t2"])
 def test_a_create_whose_commit_was_unclear_makes_one_booking(flights, sim, lost_commit, name, keyed):
-    UserHold.objects.create(user_id=1001)
     attempts = lost_commit(name)
 
     answer = create(flights, keyed)
@@ -163,20 +162,6 @@ def test_a_create_whose_commit_was_unclear_makes_one_booking(flights, sim, lost_
     assert (answer.status, attempts.count(name)) == (201, 2)
     assert Booking.objects.count() == 1
     assert IdempotencyRecord.objects.filter(state="done").count() == (1 if keyed else 0)
-    assert_in_step(sim)
-
-
-@pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
-def test_so_does_the_first_create_of_a_user_whose_row_to_lock_was_unclear(flights, sim, lost_commit, keyed):
-    attempts = lost_commit("create.user")
-
-    answer = create(flights, keyed)
-
-    assert (answer.status, attempts) == (
-        201,
-        ["create.t1", "create.user", "create.user", "create.t1", "create.t2"],
-    )
-    assert (Booking.objects.count(), UserHold.objects.count()) == (1, 1)
     assert_in_step(sim)
 
 

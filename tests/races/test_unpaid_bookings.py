@@ -144,7 +144,6 @@ def lost_commit(monkeypatch):
 @pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
 def test_a_create_whose_commit_was_unclear_does_not_count_itself(flights, sim, settings, lost_commit, keyed):
     settings.MAX_UNPAID_BOOKINGS_PER_USER = settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = 1
-    UserHold.objects.create(user_id=1001)
 
     answer = create_booking(
         order=SeatOrder(1, 1001, 1), actor=customer(), keyed=keyed, respond_async=False, flights=flights
@@ -155,6 +154,18 @@ def test_a_create_whose_commit_was_unclear_does_not_count_itself(flights, sim, s
 
     assert answer.status == 201
     assert looks_of_the_first == [Booking.objects.get().hold_key] * 2
+    assert_in_step(sim)
+
+
+@pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
+def test_two_first_bookings_of_a_user_are_both_held(flights, sim, cap, monkeypatch, keyed):
+    halt = Halt(monkeypatch, creating, "refuse_one_too_many")
+
+    outcomes = overtaken(partial(create, flights), partial(create, flights, keyed=keyed), at=halt)
+
+    assert [outcome.status for outcome in outcomes] == [201, 201]
+    assert UserHold.objects.count() == 1
+    assert initiated_by_user(flights) == {1001: 2}
     assert_in_step(sim)
 
 
