@@ -58,10 +58,10 @@ MOST_FLIGHTS = 500
 # Where the Flight Service shows none.
 UNSEEN_FLIGHTS = [Flight(id=number, price=2000, seats_left=0) for number in range(1, 13)]
 
-# Beyond every demo booking's number: where a stranger has the reference already.
-NEXT_REFERENCES = 400_000_000
-
 HIGHEST_NUMBER = 10**9 - 1
+
+# Beyond every demo booking's number: where a stranger has the reference already.
+NEXT_REFERENCES = HIGHEST_NUMBER + 1
 
 KEYS = uuid.UUID("6f1c6d43-51c8-4d0e-8f7e-0b8f0c6f0a55")
 

@@ -42,12 +42,12 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
         unpaid = unpaid.filter(flight_id=flight_id)
     rows = sorted(unpaid.values_list("expires_at", "no_of_seats", "flight_id"))
     if most_bookings and len(rows) >= most_bookings:
-        deadline, _, _ = rows[len(rows) - most_bookings]
-        raise TooManyUnpaidBookings(retry_after=_seconds_until(deadline))
+        room_at, _, _ = rows[len(rows) - most_bookings]
+        raise TooManyUnpaidBookings(retry_after=_seconds_until(room_at))
     too_many = seats + sum(held for _, held, flight in rows if flight == flight_id) - most_seats
     if most_seats and too_many > 0:
-        deadline = _enough_are_free_at([(at, held) for at, held, flight in rows if flight == flight_id], too_many)
-        raise TooManyUnpaidSeats(retry_after=_seconds_until(deadline))
+        free_at = _enough_are_free_at([(at, held) for at, held, flight in rows if flight == flight_id], too_many)
+        raise TooManyUnpaidSeats(retry_after=_seconds_until(free_at))
 
 
 def _lock(user_id: int) -> None:

@@ -81,6 +81,7 @@ def test_no_unknown_word_is_a_status_or_a_hold(column):
     [
         ("initiated", {"total_cost": 1}, "booking_total_is_price_times_seats"),
         ("initiated", {"seat_price": -1, "total_cost": -2}, "booking_total_is_price_times_seats"),
+        ("initiated", {"seat_price": 2**52, "total_cost": 2**53}, "booking_total_is_exact_for_every_client"),
         ("initiated", {"no_of_seats": 0, "total_cost": 0}, "booking_has_seats"),
         ("initiated", {"expires_at": F("created_at")}, "booking_window_opens_before_it_closes"),
         ("initiated", {"cancel_reason": "expired"}, "booking_cancelled_says_why"),
