@@ -267,6 +267,9 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Flight Booking Service",
+    "DESCRIPTION": "Times are UTC, money is an integer in the currency's minor unit. No integer is beyond 2^53 "
+    "- 1 (9007199254740991), up to where JavaScript tells each from the next; a user service whose ids are higher "
+    "has to map them.",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
