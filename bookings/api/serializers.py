@@ -8,6 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from bookings.api.moments import MOMENT_TEXT, Moment
 from bookings.conf import HIGHEST_ID
 from bookings.lifecycle import BookingStatus, CancelReason
 
@@ -111,8 +112,8 @@ class ListBookingsQuery(StrictSerializer):
     userId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
     flightId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
     status = serializers.ChoiceField(required=False, choices=BookingStatus.choices)
-    createdAfter = serializers.DateTimeField(required=False)
-    createdBefore = serializers.DateTimeField(required=False)
+    createdAfter = Moment(required=False, help_text=f"Created later than this. {MOMENT_TEXT}")
+    createdBefore = Moment(required=False, rounds_up=True, help_text=f"Created before this. {MOMENT_TEXT}")
     limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)
     cursor = serializers.CharField(required=False, max_length=200, help_text="From `next` or `previous`.")
 
