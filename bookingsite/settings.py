@@ -248,6 +248,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["bookings.api.access.WithinLimit"],
     "DEFAULT_PARSER_CLASSES": ["bookings.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "bookings.api.negotiation.Negotiation",
     "DEFAULT_METADATA_CLASS": "bookings.api.metadata.DocumentedElsewhere",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "bookings.api.errors.answer_exception",

@@ -7,11 +7,15 @@ from http import HTTPStatus
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 DEEPEST_NESTING = 20
+
+# What JSON is written in, by the names that clients give it; ASCII is a part of it.
+UTF_8 = {"utf-8", "utf8", "us-ascii"}
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 
 # A string to its end, or to the end of the body where it has none: so each byte is looked at once.
 _BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -29,13 +33,33 @@ class LengthRequired(APIException):
     default_code = "length_required"
 
 
+class UnknownCoding(UnsupportedMediaType):
+    """What `Accept-Encoding` in the answer says is what the body may be sent as."""
+
+    headers = {"Accept-Encoding": "identity"}
+
+    def __init__(self) -> None:
+        APIException.__init__(self, "Send the body as it is, without Content-Encoding.")
+
+
+class UnknownCharset(UnsupportedMediaType):
+    def __init__(self) -> None:
+        APIException.__init__(self, "JSON is sent as UTF-8; leave the charset away.")
+
+
 def body_of(request: Request) -> Any:
     """
     Read the JSON body of a request.
 
+    :raises UnknownCoding, UnknownCharset: if it says to be compressed, or in another charset than UTF-8
     :raises LengthRequired: if it comes in chunks: it would be taken for empty
     :raises BodyTooLarge, ParseError, UnsupportedMediaType: if it cannot be read
     """
+    codings = {coding.strip().lower() for coding in request.headers.get("Content-Encoding", "").split(",")}
+    if codings - {"", "identity"}:
+        raise UnknownCoding
+    if any(charset.lower() not in UTF_8 for charset in _CHARSET.findall(request.META.get("CONTENT_TYPE", ""))):
+        raise UnknownCharset
     if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
         raise LengthRequired
     return request.data
@@ -96,6 +120,8 @@ def _can_be_written(value: Any) -> bool:
 def _reason(error: Exception) -> str:
     """Say where it went wrong, without repeating what was sent."""
     if isinstance(error, json.JSONDecodeError):
+        if error.doc.startswith("\ufeff"):
+            return "it begins with a byte order mark"
         return f"{error.msg} at line {error.lineno} column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
