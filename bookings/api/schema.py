@@ -12,7 +12,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from bookings import errors
+from bookings import errors, legible
 from bookings.answers import STATUS
 from bookings.api.access import ACCESS, Access
 from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, REQUEST_ID, Operation
@@ -140,6 +140,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     bodies = [result["components"]["schemas"][name] for name in BODIES]
     for schema in bodies:
         schema["additionalProperties"] = False
+    reason = result["components"]["schemas"]["CancelBookingRequest"]["properties"]["reason"]
+    reason |= {"minLength": 1, "pattern": legible.pattern()}
     if SECURITY:
         result["components"]["securitySchemes"] = SECURITY_SCHEMES
         return result
