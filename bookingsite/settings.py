@@ -113,6 +113,7 @@ MIDDLEWARE = [
     "bookingsite.middleware.SafeHeaders",
     "django.middleware.security.SecurityMiddleware",
     "bookingsite.middleware.ApiAnswersInJson",
+    "bookingsite.api_requests.HeadersOnce",
     "bookingsite.middleware.Bounds",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
