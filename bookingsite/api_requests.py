@@ -47,6 +47,22 @@ class HeadersOnce:
         return _refused(request, 400, "invalid_request", wrong) if wrong else self.get_response(request)
 
 
+class SlashOrNone:
+    """
+    Lets each address of the API answer with a slash at its end too, exactly as without.
+
+    There is no redirect: a client would follow it with a GET. Two slashes are no address.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if is_api(request) and request.path_info.endswith("/"):
+            request.path_info, request.path = request.path_info[:-1], request.path[:-1]
+        return self.get_response(request)
+
+
 def _wrong_header(request: HttpRequest) -> str | None:
     """Say which header is not clear; None if all are."""
     sent = request.META

@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "bookingsite.middleware.ApiAnswersInJson",
     "bookingsite.api_requests.HeadersOnce",
     "bookingsite.middleware.Bounds",
+    "bookingsite.api_requests.SlashOrNone",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
