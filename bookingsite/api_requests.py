@@ -3,12 +3,16 @@
 import re
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from bookings import answers
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+# A request that changes nothing may be sent on to https://; the client follows it as what it was.
+FOLLOWED_SAFELY = ("GET", "HEAD")
 
 # Note [A header that came twice]
 # A server hands a header that came twice on as one, with a comma between the values: this one does, and any proxy
@@ -34,6 +38,29 @@ _LENGTH = re.compile(r"[0-9]{1,1000}")
 def is_api(request: HttpRequest) -> bool:
     """Tell whether an address is one of the API, be there something at it or not."""
     return request.path_info == "/api" or request.path_info.startswith("/api/")
+
+
+class OnlyEncrypted:
+    """
+    Refuses what is sent to the API without TLS, where TLS is asked for.
+
+    Reads are sent on to https:// by the framework. Of anything else a client would take the answer for success: it
+    follows a 301 to a POST with a GET. Nor is a token that has been read on the way one to go on with.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_read = request.method in FOLLOWED_SAFELY
+        if not settings.SECURE_SSL_REDIRECT or is_read or request.is_secure() or not is_api(request):
+            return self.get_response(request)
+        return _refused(
+            request,
+            403,
+            "https_required",
+            "Use https:// for this address. Nothing was done; a token that came with it could be read on the way.",
+        )
 
 
 class HeadersOnce:

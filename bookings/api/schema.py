@@ -93,6 +93,7 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
             (411, "length_required", "Send the body with Content-Length; a chunked body is not read."),
             (413, "body_too_large", "The body is larger than 64 KiB."),
             (415, "unsupported_media_type", "Send application/json."),
+            (403, "https_required", "Use https:// for this address."),
         ):
             by_status[status] = [_example(status, code, text)]
     if access is not None and SECURITY:
@@ -100,7 +101,7 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
             (401, "not_authenticated", "The token has expired."),
             (403, "forbidden", f"This needs the scope {access.scope}."),
         ):
-            by_status[status] = [_example(status, code, text)]
+            by_status.setdefault(status, []).append(_example(status, code, text))
     if access is not None:
         too_many = _example(
             429, "too_many_requests", "Too many requests. Repeat this one in 42 s.", retryable=True
