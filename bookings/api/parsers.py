@@ -51,15 +51,9 @@ def body_of(request: Request) -> Any:
     """
     Read the JSON body of a request.
 
-    :raises UnknownCoding, UnknownCharset: if it says to be compressed, or in another charset than UTF-8
     :raises LengthRequired: if it comes in chunks: it would be taken for empty
     :raises BodyTooLarge, ParseError, UnsupportedMediaType: if it cannot be read
     """
-    codings = {coding.strip().lower() for coding in request.headers.get("Content-Encoding", "").split(",")}
-    if codings - {"", "identity"}:
-        raise UnknownCoding
-    if any(charset.lower() not in UTF_8 for charset in _CHARSET.findall(request.META.get("CONTENT_TYPE", ""))):
-        raise UnknownCharset
     if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
         raise LengthRequired
     return request.data
@@ -69,7 +63,8 @@ class StrictJSONParser(BaseParser):
     """
     JSON as RFC 8259 says: UTF-8, no NaN, no name twice in one object, at most 64 KiB and 20 levels.
 
-    The size is judged on Content-Length before anything is read.
+    The size is judged on Content-Length before anything is read. What says to be compressed, or to be in another
+    charset, is not read.
     """
 
     media_type = "application/json"
@@ -80,6 +75,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        _refuse_unreadable(media_type or "", (parser_context or {})["request"].headers.get("Content-Encoding", ""))
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         content = stream.read(limit + 1)
         if len(content) > limit:
@@ -95,6 +91,13 @@ class StrictJSONParser(BaseParser):
         if b"\\u" in content and not _can_be_written(value):
             raise ParseError("The body is not valid JSON: half of a surrogate pair is no character.")
         return value
+
+
+def _refuse_unreadable(media_type: str, codings: str) -> None:
+    if {coding.strip().lower() for coding in codings.split(",")} - {"", "identity"}:
+        raise UnknownCoding
+    if any(charset.lower() not in UTF_8 for charset in _CHARSET.findall(media_type)):
+        raise UnknownCharset
 
 
 def _no_constant(name: str) -> NoReturn:
