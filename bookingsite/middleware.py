@@ -265,12 +265,13 @@ def believe_the_scheme(request: HttpRequest) -> None:
     """
     Leave of X-Forwarded-Proto what the outermost of our own proxies has said, in the spelling of the framework.
 
-    It is a list where a proxy adds to it; the framework would believe the first, which anybody may have written.
-    Where it has fewer members than we have proxies, some hand it on, and one of ours has written the first.
+    Whether that counts says SECURE_PROXY_SSL_HEADER. It is a list where a proxy adds to it; the framework would
+    believe the first, which anybody may have written. Where it has fewer members than we have proxies, some of
+    these hand it on, and one of ours has written the first.
     """
-    hops: int = settings.PROXY_HOPS
+    hops = max(1, settings.PROXY_HOPS)
     sent = request.META.get("HTTP_X_FORWARDED_PROTO")
-    if hops and sent is not None:
+    if sent is not None:
         said = sent.split(",")
         request.META["HTTP_X_FORWARDED_PROTO"] = said[-min(hops, len(said))].strip().lower()
 

@@ -56,6 +56,7 @@ ENCRYPTED = {
     "with blanks": (1, " https "),
     "behind what a client wrote": (1, "http, https"),
     "behind what a client wrote, in capitals": (1, "http,HTTPS"),
+    "where nobody has counted the proxies": (0, "HTTPS"),
     "two proxies, both write": (2, "https, http"),
     "two proxies, one writes": (2, "https"),
     "two proxies behind what a client wrote": (2, "http, https, http"),
