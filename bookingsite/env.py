@@ -18,6 +18,10 @@ DEVELOPMENT_TOKEN_SECRET = "for development only: signs the tokens of dev_token"
 SHORTEST_SHARED_SECRET = 32
 TRUE_WORDS, FALSE_WORDS = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 LOCAL_HOST = re.compile(r"([a-z0-9.-]*\.)?localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|testserver")
+ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
+)
+USUAL_PORTS = {"http": 80, "https": 443}
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -178,6 +182,32 @@ def base_address(name: str, *, default: str) -> str:
             f"{name} must look like http://host:port, without a user, a password, a query or a fragment."
         )
     return value
+
+
+def origins(name: str, *, development: bool) -> list[str]:
+    """
+    Read origins with commas between them, as browsers write them: scheme://host, and a port where it is no usual.
+
+    :raises ImproperlyConfigured: if one is something else, or without TLS on another machine
+    """
+    return list(dict.fromkeys(_origin(name, each.strip(), development) for each in _parts(name) if each.strip()))
+
+
+def _parts(name: str) -> list[str]:
+    return str(env.str(name, default="")).split(",")
+
+
+def _origin(name: str, text: str, development: bool) -> str:
+    found = ORIGIN.fullmatch(text.lower())
+    if found is None or int(found["port"] or "1") not in range(1, 65536):
+        raise ImproperlyConfigured(
+            f"{name} has {text.rpartition('@')[2]!r}; each must look like https://host or https://host:port, "
+            "without a user, a path, a slash at the end or a star."
+        )
+    scheme, host, port = found["scheme"], found["host"], found["port"]
+    if scheme == "http" and not development and not LOCAL_HOST.fullmatch(host):
+        raise ImproperlyConfigured(f"{name} has {text!r}; pages that may call the API come over https:// alone.")
+    return f"{scheme}://{host}" + (f":{int(port)}" if port and int(port) != USUAL_PORTS[scheme] else "")
 
 
 def redis_address(name: str) -> str:

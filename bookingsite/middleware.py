@@ -79,6 +79,7 @@ class RequestContext:
         request_id = sent if is_sane else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]  # ours, read by the API
         request.client_address = client_address(request)  # type: ignore[attr-defined]  # likewise
+        believe_the_scheme(request)
         started = time.perf_counter()
         # Whoever authenticates adds the caller; the next request on this thread must not inherit it.
         structlog.contextvars.clear_contextvars()
@@ -209,8 +210,23 @@ class ApiAnswersInJson:
                 retryable=response.status_code >= 500,
                 request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestContext
             )
-            return HttpResponse(answer.body, status=answer.status, content_type="application/json")
+            enveloped = HttpResponse(answer.body, status=answer.status, content_type="application/json")
+            for name, value in response.headers.items():
+                if name not in ABOUT_A_BODY:
+                    enveloped.headers[name] = value
+            return enveloped
         return response
+
+
+# Of the answer in whose place the envelope comes: what these say is not true of the envelope.
+ABOUT_A_BODY = {
+    "Content-Type",
+    "Content-Length",
+    "Content-Language",
+    "Content-Disposition",
+    "ETag",
+    "Last-Modified",
+}
 
 
 EXPLANATIONS = {
@@ -243,6 +259,21 @@ def client_address(request: HttpRequest) -> str:
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+
+
+def believe_the_scheme(request: HttpRequest) -> None:
+    """
+    Leave of X-Forwarded-Proto what the outermost of our own proxies has said, in the spelling of the framework.
+
+    Whether that counts says SECURE_PROXY_SSL_HEADER. It is a list where a proxy adds to it; the framework would
+    believe the first, which anybody may have written. Where it has fewer members than we have proxies, some of
+    these hand it on, and one of ours has written the first.
+    """
+    hops = max(1, settings.PROXY_HOPS)
+    sent = request.META.get("HTTP_X_FORWARDED_PROTO")
+    if sent is not None:
+        said = sent.split(",")
+        request.META["HTTP_X_FORWARDED_PROTO"] = said[-min(hops, len(said))].strip().lower()
 
 
 def _without_port(text: str) -> str:

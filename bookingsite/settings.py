@@ -14,6 +14,7 @@ from bookingsite.env import (
     host_names,
     key_set_source,
     one_of,
+    origins,
     redis_address,
     secret_key,
     shared_secrets,
@@ -52,6 +53,21 @@ PAYMENTS_PER_MINUTE = whole_number("PAYMENTS_PER_MINUTE", default=60 * _limited,
 CANCELS_PER_MINUTE = whole_number("CANCELS_PER_MINUTE", default=60 * _limited, low=0, high=1_000_000)
 READS_PER_MINUTE = whole_number("READS_PER_MINUTE", default=600 * _limited, low=0, high=1_000_000)
 SERVICE_REQUESTS_PER_MINUTE = whole_number("SERVICE_REQUESTS_PER_MINUTE", default=6000, low=0, high=1_000_000)
+
+# Of which origins a page may call the API in a browser, by a token and never by a cookie.
+CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS", development=DEBUG)
+CORS_URLS_REGEX = r"^/api(/|$)"
+CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
+CORS_ALLOW_HEADERS = [
+    *("authorization", "content-type", "idempotency-key", "x-idempotency-key", "prefer", "x-request-id"),
+    *("traceparent", "tracestate"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("Location", "Retry-After", "Idempotent-Replayed", "Preference-Applied", "X-Request-ID", "WWW-Authenticate"),
+    *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"),
+]
+# The longest that browsers keep the answer to a preflight.
+CORS_PREFLIGHT_MAX_AGE = 2 * 3600
 
 # How many proxies of ours a request passes: of X-Forwarded-For and -Proto only what these wrote is believed.
 PROXY_HOPS = whole_number("PROXY_HOPS", default=0 if DEBUG else 1, low=0, high=10)
@@ -111,6 +127,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_q",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -121,12 +138,18 @@ MIDDLEWARE = [
     "bookingsite.request_metrics.RequestMetrics",
     "bookingsite.middleware.RequestContext",
     "bookingsite.middleware.SafeHeaders",
-    "django.middleware.security.SecurityMiddleware",
+    "bookingsite.cors.Cors",
     "bookingsite.middleware.ApiAnswersInJson",
+    "bookingsite.api_requests.OnlyEncrypted",
+    "django.middleware.security.SecurityMiddleware",
+    "bookingsite.hosts.OwnHost",
+    "bookingsite.api_requests.HeadersOnce",
     "bookingsite.middleware.Bounds",
+    "bookingsite.api_requests.SlashOrNone",
+    "bookingsite.cors.Preflights",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "bookingsite.hosts.CommonForHosts",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "bookingsite.middleware.IdleLogout",
@@ -258,6 +281,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["bookings.api.access.WithinLimit"],
     "DEFAULT_PARSER_CLASSES": ["bookings.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "bookings.api.negotiation.Negotiation",
     "DEFAULT_METADATA_CLASS": "bookings.api.metadata.DocumentedElsewhere",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "bookings.api.errors.answer_exception",

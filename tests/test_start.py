@@ -91,6 +91,30 @@ REFUSED = {
     "too many proxies": ({"PROXY_HOPS": "11"}, "PROXY_HOPS is '11'"),
     "a port for metrics that is none": ({"WORKER_METRICS_PORT": "65536"}, "WORKER_METRICS_PORT is '65536'"),
     "a drain longer than anybody waits": ({"DRAIN_SECONDS": "301"}, "DRAIN_SECONDS is '301'"),
+    "an origin without a scheme": ({"CORS_ALLOWED_ORIGINS": "shop.example.org"}, "must look like https://host"),
+    "an origin with a path": ({"CORS_ALLOWED_ORIGINS": "https://shop.example.org/pay"}, "without a user, a path"),
+    "an origin with a slash": ({"CORS_ALLOWED_ORIGINS": "https://shop.example.org/"}, "a slash at the end"),
+    "any origin": ({"CORS_ALLOWED_ORIGINS": "*"}, "CORS_ALLOWED_ORIGINS has '*'"),
+    "any origin with TLS": ({"CORS_ALLOWED_ORIGINS": "https://*"}, "CORS_ALLOWED_ORIGINS has 'https://*'"),
+    "any origin below another": ({"CORS_ALLOWED_ORIGINS": "https://*.example.org"}, "or a star"),
+    "no origin": ({"CORS_ALLOWED_ORIGINS": "null"}, "CORS_ALLOWED_ORIGINS has 'null'"),
+    "one of two origins": (
+        {"CORS_ALLOWED_ORIGINS": "https://shop.example.org, shop"},
+        "CORS_ALLOWED_ORIGINS has 'shop'",
+    ),
+    "origins with blanks between them": (
+        {"CORS_ALLOWED_ORIGINS": "https://a.example https://b.example"},
+        "must look like https://host",
+    ),
+    "an origin with a query": ({"CORS_ALLOWED_ORIGINS": "https://a.example?b"}, "must look like https://host"),
+    "an origin at a port that is none": ({"CORS_ALLOWED_ORIGINS": "https://a.example:65536"}, "https://host:port"),
+    "an origin of another scheme": ({"CORS_ALLOWED_ORIGINS": "ftp://a.example"}, "must look like https://host"),
+    "an origin that is not ASCII": ({"CORS_ALLOWED_ORIGINS": "https://bücher.example"}, "must look like https://"),
+    "an origin without TLS": ({"CORS_ALLOWED_ORIGINS": "http://shop.example.org"}, "over https:// alone"),
+    "an origin that looks like this machine": (
+        {"CORS_ALLOWED_ORIGINS": "http://localhost.example.org"},
+        "over https:// alone",
+    ),
     "a limit below zero": ({"CREATES_PER_MINUTE": "-1"}, "CREATES_PER_MINUTE is '-1'"),
 }
 
@@ -154,11 +178,30 @@ def test_no_reason_shows_a_secret():
     shown += start("-c", "import bookingsite.settings", REDIS_URL="http://:pa55word@host").stderr
     shown += start("-c", "import bookingsite.settings", FLIGHT_SERVICE_URL="http://a:pa55word@host").stderr
     shown += start("-c", "import bookingsite.settings", JWT_JWKS="https://a:pa55word@host").stderr
+    shown += start("-c", "import bookingsite.settings", CORS_ALLOWED_ORIGINS="https://a:pa55word@host").stderr
 
-    assert shown.count("ImproperlyConfigured") >= 5
+    assert shown.count("ImproperlyConfigured") >= 6
     assert "x1x1" not in shown
     assert "s3cr3t" not in shown
     assert "pa55word" not in shown
+
+
+def test_no_page_of_another_origin_may_call_unless_it_is_named():
+    assert start("-c", PRINT_SETTINGS.format("CORS_ALLOWED_ORIGINS")).stdout == "[]\n"
+
+
+def test_origins_are_kept_as_browsers_write_them():
+    result = start(
+        "-c",
+        PRINT_SETTINGS.format("CORS_ALLOWED_ORIGINS"),
+        CORS_ALLOWED_ORIGINS=" https://Shop.Example.org:443,http://localhost:5173, https://a.b-c.example:08443, "
+        "http://127.0.0.1:80,https://[2001:db8::1]:8443,https://xn--bcher-kva.example,https://shop.example.org,,",
+    )
+
+    assert ast.literal_eval(result.stdout) == [
+        *("https://shop.example.org", "http://localhost:5173", "https://a.b-c.example:8443", "http://127.0.0.1"),
+        *("https://[2001:db8::1]:8443", "https://xn--bcher-kva.example"),
+    ]
 
 
 def test_tokens_are_what_production_asks_for_unless_told_otherwise():

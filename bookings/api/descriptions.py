@@ -59,10 +59,10 @@ def _header(name: str, description: str, schema: Any = OpenApiTypes.STR) -> Open
 
 
 KEY_TEXT = (
-    "1 to 255 visible ASCII characters, kept for 72 hours. The same key with the same request gets the same "
-    "answer; with another request, 422."
+    "1 to 255 visible ASCII characters without a comma, sent once, kept for 72 hours. The same key with the same "
+    "request gets the same answer; with another request, 422."
 )
-KEY = {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 255}
+KEY = {"type": "string", "pattern": r"^[!-+\x2d-~]+$", "minLength": 1, "maxLength": 255}
 OPTIONAL_KEY = _header("Idempotency-Key", f"Makes a repetition safe. {KEY_TEXT}", KEY)
 # Required, yet either header will do: the server says so with 400 idempotency_key_required.
 PAYMENT_KEYS = (

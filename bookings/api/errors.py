@@ -81,7 +81,7 @@ def unknown_path(request: HttpRequest, path: str = "") -> HttpResponse:
 
 def _answer_framework(exception: exceptions.APIException, *, message: str, request_id: str) -> HttpResponse:
     """Answer what the framework refused before a service was called."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = dict(getattr(exception, "headers", {}))
     # The framework overwrites its own `auth_header`; ours says what is wrong.
     if challenge := getattr(exception, "challenge", None) or getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = challenge

@@ -6,15 +6,15 @@ from rest_framework.request import Request
 
 from bookings.errors import IdempotencyKeyRequired, InvalidRequest
 
-# Visible ASCII, optionally in the double quotes of a structured header.
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+# Visible ASCII, optionally in the double quotes of a structured header; a comma would be between two keys.
+_KEY = re.compile(r"[!-+\x2d-~]{1,255}")
 
 
 def idempotency_key(request: Request) -> str | None:
     """
     Read the client's key from Idempotency-Key, or from the older x-idempotency-key.
 
-    :raises InvalidRequest: if it is not 1 to 255 visible ASCII characters, or the two headers differ
+    :raises InvalidRequest: if it is not 1 to 255 visible ASCII characters, has a comma, or the two headers differ
     """
     # A value that is not ASCII arrives as "": granian hands it on like that. A key that cannot be read is not
     # the same as no key.
@@ -26,7 +26,7 @@ def idempotency_key(request: Request) -> str | None:
         raise InvalidRequest("Idempotency-Key and x-idempotency-key differ; send one of them.")
     (key,) = values
     if not _KEY.fullmatch(key):
-        raise InvalidRequest("The idempotency key must be 1 to 255 visible ASCII characters.")
+        raise InvalidRequest("The idempotency key must be 1 to 255 visible ASCII characters, none a comma.")
     return key
 
 

@@ -7,11 +7,15 @@ from http import HTTPStatus
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 DEEPEST_NESTING = 20
+
+# What JSON is written in, by the names that clients give it; ASCII is a part of it.
+UTF_8 = {"utf-8", "utf8", "us-ascii"}
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
 
 # A string to its end, or to the end of the body where it has none: so each byte is looked at once.
 _BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -27,6 +31,20 @@ class LengthRequired(APIException):
     status_code = HTTPStatus.LENGTH_REQUIRED
     default_detail = "Send the body with Content-Length; a chunked body is not read."
     default_code = "length_required"
+
+
+class UnknownCoding(UnsupportedMediaType):
+    """What `Accept-Encoding` in the answer says is what the body may be sent as."""
+
+    headers = {"Accept-Encoding": "identity"}
+
+    def __init__(self) -> None:
+        APIException.__init__(self, "Send the body as it is, without Content-Encoding.")
+
+
+class UnknownCharset(UnsupportedMediaType):
+    def __init__(self) -> None:
+        APIException.__init__(self, "JSON is sent as UTF-8; leave the charset away.")
 
 
 def body_of(request: Request) -> Any:
@@ -45,7 +63,8 @@ class StrictJSONParser(BaseParser):
     """
     JSON as RFC 8259 says: UTF-8, no NaN, no name twice in one object, at most 64 KiB and 20 levels.
 
-    The size is judged on Content-Length before anything is read.
+    The size is judged on Content-Length before anything is read. What says to be compressed, or to be in another
+    charset, is not read.
     """
 
     media_type = "application/json"
@@ -56,6 +75,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        _refuse_unreadable(media_type or "", (parser_context or {})["request"].headers.get("Content-Encoding", ""))
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         content = stream.read(limit + 1)
         if len(content) > limit:
@@ -71,6 +91,13 @@ class StrictJSONParser(BaseParser):
         if b"\\u" in content and not _can_be_written(value):
             raise ParseError("The body is not valid JSON: half of a surrogate pair is no character.")
         return value
+
+
+def _refuse_unreadable(media_type: str, codings: str) -> None:
+    if {coding.strip().lower() for coding in codings.split(",")} - {"", "identity"}:
+        raise UnknownCoding
+    if any(charset.lower() not in UTF_8 for charset in _CHARSET.findall(media_type)):
+        raise UnknownCharset
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -96,6 +123,8 @@ def _can_be_written(value: Any) -> bool:
 def _reason(error: Exception) -> str:
     """Say where it went wrong, without repeating what was sent."""
     if isinstance(error, json.JSONDecodeError):
+        if error.doc.startswith("\ufeff"):
+            return "it begins with a byte order mark"
         return f"{error.msg} at line {error.lineno} column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"

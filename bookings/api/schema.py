@@ -12,7 +12,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from bookings import errors
+from bookings import errors, legible
 from bookings.answers import STATUS
 from bookings.api.access import ACCESS, Access
 from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, PRICE, REQUEST_ID, Operation
@@ -101,6 +101,7 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
             (411, "length_required", "Send the body with Content-Length; a chunked body is not read."),
             (413, "body_too_large", "The body is larger than 64 KiB."),
             (415, "unsupported_media_type", "Send application/json."),
+            (403, "https_required", "Use https:// for this address."),
         ):
             by_status[status] = [_example(status, code, text)]
     if access is not None and SECURITY:
@@ -108,7 +109,7 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
             (401, "not_authenticated", "The token has expired."),
             (403, "forbidden", f"This needs the scope {access.scope}."),
         ):
-            by_status[status] = [_example(status, code, text)]
+            by_status.setdefault(status, []).append(_example(status, code, text))
     if access is not None:
         too_many = _example(
             429, "too_many_requests", "Too many requests. Repeat this one in 42 s.", retryable=True
@@ -158,6 +159,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     bodies = [result["components"]["schemas"][name] for name in BODIES]
     for schema in bodies:
         schema["additionalProperties"] = False
+    reason = result["components"]["schemas"]["CancelBookingRequest"]["properties"]["reason"]
+    reason |= {"minLength": 1, "pattern": legible.pattern()}
     if SECURITY:
         result["components"]["securitySchemes"] = SECURITY_SCHEMES
         return result

@@ -1,14 +1,15 @@
 """The shapes of requests (checked) and of answers (described, for the schema alone)."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from bookings.api.moments import MOMENT_TEXT, Moment
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
+from bookings.legible import is_legible, is_orderly
 from bookings.lifecycle import BookingStatus, CancelReason
 
 
@@ -43,20 +44,20 @@ class QueryInteger(serializers.IntegerField):
         return number
 
 
-# Something that can be seen: not only blanks, control characters or a byte order mark.
-VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\ufeff]"
-
-
-@extend_schema_field(
-    {"type": "string", "minLength": 1, "maxLength": 200, "pattern": rf"^[^\x00]*{VISIBLE}[^\x00]*$"}
-)
 class Note(StrictString):
-    """A short text of a customer."""
+    """A short text of a customer, on one line, in which there is something to read."""
+
+    default_error_messages = {
+        "illegible": "Must have something to read in it; what is sent does not show.",
+        "unruly": "Must be one line, without control characters and without those that turn the direction of it.",
+    }
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if not re.search(VISIBLE, text):
-            self.fail("blank")
+        if not is_legible(text):
+            self.fail("illegible")
+        if not is_orderly(text):
+            self.fail("unruly")
         return text
 
 
@@ -111,15 +112,15 @@ class CancelBookingRequest(StrictSerializer):
     """The end of a booking, and why if the customer says so."""
 
     userId = the_user()
-    reason = Note(required=False, max_length=200, help_text="Free text, kept in the timeline.")
+    reason = Note(required=False, max_length=200, help_text="Free text on one line, kept in the timeline.")
 
 
 class ListBookingsQuery(StrictSerializer):
     userId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
     flightId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
     status = serializers.ChoiceField(required=False, choices=BookingStatus.choices)
-    createdAfter = serializers.DateTimeField(required=False)
-    createdBefore = serializers.DateTimeField(required=False)
+    createdAfter = Moment(required=False, help_text=f"Created later than this. {MOMENT_TEXT}")
+    createdBefore = Moment(required=False, rounds_up=True, help_text=f"Created before this. {MOMENT_TEXT}")
     limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)
     cursor = serializers.CharField(required=False, max_length=200, help_text="From `next` or `previous`.")
 

@@ -17,6 +17,7 @@ from bookings.actor import Scope
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey, ApiKeyEvent
 from bookings.office.base import RecordAdmin, column, require, staff_of
+from bookings.office.notes import NoteField
 from bookings.office.tags import moment
 from bookings.queries.selection import id_in
 from bookings.services.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
@@ -27,7 +28,7 @@ RIGHT = "bookings.manage_api_keys"
 class WhyForm(forms.Form):
     """Why somebody does something with a key; asked for last."""
 
-    note = forms.CharField(
+    note = NoteField(
         label=gettext_lazy("Why"), max_length=500, help_text=gettext_lazy("Stands in the events of the key.")
     )
     field_order = ("seen", "name", "scopes", "grace_hours", "days", "requests_per_minute", "note")

@@ -18,6 +18,7 @@ from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import words
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.booking_list import BookingList
+from bookings.office.notes import NoteField
 from bookings.office.takes import urls_of_takes
 from bookings.queries.booking_page import BookingPage, booking_page
 from bookings.queries.selection import id_in
@@ -29,7 +30,7 @@ NOTE = "bookings.note_booking"
 
 
 class NoteForm(forms.Form):
-    note = forms.CharField(
+    note = NoteField(
         label=gettext_lazy("New note"),
         max_length=LONGEST_NOTE,
         widget=forms.Textarea(attrs={"rows": 2}),
@@ -42,7 +43,7 @@ class CancelForm(forms.Form):
     """What staff say about a cancellation, and which booking they saw when they said it."""
 
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=words.STAFF_REASON_CHOICES)
-    note = forms.CharField(
+    note = NoteField(
         label=gettext_lazy("Note"),
         max_length=LONGEST_NOTE,
         required=False,

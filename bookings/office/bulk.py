@@ -24,6 +24,7 @@ from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.office import words
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.export import stream_csv
+from bookings.office.notes import NoteField
 from bookings.queries.bulk import BulkPlan, plan_bulk_cancel, progress_of, results_of, state_now
 from bookings.queries.selection import Selection
 from bookings.services.bulk_cancel import start_bulk_cancel
@@ -39,7 +40,7 @@ class StartForm(forms.Form):
 
     action_key = forms.UUIDField(widget=forms.HiddenInput)
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=words.STAFF_REASON_CHOICES)
-    note = forms.CharField(
+    note = NoteField(
         label=gettext_lazy("Note"),
         max_length=LONGEST_NOTE,
         required=False,

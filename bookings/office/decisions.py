@@ -23,6 +23,7 @@ from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER, peer_knows_keys
 from bookings.lifecycle import Decision
 from bookings.models import BookingEvent, SeatCallEvent
 from bookings.office.base import require, staff_of
+from bookings.office.notes import NoteField
 from bookings.services.pauses import is_too_old, staff_may_repeat
 
 RIGHT = "bookings.resolve_seatcall"
@@ -58,7 +59,7 @@ REFUSED: Mapping[type[errors.BookingError], str | Promise] = MappingProxyType(
 
 
 class DecisionForm(forms.Form):
-    note = forms.CharField(
+    note = NoteField(
         label=gettext_lazy("Why"),
         max_length=LONGEST_NOTE,
         widget=forms.Textarea(attrs={"rows": 3}),

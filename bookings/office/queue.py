@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from bookings.conf import LONGEST_NOTE
 from bookings.office.base import RecordAdmin, column, require, staff_of
+from bookings.office.notes import NoteField
 from bookings.office.tags import moment
 from bookings.services.pause_schedule import NEVER, pause_schedule
 from bookings.wake import SWEEP_TASK
@@ -117,9 +118,7 @@ class WaitingAdmin(QueueAdmin):
 
 
 class PauseForm(forms.Form):
-    note = forms.CharField(
-        label=gettext_lazy("Why"), max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    note = NoteField(label=gettext_lazy("Why"), max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class ScheduleAdmin(QueueAdmin):

@@ -19,6 +19,7 @@ from django.db.models import Q
 from bookings.actor import Actor, Scope
 from bookings.clock import database_time
 from bookings.errors import InvalidRequest
+from bookings.legible import is_legible
 from bookings.models import ApiKey, ApiKeyEvent
 from bookings.models.api_key import ApiKeyEventKind
 from bookings.transactions import in_transaction
@@ -56,7 +57,7 @@ def issue_api_key(
     :raises InvalidRequest: if it has no name or no scope, lives longer than two years, or may ask for nothing
     """
     problems = {}
-    if not name.strip() or len(name) > 80 or not name.isprintable():
+    if not is_legible(name) or len(name) > 80 or not name.isprintable():
         problems["name"] = "1 to 80 printable characters."
     if not scopes:
         problems["scopes"] = f"At least one of: {', '.join(Scope.values)}."

@@ -14,6 +14,7 @@ from bookings.actor import Actor, ActorKind
 from bookings.clock import database_time
 from bookings.conf import BULK_CANCEL_LIMIT, BULK_CANCEL_RETRIES_END_AFTER
 from bookings.errors import InvalidRequest, Refusal, SelectionChanged
+from bookings.legible import is_legible
 from bookings.lifecycle import STAFF_REASONS, CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
@@ -65,7 +66,7 @@ def _checked_flight(selection: Selection, reason: CancelReason, note: str) -> in
         problems["selection"] = f"Not understood: {', '.join(selection.not_understood)}."
     if reason not in STAFF_REASONS:
         problems["reason"] = "Not a reason that staff may give."
-    if reason == CancelReason.OTHER and not note.strip():
+    if reason == CancelReason.OTHER and not is_legible(note):
         problems["note"] = "Required for this reason."
     if selection.flight is None:
         problems["flight"] = "One flight is required."

@@ -5,6 +5,7 @@ from datetime import datetime
 from bookings.actor import Actor
 from bookings.conf import LONGEST_NOTE
 from bookings.errors import InvalidRequest, StaffOnly
+from bookings.legible import is_legible, is_orderly
 from bookings.models import BookingEvent, SeatCallEvent
 
 
@@ -18,7 +19,7 @@ def note_of_decision(note: str, *, actor: Actor) -> str:
     if not actor.is_staff:
         raise StaffOnly
     note = note.strip()
-    if not 1 <= len(note) <= LONGEST_NOTE:
+    if len(note) > LONGEST_NOTE or not is_legible(note) or not is_orderly(note, of_lines=True):
         raise InvalidRequest(fields={"note": f"Say why, in at most {LONGEST_NOTE} characters."})
     return note
 

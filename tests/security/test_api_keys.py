@@ -157,6 +157,7 @@ def test_an_expired_key_is_rotated_only_with_a_new_life():
         ({"name": " "}, "name"),
         ({"name": "a" * 81}, "name"),
         ({"name": "a\nb"}, "name"),
+        ({"name": "\u3164\u2800"}, "name"),
         ({"scopes": set()}, "scopes"),
         ({"life": timedelta(0)}, "life"),
         ({"life": timedelta(days=733)}, "life"),

@@ -66,15 +66,29 @@ def test_double_quotes_are_no_part_of_the_key(api):
     assert again.content == made.content
 
 
-@pytest.mark.parametrize("key", ["k", "!", "~", "a" * 255, '"' + "a" * 255 + '"', "0f8fad5b-d9cb-469f-a165"])
+@pytest.mark.parametrize(
+    "key", ["k", "!", "~", "a" * 255, '"' + "a" * 255 + '"', "0f8fad5b-d9cb-469f-a165", "+-."]
+)
 def test_one_to_255_visible_characters_are_a_key(api, key):
     assert api.create(key=key).status_code == 201
 
 
 @pytest.mark.parametrize(
     "key",
-    ['""', "a" * 256, '"' + "a" * 256 + '"', "a b", "ключ", "é", "a\tb", "\x7f"],
-    ids=["empty", "256", "256 quoted", "space", "cyrillic", "accent", "tab", "delete"],
+    ['""', "a" * 256, '"' + "a" * 256 + '"', "a b", "ключ", "é", "a\tb", "\x7f", "a,b", ",", '"a,b"'],
+    ids=[
+        "empty",
+        "256",
+        "256 quoted",
+        "space",
+        "cyrillic",
+        "accent",
+        "tab",
+        "delete",
+        "comma",
+        "commas",
+        "quoted",
+    ],
 )
 def test_anything_else_is_refused(api, key):
     answer = api.create(key=key)

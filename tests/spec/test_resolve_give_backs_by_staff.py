@@ -169,7 +169,7 @@ def test_an_open_give_back_is_the_workers(decide, decision):
     assert state_of(call) == ("give", "open")
 
 
-@pytest.mark.parametrize("note", ["", "  \n", "x" * 501])
+@pytest.mark.parametrize("note", ["", "  \n", "x" * 501, "\u200b\u3164", "a\u202eb"])
 @pytest.mark.parametrize("decision", list(Decision))
 def test_each_decision_says_why(decide, decision, note):
     call = a_call_row(state="dead")

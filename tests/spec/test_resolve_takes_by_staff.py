@@ -244,7 +244,7 @@ def test_a_take_that_the_worker_still_asks_about_is_not_decided(flights, decide,
     assert state_of(booking) == ("pending", "asking", "")
 
 
-@pytest.mark.parametrize("note", ["", "  \n", "x" * 501])
+@pytest.mark.parametrize("note", ["", "  \n", "x" * 501, "\u200b\u3164", "a\u202eb"])
 @pytest.mark.parametrize("decision", list(Decision))
 def test_each_decision_says_why(decide, decision, note):
     booking = a_saved_row("pending", hold="stuck")

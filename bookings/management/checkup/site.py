@@ -89,7 +89,7 @@ def _proxies() -> Iterator[Finding]:
         return
     yield warn(
         "proxies",
-        "PROXY_HOPS=0 with SECURE_SSL_REDIRECT=true: what a proxy hands on is sent to HTTPS for ever",
+        "PROXY_HOPS=0 with SECURE_SSL_REDIRECT=true: what a proxy hands on is sent to HTTPS for ever, or refused",
         "Set PROXY_HOPS to the number of your proxies in front; SECURE_SSL_REDIRECT=false if there is none.",
     )
 

@@ -1,0 +1,83 @@
+"""What counts as text that somebody can read: said of customers' reasons, of staff's notes, and of names."""
+
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+
+# Note [What can be read]
+# A reason that shows nothing is none, and one that shows in another order than it was written says what its writer
+# did not. So there must be a letter, a number, a sign of punctuation or a symbol; and nowhere a control character,
+# an end of a line (staff's notes may have several lines) or a control of direction. Joiners, selectors and tags
+# between readable characters are let be: families, flags and Persian words are written with them.
+
+# Letters and a symbol by their category, and blank.
+BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# New emoji are not known to an older Python; what is not assigned here will be one.
+EMOJI = range(0x1F000, 0x1FB00)
+
+# Beyond it nothing is assigned but tags, selectors and private use.
+END_OF_TEXT = 0x40000
+
+LINE_ENDS = frozenset("\t\n\r")
+SEPARATORS = frozenset("\u2028\u2029")
+DIRECTIONS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
+
+def is_visible(character: str) -> bool:
+    """Tell whether a character shows on its own."""
+    category = unicodedata.category(character)
+    if category[0] in "LNPS":
+        return character not in BLANKS
+    return category == "Cn" and ord(character) in EMOJI
+
+
+def is_unruly(character: str) -> bool:
+    """Tell whether a character ends a line, turns the direction of others, or is a control: even within a text."""
+    is_control = unicodedata.category(character) in ("Cc", "Cs")
+    return is_control or character in SEPARATORS or character in DIRECTIONS
+
+
+def is_legible(text: str) -> bool:
+    """Tell whether a text shows anything. See Note [What can be read]."""
+    return any(map(is_visible, text))
+
+
+def is_orderly(text: str, *, of_lines: bool = False) -> bool:
+    """
+    Tell whether a text has nothing in it that is not text. See Note [What can be read].
+
+    :param of_lines: it may have several lines
+    """
+    allowed = LINE_ENDS if of_lines else frozenset()
+    return not any(is_unruly(character) for character in text if character not in allowed)
+
+
+@cache
+def pattern() -> str:
+    """
+    Write both rules for one line as a regular expression, for clients; blanks round it are no part of the text.
+
+    It is long, as the languages that it is written for know categories by different names, or not at all.
+    """
+    blank, unruly, visible = map(_class, (str.isspace, is_unruly, is_visible))
+    return f"^[{blank}]*[^{unruly}]*[{visible}][^{unruly}]*[{blank}]*$"
+
+
+def _class(holds: Callable[[str], bool]) -> str:
+    """Write the characters that something holds for as ranges."""
+    ranges: list[tuple[int, int]] = []
+    for code in (*range(0xD800), *range(0xE000, END_OF_TEXT)):  # half a character is in no JSON
+        if holds(chr(code)):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1] = (ranges[-1][0], code)
+            else:
+                ranges.append((code, code))
+    return "".join(_written(low) if low == high else f"{_written(low)}-{_written(high)}" for low, high in ranges)
+
+
+def _written(code: int) -> str:
+    """Escape what would mean something in a class, or would not show; beyond 16 bits there is no common escape."""
+    character = chr(code)
+    if character in r"\]^-[":
+        return f"\\{character}"
+    return character if is_visible(character) or code > 0xFFFF else f"\\u{code:04x}"

@@ -1,0 +1,50 @@
+"""Which pages of other origins may call the API in a browser: those of CORS_ALLOWED_ORIGINS, without cookies."""
+
+from collections.abc import Callable
+from urllib.parse import SplitResult
+
+from corsheaders.middleware import CorsMiddleware
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+# Note [Who answers a preflight]
+# A browser asks before it sends a request with a token, without one. So the answer comes before anybody is
+# authenticated or counted, and costs nothing but itself; yet it is an answer, so that what is refused whatever it
+# asks for (a foreign host, no TLS, headers that are too large) is refused before. `Cors`, which is far out, writes
+# its headers on every answer, as a page must be able to read a refusal; `Preflights`, farther in, answers.
+
+
+class Cors(CorsMiddleware):
+    """Tells browsers that pages of the origins that are named may read an answer. Without any it does nothing."""
+
+    def is_enabled(self, request: HttpRequest) -> bool:
+        return bool(settings.CORS_ALLOWED_ORIGINS) and super().is_enabled(request)
+
+    def origin_found_in_white_lists(self, origin: str, url: SplitResult) -> bool:
+        """Compare as browsers do, to the letter: the framework's own lets a path pass."""
+        return origin in settings.CORS_ALLOWED_ORIGINS
+
+    def check_preflight(self, request: HttpRequest) -> None:
+        """Leave that to `Preflights`. See Note [Who answers a preflight]."""
+
+    def add_response_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        answer = super().add_response_headers(request, response)
+        if "Access-Control-Allow-Origin" in answer.headers:
+            # The two would contradict each other: SafeHeaders keeps every answer from other sites.
+            answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return answer
+
+
+class Preflights:
+    """Answers preflights of the API where other origins may call it. Looks at no token and no table."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self._cors = Cors(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        if is_preflight and self._cors.is_enabled(request):
+            return HttpResponse(headers={"Content-Length": "0"})
+        return self.get_response(request)
