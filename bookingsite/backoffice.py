@@ -9,11 +9,13 @@ from typing import Any
 
 import structlog
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminToField
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.options import TO_FIELD_VAR
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied, TooManyFieldsSent, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
@@ -21,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import wiring
+from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
 from bookings.office.search import search
 from bookings.office.start import start_context
@@ -45,6 +48,9 @@ MODELS = ["Booking", "BulkCancel", "SeatCall", "Payment", "BookingEvent", "Idemp
 
 # The column's own length.
 LONGEST_NAME = 150
+
+# Of what was not understood: enough to find it in the address.
+MOST_PARAMETERS, LONGEST_PARAMETER = 5, 60
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -81,6 +87,16 @@ class BackOffice(admin.AdminSite):
         own = [path("search/", self.admin_view(functools.partial(search, self)), name="search")]
         return [*own, *super().get_urls()]
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Put our rules in front of the pages of every model, those of Django and of libraries included."""
+        pages = admin_class or admin.ModelAdmin
+        ruled = type(pages.__name__, (StrictLists, pages), {"__module__": pages.__module__})
+        super().register(model_or_iterable, ruled, **options)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Complete nothing: no page of ours asks for it, and it searches where no list does."""
+        raise Http404
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
@@ -90,9 +106,22 @@ class BackOffice(admin.AdminSite):
                 answer: HttpResponseBase = inner(request, *args, **kwargs)
             except PermissionDenied as error:
                 return self._forbidden(request, error)
+            except NotUnderstood as error:
+                return self._refused(request, error)
+            except DisallowedModelAdminToField:
+                return self._refused(request, NotUnderstood([TO_FIELD_VAR]))
+            except TooManyFieldsSent:
+                return self._refused(request, NotUnderstood([]))
             return answer
 
         return guarded
+
+    def _refused(self, request: HttpRequest, error: NotUnderstood) -> HttpResponse:
+        log.warning("backoffice.address_refused", by=request.user.get_username())
+        names = [name[:LONGEST_PARAMETER] for name in error.names[:MOST_PARAMETERS]]
+        context = {**self.each_context(request), "title": _("Not understood"), "names": names}
+        context["back"] = error.back or request.path
+        return TemplateResponse(request, "admin/not_understood.html", context, status=HTTPStatus.BAD_REQUEST)
 
     def _forbidden(self, request: HttpRequest, error: PermissionDenied) -> HttpResponse:
         right = error.right if isinstance(error, MissingRight) else _right_for(request)

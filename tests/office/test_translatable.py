@@ -89,7 +89,6 @@ PAGES = [
     "search/?q=1001",
     "",
     "bookings/booking/",
-    "bookings/booking/?flight=1&status=nonsense",
     "bookings/bulkcancel/",
     "bookings/bulkcancel/new/?flight=1",
     "bookings/seatcall/",
@@ -121,6 +120,13 @@ def test_the_page_that_refuses_has_none_either(brackets):
 
     assert answer.status_code == 403
     assert untranslated(answer.content.decode()) == []
+
+
+def test_the_page_of_a_filter_that_is_not_understood_has_its_name_alone(desk, brackets):
+    answer = desk.get("/admin/bookings/booking/?flight=1&status=nonsense")
+
+    assert answer.status_code == 400
+    assert untranslated(answer.content.decode()) == ["status"]
 
 
 def test_the_log_in_has_none_either(client, brackets):
