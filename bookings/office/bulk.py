@@ -21,7 +21,7 @@ from bookings.errors import InvalidRequest, SelectionChanged
 from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
-from bookings.office import words
+from bookings.office import unsent, words
 from bookings.office.addresses import only, page_at, selection_of
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.export import stream_csv
@@ -120,9 +120,10 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         require(request, "bookings.bulk_cancel")
         selection = selection_of(request, "page")
         if request.method != "POST":
-            return self._preview(
-                request, selection, StartForm(flight=None, initial={"action_key": new_action_key()})
-            )
+            form = StartForm(flight=None, initial={"action_key": new_action_key()})
+            # The number confirms what is shown now, not what was shown when it was typed.
+            form.initial.update(unsent.typed(request, form, without=("confirm",)))
+            return self._preview(request, selection, form)
         form = StartForm(request.POST, flight=selection.flight)
         if form.is_valid():
             try:
