@@ -2,14 +2,12 @@
 
 import re
 import time
-from datetime import timedelta
 from html import unescape
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core import signing
-from django.db.models import F
 from django.test import Client
 
 from bookings.clock import database_time
@@ -19,11 +17,11 @@ from bookings.office import unsent
 from bookings.services.cancel_booking import cancel_booking
 from tests.support.bookings import a_call_row, a_saved_row, an_initiated_booking, customer
 from tests.support.callers import a_service_key
+from tests.support.log_in import LOGIN, RIGHT, blob_in, end_session, log_in, log_in_elsewhere, token_in
 from tests.support.people import fields_of, text_of
 
 pytestmark = pytest.mark.django_db
 
-LOGIN, RIGHT = "/admin/login/", "correct horse battery staple"
 NOT_SENT = "Not sent: nothing was done."
 TYPED = "rang at noon, wants another day; her “name” is Łucja"
 ELSEWHERE = [
@@ -48,38 +46,6 @@ def browser():
     client = Client(enforce_csrf_checks=True)
     assert log_in(client).status_code == 302
     return client
-
-
-def token_in(answer):
-    (found, *_) = re.findall(r'name="csrfmiddlewaretoken" value="([^"]*)"', answer.content.decode())
-    return found
-
-
-def blob_in(answer):
-    found = re.search(r'name="unsent" value="([^"]*)"', answer.content.decode())
-    return unescape(found[1]) if found else ""
-
-
-def log_in(client, *, page=None, name="anna", password=RIGHT, onward="/admin/", **more):
-    """Send the log-in that a page shows, with all that stands in it."""
-    page = page or client.get(LOGIN, {"next": onward})
-    found = re.search(r'<form action="([^"]*)" method="post" id="login-form"', page.content.decode())
-    hidden = {"next": unescape(re.search(r'name="next" value="([^"]*)"', page.content.decode())[1])}
-    if blob_in(page):
-        hidden["unsent"] = blob_in(page)
-    said = {"username": name, "password": password, "csrfmiddlewaretoken": token_in(page)}
-    return client.post(unescape(found[1]), {**hidden, **said, **more})
-
-
-def end_session(client):
-    """As half an hour without a page does."""
-    Session.objects.update(expire_date=F("expire_date") - timedelta(days=1))
-
-
-def log_in_elsewhere(client, name="anna"):
-    """Log out and in again in another tab, which gives the browser another token."""
-    client.post("/admin/logout/", {"csrfmiddlewaretoken": token_in(client.get("/admin/"))})
-    assert log_in(client, name=name).status_code == 302
 
 
 def cancelling():
@@ -404,92 +370,3 @@ def test_a_form_from_elsewhere_over_tls_is_told_by_its_referrer(browser):
     assert answer.status_code == 403
     assert TYPED not in unescape(answer.content.decode())
     assert "unsent" not in str([session.get_decoded() for session in Session.objects.all()])
-
-
-# --- logging in twice ---------------------------------------------------------------------------------
-
-
-FIRST, SECOND = "/admin/bookings/payment/", "/admin/bookings/booking/?flight=7&status=booked"
-
-
-def two_tabs(second=SECOND):
-    browser = Client(enforce_csrf_checks=True)
-    return browser, browser.get(LOGIN, {"next": FIRST}), browser.get(LOGIN, {"next": second})
-
-
-def test_of_two_log_in_tabs_each_goes_on_to_its_own_page():
-    browser, first, second = two_tabs()
-
-    answers = [log_in(browser, page=first), log_in(browser, page=second)]
-
-    assert [(answer.status_code, answer.url) for answer in answers] == [(302, FIRST), (302, SECOND)]
-    assert browser.get(SECOND).status_code == 200
-
-
-def test_a_second_log_in_as_someone_else_says_who_is_logged_in():
-    browser, first, second = two_tabs()
-    log_in(browser, page=first)
-
-    answer = log_in(browser, page=second, name="bert")
-
-    page = browser.get(answer.url)
-    assert answer.url == SECOND
-    assert "You are logged in as anna. To go on as someone else, log out first." in text_of(page)
-
-
-def test_a_second_log_in_as_the_same_says_nothing():
-    browser, first, second = two_tabs()
-    log_in(browser, page=first)
-
-    page = browser.get(log_in(browser, page=second, name=" Anna").url)
-
-    assert "You are logged in as" not in text_of(page)
-
-
-def test_a_log_in_page_that_is_too_old_asks_again_and_goes_on_to_the_same_page():
-    browser, first, second = two_tabs()
-    log_in(browser, page=first)
-    browser.post("/admin/logout/", {"csrfmiddlewaretoken": token_in(browser.get("/admin/"))})
-
-    asked = log_in(browser, page=second)
-
-    assert asked.status_code == 403
-    assert "Nothing was changed. This log-in page was too old" in text_of(asked)
-    assert log_in(browser, page=asked).url == SECOND
-
-
-def test_the_address_of_a_log_in_leads_on_when_logged_in(browser):
-    assert browser.get(LOGIN, {"next": SECOND}).url == SECOND
-    assert browser.get(LOGIN).url == "/admin/"
-    assert browser.get(LOGIN, {"next": LOGIN}).url == "/admin/"
-    assert browser.get(LOGIN, {"next": f"{LOGIN}?next={LOGIN}"}).url == "/admin/"
-
-
-@pytest.mark.parametrize("onward", ELSEWHERE)
-def test_no_log_in_leads_to_another_site(browser, onward):
-    stranger, first, second = two_tabs(onward)
-
-    answers = [
-        browser.get(LOGIN, {"next": onward}),
-        log_in(stranger, page=first, next=onward),
-        log_in(stranger, page=second, next=onward),
-    ]
-
-    assert [(answer.status_code, answer.url) for answer in answers] == [(302, "/admin/")] * 3
-
-
-def test_a_log_out_from_a_page_that_is_too_old_says_that_one_is_still_logged_in(browser):
-    token = token_in(browser.get("/admin/"))
-    log_in_elsewhere(browser)
-
-    answer = browser.post("/admin/logout/", {"csrfmiddlewaretoken": token})
-
-    assert answer.url == "/admin/"
-    assert NOT_SENT in text_of(browser.get("/admin/"))
-
-
-def test_a_form_without_a_token_in_a_browser_without_cookies_is_refused():
-    answer = Client(enforce_csrf_checks=True).post("/", {"a": "b"})
-
-    assert answer.status_code == 403
-    assert "Nothing was changed." in text_of(answer)
