@@ -130,7 +130,7 @@ class BackOffice(admin.AdminSite):
         return guarded
 
     def _refused(self, request: HttpRequest, error: NotUnderstood) -> HttpResponse:
-        log.warning("backoffice.address_refused", by=request.user.get_username())
+        log.warning("backoffice.address_refused")
         names = [name[:LONGEST_PARAMETER] for name in error.names[:MOST_PARAMETERS]]
         context = {**self.each_context(request), "title": _("Not understood"), "names": names}
         context["back"] = error.back or request.path
