@@ -38,7 +38,7 @@ MONTHS = _words(
     januari februari maart mei augustus mrt
     janeiro fevereiro marco maio junho julho setembro outubro novembro dezembro out
     stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada grudnia
-    sty lut kwi cze lip sie wrz paz lis gru
+    sty lut kwi maj cze lip sie wrz paz lis gru jui aou des
     """
 )
 WITH_MONTHS = _words(
@@ -48,12 +48,17 @@ WITH_MONTHS = _words(
     st nd rd th of de der am pm utc gmt
     """
 )
-WITH_NUMBERS = _words("eur usd gbp chf jpy cny inr sek nok dkk pln czk huf kr zł fr dm us 年 月 日 时 時 分 秒")
+WITH_NUMBERS = _words(
+    """
+    eur usd gbp chf sfr jpy cny inr sek nok dkk pln czk huf brl cad us hk nt
+    kr zł zl fr dm ft kc lei rm rp tl bs gs r c 年 月 日 时 時 分 秒
+    """
+)
 # Whole cells.
 VALUES = _words(
     """
     true false wahr falsch vrai faux verdadero falso verdadeiro vero waar onwaar prawda fałsz
-    sant falskt sand falsk today tomorrow yesterday now
+    sant falskt sand falsk yes no inf infinity nan today tomorrow yesterday now
     """
 )
 DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import itertools
 import re
 from datetime import UTC, datetime
 
 import pytest
 
 from bookings.office.export import csv_safe, stream_csv
+from tests.support.spreadsheets import converted_to
 
 FORMULAS = [
     *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n1", "＝1", "＋1", "－1", "＠x"),  # noqa: RUF001
@@ -64,6 +66,35 @@ def test_a_text_that_stays_one_is_written_as_it_is(text):
 )
 def test_a_number_and_a_time_stay_what_they_are_as_far_as_a_spreadsheet_can_count(value, cell):
     assert csv_safe(value) == cell
+
+
+def test_what_a_new_reference_may_not_be_is_marked_where_it_stands_in_another_text():
+    """The rules by which references are made: each text of a few signs that they rule out."""
+    parts = [
+        "",
+        "7",
+        "22",
+        "2026",
+        "E",
+        "D",
+        "MAR",
+        "OKT",
+        "DEZEMBER",
+        "KR",
+        "R",
+        "EUR",
+        "PM",
+        "-",
+        "/",
+        "%",
+        "YES",
+    ]
+    texts = {"".join(three) for three in itertools.product(parts, repeat=3)}
+
+    converted = {text for text in texts if converted_to(text)}
+
+    assert len(converted) > 300
+    assert [text for text in sorted(converted) if not csv_safe(text).startswith("'")] == []
 
 
 def test_no_reference_of_digits_and_an_e_is_a_number():
