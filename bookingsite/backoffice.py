@@ -1,4 +1,7 @@
-"""The back office as a site: a log-in that cannot be guessed at by script, and a no that says what is missing."""
+"""
+The back office as a site: a log-in that cannot be guessed at by script, a no that says what is missing, and forms
+that are not lost with a session.
+"""
 
 import functools
 import hashlib
@@ -6,24 +9,31 @@ import math
 import unicodedata
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import structlog
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminToField
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth import get_user_model
+from django.contrib.admin.options import TO_FIELD_VAR
+from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model
 from django.contrib.auth.models import Permission
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied, TooManyFieldsSent, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import wiring
+from bookings.office import unsent
+from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
 from bookings.office.search import search
 from bookings.office.start import start_context
+from bookings.office.unsent import KeepsTyped
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +55,9 @@ MODELS = ["Booking", "BulkCancel", "SeatCall", "Payment", "BookingEvent", "Idemp
 
 # The column's own length.
 LONGEST_NAME = 150
+
+# Of what was not understood: enough to find it in the address.
+MOST_PARAMETERS, LONGEST_PARAMETER = 5, 60
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -81,18 +94,47 @@ class BackOffice(admin.AdminSite):
         own = [path("search/", self.admin_view(functools.partial(search, self)), name="search")]
         return [*own, *super().get_urls()]
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Put our rules in front of the pages of every model, those of Django and of libraries included."""
+        pages = admin_class or admin.ModelAdmin
+        ruled = type(pages.__name__, (StrictLists, KeepsTyped, pages), {"__module__": pages.__module__})
+        super().register(model_or_iterable, ruled, **options)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Complete nothing: no page of ours asks for it, and it searches where no list does."""
+        raise Http404
+
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
         @functools.wraps(inner)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            is_inside = self.has_permission(request)
+            if request.method == "POST" and not is_inside and _page_of(request) != "logout":
+                return self.log_in_first(request)
+            # Not for a page that looks again by itself: nobody would read it.
+            if request.method == "GET" and is_inside and "X-Refresh" not in request.headers:
+                request.unsent = unsent.take(request)  # type: ignore[attr-defined]  # ours, read by forms
             try:
                 answer: HttpResponseBase = inner(request, *args, **kwargs)
             except PermissionDenied as error:
                 return self._forbidden(request, error)
+            except NotUnderstood as error:
+                return self._refused(request, error)
+            except DisallowedModelAdminToField:
+                return self._refused(request, NotUnderstood([TO_FIELD_VAR]))
+            except TooManyFieldsSent:
+                return self._refused(request, NotUnderstood([]))
             return answer
 
         return guarded
+
+    def _refused(self, request: HttpRequest, error: NotUnderstood) -> HttpResponse:
+        log.warning("backoffice.address_refused")
+        names = [name[:LONGEST_PARAMETER] for name in error.names[:MOST_PARAMETERS]]
+        context = {**self.each_context(request), "title": _("Not understood"), "names": names}
+        context["back"] = error.back or request.path
+        return TemplateResponse(request, "admin/not_understood.html", context, status=HTTPStatus.BAD_REQUEST)
 
     def _forbidden(self, request: HttpRequest, error: PermissionDenied) -> HttpResponse:
         right = error.right if isinstance(error, MissingRight) else _right_for(request)
@@ -100,7 +142,25 @@ class BackOffice(admin.AdminSite):
         context = {**self.each_context(request), "title": _("Not allowed"), "right": _named(right)}
         return TemplateResponse(request, "admin/forbidden.html", context, status=HTTPStatus.FORBIDDEN)
 
+    def log_in_first(self, request: HttpRequest) -> HttpResponse:
+        """Answer a form that came without a session: it was not carried out, and is shown after the log-in."""
+        page = request.get_full_path()
+        return self._log_in_page(request, page, unsent=unsent.signed(request))
+
+    def log_in_again(self, request: HttpRequest) -> HttpResponse:
+        """Answer a log-in that was sent from a page that is too old."""
+        return self._log_in_page(request, onward(request), unsent=_brought_along(request), is_too_old=True)
+
+    def _log_in_page(self, request: HttpRequest, page: str, **shown: Any) -> HttpResponse:
+        address = f"{reverse('admin:login')}?{urlencode({REDIRECT_FIELD_NAME: page})}"
+        context = {**self.each_context(request), "title": _("Log in"), "subtitle": None, "app_path": address}
+        context.update({REDIRECT_FIELD_NAME: page, "form": LoginForm(request), **shown})
+        context["username"] = request.user.get_username()
+        return TemplateResponse(request, "admin/login.html", context, status=HTTPStatus.FORBIDDEN)
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(onward(request))
         if request.method != "POST":
             return super().login(request, extra_context)
         limiter = wiring.rate_limiter()
@@ -112,7 +172,9 @@ class BackOffice(admin.AdminSite):
                 break
             counted.append(name)
         request.login_wait = wait  # type: ignore[attr-defined]  # ours, read by the form
-        response = super().login(request, extra_context)
+        response = super().login(request, {"unsent": _brought_along(request), **(extra_context or {})})
+        if response.status_code == HTTPStatus.FOUND:
+            unsent.carry_over(request)
         if wait:
             log.warning("backoffice.login_refused")
             response.status_code = 429
@@ -125,6 +187,51 @@ class BackOffice(admin.AdminSite):
         else:
             log.warning("backoffice.login_failed")
         return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """
+    Answer a form whose token is not that of this session: as a rule there was a log-in in another tab meanwhile.
+
+    Where it came from was looked at first. What comes from elsewhere is refused, and none of it is shown.
+    """
+    is_from_elsewhere = reason.startswith(("Origin", "Referer"))
+    site, page = admin.site, _page_of(request)
+    if is_from_elsewhere or not page or not isinstance(site, BackOffice):
+        return TemplateResponse(request, "403_csrf.html", status=HTTPStatus.FORBIDDEN)
+    if not site.has_permission(request):
+        return site.log_in_again(request) if page == "login" else site.log_in_first(request)
+    if page == "login":
+        name = request.user.get_username()
+        if request.POST.get("username", "").strip().lower() != name.lower():
+            said = _("You are logged in as %(name)s. To go on as someone else, log out first.")
+            messages.warning(request, said % {"name": name})
+        return HttpResponseRedirect(onward(request))
+    shown_at = reverse("admin:index") if page == "logout" else request.get_full_path()
+    unsent.keep(request, page=shown_at)
+    return HttpResponseRedirect(shown_at)
+
+
+def onward(request: HttpRequest) -> str:
+    """Where a log-in leads to: to the page of ours that it names, else to the start page."""
+    wanted = request.POST.get(REDIRECT_FIELD_NAME, request.GET.get(REDIRECT_FIELD_NAME, ""))
+    is_ours = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    is_log_in = urlsplit(wanted).path == reverse("admin:login") if is_ours else False
+    return wanted if is_ours and not is_log_in else reverse("admin:index")
+
+
+def _page_of(request: HttpRequest) -> str:
+    """What a page of the back office is called; empty for all others."""
+    match = request.resolver_match
+    return (match.url_name or "page") if match and match.app_name == "admin" else ""
+
+
+def _brought_along(request: HttpRequest) -> str:
+    """What came with a log-in and has to come with the next one, if this one fails."""
+    text = request.POST.get(unsent.FIELD, "")
+    return text if unsent.is_signed(text) else ""
 
 
 def _place_of(name: str, order: list[str]) -> int:

@@ -6,9 +6,11 @@ accident: no token, no key, no body, no address.
 """
 
 import logging.config
+import re
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -34,24 +36,58 @@ FIELDS = {
 PLAIN_SPOKEN = (AssertionError, ImproperlyConfigured)
 
 
+# What may stand in the place of an argument: numbers, and words that HTTP has for a status.
+PHRASES = {status.phrase for status in HTTPStatus}
+PLACE = re.compile(r"%(\([^)]*\))?[-#0 +]*[0-9*]*(\.[0-9*]+)?[a-zA-Z]")
+HIDDEN = "…"
+
+
 def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
     """
     Let the lines of Django, its queue and OpenTelemetry say what happened, not to whom.
 
     The arguments of the first are paths, hosts and headers, of the last whatever a collector answers; the queue
-    writes a task's whole traceback.
+    writes a task's whole traceback. In the place of a path stands its route, in that of other texts a mark.
     """
-    record = line["_record"]
+    record, arguments = line["_record"], line.pop("positional_args", None)
     if record.name.split(".")[0] in ("django", "opentelemetry"):
-        line["event"] = str(record.msg)
+        line["event"] = _said(record, arguments)
     elif record.name == "django-q":
-        line["event"] = str(record.msg).partition(" - ")[0]
+        line["event"] = line["event"].partition(" - ")[0]
     return line
 
 
-def _is_no_probe(record: logging.LogRecord) -> bool:
-    path: str = getattr(getattr(record, "request", None), "path_info", "")
-    return record.exc_info is not None or not path.startswith("/health/")
+def _said(record: logging.LogRecord, arguments: Any) -> str:
+    text, error = str(record.msg), record.exc_info[1] if record.exc_info else None
+    if error is not None and text == str(
+        error
+    ):  # its own words, with what was asked for in them; its class is shown
+        status = getattr(record, "status_code", None)
+        return HTTPStatus(status).phrase if status in set(HTTPStatus) else type(error).__name__
+    request = getattr(record, "request", None)
+    try:
+        if isinstance(arguments, Mapping):
+            return text % {name: _harmless(value, request) for name, value in arguments.items()}
+        if arguments:
+            return text % tuple(_harmless(value, request) for value in arguments)
+    except (TypeError, ValueError, KeyError):
+        pass  # a number was wanted where a text is hidden
+    return PLACE.sub(HIDDEN, text)
+
+
+def _harmless(value: Any, request: Any) -> Any:
+    if isinstance(value, int | float) or value is None or value in PHRASES:
+        return value
+    match = getattr(request, "resolver_match", None)
+    is_path = match is not None and value == request.path.encode("unicode_escape").decode(
+        "ascii"
+    )  # as Django does
+    return match.route if match is not None and is_path else HIDDEN
+
+
+def _has_more_to_say(record: logging.LogRecord) -> bool:
+    """Whether Django's line on an answer of 5xx has the exception behind it; else the middleware's says it all."""
+    return bool(record.exc_info)
 
 
 def _plain_exception(_logger: Any, _method: str, line: Line) -> Line:
@@ -81,7 +117,7 @@ def _described(error: BaseException) -> Iterator[str]:
 def _named(error: BaseException) -> str:
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     if isinstance(error, PLAIN_SPOKEN):
-        return f"{name}: {error}"
+        return f"{name}: {printable(str(error))}"
     # The database's own number, as in its manual.
     number = error.args[0] if error.args else None
     return f"{name} {number}" if isinstance(number, int) else name
@@ -97,6 +133,27 @@ def _with_trace(_logger: Any, _method: str, line: Line) -> Line:
 
 def _only_listed(_logger: Any, _method: str, line: Line) -> Line:
     return {name: value for name, value in line.items() if name in FRAME or name in FIELDS}
+
+
+def printable(text: str) -> str:
+    """
+    Spell out what is shown as no letter: ends of lines, escapes of terminals, what turns text round or hides it.
+
+    With one of these, whoever chooses a part of a line could write a second one, or cover the first.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def _one_line(_logger: Any, _method: str, line: Line) -> Line:
+    """Keep every text on its line. An exception has lines of its own, which were made here; each is one."""
+    for name, value in line.items():
+        if name == "exception":
+            line[name] = "\n".join(map(printable, str(value).split("\n")))
+        elif isinstance(value, str):
+            line[name] = printable(value)
+    return line
 
 
 # Runs for every line of this service and of the libraries alike; the request id comes from here.
@@ -134,23 +191,25 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": [*_SHARED, _without_arguments],
+                "pass_foreign_args": True,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     _plain_exception,
                     _only_listed,
+                    _one_line,
                     renderer,
                 ],
             }
         },
-        "filters": {"no_probes": {"()": lambda: _is_no_probe}},
+        "filters": {"more_to_say": {"()": lambda: _has_more_to_say}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Three lines a task: 26,000 a day from the sweep alone.
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
-            # An answer of 4xx is a client's business, and has its line from the middleware. A health check that
-            # is told no is not an error: it is asked every second, and whoever asks knows what to do.
-            "django.request": {"level": "ERROR", "filters": ["no_probes"]},
+            # Each answer has its line from the middleware. A second one comes for an exception alone.
+            "django.request": {"level": "ERROR", "filters": ["more_to_say"]},
+            "django.server": {"level": "ERROR", "filters": ["more_to_say"]},
             # A host that is not ours is somebody's scan.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             # SQL has what clients sent in it.

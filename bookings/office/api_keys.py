@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from bookings.actor import Scope
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey, ApiKeyEvent
+from bookings.office import unsent
 from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.notes import NoteField
 from bookings.office.tags import moment
@@ -193,7 +194,9 @@ class ApiKeyAdmin(RecordAdmin):
 
     def _form_of(self, request: HttpRequest, kind: type[forms.Form], **initial: str) -> forms.Form:
         require(request, RIGHT)
-        return kind(request.POST) if request.method == "POST" else kind(initial=initial)
+        form = kind(request.POST) if request.method == "POST" else kind(initial=initial)
+        form.initial.update(unsent.typed(request, form))
+        return form
 
     def _key(self, request: HttpRequest, object_id: str) -> ApiKey:
         # First of all: to others a key that is there looks like one that is not.

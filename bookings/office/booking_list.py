@@ -18,6 +18,7 @@ from bookings.models import Booking
 from bookings.models.payment import PaymentState
 from bookings.models.seat_call import SeatCallState
 from bookings.office import words
+from bookings.office.addresses import NotUnderstood, numbers_of, selection_of
 from bookings.office.base import AnyModelAdmin, require
 from bookings.office.export import stream_csv
 from bookings.office.tags import span
@@ -30,7 +31,7 @@ from bookings.queries.quick_views import (
     stuck_takes,
     unsettled_payments,
 )
-from bookings.queries.selection import Selection, id_in
+from bookings.queries.selection import Selection
 from bookings.replica import read_list
 
 SEE = "bookings.view_booking"
@@ -48,17 +49,8 @@ VIEWS: dict[str, str | Promise] = {
     "cancelled_today": gettext_lazy("Cancelled today"),
 }
 
-FILTERS: dict[str, str | Promise] = {
-    "view": gettext_lazy("quick view"),
-    "status": gettext_lazy("status"),
-    "reason": gettext_lazy("reason"),
-    "flight": gettext_lazy("flight"),
-    "user": gettext_lazy("user"),
-    "from": gettext_lazy("from"),
-    "to": gettext_lazy("to"),
-    "older": gettext_lazy("place in the list"),
-    "newer": gettext_lazy("place in the list"),
-}
+# Of a page that is not the first: the booking beside it.
+PLACES = ("older", "newer")
 
 COLUMNS = (
     *(
@@ -107,10 +99,12 @@ class BookingList(AnyModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         require(request, SEE)
-        now, selection = database_time(), Selection.of(request.GET)
-        places = {name: id_in(request.GET[name]) for name in ("older", "newer") if request.GET.get(name)}
+        selection = selection_of(request, *PLACES)
+        places = numbers_of(request, *PLACES)
+        if len(places) > 1:  # a page has one end that it begins at
+            raise NotUnderstood(PLACES)
+        now = database_time()
         page, tabs, lines = read_list(partial(_read, selection, now, places))
-        wrong = [*selection.not_understood, *(name for name, place in places.items() if place is None)]
         context = {
             **self.admin_site.each_context(request),
             "title": _("Bookings"),
@@ -120,7 +114,6 @@ class BookingList(AnyModelAdmin):
             "tabs": tabs,
             "lines": lines,
             "count": _capped(page.count, highest=MOST_COUNTED),
-            "not_understood": [FILTERS[name] for name in wrong],
             "newer": _address(selection, "newer", page.newer_than),
             "older": _address(selection, "older", page.older_than),
             "statuses": [(value, badge.text) for value, badge in words.STATUS.items()],
@@ -132,16 +125,15 @@ class BookingList(AnyModelAdmin):
 
     def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
         require(request, SEE)
-        now, selection = database_time(), Selection.of(request.GET)
+        selection = selection_of(request, back=reverse("admin:bookings_booking_changelist"))
+        now = database_time()
         filters = [f"{name}-{value}" for name, value in selection.named().items()]
         filename = "-".join(["bookings", *filters, f"{now:%Y%m%dT%H%M%SZ}"])
         rows = ([getattr(booking, name) for name in COLUMNS] for booking in every(selection, now=now))
         return stream_csv(filename, COLUMNS, rows)
 
 
-def _read(
-    selection: Selection, now: datetime, places: Mapping[str, int | None]
-) -> tuple[Page, list[Tab], list[Line]]:
+def _read(selection: Selection, now: datetime, places: Mapping[str, int]) -> tuple[Page, list[Tab], list[Line]]:
     """Read all that the list shows of bookings, from one database."""
     page = page_of(
         selection,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from bookings.conf import LONGEST_NOTE
 from bookings.errors import BookingChanged
 from bookings.lifecycle import BookingStatus, CancelReason
-from bookings.office import words
+from bookings.office import unsent, words
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.booking_list import BookingList
 from bookings.office.notes import NoteField
@@ -77,13 +77,15 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show one booking. The name of the address is Django's; nothing is changed here."""
         require(request, "bookings.view_booking")
-        return self._show(request, _page(object_id), _note_form())
+        return self._show(request, _page(object_id), _note_form(request))
 
     def note_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         require(request, NOTE)
         page = _page(object_id)
         if request.method != "POST":  # where a log-in in between leads: the form stands on the booking's page
-            return _to(page)
+            there = _to(page)
+            unsent.hand_on(request, there.url)
+            return there
         form = NoteForm(request.POST)
         if not form.is_valid():
             return self._show(request, page, form, status=HTTPStatus.BAD_REQUEST)
@@ -101,7 +103,11 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
         require(request, CANCEL)
         page = _page(object_id)
         if request.method != "POST":
-            return self._ask(request, page, _cancel_form(page))
+            form = _cancel_form(page)
+            form.initial.update(unsent.typed(request, form))
+            # Where there is nothing left to cancel, what was typed may still be worth a note.
+            may_note = form.initial.get("note") and request.user.has_perm(NOTE)
+            return self._ask(request, page, form, note_form=_note_form(request) if may_note else None)
         form = CancelForm(request.POST)
         if not form.is_valid():
             return self._ask(request, page, form, status=HTTPStatus.BAD_REQUEST)
@@ -129,7 +135,7 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
         page = _page(str(booking_id))
         form = _cancel_form(page, reason=said["reason"], note=said["note"])
         # Where there is nothing left to cancel, what was typed may still be worth a note.
-        note_form = _note_form(said["note"]) if request.user.has_perm(NOTE) else None
+        note_form = _note_form(request, said["note"]) if request.user.has_perm(NOTE) else None
         changes = page.since(said["seen_at"])
         return self._ask(request, page, form, HTTPStatus.CONFLICT, changes=changes, note_form=note_form)
 
@@ -172,8 +178,10 @@ def _to(page: BookingPage) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("admin:bookings_booking_change", args=[page.booking.pk]))
 
 
-def _note_form(typed: str = "") -> NoteForm:
-    return NoteForm(initial={"note": typed, "action_key": new_action_key()})
+def _note_form(request: HttpRequest, typed: str = "") -> NoteForm:
+    form = NoteForm(initial={"note": typed, "action_key": new_action_key()})
+    form.initial.update(unsent.typed(request, form))
+    return form
 
 
 def _cancel_form(page: BookingPage, **typed: str) -> CancelForm:

@@ -21,7 +21,8 @@ from bookings.errors import InvalidRequest, SelectionChanged
 from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bulk_cancel import BulkCancelState, BulkCancelWhy
-from bookings.office import words
+from bookings.office import unsent, words
+from bookings.office.addresses import only, page_at, selection_of
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.export import stream_csv
 from bookings.office.notes import NoteField
@@ -117,11 +118,12 @@ class BulkCancelAdmin(ReadOnlyAdmin):
     def new_view(self, request: HttpRequest) -> HttpResponse:
         """Show what would become of a selection, and start on the word to go."""
         require(request, "bookings.bulk_cancel")
-        selection = Selection.of(request.GET)
+        selection = selection_of(request, "page")
         if request.method != "POST":
-            return self._preview(
-                request, selection, StartForm(flight=None, initial={"action_key": new_action_key()})
-            )
+            form = StartForm(flight=None, initial={"action_key": new_action_key()})
+            # The number confirms what is shown now, not what was shown when it was typed.
+            form.initial.update(unsent.typed(request, form, without=("confirm",)))
+            return self._preview(request, selection, form)
         form = StartForm(request.POST, flight=selection.flight)
         if form.is_valid():
             try:
@@ -142,7 +144,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
 
     def _preview(self, request: HttpRequest, selection: Selection, form: StartForm) -> HttpResponse:
         """The page shows the selection as it is now, whatever was shown before."""
-        is_clear = selection.flight is not None and not selection.not_understood
+        is_clear = selection.flight is not None
         plan = plan_bulk_cancel(selection) if is_clear else BulkPlan((), is_too_large=False)
         has_changed = request.method == "POST" and request.POST.get("seen") != plan.seen
         context = {
@@ -154,7 +156,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
             "selection": selection,
             "is_clear": is_clear,
             "plan": plan,
-            "lines": Paginator(plan.in_order(), LINES_PER_PAGE).get_page(request.GET.get("page")),
+            "lines": page_at(request, Paginator(plan.in_order(), LINES_PER_PAGE)),
             "limit": BULK_CANCEL_LIMIT,
             "statuses": [(status, words.STATUS[status].text) for status in (BookingStatus.BOOKED, *UNPAID)],
             "has_changed": has_changed,
@@ -169,7 +171,8 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         """Show how far it has come. All of it stands in the tables, so it may be opened anew at any time."""
         bulk = self._bulk(request, object_id)
         progress = progress_of(bulk)
-        page = Paginator(results_of(bulk), LINES_PER_PAGE).get_page(request.GET.get("page"))
+        only(request, "page")
+        page = page_at(request, Paginator(results_of(bulk), LINES_PER_PAGE))
         refresh = REFRESH_SECONDS if bulk.finished_at is None else 0
         if not refresh and progress.seats_on_their_way:
             refresh = PATIENT_REFRESH_SECONDS
@@ -189,6 +192,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
     def results_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The result of every row, as a file."""
         bulk = self._bulk(request, object_id)
+        only(request, back=reverse("admin:bookings_bulkcancel_change", args=[bulk.pk]))
         header = [
             *(_("reference"), _("booking"), _("user"), _("result"), _("why")),
             *(_("seats"), _("refund in minor units"), _("decided at"), _("seats now")),

@@ -16,6 +16,7 @@ from bookings.clock import database_time
 from bookings.conf import peer_knows_keys
 from bookings.models import Booking, SeatCall
 from bookings.models.seat_call import SeatCallKind, SeatCallState
+from bookings.office.addresses import only, page_at, selection_of
 from bookings.office.base import ReadOnlyAdmin, require
 from bookings.office.decisions import DECISIONS, IN_ADDRESS, RIGHT, decide
 from bookings.office.give_backs import GiveBack, state_of
@@ -26,7 +27,7 @@ from bookings.queries.calls import (
     unanswered_give_backs,
     unanswered_takes,
 )
-from bookings.queries.selection import Selection, id_in
+from bookings.queries.selection import id_in
 from bookings.services.pauses import staff_may_repeat
 
 MEMBERS_PER_PAGE = 100
@@ -60,14 +61,14 @@ class SeatCallAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         require(request, "bookings.view_seatcall")
-        asked = Selection.of(request.GET)
+        only(request, "flight")
+        asked = selection_of(request)
         now = database_time()
         takes, give_backs = stuck_takes(asked.flight), dead_give_backs(asked.flight)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Calls that need a decision, or have no answer yet"),
             "flight": asked.flight,
-            "not_understood": "flight" in asked.not_understood,
             "stuck": Waiting.each(takes.rows, now),
             "more_stuck": takes.has_more,
             "dead": Waiting.each(give_backs.rows, now),
@@ -85,6 +86,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         require(request, "bookings.view_seatcall")
+        only(request, "page")
         call = _call(unquote(object_id))
         now = database_time()
         members = Booking.objects.filter(give_back=call).order_by("pk")
@@ -99,7 +101,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
             "waiting": Waiting.each([call], now)[0],
             "waits": call.state == SeatCallState.DEAD,
             "decisions": call.events.order_by("pk"),
-            "members": Paginator(members, MEMBERS_PER_PAGE).get_page(request.GET.get("page")),
+            "members": page_at(request, Paginator(members, MEMBERS_PER_PAGE)),
             "may_decide": request.user.has_perm(RIGHT),
             "knows_keys": peer_knows_keys(),
         }

@@ -22,6 +22,7 @@ from bookings.clock import database_time
 from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER, peer_knows_keys
 from bookings.lifecycle import Decision
 from bookings.models import BookingEvent, SeatCallEvent
+from bookings.office import unsent
 from bookings.office.base import require, staff_of
 from bookings.office.notes import NoteField
 from bookings.services.pauses import is_too_old, staff_may_repeat
@@ -127,6 +128,7 @@ def decide(request: HttpRequest, site: AdminSite, find: Callable[[], Case], deci
     require(request, RIGHT)
     case = find()
     form = DecisionForm(request.POST if request.method == "POST" else None)
+    form.initial.update(unsent.typed(request, form))
     refused: str | Promise = ""
     status: int = HTTPStatus.OK
     if form.is_valid():

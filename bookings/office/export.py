@@ -1,15 +1,19 @@
-"""Tables as CSV files, streamed, and harmless to the programs that open them."""
+"""Tables as CSV files, streamed, and read by the programs that open them as what they are."""
 
 import csv
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.http import StreamingHttpResponse
 
-# What makes a spreadsheet take a cell for a formula, in either width.
-FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 - these are the look-alikes
+from bookings.office.cells import LARGEST_NUMBER, is_misread
+
+# Tells Excel that the file is UTF-8.
+BYTE_ORDER_MARK = "\ufeff"
+
+# Stands before a text that a spreadsheet would take for something else.
+TEXT_MARK = "'"
 
 
 class _Line:
@@ -21,29 +25,35 @@ class _Line:
 
 def csv_safe(value: object) -> str:
     """
-    Write a value as a cell that no spreadsheet runs: what looks like a formula gets an apostrophe in front.
+    Write a value as a cell that every spreadsheet reads as what it is.
 
-    Numbers stay numbers, negative ones too. Times are ISO 8601 with their offset; None is empty.
+    A text that it would take for a formula, a number or a date gets an apostrophe in front. Numbers stay numbers,
+    negative ones too, as far as spreadsheets can count; what has more digits is written as text. Times are
+    ISO 8601 with their offset; None is empty.
     """
     if value is None:
         return ""
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        return f"{TEXT_MARK}{value}"
     if isinstance(value, int | float):
         return str(value)
-    text = value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
-    is_formula = text.lstrip().startswith(FORMULA_STARTS) or text[:1] in ("\t", "\r", "\n")
-    return f"'{text}" if is_formula else text
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    text = str(value)
+    return f"{TEXT_MARK}{text}" if is_misread(text) else text
 
 
 def stream_csv(filename: str, header: Iterable[object], rows: Iterable[Iterable[object]]) -> StreamingHttpResponse:
     """
-    Answer with a CSV file (UTF-8) that is sent while its rows are read.
+    Answer with a CSV file (UTF-8 with a byte order mark, rows end in CRLF) that is sent while its rows are read.
 
     :param filename: without its ending; what is no letter, digit, or one of `._-` becomes a dash
     """
     write = csv.writer(_Line()).writerow
 
     def lines() -> Iterator[str]:
-        for row in itertools.chain([header], rows):
+        yield BYTE_ORDER_MARK + write([csv_safe(cell) for cell in header])
+        for row in rows:
             yield write([csv_safe(cell) for cell in row])
 
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", filename)[:150].strip("-.") or "export"

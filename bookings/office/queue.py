@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.conf import LONGEST_NOTE
+from bookings.office import unsent
 from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.notes import NoteField
 from bookings.office.tags import moment
@@ -146,6 +147,7 @@ class ScheduleAdmin(QueueAdmin):
         if schedule is None:
             raise Http404
         form = PauseForm(request.POST if request.method == "POST" else None)
+        form.initial.update(unsent.typed(request, form))
         # What the page was about, so that a stale one does not do the opposite.
         paused = request.POST.get("to", "" if schedule.repeats == NEVER else "rest") == "rest"
         if form.is_valid():

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from bookings.clock import database_time
 from bookings.models import Booking
+from bookings.office.addresses import only
 from bookings.office.base import require
 from bookings.office.booking_list import Line, lines_of
 from bookings.queries.search import Findings, find
@@ -30,6 +31,7 @@ class Group:
 def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
     """Open the booking that was meant, or list what may have been."""
     require(request, "bookings.view_booking")
+    only(request, "q")
     text = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     found = find(text) if text else Findings()
     booking = found.only_one

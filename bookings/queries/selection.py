@@ -1,5 +1,6 @@
 """Which bookings a list shows: the filters of the back office, as its addresses spell them."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -62,13 +63,20 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
 )
 """The quick views: each names a problem, and is a short range of some index."""
 
+FILTERS = ("flight", "user", "status", "reason", "view", "from", "to")
+"""As addresses spell them."""
+
+# Python reads other spellings as well, such as weeks.
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
     Filters of a list of bookings. None of them: all bookings.
 
-    What an address holds and cannot be understood is left out, and named in `not_understood`.
+    What an address holds and cannot be understood is named in `not_understood`: without it these are other
+    bookings than were meant, so nobody may go on with them.
     """
 
     flight: int | None = None
@@ -83,7 +91,7 @@ class Selection:
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> "Selection":
-        """Read the filters of an address; other parameters are none of ours."""
+        """Read the filters of an address, empty ones as none; other parameters are none of ours."""
         wrong: list[str] = []
 
         def read(name: str, meaning: Callable[[str], object]) -> object:
@@ -164,7 +172,7 @@ def _one_of(words: Collection[str]) -> Callable[[str], str | None]:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(text) if DAY.fullmatch(text) else None
     except ValueError:
         return None
 

@@ -9,6 +9,7 @@ from bookings.models import Booking, BookingEvent
 from bookings.queries import pages
 from bookings.queries.selection import Selection, midnight
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, many_rows
+from tests.support.people import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -181,18 +182,21 @@ def test_days_of_creation_include_both_ends(desk):
     assert found == [rows[2].reference, rows[1].reference]
 
 
-def test_what_was_not_understood_is_said_and_left_out(desk):
-    a_saved_row()
+def test_all_that_is_not_understood_is_named_at_once(desk):
+    booking = a_saved_row()
 
-    answer = desk.get(LIST, {"flight": "x", "from": "yesterday", "status": "lost", "older": "-1", "user": ""})
+    answer = desk.get(LIST, {"flight": "x", "from": "yesterday", "status": "lost", "user": ""})
 
-    assert [str(name) for name in answer.context["not_understood"]] == [
-        "flight",
-        "status",
-        "from",
-        "place in the list",
-    ]
-    assert len(shown(answer)) == 1
+    assert answer.status_code == 400
+    assert "A filter of this address is not understood: flight, status, from" in text_of(answer)
+    assert booking.reference not in text_of(answer)
+
+
+def test_a_form_of_the_list_that_was_left_empty_filters_nothing(desk):
+    booking = a_saved_row()
+    empty = dict.fromkeys(("status", "reason", "flight", "user", "from", "to"), "")
+
+    assert listed(desk, **empty) == [booking.reference]
 
 
 def test_the_filters_live_in_the_address(desk):

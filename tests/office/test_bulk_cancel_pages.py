@@ -20,7 +20,7 @@ from tests.support.bookings import (
     one_pass,
 )
 from tests.support.bulk import carry_out, start
-from tests.support.people import a_person, text_of
+from tests.support.people import a_person, fields_of, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -79,8 +79,30 @@ def test_a_filter_that_is_not_understood_shows_no_bookings_at_all(supervisor):
 
     page = supervisor.get(f"{OF_FLIGHT_1}&status=boked")
 
+    assert page.status_code == 400
     assert "A filter of this address is not understood: status" in text_of(page)
-    assert list(page.context["lines"]) == []
+
+
+def test_a_word_to_go_for_a_filter_that_is_not_understood_cancels_nothing(supervisor):
+    booking = a_saved_row("initiated")
+    seen = fields_of(supervisor.get(OF_FLIGHT_1))
+
+    said = {**seen, "reason": "fraud", "confirm": "1"}
+    page = supervisor.post(f"{OF_FLIGHT_1}&status=boked", said)
+
+    assert (page.status_code, BulkCancel.objects.count()) == (400, 0)
+    booking.refresh_from_db()
+    assert booking.status == "initiated"
+
+
+@pytest.mark.parametrize("number", ["", "x", "0", "2", "-1", "1.5", "9" * 30, "1&page=1"])
+def test_a_page_that_there_is_not_is_refused(supervisor, number):
+    a_saved_row("initiated")
+
+    page = supervisor.get(f"{OF_FLIGHT_1}&page={number}")
+
+    assert page.status_code == 400
+    assert "A filter of this address is not understood: page" in text_of(page)
 
 
 def test_too_many_bookings_cannot_be_cancelled_together(supervisor, monkeypatch):

@@ -81,7 +81,7 @@ def test_the_results_are_a_file(supervisor, flights, payments):
 
     decided_at = BulkCancelRow.objects.get(booking=booked).done_at.isoformat(timespec="seconds")
     asked_at = bulk.created_at.isoformat(timespec="seconds")
-    rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == (
         f'attachment; filename="bulk-cancellation-{bulk.pk}-flight-1.csv"'
@@ -120,5 +120,5 @@ def test_the_file_holds_no_formula(supervisor):
 
     answer = supervisor.get(f"{BULKS}{bulk.pk}/results.csv")
 
-    (_, row) = csv.reader(io.StringIO(b"".join(answer.streaming_content).decode()))
+    (_, row) = csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
     assert row[4] == '\'=HYPERLINK("http://evil.example")'

@@ -61,8 +61,12 @@ def test_the_list_of_one_flight(desk):
     assert elsewhere.reference not in text
 
 
-def test_a_flight_that_makes_no_sense_is_said_to_make_none(desk):
-    assert "A flight is a number; all flights are shown." in text_of(desk.get(CALLS, {"flight": "UK 808"}))
+@pytest.mark.parametrize("query", [{"flight": "UK 808"}, {"flight": "1" * 20}, {"status": "booked"}], ids=str)
+def test_a_filter_that_makes_no_sense_is_refused(desk, query):
+    answer = desk.get(CALLS, query)
+
+    assert answer.status_code == 400
+    assert f"A filter of this address is not understood: {next(iter(query))}" in text_of(answer)
 
 
 def test_more_than_a_hundred_are_not_shown_but_said(desk):

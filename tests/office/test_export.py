@@ -14,11 +14,11 @@ EXPORT = "/admin/bookings/booking/export/"
 
 
 def rows_of(answer):
-    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
 
 
 def test_it_has_the_bookings_of_the_list_newest_first(desk):
-    first, second = a_saved_row(flight_id=7), a_saved_row("cancelled", flight_id=7)
+    first, second = a_saved_row(flight_id=7), a_saved_row("cancelled", flight_id=7, reference="K7QX4M")
     a_saved_row(flight_id=8)
 
     rows = rows_of(desk.get(EXPORT, {"flight": "7"}))
@@ -31,6 +31,33 @@ def test_it_has_the_bookings_of_the_list_newest_first(desk):
         "total_cost": "4000",
         "held_at": "",
     }
+
+
+def test_what_a_spreadsheet_would_count_is_text(desk):
+    a_saved_row(reference="22E456", user_id=9007199254740991, created_by="=HYPERLINK(1)", request_id="123e10")
+    a_saved_row(reference="K7QX4M", user_id=123456789012345, created_by="Zoë", request_id="desk-1")
+
+    answer = desk.get(EXPORT)
+    content = b"".join(answer.streaming_content)
+    names = ("reference", "user_id", "created_by", "request_id", "no_of_seats")
+    rows = [[row[name] for name in names] for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig")))]
+
+    assert content.startswith(b"\xef\xbb\xbfid,reference,status,")
+    assert content.endswith(b"\r\n")
+    assert rows == [
+        ["K7QX4M", "123456789012345", "Zoë", "desk-1", "2"],
+        ["'22E456", "'9007199254740991", "'=HYPERLINK(1)", "'123e10", "2"],
+    ]
+
+
+def test_a_filter_that_is_not_understood_exports_nothing(desk):
+    a_saved_row()
+
+    answer = desk.get(EXPORT, {"flight": "7", "stauts": "booked"})
+
+    assert (answer.status_code, answer.streaming) == (400, False)
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "Content-Disposition" not in answer.headers
 
 
 def test_the_name_of_the_file_tells_the_filters(desk):

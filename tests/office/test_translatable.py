@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.test import Client
 from django.utils import translation
 
 from bookings.lifecycle import CancelReason
@@ -89,7 +90,6 @@ PAGES = [
     "search/?q=1001",
     "",
     "bookings/booking/",
-    "bookings/booking/?flight=1&status=nonsense",
     "bookings/bulkcancel/",
     "bookings/bulkcancel/new/?flight=1",
     "bookings/seatcall/",
@@ -123,6 +123,13 @@ def test_the_page_that_refuses_has_none_either(brackets):
     assert untranslated(answer.content.decode()) == []
 
 
+def test_the_page_of_a_filter_that_is_not_understood_has_its_name_alone(desk, brackets):
+    answer = desk.get("/admin/bookings/booking/?flight=1&status=nonsense")
+
+    assert answer.status_code == 400
+    assert untranslated(answer.content.decode()) == ["status"]
+
+
 def test_the_log_in_has_none_either(client, brackets):
     typed = {"username": "anna", "password": "wrong"}
 
@@ -130,6 +137,19 @@ def test_the_log_in_has_none_either(client, brackets):
 
     assert [answer.status_code for answer in answers] == [200] * 6 + [429]
     assert [untranslated(answer.content.decode()) for answer in answers] == [[]] * 7
+
+
+def test_what_is_said_of_a_form_that_was_not_sent_has_none_either(admin_user, ids, brackets):
+    admin_user.username = "anna"
+    admin_user.save()
+    browser, address = Client(), f"/admin/bookings/booking/{ids['booked'].pk}/cancel/"
+
+    refused = browser.post(address, {"reason": "fraud", "note": "typed"})
+    said = {"username": "anna", "password": "password", "next": address, "unsent": refused.context["unsent"]}
+    shown = browser.get(browser.post("/admin/login/", said).url)
+
+    assert "Not sent" in shown.content.decode()
+    assert [untranslated(answer.content.decode()) for answer in (refused, shown)] == [[], []]
 
 
 def test_a_word_without_brackets_is_found():

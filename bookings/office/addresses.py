@@ -1,0 +1,211 @@
+"""
+What the address of a list may say.
+
+What is not understood is refused, never left out: without it a page would show, export or cancel other rows than
+were meant. What is not offered is refused too: a filter on a column that a page does not show would tell its value
+by the rows that remain.
+"""
+
+import copy
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
+
+from django.contrib.admin import FieldListFilter
+from django.contrib.admin.options import (
+    IS_FACETS_VAR,
+    IS_POPUP_VAR,
+    TO_FIELD_VAR,
+    IncorrectLookupParameters,
+)
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList
+from django.core.paginator import InvalidPage, Page, Paginator
+from django.db.models import Field
+from django.http import HttpRequest, HttpResponse
+
+from bookings.office.base import AnyModelAdmin
+from bookings.queries.selection import FILTERS, Selection, id_in
+
+if TYPE_CHECKING:  # generic for the type checker alone
+    AnyPaginator = Paginator[Any]
+    AnyPage = Page[Any]
+else:
+    AnyPaginator, AnyPage = Paginator, Page
+
+# Columns by their place, first the one that counts most: `2.-1`. Empty once a person has taken the last away.
+ORDER = re.compile(r"-?[0-9]{1,3}(\.-?[0-9]{1,3})*|")
+
+# What Django's own pages write into their addresses.
+SPELLED = {ALL_VAR: "", IS_FACETS_VAR: "True", IS_POPUP_VAR: "1"}
+
+
+class NotUnderstood(Exception):
+    """An address has a parameter that the page does not know, or a value that it cannot read."""
+
+    def __init__(self, names: Iterable[str], *, back: str = "") -> None:
+        """
+        Name the parameters.
+
+        :param back: the page to go on from; without one, the same page without parameters
+        """
+        self.names = list(names)
+        self.back = back
+        super().__init__("an address is not understood")
+
+
+def only(request: HttpRequest, *names: str, back: str = "") -> None:
+    """
+    Let an address pass that has these parameters, or fewer, each once.
+
+    :raises NotUnderstood: for any other
+    """
+    wrong = [name for name, values in request.GET.lists() if name not in names or len(values) > 1]
+    if wrong:
+        raise NotUnderstood(wrong, back=back)
+
+
+def selection_of(request: HttpRequest, *also: str, back: str = "") -> Selection:
+    """
+    Read the filters of an address that has these parameters, and no others than `also`.
+
+    :raises NotUnderstood: if it has, or if a filter cannot be read
+    """
+    only(request, *FILTERS, *also, back=back)
+    selection = Selection.of(request.GET)
+    if selection.not_understood:
+        raise NotUnderstood(selection.not_understood, back=back)
+    return selection
+
+
+def numbers_of(request: HttpRequest, *names: str) -> dict[str, int]:
+    """
+    Read those of these parameters that are there, each the number of a row or a page.
+
+    :raises NotUnderstood: where one is no number, or nothing at all
+    """
+    read = {name: id_in(request.GET[name]) for name in names if name in request.GET}
+    wrong = [name for name, number in read.items() if number is None]
+    if wrong:
+        raise NotUnderstood(wrong)
+    return cast(dict[str, int], read)
+
+
+def page_at(request: HttpRequest, paginator: AnyPaginator) -> AnyPage:
+    """
+    Give the page that an address asks for as `page`; the first, if it names none.
+
+    A form may be sent from a page that is not there any more: what it was sent for says so better.
+
+    :raises NotUnderstood: if there is no such page
+    """
+    number = numbers_of(request, "page").get("page", 1)
+    if request.method != "POST" and number > max(1, paginator.num_pages):
+        raise NotUnderstood(["page"])
+    return paginator.get_page(number)
+
+
+class StrictChangeList(ChangeList):
+    """Django's list, with filters and columns to sort by taken from what it offers, and no others."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        found = super().get_filters(request)
+        # As if nothing had been chosen, since each link of a filter has what was chosen of the others.
+        bare = copy.copy(self)
+        bare.filter_params, bare.add_facets = {}, False
+        offered = {
+            pair
+            for spec in found[0]
+            for choice in spec.choices(bare)
+            for pair in parse_qsl(str(choice["query_string"]).removeprefix("?"), keep_blank_values=True)
+        }
+        asked = {(name, value) for name, values in self.get_filters_params().items() for value in values}
+        if asked - offered:
+            raise NotUnderstood(sorted({name for name, _value in asked - offered}))
+        return found
+
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> Any:
+        places = [int(place.removeprefix("-")) for place in self.params.get(ORDER_VAR, "").split(".") if place]
+        if not all(place < len(self.list_display) and self._sorts(place) for place in places):
+            raise NotUnderstood([ORDER_VAR])
+        return super().get_ordering(request, queryset)
+
+    def _sorts(self, place: int) -> bool:
+        column = self.list_display[place]
+        # What a row is called sorts nothing, though Django's heading of it is a link.
+        return column == "__str__" or bool(self.get_ordering_field(column))
+
+
+class StrictLists(AnyModelAdmin):
+    """
+    What the site puts in front of every page of Django's and of ours; see `BackOffice.register`.
+
+    Django itself filters by any column of the table, and leaves out what it cannot read.
+    """
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Whether one of the filters beside the list asks this."""
+        return lookup in self._names_of_filters(request or HttpRequest())
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        """Whether rows may be named by this column: by their key alone."""
+        return to_field == self.opts.pk.name
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return StrictChangeList
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        self._check_address(request)
+        try:
+            shown = super().get_changelist_instance(request)
+        except IncorrectLookupParameters as error:
+            is_page = isinstance(error.__context__, InvalidPage)
+            filters = self._names_of_filters(request) & set(request.GET)
+            raise NotUnderstood([PAGE_VAR] if is_page else sorted(filters)) from error
+        if shown.page_num > max(1, shown.paginator.num_pages):
+            raise NotUnderstood([PAGE_VAR])
+        return shown
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        answer = super().history_view(request, object_id, extra_context)
+        only(request, PAGE_VAR)
+        number = numbers_of(request, PAGE_VAR).get(PAGE_VAR, 1)
+        context = getattr(answer, "context_data", None)
+        if context is not None and number > context["action_list"].number:
+            raise NotUnderstood([PAGE_VAR])
+        return answer
+
+    def _check_address(self, request: HttpRequest) -> None:
+        """Compare the address with what the list itself would write into one."""
+        filters = self._names_of_filters(request)
+        names = {ORDER_VAR, PAGE_VAR, ALL_VAR, IS_POPUP_VAR, TO_FIELD_VAR, *filters}
+        names |= {SEARCH_VAR} if self.get_search_fields(request) else set()
+        names |= {IS_FACETS_VAR} if filters else set()
+        only(request, *names)
+        numbers_of(request, PAGE_VAR)
+        sent = request.GET.dict()
+        wrong = [name for name, spelling in SPELLED.items() if sent.get(name, spelling) != spelling]
+        if not ORDER.fullmatch(sent.get(ORDER_VAR, "")):
+            wrong.append(ORDER_VAR)
+        if "\x00" in sent.get(SEARCH_VAR, ""):  # for which Django searches for nothing, and shows everything
+            wrong.append(SEARCH_VAR)
+        if TO_FIELD_VAR in sent and not self.to_field_allowed(request, sent[TO_FIELD_VAR]):
+            wrong.append(TO_FIELD_VAR)
+        if wrong:
+            raise NotUnderstood(wrong)
+
+    def _names_of_filters(self, request: HttpRequest) -> set[str]:
+        """The parameters that the filters beside the list ask by."""
+        names: set[str] = set()
+        for listed in self.get_list_filter(request):
+            if isinstance(listed, type):
+                names.add(cast(Any, listed).parameter_name)
+                continue
+            path, kind = listed if isinstance(listed, tuple | list) else (listed, FieldListFilter.create)
+            field = path if isinstance(path, Field) else get_fields_from_path(self.model, str(path))[-1]
+            spec = cast(Any, kind)(field, request, {}, self.model, self, field_path=path)
+            names.update(spec.expected_parameters())
+        return names
