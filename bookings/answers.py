@@ -45,6 +45,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
         errors.TooManyUnpaidSeats: HTTPStatus.TOO_MANY_REQUESTS,
+        errors.FlightUnusable: HTTPStatus.BAD_GATEWAY,
         errors.FlightServiceRests: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.TemporarilyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

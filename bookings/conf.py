@@ -35,6 +35,16 @@ BREAKER_CALLS_NEEDED = 10
 # A service with little traffic never has a sample; five in a row are no accident.
 BREAKER_FAILURES_IN_A_ROW = 5
 
+# Of the failures about one flight so many count as failures of the Flight Service, so that it takes three flights
+# to open the breaker of all: one that it cannot serve has a breaker of its own.
+BREAKER_FAILURES_PER_FLIGHT = 2
+
+# Flights that fail and are kept an eye on; a place for each flight that somebody tries would fill the memory.
+BREAKERS_OF_FLIGHTS = 1_000
+
+# Flights that cannot be sold and are named to operators, the newest.
+UNUSABLE_FLIGHTS_NAMED = 10
+
 # As long as clients are told to wait, and half the time between two passes of the worker.
 BREAKER_OPEN_SECONDS = 5.0
 
@@ -47,7 +57,7 @@ BREAKER_PROBE_SECONDS = 10.0
 # A worker has more patience than a client, yet much less than a lease.
 WORKER_CALL_SECONDS = 5.0
 
-# More than twice what a call may take, unless the peer drips its headers: then it is the key that protects.
+# More than twice what a call may take, whatever the peer drips.
 LEASE = timedelta(seconds=15)
 
 # Lease or pause 15 s, next pass 10 s, call 5 s: seats are in step 30 s after the Flight Service answers again.

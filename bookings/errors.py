@@ -96,6 +96,12 @@ class FlightServiceUnavailable(BookingError):
     retryable = True
 
 
+class FlightUnusable(BookingError):
+    """The Flight Service shows this flight in a way that cannot be sold. Others are; the operators were told."""
+
+    code = "flight_unusable"
+
+
 class TemporarilyUnavailable(BookingError):
     """The service is not available right now. Repeat the request, with its Idempotency-Key if it had one."""
 

@@ -105,6 +105,21 @@ COUNTER_ALARMS = Counter(
 for _what in ("oversold", "counter_moved", "counter_unexplained", "answer_too_late"):
     # From the start, so that the first one is seen as an increase.
     COUNTER_ALARMS.labels(_what)
+# The flight is the value: as a label it would be a series for each flight that ever was one, for ever.
+UNUSABLE_FLIGHT = Gauge(
+    "bookings_unusable_flight",
+    "The id of a flight that the Flight Service shows in a way that cannot be sold; 0: no flight in this place.",
+    ["place"],
+    registry=REGISTRY,
+    multiprocess_mode="liveall",
+)
+UNUSABLE_FLIGHT_SEEN = Gauge(
+    "bookings_unusable_flight_seen_timestamp_seconds",
+    "When the flight in this place was last shown so.",
+    ["place"],
+    registry=REGISTRY,
+    multiprocess_mode="liveall",
+)
 # Gauges of processes that are gone go with them, and one that has called nobody yet counts as nothing: a process
 # that was only forked from has a file of zeros.
 BREAKER_STATE = Gauge(

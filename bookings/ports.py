@@ -90,6 +90,10 @@ class FlightsUnreachable(Exception):
     """The Flight Service did not show the flight."""
 
 
+class UnusableFlight(FlightsUnreachable):
+    """The Flight Service shows the flight, and what it shows cannot be sold: the Flight Service itself is well."""
+
+
 class UnknownFlight(Exception):
     """The Flight Service has no such flight."""
 
@@ -109,6 +113,7 @@ class CallWord(enum.StrEnum):
     REFUSED = "refused"
     MISTAKE = "mistake"
     UNKNOWN = "unknown"
+    UNUSABLE = "unusable"
     NOT_SENT = "not_sent"
     OPEN = "open"
     FULL = "full"
@@ -120,7 +125,8 @@ class FlightsHealth:
     What this process has seen of the Flight Service; another process may have seen something else.
 
     `failures` have kept it from being asked, `next_try_in` and `answered_ago` are in seconds (infinite: it has not
-    answered yet), and `calls` counts since the start of the process.
+    answered yet), and `calls` counts since the start of the process. `flights_resting` are not asked about: every
+    call about them failed, while those about others need not have.
     """
 
     breaker: BreakerState
@@ -130,8 +136,15 @@ class FlightsHealth:
     calls_in_flight: int
     calls: Mapping[CallWord, int]
     answered_ago: float = math.inf
+    flights_resting: int = 0
 
 
+# Note [A probe decides nothing]
+# Readiness and the start page ask about some flight in order to say whether the Flight Service answers; balancers
+# choose how often. Were their questions counted, a flight that nobody sells could stop the sales of all, and a
+# lucky probe could close a breaker that sales would have kept open. So they count neither way: not in a breaker,
+# not in the retry budget. And no breaker keeps them back, or they would report its silence and not the peer's.
+# The doctor is a process of its own: what its breaker sees is gone with it.
 class FlightService(Protocol):
     """
     The Flight Service.
@@ -144,7 +157,15 @@ class FlightService(Protocol):
         Show a flight as it is now.
 
         :raises UnknownFlight: if there is none
+        :raises UnusableFlight: if it is shown, and cannot be sold as it is
         :raises FlightsUnreachable: if no valid answer came in time
+        """
+
+    def answers(self, *, seconds: float) -> bool:
+        """
+        Ask whether it answers at all. See Note [A probe decides nothing].
+
+        Any answer of its own will do: that there is no such flight, or one that cannot be sold, is an answer too.
         """
 
     def recall_flight(self, flight_id: int) -> Flight | None:
@@ -155,7 +176,7 @@ class FlightService(Protocol):
 
     def is_available(self) -> bool:
         """
-        Tell whether a call would be sent now. Asks nobody.
+        Tell whether calls are sent now, leaving aside flights that rest. Asks nobody.
 
         Whoever is about to write a claim down asks this first. It may have changed by the time of the call: that
         then says *not sent*.

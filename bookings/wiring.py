@@ -17,11 +17,16 @@ from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
 
 @cache
 def flight_service() -> FlightService:
-    """The Flight Service of this process: one connection pool, made at first use and so after any fork."""
+    """The Flight Service of this process: made at first use; each thread has connections of its own."""
     if settings.FLIGHT_SERVICE_KEYED:
-        return HttpFlightService(settings.FLIGHT_SERVICE_URL)
+        return HttpFlightService(settings.FLIGHT_SERVICE_URL, own_words=settings.FLIGHT_SERVICE_REFUSAL_CODES)
     return UnkeyedFlights(
-        HttpFlightService(settings.FLIGHT_SERVICE_URL, keep_alive=False, change_seconds=WORKER_CALL_SECONDS),
+        HttpFlightService(
+            settings.FLIGHT_SERVICE_URL,
+            keep_alive=False,
+            change_seconds=WORKER_CALL_SECONDS,
+            own_words=settings.FLIGHT_SERVICE_REFUSAL_CODES,
+        ),
         counter=Counter(settings.FLIGHT_SERVICE_COUNTER),
         settle=timedelta(seconds=settings.FLIGHT_SERVICE_SETTLE_SECONDS),
         at_once=settings.FLIGHT_SERVICE_CHANGES_AT_ONCE,
@@ -48,7 +53,7 @@ def rate_limiter() -> RateLimiter:
 
 def bare_flight_service() -> FlightService:
     """The Flight Service as it is, whatever the settings say about its keys: for whoever finds that out."""
-    return HttpFlightService(settings.FLIGHT_SERVICE_URL)
+    return HttpFlightService(settings.FLIGHT_SERVICE_URL, own_words=settings.FLIGHT_SERVICE_REFUSAL_CODES)
 
 
 @cache

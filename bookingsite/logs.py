@@ -27,7 +27,7 @@ FRAME = {"event", "level", "logger", "timestamp", "request_id", "trace_id", "cal
 # What an event may say. None of it is chosen by a client, save ids that are integers.
 FIELDS = {
     *("method", "route", "status", "ms"),
-    *("booking", "flight", "seats", "to", "what", "actor", "reason", "outcome"),
+    *("booking", "flight", "seats", "to", "what", "actor", "reason", "outcome", "advice"),
     *("transaction", "error", "tries_left", "item", "pid"),
     *("key_id", "scopes", "by", "right"),
 }

@@ -12,10 +12,12 @@ from bookingsite.env import (
     base_address,
     env,
     host_names,
+    is_plaintext,
     key_set_source,
     one_of,
     origins,
     redis_address,
+    refusal_codes,
     secret_key,
     shared_secrets,
     tracing_wanted,
@@ -88,6 +90,15 @@ DRAIN_SECONDS = whole_number("DRAIN_SECONDS", default=5, low=0, high=300)
 
 FLIGHT_SERVICE_URL = base_address("FLIGHT_SERVICE_URL", default="http://127.0.0.1:8001")
 FLIGHT_SERVICE_KEYED = yes_or_no("FLIGHT_SERVICE_KEYED", default=True)
+# Names the host where plain HTTP is meant: a name in one container network, a mesh that encrypts by itself.
+FLIGHT_SERVICE_PLAINTEXT_HOST = env.str("FLIGHT_SERVICE_PLAINTEXT_HOST", default="")
+FLIGHT_SERVICE_IS_PLAINTEXT = is_plaintext(FLIGHT_SERVICE_URL, meant_for=FLIGHT_SERVICE_PLAINTEXT_HOST)
+if FLIGHT_SERVICE_IS_PLAINTEXT and not DEBUG:
+    sys.stderr.write(
+        "warning: FLIGHT_SERVICE_URL has http://, so prices and seats can be read and changed on their way. Use "
+        "https://, or name the host in FLIGHT_SERVICE_PLAINTEXT_HOST if that is meant.\n"
+    )
+FLIGHT_SERVICE_REFUSAL_CODES = refusal_codes("FLIGHT_SERVICE_REFUSAL_CODES")
 # What stands below is about a Flight Service without keys alone: see docs/protocol.md.
 FLIGHT_SERVICE_COUNTER = one_of("FLIGHT_SERVICE_COUNTER", default="shared", choices=("exclusive", "shared"))
 FLIGHT_SERVICE_SETTLE_SECONDS = whole_number("FLIGHT_SERVICE_SETTLE_SECONDS", default=60, low=1, high=3600)

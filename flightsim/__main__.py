@@ -49,6 +49,9 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     faults.add_argument("--drop-request-rate", type=float, default=0.0, metavar="P", help="not done, hang up")
     faults.add_argument("--hang-rate", type=float, default=0.0, metavar="P", help="not done, never answered")
     faults.add_argument("--garbage-rate", type=float, default=0.0, metavar="P", help="done, answered by nonsense")
+    faults.add_argument("--informational-rate", type=float, default=0.0, metavar="P", help="done, 103s first")
+    faults.add_argument("--drip-rate", type=float, default=0.0, metavar="P", help="done, answered byte by byte")
+    faults.add_argument("--unusable-flight", type=int, default=0, metavar="N", help="shown without a price")
     faults.add_argument("--faults-on", choices=FAULTS_ON, default="both", help="(default: %(default)s)")
     faults.add_argument("--seed", type=int, metavar="N", help="makes the same faults hit the same requests")
     options = parser.parse_args(arguments)
@@ -78,6 +81,9 @@ def plan_of(options: argparse.Namespace) -> FaultPlan:
         drop_request_rate=options.drop_request_rate,
         hang_rate=options.hang_rate,
         garbage_rate=options.garbage_rate,
+        informational_rate=options.informational_rate,
+        drip_rate=options.drip_rate,
+        unusable_flight=options.unusable_flight,
         faults_on=options.faults_on,
     )
 

@@ -23,6 +23,8 @@ class Fault(Enum):
     DROP_REQUEST = "hung up, nothing decided"
     HANG = "nothing decided, never answered"
     GARBAGE = "decided, then answered 200 with what is no answer"
+    INFORMATIONAL = "decided, then answered after informational answers"
+    DRIP = "decided, then answered a byte at a time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class FaultPlan:
     Shares of requests, from 0 to 1, that meet each fault; together at most 1.
 
     `times` bounds how many faults there will be in all (None: no bound; latency is no fault in this sense).
-    `faults_on` keeps everything, latency included, to one method.
+    `faults_on` keeps everything, latency included, to one method. The flight `unusable_flight` is shown in a way
+    that cannot be sold, whatever the die says (0: none).
 
     :raises InvalidFaults: if a value is out of range
     """
@@ -42,6 +45,9 @@ class FaultPlan:
     drop_request_rate: float = 0.0
     hang_rate: float = 0.0
     garbage_rate: float = 0.0
+    informational_rate: float = 0.0
+    drip_rate: float = 0.0
+    unusable_flight: int = 0
     faults_on: str = "both"
     times: int | None = None
 
@@ -67,6 +73,8 @@ class FaultPlan:
             (Fault.DROP_REQUEST, self.drop_request_rate),
             (Fault.HANG, self.hang_rate),
             (Fault.GARBAGE, self.garbage_rate),
+            (Fault.INFORMATIONAL, self.informational_rate),
+            (Fault.DRIP, self.drip_rate),
         )
 
 
@@ -110,6 +118,10 @@ class Faults:
         self._left = plan.times
         if seed is not None:
             self._die.seed(seed)
+
+    def spoils(self, flight_id: int) -> bool:
+        """Tell whether this flight is shown in a way that cannot be sold."""
+        return flight_id == self._plan.unusable_flight
 
     def latency_seconds(self, method: str) -> float:
         """Return how long a request waits before it is decided."""

@@ -97,7 +97,10 @@ class FlightService:
             return self._failure(
                 HTTPStatus.NOT_FOUND, "flight_not_found", "The flight you requested is not present"
             )
-        return success(self._described(flight))
+        described = self._described(flight)
+        if self._faults.spoils(flight.id):
+            described["price"] = "twenty"
+        return success(described)
 
     def _change_seats(self, request: Request, flight_id: int | None) -> Reply:
         self._tally.add("patch", flight_id)

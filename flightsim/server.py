@@ -11,10 +11,22 @@ from flightsim.freezing import Pool
 from flightsim.garbage import garbage
 from flightsim.routes import FlightService, is_flight_path
 from flightsim.tally import Tally
-from flightsim.wire import MAX_BODY_BYTES, MAX_HEAD_BYTES, Malformed, Reply, Request, render, take_request
+from flightsim.wire import (
+    INFORMATIONAL,
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    Malformed,
+    Reply,
+    Request,
+    render,
+    take_request,
+)
 
 # Long enough for a client on the same machine to read why it was refused before the connection is cut.
 LINGER_SECONDS = 1.0
+
+# Of an answer that drips: each byte is early enough for a client that limits the pause between two of them.
+DRIP_SECONDS = 0.1
 
 # The largest request there is. Beyond it, a client that pipelines is not read from until it is answered.
 MAX_UNREAD_BYTES = MAX_HEAD_BYTES + MAX_BODY_BYTES
@@ -72,12 +84,18 @@ class Connection(asyncio.Protocol):
         if self._answering is None:
             self._read_request()
 
-    def answer(self, reply: Reply) -> None:
-        """Send the reply to the request in hand and turn to the next; nothing if the client has left."""
+    def answer(self, reply: Reply, *, first: bytes = b"") -> None:
+        """
+        Send the reply to the request in hand and turn to the next; nothing if the client has left.
+
+        `first` goes out before it, in a piece of its own.
+        """
         request, self._answering = self._answering, None
         if request is None or self._transport.is_closing():
             return
         with_body = request.method != "HEAD"
+        if first:
+            self._transport.write(first)
         self._transport.write(render(reply, keep_alive=request.keep_alive, with_body=with_body))
         if not request.keep_alive:
             self._transport.close()
@@ -89,6 +107,20 @@ class Connection(asyncio.Protocol):
         """Hang up, without an answer to the request in hand."""
         self._answering = None
         self._transport.close()
+
+    def drip(self, reply: Reply) -> None:
+        """Send the reply a byte at a time and never read again; ends with it, or when the client leaves."""
+        self._deaf = True
+        self._drip(render(reply, keep_alive=False))
+
+    def _drip(self, unsent: bytes) -> None:
+        if self._transport.is_closing():
+            return
+        if not unsent:
+            self.close()
+            return
+        self._transport.write(unsent[:1])
+        asyncio.get_running_loop().call_later(DRIP_SECONDS, self._drip, unsent[1:])
 
     def hang(self) -> None:
         """Never answer, and never read again; ends when the client leaves."""
@@ -191,6 +223,12 @@ class Desk:
                 case Fault.GARBAGE:
                     self._tally.add("garbled")
                     each.connection.answer(garbage(next(self._garbled)))
+                case Fault.INFORMATIONAL:
+                    self._tally.add("hinted")
+                    each.connection.answer(reply, first=INFORMATIONAL)
+                case Fault.DRIP:
+                    self._tally.add("dripped")
+                    each.connection.drip(reply)
                 case _:
                     each.connection.answer(reply)
 
@@ -205,7 +243,7 @@ class Desk:
             case Fault.HANG:
                 self._tally.add("hung")
                 connection.hang()
-            case Fault.DROP_REPLY | Fault.GARBAGE | None:
+            case Fault.DROP_REPLY | Fault.GARBAGE | Fault.INFORMATIONAL | Fault.DRIP | None:
                 if not self._waiting:
                     asyncio.get_running_loop().call_soon(self.answer_turn)
                 self._waiting.append(_Waiting(connection, request, fault))

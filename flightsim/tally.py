@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 PER_FLIGHT = ("get", "patch", "applied", "refused", "replayed")
 
-# Beside the above: seat changes answered 400 or 422, calls answered 500, what the faults swallowed or garbled, and
-# how often all stood still.
-FAULTS = ("failed", "dropped_replies", "dropped_requests", "hung", "garbled", "freezes")
+# Beside the above: seat changes answered 400 or 422, calls answered 500, what the faults swallowed, garbled, sent
+# behind informational answers or byte by byte, and how often all stood still.
+FAULTS = ("failed", "dropped_replies", "dropped_requests", "hung", "garbled", "hinted", "dripped", "freezes")
 IN_ALL = (*PER_FLIGHT, "rejected", *FAULTS)
 
 

@@ -113,6 +113,10 @@ def _body_length(headers: dict[str, str]) -> int:
     return length
 
 
+# What some proxies send before an answer, and a hurried one behind it as well.
+INFORMATIONAL = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+
+
 def render(reply: Reply, *, keep_alive: bool, with_body: bool = True) -> bytes:
     """Return the bytes of an answer; `with_body=False` is for HEAD, which announces a body and sends none."""
     return b"%sContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n%s" % (

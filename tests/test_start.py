@@ -63,6 +63,13 @@ REFUSED = {
         {"MAX_UNPAID_BOOKINGS_PER_USER": "1001"},
         "MAX_UNPAID_BOOKINGS_PER_USER is '1001'",
     ),
+    "a refusal without a meaning": ({"FLIGHT_SERVICE_REFUSAL_CODES": "409:SOLD_OUT"}, "it must look like"),
+    "a refusal that means nothing here": (
+        {"FLIGHT_SERVICE_REFUSAL_CODES": "409=sold"},
+        "and one of: insufficient",
+    ),
+    "a failure as a refusal": ({"FLIGHT_SERVICE_REFUSAL_CODES": "500=flight_not_found"}, "status of 400 to 499"),
+    "any success as a refusal": ({"FLIGHT_SERVICE_REFUSAL_CODES": "200=insufficient_seats"}, "200 and a word"),
     "no time to settle": ({"FLIGHT_SERVICE_SETTLE_SECONDS": "0"}, "FLIGHT_SERVICE_SETTLE_SECONDS is '0'"),
     "too many changes at once": (
         {"FLIGHT_SERVICE_CHANGES_AT_ONCE": "65"},
@@ -202,6 +209,56 @@ def test_origins_are_kept_as_browsers_write_them():
         *("https://shop.example.org", "http://localhost:5173", "https://a.b-c.example:8443", "http://127.0.0.1"),
         *("https://[2001:db8::1]:8443", "https://xn--bcher-kva.example"),
     ]
+
+
+def test_refusals_of_a_flight_service_are_read_as_they_are_written():
+    result = start(
+        "-c",
+        PRINT_SETTINGS.format("FLIGHT_SERVICE_REFUSAL_CODES"),
+        FLIGHT_SERVICE_REFUSAL_CODES=" 409:SOLD_OUT=insufficient_seats; "
+        "400:No seat, sorry: x=y=insufficient_seats;;404=flight_not_found;200:gone=flight_not_found",
+    )
+
+    assert ast.literal_eval(result.stdout) == {
+        (409, "SOLD_OUT"): "insufficient_seats",
+        (400, "No seat, sorry: x=y"): "insufficient_seats",
+        (404, ""): "flight_not_found",
+        (200, "gone"): "flight_not_found",
+    }
+
+
+PLAINTEXT = "warning: FLIGHT_SERVICE_URL has http://"
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({"FLIGHT_SERVICE_URL": "http://flights.example.org"}, True),
+        ({"FLIGHT_SERVICE_URL": "http://10.0.0.7:8001"}, True),
+        ({"FLIGHT_SERVICE_URL": "http://localhost.example.org"}, True),
+        ({"FLIGHT_SERVICE_URL": "http://flightsim:8001", "FLIGHT_SERVICE_PLAINTEXT_HOST": "flights"}, True),
+        ({"FLIGHT_SERVICE_URL": "http://FlightSim:8001", "FLIGHT_SERVICE_PLAINTEXT_HOST": "flightSIM"}, False),
+        ({"FLIGHT_SERVICE_URL": "https://flights.example.org"}, False),
+        ({"FLIGHT_SERVICE_URL": "http://127.0.0.1:8001"}, False),
+        ({"FLIGHT_SERVICE_URL": "http://[::1]:8001"}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_a_flight_service_without_tls_on_another_machine_is_warned_of(settings, is_told):
+    result = start("-c", "import bookingsite.settings", **settings)
+
+    assert result.returncode == 0
+    assert (PLAINTEXT in result.stderr) is is_told
+
+
+def test_checks_for_production_name_a_flight_service_without_tls():
+    told = start("manage.py", "check", "--deploy", FLIGHT_SERVICE_URL="http://flights.example.org")
+    quiet = start("manage.py", "check", "--deploy", FLIGHT_SERVICE_URL="https://flights.example.org")
+
+    assert "bookings.W001" in told.stderr
+    assert "FLIGHT_SERVICE_PLAINTEXT_HOST" in told.stderr
+    assert "bookings.W001" not in quiet.stderr
 
 
 def test_tokens_are_what_production_asks_for_unless_told_otherwise():

@@ -143,6 +143,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 errors.TooManyUnpaidSeats,
                 *_KEYED,
                 errors.FlightServiceUnavailable,
+                errors.FlightUnusable,
             ),
         ),
         "list": Operation(

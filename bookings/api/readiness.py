@@ -20,12 +20,9 @@ from bookings import queries, wiring
 from bookings.actor import Scope
 from bookings.clock import database_time
 from bookings.conf import longest_silence
-from bookings.ports import BreakerState, FlightService, FlightsHealth, FlightsUnreachable, UnknownFlight
+from bookings.ports import BreakerState, FlightService, FlightsHealth
 from bookings.queries.schema import unapplied_migrations
 from bookings.services.api_keys import recognise_api_key
-
-# Any flight will do: that there is no such flight is an answer as well.
-PROBED_FLIGHT = 1
 
 # Below the time limit of a balancer's check, which is two seconds or more.
 PROBE_SECONDS = 1.0
@@ -97,6 +94,7 @@ def flight_service() -> Finding:
     """
     Tell what this process knows of the Flight Service; it is asked only where it was not heard lately.
 
+    The question decides nothing about sales: see Note [A probe decides nothing] in `bookings.ports`.
     Never worse than degraded: reading, paying and cancelling go on without it.
     """
     flights = wiring.flight_service()
@@ -160,22 +158,12 @@ class _Probe:
             return self._answered
         try:
             if time.monotonic() >= self._holds_until:
-                self._answered = _answers(flights)
+                self._answered = flights.answers(seconds=PROBE_SECONDS)
                 holds = ANSWER_HOLDS_SECONDS if self._answered else SILENCE_HOLDS_SECONDS
                 self._holds_until = time.monotonic() + holds
             return self._answered
         finally:
             self._lock.release()
-
-
-def _answers(flights: FlightService) -> bool:
-    try:
-        flights.get_flight(PROBED_FLIGHT, seconds=PROBE_SECONDS)
-    except FlightsUnreachable:
-        return False
-    except UnknownFlight:
-        return True
-    return True
 
 
 # One for the Flight Service of this process; tests have many.
@@ -189,5 +177,6 @@ def _as_details(health: FlightsHealth) -> dict[str, Any]:
         "nextTryInSeconds": round(health.next_try_in, 1),
         "retryBudget": health.repetitions_left,
         "callsInFlight": health.calls_in_flight,
+        "flightsResting": health.flights_resting,
         "of": "the process that answered",
     }

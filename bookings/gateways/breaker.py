@@ -6,15 +6,17 @@ Knows no network and no booking. The lock is held while it looks and counts, nev
 
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Literal
 
 from bookings.conf import (
     BREAKER_CALLS_NEEDED,
     BREAKER_CLOSES_AFTER,
     BREAKER_FAILURES_IN_A_ROW,
+    BREAKER_FAILURES_PER_FLIGHT,
     BREAKER_OPEN_SECONDS,
     BREAKER_PROBE_SECONDS,
     BREAKER_WINDOW,
@@ -48,6 +50,7 @@ class Breaker:
     Closed: everybody calls, the last twenty calls count. Open: nobody does. Half-open: one at a time.
 
     It opens when half of at least ten calls have failed, or five in a row; three probes that succeed close it.
+    A failure may be `about` one flight: of those two count, so that one flight alone opens nothing.
     Whoever is admitted must come back with `end`. `clock` is in seconds and never runs backwards.
     """
 
@@ -58,8 +61,8 @@ class Breaker:
         self._lock = Lock()
         self._state = BreakerState.CLOSED
         self._round = 0
-        self._recent: deque[bool] = deque(maxlen=BREAKER_WINDOW)
-        self._in_a_row = 0  # failures, while closed
+        # What failed: the flight that a failure was about, None for all of them, or nothing.
+        self._recent: deque[int | Literal["healthy"] | None] = deque(maxlen=BREAKER_WINDOW)
         self._failures = 0  # that have opened it, and of probes since then
         self._retry_at = 0.0
         self._probe: Admission | None = None
@@ -78,9 +81,9 @@ class Breaker:
                 self._probe, self._probe_ends_at = admission, now + BREAKER_PROBE_SECONDS
             return admission
 
-    def end(self, admission: Admission, *, healthy: bool | None) -> BreakerState | None:
+    def end(self, admission: Admission, *, healthy: bool | None, about: int | None = None) -> BreakerState | None:
         """
-        Count how a call ended. None is a call that says nothing about the peer.
+        Count how a call ended. None is a call that says nothing about the peer; a failure `about` None is of all.
 
         Calls of an earlier round, and probes that were given up, count for nothing: what they met is over.
 
@@ -92,13 +95,18 @@ class Breaker:
                 self._probe = None
                 self._count_probe(healthy)
             elif before is BreakerState.CLOSED and admission.round == self._round:
-                self._count(healthy)
+                self._count(healthy, about)
             return None if self._state is before else self._state
 
     def would_admit(self) -> bool:
         """Tell whether a call would get leave now. Takes none."""
         with self._lock:
             return self._would_admit(self._clock())
+
+    def has_only_successes(self) -> bool:
+        """Tell whether it is closed, and none of the calls that count has failed."""
+        with self._lock:
+            return self._state is BreakerState.CLOSED and all(each == "healthy" for each in self._recent)
 
     def view(self) -> BreakerView:
         """Show how it stands now."""
@@ -114,19 +122,37 @@ class Breaker:
             return True
         if self._state is BreakerState.OPEN:
             return now >= self._retry_at
-        # A probe far beyond its time limit (a peer that drips its answer) must not keep it half-open for ever.
+        # A probe that does not come back (its thread died) must not keep it half-open for ever.
         return self._probe is None or now >= self._probe_ends_at
 
-    def _count(self, healthy: bool | None) -> None:
+    def _count(self, healthy: bool | None, about: int | None) -> None:
         if healthy is None:
             return
-        self._recent.append(healthy)
-        self._in_a_row = 0 if healthy else self._in_a_row + 1
-        failed = self._recent.count(False)
-        many = len(self._recent) >= BREAKER_CALLS_NEEDED and 2 * failed >= len(self._recent)
-        if many or self._in_a_row >= BREAKER_FAILURES_IN_A_ROW:
+        self._recent.append("healthy" if healthy else about)
+        in_a_row, failed, calls = self._weigh()
+        many = calls >= BREAKER_CALLS_NEEDED and 2 * failed >= calls
+        if many or in_a_row >= BREAKER_FAILURES_IN_A_ROW:
             self._failures = failed
             self._open()
+
+    def _weigh(self) -> tuple[int, int, int]:
+        """Count failures in a row, failures and calls, without those of one flight that are too many."""
+        in_a_row = failed = calls = 0
+        of_flight: Counter[int] = Counter()
+        is_unbroken = True
+        for about in reversed(self._recent):
+            if about == "healthy":
+                is_unbroken = False
+                calls += 1
+                continue
+            if about is not None:
+                of_flight[about] += 1
+                if of_flight[about] > BREAKER_FAILURES_PER_FLIGHT:
+                    continue
+            calls += 1
+            failed += 1
+            in_a_row += is_unbroken
+        return in_a_row, failed, calls
 
     def _count_probe(self, healthy: bool | None) -> None:
         if healthy is None:
@@ -140,7 +166,6 @@ class Breaker:
             self._state = BreakerState.CLOSED
             self._round += 1
             self._recent.clear()
-            self._in_a_row = 0
 
     def _open(self) -> None:
         self._state = BreakerState.OPEN

@@ -4,10 +4,15 @@ What the answers of the Flight Service mean.
 The only file that knows its status codes, its words and its envelope. Opens no connection.
 """
 
+import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from bookings.conf import RETRY_NEEDS_SECONDS
@@ -26,10 +31,22 @@ from bookings.ports import (
 # Ten seats at this price still fit the database's integers, and a JavaScript client's.
 HIGHEST_PRICE = 10**14
 
+# A day: what is longer is a mistake. How much of it is honoured, those who repeat decide.
+LONGEST_PAUSE_ASKED_FOR = 24 * 3600.0
+
+# A counter of seats is a 32-bit column in the original.
+MOST_SEATS = 2**31 - 1
+
 CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
+# Longer numbers cost more to read than anything they could mean is worth.
+LONGEST_NUMBER = 20
+
+# What says that a change of seats is done. A 202 promises it, and a 206 is a part of something.
+DONE = {HTTPStatus.OK, HTTPStatus.CREATED}
+
 # A refusal in these words is final for its key; any other 4xx is a mistake, except those that say "later".
-FINAL: dict[str, Callable[[], SeatOutcome]] = {"insufficient_seats": NoSeats, "flight_not_found": NoFlight}
+FINAL: dict[str, Callable[[], NoSeats | NoFlight]] = {"insufficient_seats": NoSeats, "flight_not_found": NoFlight}
 UNDECIDED = {
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -42,81 +59,212 @@ UNDECIDED = {
 # Any other 4xx comes from a service that works. These turn everybody away.
 TURNED_AWAY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 
+WHAT_TO_CONFIGURE = "if it means that there is no such flight, or no seat, set FLIGHT_SERVICE_REFUSAL_CODES"
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A flight was shown, and cannot be sold as it is."""
+
+    why: str
+
+
+Shown = Flight | NoFlight | Unusable | Unknown
+
 WORDS: dict[type[Any], CallWord] = {
     Flight: CallWord.DONE,
     Applied: CallWord.DONE,
     NoSeats: CallWord.REFUSED,
     NoFlight: CallWord.REFUSED,
     Mistake: CallWord.MISTAKE,
+    Unusable: CallWord.UNUSABLE,
     Unknown: CallWord.UNKNOWN,
     NotSent: CallWord.NOT_SENT,
 }
 
+# What a Flight Service says in its own words for `insufficient_seats` or `flight_not_found`: by the status of its
+# answer, and by one of its words, which may be empty where the status says enough.
+OwnWords = Mapping[tuple[int, str], str]
+NO_WORDS: OwnWords = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that was read whole: its status, its envelope, and the pause it asks for, in seconds."""
+    """
+    An answer that was read whole: its status, its envelope, and the pause it asks for, in seconds.
+
+    `envelope` is None where the body is no JSON object.
+    """
 
     status: int
-    envelope: dict[str, Any]
+    envelope: dict[str, Any] | None
     retry_after: float | None
 
     @property
     def code(self) -> str:
         """The peer's own word for an error, if it is one: it goes into the log and the database."""
-        error = self.envelope.get("error")
+        error = (self.envelope or {}).get("error")
         code = error.get("code") if isinstance(error, dict) else None
         return code if isinstance(code, str) and CODE.fullmatch(code) else ""
 
+    @property
+    def success(self) -> object:
+        """What the envelope says of it: True, False, or nothing that counts."""
+        return (self.envelope or {}).get("success")
 
-def outcome_of(reply: Reply, *, take: bool) -> SeatOutcome:
+    def why(self) -> str:
+        """Name the answer by its status and its word."""
+        if self.envelope is None:
+            return f"answer {self.status} is not a JSON object"
+        return f"{self.status} {self.code}".strip()
+
+    def words(self) -> Iterator[str]:
+        """Give every text in which a peer may say why it refuses; a status alone is the empty one."""
+        envelope = self.envelope or {}
+        error = envelope.get("error")
+        for holder in (error if isinstance(error, dict) else {}, envelope):
+            for name in ("code", "error", "explanation", "message", "reason"):
+                if isinstance(holder.get(name), str):
+                    yield holder[name].strip()
+        yield ""
+
+
+def read_reply(status: int, body: bytes, retry_after: float | None) -> Reply:
+    """Read an answer's body; NaN and numbers of thousands of digits are no integers, and no reason to give up."""
+    try:
+        envelope = json.loads(body, parse_int=_number)
+    except (ValueError, RecursionError):
+        envelope = None
+    return Reply(status, envelope if isinstance(envelope, dict) else None, retry_after)
+
+
+def retry_after(value: str, *, date: str, now: datetime) -> float | None:
+    """
+    Read the header Retry-After: whole seconds, or a date, which is compared with the answer's own `date`.
+
+    None where it asks for nothing that could be done: no sense, the past, or more than a day.
+    """
+    if value.isascii() and value.isdigit():
+        seconds = float(value[:LONGEST_NUMBER])
+    else:
+        until = _moment(value)
+        if until is None:
+            return None
+        seconds = (until - (_moment(date) or now)).total_seconds()
+    return seconds if 0 <= seconds <= LONGEST_PAUSE_ASKED_FOR else None
+
+
+def outcome_of(reply: Reply, *, flight_id: int, take: bool, own_words: OwnWords = NO_WORDS) -> SeatOutcome:
     """Read the answer to a change of seats."""
-    # A 2xx that does not say so itself is no proof that the seats have moved.
-    if 200 <= reply.status < 300 and reply.envelope.get("success") is True:
-        return Applied()
-    why = f"{reply.status} {reply.code}".strip()
-    final = FINAL.get(reply.code)
-    if final is not None and 400 <= reply.status < 500:
-        return final() if take else Mistake(why)
+    if (refused := _refusal(reply, own_words)) is not None:
+        return refused if take else Mistake(reply.why())
+    if reply.envelope is None:
+        return Unknown(reply.why(), reply.retry_after)
+    # A 2xx that does not say so itself, or is about another flight, is no proof that the seats have moved.
+    if reply.status in DONE and reply.success is True:
+        return Applied() if _is_about(flight_id, reply) else Unknown("answer about another flight")
     is_running = reply.status == HTTPStatus.CONFLICT and reply.code == "in_progress"
     if reply.status in UNDECIDED or is_running or not 400 <= reply.status < 500:
-        return Unknown(why, reply.retry_after)
-    return Mistake(why)
+        return Unknown(reply.why(), reply.retry_after)
+    return Mistake(reply.why())
 
 
-def flight_shown(flight_id: int, reply: Reply) -> Flight | NoFlight | Unknown:
+def flight_shown(reply: Reply, *, flight_id: int, own_words: OwnWords = NO_WORDS) -> Shown:
     """Read the answer to a question about a flight."""
-    if reply.status == HTTPStatus.OK:
-        flight = _flight(flight_id, reply.envelope.get("data"))
-        return flight or Unknown("200 without a flight")
-    if _says_there_is_no_flight(reply):
+    if isinstance(_refusal(reply, own_words), NoFlight) or _says_there_is_no_flight(reply):
         return NoFlight()
-    return Unknown(f"{reply.status} {reply.code}".strip())
+    if reply.status == HTTPStatus.OK and reply.success is True:
+        return _flight(flight_id, (reply.envelope or {}).get("data"))
+    return Unknown(reply.why(), reply.retry_after)
+
+
+def names_flight(flight_id: int, reply: Reply | NotSent | Unknown) -> bool:
+    """Tell whether an answer can only be about this flight, as it says so itself."""
+    if not isinstance(reply, Reply) or reply.envelope is None:
+        return False
+    data = reply.envelope.get("data")
+    return isinstance(data, dict) and "id" in data and _is_about(flight_id, reply)
+
+
+def wants_configuring(reply: Reply, result: object) -> bool:
+    """Tell whether a peer that works said something about a flight that means nothing here."""
+    if not 400 <= reply.status < 500:
+        return False
+    is_plain_404 = reply.status == HTTPStatus.NOT_FOUND and isinstance(result, Unknown)
+    return is_plain_404 or isinstance(result, Mistake)
+
+
+def _refusal(reply: Reply, own_words: OwnWords) -> NoSeats | NoFlight | None:
+    """Read a refusal that is final, in the words of the protocol or in those that the settings name."""
+    if reply.success is True:
+        return None
+    if reply.status == HTTPStatus.GONE:
+        return NoFlight()
+    if 400 <= reply.status < 500 and (final := FINAL.get(reply.code)) is not None:
+        return final()
+    for word in reply.words():
+        if (meaning := own_words.get((reply.status, word))) is not None:
+            return FINAL[meaning]()
+    return None
+
+
+def _is_about(flight_id: int, reply: Reply) -> bool:
+    """Whether an answer is about this flight, as far as it says: data without an id says nothing."""
+    data = (reply.envelope or {}).get("data")
+    shown = data.get("id", flight_id) if isinstance(data, dict) else flight_id
+    return type(shown) is int and shown == flight_id
 
 
 def _says_there_is_no_flight(reply: Reply) -> bool:
     """The original peer names no code; its envelope tells its 404 from a proxy's."""
-    return reply.status == HTTPStatus.NOT_FOUND and reply.envelope.get("success") is False
+    return reply.status == HTTPStatus.NOT_FOUND and reply.success is False
 
 
-def _flight(flight_id: int, data: Any) -> Flight | None:
-    """Check a flight's types; None is an answer that cannot be used."""
-    if not isinstance(data, dict) or data.get("id", flight_id) != flight_id:
-        return None
+def _flight(flight_id: int, data: Any) -> Flight | Unusable:
+    """Check a flight's types."""
+    if not isinstance(data, dict):
+        return Unusable("200 without a flight")
+    shown = data.get("id", flight_id)
+    if type(shown) is not int or shown != flight_id:
+        return Unusable("another flight")
     price, seats_left = data.get("price"), data.get("totalSeats")
-    if type(price) is not int or type(seats_left) is not int or not 0 <= price <= HIGHEST_PRICE:
-        return None
+    if type(price) is not int or not 0 <= price <= HIGHEST_PRICE:
+        return Unusable("no price that could be charged")
+    if type(seats_left) is not int or abs(seats_left) > MOST_SEATS:
+        return Unusable("no number of seats")
     capacity = data.get("capacity")  # the original peer shows none
-    if type(capacity) is not int or capacity < 0:
+    if type(capacity) is not int or not 0 <= capacity <= MOST_SEATS:
         capacity = None
     # The original peer may have oversold: below zero there are no seats, which is an answer.
     return Flight(flight_id, price, max(0, seats_left), capacity, oversold=max(0, -seats_left))
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else math.inf
+
+
+def _moment(text: str) -> datetime | None:
+    """Read an HTTP date; None if it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def is_healthy(reply: Reply | NotSent | Unknown, result: object, *, seconds: float) -> bool | None:
     """Tell whether an exchange speaks for the peer. None: too little time was allowed to tell."""
     if not isinstance(reply, Reply):
         return False if seconds >= RETRY_NEEDS_SECONDS else None
+    if reply.envelope is None:  # whoever said so, it was not the Flight Service, unless it was final all the same
+        return isinstance(result, NoFlight | NoSeats)
     if 400 <= reply.status < 500:
         return reply.status not in TURNED_AWAY
+    if reply.status in DONE and reply.success is True:
+        return True  # whatever it makes of the flight: that is between the flight and whoever runs it
     return not isinstance(result, Unknown)
+
+
+def concerns_all(reply: Reply | NotSent | Unknown) -> bool:
+    """Tell whether a failure is one of the peer for sure: other flights would not have fared better."""
+    return isinstance(reply, NotSent) or (isinstance(reply, Reply) and reply.status in TURNED_AWAY)

@@ -5,28 +5,39 @@ The only file that knows its addresses; `flight_answers` knows what it says. An 
 is *unknown*, never failed: the request may have been carried out.
 """
 
-import functools
 import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from ssl import SSLCertVerificationError
+from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import requests
 import structlog
-import urllib3.exceptions
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from bookings import tracing
-from bookings.conf import CALLS_AT_ONCE, RETRY_NEEDS_SECONDS
-from bookings.gateways.bounded_answers import AnswerRefused, read_bounded
-from bookings.gateways.flight_answers import WORDS, Reply, flight_shown, is_healthy, outcome_of
+from bookings.conf import RETRY_NEEDS_SECONDS
+from bookings.gateways.flight_answers import (
+    NO_WORDS,
+    WHAT_TO_CONFIGURE,
+    WORDS,
+    OwnWords,
+    Reply,
+    Shown,
+    Unusable,
+    concerns_all,
+    flight_shown,
+    is_healthy,
+    names_flight,
+    outcome_of,
+    read_reply,
+    retry_after,
+    wants_configuring,
+)
 from bookings.gateways.guard import CallRefused, Guard
+from bookings.gateways.http_exchange import Answer, ExchangeFailed, HttpExchange, NothingSent, Question
+from bookings.gateways.unusable_flights import UnusableFlights
 from bookings.ports import (
     Applied,
     Flight,
@@ -39,14 +50,19 @@ from bookings.ports import (
     SeatOutcome,
     Unknown,
     UnknownFlight,
+    UnusableFlight,
 )
 from bookings.tracing import Kind
 
 log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 0.5
-READ_SECONDS = 2.0
+# Of a whole exchange, its connection included.
+EXCHANGE_SECONDS = 2.0
 GET_TRIES = 2
+
+# Any flight will do where the question is whether anybody answers.
+PROBED_FLIGHT = 1
 
 # A flight is a few hundred bytes; more is somebody else answering.
 LARGEST_ANSWER_BYTES = 64 * 1024
@@ -58,34 +74,14 @@ RECALL_FLIGHTS = 1_000
 T = TypeVar("T")
 
 
-class _OnePeer(HTTPAdapter):
-    """
-    Connections to one address; not safe for two.
-
-    For each request `requests` would look for the pool and the proxy of its address again, and a session
-    for passwords and cookies: a fifth of what a call costs, and none of them may steer these calls.
-    """
-
-    _pool: ConnectionPool | None = None
-
-    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
-        if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(request, verify=True)
-        return self._pool
-
-    def request_url(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> str:
-        return request.path_url
-
-
 class HttpFlightService:
     """
-    The port over HTTP, with one connection pool, and the guard of this process before it.
+    The port over HTTP, with the guard of this process before it.
 
-    Follows no redirect, uses no proxy or password from the environment, and reads at most 64 KiB. Repeats a
-    GET once; a change of seats is sent once, its repetition is the caller's. `keep_alive=False` opens a connection
-    for each request: one that was kept may be closed by the other side in the moment of use, and the outcome is
-    unknown then. `change_seconds` is how long the answer to a change of seats may take, if the caller has as
-    much time.
+    Repeats a GET once; a change of seats is sent once, its repetition is the caller's. It has a connection of its
+    own, whether the Flight Service knows keys or not: see Note [Whose answer it is]. With `keep_alive=False` a GET
+    has one too. `change_seconds` is how long a change of seats may take, if the caller has as much time, and
+    `own_words` are refusals that this Flight Service writes in its own way.
     """
 
     def __init__(
@@ -94,31 +90,46 @@ class HttpFlightService:
         *,
         guard: Guard | None = None,
         keep_alive: bool = True,
-        change_seconds: float = READ_SECONDS,
+        change_seconds: float = EXCHANGE_SECONDS,
+        own_words: OwnWords = NO_WORDS,
     ) -> None:
         self._base_url = base_url
-        self._headers = {"Accept": "application/json", **({} if keep_alive else {"Connection": "close"})}
-        self._change_seconds = change_seconds
+        self._keep_alive, self._change_seconds, self._own_words = keep_alive, change_seconds, own_words
         self._guard = guard or Guard()
-        self._adapter = _OnePeer(pool_connections=1, pool_maxsize=CALLS_AT_ONCE, max_retries=0, pool_block=False)
+        self._http = HttpExchange(connect_seconds=CONNECT_SECONDS, largest_bytes=LARGEST_ANSWER_BYTES)
+        self._unusable = UnusableFlights()
         self._recalled: OrderedDict[int, tuple[float, Flight]] = OrderedDict()
         self._lock = Lock()
 
     def get_flight(self, flight_id: int, *, seconds: float) -> Flight:
         ends_at = time.monotonic() + seconds
-        url = f"{self._base_url}/api/v1/flights/{int(flight_id)}"
         for tries_before in range(GET_TRIES):
             left = ends_at - time.monotonic()
             if tries_before and not self._may_repeat(left):
                 break
-            shown = self._ask("GET", url, functools.partial(flight_shown, flight_id), seconds=left)
+            # What has failed may have failed by the connection: it is not asked for on another's again.
+            shown = self._ask_for(flight_id, seconds=left, keep=self._keep_alive and not tries_before)
             if isinstance(shown, Flight):
+                self._unusable.forget(flight_id)
                 self._remember(shown)
                 return shown
             if isinstance(shown, NoFlight):
+                self._unusable.forget(flight_id)
                 raise UnknownFlight(flight_id)
+            if isinstance(shown, Unusable):
+                self._unusable.note(flight_id, shown.why)
+                raise UnusableFlight(flight_id)
             log.warning("gateway.flights.get_failed", flight=flight_id, outcome=repr(shown))
         raise FlightsUnreachable(flight_id)
+
+    def answers(self, *, seconds: float) -> bool:
+        if seconds <= 0:
+            return False
+        # Neither counted nor kept back: see Note [A probe decides nothing].
+        reply = self._look_at(PROBED_FLIGHT, seconds=seconds, keep=self._keep_alive)
+        if not isinstance(reply, Reply):
+            return False
+        return bool(is_healthy(reply, self._shown(PROBED_FLIGHT, reply), seconds=seconds))
 
     def recall_flight(self, flight_id: int) -> Flight | None:
         with self._lock:
@@ -128,10 +139,16 @@ class HttpFlightService:
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         # JSON integers: the original peer reads `true` as zero, and gives seats back for it.
         body = json.dumps({"seats": int(change.seats), "dec": 1 if change.take else 0}).encode()
-        url = f"{self._base_url}/api/v1/flights/{int(change.flight_id)}/seats"
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(change.key)}
-        read = functools.partial(outcome_of, take=change.take)
-        outcome = self._ask("PATCH", url, read, seconds=seconds, body=body, headers=headers)
+        question = Question("PATCH", f"{self._address(change.flight_id)}/seats", headers, body)
+
+        def send() -> Reply | NotSent | Unknown:
+            return _read(self._exchange(question, seconds=min(seconds, self._change_seconds), keep=False))
+
+        def read(reply: Reply) -> SeatOutcome:
+            return outcome_of(reply, flight_id=change.flight_id, take=change.take, own_words=self._own_words)
+
+        outcome = self._guarded("PATCH", change.flight_id, send, read, seconds=seconds)
         if not isinstance(outcome, Applied | NoSeats | NoFlight):
             log.warning("gateway.flights.patch_failed", flight=change.flight_id, outcome=repr(outcome))
         return outcome
@@ -149,56 +166,83 @@ class HttpFlightService:
         """Whether a GET may be repeated. Health checks have no time for it, and must not use up the budget."""
         return seconds >= RETRY_NEEDS_SECONDS and self.is_available() and self.spend_repetition()
 
-    def _ask(
-        self, method: str, url: str, read: Callable[[Reply], T], *, seconds: float, **content: Any
+    def _ask_for(self, flight_id: int, *, seconds: float, keep: bool) -> Shown | NotSent:
+        """Ask for a flight, once."""
+        return self._guarded(
+            "GET",
+            flight_id,
+            lambda: self._look_at(flight_id, seconds=seconds, keep=keep),
+            lambda reply: self._shown(flight_id, reply),
+            seconds=seconds,
+        )
+
+    def _guarded(
+        self,
+        method: str,
+        flight_id: int,
+        send: Callable[[], Reply | NotSent | Unknown],
+        read: Callable[[Reply], T],
+        *,
+        seconds: float,
     ) -> T | NotSent | Unknown:
-        """Send one request if the guard lets it pass, and have its answer read."""
+        """Send one request about a flight if the guard lets it pass, and have its answer read."""
         if seconds <= 0:
             return NotSent("no time left")
         try:
-            with self._guard.call() as call, tracing.Span(f"{method} Flight Service", Kind.CLIENT) as span:
-                reply = self._exchange(method, url, seconds=seconds, **content)
+            with (
+                self._guard.call(flight_id) as call,
+                tracing.Span(f"{method} Flight Service", Kind.CLIENT) as span,
+            ):
+                reply = send()
                 result = read(reply) if isinstance(reply, Reply) else reply
-                call.ended(WORDS[type(result)], healthy=is_healthy(reply, result, seconds=seconds))
+                healthy = is_healthy(reply, result, seconds=seconds)
+                call.ended(WORDS[type(result)], healthy=healthy, concerns_all=concerns_all(reply))
                 span.attributes["outcome"] = call.word
                 span.failed = not call.healthy
-                return result
         except CallRefused as refused:
             return NotSent(str(refused))
+        if isinstance(reply, Reply) and wants_configuring(reply, result):
+            log.error(
+                "gateway.flights.not_understood", flight=flight_id, outcome=reply.why(), advice=WHAT_TO_CONFIGURE
+            )
+        return result
 
-    def _exchange(
-        self,
-        method: str,
-        url: str,
-        *,
-        seconds: float,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Reply | NotSent | Unknown:
+    def _look_at(self, flight_id: int, *, seconds: float, keep: bool) -> Reply | NotSent | Unknown:
+        """
+        Ask for a flight; once more where an answer that would count may belong to another request.
+
+        What comes on a connection that was kept counts only if it names the flight.
+        """
+        ends_at = time.monotonic() + min(seconds, EXCHANGE_SECONDS)
+        question = Question("GET", self._address(flight_id))
+        answer = self._exchange(question, seconds=ends_at - time.monotonic(), keep=keep)
+        reply = _read(answer)
+        left = ends_at - time.monotonic()
+        may_be_of_another = isinstance(answer, Answer) and answer.was_kept and not names_flight(flight_id, reply)
+        if may_be_of_another and left > 0 and self._decides(flight_id, reply):
+            reply = _read(self._exchange(question, seconds=left, keep=False))
+        return reply
+
+    def _decides(self, flight_id: int, reply: Reply | NotSent | Unknown) -> bool:
+        """Whether an answer would be believed. Others are asked for again in any case, or not at all."""
+        return isinstance(reply, Reply) and not isinstance(self._shown(flight_id, reply), Unknown)
+
+    def _exchange(self, question: Question, *, seconds: float, keep: bool) -> Answer | NotSent | Unknown:
         """Send one request and read its answer. Raises nothing that a network can do."""
-        ends_at = time.monotonic() + seconds
-        # Filled in by hand: everything here is known to be well formed, and checking it again costs as much
-        # as sending it.
-        prepared = requests.PreparedRequest()
-        prepared.method, prepared.url, prepared.body = method, url, body
         trace = tracing.current()
-        prepared.headers = CaseInsensitiveDict(
-            {**self._headers, **(trace.headers() if trace else {}), **(headers or {})}
-        )
-        if body is not None:
-            prepared.headers["Content-Length"] = str(len(body))
-        read_seconds = READ_SECONDS if body is None else self._change_seconds
-        timeout = (min(CONNECT_SECONDS, seconds), min(read_seconds, seconds))
+        headers = {"Accept": "application/json", **(trace.headers() if trace else {}), **question.headers}
         try:
-            response = self._adapter.send(prepared, timeout=timeout, stream=True)
-            with response:
-                return _read(response, ends_at)
-        except requests.RequestException as error:
-            why = type(error).__name__
-            return NotSent(why) if _was_never_sent(error) else Unknown(why)
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            # While the body was read, or over a header that makes no sense: the request was sent.
-            return Unknown(type(error).__name__)
+            return self._http.send(replace(question, headers=headers), seconds=seconds, keep=keep)
+        except NothingSent as error:
+            return NotSent(str(error))
+        except ExchangeFailed as error:
+            return Unknown(str(error))
+
+    def _shown(self, flight_id: int, reply: Reply) -> Shown:
+        return flight_shown(reply, flight_id=flight_id, own_words=self._own_words)
+
+    def _address(self, flight_id: int) -> str:
+        return f"{self._base_url}/api/v1/flights/{int(flight_id)}"
 
     def _remember(self, flight: Flight) -> None:
         with self._lock:
@@ -208,35 +252,10 @@ class HttpFlightService:
                 self._recalled.popitem(last=False)
 
 
-def _read(response: requests.Response, ends_at: float) -> Reply | Unknown:
-    """Read a bounded answer in bounded time, and insist that it is a JSON object."""
-    try:
-        content = read_bounded(response, largest=LARGEST_ANSWER_BYTES, ends_at=ends_at)
-    except AnswerRefused as error:
-        return Unknown(str(error))
-    try:
-        envelope = json.loads(content)
-    except (ValueError, RecursionError):
-        envelope = None
-    if not isinstance(envelope, dict):
-        return Unknown(f"answer {response.status_code} is not a JSON object", _retry_after(response))
-    return Reply(response.status_code, envelope, _retry_after(response))
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else None
-
-
-def _was_never_sent(error: requests.RequestException) -> bool:
-    """Only what happens before the first byte goes out proves that nothing was carried out."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    cause = error.args[0] if error.args else None
-    reason: Any = cause.reason if isinstance(cause, MaxRetryError) else cause
-    if isinstance(reason, NewConnectionError):  # refused, unreachable, or no such host
-        return True
-    # A certificate is checked before the request; any other TLS error may come in the middle of the answer.
-    return isinstance(reason, urllib3.exceptions.SSLError) and any(
-        isinstance(detail, SSLCertVerificationError) for detail in reason.args
-    )
+def _read(answer: Answer | NotSent | Unknown) -> Reply | NotSent | Unknown:
+    """Read what was answered, if anything was."""
+    if not isinstance(answer, Answer):
+        return answer
+    headers = answer.headers
+    pause = retry_after(headers.get("retry-after", ""), date=headers.get("date", ""), now=datetime.now(UTC))
+    return read_reply(answer.status, answer.body, pause)

@@ -16,6 +16,7 @@ import structlog
 from bookings import metrics
 from bookings.conf import CALLS_AT_ONCE
 from bookings.gateways.breaker import Breaker
+from bookings.gateways.breakers_of_flights import BreakersOfFlights
 from bookings.gateways.bulkhead import Bulkhead
 from bookings.gateways.retry_budget import RetryBudget
 from bookings.ports import BreakerState, CallWord, FlightsHealth
@@ -35,15 +36,20 @@ class CallRefused(Exception):
 
 
 class Call:
-    """One call under way; whoever makes it says how it ended."""
+    """One call under way; whoever makes it says how it ended. Until then it has failed, for its flight alone."""
 
     def __init__(self) -> None:
         self.word = CallWord.UNKNOWN
         self.healthy: bool | None = False
+        self.concerns_all = False
 
-    def ended(self, word: CallWord, *, healthy: bool | None) -> None:
-        """Say how it ended, and whether that speaks for the peer; None says nothing about it."""
-        self.word, self.healthy = word, healthy
+    def ended(self, word: CallWord, *, healthy: bool | None, concerns_all: bool = True) -> None:
+        """
+        Say how it ended, and whether that speaks for the peer; None says nothing about it.
+
+        A failure either concerns all flights, or may be one of the flight that was asked about.
+        """
+        self.word, self.healthy, self.concerns_all = word, healthy, concerns_all
 
 
 class Guard:
@@ -52,6 +58,7 @@ class Guard:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, places: int = CALLS_AT_ONCE) -> None:
         self._clock = clock
         self.breaker = Breaker(clock=clock)
+        self.flights = BreakersOfFlights(clock=clock)
         self.bulkhead = Bulkhead(places)
         self.budget = RetryBudget()
         self._lock = Lock()
@@ -62,36 +69,55 @@ class Guard:
         self._show()
 
     @contextmanager
-    def call(self) -> Iterator[Call]:
+    def call(self, flight_id: int | None = None) -> Iterator[Call]:
         """
         Admit one call for the length of the block. One that ends by an exception has failed.
 
+        :param flight_id: what it asks about, if that is one flight
         :raises CallRefused: if none may be made now
         """
         if not self.bulkhead.enter():
             raise self._refused(CallWord.FULL, "too many calls at once")
         try:
-            admission = self.breaker.admit()
-            if admission is None:
-                raise self._refused(CallWord.OPEN, "circuit breaker open")
-            call = Call()
-            metrics.CALLS_IN_FLIGHT.inc()
-            started = time.perf_counter()
-            try:
-                yield call
-            finally:
-                metrics.CALLS_IN_FLIGHT.dec()
-                metrics.FLIGHT_CALL_SECONDS.labels(call.word).observe(time.perf_counter() - started)
-                self._count(call.word)
-                if call.healthy:
-                    self.budget.earn()
-                    self._answered_at = self._clock()
-                moved = self.breaker.end(admission, healthy=call.healthy)
-                if moved is not None:
-                    log.warning("gateway.flights.breaker_moved", to=moved.value)
-                self._show()
+            with self._admitted(flight_id) as call:
+                metrics.CALLS_IN_FLIGHT.inc()
+                started = time.perf_counter()
+                try:
+                    yield call
+                finally:
+                    metrics.CALLS_IN_FLIGHT.dec()
+                    metrics.FLIGHT_CALL_SECONDS.labels(call.word).observe(time.perf_counter() - started)
+                    self._count(call.word)
+                    if call.healthy:
+                        self.budget.earn()
+                        self._answered_at = self._clock()
         finally:
             self.bulkhead.leave()
+
+    @contextmanager
+    def _admitted(self, flight_id: int | None) -> Iterator[Call]:
+        """Ask both breakers for leave, and tell them how the call ended."""
+        of_flight = None if flight_id is None else self.flights.admit(flight_id)
+        if of_flight is not None and of_flight.is_refused:
+            raise self._refused(CallWord.OPEN, "circuit breaker of this flight open")
+        admission = self.breaker.admit()
+        if admission is None:
+            if of_flight is not None:
+                self.flights.end(of_flight, healthy=None)
+            raise self._refused(CallWord.OPEN, "circuit breaker open")
+        call = Call()
+        try:
+            yield call
+        finally:
+            if of_flight is not None:
+                self.flights.end(
+                    of_flight, healthy=None if call.concerns_all and not call.healthy else call.healthy
+                )
+            about = None if call.concerns_all else flight_id
+            moved = self.breaker.end(admission, healthy=call.healthy, about=about)
+            if moved is not None:
+                log.warning("gateway.flights.breaker_moved", to=moved.value)
+            self._show()
 
     def is_available(self) -> bool:
         """Tell whether a call would be let through now."""
@@ -110,6 +136,7 @@ class Guard:
             calls_in_flight=self.bulkhead.inside(),
             calls=calls,
             answered_ago=self._clock() - self._answered_at,
+            flights_resting=self.flights.resting(),
         )
 
     def _show(self) -> None:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import requests
-from redis import Redis, RedisError
+from bookings.gateways.bounded_redis import NOT_ANSWERED, bounded_redis, within
+from bookings.gateways.http_exchange import ExchangeFailed, HttpExchange, Question
 
 CONNECT_SECONDS = 0.5
 ANSWER_SECONDS = 2.0
@@ -18,21 +18,17 @@ def date_of_peer(url: str) -> datetime | None:
     """
     Read the clock of whoever answers there, in whole seconds; None if the answer has no Date.
 
-    Neither follows a redirect nor reads the body.
+    Neither follows a redirect nor waits for the body.
 
     :raises Unreachable: if nobody answers
     """
-    session = requests.Session()
-    # No proxy and no password from the environment.
-    session.trust_env = False
-    limits = (CONNECT_SECONDS, ANSWER_SECONDS)
+    http = HttpExchange(connect_seconds=CONNECT_SECONDS, largest_bytes=0)
     try:
-        with session, session.get(url, timeout=limits, allow_redirects=False, stream=True) as answer:
-            stamp = answer.headers.get("Date", "")
-    except requests.RequestException as error:
-        raise Unreachable(type(error).__name__) from error
+        answer = http.send(Question("GET", url, head_only=True), seconds=ANSWER_SECONDS)
+    except ExchangeFailed as error:
+        raise Unreachable(str(error)) from error
     try:
-        moment = parsedate_to_datetime(stamp)
+        moment = parsedate_to_datetime(answer.headers.get("date", ""))
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -45,7 +41,7 @@ def redis_version(url: str) -> str:
     :raises Unreachable: if it does not answer, or lets nobody in
     """
     try:
-        with Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS) as redis:
+        with bounded_redis(url, seconds=ANSWER_SECONDS) as redis, within(ANSWER_SECONDS):
             return str(redis.info("server")["redis_version"])
-    except (RedisError, ValueError) as error:
+    except NOT_ANSWERED as error:
         raise Unreachable(type(error).__name__) from error

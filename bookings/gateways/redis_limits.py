@@ -1,15 +1,15 @@
 """Limits that a Redis server counts: for several machines, without a write to the database for each request."""
 
 import structlog
-from redis import Redis, RedisError
 
+from bookings.gateways.bounded_redis import NOT_ANSWERED, bounded_redis, within
 from bookings.ports import Allowance, RateLimiter
 
 log = structlog.get_logger(__name__)
 
-# Redis answers within a millisecond; a request must not wait long for one that does not.
-CONNECT_SECONDS = 0.5
+# Redis answers within a millisecond; a request must not wait long for one that does not, nor for one that drips.
 ANSWER_SECONDS = 0.5
+WHOLE_SECONDS = 1.0
 
 # One script is one step to Redis: nobody else counts in between. In milliseconds, as seconds would end it early.
 SPEND = """
@@ -40,30 +40,37 @@ class RedisRateLimiter:
     """
 
     def __init__(self, url: str, *, otherwise: RateLimiter) -> None:
-        redis = Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS)
-        self._spend = redis.register_script(SPEND)
-        self._give_back = redis.register_script(GIVE_BACK)
+        self._redis = bounded_redis(url, seconds=ANSWER_SECONDS)
+        self._spend = self._redis.register_script(SPEND)
+        self._give_back = self._redis.register_script(GIVE_BACK)
         self._otherwise = otherwise
 
     def spend(self, name: str, *, limit: int, seconds: int) -> Allowance:
         try:
-            passed, used, left = self._spend(keys=[_key(name)], args=[limit, seconds * 1000])
-        except RedisError as error:
-            log.warning("gateway.redis.unavailable", error=type(error).__name__)
+            with within(WHOLE_SECONDS):
+                passed, used, left = map(int, self._spend(keys=[_key(name)], args=[limit, seconds * 1000]))
+        except NOT_ANSWERED as error:
+            self._tell_and_hang_up(error)
             return self._otherwise.spend(name, limit=limit, seconds=seconds)
         return Allowance(
             passed=bool(passed),
             limit=limit,
-            remaining=max(0, limit - int(used)),
-            resets_in=max(1, -(-int(left) // 1000)),
+            remaining=max(0, limit - used),
+            resets_in=max(1, -(-left // 1000)),
         )
 
     def give_back(self, name: str) -> None:
         try:
-            self._give_back(keys=[_key(name)])
-        except RedisError as error:
-            log.warning("gateway.redis.unavailable", error=type(error).__name__)
+            with within(WHOLE_SECONDS):
+                self._give_back(keys=[_key(name)])
+        except NOT_ANSWERED as error:
+            self._tell_and_hang_up(error)
             self._otherwise.give_back(name)
+
+    def _tell_and_hang_up(self, error: Exception) -> None:
+        """Use no connection again on which an answer may be left over."""
+        log.warning("gateway.redis.unavailable", error=type(error).__name__)
+        self._redis.connection_pool.disconnect(inuse_connections=False)
 
 
 def _key(name: str) -> str:

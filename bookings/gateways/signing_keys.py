@@ -3,19 +3,16 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import requests
 import structlog
-import urllib3.exceptions
 from jwt import PyJWK, PyJWTError
 
-from bookings.gateways.bounded_answers import read_bounded
+from bookings.gateways.http_exchange import HttpExchange, Question
 from bookings.ports import SigningKey, SigningKeys, SigningKeysUnavailable
 
 log = structlog.get_logger(__name__)
@@ -31,8 +28,10 @@ LOOK_AGAIN_SECONDS = 10.0
 KEPT_SECONDS = 24 * 3600.0
 
 CONNECT_SECONDS = 0.5
-READ_SECONDS = 2.0
-WHOLE_SECONDS = 5.0
+# Of the whole exchange: a user service that drips its keys holds one thread so long, once in ten seconds.
+WHOLE_SECONDS = 2.0
+# Of those who come while the first keys are being read: the rest of a good answer, and no thread for a bad one.
+WAIT_SECONDS = 0.5
 LARGEST_SET_BYTES = 64 * 1024
 
 # What a key is decides what it may verify; a token's header does not.
@@ -60,8 +59,8 @@ class KeySet:
     """
     The public keys of the user service, read again from time to time and when a token names a new one.
 
-    One thread reads while the others go on with what is known. After a failure the known keys stay good for a
-    day, counted from the last time they were read.
+    One thread reads while the others go on with what is known; where nothing is, they wait for it half a second.
+    After a failure the known keys stay good for a day, counted from the last time they were read.
     """
 
     def __init__(self, read: Callable[[], bytes], *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -82,8 +81,8 @@ class KeySet:
     def _fresh_keys(self, key_id: str) -> Mapping[str, SigningKey]:
         read_at, keys = self._known
         is_old = self._clock() - read_at > REFRESH_SECONDS
-        # Without any keys everybody must wait for the one that reads.
-        if (is_old or key_id not in keys) and self._lock.acquire(blocking=not keys):
+        # Without any keys there is nothing to go on with; those who cannot wait any longer are told to come again.
+        if (is_old or key_id not in keys) and self._lock.acquire(timeout=0 if keys else WAIT_SECONDS):
             try:
                 self._read_again()
             finally:
@@ -131,7 +130,8 @@ def key_set_from(source: str) -> KeySet:
         parse_key_set(content)
         return KeySet(lambda: content)
     if source.startswith(("http://", "https://")):
-        return KeySet(lambda: _fetch(source))
+        http = HttpExchange(connect_seconds=CONNECT_SECONDS, largest_bytes=LARGEST_SET_BYTES)
+        return KeySet(lambda: _fetch(source, http))
     file = Path(source)
     parse_key_set(file.read_bytes())
     return KeySet(file.read_bytes)
@@ -179,26 +179,13 @@ def _signing_key(entry: Mapping[str, Any]) -> SigningKey | None:
     return SigningKey(algorithm, key)
 
 
-def _fetch(url: str) -> bytes:
+def _fetch(url: str, http: HttpExchange) -> bytes:
     """
     Ask the user service for its keys.
 
-    :raises OSError: if it does not answer with 200 (a requests exception is one)
+    :raises OSError: if it does not answer with 200, within two seconds in all
     """
-    ends_at = time.monotonic() + WHOLE_SECONDS
-    session = requests.Session()
-    # No proxy and no password from the environment.
-    session.trust_env = False
-    limits = (CONNECT_SECONDS, READ_SECONDS)
-    with _as_os_error(), session, session.get(url, timeout=limits, allow_redirects=False, stream=True) as answer:
-        if answer.status_code != HTTPStatus.OK:
-            raise OSError(f"status {answer.status_code}")
-        return read_bounded(answer, largest=LARGEST_SET_BYTES, ends_at=ends_at)
-
-
-@contextmanager
-def _as_os_error() -> Iterator[None]:
-    try:
-        yield
-    except urllib3.exceptions.HTTPError as error:  # while the body is read
-        raise OSError(type(error).__name__) from error
+    answer = http.send(Question("GET", url, {"Accept": "application/json"}), seconds=WHOLE_SECONDS)
+    if answer.status != HTTPStatus.OK:
+        raise OSError(f"status {answer.status}")
+    return answer.body

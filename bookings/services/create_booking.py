@@ -16,6 +16,7 @@ from bookings.errors import (
     BookingCancelled,
     FlightNotFound,
     FlightServiceUnavailable,
+    FlightUnusable,
     InvalidRequest,
     PriceChanged,
     RequestInProgress,
@@ -27,7 +28,15 @@ from bookings.errors import (
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, IdempotencyRecord
 from bookings.models.idempotency import RecordState
-from bookings.ports import FlightService, FlightsUnreachable, NotSent, SeatOutcome, Unknown, UnknownFlight
+from bookings.ports import (
+    FlightService,
+    FlightsUnreachable,
+    NotSent,
+    SeatOutcome,
+    Unknown,
+    UnknownFlight,
+    UnusableFlight,
+)
 from bookings.references import new_reference
 from bookings.services import idempotency
 from bookings.services.deadline import Deadline
@@ -88,6 +97,7 @@ def create_booking(
     is not available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood.
 
     :raises FlightNotFound: if there is no such flight
+    :raises FlightUnusable: if the flight is shown in a way that cannot be sold
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
     :raises PriceChanged: if a seat does not cost what the client expects; nothing is held and nothing written
     :raises InvalidRequest: if all seats together cost more than a number that every client reads exactly
@@ -105,6 +115,9 @@ def create_booking(
         flight = flights.get_flight(order.flight_id, seconds=deadline.left())
     except UnknownFlight as error:
         raise FlightNotFound from error
+    except UnusableFlight as error:
+        # Not at the price of five minutes ago either: what it shows now is not that any more.
+        raise FlightUnusable from error
     except FlightsUnreachable as error:
         known = flights.recall_flight(order.flight_id) if respond_async else None
         if known is None:

@@ -73,7 +73,7 @@ def test_a_flight_service_that_rests_is_degraded_and_not_asked(api, flights):
     answer = api.get(READY)
 
     assert answer.json()["checks"]["flightService"] == "degraded"
-    assert flights.calls.total() == 0
+    assert (flights.probes, flights.calls.total()) == (0, 0)
 
 
 def test_a_flight_service_that_does_not_answer_is_not_asked_at_every_check(api, flights, monkeypatch):
@@ -84,7 +84,7 @@ def test_a_flight_service_that_does_not_answer_is_not_asked_at_every_check(api, 
     heard = [api.get(READY).json()["status"] for _ in range(3)]
 
     assert heard == ["degraded"] * 3
-    assert flights.calls.total() == 1
+    assert (flights.probes, flights.calls.total()) == (1, 0)
 
 
 def test_a_flight_service_that_was_heard_lately_is_not_asked(api, flights, monkeypatch):
@@ -93,24 +93,31 @@ def test_a_flight_service_that_was_heard_lately_is_not_asked(api, flights, monke
     monkeypatch.setattr(flights, "health", lambda: seen)
 
     assert api.get(READY).json()["checks"]["flightService"] == "ok"
-    assert flights.calls.total() == 0
+    assert (flights.probes, flights.calls.total()) == (0, 0)
 
 
 def test_nobody_waits_while_another_asks_the_flight_service(api, flights, monkeypatch):
     worker_finished(seconds=5)
     heard = []
-    get_flight = flights.get_flight
+    answers = flights.answers
 
-    def hang(*args, **kwargs):
+    def hang(**kwargs):
         heard.append(api.get(READY).json()["checks"]["flightService"])
-        return get_flight(*args, **kwargs)
+        return answers(**kwargs)
 
-    monkeypatch.setattr(flights, "get_flight", hang)
+    monkeypatch.setattr(flights, "answers", hang)
 
     answer = api.get(READY)
 
     assert (answer.json()["checks"]["flightService"], heard) == ("ok", ["ok"])
-    assert flights.calls.total() == 1
+    assert (flights.probes, flights.calls.total()) == (1, 0)
+
+
+def test_a_first_flight_that_cannot_be_sold_is_an_answer_as_well(api, flights):
+    worker_finished(seconds=5)
+    flights.unusable = {1}
+
+    assert api.get(READY).json()["status"] == "ok"
 
 
 def test_a_flight_service_without_the_first_flight_is_there_all_the_same(api, flights):
@@ -221,6 +228,7 @@ def test_operators_are_told_why(operator, flights):
         "nextTryInSeconds": 2.5,
         "retryBudget": 10,
         "callsInFlight": 0,
+        "flightsResting": 0,
         "of": "the process that answered",
     }
 

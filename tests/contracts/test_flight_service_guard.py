@@ -63,6 +63,7 @@ def test_calls_are_counted_by_how_they_ended(peer):
         "refused": 1,
         "mistake": 1,
         "unknown": 1,
+        "unusable": 0,
         "not_sent": 0,
         "open": 0,
         "full": 0,

@@ -1,5 +1,8 @@
 """Faults on demand, the ledger and the reset of the stand-in Flight Service."""
 
+import socket
+import time
+
 import pytest
 import requests
 
@@ -84,6 +87,56 @@ def test_garbage_is_answered_in_four_kinds_to_what_was_decided(sim):
     assert again.headers["Idempotent-Replayed"] == "true"
     assert sim.flight(1)["taken"] == 4
     assert sim.ledger()["calls"]["garbled"] == 4
+
+
+def raw(sim: FlightSim, request: bytes, *, until: bytes) -> bytes:
+    """Send one request, and read until the bytes that are waited for."""
+    port = int(sim.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        heard = b""
+        while until not in heard and (piece := connection.recv(65536)):
+            heard += piece
+    return heard
+
+
+GET = b"GET /api/v1/flights/1 HTTP/1.1\r\nHost: sim\r\n\r\n"
+
+
+def test_informational_answers_come_before_what_was_decided(sim):
+    sim.faults(informational_rate=1, times=1)
+
+    hinted, plain = raw(sim, GET, until=b"}}"), raw(sim, GET, until=b"}}")
+
+    assert hinted.startswith(b"HTTP/1.1 103 Early Hints\r\n")
+    assert hinted.partition(b"\r\n\r\n")[2] == plain
+    assert plain.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert sim.ledger()["calls"]["hinted"] == 1
+
+
+def test_an_answer_drips_a_byte_at_a_time_and_was_decided(sim):
+    sim.faults(drip_rate=1, times=1)
+
+    began = time.monotonic()
+    heard = raw(sim, GET, until=b"HTTP")
+    seconds = time.monotonic() - began
+
+    assert heard == b"HTTP"
+    assert 0.2 < seconds < 4
+    assert sim.ledger()["calls"]["dripped"] == 1
+
+
+def test_one_flight_is_shown_in_a_way_that_cannot_be_sold(sim):
+    sim.faults(unusable_flight=2)
+
+    prices = [
+        requests.get(f"{sim.url}/api/v1/flights/{flight_id}", timeout=5).json()["data"]["price"]
+        for flight_id in (1, 2)
+    ]
+    sim.faults()
+
+    assert prices == [2000, "twenty"]
+    assert requests.get(f"{sim.url}/api/v1/flights/2", timeout=5).json()["data"]["price"] == 564500
 
 
 def test_a_slow_answer_is_decided_though_the_client_has_left(sim):
@@ -174,6 +227,8 @@ def test_the_ledger_counts_seats_and_calls(sim):
         "dropped_requests": 0,
         "hung": 0,
         "garbled": 0,
+        "hinted": 0,
+        "dripped": 0,
         "freezes": 0,
         "max_replays_per_key": 1,
     }

@@ -6,7 +6,6 @@ sent (`.sent`: written, its answer not read) or answered (`.answered`: read, not
 says for each what is left behind and what repairs it.
 """
 
-import http.client
 import os
 import random
 import signal
@@ -15,7 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pycurl
+
 from bookings import transactions
+from bookings.gateways import http_exchange
 from bookings.gateways.flights import HttpFlightService
 from bookings.ports import Applied, NoFlight, NoSeats
 from tests.support.durable_payments import DurablePayments
@@ -94,7 +96,7 @@ def _more_exactly(name: str, block: Any) -> tuple[str, ...]:
 
 def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:
     here = threading.local()
-    change_seats, getresponse = HttpFlightService.change_seats, http.client.HTTPConnection.getresponse
+    change_seats, prepare = HttpFlightService.change_seats, http_exchange._prepare
 
     def change_and_tell(self: Any, change: Any, *, seconds: float) -> Any:
         here.kind = "create" if change.take else "give"
@@ -106,13 +108,22 @@ def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:
             reached(("create.answered" if change.take else "give.answered",))
         return outcome
 
-    def tell_and_read(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(here, "kind", None):
-            reached((f"{here.kind}.sent",))
-        return getresponse(self, *args, **kwargs)
+    def prepare_and_tell(handle: Any, question: Any, reading: Any, *, keep: bool) -> None:
+        prepare(handle, question, reading, keep=keep)
+        kind, told = getattr(here, "kind", None), []
+
+        def look(_to_come: int, _has_come: int, to_go: int, has_gone: int) -> None:
+            """Told by libcurl how far it is: once, when the whole body has gone out."""
+            if has_gone and has_gone >= to_go and not told:
+                told.append(kind)
+                reached((f"{kind}.sent",))
+
+        if kind and question.body is not None:
+            handle.setopt(pycurl.NOPROGRESS, 0)
+            handle.setopt(pycurl.XFERINFOFUNCTION, look)
 
     HttpFlightService.change_seats = change_and_tell
-    http.client.HTTPConnection.getresponse = tell_and_read
+    http_exchange._prepare = prepare_and_tell
 
 
 def _watch_payments(reached: Callable[[tuple[str, ...]], None]) -> None:

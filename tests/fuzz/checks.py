@@ -24,7 +24,7 @@ DECISIONS = {
     ),
     *("amount_mismatch", "payment_window_closed", "payment_declined", "payment_in_progress", "not_payable_yet"),
     *("idempotency_key_reused", "request_in_progress", "user_mismatch"),
-    *("flight_service_unavailable", "temporarily_unavailable"),
+    *("flight_service_unavailable", "flight_unusable", "temporarily_unavailable"),
 }
 
 # Before any service is called: who asks, and whether the request is one at all. Other checks are for these.

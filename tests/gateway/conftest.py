@@ -1,17 +1,19 @@
 """The gateway, and a wire that answers what a test says."""
 
+from collections.abc import Iterator
+
 import pytest
-import responses
 
 from bookings.gateways.flights import HttpFlightService
+from tests.support.wire import Wire, a_wire
 
 
 @pytest.fixture
-def wire():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
+def wire() -> Iterator[Wire]:
+    with a_wire() as wire:
+        yield wire
 
 
 @pytest.fixture
-def service():
-    return HttpFlightService("http://flights.test")
+def service(wire: Wire) -> HttpFlightService:
+    return HttpFlightService(wire.url)

@@ -1,28 +1,28 @@
 """What is counted of calls to the Flight Service."""
 
+import time
 import uuid
 
 import pytest
-import requests
 
 from bookings.gateways.flights import HttpFlightService
 from bookings.gateways.guard import Guard
-from bookings.metrics import REGISTRY
-from bookings.ports import SeatChange
+from bookings.metrics import REGISTRY, UNUSABLE_FLIGHT
+from bookings.ports import SeatChange, UnknownFlight, UnusableFlight
+from tests.support.wire import HANG_UP, answer
 
-URL = "http://flights.test"
-SEATS = f"{URL}/api/v1/flights/7/seats"
+SEATS = "/api/v1/flights/7/seats"
 
 APPLIED = {"success": True, "data": {"id": 7}}
 
 
 @pytest.fixture
-def service():
-    return HttpFlightService(URL, guard=Guard(clock=lambda: 1000.0))
+def service(wire):
+    return HttpFlightService(wire.url, guard=Guard(clock=lambda: 1000.0))
 
 
-def take(service):
-    return service.change_seats(SeatChange(key=uuid.uuid4(), flight_id=7, seats=2, take=True), seconds=5)
+def take(service, flight_id=7):
+    return service.change_seats(SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=2, take=True), seconds=5)
 
 
 def number(name, **labels):
@@ -40,11 +40,12 @@ def test_calls_are_counted_and_timed_by_how_they_ended(wire, service):
 
 
 def test_a_breaker_that_opens_is_seen_and_what_it_keeps_back_is_counted_and_not_timed(wire, service):
-    wire.add("PATCH", SEATS, body=requests.ReadTimeout())
+    for flight_id in (7, 8, 9):
+        wire.say("PATCH", f"/api/v1/flights/{flight_id}/seats", HANG_UP)
     counted, timed = number("calls_total", outcome="open"), number("call_duration_seconds_count", outcome="open")
 
-    for _ in range(6):
-        take(service)
+    for flight_id in (7, 8, 9, 7, 8, 9):
+        take(service, flight_id)
 
     assert number("breaker_state") == 2
     assert number("calls_total", outcome="open") == counted + 1
@@ -64,11 +65,11 @@ def test_repetitions_that_are_left_are_seen(wire, service):
 def test_calls_under_way_are_seen_and_none_is_left_over(wire, service):
     seen = []
 
-    def answer(_request):
+    def hang_up(_asked):
         seen.append(number("calls_in_flight"))
-        raise requests.ReadTimeout
+        return HANG_UP
 
-    wire.add_callback("PATCH", SEATS, callback=answer)
+    wire.say("PATCH", SEATS, hang_up)
 
     take(service)
 
@@ -81,3 +82,68 @@ def test_a_service_knows_how_long_ago_it_was_answered(wire, service):
     before, _, after = service.health().answered_ago, take(service), service.health().answered_ago
 
     assert (before, after) == (float("inf"), 0)
+
+
+# --- flights that cannot be sold ------------------------------------------------------------------------
+
+
+def named():
+    """The flights that the gauges name now, and when each was seen."""
+    places = [{"place": str(place)} for place in range(20)]
+    found = [
+        (
+            REGISTRY.get_sample_value("bookings_unusable_flight", place),
+            REGISTRY.get_sample_value("bookings_unusable_flight_seen_timestamp_seconds", place),
+        )
+        for place in places
+    ]
+    return {int(flight): seen for flight, seen in found if flight}
+
+
+def show(wire, flight_id, **fields):
+    content = {"id": flight_id, "price": 2000, "totalSeats": 5, **fields}
+    wire.forget("GET", f"/api/v1/flights/{flight_id}")
+    wire.add("GET", f"/api/v1/flights/{flight_id}", json={"success": True, "data": content})
+
+
+@pytest.fixture
+def no_flight_named():
+    for place in range(10):
+        UNUSABLE_FLIGHT.labels(place).set(0)
+
+
+def test_a_flight_that_cannot_be_sold_is_named_until_it_can(wire, service, no_flight_named):
+    show(wire, 2**40, price="20")
+    began = time.time()
+    with pytest.raises(UnusableFlight):
+        service.get_flight(2**40, seconds=5)
+    during = named()
+
+    show(wire, 2**40)
+    service.get_flight(2**40, seconds=5)
+
+    assert list(during) == [2**40]
+    assert began - 1 <= during[2**40] <= time.time() + 1
+    assert named() == {}
+
+
+def test_a_flight_that_is_gone_is_named_no_more(wire, service, no_flight_named):
+    show(wire, 7, price=None)
+    with pytest.raises(UnusableFlight):
+        service.get_flight(7, seconds=5)
+
+    wire.forget("GET", "/api/v1/flights/7")
+    wire.say("GET", "/api/v1/flights/7", answer(410, {}))
+    with pytest.raises(UnknownFlight):
+        service.get_flight(7, seconds=5)
+
+    assert named() == {}
+
+
+def test_of_many_flights_that_cannot_be_sold_the_last_ten_are_named(wire, service, no_flight_named):
+    for flight_id in (*range(1, 15), 6):
+        show(wire, flight_id, price=1.5)
+        with pytest.raises(UnusableFlight):
+            service.get_flight(flight_id, seconds=5)
+
+    assert sorted(named()) == list(range(5, 15))

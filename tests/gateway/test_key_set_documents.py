@@ -1,17 +1,13 @@
 """What is taken for a key set, and what is not: over HTTP, and as a document."""
 
 import json
-import socket
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from bookings.gateways import signing_keys
 from bookings.gateways.signing_keys import InvalidKeySet, key_set_from, parse_key_set
 from bookings.ports import SigningKeysUnavailable
-from devtools.processes import HOST
 from tests.support.signers import key_set, private_key, public_jwk, published
 
 ED = public_jwk("EdDSA")
@@ -68,26 +64,6 @@ def test_nobody_there_is_no_key_set():
 
     with pytest.raises(SigningKeysUnavailable):
         keys.candidates(algorithm="EdDSA", key_id="ed-1")
-
-
-def test_a_set_that_comes_byte_by_byte_is_not_waited_for(monkeypatch):
-    # A wait for a whole piece of the answer would end after a minute, with the test's own time limit.
-    monkeypatch.setattr(signing_keys, "READ_SECONDS", 600)
-    monkeypatch.setattr(signing_keys, "WHOLE_SECONDS", 0)
-    with socket.create_server((HOST, 0)) as server:
-
-        def send_one_byte():
-            peer, _ = server.accept()
-            with peer:
-                peer.recv(4096)
-                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
-                peer.recv(4096)  # returns when the client has hung up
-
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(send_one_byte)
-            keys = key_set_from(f"http://{HOST}:{server.getsockname()[1]}/")
-            with pytest.raises(SigningKeysUnavailable):
-                keys.candidates(algorithm="EdDSA", key_id="ed-1")
 
 
 def private_jwk():

@@ -1,12 +1,13 @@
 """What the gateway makes of the answers to a GET of a flight."""
 
+import json
+
 import pytest
-import requests
 
-from bookings.ports import Flight, FlightsUnreachable, UnknownFlight
+from bookings.ports import Flight, FlightsUnreachable, UnknownFlight, UnusableFlight
+from tests.support.wire import HANG_UP
 
-URL = "http://flights.test"
-FLIGHT = f"{URL}/api/v1/flights/7"
+FLIGHT = "/api/v1/flights/7"
 
 
 def failure(status, code=None):
@@ -16,6 +17,14 @@ def failure(status, code=None):
 
 def flight(**fields):
     return {"success": True, "data": {"id": 7, "price": 2000, "totalSeats": 5, **fields}, "error": {}}
+
+
+HUGE = "a number of five thousand digits"
+
+
+def written(content):
+    """JSON as some write it: NaN, and numbers that Python would not turn into text, included."""
+    return json.dumps(content).replace(f'"{HUGE}"', "1" + "0" * 5000).encode()
 
 
 def test_a_flight_is_read(wire, service):
@@ -63,25 +72,66 @@ def test_a_404_of_somebody_else_says_nothing_about_the_flight(wire, service):
         {"price": None},
         {"price": True},
         {"price": 10**15},
+        {"price": HUGE},
+        {"price": float("nan")},
+        {"price": float("inf")},
+        {"price": [2000]},
         {"totalSeats": "5"},
+        {"totalSeats": HUGE},
+        {"totalSeats": 2**31},
+        {"totalSeats": -(10**30)},
+        {"totalSeats": float("-inf")},
+        {"id": 8},
+        {"id": "7"},
+        {"id": 7.0},
+        {"id": None},
+        {"id": True},
         {"totalSeats": 5.5},
         {"totalSeats": None},
         {"totalSeats": False},
     ],
     ids=str,
 )
-def test_a_flight_with_strange_numbers_is_no_answer(wire, service, fields):
-    wire.add("GET", FLIGHT, json=flight(**fields))
+def test_a_flight_that_cannot_be_sold_is_named_as_such_and_asked_for_once(wire, service, fields):
+    wire.add("GET", FLIGHT, body=written(flight(**fields)))
+
+    with pytest.raises(UnusableFlight):
+        service.get_flight(7, seconds=5)
+    assert len(wire.calls) == 1
+
+
+@pytest.mark.parametrize("content", [{}, {"data": None}, {"data": []}, {"data": {}}, {"data": "x"}], ids=str)
+def test_an_envelope_without_a_flight_cannot_be_sold(wire, service, content):
+    wire.add("GET", FLIGHT, json={"success": True, **content})
+
+    with pytest.raises(UnusableFlight):
+        service.get_flight(7, seconds=5)
+
+
+@pytest.mark.parametrize("says", [{}, {"success": False}, {"success": "true"}, {"success": 1}], ids=str)
+def test_a_flight_whose_envelope_does_not_say_success_is_no_answer(wire, service, says):
+    content = flight()
+    del content["success"]
+    wire.add("GET", FLIGHT, json={**content, **says})
+
+    with pytest.raises(FlightsUnreachable) as refused:
+        service.get_flight(7, seconds=5)
+    assert not isinstance(refused.value, UnusableFlight)
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 299])
+def test_another_status_than_200_shows_no_flight(wire, service, status):
+    wire.add("GET", FLIGHT, status=status, json=flight())
 
     with pytest.raises(FlightsUnreachable):
         service.get_flight(7, seconds=5)
 
 
-@pytest.mark.parametrize("content", [{}, {"data": None}, {"data": []}, {"data": {}}, {"data": "x"}], ids=str)
-def test_an_envelope_without_a_flight_is_no_answer(wire, service, content):
-    wire.add("GET", FLIGHT, json=content)
+@pytest.mark.parametrize("body", [b"", b"<html>gone</html>", b"{}", written(failure(410))], ids=str)
+def test_410_says_that_there_is_no_such_flight_whatever_comes_with_it(wire, service, body):
+    wire.add("GET", FLIGHT, status=410, body=body)
 
-    with pytest.raises(FlightsUnreachable):
+    with pytest.raises(UnknownFlight):
         service.get_flight(7, seconds=5)
 
 
@@ -94,8 +144,7 @@ def test_a_flight_is_asked_for_twice_if_need_be_and_no_more(wire, service):
 
 
 def test_two_failures_are_enough(wire, service):
-    for _ in range(3):
-        wire.add("GET", FLIGHT, body=requests.ReadTimeout())
+    wire.say("GET", FLIGHT, HANG_UP)
 
     with pytest.raises(FlightsUnreachable):
         service.get_flight(7, seconds=5)
@@ -104,8 +153,8 @@ def test_two_failures_are_enough(wire, service):
 
 def test_a_flight_is_recalled_for_five_minutes(wire, service, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("bookings.gateways.flights.time.monotonic", lambda: now[0])
     wire.add("GET", FLIGHT, json=flight())
+    monkeypatch.setattr("bookings.gateways.flights.time.monotonic", lambda: now[0])
     service.get_flight(7, seconds=5)
 
     now[0] = 1300.0

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from redis import Redis
 
 from bookings.clock import database_time
-from bookings.gateways import redis_limits
+from bookings.gateways import bounded_redis, redis_limits
 from bookings.models import Booking, RateWindow
 from bookings.services.rate_limits import DatabaseRateLimiter
 from bookings.services.reap_old_rows import BATCHES
@@ -61,8 +61,9 @@ def limiter(request, redis_server, monkeypatch):
     if request.param == "database":
         return DatabaseRateLimiter()
     # How long it waits for Redis is not looked at here, and 64 threads of one process are slow.
-    monkeypatch.setattr(redis_limits, "CONNECT_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(redis_limits, "ANSWER_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(bounded_redis, "CONNECT_SECONDS", PATIENCE_SECONDS)
+    for name in ("ANSWER_SECONDS", "WHOLE_SECONDS"):
+        monkeypatch.setattr(redis_limits, name, PATIENCE_SECONDS)
     return redis_limits.RedisRateLimiter(redis_server.url, otherwise=Refuses())
 
 

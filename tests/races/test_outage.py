@@ -1,6 +1,9 @@
 """The Flight Service fails, rests, and is found again: a real process, real threads, and a clock of the test's."""
 
+import functools
 import threading
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +12,8 @@ from bookings.gateways.flights import HttpFlightService
 from bookings.gateways.guard import Guard
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
-from bookings.ports import FlightsUnreachable
+from bookings.ports import Flight, FlightsUnreachable
+from tests.races.crowd import all_at_once
 from tests.support.api import Api, refused, shown
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.invariants import seats_out_of_step, violations
@@ -42,11 +46,12 @@ class Outage:
         return sum(calls.values()) - calls["open"]
 
     def begins(self, plan):
-        """Fail until the breaker has opened; give the answers that clients got."""
+        """Fail for one flight after the other until the breaker has opened; give the answers that clients got."""
         self.sim.faults(**plan)
         answers = []
         while self.breaker != "open":
-            answers.append(self.api.create(key=f"early-{len(answers)}"))
+            answers.append(self.api.create(flightId=2 + len(answers) % 10, key=f"early-{len(answers)}"))
+            assert len(answers) < 30, "the breaker does not open"
         return answers
 
     def ends(self):
@@ -84,6 +89,25 @@ def test_an_outage_is_refused_left_alone_and_found_over(outage, plan, faults_on)
     assert (rows_after, sent_after) == (rows, sent)
     assert [answer.status_code for answer in later] == [201, 201, 201]
     assert outage.breaker == "closed"
+    assert outage.is_repaired() == []
+
+
+@pytest.mark.parametrize("faults_on", ["both", "patch"])
+@pytest.mark.parametrize("plan", OUTAGES.values(), ids=OUTAGES)
+def test_where_one_flight_is_all_that_is_sold_an_outage_is_left_alone_too(outage, plan, faults_on):
+    outage.sim.faults(**plan, faults_on=faults_on)
+    for number in range(10):
+        outage.api.create(key=f"early-{number}")
+    sent = outage.sent
+
+    during = {refused(outage.api.create(key=f"during-{number}")) for number in range(20)}
+    sent_meanwhile = outage.sent - sent
+    outage.ends()
+    later = [outage.api.create(key=f"during-{number}") for number in range(3)]
+
+    assert during == {(503, "flight_service_unavailable")}
+    assert sent_meanwhile == 0
+    assert [answer.status_code for answer in later] == [201, 201, 201]
     assert outage.is_repaired() == []
 
 
@@ -134,3 +158,38 @@ def test_of_64_threads_one_asks_whether_it_is_over(outage, monkeypatch):
 
     assert sorted(answers, key=str) == [1] + [None] * 63
     assert outage.sent == sent + 1
+
+
+def test_under_load_no_seat_is_sold_twice_though_answers_come_behind_informational_ones(outage):
+    """Forty for thirty seats, three flights; a quarter of all answers has a 103 before it."""
+    outage.sim.reset(capacity=30)
+    outage.sim.faults(informational_rate=0.25)
+
+    def hold(flight_id):
+        return [outage.api.create(flightId=flight_id, noOfSeats=1).status_code for _ in range(5)]
+
+    answers = all_at_once([functools.partial(hold, flight_id) for flight_id in (1, 2, 3) * 8])
+
+    held = Counter(Booking.objects.filter(status="initiated").values_list("flight_id", flat=True))
+    assert held == {1: 30, 2: 30, 3: 30}
+    assert Counter(status for each in answers for status in each) == {201: 90, 400: 30}
+    assert outage.sim.ledger()["calls"]["hinted"] > 20
+    assert outage.is_repaired() == []
+
+
+def test_a_flight_that_refuses_every_take_is_sold_to_nobody_behind_informational_answers(outage, monkeypatch):
+    """It shows seats, which are gone by the time of the take: only the answer to the take may say so."""
+    outage.sim.reset(flights={"1": 1})
+    show = outage.flights._shown
+
+    def show_more(flight_id, reply):
+        shown = show(flight_id, reply)
+        return replace(shown, seats_left=50) if isinstance(shown, Flight) else shown
+
+    monkeypatch.setattr(outage.flights, "_shown", show_more)
+    outage.sim.faults(informational_rate=1.0)
+
+    heard = [refused(outage.api.create(flightId=1, noOfSeats=2)) for _ in range(6)]
+
+    assert heard == [(400, "seats_unavailable")] * 6
+    assert not Booking.objects.filter(status="initiated").exists()

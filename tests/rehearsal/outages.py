@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from django.db.models import Max
+
+from bookings.lifecycle import Hold
+from bookings.models import Booking
 from tests.rehearsal.stack import SETTLE_SECONDS, Stack
 from tests.rehearsal.verdict import Word
 from tests.support.running import await_that
@@ -23,6 +27,10 @@ SETTLED_SECONDS = USUAL_SECONDS + SETTLE_SECONDS
 
 # Above the read limit of the service, which is 2 s.
 SLOW_MS = 3_000
+
+# One of those that clients ask for, and bookings of others that they must get in the five seconds that it is so.
+UNUSABLE_FLIGHT = 2
+SOLD_MEANWHILE = 10
 
 # Far longer than a process takes to stop or to start.
 PATIENCE_SECONDS = 60.0
@@ -152,11 +160,27 @@ def rolling_deploy(stack: Stack, feel: Feel) -> float:
     return time.monotonic()
 
 
+def one_unusable_flight(stack: Stack, feel: Feel) -> float:
+    """One flight is shown with a price in letters, and clients keep asking: the others are sold as before."""
+    stack.sim.faults(unusable_flight=UNUSABLE_FLIGHT)
+    newest = Booking.objects.aggregate(pk=Max("pk"))["pk"] or 0
+    feel()
+    stack.sim.faults()
+    mended_at = time.monotonic()
+    others = Booking.objects.filter(pk__gt=newest).exclude(flight_id=UNUSABLE_FLIGHT)
+    if others.filter(hold__in=[Hold.HELD, Hold.GIVING_BACK]).count() < SOLD_MEANWHILE:
+        raise NotPlayed("hardly any other flight was sold meanwhile")
+    return mended_at
+
+
 # Of changes alone: flights can still be read, so that bookings are made whose seats are in doubt.
 OF_CHANGES = {"faults_on": "patch"}
 SLOW = with_faults(latency_ms=SLOW_MS, **OF_CHANGES)
 DROPS_REPLIES = with_faults(drop_reply_rate=1.0, **OF_CHANGES)
 GARBAGE = with_faults(garbage_rate=1.0, **OF_CHANGES)
+DRIPS = with_faults(drip_rate=1.0, **OF_CHANGES)
+DRIPS_FLIGHTS = with_faults(drip_rate=1.0)
+HINTS = with_faults(informational_rate=0.5)
 LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
 
 ALL = (
@@ -164,6 +188,10 @@ ALL = (
     Outage("Flight Service down", flight_service_down, felt_as=Word.REFUSED),
     Outage("Flight Service drops replies", DROPS_REPLIES, felt_as=Word.REFUSED),
     Outage("Flight Service answers garbage", GARBAGE, felt_as=Word.REFUSED),
+    Outage("Flight Service drips", DRIPS, felt_as=Word.REFUSED),
+    Outage("Flight Service drips flights", DRIPS_FLIGHTS, felt_as=Word.REFUSED),
+    Outage("Flight Service sends 103s", HINTS),
+    Outage("one unusable flight", one_unusable_flight, felt_as=Word.REFUSED, seamless=True),
     Outage("cluster killed", cluster_killed, DEAD_WORKER_SECONDS),
     Outage("worker killed", worker_killed, DEAD_WORKER_SECONDS),
     Outage("idle worker killed", idle_worker_killed, DEAD_WORKER_SECONDS),

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from http import HTTPStatus
+from typing import Any
 
 from tests.support.http import Reply
 
@@ -30,7 +32,7 @@ def word_for(reply: Reply) -> Word:
         if 200 <= reply.status < 300:
             return Word.ANSWERED if envelope["success"] is True else Word.ERROR
         is_clean = (
-            (400 <= reply.status < 500 or reply.status == 503)
+            (400 <= reply.status < 500 or reply.status == 503 or _is_about_its_flight(reply.status, envelope))
             and envelope["success"] is False
             and envelope["error"]["statusCode"] == reply.status
             and bool(envelope["error"]["code"])
@@ -39,6 +41,11 @@ def word_for(reply: Reply) -> Word:
     except (ValueError, KeyError, TypeError):
         return Word.ERROR
     return Word.REFUSED if is_clean else Word.ERROR
+
+
+def _is_about_its_flight(status: int, envelope: Any) -> bool:
+    """Whether a flight cannot be sold as it is shown, and the answer says so."""
+    return bool(status == HTTPStatus.BAD_GATEWAY and envelope["error"]["code"] == "flight_unusable")
 
 
 @dataclass

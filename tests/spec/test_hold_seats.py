@@ -130,6 +130,24 @@ def test_a_flight_service_that_is_down_is_503_and_leaves_no_row(api, flights):
     assert states() == []
 
 
+@pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}], ids=["at once", "in no hurry"])
+def test_a_flight_that_cannot_be_sold_is_502_and_decides_nothing(api, flights, headers):
+    api.create(flightId=2)
+    rows = states()
+    flights.unusable = {2}
+
+    answers = [api.create(flightId=2, key="k", headers=headers) for _ in range(20)]
+    other = api.create(flightId=1)
+    flights.unusable = set()
+    later = api.create(flightId=2, key="k", headers=headers)
+
+    assert {refused(answer) for answer in answers} == {(502, "flight_unusable")}
+    assert {answer.json()["error"]["retryable"] for answer in answers} == {False}
+    assert not any("Retry-After" in answer.headers for answer in answers)
+    assert (other.status_code, later.status_code) == (201, 201)
+    assert states() == rows * 3
+
+
 def test_a_connection_that_is_refused_twice_drops_the_take(api, flights):
     flights.fail_next(Fault.REFUSE_CONNECTION, Fault.REFUSE_CONNECTION)
 

@@ -31,6 +31,7 @@ from bookings.ports import (
     SeatOutcome,
     Unknown,
     UnknownFlight,
+    UnusableFlight,
 )
 
 
@@ -62,8 +63,8 @@ class FakeFlights:
 
     `fail_next(fault, ...)` plans what happens to the next changes of seats, one fault each; `down` refuses
     every connection; `resting` sends nothing, as an open breaker; `shows_flights = False` makes a GET fail, and
-    `shows_capacity = False` makes it show less; `meanwhile(action)` runs an action while the next change is
-    under way: carried out, and not yet answered.
+    `shows_capacity = False` makes it show less; flights in `unusable` are shown in a way that cannot be sold;
+    `meanwhile(action)` runs an action while the next change is under way: carried out, and not yet answered.
     """
 
     def __init__(self, *, flights: int = 12, capacity: int = 120, price: int = 2000) -> None:
@@ -71,6 +72,8 @@ class FakeFlights:
         self.resting = False
         self.shows_flights = True
         self.shows_capacity = True
+        self.unusable: set[int] = set()
+        self.probes = 0
         self.retry_after: float | None = None
         self.arrived: list[SeatChange] = []
         self._shelves = {number: _Shelf(capacity, price, capacity) for number in range(1, flights + 1)}
@@ -87,6 +90,9 @@ class FakeFlights:
         if self.resting:
             self.calls[CallWord.OPEN] += 1
             raise FlightsUnreachable(flight_id)
+        if flight_id in self.unusable and not self.down and seconds > 0:
+            self.calls[CallWord.UNUSABLE] += 1
+            raise UnusableFlight(flight_id)
         is_shown = not self.down and self.shows_flights and seconds > 0
         self.calls[CallWord.DONE if is_shown else CallWord.UNKNOWN] += 1
         if not is_shown:
@@ -98,6 +104,10 @@ class FakeFlights:
             capacity = shelf.capacity if self.shows_capacity else None
             self._recalled[flight_id] = Flight(flight_id, shelf.price, shelf.remaining, capacity)
             return self._recalled[flight_id]
+
+    def answers(self, *, seconds: float) -> bool:
+        self.probes += 1
+        return not self.down and self.shows_flights and seconds > 0
 
     def recall_flight(self, flight_id: int) -> Flight | None:
         return self._recalled.get(flight_id)

@@ -43,7 +43,7 @@ def test_a_request_and_its_calls_are_spans_of_the_trace_that_was_passed_on(api, 
     assert format(request.parent.span_id, "016x") == PARENT
     assert (get.parent.span_id, patch.parent.span_id) == (request.context.span_id,) * 2
     assert [f"{span.context.span_id:016x}" for span in (get, patch)] == [
-        call.request.headers["traceparent"].split("-")[2] for call in wire.calls
+        call.headers["traceparent"].split("-")[2] for call in wire.calls
     ]
     assert request.context.trace_state.get("congo") == "t61rcWkgMzE"
 

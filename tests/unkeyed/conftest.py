@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from requests.adapters import HTTPAdapter
 
 from bookings import wiring
+from bookings.gateways.http_exchange import HttpExchange, Question
 from bookings.services import unkeyed_flights
 from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
 from tests.support.api import Api
@@ -35,13 +35,13 @@ def sim(running_sim: FlightSim) -> FlightSim:
 def no_keys(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The setting of a Flight Service without keys; and nothing is sent inside a transaction."""
     settings.FLIGHT_SERVICE_KEYED = False
-    send = HTTPAdapter.send
+    send = HttpExchange.send
 
-    def send_outside_of_transactions(adapter: Any, request: Any, **options: Any) -> Any:
-        assert not connection.in_atomic_block, f"{request.method} {request.url} inside a transaction"
-        return send(adapter, request, **options)
+    def send_outside_of_transactions(exchange: HttpExchange, question: Question, **options: Any) -> Any:
+        assert not connection.in_atomic_block, f"{question.method} {question.url} inside a transaction"
+        return send(exchange, question, **options)
 
-    monkeypatch.setattr(HTTPAdapter, "send", send_outside_of_transactions)
+    monkeypatch.setattr(HttpExchange, "send", send_outside_of_transactions)
 
 
 @pytest.fixture

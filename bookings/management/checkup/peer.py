@@ -8,7 +8,7 @@ from django.conf import settings
 
 from bookings.gateways.reachability import Unreachable, date_of_peer
 from bookings.management.checkup.finding import Finding, fail, ok, warn
-from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight
+from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight, UnusableFlight
 from bookings.services.try_keys import Keys, KeysTried, try_keys
 
 SUBJECT = "Flight Service"
@@ -31,6 +31,13 @@ def check_peer(flights: FlightService, flight_id: int | None) -> Iterator[Findin
         flight = flights.get_flight(flight_id or SOME_FLIGHT, seconds=CALL_SECONDS)
     except UnknownFlight:
         flight = None
+    except UnusableFlight:
+        yield warn(
+            SUBJECT,
+            f"answers, and shows flight {flight_id or SOME_FLIGHT} in a way that cannot be sold",
+            "Ask for that flight with curl: it needs its own id, a whole price from 0, and whole totalSeats.",
+        )
+        return
     except FlightsUnreachable:
         yield fail(
             SUBJECT,

@@ -1,0 +1,295 @@
+"""
+One HTTP exchange with another service, by libcurl: sent once, and bounded in time and in size as a whole.
+
+One limit holds for all of it, from the look-up of the name to the last trailer, whatever comes a byte at a time.
+See Note [Whose answer it is].
+"""
+
+# Note [Whose answer it is]
+# HTTP/1.1 does not say which request an answer belongs to: it is the next one on the connection. So one that comes
+# twice, or late, or after an informational one that was taken for it, is read by the next request as its own. What
+# must not be mistaken has a connection of its own, which ends with the answer: there is no other request then.
+# What may be kept is not used again after anything odd, nor with a byte waiting on it. A byte that arrives after
+# that look cannot be told from an answer: `Answer.was_kept` says where that may be so.
+# libcurl sends a request again, unasked, where a connection that was kept turns out to be dead. On one of its own
+# it never does, so what must not be sent twice is safe there.
+
+import os
+import re
+import select
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import certifi
+import pycurl
+
+# Both the head and the trailers of an answer, and every informational answer before it.
+LARGEST_HEAD_BYTES = 16 * 1024
+
+# A name that points to another machine is looked up again after this.
+NAMES_HOLD_SECONDS = 5
+
+# What ends an exchange before its request: proof, together with libcurl not having come so far as to send it.
+BEFORE_SENDING = {
+    pycurl.E_URL_MALFORMAT,
+    pycurl.E_COULDNT_RESOLVE_HOST,
+    pycurl.E_COULDNT_CONNECT,
+    pycurl.E_OPERATION_TIMEDOUT,
+    pycurl.E_SSL_CONNECT_ERROR,
+    pycurl.E_PEER_FAILED_VERIFICATION,
+}
+
+# The version of an answer that may be read, and its status.
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: |\r?\n)")
+SWITCHED = 101
+
+WORDS: Mapping[int, str] = {
+    pycurl.E_COULDNT_RESOLVE_HOST: "no such host",
+    pycurl.E_COULDNT_CONNECT: "connection refused",
+    pycurl.E_SSL_CONNECT_ERROR: "no TLS",
+    pycurl.E_PEER_FAILED_VERIFICATION: "certificate not trusted",
+    pycurl.E_GOT_NOTHING: "hung up without an answer",
+    pycurl.E_PARTIAL_FILE: "answer cut",
+    pycurl.E_RECV_ERROR: "connection broken",
+    pycurl.E_SEND_ERROR: "connection broken",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "answer is not HTTP/1",
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: "answer is not HTTP/1",
+    pycurl.E_BAD_CONTENT_ENCODING: "answer cannot be decoded",
+}
+
+
+class ExchangeFailed(OSError):
+    """There is no answer. The message has no address in it."""
+
+
+class NothingSent(ExchangeFailed):
+    """No byte of the request has left this machine."""
+
+
+class NoAnswer(ExchangeFailed):
+    """The request may have been carried out; its answer did not come, or not as it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request. Where only the head of its answer is wanted, the rest is not waited for."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    head_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A final answer: its headers by their names in lower case, and its body after decoding."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    was_kept: bool
+
+
+class HttpExchange:
+    """
+    Sends requests, each in the thread that asks, over connections of that thread alone.
+
+    Follows no redirect, uses no proxy, password or cookie of anybody, and speaks HTTP/1.1 to http and https
+    addresses only. A thread's connections end with it. A process that was forked off has none of its parent's.
+    """
+
+    def __init__(self, *, connect_seconds: float, largest_bytes: int) -> None:
+        self._connect_seconds, self._largest_bytes = connect_seconds, largest_bytes
+        self._mine = _Mine()
+
+    def send(self, question: Question, *, seconds: float, keep: bool = False) -> Answer:
+        """
+        Send one request and read its answer; `keep` may use a connection again, and leaves it for the next one.
+
+        :raises NothingSent: if it is certain that no byte of the request went out
+        :raises NoAnswer: if it may have been carried out
+        """
+        handle = self._mine.handle(keep=keep)
+        reading = _Reading(self._largest_bytes, head_only=question.head_only)
+        _prepare(handle, question, reading, keep=keep)
+        handle.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
+        handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(min(self._connect_seconds, seconds) * 1000)))
+        try:
+            handle.perform()
+        except pycurl.error as error:
+            answer = reading.answer(handle) if question.head_only and reading.head_is_over else None
+            # Without a request no connection is to be ended, and closing a handle waits for its look-up of a name.
+            if reading.was_sent:
+                self._mine.drop(keep=keep)
+            if answer is not None:
+                return answer
+            raise _failure(error.args[0], reading) from error
+        answer = reading.answer(handle)
+        if reading.is_odd:
+            self._mine.drop(keep=keep)
+        return answer
+
+
+class _Mine(threading.local):
+    """The libcurl handles of a thread, and with them its connections: one that is kept, one that is not."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._handles: dict[bool, pycurl.Curl] = {}
+
+    def handle(self, *, keep: bool) -> pycurl.Curl:
+        """Give a handle that nothing is set on, and on whose connection nothing is waiting to be read."""
+        if self._pid != os.getpid():
+            # The connections are the parent's: to end one here would tell the other side so.
+            _OF_A_PARENT.extend(self._handles.values())
+            self._pid, self._handles = os.getpid(), {}
+        if keep and _has_something_to_read(self._handles.get(keep)):
+            self.drop(keep=keep)
+        if keep not in self._handles:
+            self._handles[keep] = pycurl.Curl()
+        handle = self._handles[keep]
+        handle.reset()
+        return handle
+
+    def drop(self, *, keep: bool) -> None:
+        """End the connection, so that it is not used again."""
+        handle = self._handles.pop(keep, None)
+        if handle is not None:
+            handle.close()
+
+
+_OF_A_PARENT: list[pycurl.Curl] = []
+
+
+def _has_something_to_read(handle: pycurl.Curl | None) -> bool:
+    """Whether anything has come on a kept connection since its last answer, the end of it included."""
+    number = -1 if handle is None else handle.getinfo(pycurl.ACTIVESOCKET)
+    if number < 0:
+        return False
+    look = select.poll()
+    look.register(number, select.POLLIN)
+    return bool(look.poll(0))
+
+
+class _Reading:
+    """What has come of an answer so far."""
+
+    def __init__(self, largest_bytes: int, *, head_only: bool) -> None:
+        self.head_is_over = False
+        self.is_odd = False
+        self.refusal = ""
+        self.was_sent = False
+        self._largest_bytes, self._head_only = largest_bytes, head_only
+        self._head_bytes = 0
+        self._is_informational = False
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+
+    def take_line(self, line: bytes) -> int:
+        """Take a status line, a header, the empty line after them, or a trailer; 0 stops libcurl."""
+        self._head_bytes += len(line)
+        if self._head_bytes > LARGEST_HEAD_BYTES:
+            return self._refuse("answer too large")
+        if self.head_is_over:  # a trailer decides nothing
+            return len(line)
+        if not line.strip():
+            return self._end_of_head(len(line))
+        if line.startswith(b"HTTP/"):
+            return self._begin(line)
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            name, value = name.strip().lower(), value.strip()
+            self._headers[name] = f"{self._headers[name]}, {value}" if name in self._headers else value
+        return len(line)
+
+    def take_body(self, piece: bytes) -> int:
+        """Take a piece of the body, after decoding; 0 stops libcurl."""
+        self._body += piece
+        if len(self._body) > self._largest_bytes:
+            return self._refuse("answer too large")
+        return len(piece)
+
+    def answer(self, handle: pycurl.Curl) -> Answer:
+        """Put together what has come."""
+        was_kept = handle.getinfo(pycurl.NUM_CONNECTS) == 0
+        return Answer(handle.getinfo(pycurl.RESPONSE_CODE), self._headers, bytes(self._body), was_kept)
+
+    def may_be_sent(self, *_addresses: object) -> int:
+        """Hear that there is a connection, and that the request goes out on it now."""
+        self.was_sent = True
+        return int(pycurl.PREREQFUNC_OK)
+
+    def _begin(self, line: bytes) -> int:
+        """Begin with an answer, informational or final."""
+        found = STATUS_LINE.match(line)
+        status = int(found[1]) if found else SWITCHED
+        if status == SWITCHED:  # nobody asked for another protocol
+            return self._refuse("answer is not HTTP/1")
+        self._headers.clear()
+        self._is_informational = status < HTTPStatus.OK
+        return len(line)
+
+    def _end_of_head(self, length: int) -> int:
+        if self._is_informational:
+            # The answer comes after it; who sends one may send another behind the answer.
+            self.is_odd = True
+            return length
+        self.head_is_over = True
+        lengths = {each.strip() for each in self._headers.get("content-length", "").split(",")}
+        if len(lengths) > 1 or ("transfer-encoding" in self._headers and lengths != {""}):
+            # A proxy in between may see another end of this answer, and so another answer behind it.
+            return self._refuse("answer with two lengths")
+        return 0 if self._head_only else length
+
+    def _refuse(self, why: str) -> int:
+        self.refusal = why
+        return 0
+
+
+def _prepare(handle: pycurl.Curl, question: Question, reading: _Reading, *, keep: bool) -> None:
+    """Say everything that libcurl must and must not do. The handle has been reset."""
+    set_to = handle.setopt
+    set_to(pycurl.URL, question.url)
+    set_to(pycurl.CUSTOMREQUEST, question.method)
+    if question.body is not None:
+        set_to(pycurl.POSTFIELDSIZE, len(question.body))
+        set_to(pycurl.COPYPOSTFIELDS, question.body)
+    headers = {"Expect": "", "User-Agent": "", **question.headers, **({} if keep else {"Connection": "close"})}
+    # One that has no value is left away.
+    set_to(pycurl.HTTPHEADER, [f"{name}: {value}" if value else f"{name}:" for name, value in headers.items()])
+    set_to(pycurl.HEADERFUNCTION, reading.take_line)
+    set_to(pycurl.WRITEFUNCTION, reading.take_body)
+    set_to(pycurl.PREREQFUNCTION, reading.may_be_sent)
+    set_to(pycurl.FRESH_CONNECT, not keep)
+    set_to(pycurl.FORBID_REUSE, not keep)
+    set_to(pycurl.MAXCONNECTS, 1)
+    set_to(pycurl.DNS_CACHE_TIMEOUT, NAMES_HOLD_SECONDS)
+    set_to(pycurl.NOSIGNAL, 1)
+    set_to(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    set_to(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    set_to(pycurl.HTTP09_ALLOWED, 0)
+    set_to(pycurl.FOLLOWLOCATION, 0)
+    set_to(pycurl.PROXY, "")
+    set_to(pycurl.NOPROXY, "*")
+    set_to(pycurl.NETRC, pycurl.NETRC_IGNORED)
+    # Nothing is asked to be compressed; what is so all the same is read.
+    set_to(pycurl.ACCEPT_ENCODING, "identity")
+    set_to(pycurl.CAINFO, certifi.where())
+    set_to(pycurl.SSL_VERIFYPEER, 1)
+    set_to(pycurl.SSL_VERIFYHOST, 2)
+    set_to(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+
+
+def _failure(code: int, reading: _Reading) -> ExchangeFailed:
+    if not reading.was_sent and code in BEFORE_SENDING:
+        return NothingSent("no connection in time" if code == pycurl.E_OPERATION_TIMEDOUT else _word(code))
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return NoAnswer("answer too slow")
+    return NoAnswer(reading.refusal or _word(code))
+
+
+def _word(code: int) -> str:
+    return WORDS.get(code, f"libcurl error {code}")
