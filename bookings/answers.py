@@ -60,7 +60,6 @@ CODES: Mapping[int, str] = MappingProxyType(
         404: "not_found",
         405: "method_not_allowed",
         406: "not_acceptable",
-        411: "length_required",
         413: "body_too_large",
         414: "address_too_long",
         415: "unsupported_media_type",

@@ -98,7 +98,6 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
         )
     if operation.request is not None:
         for status, code, text in (
-            (411, "length_required", "Send the body with Content-Length; a chunked body is not read."),
             (413, "body_too_large", "The body is larger than 64 KiB."),
             (415, "unsupported_media_type", "Send application/json."),
             (403, "https_required", "Use https:// for this address."),

@@ -1,0 +1,117 @@
+"""
+Reads a request's body to its end before anything works on the request: bounded, and also where it has no length.
+
+WSGI and the framework know bodies by Content-Length alone; one that comes in chunks would be taken for empty.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from io import BytesIO
+from typing import IO, Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from bookingsite.refusals import REFUSAL, Refusal, answer
+
+# Stands beside a body that was read, so that it is read once.
+READ = "bookings.body_was_read"
+
+# A body that is too large is thrown away up to here: a client that still sends when the connection ends loses the
+# answer.
+LARGEST_DISCARDED = 1024 * 1024
+_PIECE = 64 * 1024
+
+_MALFORMED = (HTTPStatus.BAD_REQUEST, "invalid_request")
+TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is larger than 64 KiB.")
+TWO_LENGTHS = Refusal(*_MALFORMED, "Send the body with Content-Length or in chunks, not with both.")
+UNKNOWN_CODING = Refusal(*_MALFORMED, "Of all transfer encodings only `chunked` is read.")
+CUT_SHORT = Refusal(*_MALFORMED, "The body ended too early, or came in chunks and was empty.")
+
+
+def has_body(environ: dict[str, Any]) -> bool:
+    """Tell whether a body was announced."""
+    return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH") not in (None, "", "0")
+
+
+def read_body(environ: dict[str, Any]) -> Refusal | None:
+    """Read the body and leave it, with its length, where the framework looks; or give the reason to refuse it."""
+    if not has_body(environ) or READ in environ:
+        return None
+    largest: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    length = environ.get("CONTENT_LENGTH") or ""
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if coding is not None and length:
+        return TWO_LENGTHS
+    if coding is not None and (coding.strip().lower() != "chunked" or is_development_server(environ)):
+        return UNKNOWN_CODING
+    # Of a length that is no number nothing is believed.
+    announced = int(length) if length.isascii() and length.isdigit() and len(length) < 10 else largest + 1
+    if coding is None and announced > largest:
+        _discard(environ, up_to=announced)
+        return TOO_LARGE
+    content = _read(environ["wsgi.input"], largest + 1 if coding else announced)
+    if len(content) > largest:
+        _discard(environ, up_to=LARGEST_DISCARDED)
+        return TOO_LARGE
+    # A broken connection gives nothing, and so does an empty body in chunks: what was meant is not known.
+    if not content or (coding is None and len(content) < announced):
+        return CUT_SHORT
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ.update({"CONTENT_LENGTH": str(len(content)), "wsgi.input": BytesIO(content), READ: True})
+    return None
+
+
+class WholeBodies:
+    """
+    Answers what the lanes have refused, and reads bodies in chunks where no lanes have done it.
+
+    An answer to a request whose body was not read ends its connection: the rest of the body would be taken for the
+    next request.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        refusal: Refusal | None = request.META.get(REFUSAL)
+        if refusal is None and "HTTP_TRANSFER_ENCODING" in request.META:
+            refusal = read_body(request.META)
+            # The framework has bounded it by the length that it did not have.
+            request._stream = request.META["wsgi.input"]
+        response = self.get_response(request) if refusal is None else answer(request, refusal)
+        if is_unread(request, refusal, response) and not is_development_server(request.META):
+            response["Connection"] = "close"
+        return response
+
+
+def is_unread(request: HttpRequest, refusal: Refusal | None, response: HttpResponseBase) -> bool:
+    """Tell whether the answer comes before the end of the request's body."""
+    if READ in request.META or not has_body(request.META):
+        return False
+    was_begun: bool = request._read_started  # type: ignore[attr-defined]  # of HttpRequest
+    return refusal is not None or (response.status_code >= HTTPStatus.BAD_REQUEST and not was_begun)
+
+
+def is_development_server(environ: dict[str, Any]) -> bool:
+    """Tell whether this is `runserver`, which knows no chunks, and refuses to hear how connections end."""
+    return str(environ.get("SERVER_SOFTWARE", "")).startswith("WSGIServer")
+
+
+def _read(stream: IO[bytes], most: int) -> bytes:
+    """Read to the end, or `most` bytes; a stream may give less at once than it was asked for."""
+    pieces, left = [], most
+    while left and (piece := stream.read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
+
+
+def _discard(environ: dict[str, Any], *, up_to: int) -> None:
+    """Throw away what is on its way; what is waiting to be asked for is not asked for."""
+    if "HTTP_EXPECT" in environ or up_to > LARGEST_DISCARDED:
+        return
+    left = up_to
+    while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
+        left -= len(piece)
