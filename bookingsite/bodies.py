@@ -27,6 +27,9 @@ _MALFORMED = (HTTPStatus.BAD_REQUEST, "invalid_request")
 TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is larger than 64 KiB.")
 TWO_LENGTHS = Refusal(*_MALFORMED, "Send the body with Content-Length or in chunks, not with both.")
 UNKNOWN_CODING = Refusal(*_MALFORMED, "Of all transfer encodings only `chunked` is read.")
+TOO_SLOW = Refusal(
+    HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "The body did not come in time.", is_retryable=True
+)
 CUT_SHORT = Refusal(*_MALFORMED, "The body ended too early, or came in chunks and was empty.")
 
 
@@ -46,14 +49,11 @@ def read_body(environ: dict[str, Any]) -> Refusal | None:
         return TWO_LENGTHS
     if coding is not None and (coding.strip().lower() != "chunked" or is_development_server(environ)):
         return UNKNOWN_CODING
-    # Of a length that is no number nothing is believed.
-    announced = int(length) if length.isascii() and length.isdigit() and len(length) < 10 else largest + 1
+    announced = _announced(length)
     if coding is None and announced > largest:
-        _discard(environ, up_to=announced)
         return TOO_LARGE
-    content = _read(environ["wsgi.input"], largest + 1 if coding else announced)
+    content = _read(environ["wsgi.input"], largest + 1 if coding is not None else announced)
     if len(content) > largest:
-        _discard(environ, up_to=LARGEST_DISCARDED)
         return TOO_LARGE
     # A broken connection gives nothing, and so does an empty body in chunks: what was meant is not known.
     if not content or (coding is None and len(content) < announced):
@@ -65,7 +65,7 @@ def read_body(environ: dict[str, Any]) -> Refusal | None:
 
 class WholeBodies:
     """
-    Answers what the lanes have refused, and reads bodies in chunks where no lanes have done it.
+    Answers what the lanes have refused, and reads bodies where no lanes have done it.
 
     An answer to a request whose body was not read ends its connection: the rest of the body would be taken for the
     next request.
@@ -76,27 +76,25 @@ class WholeBodies:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         refusal: Refusal | None = request.META.get(REFUSAL)
-        if refusal is None and "HTTP_TRANSFER_ENCODING" in request.META:
+        if refusal is None and has_body(request.META) and READ not in request.META:
             refusal = read_body(request.META)
             # The framework has bounded it by the length that it did not have.
             request._stream = request.META["wsgi.input"]
         response = self.get_response(request) if refusal is None else answer(request, refusal)
-        if is_unread(request, refusal, response) and not is_development_server(request.META):
+        is_unread = has_body(request.META) and READ not in request.META
+        if is_unread and not is_development_server(request.META):
             response["Connection"] = "close"
         return response
-
-
-def is_unread(request: HttpRequest, refusal: Refusal | None, response: HttpResponseBase) -> bool:
-    """Tell whether the answer comes before the end of the request's body."""
-    if READ in request.META or not has_body(request.META):
-        return False
-    was_begun: bool = request._read_started  # type: ignore[attr-defined]  # of HttpRequest
-    return refusal is not None or (response.status_code >= HTTPStatus.BAD_REQUEST and not was_begun)
 
 
 def is_development_server(environ: dict[str, Any]) -> bool:
     """Tell whether this is `runserver`, which knows no chunks, and refuses to hear how connections end."""
     return str(environ.get("SERVER_SOFTWARE", "")).startswith("WSGIServer")
+
+
+def _announced(length: str) -> int:
+    """Read Content-Length; what is no number, or has too many digits, is longer than anything that is read."""
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else 10**9
 
 
 def _read(stream: IO[bytes], most: int) -> bytes:
@@ -108,10 +106,9 @@ def _read(stream: IO[bytes], most: int) -> bytes:
     return b"".join(pieces)
 
 
-def _discard(environ: dict[str, Any], *, up_to: int) -> None:
-    """Throw away what is on its way; what is waiting to be asked for is not asked for."""
-    if "HTTP_EXPECT" in environ or up_to > LARGEST_DISCARDED:
-        return
-    left = up_to
+def discard(environ: dict[str, Any]) -> None:
+    """Throw away what is on its way of a refused body; what waits to be asked for is not asked for."""
+    is_hopeless = _announced(environ.get("CONTENT_LENGTH") or "0") > LARGEST_DISCARDED
+    left = 0 if is_hopeless or "HTTP_EXPECT" in environ else LARGEST_DISCARDED
     while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
         left -= len(piece)

@@ -7,6 +7,7 @@ are as many as WEB_THREADS says, and they alone keep connections to the database
 for, a slow Flight Service or a lock, it holds its own lane. Health has a lane too, and liveness needs none.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from django.http import StreamingHttpResponse
 
 from bookings import metrics
 from bookings.conf import create_threads
-from bookingsite.bodies import has_body, read_body
+from bookingsite.bodies import TOO_SLOW, discard, has_body, read_body
 from bookingsite.refusals import REFUSAL, Refusal
 
 T = TypeVar("T")
@@ -34,6 +35,11 @@ LINE_SECONDS = 2.0
 # Requests that wait for their turn, of one lane and of all: a lane that stands still leaves the others a line.
 LONGEST_LINE = 48
 LONGEST_LINES = 64
+
+# The proxy waits longer, and sends what is here as a whole.
+BODY_SECONDS = 5.0
+# A client that still sends has that long to end before its connection does, so that it reads the answer.
+DISCARD_SECONDS = 0.5
 
 # Bodies that are being read, and files that are being sent: clients set the pace.
 BODIES_AT_ONCE = 32
@@ -55,6 +61,7 @@ BUSY = Refusal(
     "service_busy",
     "Too many requests of this kind are being worked on. Nothing was done: repeat this one, with its "
     "Idempotency-Key if it had one.",
+    is_retryable=True,
     retry_after=2,
 )
 
@@ -191,6 +198,7 @@ class Lanes:
         self._application = application
         self._lanes = {kind: Lane(count) for kind, count in threads_by_kind(threads).items()}
         self._bodies = Semaphore(BODIES_AT_ONCE)
+        self._readers = ThreadPoolExecutor(BODIES_AT_ONCE)
         self._files = Semaphore(FILES_AT_ONCE)
         self._exports = Semaphore(EXPORTS_AT_ONCE)
         for kind in (*self._lanes, Kind.FILE):  # one that has not happened yet is a zero, not a gap
@@ -224,12 +232,36 @@ class Lanes:
     def _read(self, environ: Environ) -> Refusal | None:
         if not has_body(environ):
             return None
+        try:
+            refusal = self._within(BODY_SECONDS, lambda: read_body(environ))
+        except TimeoutError:
+            return TOO_SLOW
+        if refusal is not None:
+            with contextlib.suppress(TimeoutError, LaneFull):
+                self._within(DISCARD_SECONDS, lambda: discard(environ))
+        return refusal
+
+    def _within(self, seconds: float, work: Callable[[], T]) -> T:
+        """
+        Wait for a client, and no longer than this.
+
+        Nothing can interrupt a read but the client, by ending its connection; until then its place is taken.
+        Behind the proxy bodies are here as a whole.
+
+
+        :raises TimeoutError: if it takes longer
+        :raises LaneFull: if too many clients are waited for
+        """
         if not self._bodies.acquire(blocking=False):
             raise LaneFull
-        try:
-            return read_body(environ)
-        finally:
-            self._bodies.release()
+
+        def read() -> T:
+            try:
+                return work()
+            finally:
+                self._bodies.release()
+
+        return self._readers.submit(read).result(seconds)
 
     def _answer(self, kind: Kind, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if kind is Kind.LIVE:

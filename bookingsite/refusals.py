@@ -20,6 +20,7 @@ class Refusal:
     status: HTTPStatus
     code: str
     explanation: str
+    is_retryable: bool = False
     retry_after: int | None = None
 
 
@@ -30,7 +31,7 @@ def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
             refusal.status,
             code=refusal.code,
             explanation=refusal.explanation,
-            retryable=refusal.retry_after is not None,
+            retryable=refusal.is_retryable,
             request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestContext
         ).body
         response = HttpResponse(content, status=refusal.status, content_type="application/json")

