@@ -25,6 +25,9 @@ FINISH_SECONDS = 10
 # A process beats every second. A machine that is busy with other things lets it wait for some.
 SILENCE_SECONDS = 15.0
 
+# Whether the kernel hands waiting connections on.
+MIGRATES = Path("/proc/sys/net/ipv4/tcp_migrate_req")
+
 # granian cuts off at the limit by itself, and then has to end.
 END_SECONDS = 2.0
 
@@ -98,6 +101,8 @@ class Command(BaseCommand):
             )
             hung = HungProcesses(signs, session=web.pid)
             log.info("web.started", pid=web.pid)
+            if options["workers"] > 1 and not settings.DEBUG and not _waiting_connections_are_kept():
+                log.warning("web.waiting_connections_are_reset")
             try:
                 while not signals.arrives_within(LOOK_EVERY_SECONDS):
                     if (status := web.exit_status()) is not None:
@@ -124,6 +129,18 @@ def _must_be_free(host: str, port: int) -> None:
         raise CommandError(f"the host must be an IP address, as 127.0.0.1 or 0.0.0.0, not {host!r}") from error
     except OSError as error:
         raise CommandError(f"cannot listen at {host}:{port} ({error.strerror}); choose another port") from error
+
+
+def _waiting_connections_are_kept() -> bool:
+    """
+    Tell whether connections that a process has not accepted when it ends go to the others: Linux resets them.
+
+    Each process listens by itself; see "Scale out" in docs/operations.md.
+    """
+    try:
+        return MIGRATES.read_text().strip() == "1"
+    except OSError:  # a Linux that cannot
+        return False
 
 
 def _replace(hung: HungProcesses, *, silence_seconds: float) -> None:
