@@ -13,6 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from bookings.answers import BODY_TOO_SLOW
 from bookingsite.refusals import REFUSAL, Refusal, answer
 
 # Stands beside a body that was read, so that it is read once.
@@ -27,9 +28,7 @@ _MALFORMED = (HTTPStatus.BAD_REQUEST, "invalid_request")
 TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is larger than 64 KiB.")
 TWO_LENGTHS = Refusal(*_MALFORMED, "Send the body with Content-Length or in chunks, not with both.")
 UNKNOWN_CODING = Refusal(*_MALFORMED, "Of all transfer encodings only `chunked` is read.")
-TOO_SLOW = Refusal(
-    HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "The body did not come in time.", is_retryable=True
-)
+TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, *BODY_TOO_SLOW, is_retryable=True)
 CUT_SHORT = Refusal(*_MALFORMED, "The body ended too early, or came in chunks and was empty.")
 
 

@@ -20,6 +20,7 @@ from django.db import connections
 from django.http import StreamingHttpResponse
 
 from bookings import metrics
+from bookings.answers import SERVICE_BUSY
 from bookings.conf import create_threads
 from bookingsite.bodies import TOO_SLOW, discard, has_body, read_body
 from bookingsite.refusals import REFUSAL, Refusal
@@ -58,9 +59,7 @@ STUCK_SECONDS = 60.0
 
 BUSY = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "service_busy",
-    "Too many requests of this kind are being worked on. Nothing was done: repeat this one, with its "
-    "Idempotency-Key if it had one.",
+    *SERVICE_BUSY,
     is_retryable=True,
     retry_after=2,
 )
