@@ -136,6 +136,16 @@ def test_half_requests_hold_no_thread_that_works(web):
     await_that(lambda: create(web).status == 201)
 
 
+def test_an_export_is_sent_as_a_whole_again_and_again(web, admin_client):
+    references = {json.loads(create(web).body)["data"]["reference"] for _ in range(3)}
+    cookie = {"Cookie": f"sessionid={admin_client.cookies['sessionid'].value}"}
+
+    exports = [exchange(web.port, "GET", "/admin/bookings/booking/export/", None, cookie) for _ in range(5)]
+
+    assert {reply.status for reply in exports} == {200}
+    assert all(reference in reply.body.decode() for reply in exports for reference in references)
+
+
 def test_one_thread_is_enough_to_start_with(start_web):
     web = start_web("--threads", "1")
     web.await_answer()
