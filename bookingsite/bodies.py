@@ -29,6 +29,7 @@ TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The 
 TWO_LENGTHS = Refusal(*_MALFORMED, "Send the body with Content-Length or in chunks, not with both.")
 UNKNOWN_CODING = Refusal(*_MALFORMED, "Of all transfer encodings only `chunked` is read.")
 TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, *BODY_TOO_SLOW, is_retryable=True)
+NO_LENGTH = Refusal(*_MALFORMED, "Content-Length must be one whole number.")
 CUT_SHORT = Refusal(*_MALFORMED, "The body ended too early, or came in chunks and was empty.")
 
 
@@ -48,7 +49,9 @@ def read_body(environ: dict[str, Any]) -> Refusal | None:
         return TWO_LENGTHS
     if coding is not None and (coding.strip().lower() != "chunked" or is_development_server(environ)):
         return UNKNOWN_CODING
-    announced = _announced(length)
+    if coding is None and not _is_length(length):
+        return NO_LENGTH
+    announced = int(length or "0")
     if coding is None and announced > largest:
         return TOO_LARGE
     content = _read(environ["wsgi.input"], largest + 1 if coding is not None else announced)
@@ -91,9 +94,9 @@ def is_development_server(environ: dict[str, Any]) -> bool:
     return str(environ.get("SERVER_SOFTWARE", "")).startswith("WSGIServer")
 
 
-def _announced(length: str) -> int:
-    """Read Content-Length; what is no number, or has too many digits, is longer than anything that is read."""
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 10 else 10**9
+def _is_length(text: str) -> bool:
+    """Tell whether this is a length of a body; none has twenty digits."""
+    return text.isascii() and text.isdigit() and len(text) < 20
 
 
 def _read(stream: IO[bytes], most: int) -> bytes:
@@ -107,7 +110,8 @@ def _read(stream: IO[bytes], most: int) -> bytes:
 
 def discard(environ: dict[str, Any]) -> None:
     """Throw away what is on its way of a refused body; what waits to be asked for is not asked for."""
-    is_hopeless = _announced(environ.get("CONTENT_LENGTH") or "0") > LARGEST_DISCARDED
+    length = environ.get("CONTENT_LENGTH") or "0"
+    is_hopeless = not _is_length(length) or int(length) > LARGEST_DISCARDED
     left = 0 if is_hopeless or "HTTP_EXPECT" in environ else LARGEST_DISCARDED
     while left > 0 and (piece := environ["wsgi.input"].read(min(left, _PIECE))):
         left -= len(piece)
