@@ -60,7 +60,6 @@ CODES: Mapping[int, str] = MappingProxyType(
         404: "not_found",
         405: "method_not_allowed",
         406: "not_acceptable",
-        411: "length_required",
         413: "body_too_large",
         414: "address_too_long",
         415: "unsupported_media_type",
@@ -70,6 +69,14 @@ CODES: Mapping[int, str] = MappingProxyType(
     }
 )
 """The codes of what is refused before any booking is looked at."""
+
+SERVICE_BUSY = (
+    "service_busy",
+    "Too many requests of this kind are being worked on. Nothing was done: repeat this one, with its "
+    "Idempotency-Key if it had one.",
+)
+BODY_TOO_SLOW = ("request_timeout", "The body did not come in time.")
+"""Codes and words of what the web server says by itself."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 

@@ -19,7 +19,7 @@ CREATE_DEADLINE_SECONDS = 4.0
 # Below this, a repetition could not finish inside the request's deadline.
 RETRY_NEEDS_SECONDS = 1.5
 
-# The Flight Service serves a few dozen calls at once; more would wait there, and hold our threads meanwhile.
+# The Flight Service serves a few dozen calls at once; more would wait there. See also `calls_at_once`.
 CALLS_AT_ONCE = 32
 
 # Bursts of lost answers are repeated; where most calls fail, one in ten is, not each of them.
@@ -143,6 +143,16 @@ WORKER_SILENCE = timedelta(seconds=60)
 
 # One pass begins nothing new after this, so that the worker stays free for the next tick.
 PASS_SECONDS = 20.0
+
+
+def create_threads(threads: int) -> int:
+    """Tell how many of a web process's threads may create bookings at once: the others never wait for seats."""
+    return max(1, threads // 2)
+
+
+def calls_at_once() -> int:
+    """Tell how many calls to the Flight Service a process makes at once: so many threads can it hold."""
+    return min(CALLS_AT_ONCE, create_threads(settings.WEB_THREADS))
 
 
 def somebody_else_counts() -> bool:

@@ -51,6 +51,25 @@ REQUEST_SECONDS = Histogram(
     buckets=_REQUEST_BUCKETS,
     registry=REGISTRY,
 )
+REQUESTS_TURNED_AWAY = Counter(
+    "bookings_http_requests_turned_away",
+    "Requests that were answered 503 as too many of their kind were being worked on. Nothing of them was done.",
+    ["kind"],
+    registry=REGISTRY,
+)
+REQUESTS_RUNNING = Gauge(
+    "bookings_http_requests_running",
+    "Requests that are being worked on, by kind, of all processes together. Seen once a second.",
+    ["kind"],
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+OLDEST_REQUEST_SECONDS = Gauge(
+    "bookings_http_oldest_request_seconds",
+    "How long the oldest request that is being worked on has been; 0 if there is none. Seen once a second.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
 REPLAYS = Counter(
     "bookings_idempotency_replays",
     "Answers that were given again under a client's key.",

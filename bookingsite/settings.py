@@ -80,8 +80,9 @@ REDIS_URL = redis_address("REDIS_URL")
 WEB_HOST = env.str("WEB_HOST", default="") or "127.0.0.1"
 WEB_PORT = whole_number("WEB_PORT", default=8000, low=1, high=65535)
 WEB_WORKERS = whole_number("WEB_WORKERS", default=2, low=1, high=64)
-# A thread waits while the Flight Service answers, so there are many: 32 took twice the bookings of 8 at 50 ms
-# a call.
+# Threads that work: half of them may create bookings, the others pay, read, and serve the back office, see
+# `bookingsite.lanes`. A thread waits while the Flight Service answers, so there are many: 32 took twice the
+# bookings of 8 at 50 ms a call.
 WEB_THREADS = whole_number("WEB_THREADS", default=32, low=1, high=256)
 # A proxy that asks every second turns away after two refusals, and has two more seconds for a slow one.
 DRAIN_SECONDS = whole_number("DRAIN_SECONDS", default=5, low=0, high=300)
@@ -153,6 +154,7 @@ MIDDLEWARE = [
     "bookingsite.middleware.ApiAnswersInJson",
     "bookingsite.api_requests.OnlyEncrypted",
     "django.middleware.security.SecurityMiddleware",
+    "bookingsite.bodies.WholeBodies",
     "bookingsite.hosts.OwnHost",
     "bookingsite.api_requests.HeadersOnce",
     "bookingsite.middleware.Bounds",

@@ -3,14 +3,17 @@
 import os
 
 import structlog
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import OperationalError, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 
-application = get_wsgi_application()
+django_application = get_wsgi_application()
 
 from bookings import wiring  # noqa: E402 - needs the settings
+from bookingsite.beating import begin_to_beat  # noqa: E402
+from bookingsite.lanes import Lanes  # noqa: E402
 
 # A key set or an address that cannot be used; nobody is asked yet, as others may start after this.
 wiring.signing_keys()
@@ -26,3 +29,6 @@ for connection in connections.all():
         )
     finally:
         connection.close()
+
+application = Lanes(django_application, threads=settings.WEB_THREADS)
+begin_to_beat(application)

@@ -35,7 +35,7 @@ STOP_SECONDS = 4
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 2
 WEB_WORKERS = 2
-WEB_THREADS = 8
+WEB_THREADS = 16
 # Nobody stands in front, and a web worker that hangs is killed in time for the five seconds.
 WEB_DRAIN_SECONDS = 0
 WEB_FINISH_SECONDS = 3

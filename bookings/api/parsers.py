@@ -9,7 +9,6 @@ from typing import IO, Any, NoReturn
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
-from rest_framework.request import Request
 
 DEEPEST_NESTING = 20
 
@@ -27,12 +26,6 @@ class BodyTooLarge(APIException):
     default_code = "body_too_large"
 
 
-class LengthRequired(APIException):
-    status_code = HTTPStatus.LENGTH_REQUIRED
-    default_detail = "Send the body with Content-Length; a chunked body is not read."
-    default_code = "length_required"
-
-
 class UnknownCoding(UnsupportedMediaType):
     """What `Accept-Encoding` in the answer says is what the body may be sent as."""
 
@@ -45,18 +38,6 @@ class UnknownCoding(UnsupportedMediaType):
 class UnknownCharset(UnsupportedMediaType):
     def __init__(self) -> None:
         APIException.__init__(self, "JSON is sent as UTF-8; leave the charset away.")
-
-
-def body_of(request: Request) -> Any:
-    """
-    Read the JSON body of a request.
-
-    :raises LengthRequired: if it comes in chunks: it would be taken for empty
-    :raises BodyTooLarge, ParseError, UnsupportedMediaType: if it cannot be read
-    """
-    if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
-        raise LengthRequired
-    return request.data
 
 
 class StrictJSONParser(BaseParser):

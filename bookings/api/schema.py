@@ -13,7 +13,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from bookings import errors, legible
-from bookings.answers import STATUS
+from bookings.answers import BODY_TOO_SLOW, SERVICE_BUSY, STATUS
 from bookings.api.access import ACCESS, Access
 from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, PRICE, REQUEST_ID, Operation
 from bookings.api.serializers import ErrorAnswer
@@ -97,8 +97,8 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
             )
         )
     if operation.request is not None:
+        by_status[408] = [_example(408, *BODY_TOO_SLOW, retryable=True)]
         for status, code, text in (
-            (411, "length_required", "Send the body with Content-Length; a chunked body is not read."),
             (413, "body_too_large", "The body is larger than 64 KiB."),
             (415, "unsupported_media_type", "Send application/json."),
             (403, "https_required", "Use https:// for this address."),
@@ -119,6 +119,7 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
     by_status.setdefault(503, []).append(
         _example(503, unavailable.code, (unavailable.__doc__ or "").strip(), retryable=True)
     )
+    by_status[503].append(_example(503, *SERVICE_BUSY, retryable=True))
     by_status[414] = [_example(414, "address_too_long", "The address is longer than 4096 characters.")]
     by_status[431] = [_example(431, "headers_too_large", "The headers are larger than 16 KiB.")]
     by_status[406] = [_example(406, "not_acceptable", "Answers are application/json.")]

@@ -18,7 +18,6 @@ from bookings.api.access import caller_of
 from bookings.api.errors import request_id_of, respond
 from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key
 from bookings.api.pagination import pages_for
-from bookings.api.parsers import body_of
 from bookings.api.schema import describe
 from bookings.api.serializers import (
     CancelBookingRequest,
@@ -75,7 +74,7 @@ def asked_for(request: Request, serializer: type[StrictSerializer]) -> tuple[dic
     The user's id is in it even where the body left it to the token: both spellings are one request.
     """
     caller = caller_of(request)
-    asked = validated(serializer, body_of(request), userless=caller.user_id is None)
+    asked = validated(serializer, request.data, userless=caller.user_id is None)
     actor = caller.acting_for(asked.get("userId"), request_id=request_id_of(request))
     return {**asked, "userId": actor.user_id}, actor
 

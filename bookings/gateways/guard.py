@@ -14,7 +14,7 @@ from threading import Lock
 import structlog
 
 from bookings import metrics
-from bookings.conf import CALLS_AT_ONCE
+from bookings.conf import calls_at_once
 from bookings.gateways.breaker import Breaker
 from bookings.gateways.breakers_of_flights import BreakersOfFlights
 from bookings.gateways.bulkhead import Bulkhead
@@ -55,11 +55,11 @@ class Call:
 class Guard:
     """Lets calls through to one peer, and counts how they end."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic, places: int = CALLS_AT_ONCE) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, places: int | None = None) -> None:
         self._clock = clock
         self.breaker = Breaker(clock=clock)
         self.flights = BreakersOfFlights(clock=clock)
-        self.bulkhead = Bulkhead(places)
+        self.bulkhead = Bulkhead(calls_at_once() if places is None else places)
         self.budget = RetryBudget()
         self._lock = Lock()
         self._calls: Counter[CallWord] = Counter()

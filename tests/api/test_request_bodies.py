@@ -1,6 +1,7 @@
 """What a request body may be: exactly JSON, small, with the fields it needs and the types they have."""
 
 import json
+from io import BytesIO
 
 import pytest
 
@@ -248,17 +249,66 @@ def test_a_reason_is_a_short_text(api, reason):
     assert Booking.objects.get().status == "initiated"
 
 
-def test_a_body_in_chunks_is_asked_for_with_its_length(api):
-    answer = api.client.generic(
+def in_chunks(api, body, *, coding="chunked", length=""):
+    """Send a body as the web server hands one over that came in chunks: a stream, and no length."""
+    return api.client.generic(
         "POST",
         BOOKINGS,
-        b"",
-        content_type="application/json",
-        headers={"Transfer-Encoding": "chunked"},
-        CONTENT_LENGTH="",
+        headers={"Transfer-Encoding": coding},
+        **{"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": length, "wsgi.input": BytesIO(body)},
     )
 
-    assert refused(answer) == (411, "length_required")
+
+@pytest.mark.parametrize("coding", ["chunked", "Chunked", " chunked "])
+def test_a_body_in_chunks_is_read_like_any_other(api, coding):
+    answer = in_chunks(api, json.dumps(ORDER).encode(), coding=coding)
+
+    assert answer.status_code == 201
+    assert shown(answer)["noOfSeats"] == ORDER["noOfSeats"]
+    assert "Connection" not in answer
+
+
+def test_a_body_in_chunks_is_as_large_as_64_kib(api):
+    largest, too_large = in_chunks(api, padded(64 * 1024)), in_chunks(api, padded(64 * 1024 + 1))
+
+    assert largest.status_code == 201
+
+    assert refused(too_large) == (413, "body_too_large")
+    assert too_large["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "length"),
+    [
+        (b"{}", "gzip, chunked", ""),
+        (b"{}", "identity", ""),
+        (b"{}", "chunked, chunked", ""),
+        (b"{}", "chunked", "2"),
+        (b"", "chunked", ""),
+    ],
+    ids=["compressed", "identity", "twice", "a length as well", "empty, or broken off"],
+)
+def test_a_body_whose_end_is_not_sure_is_refused_and_ends_the_connection(api, body, coding, length):
+    answer = in_chunks(api, body, coding=coding, length=length)
+
+    assert refused(answer) == (400, "invalid_request")
+    assert answer["Connection"] == "close"
+    assert not Booking.objects.exists()
+
+
+def test_json_in_chunks_that_is_not_valid_is_refused_like_any_other(api):
+    answer = in_chunks(api, b'{"flightId": 1,')
+
+    assert refused(answer) == (400, "invalid_request")
+    assert "Connection" not in answer
+
+
+def test_an_error_before_the_body_was_read_ends_the_connection(api):
+    too_large = api.create(padded(64 * 1024 + 1))
+    unknown = api.client.post("/api/v1/nothing", b"{}", content_type="application/json")
+
+    assert (too_large.status_code, too_large["Connection"]) == (413, "close")
+    assert (unknown.status_code, "Connection" in unknown) == (404, False)
 
 
 @pytest.mark.parametrize("field", ["\\\\ud800", "reason\\\\udfff"])

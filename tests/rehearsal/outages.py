@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -15,11 +14,12 @@ from django.db.models import Max
 
 from bookings.lifecycle import Hold
 from bookings.models import Booking
+from tests.rehearsal.crowd import flight_service_hangs_under_a_crowd
+from tests.rehearsal.outage import USUAL_SECONDS, Feel, NotPlayed, Outage
 from tests.rehearsal.stack import SETTLE_SECONDS, Stack
 from tests.rehearsal.verdict import Word
 from tests.support.running import await_that
 
-USUAL_SECONDS = 30.0
 DEAD_WORKER_SECONDS = 120.0
 
 # Without keys a lost answer is only known when whatever is under way has arrived or never will.
@@ -34,31 +34,6 @@ SOLD_MEANWHILE = 10
 
 # Far longer than a process takes to stop or to start.
 PATIENCE_SECONDS = 60.0
-
-Feel = Callable[[], None]
-
-
-class NotPlayed(Exception):
-    """The outage did not come about, so it proves nothing."""
-
-
-@dataclass(frozen=True)
-class Outage:
-    """
-    What breaks, how soon all must be in step after the moment that `play` gives, and signs that it was real.
-
-    `felt_as`: how some request must have ended meanwhile. `serves`: others must have been answered. `seamless`:
-    clients come through the proxy, and not one of them may be told to come again. `keyed`: the Flight Service
-    honours keys.
-    """
-
-    name: str
-    play: Callable[[Stack, Feel], float]
-    limit_seconds: float = USUAL_SECONDS
-    felt_as: Word | None = None
-    serves: bool = True
-    seamless: bool = False
-    keyed: bool = True
 
 
 def with_faults(**plan: Any) -> Callable[[Stack, Feel], float]:
@@ -185,6 +160,7 @@ LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGE
 
 ALL = (
     Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
+    Outage("Flight Service hangs, crowd", flight_service_hangs_under_a_crowd, felt_as=Word.REFUSED),
     Outage("Flight Service down", flight_service_down, felt_as=Word.REFUSED),
     Outage("Flight Service drops replies", DROPS_REPLIES, felt_as=Word.REFUSED),
     Outage("Flight Service answers garbage", GARBAGE, felt_as=Word.REFUSED),

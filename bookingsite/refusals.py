@@ -1,0 +1,42 @@
+"""What is refused before the framework works on it: the words, and how they become an answer."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+
+from bookings import answers
+
+# Where the lanes leave a refusal in a request, for the middleware that answers it.
+REFUSAL = "bookings.refusal"
+
+API = "/api"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is known before any work."""
+
+    status: HTTPStatus
+    code: str
+    explanation: str
+    is_retryable: bool = False
+    retry_after: int | None = None
+
+
+def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """Answer with a refusal: in the envelope under /api, in a line of text elsewhere."""
+    if request.path_info == API or request.path_info.startswith(f"{API}/"):
+        content = answers.error(
+            refusal.status,
+            code=refusal.code,
+            explanation=refusal.explanation,
+            retryable=refusal.is_retryable,
+            request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestContext
+        ).body
+        response = HttpResponse(content, status=refusal.status, content_type="application/json")
+    else:
+        response = HttpResponse(refusal.explanation, status=refusal.status, content_type="text/plain")
+    if refusal.retry_after is not None:
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
