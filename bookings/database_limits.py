@@ -15,9 +15,9 @@ class Limits:
     Whole seconds, as the client's library and the servers want them.
 
     `connect`: until the server has answered at all. `read` and `write`: for each packet, so that a statement that
-    answers nothing for so long is given up; its outcome is unknown then. `lock`: for a row. `metadata`: for a table
-    that is being altered, and for a server that backs itself up. `statement`: in all, ended by the server itself; 0
-    is no limit. `fails_fast`: while a server was found hanging, nobody waits for it but who tries it.
+    answers nothing for so long is given up; its outcome is unknown then. `lock`: for a row. `metadata`: for a
+    table that is being altered, and for a server that backs itself up. `statement`: in all, ended by the server
+    itself; 0 is no limit. `fails_fast`: while a server was found hanging, nobody waits for it but who tries it.
     """
 
     connect: int
@@ -40,9 +40,7 @@ class Limits:
     def _first_statement(self) -> str:
         # Without +00:00 the server's local time zone decides when a payment window closes. Of a server's own the
         # defaults are fifty seconds for a row, and a day for a table.
-        said = (
-            f"SET time_zone='+00:00', innodb_lock_wait_timeout={self.lock}, lock_wait_timeout={self.metadata}"
-        )
+        said = f"SET time_zone='+00:00', innodb_lock_wait_timeout={self.lock}, lock_wait_timeout={self.metadata}"
         if self.statement:
             # Each server reads its own name alone. MySQL's is in milliseconds, and for reads only.
             said += (
@@ -53,9 +51,7 @@ class Limits:
 
 
 # A client waits, and a thread with it. Below `read`, so that the server gives up first and says so.
-WEB = Limits(
-    connect=2, read=5, write=5, lock=WEB_LOCK_WAIT_SECONDS, metadata=2, statement=4, fails_fast=True
-)
+WEB = Limits(connect=2, read=5, write=5, lock=WEB_LOCK_WAIT_SECONDS, metadata=2, statement=4, fails_fast=True)
 
 # Nobody waits, and a comparison of all flights counts whole tables. Below the silence that ends a cluster.
 WORKER = Limits(connect=5, read=30, write=30, lock=5, metadata=5, statement=25)

@@ -11,8 +11,8 @@ REQUEST_SECONDS = 5.0
 # Of one transaction of a worker or a command, which nobody waits for.
 BACKGROUND_SECONDS = 10.0
 
-# Of a transaction that begins when its request has no time left, as after a slow Flight Service: a deadlock must not
-# lose what was done.
+# Of a transaction that begins when its request has no time left, as after a slow Flight Service: a deadlock must
+# not lose what was done.
 LEAST_SECONDS = 1.0
 
 _ends_at: ContextVar[float | None] = ContextVar("patience_ends_at", default=None)

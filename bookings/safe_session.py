@@ -113,8 +113,8 @@ def server_problems(version: str, comment: str = "") -> Iterator[str]:
     other = next((name for name in OTHERS if name in said), None)
     if other is not None:
         yield (
-            f"its server is {version} ({comment or other}): it answers like MySQL and does not lock as MySQL does, "
-            "so seats would be sold twice; use MariaDB 10.6+ or MySQL 8.0.16+"
+            f"its server is {version} ({comment or other}): it answers like MySQL and does not lock as MySQL "
+            "does, so seats would be sold twice; use MariaDB 10.6+ or MySQL 8.0.16+"
         )
         return
     numbers = _version(version)
@@ -125,8 +125,8 @@ def server_problems(version: str, comment: str = "") -> Iterator[str]:
     elif numbers < oldest:
         lacks = "SKIP LOCKED" if is_mariadb else "CHECK constraints or SKIP LOCKED"
         yield (
-            f"its server is {version}, without {lacks}: it must be MariaDB {'.'.join(map(str, OLDEST_MARIADB))} or "
-            f"MySQL {'.'.join(map(str, OLDEST_MYSQL))} or newer"
+            f"its server is {version}, without {lacks}: it must be MariaDB {_dotted(OLDEST_MARIADB)} or MySQL "
+            f"{_dotted(OLDEST_MYSQL)} or newer"
         )
 
 
@@ -134,6 +134,10 @@ def _version(text: str) -> tuple[int, ...] | None:
     """Read a version; MariaDB may put 5.5.5- before its own, for the sake of old replicas."""
     match = re.match(r"(?:5\.5\.5-(?=\d+\.\d+\.\d+-MariaDB))?(\d+)\.(\d+)(?:\.(\d+))?", text, re.IGNORECASE)
     return tuple(int(part or 0) for part in match.groups()) if match else None
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _is_on(value: str) -> bool:

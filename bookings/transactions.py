@@ -28,11 +28,11 @@ LOST_PAUSE_SECONDS = (0.1, 1.0)
 
 def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Decorate a function to run as one transaction: again after a conflict, and while the database is being replaced.
+    Decorate a function to run as one transaction: again after a conflict, and while its connection is lost.
 
     Five times at most after a conflict, and never longer than the patience of the work that it belongs to. The
-    function must be the outermost block, decide only on rows it has locked, and bear being run again after a COMMIT
-    whose answer was lost: it finds its own rows, or changes nothing. `name` is the one of the table in
+    function must be the outermost block, decide only on rows it has locked, and bear being run again after a
+    COMMIT whose answer was lost: it finds its own rows, or changes nothing. `name` is the one of the table in
     docs/protocol.md.
 
     :raises RuntimeError: when called inside another transaction

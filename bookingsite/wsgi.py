@@ -19,8 +19,8 @@ wiring.rate_limiter()
 database_limits.use(database_limits.WEB)
 for connection in connections.all():
     try:
-        # A session that is not safe. A database that is not there yet, or is a replica still, is waited for: requests
-        # answer 503, and without a replica the primary serves the lists.
+        # A session that is not safe. A database that is not there yet, or is a replica still, is waited for:
+        # requests answer 503, and without a replica the primary serves the lists.
         connection.ensure_connection()
     except OperationalError as error:
         if isinstance(error, UnsafeSession) and not error.may_pass:

@@ -14,6 +14,7 @@ import time
 from types import TracebackType
 from typing import Any
 
+import MySQLdb
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.mysql import base
 from django.db.utils import DatabaseErrorWrapper, DataError
@@ -43,7 +44,7 @@ class Errors(DatabaseErrorWrapper):
         seconds = time.monotonic() - self._begun.pop()
         if error is None:
             return
-        if isinstance(error, base.Database.Error):
+        if isinstance(error, MySQLdb.Error):
             if number_of(error) in OF_VALUES:
                 raise DataError(*error.args).with_traceback(trace) from error
             if is_lost(error):
@@ -55,7 +56,7 @@ class Cursor(base.CursorWrapper):
     """A cursor that can be closed after its connection was: Django does so, and would raise that instead."""
 
     def close(self) -> None:
-        with contextlib.suppress(base.Database.Error):
+        with contextlib.suppress(MySQLdb.Error):
             self.cursor.close()
 
 
@@ -76,7 +77,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         :raises OperationalError: of the library, as if there had been no answer
         """
         if self._fails_fast and not hang.may_try():
-            raise base.Database.OperationalError(CONNECTION_LOST, "the server hangs; it was not asked")
+            raise MySQLdb.OperationalError(CONNECTION_LOST, "the server hangs; it was not asked")
         connection = super().get_new_connection(conn_params)
         if self._fails_fast:
             hang.end()
@@ -95,7 +96,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             self.connection.query("SELECT @@global.read_only")
             ((is_read_only,),) = self.connection.store_result().fetch_row()
-        except base.Database.Error as error:
+        except MySQLdb.Error as error:
             self._note_hang(error, seconds=time.monotonic() - began)
             return False
         return str(is_read_only) in ("0", "OFF")

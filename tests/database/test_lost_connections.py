@@ -229,9 +229,13 @@ def test_a_pass_goes_on_with_its_next_step_on_another_connection():
 
 
 def test_an_error_inside_a_block_of_djangos_own_ends_it_and_leaves_nothing_open():
-    with pytest.raises(OperationalError), transaction.atomic():
+    @transaction.atomic
+    def block():
         Heartbeat.objects.create(name="x", finished_at="2026-01-01T00:00:00Z")
         server_says(1290)
+
+    with pytest.raises(OperationalError, match="1290"):
+        block()
 
     assert not connection.in_atomic_block
     assert not Heartbeat.objects.filter(name="x").exists()
