@@ -33,11 +33,10 @@ class Hang:
         return self._is_on
 
     def begin(self) -> None:
-        """Somebody has waited in vain. The next caller tries again, the others do not."""
+        """Somebody has waited in vain. After the first the next caller tries at once, after others in a while."""
         with self._lock:
             is_news, self._is_on = not self._is_on, True
-            if is_news:
-                self._next_try = self._clock()
+            self._next_try = self._clock() + (0.0 if is_news else TRY_EVERY_SECONDS)
         if is_news:
             log.error("database.hangs")
 
