@@ -83,6 +83,8 @@ def _address_of(name: str) -> dict[str, Any] | None:
         if "#" in text:
             # What follows would be dropped, and what is connected to is not what was meant.
             raise Refused("it has a #, which must be written %23")
+        if engine.endswith(".mysql") and not config["NAME"]:
+            raise Refused("it names no database")
         if engine.endswith(".mysql"):
             config["OPTIONS"] = mysql_options(query, host=config["HOST"])
         elif engine.endswith(".sqlite3"):

@@ -6,9 +6,12 @@ from django.db import OperationalError, connections
 
 from bookings.database_errors import UnsafeSession
 from bookings.safe_session import read_only_problems, server_problems
+from tests.support.servers import database_url
+from tests.test_start import start
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
 
+ENCRYPTED = "ssl_mode=REQUIRED"
 SAFE = "SET time_zone='+00:00'"
 
 
@@ -109,6 +112,21 @@ def test_a_database_whose_new_tables_would_be_narrow_is_refused_with_the_cure(fr
 
     assert f"new tables would be {characters}, not utf8mb4" in said
     assert "ALTER DATABASE … CHARACTER SET utf8mb4" in said
+
+
+def test_a_web_server_does_not_start_on_one_and_waits_for_a_failover():
+    lasting = start("-c", "import bookingsite.wsgi", DATABASE_URL=f"{database_url()}?{ENCRYPTED}")
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only=1")
+        try:
+            passing = start("-c", "import bookingsite.wsgi", DATABASE_URL=database_url())
+        finally:
+            cursor.execute("SET GLOBAL read_only=0")
+
+    assert lasting.returncode != 0
+    assert "it is not encrypted, which ssl_mode asks for" in lasting.stderr
+    assert passing.returncode == 0
+    assert "database.not_there_yet" in passing.stderr
 
 
 def test_one_look_is_one_statement(fresh):
