@@ -69,7 +69,11 @@ def service():
     with PrivateMariaDB(*options) as database, start_flightsim("--capacity", "100000") as sim:
         run(database, f"CREATE USER {WRITER}@'{HOST}'", f"GRANT ALL ON {DATABASE}.* TO {WRITER}@'{HOST}'")
         env = environment(
-            DATABASE_URL=f"mysql://{WRITER}@{HOST}:{database.port}/{DATABASE}", FLIGHT_SERVICE_URL=sim.url
+            DATABASE_URL=f"mysql://{WRITER}@{HOST}:{database.port}/{DATABASE}",
+            FLIGHT_SERVICE_URL=sim.url,
+            # All of these bookings are one user's.
+            MAX_UNPAID_BOOKINGS_PER_USER="0",
+            MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT="0",
         )
         migrate(env)
         web = RunWeb("--threads", "8", env=env)
