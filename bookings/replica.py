@@ -13,11 +13,11 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import structlog
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, connection, connections
 from django.db.models import Model
 
 from bookings.conf import REPLICA_REST_SECONDS, REPLICA_WAIT_SECONDS
+from bookings.database_errors import UnsafeSession
 
 R = TypeVar("R")
 
@@ -94,7 +94,7 @@ def read_list(read: Callable[[], R]) -> R:
             found = _read_from(REPLICA, read)
         except Behind as reason:
             use.end(str(reason))
-        except ImproperlyConfigured:
+        except UnsafeSession:
             use.end("its session is not safe to use")
         except Error as error:
             # Whatever it is: the primary either answers, or raises it again.

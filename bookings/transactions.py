@@ -4,41 +4,36 @@ import functools
 import random
 import time
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
-from bookings import metrics, replica
+from bookings import metrics, patience, replica
+from bookings.database_errors import CONFLICTS, LOCK_WAIT, UnsafeSession, is_lost, number_of
+from bookings.database_limits import WEB_LOCK_WAIT_SECONDS
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
+# Of those that ended in a conflict with another one.
 TRIES = 5
 PAUSE_SECONDS = (0.010, 0.200)
 
-# What MariaDB and MySQL say when the same transaction may succeed if it is run again.
-REPEATABLE = {
-    1213: "deadlock",
-    1205: "lock wait time-out (it leaves the transaction open, so the whole block is rolled back)",
-    1020: "row changed since the snapshot",
-    2006: "connection gone",
-    2013: "connection lost, perhaps during COMMIT",
-    1290: "read-only after a failover",
-    1836: "read-only",
-    3572: "NOWAIT met a lock",
-}
+# After a lost connection: the first pause, and the longest. It takes a server about a second to follow another.
+LOST_PAUSE_SECONDS = (0.1, 1.0)
 
 
 def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Decorate a function to run as one transaction, at most five times.
+    Decorate a function to run as one transaction: again after a conflict, and while its connection is lost.
 
-    The function must be the outermost block, decide only on rows it has locked, and bear being run again
-    after a COMMIT whose answer was lost: it finds its own rows, or changes nothing. `name` is the one of the
-    table in docs/protocol.md.
+    Five times at most after a conflict, and never longer than the patience of the work that it belongs to. The
+    function must be the outermost block, decide only on rows it has locked, and bear being run again after a
+    COMMIT whose answer was lost: it finds its own rows, or changes nothing. `name` is the one of the table in
+    docs/protocol.md.
 
     :raises RuntimeError: when called inside another transaction
     """
@@ -56,20 +51,41 @@ def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def run(name: str, block: Callable[[], R]) -> R:
     """Run `block` in a transaction of its own. See `in_transaction`."""
     replica.refuse_to_decide()
-    for left in reversed(range(TRIES)):
+    ends_at, tries = patience.of_a_transaction(), 0
+    while True:
         try:
             with transaction.atomic(durable=True):
                 return block()
-        except OperationalError as error:
-            number = _number(error)
-            if number not in REPEATABLE or not left or connection.in_atomic_block:
+        except (OperationalError, InterfaceError) as error:
+            tries += 1
+            pause = _pause_before_next(error, tries)
+            if pause is None or connection.in_atomic_block:
                 raise
-            metrics.TRANSACTION_RETRIES.labels(name, number).inc()
-            log.warning("transaction.repeated", transaction=name, error=number, tries_left=left)
-            connection.close_if_unusable_or_obsolete()
-            time.sleep(random.uniform(*PAUSE_SECONDS))  # jitter, not a secret  # noqa: S311  # nosec B311
-    raise AssertionError("unreachable: the last try returns or raises")
+            if time.monotonic() + pause + _needed_seconds(error) > ends_at:
+                log.warning("transaction.given_up", transaction=name, error=_word_for(error), tries=tries)
+                raise
+            metrics.TRANSACTION_RETRIES.labels(name, _word_for(error)).inc()
+            log.warning("transaction.repeated", transaction=name, error=_word_for(error), tries=tries)
+        connection.close_if_unusable_or_obsolete()
+        time.sleep(pause)
 
 
-def _number(error: OperationalError) -> Any:
-    return error.args[0] if error.args else None
+def _pause_before_next(error: OperationalError | InterfaceError, tries: int) -> float | None:
+    """Give how long to wait before the block is run again; None if that is of no use."""
+    if is_lost(error):
+        first, longest = LOST_PAUSE_SECONDS
+        most = min(longest, first * 2**tries)
+        return random.uniform(most / 2, most)  # jitter, not a secret  # noqa: S311  # nosec B311
+    if number_of(error) in CONFLICTS and tries < TRIES:
+        return random.uniform(*PAUSE_SECONDS)  # likewise  # noqa: S311  # nosec B311
+    return None
+
+
+def _needed_seconds(error: OperationalError | InterfaceError) -> float:
+    """A row that somebody keeps is waited for as long as before, or not at all."""
+    return WEB_LOCK_WAIT_SECONDS if number_of(error) == LOCK_WAIT else 0.0
+
+
+def _word_for(error: OperationalError | InterfaceError) -> int | str:
+    """Name an error in the log and the metrics: by its number, never by its text."""
+    return "unsafe session" if isinstance(error, UnsafeSession) else int(number_of(error) or 0)

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.database_limits import COMMAND, REPLICA, Limits
+from bookingsite.database_options import Refused, mysql_options, no_options, refusal
 from bookingsite.env import BASE_DIR, env
 
 
@@ -14,7 +16,7 @@ def database() -> dict[str, Any]:
     """
     Read DATABASE_URL, and add what each kind of database needs to be safe here.
 
-    :raises ImproperlyConfigured: if it is neither sqlite nor mysql
+    :raises ImproperlyConfigured: if it is neither sqlite nor mysql, or has an option that cannot be used
     """
     config = _address_of("DATABASE_URL")
     if config is None:
@@ -23,7 +25,7 @@ def database() -> dict[str, Any]:
     if engine == "sqlite3":
         return _sqlite(config)
     if engine == "mysql":
-        return _mysql(config)
+        return _mysql(config, COMMAND)
     raise ImproperlyConfigured(
         "DATABASE_URL must start with sqlite:/// or mysql://, as in mysql://user:password@host:3306/name."
     )
@@ -35,7 +37,7 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
 
     After a failover it may name what is the primary now: then there is no replica, and a warning says so.
 
-    :raises ImproperlyConfigured: unless both of them are mysql
+    :raises ImproperlyConfigured: unless both of them are mysql, or if it has an option that cannot be used
     """
     config = _address_of("DATABASE_REPLICA_URL")
     if config is None:
@@ -50,9 +52,7 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
     if _place(config) == _place(of):
         sys.stderr.write("warning: DATABASE_REPLICA_URL names the database of DATABASE_URL, so it is not used.\n")
         return None
-    config = _mysql(config)
-    # Nobody waits long for what the primary can tell as well, and nothing is written there.
-    config["OPTIONS"] |= {"connect_timeout": 1, "read_timeout": 5}
+    config = _mysql(config, REPLICA)
     config["OPTIONS"]["init_command"] += ", tx_read_only=1"
     # The look whether it is up to date comes first each time, and finds a dead connection too.
     config["CONN_HEALTH_CHECKS"] = False
@@ -62,20 +62,35 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
 
 def _address_of(name: str) -> dict[str, Any] | None:
     """
-    Take an address apart; None if the setting is empty.
+    Take an address apart; None if the setting is empty. Its options are those of the library.
 
-    :raises ImproperlyConfigured: if it is none
+    :raises ImproperlyConfigured: if it is none, or has an option that cannot be used
     """
-    if not env.str(name, default=""):
+    text = env.str(name, default="")
+    if not text:
         return None
+    address, _mark, query = text.partition("?")
     try:
         with warnings.catch_warnings():
             # What it warns of an address that it does not know shows the password.
             warnings.simplefilter("ignore")
-            config: dict[str, Any] = env.db(name)
+            config: dict[str, Any] = env.db_url_config(address)
     except (ValueError, ImproperlyConfigured):
         # Nor is it shown here, or as the cause.
         raise ImproperlyConfigured(f"{name} must look like mysql://user:password@host:3306/name.") from None
+    engine = config.get("ENGINE", "")
+    try:
+        if "#" in text:
+            # What follows would be dropped, and what is connected to is not what was meant.
+            raise Refused("it has a #, which must be written %23")
+        if engine.endswith(".mysql") and not config["NAME"]:
+            raise Refused("it names no database")
+        if engine.endswith(".mysql"):
+            config["OPTIONS"] = mysql_options(query, host=config["HOST"])
+        elif engine.endswith(".sqlite3"):
+            no_options(query)
+    except Refused as why:
+        raise refusal(name, why) from None
     return config
 
 
@@ -101,17 +116,19 @@ def _sqlite(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _mysql(config: dict[str, Any]) -> dict[str, Any]:
+def _mysql(config: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Add what a session needs. See `bookings.database_limits.use` for what a process may change of it."""
+    asked_for = config.get("OPTIONS", {})
+    config["ENGINE"] = "bookingsite.mysql"
+    config["CONN_MAX_AGE"] = asked_for.pop("conn_max_age", 60)
+    config["CONN_HEALTH_CHECKS"] = True
     config["OPTIONS"] = {
         "charset": "utf8mb4",
         "isolation_level": "read committed",
-        # Without +00:00 the server's local time zone decides when a payment window closes. Fifty seconds,
-        # the default, is too long to wait for a lock.
-        "init_command": "SET time_zone='+00:00', innodb_lock_wait_timeout=5",
-        "connect_timeout": 5,
+        **limits.options(),
+        **asked_for,
     }
-    config["CONN_MAX_AGE"] = 60
-    config["CONN_HEALTH_CHECKS"] = True
+    config["ASKED_FOR"] = asked_for
     # Binary-safe names and emoji in notes, whatever the server's own default is.
     config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
     return config

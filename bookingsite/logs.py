@@ -28,7 +28,7 @@ FRAME = {"event", "level", "logger", "timestamp", "request_id", "trace_id", "cal
 FIELDS = {
     *("method", "route", "status", "ms"),
     *("booking", "flight", "seats", "to", "what", "actor", "reason", "outcome", "advice"),
-    *("transaction", "error", "tries_left", "item", "pid", "seconds"),
+    *("transaction", "error", "tries", "item", "pid", "seconds"),
     *("key_id", "scopes", "by", "right"),
 }
 

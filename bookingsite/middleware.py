@@ -181,6 +181,8 @@ class IdleLogout:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         by_itself = "X-Refresh" in request.headers  # sent by office.js
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return response  # who it was may be what could not be found out
         if request.path_info.startswith("/admin/") and not by_itself and request.user.is_authenticated:
             now = int(time.time())
             if now - request.session.get("used_at", 0) >= IDLE_RESOLUTION_SECONDS:
@@ -205,7 +207,7 @@ class ApiAnswersInJson:
         if is_api and response.status_code >= 400 and not is_json:
             answer = answers.error(
                 response.status_code,
-                code=answers.CODES.get(response.status_code, "error"),
+                code=CODES.get(response.status_code, "error"),
                 explanation=EXPLANATIONS.get(response.status_code, "The request could not be answered."),
                 retryable=response.status_code >= 500,
                 request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestContext
@@ -228,6 +230,7 @@ ABOUT_A_BODY = {
     "Last-Modified",
 }
 
+CODES = {**answers.CODES, 503: "temporarily_unavailable"}
 
 EXPLANATIONS = {
     413: "The body is larger than 64 KiB.",

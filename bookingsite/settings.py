@@ -160,6 +160,7 @@ MIDDLEWARE = [
     "bookingsite.middleware.Bounds",
     "bookingsite.api_requests.SlashOrNone",
     "bookingsite.cors.Preflights",
+    "bookingsite.unavailable.DatabasePatience",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bookingsite.hosts.CommonForHosts",

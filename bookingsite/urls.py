@@ -16,3 +16,5 @@ urlpatterns = [
     path("health/ready", operations.ready),
     path("metrics", operations.metrics),
 ]
+
+handler500 = "bookingsite.unavailable.answer_500"

@@ -11,19 +11,23 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 
 django_application = get_wsgi_application()
 
-from bookings import wiring  # noqa: E402 - needs the settings
+from bookings import database_limits, wiring  # noqa: E402 - needs the settings
+from bookings.database_errors import UnsafeSession  # noqa: E402
 from bookingsite.beating import begin_to_beat  # noqa: E402
 from bookingsite.lanes import Lanes  # noqa: E402
 
 # A key set or an address that cannot be used; nobody is asked yet, as others may start after this.
 wiring.signing_keys()
 wiring.rate_limiter()
+database_limits.use(database_limits.WEB)
 for connection in connections.all():
     try:
-        # A session that is not safe. A database that is not there yet is waited for: requests answer 503, and
-        # without a replica the primary serves the lists.
+        # A session that is not safe. A database that is not there yet, or is a replica still, is waited for:
+        # requests answer 503, and without a replica the primary serves the lists.
         connection.ensure_connection()
     except OperationalError as error:
+        if isinstance(error, UnsafeSession) and not error.may_pass:
+            raise
         structlog.get_logger(__name__).warning(
             "database.not_there_yet", what=connection.alias, error=type(error).__name__
         )

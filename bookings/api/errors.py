@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -17,6 +17,8 @@ from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import BookingError, IdempotencyKeyReused, RequestInProgress, TemporarilyUnavailable
 
 log = structlog.get_logger(__name__)
+
+NOT_STORABLE = "The database cannot keep a value of the request as it is, so repeating it does not help."
 
 
 def respond(answer: Answer) -> HttpResponse:
@@ -54,14 +56,17 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
     if isinstance(exception, exceptions.APIException):
         return _answer_framework(exception, message=message, request_id=request_id)
     log.error("api.unexpected_exception", exc_info=exception)
+    # What cannot be stored today cannot be stored tomorrow: a client that repeated it would repeat it for ever.
+    is_for_good = isinstance(exception, DataError)
+    what_next = NOT_STORABLE if is_for_good else "Repeat the request, with the same Idempotency-Key."
     return respond(
         answers.error(
             500,
             code=CODES[500],
-            explanation="Something went wrong here. Repeat the request, with the same Idempotency-Key.",
+            explanation=f"Something went wrong here. {what_next}",
             request_id=request_id,
             message=message,
-            retryable=True,
+            retryable=not is_for_good,
         )
     )
 

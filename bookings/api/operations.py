@@ -41,7 +41,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     is_ready = Word.FAILED not in words.values()
     status = ("degraded" if Word.DEGRADED in words.values() else "ok") if is_ready else "unready"
     answer: dict[str, object] = {"status": status, "checks": words}
-    if is_operator(request):
+    if is_operator(request, database=findings["database"]):
         answer["details"] = {name: finding.details for name, finding in findings.items() if finding.details}
     return JsonResponse(answer, status=200 if is_ready else 503)
 

@@ -20,8 +20,10 @@ from bookings import queries, wiring
 from bookings.actor import Scope
 from bookings.clock import database_time
 from bookings.conf import longest_silence
+from bookings.database_errors import UnsafeSession
 from bookings.ports import BreakerState, FlightService, FlightsHealth
-from bookings.queries.schema import unapplied_migrations
+from bookings.queries.quick_look import quick
+from bookings.queries.schema import CURE, unapplied_migrations
 from bookings.services.api_keys import recognise_api_key
 
 # Below the time limit of a balancer's check, which is two seconds or more.
@@ -51,10 +53,14 @@ class Finding:
 
 
 def database() -> Finding:
-    """Ask the database for its time."""
+    """Ask the database whether it answers soon, and for its time."""
     started = time.perf_counter()
     try:
+        quick.ask()
         database_time()
+    except UnsafeSession as error:
+        # What it says is ours: names of variables and their values.
+        return Finding(Word.FAILED, {"error": type(error).__name__, "why": str(error)})
     except Error as error:
         return Finding(Word.FAILED, {"error": type(error).__name__})
     return Finding(Word.OK, {"milliseconds": round((time.perf_counter() - started) * 1000, 1)})
@@ -64,8 +70,11 @@ def migrations() -> Finding:
     """Look whether the tables are those that this code was written for. Newer ones are: they still serve it."""
     try:
         missing = unapplied_migrations()
+        spoilt = quick.spoilt_tables()
     except Error as error:
         return Finding(Word.FAILED, {"error": type(error).__name__})
+    if spoilt:
+        return Finding(Word.FAILED, {"notInnodbWithUtf8mb4": spoilt, "do": CURE})
     if missing:
         return Finding(Word.FAILED, {"unapplied": missing, "do": "run `manage.py migrate` of this release"})
     return Finding(Word.OK)
@@ -126,14 +135,17 @@ def look() -> dict[str, Finding]:
     }
 
 
-def is_operator(request: HttpRequest) -> bool:
+def is_operator(request: HttpRequest, *, database: Finding) -> bool:
     """
     Tell whether whoever asks may know why: by a service's key, or logged in with the right to see calls.
 
-    On a developer's machine anybody may: error pages say more there. Nobody is while the database is away.
+    On a developer's machine anybody may: error pages say more there. Nobody is while the database is away, and it
+    is not asked then; `manage.py doctor` says why.
     """
     if settings.DEBUG:
         return True
+    if database.word is not Word.OK:
+        return False
     try:
         if header := request.headers.get("Authorization", ""):
             scheme, _, token = header.partition(" ")

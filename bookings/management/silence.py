@@ -5,10 +5,10 @@ import time
 from datetime import datetime
 
 import structlog
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 
 from bookings import queries
+from bookings.database_errors import UnsafeSession
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class SilenceWatch:
                     now=time.monotonic(), last_pass=last_pass, rests=rests
                 )
             self._note(answers=True)
-        except (DatabaseError, ImproperlyConfigured) as error:  # the latter: a session that is not safe
+        except DatabaseError as error:
             with self._lock:
                 self._silence.excuse(now=time.monotonic())
             self._note(answers=False, error=error)
@@ -103,7 +103,7 @@ class SilenceWatch:
         """Log a change, not each look of a long night."""
         before, self._database_answers = self._database_answers, answers
         if not answers and before is not False:
-            reason = error if isinstance(error, ImproperlyConfigured) else None
+            reason = error if isinstance(error, UnsafeSession) else None
             log.warning("worker.database_unreachable", error=type(error).__name__, exc_info=reason)
         elif answers and before is False:
             log.info("worker.database_back")

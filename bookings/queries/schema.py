@@ -1,9 +1,25 @@
-"""Whether the tables are those that this code was written for."""
+"""Whether the tables are those that this code was written for, and hold every text."""
+
+from typing import Any
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 _complete: set[str] = set()
+
+# A table says what its new columns are; each column says what it is.
+SPOILT_TABLES = """
+    SELECT table_name FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+        AND (engine <> 'InnoDB' OR table_collation NOT LIKE 'utf8mb4%')
+    UNION
+    SELECT table_name FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND character_set_name <> 'utf8mb4'
+    ORDER BY 1"""
+CURE = (
+    "ALTER TABLE … ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci; and ALTER "
+    "DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci, so that new tables are."
+)
 
 
 def unapplied_migrations() -> list[str]:
@@ -20,3 +36,17 @@ def unapplied_migrations() -> list[str]:
     if not missing:
         _complete.add(connection.alias)
     return missing
+
+
+def spoilt_tables(of: Any = connection) -> list[str]:
+    """
+    Name the tables of ours that refuse or cut what people write, or that have no transactions; see `CURE`.
+
+    Others in the same database are nobody's concern here.
+    """
+    if of.vendor != "mysql":
+        return []
+    ours = set(of.introspection.django_table_names()) | {"django_migrations"}
+    with of.cursor() as cursor:
+        cursor.execute(SPOILT_TABLES)
+        return [name for (name,) in cursor.fetchall() if name in ours]

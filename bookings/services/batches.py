@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import structlog
+from django.db import connection
 
 from bookings.services.deadline import Deadline
 
@@ -28,6 +29,9 @@ def for_each(items: Iterable[T], work: Callable[[T], int], *, deadline: Deadline
         except Exception as error:
             log.exception("batch.item_failed", item=str(item))
             failures.append(error)
+            # The next one may be done on a new connection, if this one is no good any more.
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
     if failures:
         raise ExceptionGroup("the work failed for some items; the others were done", failures)
     return total

@@ -20,6 +20,7 @@ from django.db.models import Q, Sum
 
 from bookings.clock import database_time
 from bookings.conf import GATE_LEASE, WORKER_CALL_SECONDS
+from bookings.errors import TemporarilyUnavailable
 from bookings.lifecycle import Hold
 from bookings.models import Booking, FlightGate, PatchSlot, SeatCall
 from bookings.models.flight_gate import GateOutcome, InFlightKind
@@ -36,6 +37,7 @@ from bookings.ports import (
     Unknown,
 )
 from bookings.transactions import in_transaction
+from bookings.waiting_line import lines
 
 WORDS: dict[type[object], GateOutcome] = {
     Applied: GateOutcome.APPLIED,
@@ -80,7 +82,11 @@ def claim_gate(
 
     A gate that is given with a call in flight has this very change in flight, and it has settled.
     """
-    gate = _lock(change.flight_id)
+    try:
+        with lines.place_for(f"gate {change.flight_id}"):
+            gate = _lock(change.flight_id)
+    except TemporarilyUnavailable:
+        return Busy("others wait for the gate in vain")
     now = database_time()
     if gate.lease == lease:  # the COMMIT of the run before this one was lost
         return gate

@@ -20,6 +20,7 @@ from bookings.answers import Answer
 from bookings.errors import IdempotencyKeyReused
 from bookings.models import IdempotencyRecord
 from bookings.models.idempotency import RecordState
+from bookings.waiting_line import lines
 
 
 class KeyTaken(Exception):
@@ -66,6 +67,7 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None) -> IdempotencyRecord:
     Write the key down as running. The unique constraint decides between two at once; the later one waits.
 
     :raises KeyTaken: if it is there already
+    :raises TemporarilyUnavailable: if others wait in vain for the end of the one that is writing it
     """
     record = IdempotencyRecord(
         principal=keyed.principal,
@@ -76,7 +78,8 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None) -> IdempotencyRecord:
         created_at=Now(),
     )
     try:
-        record.save(force_insert=True)
+        with lines.place_for(f"key {keyed.principal} {keyed.endpoint} {keyed.key_hash}"):
+            record.save(force_insert=True)
     except IntegrityError as error:
         raise KeyTaken from error
     return record

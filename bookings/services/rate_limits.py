@@ -2,12 +2,14 @@
 
 import math
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from bookings.models import RateWindow
 from bookings.ports import Allowance
+from bookings.waiting_line import lines
 
 # A round is lost only to somebody who was counted, or who began the window, in between.
 ROUNDS = 100
@@ -32,16 +34,26 @@ class DatabaseRateLimiter:
             began_after = row.read_at - timedelta(seconds=seconds)
             if row.started_at <= began_after:
                 over = RateWindow.objects.filter(name=name, started_at__lte=began_after)
-                if over.update(started_at=row.read_at, used=1):
+                if _change(name, over, started_at=row.read_at, used=1):
                     return Allowance(passed=True, limit=limit, remaining=limit - 1, resets_in=seconds)
                 continue
             resets_in = math.ceil((row.started_at - began_after).total_seconds())
             if row.used >= limit:
                 return Allowance(passed=False, limit=limit, remaining=0, resets_in=resets_in)
             mine = RateWindow.objects.filter(name=name, started_at__gt=began_after, used__lt=limit)
-            if mine.update(used=F("used") + 1):
+            if _change(name, mine, used=F("used") + 1):
                 return Allowance(passed=True, limit=limit, remaining=limit - row.used - 1, resets_in=resets_in)
         raise AssertionError(f"{ROUNDS} rounds for one limit were lost to others")
 
     def give_back(self, name: str) -> None:
         RateWindow.objects.filter(name=name, used__gt=0).update(used=F("used") - 1)
+
+
+def _change(name: str, rows: QuerySet[RateWindow], **columns: Any) -> int:
+    """
+    Change the row, if it is still as it was read.
+
+    :raises TemporarilyUnavailable: if others wait for it in vain
+    """
+    with lines.place_for(f"limit {name}"):
+        return rows.update(**columns)

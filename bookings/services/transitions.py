@@ -15,12 +15,13 @@ from django.db import transaction
 from django.db.models import F
 
 from bookings import metrics
-from bookings.actor import SYSTEM, Actor
+from bookings.actor import SYSTEM, Actor, ActorKind
 from bookings.conf import LEASE
 from bookings.errors import BookingNotFound, UserMismatch
 from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.models.booking_event import EventKind
+from bookings.waiting_line import lines
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +32,14 @@ def lock_booking(booking_id: int, *, actor: Actor) -> Booking:
 
     :raises BookingNotFound: if there is no such booking, or it is not the actor's and the actor is verified
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
+    :raises TemporarilyUnavailable: if others wait for it in vain; never to what the system itself has to record
     """
-    booking = Booking.objects.select_for_update().filter(pk=booking_id).first()
+    rows = Booking.objects.select_for_update().filter(pk=booking_id)
+    if actor.kind == ActorKind.SYSTEM:
+        booking = rows.first()
+    else:
+        with lines.place_for(f"booking {booking_id}"):
+            booking = rows.first()
     if booking is None:
         raise BookingNotFound
     if actor.user_id is not None and booking.user_id != actor.user_id:

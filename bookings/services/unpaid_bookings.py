@@ -11,6 +11,7 @@ from bookings.clock import database_time
 from bookings.errors import TooManyUnpaidBookings, TooManyUnpaidSeats
 from bookings.lifecycle import UNPAID
 from bookings.models import Booking, UserHold
+from bookings.waiting_line import lines
 
 
 class AnotherWasFirst(Exception):
@@ -29,6 +30,7 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     :raises TooManyUnpaidBookings: if there are as many as there may be
     :raises TooManyUnpaidSeats: if these seats were more on this flight than there may be
     :raises AnotherWasFirst: if two bookings are the user's first
+    :raises TemporarilyUnavailable: if others wait for this user's row in vain
     """
     most_bookings, most_seats = (
         settings.MAX_UNPAID_BOOKINGS_PER_USER,
@@ -36,7 +38,8 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     )
     if not (most_bookings or most_seats):
         return
-    _lock(user_id)
+    with lines.place_for(f"user {user_id}"):
+        _lock(user_id)
     unpaid = Booking.objects.filter(user_id=user_id, status__in=UNPAID).exclude(hold_key=besides)
     if not most_bookings:
         unpaid = unpaid.filter(flight_id=flight_id)

@@ -6,7 +6,9 @@ a few clients. One after another something breaks; then nothing may be lost, nob
 cannot act upon, and all must be in step again in time. Prints a table; exits with 1 on any fault.
 """
 
+from devtools.mariadb_pair import EITHER
 from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
-    run_on_private_mariadb("tests.rehearsal.long_run")
+    # With the log that a replica is fed from.
+    run_on_private_mariadb("tests.rehearsal.long_run", options=("--server-id=1", *EITHER))

@@ -15,6 +15,7 @@ from django.db.models import Max
 from bookings.lifecycle import Hold
 from bookings.models import Booking
 from tests.rehearsal.crowd import flight_service_hangs_under_a_crowd
+from tests.rehearsal.database_outages import database_demoted, database_hangs
 from tests.rehearsal.outage import USUAL_SECONDS, Feel, NotPlayed, Outage
 from tests.rehearsal.stack import SETTLE_SECONDS, Stack
 from tests.rehearsal.verdict import Word
@@ -174,6 +175,8 @@ ALL = (
     Outage("worker wedged", worker_wedged, DEAD_WORKER_SECONDS),
     Outage("web killed", web_killed, felt_as=Word.CUT),
     Outage("database killed", database_killed, felt_as=Word.REFUSED, serves=False),
+    Outage("database hangs", database_hangs, felt_as=Word.REFUSED, serves=False),
+    Outage("database demoted", database_demoted, felt_as=Word.REFUSED),
     Outage("rolling deploy", rolling_deploy, seamless=True),
     Outage("unkeyed Flight Service", LOSES_HALF, SETTLED_SECONDS, Word.REFUSED, keyed=False),
 )

@@ -9,13 +9,16 @@ from pathlib import Path
 from bookings.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
-from devtools.mariadb import PrivateMariaDB
+from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb_pair import WRITER, run
+from devtools.processes import HOST
 from tests.deploy.proxy import Proxy, start_proxy
 from tests.rehearsal.doors import Door
 from tests.support.durable_payments import DurablePayments
 from tests.support.processes import start_flightsim
 from tests.support.running import Running
 from tests.support.servers import database_url, environment, start_worker
+from tests.support.switch import Switch
 
 # Some bookings expire in the middle of every outage.
 PAYMENT_WINDOW_SECONDS = 15
@@ -55,8 +58,15 @@ class Stack(Running):
     doors: list[Door]
     proxy: Proxy | None
     database: PrivateMariaDB | None
+    switch: Switch | None = None
+    running: ExitStack = field(default_factory=ExitStack)
+    """What ends with this, in the order that it must."""
     condemned: list[int] = field(default_factory=list)
     """The clusters that must be gone before all is as it was."""
+
+    def adopt(self, database: PrivateMariaDB) -> PrivateMariaDB:
+        """Run another database server until all of this ends."""
+        return self.running.enter_context(database)
 
     def has_new_cluster(self) -> bool:
         """Tell whether a cluster runs, and no condemned one; nothing of that one lives when the new one starts."""
@@ -86,12 +96,13 @@ def start_stack(
     """Run everything on the configured database, which is migrated; nothing of it is left afterwards."""
     payments_file = folder / "payments.sqlite3"
     with ExitStack() as running:
+        switch = running.enter_context(Switch(_let_in(database))) if database else None
         sim = running.enter_context(
             start_flightsim("--capacity", str(CAPACITY), *(() if keyed else ("--unkeyed",)))
         )
         env = environment(
             DJANGO_SETTINGS_MODULE="tests.crashes.settings",
-            DATABASE_URL=database_url(),
+            DATABASE_URL=_address(switch),
             FLIGHT_SERVICE_URL=sim.url,
             PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
             EXPIRY_INTERVAL_SECONDS=str(interval_seconds),
@@ -109,4 +120,19 @@ def start_stack(
             door.await_answer()
         proxy = running.enter_context(start_proxy(*(door.port for door in doors), **OFTEN)) if database else None
         payments = DurablePayments(str(payments_file), drop_rate=0.0)
-        yield Stack(sim, payments, worker, doors, proxy, database)
+        yield Stack(sim, payments, worker, doors, proxy, database, switch, running)
+
+
+def _let_in(database: PrivateMariaDB) -> int:
+    """Make the service's own user, to whom read-only means something: root may write all the same."""
+    run(
+        database,
+        f"CREATE OR REPLACE USER {WRITER}@'{HOST}'",
+        f"GRANT ALL ON {DATABASE}.* TO {WRITER}@'{HOST}'",
+    )
+    return database.port
+
+
+def _address(switch: Switch | None) -> str:
+    """Give the address that the service has of its database, which is the switch's if there is one."""
+    return database_url() if switch is None else f"mysql://{WRITER}@{HOST}:{switch.port}/{DATABASE}"

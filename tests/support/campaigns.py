@@ -2,17 +2,21 @@
 
 import os
 import runpy
+from collections.abc import Sequence
 
 from devtools.mariadb import PrivateMariaDB
 
 
-def run_on_private_mariadb(module: str, *, settings: str = "bookingsite.settings") -> None:
+def run_on_private_mariadb(
+    module: str, *, settings: str = "bookingsite.settings", options: Sequence[str] = ()
+) -> None:
     """
     Run a module as a program on a private MariaDB, which it finds as `server`.
 
-    The database is named in the environment first: Django reads its settings when the module imports it.
+    The database is named in the environment first: Django reads its settings when the module imports it. `options`
+    are its server's own.
     """
-    with PrivateMariaDB() as server:
+    with PrivateMariaDB(*options) as server:
         os.environ.update(
             DATABASE_URL=server.url,
             DEBUG="true",

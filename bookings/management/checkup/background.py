@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django_q.models import OrmQ
 
@@ -11,7 +10,8 @@ from bookings import queries
 from bookings.clock import database_time
 from bookings.conf import longest_silence
 from bookings.gateways.reachability import Unreachable, redis_version
-from bookings.management.checkup.finding import Finding, fail, in_one_line, ok, warn
+from bookings.management.checkup.database import encryption
+from bookings.management.checkup.finding import Finding, Verdict, fail, in_one_line, ok, warn
 from bookings.models import Heartbeat
 
 # A sweep is one entry every few seconds, and is taken out at once.
@@ -70,10 +70,15 @@ def check_replica() -> Iterator[Finding]:
         with connections[REPLICA].cursor() as cursor:
             cursor.execute("SELECT @@read_only")
             (read_only,) = cursor.fetchone()
+            cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+            (_name, cipher) = cursor.fetchone() or ("", "")
         there = Heartbeat.objects.using(REPLICA).filter(name=queries.SWEEP_HEARTBEAT).first()
-    except (DatabaseError, ImproperlyConfigured) as error:
+    except DatabaseError as error:
         yield warn("replica", in_one_line(error), "Lists are read from the primary meanwhile; mend the replica.")
         return
+    for each in encryption(cipher, host=connections[REPLICA].settings_dict["HOST"]):
+        if each.verdict is not Verdict.OK:
+            yield warn("replica", each.found, each.advice.replace("DATABASE_URL", "DATABASE_REPLICA_URL"))
     if not read_only:
         yield warn(
             "replica", "it can be written to", "SET GLOBAL read_only=ON there: one stray write parts the two."

@@ -1,18 +1,21 @@
 """Checks of the database: its session, its durability, its tables, and its clock against this machine's."""
 
+import ipaddress
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from bookings.clock import database_time
+from bookings.database_errors import UnsafeSession
+from bookings.database_limits import COMMAND
 from bookings.management.checkup.finding import Finding, fail, in_one_line, ok, warn
+from bookings.queries.schema import CURE, SPOILT_TABLES
 
-# What this service asks for; a request would wait as long for one lock.
-LONGEST_LOCK_WAIT_SECONDS = 5
+# What this service asks for in a command; a request would wait as long for one lock.
+LONGEST_LOCK_WAIT_SECONDS = COMMAND.lock
 
 # With more in use, the next web process may find none.
 CONNECTIONS_IN_USE = 0.8
@@ -31,27 +34,23 @@ VARIABLES = (
     "sync_binlog",
     "log_bin",
     "innodb_lock_wait_timeout",
+    "lock_wait_timeout",
     "character_set_connection",
     "read_only",
     "max_connections",
 )
-FOREIGN_TABLES = """
-    SELECT table_name FROM information_schema.tables
-    WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
-        AND (engine <> 'InnoDB' OR table_collation NOT LIKE 'utf8mb4%%')
-    ORDER BY table_name"""
 
 
 def check_connection() -> Finding:
     """Connect; the session is then as safe as the service itself insists on, or is refused with the reason."""
     try:
         connection.ensure_connection()
-    except ImproperlyConfigured as refusal:
+    except UnsafeSession as refusal:
         return fail(
             "database",
             str(refusal),
             "The server's init_connect, or a proxy in between, undoes what is asked for at connect: a proxy that "
-            "shares sessions must keep each session's own settings.",
+            "shares sessions must keep each session's own settings. Or it is not the server that was meant.",
         )
     except DatabaseError as error:
         return fail(
@@ -80,9 +79,12 @@ def check_server() -> Iterator[Finding]:
         found = {name.lower(): value for name, value in cursor.fetchall()}
         cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
         in_use = int(cursor.fetchone()[1])
-        cursor.execute(FOREIGN_TABLES)
+        cursor.execute(SPOILT_TABLES)
         foreign = [name for (name,) in cursor.fetchall()]
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        (_name, cipher) = cursor.fetchone() or ("", "")
     yield from durability(found)
+    yield from encryption(cipher, host=connection.settings_dict["HOST"])
     yield from _limits(found, in_use)
     yield from _characters(found, foreign)
 
@@ -176,12 +178,42 @@ def durability(found: dict[str, str]) -> Iterator[Finding]:
         yield ok("database server", f"{server}; each commit on disk, {binlog}")
 
 
+def encryption(cipher: str, *, host: str) -> Iterator[Finding]:
+    """Judge whether others can read, and change, what goes to the database and comes from it."""
+    if cipher:
+        yield ok("encryption", f"encrypted, {cipher}")
+    elif _is_here(host):
+        yield ok("encryption", "not encrypted; the server is on this machine")
+    else:
+        yield warn(
+            "encryption",
+            "not encrypted: whoever is in between reads and changes everything",
+            "Add ?ssl_mode=VERIFY_IDENTITY&ssl_ca=/path/ca.pem to DATABASE_URL; the server needs a certificate.",
+        )
+
+
+def _is_here(host: str) -> bool:
+    if not host or host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _limits(found: dict[str, str], in_use: int) -> Iterator[Finding]:
     wait = int(found.get("innodb_lock_wait_timeout", "0"))
     if wait > LONGEST_LOCK_WAIT_SECONDS:
         yield warn(
             "database limits",
             f"innodb_lock_wait_timeout={wait} in this session, where {LONGEST_LOCK_WAIT_SECONDS} was asked for",
+            "A proxy in between drops what is set at connect; let it keep each session's settings.",
+        )
+    table_wait = int(found.get("lock_wait_timeout", "0"))
+    if table_wait > COMMAND.metadata:
+        yield warn(
+            "database limits",
+            f"lock_wait_timeout={table_wait} in this session, where {COMMAND.metadata} was asked for",
             "A proxy in between drops what is set at connect; let it keep each session's settings.",
         )
     most = int(found.get("max_connections", "0"))
@@ -202,8 +234,7 @@ def _characters(found: dict[str, str], foreign: list[str]) -> Iterator[Finding]:
         yield fail(
             "characters",
             f"not InnoDB with utf8mb4: {_some(foreign)}",
-            "ALTER TABLE … ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci; and ALTER "
-            "DATABASE … CHARACTER SET utf8mb4, so that new tables are.",
+            CURE,
         )
     if session == "utf8mb4" and not foreign:
         yield ok("characters", "every table is InnoDB with utf8mb4")

@@ -3,7 +3,6 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 
@@ -81,7 +80,7 @@ def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Fi
     """Let a check fail that the database leaves in the lurch: a table that is missing, a server that goes away."""
     try:
         yield from look()
-    except (DatabaseError, ImproperlyConfigured) as error:
+    except DatabaseError as error:
         connections.close_all()
         yield fail(subject, in_one_line(error), "If migrations are missing, apply them; if not, see its log.")
 

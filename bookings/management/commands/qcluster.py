@@ -6,6 +6,8 @@ import structlog
 from django_q import cluster
 from django_q.management.commands import qcluster
 
+from bookings import database_limits
+
 log = structlog.get_logger(__name__)
 
 
@@ -33,5 +35,6 @@ class Command(qcluster.Command):  # type: ignore[misc]  # likewise
     """django-q2's own command, with a strict sentinel. Only `run_worker` starts a cluster that ended again."""
 
     def handle(self, *args: Any, **options: Any) -> None:
+        database_limits.use(database_limits.WORKER)
         cluster.Sentinel = StrictSentinel
         super().handle(*args, **options)

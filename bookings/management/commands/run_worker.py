@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from bookings import database_limits
 from bookings.management.silence import SilenceWatch
 from bookings.management.supervision import LOOK_EVERY_SECONDS, Program, StopSignals, private_folder
 from bookings.management.worker_metrics import serve_worker_metrics
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        database_limits.use(database_limits.WORKER)
         signals, watch = StopSignals(), SilenceWatch()
         pause = FIRST_PAUSE_SECONDS
         with private_folder("worker") as folder:

@@ -1,0 +1,77 @@
+"""How long a session with MariaDB or MySQL may wait, for each kind of process."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+# Two waits for one lock fit into the time that a request may wait for the database.
+WEB_LOCK_WAIT_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    Whole seconds, as the client's library and the servers want them.
+
+    `connect`: until the server has answered at all. `read` and `write`: for each packet, so that a statement that
+    answers nothing for so long is given up; its outcome is unknown then. `lock`: for a row. `metadata`: for a
+    table that is being altered, and for a server that backs itself up. `statement`: in all, ended by the server
+    itself; 0 is no limit. `fails_fast`: while a server was found hanging, nobody waits for it but who tries it.
+    """
+
+    connect: int
+    read: int
+    write: int
+    lock: int
+    metadata: int
+    statement: int = 0
+    fails_fast: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """Give them as the library and the first statement of a session take them."""
+        return {
+            "connect_timeout": self.connect,
+            "read_timeout": self.read,
+            "write_timeout": self.write,
+            "init_command": self._first_statement(),
+        }
+
+    def _first_statement(self) -> str:
+        # Without +00:00 the server's local time zone decides when a payment window closes. Of a server's own the
+        # defaults are fifty seconds for a row, and a day for a table.
+        said = f"SET time_zone='+00:00', innodb_lock_wait_timeout={self.lock}, lock_wait_timeout={self.metadata}"
+        if self.statement:
+            # Each server reads its own name alone. MySQL's is in milliseconds, and for reads only.
+            said += (
+                f" /*M! , max_statement_time={self.statement} */"
+                f" /*!80000 , max_execution_time={self.statement * 1000} */"
+            )
+        return said
+
+
+# A client waits, and a thread with it. Below `read`, so that the server gives up first and says so.
+WEB = Limits(connect=2, read=5, write=5, lock=WEB_LOCK_WAIT_SECONDS, metadata=2, statement=4, fails_fast=True)
+
+# Nobody waits, and a comparison of all flights counts whole tables. Below the silence that ends a cluster.
+WORKER = Limits(connect=5, read=30, write=30, lock=5, metadata=5, statement=25)
+
+# An operator looks on: to alter a large table takes as long as it takes. While that waits for a long read, every
+# request for the table waits behind it, so it does not wait long.
+COMMAND = Limits(connect=5, read=3600, write=3600, lock=5, metadata=30)
+
+# The primary can tell as well, so nobody waits long.
+REPLICA = Limits(connect=1, read=5, write=5, lock=5, metadata=2)
+
+
+def use(limits: Limits) -> None:
+    """
+    Let every connection that this process opens to the primary from now on have these limits.
+
+    What the address itself asks for stays. A process that says nothing has those of a command.
+    """
+    settings = connections.settings[DEFAULT_DB_ALIAS]
+    if not settings["ENGINE"].endswith(".mysql"):
+        return
+    settings["OPTIONS"] |= limits.options() | settings["ASKED_FOR"]
+    settings["FAILS_FAST"] = limits.fails_fast

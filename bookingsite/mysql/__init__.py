@@ -1,0 +1,1 @@
+"""Django's backend for MariaDB and MySQL, which lets go of connections that lead nowhere."""

@@ -1,0 +1,201 @@
+"""A row that somebody keeps takes two threads of a process, and leaves the others to everybody else."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from functools import partial
+
+import pytest
+from django.db import OperationalError, transaction
+
+from bookings import patience
+from bookings.errors import TemporarilyUnavailable
+from bookings.lifecycle import CancelReason
+from bookings.models import Booking, IdempotencyRecord, RateWindow, UserHold
+from bookings.services.cancel_booking import cancel_booking_for_client
+from bookings.services.create_booking import SeatOrder, create_booking
+from bookings.services.pay_booking import PaymentOrder, pay_booking
+from bookings.services.rate_limits import DatabaseRateLimiter
+from bookings.waiting_line import PLACES, WaitingLines
+from tests.races.crowd import PATIENCE_SECONDS, on_own_connection
+from tests.support.bookings import a_key, an_initiated_booking, customer
+from tests.support.fakes import FakePayments
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+# As many as a small web process has, and more requests than threads.
+THREADS, REQUESTS = 8, 40
+
+# A request waits for the database for so long; well before that another booking must have been answered.
+SOON_SECONDS = 4.0
+
+
+def in_a_request(act):
+    """Do it as a web process does: within the time of a request, on this thread's own connection."""
+
+    def work():
+        with patience.at_most(patience.REQUEST_SECONDS):
+            return act()
+
+    return on_own_connection(work)
+
+
+@contextmanager
+def kept(lock):
+    """Let a stuck transaction keep a row for the length of the block."""
+    held, may_go = threading.Event(), threading.Event()
+
+    def keep():
+        with transaction.atomic():
+            lock()
+            held.set()
+            may_go.wait(PATIENCE_SECONDS)
+
+    with ThreadPoolExecutor(1) as pool:
+        keeper = pool.submit(on_own_connection, keep)
+        try:
+            assert held.wait(PATIENCE_SECONDS), keeper.exception()
+            yield
+        finally:
+            may_go.set()
+
+
+def cancel(booking, keyed=None):
+    return cancel_booking_for_client(
+        booking_id=booking.pk, actor=customer(), reason=CancelReason.CUSTOMER_REQUEST, note="", keyed=keyed
+    )
+
+
+def seconds_of_another(stuck, another):
+    """Come for a row forty times, with eight threads, and then with something else: how long does that take?"""
+    with ThreadPoolExecutor(THREADS) as pool:
+        crowd = [pool.submit(in_a_request, stuck) for _ in range(REQUESTS)]
+        began = time.monotonic()
+        pool.submit(in_a_request, another).result()
+        seconds = time.monotonic() - began
+        pool.shutdown(cancel_futures=True)
+    return seconds, [each.exception() for each in crowd if not each.cancelled()]
+
+
+def test_forty_requests_for_a_booking_that_is_kept_leave_threads_for_another(flights, sim):
+    locked, free = an_initiated_booking(flights), an_initiated_booking(flights)
+
+    with kept(lambda: Booking.objects.select_for_update().get(pk=locked.pk)):
+        seconds, refused = seconds_of_another(partial(cancel, locked), partial(cancel, free))
+
+    assert seconds < SOON_SECONDS
+    assert {type(error) for error in refused} <= {TemporarilyUnavailable, OperationalError}
+    assert sum(isinstance(error, TemporarilyUnavailable) for error in refused) >= REQUESTS - THREADS
+    assert {error.retry_after for error in refused if isinstance(error, TemporarilyUnavailable)} == {2}
+    assert Booking.objects.get(pk=locked.pk).status == "initiated"
+
+
+def test_without_places_they_would_take_all_threads(flights, sim, monkeypatch):
+    """The twin."""
+    monkeypatch.setattr(WaitingLines, "place_for", lambda self, row: nullcontext())
+    locked, free = an_initiated_booking(flights), an_initiated_booking(flights)
+
+    with kept(lambda: Booking.objects.select_for_update().get(pk=locked.pk)):
+        seconds, _refused = seconds_of_another(partial(cancel, locked), partial(cancel, free))
+
+    assert seconds > SOON_SECONDS
+
+
+def test_one_key_that_is_sent_again_and_again_leaves_threads_for_another(flights, sim):
+    locked, free = an_initiated_booking(flights), an_initiated_booking(flights)
+    keyed = a_key()
+
+    def write_the_key():
+        IdempotencyRecord.objects.create(
+            principal=keyed.principal,
+            endpoint=keyed.endpoint,
+            key_hash=keyed.key_hash,
+            fingerprint=keyed.fingerprint,
+            created_at="2026-01-01T00:00:00Z",
+        )
+
+    with kept(write_the_key):
+        seconds, _refused = seconds_of_another(partial(cancel, locked, keyed), partial(cancel, free))
+
+    assert seconds < SOON_SECONDS
+
+
+def test_payments_of_a_booking_that_is_kept_leave_threads_for_another(flights, sim):
+    locked, free = an_initiated_booking(flights), an_initiated_booking(flights)
+
+    def pay(booking):
+        order = PaymentOrder(booking.pk, booking.total_cost)
+        return pay_booking(order=order, actor=customer(), keyed=a_key(), payments=FakePayments())
+
+    with kept(lambda: Booking.objects.select_for_update().get(pk=locked.pk)):
+        seconds, _refused = seconds_of_another(partial(pay, locked), partial(pay, free))
+
+    assert seconds < SOON_SECONDS
+
+
+def test_creates_of_a_user_that_is_kept_leave_threads_for_another(flights, sim, settings):
+    settings.MAX_UNPAID_BOOKINGS_PER_USER = 5
+    UserHold.objects.create(user_id=1001)
+
+    def create(user_id):
+        order = SeatOrder(1, user_id, 1)
+        return create_booking(order=order, actor=customer(), keyed=None, respond_async=False, flights=flights)
+
+    with kept(lambda: UserHold.objects.select_for_update().get(pk=1001)):
+        seconds, _refused = seconds_of_another(partial(create, 1001), partial(create, 1002))
+
+    assert seconds < SOON_SECONDS + 1.0  # it asks the Flight Service besides
+    assert Booking.objects.filter(user_id=1002).count() == 1
+
+
+def test_a_limit_whose_row_is_kept_leaves_threads_for_another():
+    limiter = DatabaseRateLimiter()
+    spend = partial(limiter.spend, limit=1000, seconds=60)
+    spend("greedy")
+
+    with kept(lambda: RateWindow.objects.select_for_update().get(name="greedy")):
+        seconds, _refused = seconds_of_another(partial(spend, "greedy"), partial(spend, "modest"))
+
+    assert seconds < SOON_SECONDS
+
+
+def test_a_crowd_at_a_booking_that_is_only_busy_is_served_to_the_last(flights, sim):
+    booking = an_initiated_booking(flights)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = list(pool.map(lambda _: in_a_request(partial(cancel, booking)).status, range(REQUESTS)))
+
+    assert set(answers) == {200}
+
+
+def test_a_place_is_free_again_whatever_happened_to_the_one_that_had_it():
+    lines = WaitingLines()
+    for error in (
+        None,
+        OperationalError(1205, "lock wait"),
+        OperationalError(1213, "deadlock"),
+        ValueError("other"),
+    ):
+        for _ in range(3 * PLACES):
+            try:
+                with lines.place_for("row"):
+                    if error:
+                        raise error
+            except (OperationalError, ValueError):
+                pass
+
+    with lines.place_for("row"), lines.place_for("row"), lines.place_for("another"):
+        pass
+
+
+def test_who_comes_to_a_line_that_is_known_to_be_stuck_is_told_at_once():
+    lines = WaitingLines(clock=lambda: 1000.0)
+    with pytest.raises(OperationalError), lines.place_for("row"):
+        raise OperationalError(1205, "lock wait")
+
+    with lines.place_for("row"), lines.place_for("row"):
+        with pytest.raises(TemporarilyUnavailable), lines.place_for("row"):
+            raise AssertionError("it was let in")
+        with lines.place_for("another row"):
+            pass

@@ -1,0 +1,52 @@
+"""Outages of a database that is there and is not what it should be: it hangs, or it takes no writes any more."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from django.db import connection, connections
+
+from devtools.mariadb import PrivateMariaDB
+from devtools.mariadb_pair import EITHER, follow, run
+from tests.rehearsal.stack import Stack
+
+# What is there already is a few thousand rows, and the tables.
+CATCH_UP_SECONDS = 60
+
+
+def database_hangs(stack: Stack, feel: Callable[[], None]) -> float:
+    """The server stops answering, and keeps every connection: a full disk, a frozen machine, a lost route."""
+    assert stack.database is not None, "this database was not started for the rehearsal"
+    os.kill(stack.database.pid, signal.SIGSTOP)
+    try:
+        feel()
+    finally:
+        os.kill(stack.database.pid, signal.SIGCONT)
+    return time.monotonic()
+
+
+def database_demoted(stack: Stack, feel: Callable[[], None]) -> float:
+    """A replica is promoted behind the same address; the old primary reads only, and keeps its connections."""
+    assert stack.database is not None, "this database was not started for the rehearsal"
+    assert stack.switch is not None, "there is nothing between the service and its database"
+    old, new = stack.database, stack.adopt(PrivateMariaDB("--server-id=2", *EITHER))
+    follow(new, old)
+    _await_position(new, of=old)
+    run(old, "SET GLOBAL read_only=1")
+    _await_position(new, of=old)
+    run(new, "STOP SLAVE", "RESET SLAVE ALL")
+    stack.switch.point_at(new.port)
+    promoted_at = time.monotonic()
+    stack.database = new
+    # This process looks whether all is well, and must look there too.
+    connection.close()
+    connections.settings["default"]["PORT"] = new.port
+    feel()
+    return promoted_at
+
+
+def _await_position(replica: PrivateMariaDB, *, of: PrivateMariaDB) -> None:
+    ((position,),) = run(of, "SELECT @@gtid_binlog_pos")
+    ((outcome,),) = run(replica, f"SELECT MASTER_GTID_WAIT('{position}', {CATCH_UP_SECONDS})")
+    assert outcome == 0, "the replica does not follow"
