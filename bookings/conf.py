@@ -44,6 +44,9 @@ BREAKER_CLOSES_AFTER = 3
 # Twice what a call may take: a probe that is not back by then is given up.
 BREAKER_PROBE_SECONDS = 10.0
 
+# Servers that keep time differ by less, so a failover stays below it; a lease of 15 s is then still twice a call.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+
 # A worker has more patience than a client, yet much less than a lease.
 WORKER_CALL_SECONDS = 5.0
 

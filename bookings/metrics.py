@@ -134,6 +134,11 @@ PASS_SECONDS = Histogram(
     buckets=_PASS_BUCKETS,
     registry=REGISTRY,
 )
+WAKE_UPS_LOST = Counter(
+    "bookings_wake_ups_lost",
+    "Wake-ups of the worker that could not be written; the next scheduled pass did the work.",
+    registry=REGISTRY,
+)
 PASSES_FAILED = Counter(
     "bookings_passes_failed", "Passes in which something failed; the rest was done.", registry=REGISTRY
 )

@@ -51,11 +51,13 @@ def start_bulk_cancel(
     """
     flight_id = _checked_flight(selection, reason, note)
     try:
-        return _start(
+        bulk = _start(
             flight_id, selection, seen=seen, reason=reason, note=note, actor=actor, action_key=action_key
         )
     except _AskedAlready:
         return BulkCancel.objects.get(action_key=action_key)
+    wake_worker()
+    return bulk
 
 
 def _checked_flight(selection: Selection, reason: CancelReason, note: str) -> int:
@@ -110,7 +112,6 @@ def _start(
     except IntegrityError as error:
         raise _AskedAlready from error
     _insert_rows(bulk, plan)
-    wake_worker()
     log.info("bulk_cancel.started", flight=flight_id, by=actor.name, reason=str(reason))
     return bulk
 

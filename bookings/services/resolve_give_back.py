@@ -49,8 +49,11 @@ def resolve_give_back(
         send_call(call, flights=flights)
         call.refresh_from_db()
         return call
-    decide = _close if decision is Decision.APPLIED else _void
-    return decide(call_id, actor=actor, note=note, since=database_time())
+    if decision is Decision.APPLIED:
+        return _close(call_id, actor=actor, note=note, since=database_time())
+    call = _void(call_id, actor=actor, note=note, since=database_time())
+    wake_worker()
+    return call
 
 
 @in_transaction("give.retried")
@@ -106,7 +109,6 @@ def _void(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCall
     call.kind = SeatCallKind.VOID  # a give-back has as many seats as its members
     _end(call, now=now)
     _append(call, SeatCallEventKind.NOT_APPLIED, actor=actor, note=note, now=now)
-    wake_worker()
     return call
 
 
