@@ -8,7 +8,7 @@ from django_q.models import OrmQ, Schedule
 
 from bookings.actor import Actor
 from bookings.clock import database_time
-from bookings.conf import CLOCK_TOLERANCE
+from bookings.conf import CLOCK_TOLERANCE, LONGEST_WAIT
 from bookings.errors import BookingNotFound
 from bookings.lifecycle import Hold
 from bookings.models import Booking, Heartbeat, SeatCall
@@ -50,7 +50,8 @@ def flights_owed_seats(now: datetime) -> list[int]:
 def seats_still_owed() -> int:
     """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
     uncut = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.GIVING_BACK)
-    not_leased = Q(lease=None) | Q(next_at__lte=database_time())
+    now = database_time()
+    not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)
     waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, takes=False)
     dead = SeatCall.objects.filter(state=SeatCallState.DEAD, takes=False)
     return sum(

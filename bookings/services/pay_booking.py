@@ -8,8 +8,8 @@ from uuid import UUID
 from bookings import answers
 from bookings.actor import SYSTEM, Actor
 from bookings.answers import Answer
-from bookings.clock import database_time
-from bookings.conf import LEASE
+from bookings.clock import clock_is_proven, database_time
+from bookings.conf import LEASE, RETRY_AFTER_SECONDS
 from bookings.errors import (
     AlreadyPaid,
     AmountMismatch,
@@ -19,6 +19,7 @@ from bookings.errors import (
     PaymentWindowClosed,
     Refusal,
     RequestInProgress,
+    TemporarilyUnavailable,
 )
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, IdempotencyRecord, Payment
@@ -60,6 +61,7 @@ def pay_booking(*, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payme
     :raises BookingNotFound: if there is no such booking, or it is not the actor's
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
     :raises NotPayableYet: if its seats are not confirmed
+    :raises TemporarilyUnavailable: if the database's clock has jumped past the payment window
     :raises PaymentInProgress: if another payment for it is being settled
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
@@ -126,6 +128,7 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
 
     :raises Refusal: for what will not change
     :raises NotPayableYet, PaymentInProgress: for what may
+    :raises TemporarilyUnavailable: if its window has closed by a clock that is in doubt
     """
     if booking.status == BookingStatus.BOOKED:
         raise AlreadyPaid
@@ -134,6 +137,8 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
     if booking.active_payment_id is not None:
         raise PaymentInProgress(retry_after=1)
     if now >= booking.expires_at:
+        if not clock_is_proven():
+            raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
         cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now)
         raise PaymentWindowClosed
     if booking.status == BookingStatus.PENDING:

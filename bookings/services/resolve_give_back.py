@@ -16,7 +16,7 @@ from bookings.models.seat_call import SeatCallEventKind, SeatCallKind, SeatCallS
 from bookings.ports import FlightService
 from bookings.services.decisions import is_written, note_of_decision
 from bookings.services.give_seats_back import send_call
-from bookings.services.pauses import refuse_to_count_twice
+from bookings.services.pauses import first_sending, refuse_to_count_twice
 from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
 
@@ -69,7 +69,7 @@ def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
     call.claims += 1
     call.claims_fence = call.claims
     call.next_at = now + LEASE
-    call.first_sent_at = call.first_sent_at or now
+    call.first_sent_at = first_sending(call.first_sent_at, now)
     call.save(update_fields=["state", "lease", "claims", "claims_fence", "next_at", "first_sent_at"])
     _append(call, SeatCallEventKind.RETRIED, actor=actor, note=note, now=now)
     return call

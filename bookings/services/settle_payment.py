@@ -18,7 +18,7 @@ from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, Paym
 from bookings.services import idempotency
 from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
-from bookings.services.pauses import is_due, next_try
+from bookings.services.pauses import due, is_due, next_try
 from bookings.services.transitions import book, cancel, lock_booking, note_event
 from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
@@ -124,7 +124,7 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     """
     Ask the gateway, under the same key, about charges whose outcome is unknown. Returns how many were asked.
     """
-    due = Payment.objects.filter(state=PaymentState.PROCESSING, next_at__lte=database_time())
+    rows = due(Payment.objects.filter(state=PaymentState.PROCESSING), database_time())
 
     def ask(payment_id: int) -> int:
         lease = uuid.uuid4()
@@ -134,7 +134,7 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
         charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
         return 1
 
-    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, ask, deadline=deadline)
 
 

@@ -9,7 +9,7 @@ from django_q.models import OrmQ, Schedule
 
 from bookings import queries
 from bookings.clock import database_time
-from bookings.conf import longest_silence
+from bookings.conf import CLOCK_TOLERANCE, longest_silence
 from bookings.gateways.reachability import Unreachable, redis_version
 from bookings.management.checkup.finding import Finding, fail, in_one_line, ok, warn
 from bookings.models import Heartbeat
@@ -41,8 +41,10 @@ def check_worker() -> Iterator[Finding]:
     elif finished_at is None:
         yield fail("worker", "it has never finished a pass: nothing expires, no seats go back", advice)
     else:
-        silence = database_time() - finished_at
+        silence = abs(database_time() - finished_at)
         found = f"last finished a pass {silence.total_seconds():.0f} s ago"
+        if finished_at > database_time() + CLOCK_TOLERANCE:
+            found = f"last finished a pass {silence.total_seconds():.0f} s ahead of the database's clock"
         yield ok("worker", found) if silence <= longest_silence() else fail("worker", found, advice)
     waiting = OrmQ.objects.count()
     found = f"{waiting} waiting"
