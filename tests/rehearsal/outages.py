@@ -159,6 +159,9 @@ DROPS_REPLIES = with_faults(drop_reply_rate=1.0, **OF_CHANGES)
 GARBAGE = with_faults(garbage_rate=1.0, **OF_CHANGES)
 LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
 
+# Made of what stands above.
+from tests.rehearsal.clocks import OF_CLOCKS  # noqa: E402
+
 ALL = (
     Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
     Outage("Flight Service down", flight_service_down, felt_as=Word.REFUSED),
@@ -172,6 +175,7 @@ ALL = (
     Outage("database killed", database_killed, felt_as=Word.REFUSED, serves=False),
     Outage("rolling deploy", rolling_deploy, seamless=True),
     Outage("unkeyed Flight Service", LOSES_HALF, SETTLED_SECONDS, Word.REFUSED, keyed=False),
+    *OF_CLOCKS,
 )
 
 OUTAGES: Mapping[str, Outage] = MappingProxyType({outage.name: outage for outage in ALL})
