@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0010_reap_every_five_minutes"),
+        ("bookings", "0011_longer_references"),
     ]
 
     operations = [
