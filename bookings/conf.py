@@ -54,6 +54,12 @@ BREAKER_CLOSES_AFTER = 3
 # Twice what a call may take: a probe that is not back by then is given up.
 BREAKER_PROBE_SECONDS = 10.0
 
+# Servers that keep time differ by less, so a failover stays below it; a lease of 15 s is then still twice a call.
+CLOCK_TOLERANCE = timedelta(seconds=5)
+
+# A wrong time that a machine starts with is put right within a minute or two; a third of a payment window.
+CLOCK_PROOF_SECONDS = 300.0
+
 # A worker has more patience than a client, yet much less than a lease.
 WORKER_CALL_SECONDS = 5.0
 
@@ -62,6 +68,9 @@ LEASE = timedelta(seconds=15)
 
 # Lease or pause 15 s, next pass 10 s, call 5 s: seats are in step 30 s after the Flight Service answers again.
 LONGEST_PAUSE = timedelta(seconds=15)
+
+# Four times the longest lease or pause of a call: one that ends later was written by a clock that was ahead.
+LONGEST_WAIT = 4 * max(LEASE, LONGEST_PAUSE) + CLOCK_TOLERANCE
 
 # The Flight Service may forget keys after seven days; staff want six of them to look at what is stuck.
 RETRIES_END_AFTER = timedelta(hours=24)
@@ -174,6 +183,16 @@ def peer_knows_keys() -> bool:
     """Whether the Flight Service carries out a seat change once, however often it is sent under its key."""
     known: bool = settings.FLIGHT_SERVICE_KEYED
     return known
+
+
+def clock_proof_seconds() -> float:
+    """
+    How long a database clock that jumped has to stand before it is believed where nobody vouches for it.
+
+    Longer than any turn at a flight without keys, so that no turn is ended whose holder may still be sending.
+    """
+    turn = 0.0 if settings.FLIGHT_SERVICE_KEYED else settings.FLIGHT_SERVICE_SETTLE_SECONDS
+    return max(CLOCK_PROOF_SECONDS, turn + 2 * GATE_LEASE.total_seconds())
 
 
 def longest_silence() -> timedelta:

@@ -160,12 +160,36 @@ CALLS_IN_FLIGHT = Gauge(
     multiprocess_mode="livesum",
 )
 
+# --- the database's clock ------------------------------------------------------------------------------
+
+CLOCK_JUMPS = Counter(
+    "bookings_database_clock_jumps", "Times that the database's clock was seen to jump.", registry=REGISTRY
+)
+CLOCK_DOUBTED = Gauge(
+    "bookings_database_clock_doubted",
+    "1 while a process does not believe the database's clock: nothing expires, is given up or trimmed meanwhile.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+
+CLOCK_OFF = Gauge(
+    "bookings_clock_off_seconds",
+    "By how much a machine's clock, which tokens are judged by, is off the database's; the worst process.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+
 # --- background work -----------------------------------------------------------------------------------
 
 PASS_SECONDS = Histogram(
     "bookings_pass_duration_seconds",
     "How long passes of the background work took.",
     buckets=_PASS_BUCKETS,
+    registry=REGISTRY,
+)
+WAKE_UPS_LOST = Counter(
+    "bookings_wake_ups_lost",
+    "Wake-ups of the worker that could not be written; the next scheduled pass did the work.",
     registry=REGISTRY,
 )
 PASSES_FAILED = Counter(

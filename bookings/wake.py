@@ -1,17 +1,56 @@
 """Wakes the worker. The task says who woke it and nothing else: what there is to do stands in the tables."""
 
+# Note [One place for a wake-up]
+# A pass does everything that is due, so two wake-ups that wait are one too many: beyond a dozen cancellations a
+# second the queue would only grow. So a wake-up has one place in the queue, a row with a fixed id, and is inserted
+# there unless one is. It waits until a worker takes it, which is to delete it: while a pass runs the place is free
+# again, as that pass may have gone past what is new. The database decides which came first. An insertion that
+# finds the row comes before its deletion, and so before the pass that it announces; one that comes after makes a
+# new row. Whoever asks has committed what there is to do before. So no wake-up is lost between the two, unless the
+# worker dies with it: then the next scheduled pass does the same, EXPIRY_INTERVAL_SECONDS later.
+
+import structlog
+from django.db import Error
+from django.db.models.functions import Now
+from django_q.brokers.orm import ORM
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from bookings import tracing
+from bookings import metrics, tracing
+from bookings.transactions import in_transaction
+
+log = structlog.get_logger(__name__)
 
 SWEEP_TASK = "bookings.tasks.sweep"
+
+# Below those that the table itself gives out, of which none is used up.
+PLACE = -1
+
+
+class _OnePlace(ORM):  # type: ignore[misc]  # django-q2 has no types
+    """The queue, for what need not wait there twice. See Note [One place for a wake-up]."""
+
+    def enqueue(self, task: str) -> int:
+        row = OrmQ(pk=PLACE, key=self.list_key, payload=task, lock=Now())
+        OrmQ.objects.bulk_create([row], ignore_conflicts=True)
+        return PLACE
 
 
 def wake_worker() -> None:
     """
-    Ask for a pass at once, in the caller's transaction: the row appears with its COMMIT, or not at all.
+    Ask for a pass at once, after the transaction that has made it worth while, never in it.
 
-    Losing it loses nothing, the next scheduled pass finds the same work.
+    Nothing that was decided hangs on it: where it cannot be written, that is logged and counted, and the next
+    scheduled pass finds the same work.
     """
-    # The release before this one ignores keyword arguments that it does not know.
-    async_task(SWEEP_TASK, traceparent=tracing.traceparent(), q_options={"save": False})
+    try:
+        _ask()
+    except Error as error:
+        metrics.WAKE_UPS_LOST.inc()
+        log.warning("worker.not_woken", error=type(error).__name__)
+
+
+@in_transaction("worker.woken")
+def _ask() -> None:
+    options = {"save": False, "broker": _OnePlace()}
+    async_task(SWEEP_TASK, traceparent=tracing.traceparent(), q_options=options)

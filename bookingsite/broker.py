@@ -1,40 +1,92 @@
-"""django-q2's database queue, with a scheduler that keeps time to the second."""
+"""django-q2's database queue, on the database's time, with schedules that keep time to the second."""
 
-import time
+from datetime import datetime, timedelta
+from time import sleep
 from typing import Any
 
 from django.conf import settings
+from django.db.models.functions import Now
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
-from django_q.models import Schedule
-from django_q.scheduler import scheduler
+from django_q.models import OrmQ, Schedule
 
-EXPIRY_SCHEDULE = "expiry sweep"
+from bookings import queries
+from bookings.clock import database_time
+from bookings.services.start_schedules import SWEEP, start_due_schedules, sweep_cron
+from bookings.transactions import in_transaction
+from bookings.wake import PLACE
+
+EXPIRY_SCHEDULE = SWEEP
+
+# What django-q2 need not acknowledge: a wake-up is gone when it is taken.
+NOTHING = 0
 
 
 class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     """
-    Runs django-q2's own scheduler at each boundary of EXPIRY_INTERVAL_SECONDS.
+    Looks at the schedules at each boundary of EXPIRY_INTERVAL_SECONDS, and hands out one task at a time.
 
-    django-q2 looks at its schedules every 30 seconds, hard-coded; a cron row with a seconds field would be
-    late. Only the pusher process asks for tasks, so there is one clock in a cluster, and two clusters never
-    fire one slot twice: the scheduler locks the row.
+    Slots, locks and schedules are on the database's time: a worker whose own clock is wrong does what the others
+    do. Only the pusher process asks for tasks, so a cluster looks once a slot, and two clusters never begin one
+    schedule twice. django-q2's own scheduler, which looks every 30 seconds by the worker's clock, is off.
     """
 
     _slot: tuple[int, int] | None = None
 
     def dequeue(self) -> Any:
-        minute, second = divmod(int(time.time()), 60)
+        self.get_connection()  # closes one that is too old, unless a transaction is open
+        now = database_time()
+        minute, second = divmod(int(now.timestamp()), 60)
         slot = (minute, second // settings.EXPIRY_INTERVAL_SECONDS)
-        if Conf.SCHEDULER and slot != self._slot:
+        if slot != self._slot:
             if self._slot is None:
                 keep_schedule_in_step()
             self._slot = slot
-            scheduler(broker=self)
-        return super().dequeue()
+            # Locked by a clock that was ahead: no worker would ever take them.
+            queries.misplaced_tasks(now).update(lock=now)
+            start_due_schedules()
+            now = database_time()
+        taken = self._take(now)
+        if not taken:
+            sleep(Conf.POLL)
+        return taken
+
+    def enqueue(self, task: str) -> int:
+        row = self.get_connection().create(key=self.list_key, payload=task, lock=Now())
+        number: int = row.pk
+        return number
+
+    def queue_size(self) -> int:
+        waiting: int = self._due(database_time()).count()
+        return waiting
+
+    def lock_size(self) -> int:
+        taken: int = self._rows().filter(lock__gt=database_time()).count()
+        return taken
+
+    def _take(self, now: datetime) -> list[tuple[int, str]]:
+        """Take what has waited longest: a wake-up that is always there must not come before all the others."""
+        row = self._due(now).order_by("lock", "pk").first()
+        if row is None or not self._claim(row.pk, now):
+            return []
+        return [(NOTHING if row.pk == PLACE else row.pk, row.payload)]
+
+    @in_transaction("task.taken")
+    def _claim(self, number: int, now: datetime) -> int:
+        """Make a task this cluster's; 0 if another was faster: then its lock is in the future, or it is gone."""
+        seen = self._due(now).filter(pk=number)
+        if number == PLACE:
+            return int(seen.delete()[0])  # see Note [One place for a wake-up]
+        return int(seen.update(lock=now + timedelta(seconds=Conf.RETRY)))
+
+    def _due(self, now: datetime) -> Any:
+        return self._rows().filter(lock__lte=now)
+
+    def _rows(self) -> Any:
+        return OrmQ.objects.filter(key=self.list_key)
 
 
 def keep_schedule_in_step() -> None:
-    """Write the interval of the settings into the schedule that the migration made. Makes no row."""
-    cron = f"* * * * * */{settings.EXPIRY_INTERVAL_SECONDS}"
+    """Write the interval of the settings into the sweep's row. Makes no row."""
+    cron = sweep_cron()
     Schedule.objects.filter(name=EXPIRY_SCHEDULE).exclude(cron=cron).update(cron=cron)

@@ -185,7 +185,8 @@ class IdleLogout:
             return response  # who it was may be what could not be found out
         if request.path_info.startswith("/admin/") and not by_itself and request.user.is_authenticated:
             now = int(time.time())
-            if now - request.session.get("used_at", 0) >= IDLE_RESOLUTION_SECONDS:
+            # In either direction: another web's clock may be ahead of this one's.
+            if abs(now - request.session.get("used_at", 0)) >= IDLE_RESOLUTION_SECONDS:
                 request.session["used_at"] = now
         return response
 

@@ -269,6 +269,8 @@ Q_CLUSTER = {
     "label": "Background work",
     "orm": "default",
     "broker_class": "bookingsite.broker.TickingBroker",
+    # Its own scheduler goes by the clock of this machine; the broker's goes by the database's.
+    "scheduler": False,
     # A small prefetch: it stops fast, and `retry` counts from the prefetch.
     "workers": 2,
     "queue_limit": 2,

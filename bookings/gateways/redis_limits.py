@@ -56,7 +56,8 @@ class RedisRateLimiter:
             passed=bool(passed),
             limit=limit,
             remaining=max(0, limit - used),
-            resets_in=max(1, -(-left // 1000)),
+            # A Redis whose clock went back would have it wait for as long.
+            resets_in=min(seconds, max(1, -(-left // 1000))),
         )
 
     def give_back(self, name: str) -> None:

@@ -4,6 +4,7 @@ from bookings.models.api_key import ApiKey, ApiKeyEvent
 from bookings.models.booking import Booking
 from bookings.models.booking_event import BookingEvent
 from bookings.models.bulk_cancel import BulkCancel, BulkCancelRow
+from bookings.models.clock_proof import ClockProof
 from bookings.models.flight_gate import FlightGate, PatchSlot
 from bookings.models.heartbeat import Heartbeat
 from bookings.models.idempotency import IdempotencyRecord
@@ -20,6 +21,7 @@ __all__ = [
     "BookingEvent",
     "BulkCancel",
     "BulkCancelRow",
+    "ClockProof",
     "FlightGate",
     "Heartbeat",
     "IdempotencyRecord",

@@ -7,14 +7,14 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from bookings.conf import HIGHEST_NUMBER
+from bookings.conf import HIGHEST_NUMBER, LONGEST_WAIT
 from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
     def unfinished_business(self, now: datetime) -> Self:
-        """Rows the worker has something to do for: their lease or pause is over."""
-        return self.filter(hold_next_at__lte=now)
+        """Rows the worker has something to do for: their lease or pause is over, or longer than any."""
+        return self.filter(hold_next_at__lte=now) | self.filter(hold_next_at__gt=now + LONGEST_WAIT)
 
     def unanswered(self) -> Self:
         """Takes without an answer. Each has a next try: asked for with it, they are a short range of an index."""

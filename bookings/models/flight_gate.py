@@ -3,6 +3,8 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
+from bookings.conf import CLOCK_TOLERANCE, GATE_LEASE
+
 
 class InFlightKind(models.TextChoices):
     TAKE = "take"
@@ -76,8 +78,8 @@ class FlightGate(models.Model):
         return self.inflight_key is not None and not self.outcome
 
     def is_leased(self, now: datetime) -> bool:
-        """Whether it is somebody's turn."""
-        return self.leased_until is not None and self.leased_until > now
+        """Whether it is a change's turn. A turn that is longer than any was begun by a clock that was ahead."""
+        return self.leased_until is not None and now < self.leased_until <= now + GATE_LEASE + CLOCK_TOLERANCE
 
 
 class PatchSlot(models.Model):

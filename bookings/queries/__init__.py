@@ -1,12 +1,14 @@
 """Reads that span rows or models. Nothing here locks, and nothing is decided on what it returns."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet, Sum
-from django_q.models import Schedule
+from django_q.conf import Conf
+from django_q.models import OrmQ, Schedule
 
 from bookings.actor import Actor
 from bookings.clock import database_time
+from bookings.conf import CLOCK_TOLERANCE, LONGEST_WAIT
 from bookings.errors import BookingNotFound
 from bookings.lifecycle import Hold
 from bookings.models import Booking, Heartbeat, SeatCall
@@ -48,7 +50,8 @@ def flights_owed_seats(now: datetime) -> list[int]:
 def seats_still_owed() -> int:
     """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
     uncut = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.GIVING_BACK)
-    not_leased = Q(lease=None) | Q(next_at__lte=database_time())
+    now = database_time()
+    not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)
     waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, takes=False)
     dead = SeatCall.objects.filter(state=SeatCallState.DEAD, takes=False)
     return sum(
@@ -67,6 +70,12 @@ def due_to_expire(now: datetime) -> tuple[int, int]:
 def last_pass_finished_at() -> datetime | None:
     """When the background work last went through, on database time."""
     return Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).values_list("finished_at", flat=True).first()
+
+
+def misplaced_tasks(now: datetime) -> QuerySet[OrmQ]:
+    """Queued tasks that are locked for longer than any worker locks one: by a clock that was ahead."""
+    rows: QuerySet[OrmQ] = OrmQ.objects.filter(lock__gt=now + timedelta(seconds=Conf.RETRY) + CLOCK_TOLERANCE)
+    return rows
 
 
 def sweep_rests() -> bool:

@@ -71,7 +71,8 @@ def _background(now: datetime) -> list[Numbers]:
         (
             "pass_age_seconds",
             "Since the background work last went through; -1 if it never did.",
-            _plain(-1.0 if finished_at is None else _age(finished_at, now)),
+            # From a clock that was ahead it is as wrong as one of long ago: no pass has gone through since.
+            _plain(-1.0 if finished_at is None else abs((now - finished_at).total_seconds())),
         ),
     ]
 

@@ -11,7 +11,7 @@ import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError
 
 from bookings.actor import Actor, ActorKind
-from bookings.clock import database_time
+from bookings.clock import clock_is_proven, database_time
 from bookings.conf import BULK_CANCEL_LIMIT, BULK_CANCEL_RETRIES_END_AFTER
 from bookings.errors import InvalidRequest, Refusal, SelectionChanged
 from bookings.legible import is_legible
@@ -51,11 +51,13 @@ def start_bulk_cancel(
     """
     flight_id = _checked_flight(selection, reason, note)
     try:
-        return _start(
+        bulk = _start(
             flight_id, selection, seen=seen, reason=reason, note=note, actor=actor, action_key=action_key
         )
     except _AskedAlready:
         return BulkCancel.objects.get(action_key=action_key)
+    wake_worker()
+    return bulk
 
 
 def _checked_flight(selection: Selection, reason: CancelReason, note: str) -> int:
@@ -110,7 +112,6 @@ def _start(
     except IntegrityError as error:
         raise _AskedAlready from error
     _insert_rows(bulk, plan)
-    wake_worker()
     log.info("bulk_cancel.started", flight=flight_id, by=actor.name, reason=str(reason))
     return bulk
 
@@ -195,7 +196,7 @@ def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
 def _give_up_late(row_id: int, *, bulk: BulkCancel) -> None:
     """Write down that a row has failed, once it has had its time. Its booking is left as it is."""
     now = database_time()
-    if now - bulk.created_at <= BULK_CANCEL_RETRIES_END_AFTER:
+    if now - bulk.created_at <= BULK_CANCEL_RETRIES_END_AFTER or not clock_is_proven():
         return
     waiting = BulkCancelRow.objects.filter(pk=row_id, state=BulkCancelState.WAITING)
     waiting.update(state=BulkCancelState.FAILED, why=BulkCancelWhy.OUR_FAULT, done_at=now)

@@ -20,7 +20,6 @@ from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
 
 
-@in_transaction("cancel.t5")
 def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note: str = "") -> Booking:
     """
     Cancel a booking; its seats and its money go on record as owed, and the worker gives them back.
@@ -33,10 +32,16 @@ def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note:
     :raises AlreadyPaid: if it is booked and the actor is not support staff
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
     """
-    booking = lock_booking(booking_id, actor=actor)
-    if cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time()):
+    booking, is_news = _cancel(booking_id, actor=actor, reason=reason, note=note)
+    if is_news:
         wake_worker()
     return booking
+
+
+@in_transaction("cancel.t5")
+def _cancel(booking_id: int, *, actor: Actor, reason: CancelReason, note: str) -> tuple[Booking, bool]:
+    booking = lock_booking(booking_id, actor=actor)
+    return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())
 
 
 def cancel_booking_for_client(
@@ -50,26 +55,29 @@ def cancel_booking_for_client(
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     try:
-        return _cancel_under_key(booking_id, actor=actor, reason=reason, note=note, keyed=keyed)
+        answer, is_news = _cancel_under_key(booking_id, actor=actor, reason=reason, note=note, keyed=keyed)
     except KeyTaken as error:
         record = idempotency.find(keyed) if keyed is not None else None
         if record is None or record.state != RecordState.DONE:
             raise AssertionError("a cancellation's record is committed with its answer") from error
         return idempotency.replay(record)
+    if is_news:
+        wake_worker()
+    return answer
 
 
 @in_transaction("cancel.t5")
 def _cancel_under_key(
     booking_id: int, *, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
-) -> Answer:
-    record = None
+) -> tuple[Answer, bool]:
+    """Decide and keep the answer; tell as well whether the booking was cancelled here and now."""
+    record, is_news = None, False
     if keyed is not None:
         record = idempotency.begin(keyed, call_key=None)
     booking = lock_booking(booking_id, actor=actor)
     now = database_time()
     try:
-        if cancel_locked(booking, actor=actor, reason=reason, note=note, now=now):
-            wake_worker()
+        is_news = cancel_locked(booking, actor=actor, reason=reason, note=note, now=now)
     except Refusal as problem:
         if record is None:
             raise
@@ -78,7 +86,7 @@ def _cancel_under_key(
         answer = answers.booking_cancelled(booking, now=now)
     if record is not None:
         idempotency.finish(record, answer)
-    return answer
+    return answer, is_news
 
 
 def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> bool:

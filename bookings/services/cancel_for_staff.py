@@ -25,9 +25,12 @@ def cancel_for_staff(
     :raises BookingChanged: if somebody was faster; nothing is changed
     """
     try:
-        return _cancel_once(booking_id, actor, reason, note, seen_version, action_key)
+        booking, is_news = _cancel_once(booking_id, actor, reason, note, seen_version, action_key)
     except KeyTaken:
         return Booking.objects.get(pk=booking_id)
+    if is_news:
+        wake_worker()
+    return booking
 
 
 def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
@@ -43,10 +46,8 @@ def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
 @in_transaction("cancel.t5")
 def _cancel_once(
     booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
-) -> Booking:
+) -> tuple[Booking, bool]:
     begin_act("cancel", key=action_key, actor=actor, booking_id=booking_id)
     booking = lock_booking(booking_id, actor=actor)
     refuse_if_changed(booking, seen_version=seen_version)
-    if cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time()):
-        wake_worker()
-    return booking
+    return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())

@@ -18,8 +18,8 @@ from uuid import UUID
 
 from django.db.models import Q, Sum
 
-from bookings.clock import database_time
-from bookings.conf import GATE_LEASE, WORKER_CALL_SECONDS
+from bookings.clock import clock_is_proven, database_time
+from bookings.conf import CLOCK_TOLERANCE, GATE_LEASE, WORKER_CALL_SECONDS
 from bookings.errors import TemporarilyUnavailable
 from bookings.lifecycle import Hold
 from bookings.models import Booking, FlightGate, PatchSlot, SeatCall
@@ -46,6 +46,8 @@ WORDS: dict[type[object], GateOutcome] = {
     Mistake: GateOutcome.MISTAKE,
     NeverKnown: GateOutcome.NEVER_KNOWN,
 }
+
+CLOCK_IN_DOUBT = "the database's clock has jumped"
 
 # Of a slot that nobody has had.
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -93,14 +95,20 @@ def claim_gate(
     is_mine = gate.inflight_key == change.key
     if is_mine and gate.outcome:
         return _outcome(gate)
+    must_settle = gate.is_unresolved or gate.outcome == GateOutcome.NEVER_KNOWN
+    if must_settle:
+        _begin_again_if_ahead(gate, now)
     if gate.is_leased(now):
         return (
             _unknown("is being sent", gate.leased_until, now) if is_mine else Busy("another change is under way")
         )
+    if (gate.lease is not None or must_settle) and not clock_is_proven():
+        # It is over by a clock that has jumped: its holder may be sending still.
+        return _unknown(CLOCK_IN_DOUBT, None, now) if is_mine else Busy(CLOCK_IN_DOUBT)
     if is_mine and not is_exclusive:
         # Whoever sent it has not come back. Nobody can tell by the counter whether it has landed.
         return _end(gate, NeverKnown("no answer, and others change the counter too"), known_remaining=None)
-    if gate.is_unresolved or gate.outcome == GateOutcome.NEVER_KNOWN:
+    if must_settle:
         settled_at = None if gate.inflight_since is None else gate.inflight_since + settle
         if settled_at is not None and settled_at > now:
             if is_mine:
@@ -134,7 +142,12 @@ def begin_sending(
         return None
     if _is_open(change.key) is False:
         return NotSent("decided meanwhile")
-    free = PatchSlot.objects.select_for_update(skip_locked=True).filter(number__lt=slots, until__lte=now)
+    if not clock_is_proven():
+        # Slots whose time is over by a clock that has jumped may be in use.
+        return NotSent(CLOCK_IN_DOUBT)
+    every = PatchSlot.objects.filter(number__lt=slots)
+    every.filter(until__gt=now + GATE_LEASE + CLOCK_TOLERANCE).update(until=now + GATE_LEASE)
+    free = every.select_for_update(skip_locked=True).filter(until__lte=now)
     slot = free.order_by("number").first()
     if slot is None:
         return Busy(f"{slots} changes are under way")
@@ -203,6 +216,20 @@ def _is_open(key: UUID | None) -> bool | None:
         return hold == Hold.ASKING
     state = SeatCall.objects.filter(call_key=key).values_list("state", flat=True).first()
     return None if state is None else state == SeatCallState.OPEN
+
+
+def _begin_again_if_ahead(gate: FlightGate, now: datetime) -> None:
+    """
+    Let a change that was sent in what is still to come have been sent now, in a turn that begins now.
+
+    A clock was ahead, for who knows how long: its holder may have sent it a moment ago.
+    """
+    if gate.inflight_since is None or gate.inflight_since <= now + CLOCK_TOLERANCE:
+        return
+    gate.inflight_since = now
+    if gate.lease is not None:
+        gate.leased_until = now + GATE_LEASE
+    gate.save(update_fields=["inflight_since", "leased_until"])
 
 
 def _put_in_flight(gate: FlightGate, change: SeatChange, now: datetime) -> None:

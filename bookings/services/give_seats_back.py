@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from bookings import queries
-from bookings.clock import database_time
+from bookings.clock import clock_is_proven, database_time
 from bookings.conf import CALLS_PER_PASS, GIVE_BACK_BATCH, LEASE, WORKER_CALL_SECONDS
 from bookings.lifecycle import Hold
 from bookings.models import Booking, SeatCall
@@ -26,7 +26,7 @@ from bookings.ports import (
 )
 from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
-from bookings.services.pauses import is_due, is_too_old, plan_repetition
+from bookings.services.pauses import due, first_sending, is_due, is_too_old, plan_repetition
 from bookings.transactions import in_transaction
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
 
     None is claimed while the Flight Service is not available.
     """
-    due = SeatCall.objects.filter(state=SeatCallState.OPEN, next_at__lte=database_time())
+    rows = due(SeatCall.objects.filter(state=SeatCallState.OPEN), database_time())
 
     def resend(call_id: int) -> int:
         if not flights.is_available():
@@ -72,7 +72,7 @@ def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
         call = _claim(call_id, lease=uuid.uuid4())
         return send_call(call, flights=flights) if call is not None else 0
 
-    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, resend, deadline=deadline)
 
 
@@ -138,6 +138,8 @@ def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
     if not is_due(call.next_at, now):
         return None
     if is_too_old(call.first_sent_at, now):
+        if not clock_is_proven():
+            return None
         call.state, call.lease, call.next_at = SeatCallState.DEAD, None, None
         call.save(update_fields=["state", "lease", "next_at"])
         return None
@@ -145,7 +147,7 @@ def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
     call.claims += 1
     call.claims_fence = call.claims
     call.next_at = now + LEASE
-    call.first_sent_at = call.first_sent_at or now
+    call.first_sent_at = first_sending(call.first_sent_at, now)
     call.save(update_fields=["lease", "claims", "claims_fence", "next_at", "first_sent_at"])
     return call
 

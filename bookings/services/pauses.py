@@ -2,10 +2,23 @@
 
 import random
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from bookings.conf import LEASE, LONGEST_PAUSE, RETRIES_END_AFTER, STAFF_RETRIES_END_AFTER, peer_knows_keys
+from django.db.models import QuerySet
+
+from bookings.conf import (
+    LEASE,
+    LONGEST_PAUSE,
+    LONGEST_WAIT,
+    RETRIES_END_AFTER,
+    STAFF_RETRIES_END_AFTER,
+    peer_knows_keys,
+)
 from bookings.errors import RetryCountsTwice, RetryTooLate
+from bookings.models import Payment, SeatCall
 from bookings.ports import NotSent, Unknown
+
+C = TypeVar("C", SeatCall, Payment)
 
 
 def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> datetime:
@@ -22,8 +35,22 @@ def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> d
 
 
 def is_due(next_at: datetime | None, now: datetime) -> bool:
-    """Tell whether the lease or the pause of a call is over. None is a call with nothing left to do."""
-    return next_at is not None and next_at <= now
+    """
+    Tell whether the lease or the pause of a call is over. None is a call with nothing left to do.
+
+    One that is longer than any was written by a clock that was ahead. The key protects a call that is sent twice.
+    """
+    return next_at is not None and not now < next_at <= now + LONGEST_WAIT
+
+
+def due(calls: QuerySet[C], now: datetime) -> QuerySet[C]:
+    """Those calls whose lease or pause is over, as `is_due` says it, by two ranges of their to-do list."""
+    return calls.filter(next_at__lte=now) | calls.filter(next_at__gt=now + LONGEST_WAIT)
+
+
+def first_sending(first_sent_at: datetime | None, now: datetime) -> datetime:
+    """When a call that is sent now was sent first. A time to come is none: it would never become too old."""
+    return now if first_sent_at is None or first_sent_at > now else first_sent_at
 
 
 def is_too_old(first_sent_at: datetime | None, now: datetime) -> bool:

@@ -8,8 +8,8 @@ from uuid import UUID
 from bookings import answers
 from bookings.actor import SYSTEM, Actor
 from bookings.answers import Answer
-from bookings.clock import database_time
-from bookings.conf import LEASE
+from bookings.clock import clock_is_proven, database_time
+from bookings.conf import LEASE, RETRY_AFTER_SECONDS
 from bookings.errors import (
     AlreadyPaid,
     AmountMismatch,
@@ -19,6 +19,7 @@ from bookings.errors import (
     PaymentWindowClosed,
     Refusal,
     RequestInProgress,
+    TemporarilyUnavailable,
 )
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, IdempotencyRecord, Payment
@@ -60,18 +61,21 @@ def pay_booking(*, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payme
     :raises BookingNotFound: if there is no such booking, or it is not the actor's
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
     :raises NotPayableYet: if its seats are not confirmed
+    :raises TemporarilyUnavailable: if the database's clock has jumped past the payment window
     :raises PaymentInProgress: if another payment for it is being settled
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     names = _Names(uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
     try:
-        started = _start(order, actor=actor, keyed=keyed, names=names, payments=payments)
+        started, is_cancelled = _start(order, actor=actor, keyed=keyed, names=names, payments=payments)
     except KeyTaken:
         record = idempotency.find(keyed)
         if record is None:
             raise RequestInProgress(retry_after=1) from None
         return _go_on(record, actor=actor, payments=payments)
+    if is_cancelled:
+        wake_worker()
     if isinstance(started, Answer):
         return started
     return charge_and_settle(started, payments=payments, lease=names.lease, actor=actor)
@@ -80,17 +84,21 @@ def pay_booking(*, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payme
 @in_transaction("pay.t3")
 def _start(
     order: PaymentOrder, *, actor: Actor, keyed: KeyedRequest, names: _Names, payments: PaymentGateway
-) -> Answer | Payment:
-    """Start a payment, or decide against it. Where the gateway is this database, settle it as well."""
+) -> tuple[Answer | Payment, bool]:
+    """
+    Start a payment, or decide against it. Where the gateway is this database, settle it as well.
+
+    Tells as well whether the booking was cancelled on the way.
+    """
     record = idempotency.begin(keyed, call_key=names.gateway_key)
     booking = lock_booking(order.booking_id, actor=actor)
-    now = database_time()
+    now, was_cancelled = database_time(), booking.status == BookingStatus.CANCELLED
     try:
         _refuse_unless_payable(booking, order, now)
     except Refusal as problem:
         answer = answers.refusal(problem, message="Payment failed", request_id=actor.request_id)
         idempotency.finish(record, answer)
-        return answer
+        return answer, booking.status == BookingStatus.CANCELLED and not was_cancelled
     payment = Payment(
         booking=booking,
         amount=order.total_cost,
@@ -108,10 +116,10 @@ def _start(
     if not payments.settles_here:
         booking.version += 1
         booking.save(update_fields=["active_payment_id", "version"])
-        return payment
+        return payment, False
     outcome = payments.charge(key=names.gateway_key, amount=payment.amount, reference=booking.reference)
-    settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)
-    return answer_of(booking, payment, actor=actor, now=now)
+    is_cancelled = settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)
+    return answer_of(booking, payment, actor=actor, now=now), is_cancelled
 
 
 def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime) -> None:
@@ -120,6 +128,7 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
 
     :raises Refusal: for what will not change
     :raises NotPayableYet, PaymentInProgress: for what may
+    :raises TemporarilyUnavailable: if its window has closed by a clock that is in doubt
     """
     if booking.status == BookingStatus.BOOKED:
         raise AlreadyPaid
@@ -128,8 +137,9 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
     if booking.active_payment_id is not None:
         raise PaymentInProgress(retry_after=1)
     if now >= booking.expires_at:
+        if not clock_is_proven():
+            raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
         cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now)
-        wake_worker()
         raise PaymentWindowClosed
     if booking.status == BookingStatus.PENDING:
         raise NotPayableYet(retry_after=1)

@@ -4,9 +4,10 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from bookings.conf import CLOCK_TOLERANCE
 from bookings.models import RateWindow
 from bookings.ports import Allowance
 from bookings.waiting_line import lines
@@ -32,12 +33,15 @@ class DatabaseRateLimiter:
                 )
                 continue
             began_after = row.read_at - timedelta(seconds=seconds)
-            if row.started_at <= began_after:
-                over = RateWindow.objects.filter(name=name, started_at__lte=began_after)
+            # One that has yet to begin was begun by a clock that was ahead: nobody is locked out until then.
+            too_late = row.read_at + CLOCK_TOLERANCE
+            if row.started_at <= began_after or row.started_at > too_late:
+                is_over = Q(started_at__lte=began_after) | Q(started_at__gt=too_late)
+                over = RateWindow.objects.filter(is_over, name=name)
                 if _change(name, over, started_at=row.read_at, used=1):
                     return Allowance(passed=True, limit=limit, remaining=limit - 1, resets_in=seconds)
                 continue
-            resets_in = math.ceil((row.started_at - began_after).total_seconds())
+            resets_in = min(seconds, math.ceil((row.started_at - began_after).total_seconds()))
             if row.used >= limit:
                 return Allowance(passed=False, limit=limit, remaining=0, resets_in=resets_in)
             mine = RateWindow.objects.filter(name=name, started_at__gt=began_after, used__lt=limit)

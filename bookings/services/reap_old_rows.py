@@ -15,7 +15,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Model, Q, QuerySet
 from django_q.models import Task
 
-from bookings.clock import database_time
+from bookings.clock import clock_is_proven, database_time
 from bookings.conf import (
     IDEMPOTENCY_RETENTION,
     RATE_WINDOW_RETENTION,
@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 def reap_old_rows(*, deadline: Deadline) -> Counter[str]:
     """
     Delete old rows in small transactions until the time is up; return how many there were, by table.
+
+    Nothing is old while the database's clock is in doubt.
 
     The tables take turns, one transaction each, so that one with millions of old rows does not keep the others
     from being reaped, nor does one that fails. Safe to run beside itself: rows that somebody has locked are left.
@@ -86,6 +88,8 @@ def _task_results() -> Iterator[int]:
     index by time, and none of ours: it is walked by its key, once, and what is left behind is little.
     """
     before = database_time() - TASK_RESULT_RETENTION
+    if not clock_is_proven():
+        return
     old = Q(stopped__lt=before)
     for func, success in Task.objects.order_by().values_list("func", "success").distinct():
         results = Task.objects.filter(func=func, success=success).order_by("-stopped")
@@ -104,7 +108,9 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
 
 
 def _older(rows: QuerySet[Any], column: str, age: timedelta) -> Iterator[int]:
-    return _along(column, rows.filter(**{f"{column}__lt": database_time() - age}), dated=column)
+    before = database_time() - age
+    if clock_is_proven():
+        yield from _along(column, rows.filter(**{f"{column}__lt": before}), dated=column)
 
 
 def _along(column: str, old: QuerySet[Any], *, dated: str) -> Iterator[int]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from bookings.clock import database_time
-from bookings.conf import DRIFTING_FLIGHTS_NAMED, RECONCILIATIONS_KEPT
+from bookings.conf import CLOCK_TOLERANCE, DRIFTING_FLIGHTS_NAMED, RECONCILIATIONS_KEPT
 from bookings.models import Reconciliation
 from bookings.ports import FlightService
 from bookings.queries.seats import flights_to_compare, last_reconciliation
@@ -71,10 +71,12 @@ def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline
 
 @in_transaction("seats.reconciled")
 def _keep(found: Reconciliation, *, finished_at: datetime) -> None:
-    """Insert the comparison, and delete the oldest ones beyond the number that is kept."""
+    """Insert the comparison, and delete the oldest ones beyond the number that is kept, and those yet to come."""
     if not Reconciliation.objects.filter(finished_at=finished_at).exists():  # the COMMIT before may have been lost
         found.pk = None
         found.save(force_insert=True)
+    # Kept by a clock that was ahead, it would be the last one until then.
+    Reconciliation.objects.filter(finished_at__gt=finished_at + CLOCK_TOLERANCE).delete()
     newest = Reconciliation.objects.order_by("-finished_at", "-pk")
     old = list(newest.values_list("pk", flat=True)[RECONCILIATIONS_KEPT : 2 * RECONCILIATIONS_KEPT])
     Reconciliation.objects.filter(pk__in=old).delete()

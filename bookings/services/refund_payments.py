@@ -12,7 +12,7 @@ from bookings.models.payment import PaymentState
 from bookings.ports import PaymentGateway, Refunded, RefundOutcome, RefundUnknown
 from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
-from bookings.services.pauses import next_try
+from bookings.services.pauses import due, next_try
 from bookings.services.settle_payment import claim_payment, lock_with_booking
 from bookings.services.transitions import note_event
 from bookings.transactions import in_transaction
@@ -20,7 +20,7 @@ from bookings.transactions import in_transaction
 
 def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     """Refund what is due, each under its own key, and return how many were refunded."""
-    due = Payment.objects.filter(state=PaymentState.REFUND_DUE, next_at__lte=database_time())
+    rows = due(Payment.objects.filter(state=PaymentState.REFUND_DUE), database_time())
 
     def refund(payment_id: int) -> int:
         lease = uuid.uuid4()
@@ -30,7 +30,7 @@ def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
         outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.amount)
         return _settle_refund(payment.pk, lease=lease, outcome=outcome)
 
-    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, refund, deadline=deadline)
 
 

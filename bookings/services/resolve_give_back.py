@@ -16,7 +16,7 @@ from bookings.models.seat_call import SeatCallEventKind, SeatCallKind, SeatCallS
 from bookings.ports import FlightService
 from bookings.services.decisions import is_written, note_of_decision
 from bookings.services.give_seats_back import send_call
-from bookings.services.pauses import refuse_to_count_twice
+from bookings.services.pauses import first_sending, refuse_to_count_twice
 from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
 
@@ -49,8 +49,11 @@ def resolve_give_back(
         send_call(call, flights=flights)
         call.refresh_from_db()
         return call
-    decide = _close if decision is Decision.APPLIED else _void
-    return decide(call_id, actor=actor, note=note, since=database_time())
+    if decision is Decision.APPLIED:
+        return _close(call_id, actor=actor, note=note, since=database_time())
+    call = _void(call_id, actor=actor, note=note, since=database_time())
+    wake_worker()
+    return call
 
 
 @in_transaction("give.retried")
@@ -66,7 +69,7 @@ def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
     call.claims += 1
     call.claims_fence = call.claims
     call.next_at = now + LEASE
-    call.first_sent_at = call.first_sent_at or now
+    call.first_sent_at = first_sending(call.first_sent_at, now)
     call.save(update_fields=["state", "lease", "claims", "claims_fence", "next_at", "first_sent_at"])
     _append(call, SeatCallEventKind.RETRIED, actor=actor, note=note, now=now)
     return call
@@ -106,7 +109,6 @@ def _void(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCall
     call.kind = SeatCallKind.VOID  # a give-back has as many seats as its members
     _end(call, now=now)
     _append(call, SeatCallEventKind.NOT_APPLIED, actor=actor, note=note, now=now)
-    wake_worker()
     return call
 
 

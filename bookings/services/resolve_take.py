@@ -48,7 +48,10 @@ def resolve_take(
     """
     note = note_of_decision(note, actor=actor)
     if decision is not Decision.RETRY:
-        return _decide(booking_id, decision=decision, actor=actor, note=note, since=database_time())
+        booking = _decide(booking_id, decision=decision, actor=actor, note=note, since=database_time())
+        if booking.hold == Hold.GIVING_BACK:
+            wake_worker()
+        return booking
     if not flights.is_available():
         raise FlightServiceRests
     lease = uuid.uuid4()
@@ -90,7 +93,6 @@ def _decide(booking_id: int, *, decision: Decision, actor: Actor, note: str, sin
     elif not confirm_hold(booking, now=now):
         # Cancelled meanwhile: the seats were taken for nobody.
         end_take(booking, Hold.GIVING_BACK, now=now, why=booking.hold_error)
-        wake_worker()
     keep_answer(booking, Waiting.NOBODY, now)
     return booking
 

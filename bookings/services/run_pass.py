@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bookings import metrics, queries, tracing
-from bookings.clock import database_time
+from bookings.clock import clock_is_proven, database_time, vouch_for_clock
 from bookings.conf import CALLS_PER_PASS, PASS_SECONDS, WORKER_CALL_SECONDS
 from bookings.lifecycle import Hold
 from bookings.models import Booking, Heartbeat
@@ -91,7 +91,10 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
 @in_transaction("pass.finished")
 def _beat() -> None:
     """Say that a pass has gone through; two that are the very first meet at the row that is not there yet."""
-    Heartbeat.objects.update_or_create(name=queries.SWEEP_HEARTBEAT, defaults={"finished_at": database_time()})
+    now = database_time()
+    Heartbeat.objects.update_or_create(name=queries.SWEEP_HEARTBEAT, defaults={"finished_at": now})
+    if clock_is_proven():
+        vouch_for_clock()
 
 
 def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:

@@ -18,24 +18,31 @@ from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, Paym
 from bookings.services import idempotency
 from bookings.services.batches import for_each
 from bookings.services.deadline import Deadline
-from bookings.services.pauses import is_due, next_try
+from bookings.services.pauses import due, is_due, next_try
 from bookings.services.transitions import book, cancel, lock_booking, note_event
 from bookings.transactions import in_transaction
 from bookings.wake import wake_worker
 
 
-@in_transaction("pay.t4")
 def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor = SYSTEM) -> Answer:
     """
     Record how a charge ended, in a transaction of its own, and answer whoever asked for it.
 
     Locks the booking, then the payment. Changes nothing if the payment was settled meanwhile.
     """
+    answer, is_cancelled = _settle(payment_id, lease=lease, outcome=outcome, actor=actor)
+    if is_cancelled:
+        wake_worker()
+    return answer
+
+
+@in_transaction("pay.t4")
+def _settle(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor) -> tuple[Answer, bool]:
     booking, payment = lock_with_booking(payment_id)
-    now = database_time()
+    now, is_cancelled = database_time(), False
     if payment.state == PaymentState.PROCESSING:
-        settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
-    return answer_of(booking, payment, actor=actor, now=now)
+        is_cancelled = settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
+    return answer_of(booking, payment, actor=actor, now=now), is_cancelled
 
 
 def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
@@ -47,19 +54,22 @@ def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
 
 def settle_locked(
     booking: Booking, payment: Payment, *, lease: UUID, outcome: ChargeOutcome, actor: Actor, now: datetime
-) -> None:
+) -> bool:
     """
     Record how a charge ended. Booking and payment are locked, and the payment is processing.
 
+    Tells whether the booking was cancelled by it. Does not wake the worker.
+
     A charge that succeeds after its booking ended, or after staff asked to cancel it, is refunded.
     """
+    is_cancelled = False
     match outcome:
         case Charged() if booking.status == BookingStatus.INITIATED and not booking.cancel_requested:
             _end(payment, PaymentState.SUCCEEDED, now)
             book(booking, actor=actor, now=now)
         case Charged():
             owe_refund(booking, payment, now=now)
-            _carry_out_cancellation(booking, now)
+            is_cancelled = _carry_out_cancellation(booking, now)
         case Declined():
             payment.active_booking_id = None
             _end(payment, PaymentState.FAILED, now, why=outcome.why)
@@ -67,15 +77,16 @@ def settle_locked(
             booking.version += 1
             booking.save(update_fields=["active_payment_id", "version"])
             note_event(booking, EventKind.PAYMENT_FAILED, actor=actor, now=now, note=outcome.why[:500])
-            _carry_out_cancellation(booking, now)
+            is_cancelled = _carry_out_cancellation(booking, now)
         case ChargeUnknown():
             if payment.lease == lease:
                 payment.lease = None
                 payment.next_at = next_try(now, claims=payment.claims)
                 payment.last_error = outcome.why[:200]
                 payment.save(update_fields=["lease", "next_at", "last_error"])
-            return
+            return False
     idempotency.finish_call(payment.gateway_key, answer_of(booking, payment, actor=actor, now=now))
+    return is_cancelled
 
 
 def answer_of(booking: Booking, payment: Payment, *, actor: Actor, now: datetime) -> Answer:
@@ -113,7 +124,7 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     """
     Ask the gateway, under the same key, about charges whose outcome is unknown. Returns how many were asked.
     """
-    due = Payment.objects.filter(state=PaymentState.PROCESSING, next_at__lte=database_time())
+    rows = due(Payment.objects.filter(state=PaymentState.PROCESSING), database_time())
 
     def ask(payment_id: int) -> int:
         lease = uuid.uuid4()
@@ -123,7 +134,7 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
         charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
         return 1
 
-    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, ask, deadline=deadline)
 
 
@@ -161,11 +172,11 @@ def _end(payment: Payment, state: PaymentState, now: datetime, why: str = "") ->
     payment.save(update_fields=["state", "active_booking_id", "lease", "next_at", "settled_at", "last_error"])
 
 
-def _carry_out_cancellation(booking: Booking, now: datetime) -> None:
-    """Cancel what staff asked to cancel while the charge was running, in their name."""
+def _carry_out_cancellation(booking: Booking, now: datetime) -> bool:
+    """Cancel what staff asked to cancel while the charge was running, in their name; tell whether they did."""
     if booking.status != BookingStatus.INITIATED or not booking.cancel_requested:
-        return
+        return False
     wish = BookingEvent.objects.filter(booking=booking, what=EventKind.CANCEL_REQUESTED).order_by("pk")[0]
     actor = Actor(kind=ActorKind(wish.actor_kind), name=wish.actor_name, request_id=wish.request_id)
     cancel(booking, actor=actor, reason=CancelReason(wish.reason), note=wish.note, now=now)
-    wake_worker()
+    return True

@@ -17,7 +17,7 @@ from uuid import UUID
 from bookings import answers
 from bookings.actor import SYSTEM, Actor
 from bookings.answers import Answer
-from bookings.clock import database_time
+from bookings.clock import clock_is_proven, database_time
 from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
@@ -77,6 +77,8 @@ def claim_take(booking_id: int, *, lease: UUID) -> Booking | None:
     if not is_due(booking.hold_next_at, now):
         return None
     if is_too_old(booking.hold_first_sent_at, now):
+        if not clock_is_proven():
+            return None
         end_take(booking, Hold.STUCK, now=now, why=booking.hold_error)
         return None
     lease_take(booking, lease=lease, now=now)

@@ -21,6 +21,7 @@ from bookings.errors import BookingNotFound, UserMismatch
 from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.models.booking_event import EventKind
+from bookings.services.pauses import first_sending
 from bookings.waiting_line import lines
 
 log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ def lease_take(booking: Booking, *, lease: UUID, now: datetime) -> None:
     booking.hold_lease = lease
     booking.hold_claims += 1
     booking.hold_next_at = now + LEASE
-    booking.hold_first_sent_at = booking.hold_first_sent_at or now
+    booking.hold_first_sent_at = first_sending(booking.hold_first_sent_at, now)
     booking.save(update_fields=["hold_lease", "hold_claims", "hold_next_at", "hold_first_sent_at"])
 
 
@@ -129,6 +130,16 @@ def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetim
     columns = ["hold", "hold_next_at", "cancel_reason", "active_payment_id"]
     _move(booking, BookingStatus.CANCELLED, actor=actor, now=now, reason=reason, note=note, columns=columns)
     transaction.on_commit(metrics.CANCELLED.labels(reason).inc)
+
+
+def redate(booking: Booking, *, now: datetime) -> None:
+    """Let a booking that was made by a clock that was ahead be made now, with the payment window that it had."""
+    window = booking.expires_at - booking.created_at
+    booking.created_at = booking.updated_at = now
+    booking.expires_at = now + window
+    booking.version += 1
+    booking.save(update_fields=["created_at", "updated_at", "expires_at", "version"])
+    log.warning("booking.redated", booking=booking.reference)
 
 
 def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError
 
 from bookings.clock import database_time
+from bookings.conf import payment_window
 from bookings.errors import TooManyUnpaidBookings, TooManyUnpaidSeats
 from bookings.lifecycle import UNPAID
 from bookings.models import Booking, UserHold
@@ -80,4 +81,6 @@ def _seconds_until(deadline: datetime | None) -> int | None:
     """How long a client waits for what expires then; it may pay or cancel something sooner."""
     if deadline is None:
         return None
-    return max(1, math.ceil((deadline - database_time()).total_seconds()))
+    # A clock that went back would have the client wait for as long: no window is longer than a window.
+    left = min(deadline - database_time(), payment_window())
+    return max(1, math.ceil(left.total_seconds()))

@@ -5,9 +5,11 @@ import signal
 import time
 
 import pytest
+from django_q.models import Schedule
 
 from bookings.clock import database_time
 from bookings.queries import last_pass_finished_at
+from bookings.wake import SWEEP_TASK
 from tests.support.schedules import schedule_the_sweep
 from tests.support.servers import Worker, database_url, environment
 
@@ -18,6 +20,9 @@ PATIENCE_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 0.05
 
 STOP_SECONDS = 30.0
+
+# Without a row of the sweep the worker would make the usual one.
+ONCE_A_YEAR = "0 0 1 7 * 0"
 
 # Shorter than a start: whatever the cluster does, it is silent for longer.
 NO_PATIENCE = ("--silence", "0.1")
@@ -59,7 +64,10 @@ def worker(one_worker, transactional_db):
 
 @pytest.fixture
 def impatient_worker(transactional_db):
-    """A worker that takes its cluster for silent before that has begun."""
+    """A worker that takes its cluster for silent at once; and the sweep's turn comes once a year."""
+    Schedule.objects.create(
+        name="rare", func=SWEEP_TASK, schedule_type=Schedule.CRON, cron=ONCE_A_YEAR, repeats=-1
+    )
     worker = a_worker(*NO_PATIENCE)
     worker.start()
     yield worker

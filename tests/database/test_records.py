@@ -178,14 +178,6 @@ def test_the_worker_writes_the_interval_of_the_settings_and_nothing_else(add_sch
     assert after == {**before, SWEEP: {**before[SWEEP], "cron": "* * * * * */3"}}
 
 
-def test_the_worker_makes_no_schedule_that_staff_have_deleted():
-    Schedule.objects.all().delete()
-
-    keep_schedule_in_step()
-
-    assert Schedule.objects.count() == 0
-
-
 def test_migrating_twice_makes_one_schedule(tmp_path):
     file = tmp_path / "fresh.sqlite3"
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{file}", "DEBUG": "true"}

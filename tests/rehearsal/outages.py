@@ -159,6 +159,9 @@ DRIPS_FLIGHTS = with_faults(drip_rate=1.0)
 HINTS = with_faults(informational_rate=0.5)
 LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
 
+# Made of what stands above.
+from tests.rehearsal.clocks import OF_CLOCKS  # noqa: E402
+
 ALL = (
     Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
     Outage("Flight Service hangs, crowd", flight_service_hangs_under_a_crowd, felt_as=Word.REFUSED),
@@ -179,6 +182,7 @@ ALL = (
     Outage("database demoted", database_demoted, felt_as=Word.REFUSED),
     Outage("rolling deploy", rolling_deploy, seamless=True),
     Outage("unkeyed Flight Service", LOSES_HALF, SETTLED_SECONDS, Word.REFUSED, keyed=False),
+    *OF_CLOCKS,
 )
 
 OUTAGES: Mapping[str, Outage] = MappingProxyType({outage.name: outage for outage in ALL})

@@ -1,12 +1,14 @@
 """While the breaker is open nothing is sent, nothing is claimed and no booking is written; all else goes on."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bookings.actor import Actor, ActorKind
+from bookings.clock import database_time
 from bookings.errors import FlightServiceRests
 from bookings.lifecycle import Decision
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, SeatCall, SeatCallEvent
@@ -116,7 +118,7 @@ def test_a_repetition_of_an_unknown_create_claims_nothing(api, flights, payments
 def test_a_repetition_of_one_that_runs_is_told_so_as_ever(api, flights):
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
     api.create(key="k")
-    Booking.objects.update(hold_next_at=Booking.objects.get().expires_at)
+    Booking.objects.update(hold_next_at=database_time() + timedelta(seconds=15))
     flights.resting = True
 
     assert refused(api.create(key="k")) == (409, "request_in_progress")

@@ -1,5 +1,6 @@
 """Starts the service's own processes, for tests that speak to them from outside."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -7,11 +8,11 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 from django.db import connection
@@ -129,6 +130,14 @@ class Command:
         self._words, self._env = words, {**env, name: value}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
         self._process: subprocess.Popen[bytes] | None = None
+
+    def with_environment(self, environment: Mapping[str, str]) -> Self:
+        """Give the same command, not started, in an environment that says this as well."""
+        another = copy.copy(self)
+        another._mark = f"MARK={uuid.uuid4().hex}"
+        another._env = {**self._env, **environment, "MARK": another._mark.partition("=")[2]}
+        another._process = None
+        return another
 
     @property
     def pid(self) -> int:

@@ -4,20 +4,24 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import DatabaseError, connections
-from django_q.models import OrmQ
+from django_q.models import OrmQ, Schedule
 
 from bookings import queries
 from bookings.clock import database_time
-from bookings.conf import longest_silence
+from bookings.conf import CLOCK_TOLERANCE, longest_silence
 from bookings.gateways.reachability import Unreachable, redis_version
 from bookings.management.checkup.database import encryption
 from bookings.management.checkup.finding import Finding, Verdict, fail, in_one_line, ok, warn
 from bookings.models import Heartbeat
+from bookings.services.pause_schedule import NEVER
+from bookings.services.start_schedules import is_misplaced, missing_schedules
 
 # A sweep is one entry every few seconds, and is taken out at once.
 LONG_QUEUE = 20
 
 REPLICA = "replica"
+
+BY_A_WORKER = "A worker puts that right within seconds: if it stays, none runs; start `manage.py run_worker`"
 
 
 def check_worker() -> Iterator[Finding]:
@@ -37,8 +41,10 @@ def check_worker() -> Iterator[Finding]:
     elif finished_at is None:
         yield fail("worker", "it has never finished a pass: nothing expires, no seats go back", advice)
     else:
-        silence = database_time() - finished_at
+        silence = abs(database_time() - finished_at)
         found = f"last finished a pass {silence.total_seconds():.0f} s ago"
+        if finished_at > database_time() + CLOCK_TOLERANCE:
+            found = f"last finished a pass {silence.total_seconds():.0f} s ahead of the database's clock"
         yield ok("worker", found) if silence <= longest_silence() else fail("worker", found, advice)
     waiting = OrmQ.objects.count()
     found = f"{waiting} waiting"
@@ -46,6 +52,35 @@ def check_worker() -> Iterator[Finding]:
         yield warn("queue", found, "The worker does not keep up or is away; what waits is done once it is back.")
     else:
         yield ok("queue", found)
+    locked = queries.misplaced_tasks(database_time()).count()
+    if locked:
+        found = f"{locked} tasks are locked for longer than any worker locks one: a machine's clock was ahead"
+        yield fail("queue", found, f"{BY_A_WORKER}; let every machine keep time by NTP.")
+
+
+def check_schedules() -> Iterator[Finding]:
+    """
+    Look whether each schedule is there, and when it comes next.
+
+    :raises DatabaseError: if the database does not answer any more
+    """
+    now, sound = database_time(), True
+    for row in Schedule.objects.exclude(repeats=NEVER).order_by("pk"):
+        try:
+            ahead = is_misplaced(row, now)
+        except ValueError as error:
+            sound = False
+            yield fail("schedules", f"{row.name!r} cannot be read: {in_one_line(error)}", "Delete it.")
+            continue
+        if ahead:
+            sound = False
+            found = f"{row.name!r} comes next at {row.next_run:%Y-%m-%d %H:%M:%S}, further ahead than its interval"
+            yield fail("schedules", f"{found}: a machine's clock was ahead", f"{BY_A_WORKER}.")
+    missing = ", ".join(missing_schedules())
+    if sound:
+        yield ok(
+            "schedules", f"a worker makes again: {missing}" if missing else "each is there, and comes in time"
+        )
 
 
 def check_redis() -> Finding:

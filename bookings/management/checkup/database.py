@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from bookings.clock import database_time
+from bookings.clock import clock_is_proven, database_time, last_proof
+from bookings.conf import clock_proof_seconds
 from bookings.database_errors import UnsafeSession
 from bookings.database_limits import COMMAND
 from bookings.management.checkup.finding import Finding, fail, in_one_line, ok, warn
@@ -123,6 +124,27 @@ def check_clock() -> Finding:
     if abs(skew) > SKEW_NOTICED + doubt:
         return warn("clock", seconds, advice)
     return ok("clock", seconds)
+
+
+def check_database_clock() -> Finding:
+    """
+    Compare the database's clock with what it must show by the last pass that believed it.
+
+    :raises DatabaseError: if the database does not answer any more
+    """
+    now = database_time()
+    proof = last_proof()
+    if clock_is_proven():
+        return ok("database clock", "fits what the last pass had read" if proof else "no pass has read it yet")
+    moved = (now - proof.at).total_seconds() if proof else 0.0
+    side = "after" if moved > 0 else "before"
+    found = f"it shows {now:%Y-%m-%d %H:%M:%S}, {abs(moved):.0f} s {side} the last pass that believed it"
+    return warn(
+        "database clock",
+        f"{found}: nothing expires, is given up or trimmed until it has stood for {clock_proof_seconds():.0f} s",
+        "It jumped, or no pass went through for so long. If it is right, `manage.py trust_clock` ends the wait; "
+        "put it right if not.",
+    )
 
 
 def _sqlite() -> Iterator[Finding]:

@@ -56,7 +56,9 @@ class Command(BaseCommand):
             yield from _guarded("database server", database.check_server)
             yield from _guarded("migrations", lambda: iter([database.check_migrations()]))
             yield from _guarded("clock", lambda: iter([database.check_clock()]))
+            yield from _guarded("database clock", lambda: iter([database.check_database_clock()]))
             yield from _guarded("worker", background.check_worker)
+            yield from _guarded("schedules", background.check_schedules)
             yield from _guarded("replica", background.check_replica)
         else:
             yield warn("worker", "not looked at, nor are tables and clock", "Mend the database first.")

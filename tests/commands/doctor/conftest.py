@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django_q.models import Schedule
 
 from bookings import wiring
 from bookings.clock import database_time
 from bookings.models import Heartbeat
+from bookings.services.start_schedules import start_due_schedules
 from devtools.processes import HOST, free_port
 
 
@@ -22,6 +24,13 @@ def development(settings):
 @pytest.fixture
 def a_working_worker():
     Heartbeat.objects.create(name="sweep", finished_at=database_time() - timedelta(seconds=5))
+
+
+@pytest.fixture
+def schedules():
+    """The rows that a worker makes, each of which was begun just now."""
+    Schedule.objects.all().delete()
+    start_due_schedules()
 
 
 @pytest.fixture

@@ -237,6 +237,49 @@ def test_a_queue_that_grows_is_named(a_working_worker):
     assert queue.advice.startswith("The worker does not keep up")
 
 
+def test_a_task_that_no_worker_would_take_is_named(a_working_worker):
+    OrmQ.objects.create(key="bookings", payload="", lock=database_time() + timedelta(hours=1))
+
+    *_, queue = background.check_worker()
+
+    assert queue.verdict == "FAIL"
+    assert queue.found.startswith("1 tasks are locked for longer than any worker locks one")
+
+
+@pytest.mark.parametrize("func", ["bookings.tasks.sweep", "bookings.tasks.reap", "bookings.tasks.reconcile"])
+def test_a_schedule_that_a_clock_has_put_far_ahead_is_named(run, a_working_worker, schedules, func):
+    next_run = database_time() + timedelta(hours=3)
+    Schedule.objects.filter(func=func).update(next_run=next_run)
+
+    code, lines = run()
+
+    verdict, found, advice = lines["schedules"]
+    assert (code, verdict) == (1, "FAIL")
+    assert f"'{Schedule.objects.get(func=func).name}' comes next at {next_run:%Y-%m-%d %H:%M:%S}" in found
+    assert "run_worker" in advice
+
+
+def test_a_schedule_that_rests_is_not_late(schedules):
+    Schedule.objects.update(repeats=0, next_run=database_time() + timedelta(days=3))
+
+    assert one(background.check_schedules()) == ("OK", "each is there, and comes in time", "")
+
+
+def test_a_schedule_that_nobody_can_read_is_named(schedules):
+    Schedule.objects.filter(func=SWEEP_TASK).update(cron="now and then")
+
+    verdict, found, _ = one(background.check_schedules())
+
+    assert verdict == "FAIL"
+    assert found.startswith("'expiry sweep' cannot be read")
+
+
+def test_a_schedule_that_was_deleted_is_said_to_come_back(schedules):
+    Schedule.objects.filter(func=SWEEP_TASK).delete()
+
+    assert one(background.check_schedules()) == ("OK", "a worker makes again: expiry sweep", "")
+
+
 def test_a_redis_that_is_away_is_named_without_its_password(settings):
     settings.REDIS_URL = f"redis://:{SECRET}@{HOST}:{free_port()}/0"
 

@@ -1,0 +1,126 @@
+"""Outages of clocks: a worker's, and the database's, whose wall clock is put ahead and back while it runs."""
+
+import os
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection
+
+from bookings.lifecycle import CancelReason
+from bookings.models import BookingEvent
+from tests.rehearsal.outages import DEAD_WORKER_SECONDS, Feel, NotPlayed, Outage
+from tests.rehearsal.stack import PAYMENT_WINDOW_SECONDS, Stack
+
+SOURCE = Path(__file__).with_name("wrong_clock.c")
+
+HOUR, DAY = 3600, 24 * 3600
+
+
+class WrongClock:
+    """A wall clock of the programs that are started in its environment; `shift` puts it ahead or back."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file, self._library = folder / "shift", folder / "wrong_clock.so"
+        self.shift(0)
+        command = ("gcc", "-shared", "-fPIC", "-O2", "-o", str(self._library), str(SOURCE), "-ldl")
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise NotPlayed(f"the wrong clock cannot be built: {error}") from error
+
+    def shift(self, seconds: int) -> None:
+        """Let it be wrong by so many seconds from now on."""
+        # In place: programs have the file mapped.
+        file = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        os.pwrite(file, struct.pack("=q", seconds), 0)
+        os.close(file)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program must have in its environment."""
+        return {"LD_PRELOAD": str(self._library), "CLOCK_SHIFT_FILE": str(self._file)}
+
+    @contextmanager
+    def for_programs(self) -> Iterator[None]:
+        """Give it to every program that is started meanwhile."""
+        os.environ.update(self.environment)
+        try:
+            yield
+        finally:
+            for name in self.environment:
+                del os.environ[name]
+
+
+def worker_with_a_wrong_clock(stack: Stack, feel: Feel) -> float:
+    """A worker that is two days ahead, then one that is a day behind, and at last one whose clock is right."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = WrongClock(Path(folder))
+        wrong = stack.worker.with_environment(clock.environment)
+        for seconds in (2 * DAY, -DAY):
+            clock.shift(seconds)
+            stack.worker.kill()
+            wrong.start()
+            try:
+                before = stack.last_pass()
+                feel()
+                _await_a_pass(stack, since=before)
+            finally:
+                wrong.kill()
+    stack.worker.start()
+    return time.monotonic()
+
+
+def _await_a_pass(stack: Stack, *, since: object) -> None:
+    ends_at = time.monotonic() + DEAD_WORKER_SECONDS
+    while stack.last_pass() == since:
+        if time.monotonic() > ends_at:
+            raise NotPlayed("a worker whose clock is wrong finishes no pass")
+        time.sleep(0.5)
+
+
+def database_with_a_wrong_clock(stack: Stack, feel: Feel) -> float:
+    """Four days ahead for as long as clients feel it, then an hour back, then right again."""
+    if stack.database is None:
+        raise NotPlayed("this database was not started for the rehearsal")
+    folder = tempfile.mkdtemp()  # the server has it mapped for as long as it runs
+    clock = WrongClock(Path(folder))
+    with clock.for_programs():
+        stack.database.restart()
+    connection.close()
+    feel()
+    last = BookingEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    clock.shift(4 * DAY)
+    feel()
+    clock.shift(-HOUR)
+    feel()
+    clock.shift(0)
+    since = time.monotonic()
+    _refuse_early_ends(last)
+    return since
+
+
+def _refuse_early_ends(last: int) -> None:
+    """
+    Look whether a booking ended before its window did, on any clock.
+
+    :raises NotPlayed: if one did
+    """
+    ended = BookingEvent.objects.filter(pk__gt=last, what="cancelled", reason=CancelReason.EXPIRED)
+    early = [
+        event.booking_id
+        for event in ended.select_related("booking")
+        if (event.created_at - event.booking.created_at).total_seconds() > 10 * PAYMENT_WINDOW_SECONDS
+    ]
+    if early:
+        raise NotPlayed(f"bookings expired on a wrong clock: {early[:5]}")
+
+
+OF_CLOCKS = (
+    Outage("worker with a wrong clock", worker_with_a_wrong_clock, DEAD_WORKER_SECONDS),
+    Outage("database with a wrong clock", database_with_a_wrong_clock),
+)

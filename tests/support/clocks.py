@@ -1,0 +1,27 @@
+"""A database whose clock is wrong, for tests that run inside one process."""
+
+from datetime import timedelta
+from typing import Any
+
+from bookings import clock
+from bookings.clock_watch import ClockWatch
+
+RIGHT = dict(clock._STATEMENTS)
+
+
+class DatabaseClock:
+    """The database's clock, which a test can put ahead or back; this process has believed it before."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        self._statements = clock._STATEMENTS
+        monkeypatch.setattr(clock, "WATCH", ClockWatch("a boot of this test"))
+        for vendor, statement in RIGHT.items():
+            monkeypatch.setitem(self._statements, vendor, statement)
+        clock.database_time()
+        clock.clock_is_proven()
+
+    def jump(self, by: timedelta) -> None:
+        """Let it show another time from now on; `timedelta(0)` is the right one again."""
+        seconds = by.total_seconds()
+        self._statements["mysql"] = f"SELECT UTC_TIMESTAMP(6) + INTERVAL {seconds:.0f} SECOND"
+        self._statements["sqlite"] = f"SELECT strftime('%Y-%m-%d %H:%M:%f', 'now', '{seconds:+.0f} seconds')"
