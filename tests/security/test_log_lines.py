@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from contextlib import contextmanager
 from decimal import Decimal
 
 import pytest
@@ -69,6 +70,19 @@ def printed(request, settings):
         logger.removeHandler(handler)
 
 
+@contextmanager
+def kept_from_the_report():
+    """Half a pair of a character cannot go to the process that prints what pytest keeps of the log."""
+    before = {logger: logger.handlers for logger in (logging.getLogger(), logging.getLogger("django-q"))}
+    for logger, handlers in before.items():
+        logger.handlers = [each for each in handlers if not type(each).__module__.startswith("_pytest")]
+    try:
+        yield
+    finally:
+        for logger, handlers in before.items():
+            logger.handlers = handlers
+
+
 def say(text):
     """Each way in which a text comes to the log; gives how many lines that makes."""
     own = structlog.get_logger("bookings.office")
@@ -87,7 +101,8 @@ def say(text):
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_nothing_that_is_logged_begins_a_line_or_speaks_to_the_terminal(printed, text):
-    count = say(text)
+    with kept_from_the_report():
+        count = say(text)
 
     assert printed.getvalue().replace("\n", "").isprintable()
     # Of each of the three exceptions its class is a line of its own on the console.
@@ -103,8 +118,9 @@ def test_a_line_of_json_that_is_read_speaks_to_no_terminal_either(settings):
     handler = listening(settings, structlog.processors.JSONRenderer())
     logging.getLogger().addHandler(handler)
     try:
-        for text in HOSTILE.values():
-            structlog.get_logger("bookings").error("x", by=text)
+        with kept_from_the_report():
+            for text in HOSTILE.values():
+                structlog.get_logger("bookings").error("x", by=text)
     finally:
         logging.getLogger().removeHandler(handler)
 
