@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from time import sleep
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -16,7 +18,12 @@ from bookings.services.start_schedules import SWEEP, start_due_schedules, sweep_
 from bookings.transactions import in_transaction
 from bookings.wake import PLACE
 
+log = structlog.get_logger(__name__)
+
 EXPIRY_SCHEDULE = SWEEP
+
+# A failover takes about as long. django-q2 itself would wait for ten, and then start the process again.
+AWAY_SECONDS = 1.0
 
 # What django-q2 need not acknowledge: a wake-up is gone when it is taken.
 NOTHING = 0
@@ -32,8 +39,22 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     """
 
     _slot: tuple[int, int] | None = None
+    _is_away = False
 
     def dequeue(self) -> Any:
+        """Take a task; nothing while the database is away: the next look may find it, on another connection."""
+        try:
+            taken = self._look()
+        except (OperationalError, InterfaceError) as error:
+            if not self._is_away:
+                log.warning("worker.queue_away", error=type(error).__name__)
+            self._is_away = True
+            sleep(AWAY_SECONDS)
+            return []
+        self._is_away = False
+        return taken
+
+    def _look(self) -> list[tuple[int, str]]:
         self.get_connection()  # closes one that is too old, unless a transaction is open
         now = database_time()
         minute, second = divmod(int(now.timestamp()), 60)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
@@ -237,3 +238,26 @@ def test_a_schedule_of_another_kind_runs_at_its_own_interval_and_as_often_as_it_
     row = Schedule.objects.get(func=REAP)
     assert timedelta(minutes=29) < row.next_run - database_time() <= timedelta(minutes=30)
     assert row.repeats == 1
+
+
+@pytest.mark.parametrize("error", [OperationalError(2006, "gone"), InterfaceError(0, "")], ids=["gone", "closed"])
+def test_a_worker_whose_database_is_away_looks_again_and_does_not_end(monkeypatch, error):
+    waited, broker = [], TickingBroker()
+    wake_worker()
+    with monkeypatch.context() as away:
+        away.setattr("bookingsite.broker.sleep", waited.append)
+        away.setattr("bookingsite.broker.database_time", raising(error))
+        while_away = [broker.dequeue(), broker.dequeue()]
+
+    ((number, _payload),) = broker.dequeue()
+
+    assert while_away == [[], []]
+    assert waited == [1.0, 1.0]
+    assert number == 0
+
+
+def raising(error):
+    def fail():
+        raise error
+
+    return fail
