@@ -147,7 +147,7 @@ def test_bookings_are_made_paid_cancelled_and_expire(server, env, web):
             time.sleep(0.2)
 
     assert done
-    assert (payment[0], cancel[0]) == (200, 200), (payment, cancel)
+    assert (payment[0], cancel[0]) == (201, 200), (payment, cancel)
     assert ask(server, f"SELECT status FROM bookings.booking WHERE id = {paid['id']}") == [("booked",)]
 
 

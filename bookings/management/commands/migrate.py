@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 # Shorter than any time limit of a connection; it is asked again and again.
 LOCK_SECONDS = 2
-# A change of a table waits for whoever still reads it, and all others wait behind that change.
-TABLE_WAIT_SECONDS = 15
 
 
 class Command(DjangosMigrate):
@@ -34,7 +32,7 @@ class Command(DjangosMigrate):
             return
         connection = connections[options["database"]]
         self.verbosity = options["verbosity"]
-        with _without_time_limits(connection), self._alone(connection):
+        with self._alone(connection):
             self._journal = MigrationJournal(connection)
             for line in self._journal.read():
                 self.stdout.write(line)
@@ -70,32 +68,13 @@ class Command(DjangosMigrate):
                 if not told:
                     self.stdout.write("Another migrate is running on this database; waiting for its end.")
                 told = True
-            cursor.execute("SET lock_wait_timeout = %s", [TABLE_WAIT_SECONDS])
         try:
             yield
         finally:
             # A connection that was lost has lost the lock as well, and must not be opened for this.
             if connection.connection is not None:
                 with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
-                    cursor.execute("SET lock_wait_timeout = DEFAULT")
                     cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
-
-
-@contextlib.contextmanager
-def _without_time_limits(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let a statement take as long as a large table needs: what bounds a request must not cut a migration."""
-    limited = connection.settings_dict["OPTIONS"]
-    unlimited = {name: value for name, value in limited.items() if name not in ("read_timeout", "write_timeout")}
-    if unlimited == limited:
-        yield
-        return
-    connection.close()
-    connection.settings_dict["OPTIONS"] = unlimited
-    try:
-        yield
-    finally:
-        connection.close()
-        connection.settings_dict["OPTIONS"] = limited
 
 
 def _ask(cursor: Any, sql: str, parameters: list[Any]) -> Any:
