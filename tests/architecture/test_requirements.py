@@ -12,8 +12,8 @@ from tests.architecture.test_source import REPOSITORY
 PRODUCT = ("bookings", "bookingsite", "flightsim")
 # What `make run`, `make bench` and `make devdb` run; the plugin is for pytest alone.
 TOOLS, PLUGIN = "devtools", "devtools/pytest_mariadb.py"
-# Imported by name, and brought by what is listed.
-PART_OF = {"urllib3": "requests"}
+# Imported by name, and brought by what is listed, the second by its extra.
+PART_OF = {"urllib3": "requests", "croniter": "django-q2"}
 # Imported where it is wanted alone: see requirements-tracing.in.
 OPTIONAL = {"bookingsite/telemetry.py"}
 
