@@ -6,22 +6,31 @@
 # It needs no writable file system but /tmp and /app/var: --read-only --tmpfs /tmp --tmpfs /app/var:uid=10001
 # compose.yaml runs all of it; `make image` builds and tries it where there is no Docker engine.
 
-FROM python:3.11-slim-bookworm AS compile
+# With a digest it is the same image for ever: see "Images by digest" in docs/operations.md.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS compile
 # The base image is updated as a whole; single versions from it soon cannot be had any more.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev libmariadb-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
-RUN python -m venv /venv
+# Without a pip of its own: nothing is installed once the image is made.
+RUN python -m venv --without-pip /venv
 COPY requirements.txt /tmp/
-RUN /venv/bin/python -m pip install --no-cache-dir --require-hashes --requirement /tmp/requirements.txt
+RUN python -m pip --python /venv/bin/python install --no-cache-dir --require-hashes --requirement /tmp/requirements.txt
 
-FROM python:3.11-slim-bookworm
+FROM ${BASE}
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libmariadb3 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bookings
+# What installs packages has no use here, but for those who broke in.
+RUN find /usr -path '*/python3*' \( -name ensurepip -o -name pip -o -name 'pip-*' -o -name setuptools \
+        -o -name 'setuptools-*' -o -name pkg_resources -o -name wheel -o -name 'wheel-*' -o -name _distutils_hack \
+        -o -name distutils-precedence.pth \) -prune -exec rm -rf {} + \
+    && rm -rf /usr/share/python-wheels /usr/bin/pip* /usr/local/bin/pip* /usr/local/bin/wheel /usr/bin/wheel
 COPY --from=compile /venv /venv
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

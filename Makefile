@@ -4,9 +4,7 @@
 .PHONY: help run test test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
-WEB_PORT ?= 8000
-FLIGHTS_PORT ?= 8001
-export PYTHON WEB_PORT FLIGHTS_PORT
+export PYTHON
 
 # A server that is there already needs none of its own; `make test TEST_DATABASE_URL=mysql://…` as well as by
 # environment. Empty means none.
@@ -15,6 +13,7 @@ ifneq ($(TEST_DATABASE_URL),)
 export TEST_DATABASE_URL
 endif
 
+# Through its interpreter where a program is a script: the first line of one cannot name every folder.
 BIN := .venv/bin
 # The checks must not see a developer's own settings or database.
 DEVELOPMENT := ENV_FILE= DEBUG=true DATABASE_URL=sqlite://:memory:
@@ -64,9 +63,9 @@ check:  ## run the checks alone: format, lint, security, types, import contracts
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "format" && $(BIN)/ruff format --check --quiet .
 	@echo "lint" && $(BIN)/ruff check --quiet .
-	@echo "security" && $(call quietly,$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(SOURCES))
+	@echo "security" && $(call quietly,$(BIN)/python $(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(SOURCES))
 	@echo "types" && $(DEVELOPMENT) $(BIN)/python -m mypy --no-error-summary
-	@echo "import contracts" && $(call quietly,$(BIN)/lint-imports)
+	@echo "import contracts" && $(call quietly,$(BIN)/python $(BIN)/lint-imports)
 	@echo "settings" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py check)
 	@echo "production settings" && \
 		$(call quietly,$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING)
@@ -93,7 +92,7 @@ lock:  ## make the locks of packages, requirements.txt and others, from the list
 audit:  ## ask the package index for known vulnerabilities of what is locked; needs a network that reaches it
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@for list in requirements requirements-tracing tests/requirements; do \
-		echo "$$list.txt" && $(BIN)/pip-audit --strict --disable-pip --require-hashes -r $$list.txt || exit 1; \
+		echo "$$list.txt" && $(BIN)/python $(BIN)/pip-audit --strict --disable-pip --require-hashes -r $$list.txt || exit 1; \
 	done
 
 devdb:  ## run a throw-away MariaDB until Ctrl-C and print its DATABASE_URL

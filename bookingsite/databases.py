@@ -4,6 +4,7 @@ import sys
 import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -18,12 +19,13 @@ def database() -> dict[str, Any]:
 
     :raises ImproperlyConfigured: if it is neither sqlite nor mysql, or has an option that cannot be used
     """
-    config = _address_of("DATABASE_URL")
-    if config is None:
-        config = env.db_url_config(f"sqlite:///{BASE_DIR}/var/bookings.sqlite3")
+    address = str(env.str("DATABASE_URL", default=""))
+    if not address:
+        return _sqlite(str(BASE_DIR / "var" / "bookings.sqlite3"))
+    if address.startswith("sqlite:"):
+        return _sqlite(_sqlite_file(address))
+    config = _address_of("DATABASE_URL") or {}
     engine = config.get("ENGINE", "").rsplit(".", 1)[-1]
-    if engine == "sqlite3":
-        return _sqlite(config)
     if engine == "mysql":
         return _mysql(config, COMMAND)
     raise ImproperlyConfigured(
@@ -98,11 +100,37 @@ def _place(config: dict[str, Any]) -> tuple[str, int, str]:
     return config["HOST"], config["PORT"] or 3306, config["NAME"]
 
 
-def _sqlite(config: dict[str, Any]) -> dict[str, Any]:
-    file = config["NAME"]
+def _sqlite_file(address: str) -> str:
+    """
+    Give the file that an address of SQLite names; relative ones are meant from the folder of the program.
+
+    In an address `#` and `?` part the path from what comes behind: a file of that name would be another one.
+
+    :raises ImproperlyConfigured: if it names none, or has one of these
+    """
+    rest = address.removeprefix("sqlite:")
+    if rest in ("//", "//:memory:", "///:memory:"):
+        return ":memory:"
+    file = unquote(rest.removeprefix("///"))
+    if not rest.startswith("///") or rest.endswith("/") or "#" in rest or "?" in rest or "\0" in file:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like sqlite:///file or sqlite:////folder/file, without options. In the name "
+            "write # as %23, ? as %3F and % as %25."
+        )
+    return file
+
+
+def _sqlite(file: str) -> dict[str, Any]:
+    config: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": file}
     if file != ":memory:":
-        config["NAME"] = str(BASE_DIR / file)
-        Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(BASE_DIR, file)
+        config["NAME"] = str(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as reason:
+            raise ImproperlyConfigured(
+                f"The folder of the SQLite database cannot be made: {reason}. Name another file in DATABASE_URL."
+            ) from reason
     config["OPTIONS"] = {
         # Seconds to wait for the one writer; waiting is unfair, so the tail is long.
         "timeout": 20,

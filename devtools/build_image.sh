@@ -84,7 +84,7 @@ make_base() {
     [ -n "$mirror" ] || fail "This machine's apt has no source of Debian $RELEASE; the stand-in is made from that."
     rm -rf "$FOLDER/base"
     # The real one has pip, C headers and certificates too.
-    quietly debootstrap --variant=minbase --include=python3,python3-dev,python3-venv,ca-certificates \
+    quietly debootstrap --variant=minbase --include=python3,python3-dev,python3-pip,python3-venv,ca-certificates \
         "$RELEASE" "$FOLDER/base" "$mirror"
     debian_sources >"$FOLDER/base/etc/apt/sources.list"
     ln -s /usr/bin/python3 "$FOLDER/base/usr/local/bin/python"
@@ -111,7 +111,7 @@ mkdir -p "$FOLDER"
 chmod 700 "$FOLDER"
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-BASE=$(sed -n 's/^FROM \(.*\) AS compile$/\1/p' Dockerfile)
+BASE=$(sed -n 's/^ARG BASE=//p' Dockerfile)
 
 mount_pip_configuration
 make_base

@@ -1,7 +1,8 @@
 """
 Run the whole service on this machine: web, worker and the stand-in Flight Service; `make run` ends here.
 
-Each is a process of its own. Ctrl-C stops them all within five seconds; a second Ctrl-C kills them at once.
+Each is a process of its own. Ctrl-C stops them all within five seconds; a second Ctrl-C kills them at once. What
+the environment or .env says is kept: where FLIGHT_SERVICE_URL names a Flight Service, that one is used.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bookingsite.env import env
+from django.core.exceptions import ImproperlyConfigured
+
+from bookingsite.env import base_address, env
 from devtools.processes import adopt_orphans, ends_with_parent, kill_descendants, port_is_free
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ The flight booking service is running.
   API             {web}/api/v1
   API pages       {web}/api/v1/docs
   back office     {web}/admin/   log in as admin / admin
-  Flight Service  {flights}   (a stand-in)
+  Flight Service  {flights}   {whose}
 
 Hold two seats, then pay for them:
 
@@ -190,37 +193,75 @@ def _port(name: str, default: int) -> int:
     return int(text)
 
 
+def _given(name: str) -> str:
+    """Give a setting as the environment or .env has it, which bookingsite.env has read; empty if neither does."""
+    return os.environ.get(name, "").strip()
+
+
 def _environment(*, flights: str) -> dict[str, str]:
-    environment = {"DEBUG": "true", **os.environ, "FLIGHT_SERVICE_URL": flights}
-    # What a process says must be seen at once, also through a pipe.
-    environment["PYTHONUNBUFFERED"] = "1"
-    return environment
+    ours = {
+        "DEBUG": "true",
+        "WEB_HOST": "127.0.0.1",
+        "WEB_WORKERS": str(WEB_WORKERS),
+        "WEB_THREADS": str(WEB_THREADS),
+    }
+    return {
+        **ours,
+        **{name: value for name, value in os.environ.items() if value or name not in ours},
+        "FLIGHT_SERVICE_URL": flights,
+        # What a process says must be seen at once, also through a pipe.
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
-def _start(service: Service, *, web_port: int, flights_port: int) -> None:
+def _address_here(host: str) -> str:
+    """Give the address under which a server that listens there is found from this machine."""
+    everywhere = ("", "0.0.0.0", "::")  # noqa: S104  # nosec B104
+    return "127.0.0.1" if host in everywhere else f"[{host}]" if ":" in host else host
+
+
+def _say_what_is_used() -> None:
+    """Name what is not as in a run without settings, and what is not kept of them."""
+    if flights := _given("FLIGHT_SERVICE_URL"):
+        print(
+            f"FLIGHT_SERVICE_URL={flights} is used: no stand-in is started, and no demo bookings are made there."
+        )
+    if database := _given("DATABASE_URL"):
+        # Without the password.
+        print(f"DATABASE_URL is used: {database.partition('://')[2].rpartition('@')[2]}")
+    if _given("DRAIN_SECONDS"):
+        print("DRAIN_SECONDS is not used: no proxy stands in front, and Ctrl-C shall not wait for one.")
+    sys.stdout.flush()
+
+
+def _start(service: Service, *, web_port: int, flights_port: int | None, flights: str) -> None:
     VAR.mkdir(exist_ok=True)
-    flights, web = f"http://127.0.0.1:{flights_port}", f"http://127.0.0.1:{web_port}"
-    service.start(
-        "the Flight Service",
-        *("-m", "flightsim", "--port", str(flights_port), "--store", str(VAR / "flightsim.sqlite3")),
-    )
+    web = f"http://{_address_here(_given('WEB_HOST'))}:{web_port}"
+    _say_what_is_used()
+    if flights_port is not None:
+        service.start(
+            "the Flight Service",
+            *("-m", "flightsim", "--port", str(flights_port), "--store", str(VAR / "flightsim.sqlite3")),
+        )
     service.finish("the migration", "manage.py", "migrate", "--noinput", "--verbosity", "0")
     if os.environ.get("DEBUG", "true").lower() in {"false", "0", "no", "off"}:
         service.finish("collecting static files", "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-    # The demo bookings hold seats at the Flight Service.
-    service.await_answer("the Flight Service", f"{flights}/api/v1/flights/1")
-    service.finish("loading the demo", "manage.py", "load_demo")
+    if flights_port is not None:
+        # The demo bookings hold seats at the Flight Service.
+        service.await_answer("the Flight Service", f"{flights}/api/v1/flights/1")
+        service.finish("loading the demo", "manage.py", "load_demo")
+    else:
+        service.finish("making the log-ins of the demo", "manage.py", "load_demo", "--people-only")
     service.start(
         "the web server",
-        *("manage.py", "run_web", "--host", "127.0.0.1", "--port", str(web_port)),
-        *("--workers", str(WEB_WORKERS), "--threads", str(WEB_THREADS)),
+        *("manage.py", "run_web", "--port", str(web_port)),
         *("--drain", str(WEB_DRAIN_SECONDS), "--finish", str(WEB_FINISH_SECONDS)),
     )
     service.start("the worker", "manage.py", "run_worker")
     service.await_answer("the web server", f"{web}/health/live")
     token, bearer = (AS_CUSTOMER, BEARER) if env.str("API_AUTH", default="open") == "token" else ("", "")
-    key = secrets.token_hex(4)
-    print(WELCOME.format(web=web, flights=flights, key=key, token=token, bearer=bearer), flush=True)
+    key, whose = secrets.token_hex(4), "(a stand-in)" if flights_port else "(FLIGHT_SERVICE_URL)"
+    print(WELCOME.format(web=web, flights=flights, whose=whose, key=key, token=token, bearer=bearer), flush=True)
     if shutil.which("curl") is None:
         print("There is no curl on this machine; on Debian and Ubuntu: apt-get install curl", flush=True)
 
@@ -231,15 +272,17 @@ def main() -> int:
     adopt_orphans()
     try:
         web_port = _port("WEB_PORT", 8000)
-        flights_port = _port("FLIGHTS_PORT", 8001)
+        flights = base_address("FLIGHT_SERVICE_URL", default="") if _given("FLIGHT_SERVICE_URL") else ""
+        flights_port = None if flights else _port("FLIGHTS_PORT", 8001)
         if web_port == flights_port:
             raise CannotRun(f"WEB_PORT and FLIGHTS_PORT are both {web_port}; choose two ports")
-    except CannotRun as reason:
+    except (CannotRun, ImproperlyConfigured) as reason:
         print(reason, file=sys.stderr)
         return 1
-    service = Service(environment=_environment(flights=f"http://127.0.0.1:{flights_port}"), stop=stop)
+    flights = flights or f"http://127.0.0.1:{flights_port}"
+    service = Service(environment=_environment(flights=flights), stop=stop)
     try:
-        _start(service, web_port=web_port, flights_port=flights_port)
+        _start(service, web_port=web_port, flights_port=flights_port, flights=flights)
         while True:
             service.watch()
     except Stopped:

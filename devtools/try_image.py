@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 USER_ID = 10001
 COMPILERS = ("as", "c++", "cc", "clang", "cpp", "g++", "gcc", "ld", "make", "pkg-config")
+# What installs packages: programs, and modules of whichever Python.
+INSTALLERS = ("pip", "pip3", "wheel")
+INSTALLING_MODULES = ("ensurepip", "pip", "setuptools")
 STRANGERS = (".env", ".git", ".venv", "deploy", "devtools", "docs", "tests", "var/bookings.sqlite3")
 # Its own ports and processes; a root folder that cannot be written to, but for an empty /tmp and /app/var.
 CONFINE = """
@@ -125,9 +128,15 @@ def look_inside(image: Image) -> str:
     """
     found = [
         name
-        for name in COMPILERS
-        for folder in ("bin", "local/bin")
-        if (image.root / "usr" / folder / name).exists()
+        for name in (*COMPILERS, *INSTALLERS)
+        for folder in ("usr/bin", "usr/local/bin", "venv/bin")
+        if (image.root / folder / name).exists()
+    ]
+    found += [
+        f"the module {name}"
+        for name in INSTALLING_MODULES
+        for folder in ("usr", "venv")
+        if any(image.root.glob(f"{folder}/**/python3*/**/{name}/__init__.py"))
     ]
     found += [name for name in STRANGERS if (image.root / "app" / name).exists()]
     pip = image.root / "etc" / "pip.conf"
@@ -139,7 +148,7 @@ def look_inside(image: Image) -> str:
     if said != (f"{USER_ID}:{USER_ID}", ["tini", "--"], True):
         raise ImageFault(f"user, entry point and health check are {said}")
     whole, packages = (_megabytes(image.root / folder) for folder in ("", "venv"))
-    return f"no compiler, no .env, no tests in it; {whole} MB, of them {packages} MB of Python packages"
+    return f"no compiler, no pip, no .env, no tests in it; {whole} MB, of them {packages} MB of Python packages"
 
 
 def check_confinement(image: Image) -> str:

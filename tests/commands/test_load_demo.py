@@ -246,3 +246,13 @@ def test_without_the_groups_it_says_so(load, settings):
 
     assert "there is no group Support" in load().err
     assert get_user_model().objects.count() == 1
+
+
+def test_it_makes_the_log_ins_alone_and_takes_no_seat(load, flights, settings):
+    settings.DEBUG = True
+
+    load("--people-only")
+
+    assert get_user_model().objects.filter(username="admin").exists()
+    assert Booking.objects.count() == 0
+    assert flights.taken(1) == 0

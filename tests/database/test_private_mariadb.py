@@ -89,6 +89,33 @@ def test_nothing_is_left_when_it_is_closed(tmp_path, monkeypatch):
     assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.fixture
+def file_of_another(tmp_path, monkeypatch):
+    """A temporary file of another server, in the folder that all programs of the machine share."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    file = tmp_path / "#sql-temptable-1.MAI"
+    file.touch()
+    return file
+
+
+@pytest.mark.mariadb
+def test_a_server_leaves_the_temporary_files_of_others_alone(file_of_another):
+    with PrivateMariaDB() as running:
+        ((own,),) = ask(running, "SELECT @@tmpdir")
+
+    assert file_of_another.exists()
+    assert Path(own) != file_of_another.parent
+
+
+@pytest.mark.mariadb
+def test_a_server_that_shared_their_folder_would_delete_them(file_of_another):
+    with PrivateMariaDB(f"--tmpdir={file_of_another.parent}"):
+        pass
+
+    assert not file_of_another.exists()
+
+
 def test_a_machine_without_mariadb_is_told_which_packages_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(mariadb, "SERVER_FOLDERS", ())

@@ -24,7 +24,7 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"] 
 
 # What the images of others read, and Python itself.
 NOT_OURS = {
-    *("MARIADB_DATABASE", "MARIADB_USER", "MARIADB_RANDOM_ROOT_PASSWORD"),
+    *("MARIADB_DATABASE", "MARIADB_USER", "MARIADB_RANDOM_ROOT_PASSWORD", "SERVICE_PASSWORD"),
     *("LISTEN", "WEB1", "WEB2", "PYTHONUNBUFFERED"),
 }
 
@@ -90,18 +90,114 @@ def test_ours_run_as_the_user_of_the_image(name):
     assert "USER 10001:10001" in DOCKERFILE
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_an_image_is_pinned(name):
-    _, _, tag = SERVICES[name]["image"].partition(":")
+OTHERS = {name: service for name, service in SERVICES.items() if name not in OURS}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_image_of_others_has_a_version_and_can_be_named_by_its_digest(name):
+    variable, image = re.fullmatch(r"\$\{([A-Z]+_IMAGE):-(\S+)\}", OTHERS[name]["image"]).groups()
+    _, _, tag = image.partition(":")
 
     assert tag
     assert tag != "latest"
+    assert variable in known_settings()
 
 
-def test_the_base_image_is_pinned_and_the_same_in_both_stages():
+def test_the_base_image_has_a_version_is_the_same_in_both_stages_and_can_be_named_by_its_digest():
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    (default,) = re.findall(r"^ARG BASE=(\S+)$", DOCKERFILE, re.MULTILINE)
 
-    assert bases == ["python:3.11-slim-bookworm"] * 2
+    assert bases == ["${BASE}"] * 2
+    assert default == "python:3.11-slim-bookworm"
+    assert {service["build"]["args"]["BASE"] for service in OURS.values()} == {f"${{BASE_IMAGE:-{default}}}"}
+    assert "BASE_IMAGE" in known_settings()
+
+
+def test_nothing_in_the_image_installs_packages():
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+
+    assert "python -m venv --without-pip /venv" in DOCKERFILE
+    assert "pip install" not in last
+    assert all(f"-name {name} " in last for name in ("ensurepip", "pip", "setuptools", "wheel"))
+
+
+# What each may take, in megabytes and cores; docs/operations.md says why.
+LIMITS = {
+    "proxy": (640, 1.0),
+    **dict.fromkeys(("web-1", "web-2"), (1024, 2.0)),
+    **dict.fromkeys(("worker-1", "worker-2"), (1024, 1.0)),
+    "migrate": (512, 1.0),
+    "flightsim": (256, 1.0),
+    "mariadb": (2048, 2.0),
+    "redis": (192, 0.5),
+}
+
+
+def megabytes(text):
+    number, unit = re.fullmatch(r"(\d+)([mgMG])", text).groups()
+    return int(number) * {"m": 1, "g": 1024}[unit.lower()]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_takes_no_more_memory_and_no_more_cores_than_it_may(name):
+    service = SERVICES[name]
+
+    assert (megabytes(service["mem_limit"]), service["cpus"]) == LIMITS[name]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_kept_in_memory_leaves_half_of_the_limit_to_the_program(name):
+    mounts = SERVICES[name].get("tmpfs", [])
+    in_memory = sum(megabytes(re.search(r"size=(\w+)", mount)[1]) for mount in mounts)
+
+    assert in_memory <= megabytes(SERVICES[name]["mem_limit"]) / 2
+
+
+def test_the_buffers_of_the_database_fit_into_its_memory():
+    (pool,) = [word for word in SERVICES["mariadb"]["command"] if word.startswith("--innodb-buffer-pool-size=")]
+
+    assert megabytes(pool.partition("=")[2]) <= megabytes(SERVICES["mariadb"]["mem_limit"]) / 2
+
+
+def test_all_buffers_of_the_proxy_fit_into_its_memory():
+    content = PROXY.read_text()
+    size, connections = (
+        int(re.search(rf"^\s+{name} (\d+)", content, re.MULTILINE)[1]) for name in (r"tune\.bufsize", "maxconn")
+    )
+
+    assert 2 * size * connections / 1e6 < megabytes(SERVICES["proxy"]["mem_limit"])
+
+
+@pytest.mark.parametrize("kind", ["web", "worker"])
+def test_a_unit_of_systemd_has_the_same_limits(kind):
+    unit = dict(
+        line.split("=", 1)
+        for line in (REPOSITORY / "deploy" / f"flight-bookings-{kind}@.service").read_text().splitlines()
+        if "=" in line and not line.startswith("#")
+    )
+    memory, cores = LIMITS[f"{kind}-1"]
+
+    assert unit["MemoryMax"] == f"{memory}M"
+    assert unit["CPUQuota"] == f"{cores:.0%}"
+    assert unit["TasksMax"] == str(SERVICES[f"{kind}-1"]["pids_limit"])
+
+
+def test_only_migrate_may_change_tables():
+    users = {
+        name: re.match(r"mysql://(\w+):\$\{(\w+):\?", service["environment"]["DATABASE_URL"]).groups()
+        for name, service in OURS.items()
+        if "DATABASE_URL" in service["environment"]
+    }
+    database = SERVICES["mariadb"]
+
+    assert users.pop("migrate") == ("bookings_migrate", "MARIADB_MIGRATE_PASSWORD")
+    assert set(users.values()) == {("bookings", "MARIADB_PASSWORD")}
+    # The image makes the owner, and the script the other one.
+    assert database["environment"]["MARIADB_USER"] == "bookings_migrate"
+    assert database["environment"]["MARIADB_PASSWORD"].startswith("${MARIADB_MIGRATE_PASSWORD:?")
+    assert database["environment"]["SERVICE_PASSWORD"].startswith("${MARIADB_PASSWORD:?")
+    assert "./deploy/mariadb-users.sh:/docker-entrypoint-initdb.d/users.sh:ro" in database["volumes"]
+    assert "MARIADB_ROOT_PASSWORD" not in " ".join(every_text(database))
 
 
 def test_only_the_proxy_can_be_reached_and_from_this_machine_alone():
@@ -138,7 +234,7 @@ def test_no_secret_is_in_the_file():
         (name, setting)
         for name, service in SERVICES.items()
         for setting, value in service.get("environment", {}).items()
-        if setting in ("SECRET_KEY", "MARIADB_PASSWORD") and not value.startswith("${")
+        if setting in ("SECRET_KEY", "MARIADB_PASSWORD", "SERVICE_PASSWORD") and not value.startswith("${")
     ]
 
     assert secret == []
@@ -246,3 +342,35 @@ def test_what_the_image_copies_is_what_docker_may_see():
     assert listed[1] == "*"
     assert sorted(line[1:] for line in listed if line.startswith("!")) == sorted(copied)
     assert [name for name in copied if not Path(REPOSITORY, name).exists()] == []
+
+
+def name_images(tmp_path, **digests):
+    """Run the check of digests on a file of settings."""
+    file = tmp_path / "settings"
+    file.write_text("".join(f"{name}={value}\n" for name, value in digests.items()))
+    return subprocess.run(
+        ["sh", "devtools/image_digests.sh", str(file)], cwd=REPOSITORY, capture_output=True, text=True
+    )
+
+
+PINNED = {
+    name: f"some/{name.lower()}:1@sha256:{'0f' * 32}" for name in re.findall(r"\$\{([A-Z]+_IMAGE):-", str(COMPOSE))
+}
+
+
+def test_images_that_are_all_named_by_digest_are_fine(tmp_path):
+    done = name_images(tmp_path, **PINNED)
+
+    assert len(PINNED) == 4
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", PINNED)
+@pytest.mark.parametrize("value", ["", "some/image:1", "some/image@sha256:0f0f"])
+def test_an_image_without_a_digest_is_named(tmp_path, name, value):
+    done = name_images(tmp_path, **{**PINNED, name: value})
+
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{name} is ")
+    assert done.stdout.endswith(", a tag without a digest\n")
+    assert done.stdout.count("\n") == 1

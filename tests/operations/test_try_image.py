@@ -24,7 +24,7 @@ def test_an_image_as_it_must_be_is_told_by_its_size(root):
     (root / "venv" / "bin" / "python").write_bytes(b"x" * 3_000_000)
 
     assert look_inside(Image(root, GOOD)) == (
-        "no compiler, no .env, no tests in it; 3 MB, of them 3 MB of Python packages"
+        "no compiler, no pip, no .env, no tests in it; 3 MB, of them 3 MB of Python packages"
     )
 
 
@@ -33,12 +33,18 @@ def test_an_image_as_it_must_be_is_told_by_its_size(root):
     [
         ("usr/bin/gcc", "gcc"),
         ("usr/local/bin/make", "make"),
+        ("venv/bin/pip", "pip"),
+        ("usr/local/bin/pip3", "pip3"),
+        ("usr/lib/python3/dist-packages/pip/__init__.py", "the module pip"),
+        ("usr/local/lib/python3.11/ensurepip/__init__.py", "the module ensurepip"),
+        ("venv/lib/python3.11/site-packages/setuptools/__init__.py", "the module setuptools"),
         ("app/.env", ".env"),
         ("app/tests", "tests"),
         ("etc/pip.conf", "the machine's pip configuration"),
     ],
 )
 def test_what_does_not_belong_into_it_is_named(root, path, name):
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_text("something")
 
     with pytest.raises(ImageFault, match=f"^the image has: {name}$"):

@@ -1,0 +1,82 @@
+"""Django's `migrate`, which can be killed at any moment and run again, and of which two may start at once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.commands.migrate import Command as DjangosMigrate
+from django.db import DatabaseError, connections
+
+from bookings.management.migration_journal import MigrationJournal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.migrations.migration import Migration
+
+# Shorter than any time limit of a connection; it is asked again and again.
+LOCK_SECONDS = 2
+
+
+class Command(DjangosMigrate):
+    """On MariaDB and MySQL one waits for the other; on all databases an interrupted migration is continued."""
+
+    _journal: MigrationJournal | None = None
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return
+        connection = connections[options["database"]]
+        self.verbosity = options["verbosity"]
+        with self._alone(connection):
+            self._journal = MigrationJournal(connection)
+            for line in self._journal.read():
+                self.stdout.write(line)
+            try:
+                with connection.execute_wrapper(self._journal):
+                    super().handle(*args, **options)
+                self._journal.close()
+            finally:
+                self._journal = None
+
+    def migration_progress_callback(
+        self, action: str, migration: Migration | None = None, fake: bool = False
+    ) -> None:
+        super().migration_progress_callback(action, migration, fake)
+        if self._journal is not None and migration is not None:
+            self._journal.follow(action, migration, fake=fake)
+
+    @contextlib.contextmanager
+    def _alone(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
+        """
+        Keep every other migrate of this database waiting.
+
+        The lock belongs to the session that changes the tables: it is held until the last statement of a migrate
+        that was killed has ended at the server.
+        """
+        if connection.vendor != "mysql":
+            yield
+            return
+        name = "migrate " + hashlib.sha256(connection.settings_dict["NAME"].encode()).hexdigest()[:32]
+        told = False
+        with connection.cursor() as cursor:
+            while not _ask(cursor, "SELECT GET_LOCK(%s, %s)", [name, LOCK_SECONDS]):
+                if not told:
+                    self.stdout.write("Another migrate is running on this database; waiting for its end.")
+                told = True
+        try:
+            yield
+        finally:
+            # A connection that was lost has lost the lock as well, and must not be opened for this.
+            if connection.connection is not None:
+                with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+                    cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
+
+
+def _ask(cursor: Any, sql: str, parameters: list[Any]) -> Any:
+    cursor.execute(sql, parameters)
+    return cursor.fetchone()[0]

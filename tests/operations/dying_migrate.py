@@ -1,0 +1,74 @@
+"""
+Kills a `migrate` before its n-th statement that writes: `python -m tests.operations.dying_migrate`.
+
+It reads a line `URL N WHOSE` for each migrate and forks a process for it, as Django takes a second to load. N is 0
+for one that lives; WHOSE is `ours`, or `djangos` for the command without what ours adds. Prints how each has
+ended: its exit code, or minus the signal.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from typing import Any
+
+import django
+from django.core.management import call_command
+from django.core.management.commands.migrate import Command as DjangosMigrate
+from django.db import DatabaseError, connections
+
+django.setup()
+
+from bookings.management.commands.migrate import Command as OurMigrate  # noqa: E402
+from bookingsite import databases  # noqa: E402
+
+READS = ("SELECT", "SHOW", "SET", "PRAGMA", "SAVEPOINT", "RELEASE")
+
+
+class Death:
+    """Comes before the n-th writing statement, and never if n is 0."""
+
+    def __init__(self, before: int) -> None:
+        self._before = before
+        self._count = 0
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not sql.lstrip().upper().startswith(READS):
+            self._count += 1
+            if self._count == self._before:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return execute(sql, params, many, context)
+
+
+def migrate(url: str, before: int, whose: str) -> int:
+    """Do it, and give the exit code; the reason of a failure is printed."""
+    os.environ["DATABASE_URL"] = url
+    connections["default"].close()
+    connections.settings.update(connections.configure_settings({"default": databases.database()}))
+    # It was made for another address, maybe of another kind.
+    del connections["default"]
+    command = OurMigrate() if whose == "ours" else DjangosMigrate()
+    try:
+        with connections["default"].execute_wrapper(Death(before)):
+            call_command(command, interactive=False, stdout=io.StringIO())
+    except DatabaseError as reason:
+        print(repr(reason), file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def main() -> None:
+    print("ready", flush=True)
+    for line in sys.stdin:
+        url, before, whose = line.split()
+        child = os.fork()
+        if child == 0:
+            os._exit(migrate(url, int(before), whose))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()

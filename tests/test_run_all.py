@@ -1,0 +1,136 @@
+"""What `make run` takes from the environment and .env, and what it says about it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from devtools import run_all
+from devtools.processes import free_port
+from tests.support.http import exchange
+from tests.support.processes import REPOSITORY, start_flightsim
+from tests.support.servers import environment
+
+OWN = ("FLIGHT_SERVICE_URL", "DATABASE_URL", "DRAIN_SECONDS", "WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG")
+
+
+@pytest.fixture(autouse=True)
+def nothing_given(monkeypatch):
+    for name in OWN:
+        monkeypatch.delenv(name, raising=False)
+
+
+def said(capsys):
+    run_all._say_what_is_used()
+    return capsys.readouterr().out
+
+
+def test_without_settings_it_says_nothing(capsys):
+    assert said(capsys) == ""
+
+
+def test_a_flight_service_that_is_named_is_told(monkeypatch, capsys):
+    monkeypatch.setenv("FLIGHT_SERVICE_URL", "http://flights.example.org")
+
+    assert said(capsys) == (
+        "FLIGHT_SERVICE_URL=http://flights.example.org is used: no stand-in is started, and no demo bookings are "
+        "made there.\n"
+    )
+
+
+def test_a_database_that_is_named_is_told_without_its_password(monkeypatch, capsys):
+    monkeypatch.setenv("DATABASE_URL", "mysql://bookings:s3cret@db.example.org:3306/bookings")
+
+    assert said(capsys) == "DATABASE_URL is used: db.example.org:3306/bookings\n"
+
+
+def test_what_is_not_kept_is_told(monkeypatch, capsys):
+    monkeypatch.setenv("DRAIN_SECONDS", "9")
+
+    assert said(capsys).startswith("DRAIN_SECONDS is not used: ")
+
+
+def test_what_is_set_goes_before_what_it_would_choose(monkeypatch):
+    chosen = run_all._environment(flights="http://127.0.0.1:1")
+    for name in ("WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG"):
+        monkeypatch.setenv(name, f"own {name}")
+
+    kept = run_all._environment(flights="http://127.0.0.1:1")
+
+    assert (chosen["WEB_HOST"], chosen["DEBUG"]) == ("127.0.0.1", "true")
+    assert {name: kept[name] for name in OWN if name in kept} == {
+        "FLIGHT_SERVICE_URL": "http://127.0.0.1:1",
+        **{name: f"own {name}" for name in ("WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG")},
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "127.0.0.1"),
+        ("::1", "[::1]"),
+        ("127.0.0.2", "127.0.0.2"),
+    ],
+)
+def test_the_web_is_asked_where_it_can_be_found(host, address):
+    assert run_all._address_here(host) == address
+
+
+def test_an_address_that_is_none_is_refused_without_showing_it():
+    done = subprocess.run(
+        [sys.executable, "-m", "devtools.run_all"],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "ENV_FILE": "",
+            "FLIGHT_SERVICE_URL": "http://me:s3cret@flights",
+            "WEB_PORT": str(free_port()),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("FLIGHT_SERVICE_URL must look like")
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_a_flight_service_that_is_named_is_used_and_no_other(tmp_path):
+    port = free_port()
+    with start_flightsim() as sim:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "devtools.run_all"],
+            cwd=REPOSITORY,
+            env=environment(
+                FLIGHT_SERVICE_URL=sim.url, DATABASE_URL=f"sqlite:///{tmp_path}/b.sqlite3", WEB_PORT=str(port)
+            ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            lines = []
+            while not any("Ctrl-C stops it" in line for line in lines):
+                lines.append(running.stdout.readline())
+                assert lines[-1], lines
+            untouched = sim.flight(1)["taken"]
+            body = b'{"flightId": 1, "userId": 1001, "noOfSeats": 2}'
+            made = exchange(port, "POST", "/api/v1/bookings", body)
+            taken = sim.flight(1)["taken"]
+            page = exchange(port, "GET", "/admin/login/")
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.wait(30)
+            running.stdout.close()
+
+    assert any(line.startswith(f"FLIGHT_SERVICE_URL={sim.url} is used") for line in lines)
+    assert not any("flightsim listening" in line for line in lines)
+    assert f"  Flight Service  {sim.url}   (FLIGHT_SERVICE_URL)\n" in lines
+    assert (untouched, made.status, taken) == (0, 201, 2)
+    assert page.status == 200
