@@ -191,7 +191,7 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": [*_SHARED, _without_arguments],
-                "pass_foreign_args": True,
+                "pass_foreign_args": True,  # no secret: it hands on the arguments of a record  # nosec B105
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     _plain_exception,
