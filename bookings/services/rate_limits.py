@@ -4,7 +4,7 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from bookings.conf import CLOCK_TOLERANCE
@@ -36,8 +36,7 @@ class DatabaseRateLimiter:
             # One that has yet to begin was begun by a clock that was ahead: nobody is locked out until then.
             too_late = row.read_at + CLOCK_TOLERANCE
             if row.started_at <= began_after or row.started_at > too_late:
-                is_over = Q(started_at__lte=began_after) | Q(started_at__gt=too_late)
-                over = RateWindow.objects.filter(is_over, name=name)
+                over = RateWindow.objects.filter(name=name, started_at=row.started_at)
                 if _change(name, over, started_at=row.read_at, used=1):
                     return Allowance(passed=True, limit=limit, remaining=limit - 1, resets_in=seconds)
                 continue

@@ -1,7 +1,6 @@
 """A Flight Service, and web servers that are started for one test."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,15 +24,19 @@ def sim() -> Iterator[FlightSim]:
 @pytest.fixture
 def start_web(sim: FlightSim, transactional_db: Any) -> Iterator[StartWeb]:
     """Start web servers on the database of the test, which end with it."""
-    # They are ready while the worker is well; here there is none, and it is well all the same.
-    Heartbeat.objects.create(name=SWEEP_HEARTBEAT, finished_at=database_time() + timedelta(hours=1))
+    # They are ready while the worker is well; here there is none, and it was well a moment ago. Passes come once a
+    # minute, so that this is soon enough for as long as a test takes.
+    Heartbeat.objects.create(name=SWEEP_HEARTBEAT, finished_at=database_time())
     started = []
 
     def start(*options: str, drain_seconds: int = 0) -> RunWeb:
         web = RunWeb(
             *options,
             env=environment(
-                DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url, DRAIN_SECONDS=str(drain_seconds)
+                DATABASE_URL=database_url(),
+                FLIGHT_SERVICE_URL=sim.url,
+                DRAIN_SECONDS=str(drain_seconds),
+                EXPIRY_INTERVAL_SECONDS="60",
             ),
         )
         web.start()

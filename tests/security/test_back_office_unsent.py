@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core import signing
 from django.test import Client
+from django_q.models import Schedule
 
 from bookings.clock import database_time
 from bookings.lifecycle import CancelReason
@@ -88,9 +89,8 @@ def revoking_a_key():
 
 
 def letting_work_rest():
-    from django_q.models import Schedule  # noqa: PLC0415
-
-    return f"/admin/django_q/schedule/{Schedule.objects.first().pk}/pause/", {"note": TYPED}
+    schedule = Schedule.objects.create(func="bookings.tasks.reap")
+    return f"/admin/django_q/schedule/{schedule.pk}/pause/", {"note": TYPED}
 
 
 def changing_a_person():
