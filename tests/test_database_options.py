@@ -135,8 +135,11 @@ def test_a_process_does_not_start_with_one_it_cannot_use_and_says_so_in_one_line
 @pytest.mark.parametrize(
     ("address", "why"),
     [
-        ("sqlite:///var/x.sqlite3?timeout=5", "DATABASE_URL cannot be used: its option timeout is not known"),
-        ("sqlite:////tmp/a#b.sqlite3", "DATABASE_URL cannot be used: it has a #, which must be written %23"),
+        (
+            "sqlite:///var/x.sqlite3?timeout=5",
+            "DATABASE_URL must look like sqlite:///file or sqlite:////folder/file, without options.",
+        ),
+        ("sqlite:////tmp/a#b.sqlite3", "In the name write # as %23, ? as %3F and % as %25."),
         ("mysql://writer:a@primary:3306", "DATABASE_URL cannot be used: it names no database"),
         ("mysql://writer:a@primary:3306/?charset=utf8mb4", "DATABASE_URL cannot be used: it names no database"),
         (f"{PRIMARY}#fragment", "DATABASE_URL cannot be used: it has a #, which must be written %23"),

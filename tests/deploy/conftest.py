@@ -26,7 +26,8 @@ def start_web(sim: FlightSim, transactional_db: Any) -> Iterator[StartWeb]:
     """Start web servers on the database of the test, which end with it."""
     # They are ready while the worker is well; here there is none, and it was well a moment ago. Passes come once a
     # minute, so that this is soon enough for as long as a test takes.
-    Heartbeat.objects.create(name=SWEEP_HEARTBEAT, finished_at=database_time())
+    now = {"finished_at": database_time()}
+    Heartbeat.objects.update_or_create(name=SWEEP_HEARTBEAT, defaults=now)
     started = []
 
     def start(*options: str, drain_seconds: int = 0) -> RunWeb:

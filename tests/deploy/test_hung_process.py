@@ -22,6 +22,7 @@ def processes_of(web):
     return {pid for pid, parent, words in family if parent == granian and "tracker" not in " ".join(words)}
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("silence", [SILENCE_SECONDS, 1000], ids=["watched", "the twin: not watched"])

@@ -271,6 +271,7 @@ def status_of(port, *, address=SOMEBODY_ELSE, headers=b""):
         return int(connection.makefile("rb").readline().split()[1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("half", HALVES, ids=["headers", "body"])
 def test_half_requests_of_one_address_leave_others_the_proxy(webs, half):
     with ExitStack() as open_ones:

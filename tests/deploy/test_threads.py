@@ -85,6 +85,7 @@ def test_a_flight_service_that_hangs_leaves_all_others_their_threads(web, sim):
     assert turned_away(web, "create") == sum(code_of(reply) == "service_busy" for reply in answers)
 
 
+@pytest.mark.long
 def test_a_create_that_is_turned_away_has_spent_neither_its_key_nor_a_place_in_the_limit(start_web, sim):
     web = start_web("--threads", "4")
     web.await_answer()
@@ -102,6 +103,7 @@ def test_a_create_that_is_turned_away_has_spent_neither_its_key_nor_a_place_in_t
     assert "idempotent-replayed" not in again.headers
 
 
+@pytest.mark.long
 def test_cancels_that_wait_for_one_booking_leave_reads_and_creates_alone(web):
     booking, other = (json.loads(create(web).body)["data"] for _ in range(2))
 
@@ -121,6 +123,7 @@ def test_cancels_that_wait_for_one_booking_leave_reads_and_creates_alone(web):
     assert still_waiting
 
 
+@pytest.mark.long
 def test_half_requests_hold_no_thread_that_works(web):
     with ExitStack() as sockets:
         for _ in range(100):
@@ -146,6 +149,7 @@ def test_an_export_is_sent_as_a_whole_again_and_again(web, admin_client):
     assert all(reference in reply.body.decode() for reply in exports for reference in references)
 
 
+@pytest.mark.long
 def test_one_thread_is_enough_to_start_with(start_web):
     web = start_web("--threads", "1")
     web.await_answer()

@@ -136,6 +136,7 @@ def test_a_first_migrate_is_continued_wherever_it_was_killed(migrates, server, u
     assert (killed, point > 300) == (0, True)
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 def test_one_that_is_killed_again_while_it_continues_is_continued(migrates, server, database, undisturbed):
     ends = [migrates.run(database, die_before=point) for point in (150, 2, 3, 4, 60, 90)]
@@ -145,6 +146,7 @@ def test_one_that_is_killed_again_while_it_continues_is_continued(migrates, serv
     assert everything(server) == undisturbed
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 @pytest.mark.parametrize("point", [20, 150])
 def test_djangos_own_migrate_cannot_be_continued(migrates, database, point):
@@ -167,6 +169,7 @@ def test_a_command_that_was_killed_by_the_clock_is_continued(server, database, u
     assert everything(server) == undisturbed
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 def test_a_server_that_dies_under_a_migrate_is_found_as_it_was_left(undisturbed):
     with PrivateMariaDB() as own:
@@ -183,6 +186,7 @@ def test_a_server_that_dies_under_a_migrate_is_found_as_it_was_left(undisturbed)
         assert everything(own) == undisturbed
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 def test_a_later_migrate_that_was_killed_is_continued_and_leaves_the_data_alone(server, database, undisturbed):
     assert command(database, "bookings", "0006").wait(60) == 0
@@ -200,6 +204,7 @@ def test_a_later_migrate_that_was_killed_is_continued_and_leaves_the_data_alone(
     assert everything(server) == undisturbed
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 def test_what_is_continued_is_told_in_one_line(migrates, server, database):
     migrates.run(database, die_before=150)
@@ -231,6 +236,7 @@ def test_two_that_start_at_once_do_not_meet(server, database, undisturbed):
     assert everything(server) == undisturbed
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 def test_one_waits_for_another_and_says_so(server, database):
     # The session of a migrate that was killed lives on until its last statement has ended.
@@ -261,6 +267,7 @@ def test_a_table_that_is_read_for_long_does_not_make_all_others_wait(server, dat
     assert command(database).wait(60) == 0
 
 
+@pytest.mark.long
 def test_a_migrate_on_sqlite_is_continued(migrates, tmp_path):
     whole = sqlite_tables(migrates, tmp_path / "whole.sqlite3")
     wrong = {}

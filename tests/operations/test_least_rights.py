@@ -18,7 +18,7 @@ from devtools.processes import HOST
 from tests.support.processes import REPOSITORY, start_flightsim
 from tests.support.servers import environment, start_web, start_worker
 
-pytestmark = pytest.mark.mariadb
+pytestmark = [pytest.mark.mariadb, pytest.mark.long]
 
 SCRIPT = REPOSITORY / "deploy" / "mariadb-users.sh"
 OPERATIONS = (REPOSITORY / "docs" / "operations.md").read_text()

@@ -20,7 +20,7 @@ from tests.support.processes import start_flightsim
 from tests.support.running import migrate
 from tests.support.servers import environment
 
-pytestmark = pytest.mark.mariadb
+pytestmark = [pytest.mark.mariadb, pytest.mark.long]
 
 # A request waits five seconds for the database, and one more statement may have begun; this machine adds its own.
 LONGEST_SECONDS = 12.0

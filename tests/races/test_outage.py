@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import uuid
 from collections import Counter
 from dataclasses import replace
 
@@ -20,6 +21,9 @@ from tests.support.invariants import seats_out_of_step, violations
 from tests.support.threads import PATIENCE_SECONDS, together
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+
+# What a client repeats with its key, and how often.
+ASK_AGAIN, TRIES = (409, 503), 50
 
 OUTAGES = {
     "500": {"fail_rate": 1.0},
@@ -165,8 +169,13 @@ def test_under_load_no_seat_is_sold_twice_though_answers_come_behind_information
     outage.sim.reset(capacity=30)
     outage.sim.faults(informational_rate=0.25)
 
+    def hold_one(flight_id):
+        key = uuid.uuid4().hex
+        statuses = (outage.api.create(flightId=flight_id, noOfSeats=1, key=key).status_code for _ in range(TRIES))
+        return next(status for status in statuses if status not in ASK_AGAIN)
+
     def hold(flight_id):
-        return [outage.api.create(flightId=flight_id, noOfSeats=1).status_code for _ in range(5)]
+        return [hold_one(flight_id) for _ in range(5)]
 
     answers = all_at_once([functools.partial(hold, flight_id) for flight_id in (1, 2, 3) * 8])
 

@@ -91,6 +91,7 @@ def test_forty_requests_for_a_booking_that_is_kept_leave_threads_for_another(fli
     assert Booking.objects.get(pk=locked.pk).status == "initiated"
 
 
+@pytest.mark.long
 def test_without_places_they_would_take_all_threads(flights, sim, monkeypatch):
     """The twin."""
     monkeypatch.setattr(WaitingLines, "place_for", lambda self, row: nullcontext())
@@ -102,6 +103,7 @@ def test_without_places_they_would_take_all_threads(flights, sim, monkeypatch):
     assert seconds > SOON_SECONDS
 
 
+@pytest.mark.long
 def test_one_key_that_is_sent_again_and_again_leaves_threads_for_another(flights, sim):
     locked, free = an_initiated_booking(flights), an_initiated_booking(flights)
     keyed = a_key()
@@ -121,6 +123,7 @@ def test_one_key_that_is_sent_again_and_again_leaves_threads_for_another(flights
     assert seconds < SOON_SECONDS
 
 
+@pytest.mark.long
 def test_payments_of_a_booking_that_is_kept_leave_threads_for_another(flights, sim):
     locked, free = an_initiated_booking(flights), an_initiated_booking(flights)
 
@@ -134,6 +137,7 @@ def test_payments_of_a_booking_that_is_kept_leave_threads_for_another(flights, s
     assert seconds < SOON_SECONDS
 
 
+@pytest.mark.long
 def test_creates_of_a_user_that_is_kept_leave_threads_for_another(flights, sim, settings):
     settings.MAX_UNPAID_BOOKINGS_PER_USER = 5
     UserHold.objects.create(user_id=1001)
@@ -149,6 +153,7 @@ def test_creates_of_a_user_that_is_kept_leave_threads_for_another(flights, sim, 
     assert Booking.objects.filter(user_id=1002).count() == 1
 
 
+@pytest.mark.long
 def test_a_limit_whose_row_is_kept_leaves_threads_for_another():
     limiter = DatabaseRateLimiter()
     spend = partial(limiter.spend, limit=1000, seconds=60)
