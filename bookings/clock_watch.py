@@ -12,6 +12,8 @@ Knows no database. See Note [A clock that jumped], and "A database clock that ju
 # is compared with an earlier one and the monotonic time between the two. One that does not fit puts the clock in
 # doubt; none of these things is done then. It is believed again as soon as it fits what it was before the jump,
 # or when it has stood, on its new course, for long enough, or when another process or a person vouches for it.
+# After a failover some threads still read from the old server, whose clock may be right: what they see ends the
+# doubt, and not for the thread that read from the new one a moment ago. So each is told of its own last reading.
 
 import threading
 from dataclasses import dataclass
@@ -69,15 +71,15 @@ class ClockWatch:
         # What others are compared with, and whether it is believed itself: the first of a process proves nothing.
         self._anchor: Reading | None = None
         self._vouched = False
-        # The first one after a jump, and the last one of all.
+        # The first one after a jump, and the last one of each thread.
         self._doubted: Reading | None = None
-        self._last: Reading | None = None
+        self._mine = threading.local()
 
     def note(self, reading: Reading) -> None:
         """Compare a reading with those before, and say so once if the clock has jumped, or is back."""
         metrics.CLOCK_OFF.set(abs((reading.at - datetime.now(UTC)).total_seconds()))
+        self._mine.last = reading
         with self._lock:
-            self._last = reading
             if self._anchor is None:
                 self._first = self._anchor = reading
             elif reading.fits(self._anchor):
@@ -95,18 +97,21 @@ class ClockWatch:
         return self._doubted is not None
 
     def is_believed(self) -> bool:
-        """Whether it is believed by what this process alone has seen."""
-        return self._vouched and self._doubted is None
+        """Whether what this thread has read last is believed, by what this process alone has seen."""
+        return self._vouched and self._doubted is None and self._is_on_course(self._last)
 
     def weigh(self, proof: Proof | None) -> bool:
         """
-        Tell whether it is believed, with the last proof that some process has left; None if there never was one.
+        Tell whether what this thread has read last is believed, with the last proof that some process has left.
+
+        None if there never was one.
 
         A process that has just begun believes a clock that fits the proof: exactly if it is of the same boot, and
         else if it is hardly older than a pass. So does one that saw a jump, if the proof came after it.
         """
         with self._lock:
-            if self._last is None:
+            last = self._last
+            if last is None or (self._doubted is None and not self._is_on_course(last)):
                 return False
             if self._vouched and self._doubted is None:
                 return True
@@ -115,13 +120,22 @@ class ClockWatch:
             else:
                 believed = proof is not None and proof.at >= self._doubted.at and self._fits(proof)
             if believed:
-                self._believe(self._last, "" if self._doubted is None else "another process vouches for it")
+                self._believe(last, "" if self._doubted is None else "another process vouches for it")
             return believed
 
     def proof(self) -> Proof | None:
         """What others may go by; None if there is nothing to go by yet. Ask only where the clock is believed."""
         last = self._last
         return None if last is None else Proof(last.at, self._boot, (last.before + last.after) / 2)
+
+    @property
+    def _last(self) -> Reading | None:
+        last: Reading | None = getattr(self._mine, "last", None)
+        return last
+
+    def _is_on_course(self, reading: Reading | None) -> bool:
+        anchor = self._anchor
+        return reading is not None and anchor is not None and reading.fits(anchor)
 
     def _fits(self, proof: Proof) -> bool:
         last = self._last

@@ -17,7 +17,8 @@ class Limits:
     `connect`: until the server has answered at all. `read` and `write`: for each packet, so that a statement that
     answers nothing for so long is given up; its outcome is unknown then. `lock`: for a row. `metadata`: for a
     table that is being altered, and for a server that backs itself up. `statement`: in all, ended by the server
-    itself; 0 is no limit. `fails_fast`: while a server was found hanging, nobody waits for it but who tries it.
+    itself; 0 is no limit. `idle`: between two statements of a transaction, then the server rolls it back; 0 is no
+    limit. `fails_fast`: while a server was found hanging, nobody waits for it but who tries it.
     """
 
     connect: int
@@ -26,6 +27,7 @@ class Limits:
     lock: int
     metadata: int
     statement: int = 0
+    idle: int = 0
     fails_fast: bool = False
 
     def options(self) -> dict[str, Any]:
@@ -47,14 +49,30 @@ class Limits:
                 f" /*M! , max_statement_time={self.statement} */"
                 f" /*!80000 , max_execution_time={self.statement * 1000} */"
             )
+        if self.idle:
+            # MySQL has none.
+            said += f" /*M! , idle_transaction_timeout={self.idle} */"
         return said
 
 
+# A transaction of ours waits for nothing but the database. One that is idle for so long belongs to a process that
+# was stopped, or to a machine that went away without a word; its locks would stand for eight hours otherwise.
+IDLE_SECONDS = 20
+
 # A client waits, and a thread with it. Below `read`, so that the server gives up first and says so.
-WEB = Limits(connect=2, read=5, write=5, lock=WEB_LOCK_WAIT_SECONDS, metadata=2, statement=4, fails_fast=True)
+WEB = Limits(
+    connect=2,
+    read=5,
+    write=5,
+    lock=WEB_LOCK_WAIT_SECONDS,
+    metadata=2,
+    statement=4,
+    idle=IDLE_SECONDS,
+    fails_fast=True,
+)
 
 # Nobody waits, and a comparison of all flights counts whole tables. Below the silence that ends a cluster.
-WORKER = Limits(connect=5, read=30, write=30, lock=5, metadata=5, statement=25)
+WORKER = Limits(connect=5, read=30, write=30, lock=5, metadata=5, statement=25, idle=IDLE_SECONDS)
 
 # An operator looks on: to alter a large table takes as long as it takes. While that waits for a long read, every
 # request for the table waits behind it, so it does not wait long.

@@ -17,7 +17,9 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from bookings import metrics, tracing
+from bookings.errors import TemporarilyUnavailable
 from bookings.transactions import in_transaction
+from bookings.waiting_line import lines
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +43,11 @@ def wake_worker() -> None:
     Ask for a pass at once, after the transaction that has made it worth while, never in it.
 
     Nothing that was decided hangs on it: where it cannot be written, that is logged and counted, and the next
-    scheduled pass finds the same work.
+    scheduled pass finds the same work. Where somebody keeps the place, two threads of this process wait for it.
     """
     try:
         _ask()
-    except Error as error:
+    except (Error, TemporarilyUnavailable) as error:
         metrics.WAKE_UPS_LOST.inc()
         log.warning("worker.not_woken", error=type(error).__name__)
 
@@ -53,4 +55,5 @@ def wake_worker() -> None:
 @in_transaction("worker.woken")
 def _ask() -> None:
     options = {"save": False, "broker": _OnePlace()}
-    async_task(SWEEP_TASK, traceparent=tracing.traceparent(), q_options=options)
+    with lines.place_for("wake-up"):
+        async_task(SWEEP_TASK, traceparent=tracing.traceparent(), q_options=options)

@@ -187,5 +187,5 @@ def test_the_look_of_a_session_is_of_its_kind_of_process():
 
     assert result.stdout.strip() == (
         "SET time_zone='+00:00', innodb_lock_wait_timeout=2, lock_wait_timeout=2 /*M! , max_statement_time=4 */ "
-        "/*!80000 , max_execution_time=4000 */"
+        "/*!80000 , max_execution_time=4000 */ /*M! , idle_transaction_timeout=20 */"
     )

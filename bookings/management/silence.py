@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from bookings import queries
 from bookings.database_errors import UnsafeSession
@@ -92,7 +92,7 @@ class SilenceWatch:
                     now=time.monotonic(), last_pass=last_pass, rests=rests
                 )
             self._note(answers=True)
-        except DatabaseError as error:
+        except Error as error:
             with self._lock:
                 self._silence.excuse(now=time.monotonic())
             self._note(answers=False, error=error)

@@ -2,12 +2,15 @@
 
 import json
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from bookings.clock import database_time
-from bookings.models import Booking, SeatCall
+from bookings import clock
+from bookings.clock import ROW, database_time
+from bookings.clock_watch import ClockWatch
+from bookings.models import Booking, ClockProof, SeatCall
 from tests.support.bookings import a_saved_row, an_initiated_booking, let_time_pass
 from tests.support.invariants import assert_in_step
 
@@ -139,3 +142,30 @@ def test_a_dry_run_tells_what_is_owed(run, flights):
     _, printed, _ = run("--dry-run")
 
     assert printed == "due: 0, seats: 0, seats still owed: 3"
+
+
+@pytest.fixture
+def no_pass_for_a_day(monkeypatch):
+    """This process is new, and of a machine that no worker has run on since it was started."""
+    a_day_ago = {"read_at": database_time() - timedelta(days=1), "boot": "before", "monotonic_seconds": 5.0}
+    ClockProof.objects.update_or_create(pk=ROW, defaults=a_day_ago)
+    monkeypatch.setattr(clock, "WATCH", ClockWatch("after"))
+
+
+def test_where_the_clock_is_not_proven_it_says_that_nothing_expired_and_what_to_do(
+    run, flights, no_pass_for_a_day
+):
+    an_initiated_booking(flights, seats=2)
+    let_time_pass(minutes=15)
+
+    for _ in range(2):
+        code, printed, error = run("--json")
+
+        assert (code, json.loads(printed)["expired"]) == (1, 0)
+        assert "manage.py trust_clock" in error
+
+    call_command("trust_clock", stdout=StringIO())
+    code, printed, _ = run("--json")
+
+    assert (code, json.loads(printed)["expired"]) == (0, 1)
+    assert_in_step(flights)

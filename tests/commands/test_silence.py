@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.db import DatabaseError, InterfaceError, OperationalError
 
-from bookings.management.silence import Silence
+from bookings import queries
+from bookings.management.silence import Silence, SilenceWatch
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 6, 1, 12, 0, 10, tzinfo=UTC)
@@ -56,3 +58,22 @@ def test_the_clock_begins_anew_when_the_database_is_back(silence):
     seconds = silence.seconds(now=3605.0, last_pass=NOON, rests=False)
 
     assert seconds == 5.0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError(2013, "lost"), InterfaceError(0, ""), DatabaseError()])
+def test_the_watch_goes_on_whatever_the_database_library_says(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(SilenceWatch, "_run", lambda self: None)
+    monkeypatch.setattr("bookings.management.silence.connection.close", lambda: None)
+    watch = SilenceWatch()
+
+    with monkeypatch.context() as away:
+        away.setattr(queries, "last_pass_finished_at", fail)
+        watch._look()
+    was_away = watch._database_answers is False
+    watch._look()
+
+    assert (was_away, watch._database_answers) == (True, True)

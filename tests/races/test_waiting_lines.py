@@ -2,12 +2,13 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import pytest
 from django.db import OperationalError, transaction
+from django_q.models import OrmQ
 
 from bookings import patience
 from bookings.errors import TemporarilyUnavailable
@@ -18,6 +19,7 @@ from bookings.services.create_booking import SeatOrder, create_booking
 from bookings.services.pay_booking import PaymentOrder, pay_booking
 from bookings.services.rate_limits import DatabaseRateLimiter
 from bookings.waiting_line import PLACES, WaitingLines
+from bookings.wake import PLACE, wake_worker
 from tests.races.crowd import PATIENCE_SECONDS, on_own_connection
 from tests.support.bookings import a_key, an_initiated_booking, customer
 from tests.support.fakes import FakePayments
@@ -101,6 +103,44 @@ def test_without_places_they_would_take_all_threads(flights, sim, monkeypatch):
         seconds, _refused = seconds_of_another(partial(cancel, locked), partial(cancel, free))
 
     assert seconds > SOON_SECONDS
+
+
+@pytest.mark.long
+def test_where_the_place_of_the_wake_up_is_kept_cancellations_take_two_threads_and_all_stand(flights, sim):
+    bookings = [an_initiated_booking(flights) for _ in range(REQUESTS)]
+    wake_worker()
+
+    with kept(lambda: OrmQ.objects.select_for_update().get(pk=PLACE)):
+        seconds, outcomes = seconds_of_cancellations(bookings)
+
+    assert seconds < SOON_SECONDS
+    assert outcomes == {None}
+    assert not Booking.objects.exclude(status="cancelled").exists()
+
+
+@pytest.mark.long
+def test_without_places_each_of_them_would_wait_for_the_wake_up(flights, sim, monkeypatch):
+    """The twin."""
+    monkeypatch.setattr(WaitingLines, "place_for", lambda self, row: nullcontext())
+    bookings = [an_initiated_booking(flights) for _ in range(REQUESTS)]
+    wake_worker()
+
+    with kept(lambda: OrmQ.objects.select_for_update().get(pk=PLACE)):
+        seconds, _outcomes = seconds_of_cancellations(bookings)
+
+    assert seconds > SOON_SECONDS
+
+
+def seconds_of_cancellations(bookings):
+    """Cancel them all with eight threads; how long until most are answered, and how did all of them end?"""
+    began = time.monotonic()
+    with ThreadPoolExecutor(THREADS) as pool:
+        crowd = [pool.submit(in_a_request, partial(cancel, booking)) for booking in bookings]
+        answered = as_completed(crowd)
+        for _ in range(len(crowd) - PLACES):
+            next(answered)
+        seconds = time.monotonic() - began
+    return seconds, {each.exception() for each in crowd}
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """When the database's clock is believed: by what a process sees, what another has left, and how long it stands."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,6 +95,42 @@ def test_a_reading_that_took_long_is_no_jump():
 
 def test_a_jump_within_a_reading_that_took_long_is_one():
     assert not a_watch(Reading(NOON + timedelta(seconds=112), 10, 55)).is_believed()
+
+
+def in_another_thread(act, *args):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(act, *args).result()
+
+
+@pytest.mark.parametrize("off", [345_600, 3600, 6, -6, -3600])
+def test_what_another_thread_reads_from_the_server_before_a_failover_does_not_prove_what_this_one_read(off):
+    watch = a_watch(reading(10), reading(20, off=off))
+
+    in_another_thread(watch.note, reading(20.02))
+
+    assert (watch.has_jumped(), watch.is_believed(), watch.weigh(proof(10))) == (False, False, False)
+    watch.note(reading(20.04))
+    assert watch.is_believed()
+
+
+@pytest.mark.parametrize("off", [345_600, -3600])
+def test_nor_does_what_another_thread_reads_on_a_new_course_that_is_believed(off):
+    watch = a_watch(reading(10))
+
+    def stand():
+        for second in (20, PROOF + 21):
+            watch.note(reading(second, off=off))
+        return watch.is_believed()
+
+    assert in_another_thread(stand)
+    assert (watch.is_believed(), watch.weigh(proof(PROOF + 21, off=off))) == (False, False)
+
+
+def test_a_thread_that_has_read_nothing_believes_nothing():
+    watch = a_watch(reading(10))
+
+    assert not in_another_thread(watch.is_believed)
+    assert not in_another_thread(watch.weigh, None)
 
 
 # --- a process that has just begun ----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bookings import queries, wiring
-from bookings.clock import database_time
+from bookings.clock import clock_is_proven, database_time
 from bookings.services.run_pass import run_pass
 
 
@@ -19,7 +19,8 @@ def _positive(text: str) -> int:
 class Command(BaseCommand):
     help = (
         "Runs one sweep: expires what is due and gives the seats back. Needs no worker. "
-        "Exits with 1 if seats could not be given back; they stay queued."
+        "Exits with 1 if seats could not be given back, which stay queued, or if nothing expires because the "
+        "database's clock is in doubt."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,6 +41,13 @@ class Command(BaseCommand):
         except ExceptionGroup as error:
             raise CommandError(f"{error}; the log above says more") from error
         self._print(dataclasses.asdict(result), as_json=options["json"])
+        if not clock_is_proven():
+            # It ends before a clock has stood for long enough, so this one would say "nothing" for ever.
+            raise CommandError(
+                "Nothing expired: the database's clock jumped, or no pass has read it lately. `manage.py doctor` "
+                "shows what it says; if that is right, `manage.py trust_clock`, and this again.",
+                returncode=1,
+            )
         if result.seats_still_owed:
             raise CommandError(
                 f"{result.seats_still_owed} seats are not given back yet. They stay queued; "
