@@ -46,7 +46,7 @@ PARTS = {
     "nothing at all": (b"", b""),
 }
 
-# Each of them takes the time that it is given: all of them are for a change of seats and, of the rest, for the long
+# Each takes the time that it is given. All of them are tried for a change of seats, and all for the rest by the long
 # tests.
 EVERYDAY = ("header lines", "repeated 103s", "trailers", "nothing at all")
 SOME_PARTS = [part if part in EVERYDAY else pytest.param(part, marks=pytest.mark.long) for part in PARTS]
