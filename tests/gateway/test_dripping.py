@@ -46,8 +46,8 @@ PARTS = {
     "nothing at all": (b"", b""),
 }
 
-# Each takes the time that it is given. All of them are tried for a change of seats, and all for the rest by the long
-# tests.
+# Each takes the time that it is given. Every day all of them are tried for a change of seats, and these for the
+# rest.
 EVERYDAY = ("header lines", "repeated 103s", "trailers", "nothing at all")
 SOME_PARTS = [part if part in EVERYDAY else pytest.param(part, marks=pytest.mark.long) for part in PARTS]
 
