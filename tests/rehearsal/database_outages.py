@@ -39,11 +39,18 @@ def database_demoted(stack: Stack, feel: Callable[[], None]) -> float:
     stack.switch.point_at(new.port)
     promoted_at = time.monotonic()
     stack.database = new
-    # This process looks whether all is well, and must look there too.
-    connection.close()
-    connections.settings["default"]["PORT"] = new.port
+    look_at(new)
+    # What is played afterwards has the first one again.
+    stack.running.callback(run, old, "SET GLOBAL read_only=0")
+    stack.running.callback(look_at, old)
     feel()
     return promoted_at
+
+
+def look_at(database: PrivateMariaDB) -> None:
+    """Let this process, which sees whether all is well, look at this server."""
+    connection.close()
+    connections.settings["default"]["PORT"] = database.port
 
 
 def _await_position(replica: PrivateMariaDB, *, of: PrivateMariaDB) -> None:
