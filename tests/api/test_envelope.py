@@ -238,6 +238,7 @@ def test_a_host_that_is_not_ours_is_refused_in_the_envelope(api):
     answer = Client().get(BOOKINGS, headers={"Host": "evil.example.org"})
 
     assert refused(answer) == (400, "invalid_request")
+    assert "Host" in answer.json()["error"]["explanation"]
     assert answer.headers["Content-Type"] == "application/json"
 
 

@@ -162,6 +162,14 @@ def test_bookings_of_one_flight(api):
     assert ids(shown(api.get(BOOKINGS, {"flightId": "1"}))) == [wanted.pk]
 
 
+@pytest.mark.parametrize("status", ["BOOKED", "confirmed", "booked,pending", ""])
+def test_a_status_that_is_none_is_answered_with_those_that_are(api, status):
+    answer = api.get(BOOKINGS, {"status": status})
+
+    assert refused(answer)[0] == 400
+    assert answer.json()["error"]["fields"]["status"] == "Must be one of pending, initiated, booked, cancelled."
+
+
 @pytest.mark.parametrize("status", ["pending", "initiated", "booked", "cancelled"])
 def test_bookings_of_one_status(api, status):
     rows = {name: a_saved_row(name).pk for name in ("pending", "initiated", "booked", "cancelled")}
