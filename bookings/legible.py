@@ -10,8 +10,8 @@ from functools import cache
 # an end of a line (staff's notes may have several lines) or a control of direction. Joiners, selectors and tags
 # between readable characters are let be: families, flags and Persian words are written with them.
 
-# Letters and a symbol by their category, and blank.
-BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Letters and symbols by their category, and blank; two are not known to an older Python.
+BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U00013441\U00013442\U0001d159")
 # New emoji are not known to an older Python; what is not assigned here will be one.
 EMOJI = range(0x1F000, 0x1FB00)
 

@@ -26,6 +26,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.common import no_append_slash
 
 from bookings import wiring
 from bookings.office import unsent
@@ -34,6 +35,7 @@ from bookings.office.base import MissingRight
 from bookings.office.search import search
 from bookings.office.start import start_context
 from bookings.office.unsent import KeepsTyped
+from bookingsite.api_requests import FOLLOWED_SAFELY
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +105,14 @@ class BackOffice(admin.AdminSite):
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """Complete nothing: no page of ours asks for it, and it searches where no list does."""
         raise Http404
+
+    @no_append_slash
+    def catch_all_view(self, request: HttpRequest, url: str) -> HttpResponse:
+        """Send only reads on to the address with a slash, as everywhere, see `bookingsite.hosts`."""
+        if request.method not in FOLLOWED_SAFELY:
+            raise Http404
+        found: HttpResponse = super().catch_all_view(request, url)
+        return found
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)

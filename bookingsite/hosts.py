@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
 
+from bookingsite.api_requests import FOLLOWED_SAFELY
+
 # Asked by the address of a container or a machine, as a kubelet does, or by HTTP/1.0 without any name. What they
 # answer has no name of a host and no link in it, so a forged one changes nothing.
 PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -28,7 +30,11 @@ class OwnHost:
 
 
 class CommonForHosts(CommonMiddleware):
-    """The framework's own, which looks at the host again; but for probes, see OwnHost."""
+    """The framework's own, which looks at the host again; but for probes, see OwnHost. It sends no write on."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if request.path_info in PROBES else super().process_request(request)
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        """Send only reads on to the address with a slash: of a write a GET would come, and be taken for it."""
+        return request.method in FOLLOWED_SAFELY and super().should_redirect_with_slash(request)

@@ -234,6 +234,8 @@ ABOUT_A_BODY = {
 CODES = {**answers.CODES, 503: "temporarily_unavailable"}
 
 EXPLANATIONS = {
+    400: "The host that was asked for is none of this service. See that the Host header is there, once, and with "
+    "the name from the service's address.",
     413: "The body is larger than 64 KiB.",
     414: f"The address is longer than {LONGEST_ADDRESS} characters.",
     431: f"The headers are larger than {LARGEST_HEADERS // 1024} KiB.",

@@ -4,7 +4,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import extend_schema
@@ -12,6 +12,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from bookings.api.metadata import DocumentedElsewhere
 
 _generating = Lock()
 
@@ -51,3 +53,7 @@ class DocsView(SpectacularSwaggerSplitView):
     throttle_classes: list[Any] = []
     template_name = "api/docs.html"
     url_name = "openapi"
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer as every address does; the page's own form is HTML, which needs a template's name."""
+        return JsonResponse(DocumentedElsewhere().determine_metadata(request, self))

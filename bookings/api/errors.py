@@ -101,6 +101,8 @@ def _answer_framework(exception: exceptions.APIException, *, message: str, reque
             explanation = fields.pop("non_field_errors")
     elif isinstance(exception, exceptions.Throttled):
         explanation = f"Too many requests. Repeat this one in {headers.get('Retry-After', 'some')} s."
+    elif type(exception) is exceptions.UnsupportedMediaType:
+        explanation = "Send the body as JSON, with Content-Type: application/json."
     else:
         explanation = str(exception.detail)
     status = exception.status_code

@@ -27,7 +27,7 @@ class Negotiation(DefaultContentNegotiation):
         ranges = _ranges(request.META.get("HTTP_ACCEPT", ""))
         best = max(renderers, key=lambda renderer: _weight(str(renderer.media_type), ranges))
         if not _weight(str(best.media_type), ranges):
-            raise NotAcceptable
+            raise NotAcceptable(f"Answers here are {best.media_type}; name that in Accept, or leave Accept out.")
         return best, str(best.media_type)
 
 

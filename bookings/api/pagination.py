@@ -25,9 +25,12 @@ class NewestFirst(CursorPagination):
             cursor = super().decode_cursor(request)
         except NotFound as error:
             raise _no_cursor_of_ours() from error
-        position = getattr(cursor, "position", None)
-        # The framework hands what the client wrote to the database as an id.
-        if position is not None and not (position.isascii() and position.isdigit()):
+        if cursor is None:
+            return None
+        # Without a position the framework takes it for the first page; with one, it hands what the client wrote to
+        # the database as an id.
+        position = str(cursor.position or "")
+        if not (position.isascii() and position.isdigit()):
             raise _no_cursor_of_ours()
         return cursor
 

@@ -100,7 +100,7 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
         by_status[408] = [_example(408, *BODY_TOO_SLOW, retryable=True)]
         for status, code, text in (
             (413, "body_too_large", "The body is larger than 64 KiB."),
-            (415, "unsupported_media_type", "Send application/json."),
+            (415, "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json."),
             (403, "https_required", "Use https:// for this address."),
         ):
             by_status[status] = [_example(status, code, text)]
@@ -122,7 +122,11 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
     by_status[503].append(_example(503, *SERVICE_BUSY, retryable=True))
     by_status[414] = [_example(414, "address_too_long", "The address is longer than 4096 characters.")]
     by_status[431] = [_example(431, "headers_too_large", "The headers are larger than 16 KiB.")]
-    by_status[406] = [_example(406, "not_acceptable", "Answers are application/json.")]
+    by_status[406] = [
+        _example(
+            406, "not_acceptable", "Answers here are application/json; name that in Accept, or leave Accept out."
+        )
+    ]
     by_status[500] = [_example(500, "internal_error", "Something went wrong here.", retryable=True)]
     return {
         status: OpenApiResponse(

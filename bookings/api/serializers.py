@@ -118,7 +118,11 @@ class CancelBookingRequest(StrictSerializer):
 class ListBookingsQuery(StrictSerializer):
     userId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
     flightId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
-    status = serializers.ChoiceField(required=False, choices=BookingStatus.choices)
+    status = serializers.ChoiceField(
+        required=False,
+        choices=BookingStatus.choices,
+        error_messages={"invalid_choice": f"Must be one of {', '.join(BookingStatus.values)}."},
+    )
     createdAfter = Moment(required=False, help_text=f"Created later than this. {MOMENT_TEXT}")
     createdBefore = Moment(required=False, rounds_up=True, help_text=f"Created before this. {MOMENT_TEXT}")
     limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)

@@ -50,7 +50,8 @@ class Breaker:
     Closed: everybody calls, the last twenty calls count. Open: nobody does. Half-open: one at a time.
 
     It opens when half of at least ten calls have failed, or five in a row; three probes that succeed close it.
-    A failure may be `about` one flight: of those two count, so that one flight alone opens nothing.
+    A failure may be `about` one flight: of those two count, so that one flight alone opens nothing; and of its
+    probes one that fails, so that one flight alone keeps nothing open. A breaker of its own keeps that one back.
     Whoever is admitted must come back with `end`. `clock` is in seconds and never runs backwards.
     """
 
@@ -68,6 +69,7 @@ class Breaker:
         self._probe: Admission | None = None
         self._probe_ends_at = 0.0
         self._probes_succeeded = 0
+        self._opened_again_by: set[int] = set()  # flights whose probe has failed since it was closed
 
     def admit(self) -> Admission | None:
         """Give leave for one call, or none."""
@@ -93,7 +95,7 @@ class Breaker:
             before = self._state
             if admission is self._probe:
                 self._probe = None
-                self._count_probe(healthy)
+                self._count_probe(healthy, about)
             elif before is BreakerState.CLOSED and admission.round == self._round:
                 self._count(healthy, about)
             return None if self._state is before else self._state
@@ -154,10 +156,12 @@ class Breaker:
             in_a_row += is_unbroken
         return in_a_row, failed, calls
 
-    def _count_probe(self, healthy: bool | None) -> None:
-        if healthy is None:
+    def _count_probe(self, healthy: bool | None, about: int | None) -> None:
+        if healthy is None or (not healthy and about in self._opened_again_by):
             return
         if not healthy:
+            if about is not None:
+                self._opened_again_by.add(about)
             self._failures += 1
             self._open()
             return
@@ -166,6 +170,7 @@ class Breaker:
             self._state = BreakerState.CLOSED
             self._round += 1
             self._recent.clear()
+            self._opened_again_by.clear()
 
     def _open(self) -> None:
         self._state = BreakerState.OPEN

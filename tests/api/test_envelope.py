@@ -209,6 +209,19 @@ def test_the_methods_of_an_address_are_told_in_the_envelope(api):
     }
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/docs", "/api/v1/docs/", "/api/v1/openapi.json", "/api/v1/info", BOOKINGS]
+)
+@pytest.mark.parametrize("accept", ["", "*/*", "text/html,*/*;q=0.8"])
+def test_every_address_tells_its_methods_in_the_envelope(api, path, accept):
+    answer = api.client.options(path, headers={"Accept": accept})
+
+    assert answer.status_code == 200
+    assert "GET" in answer.headers["Allow"]
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["message"] == "See /api/v1/openapi.json"
+
+
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/*"])
 def test_a_client_that_wants_no_json_is_told_so_in_json(api, accept):
     answer = api.get(BOOKINGS, Accept=accept)
@@ -225,6 +238,7 @@ def test_a_host_that_is_not_ours_is_refused_in_the_envelope(api):
     answer = Client().get(BOOKINGS, headers={"Host": "evil.example.org"})
 
     assert refused(answer) == (400, "invalid_request")
+    assert "Host" in answer.json()["error"]["explanation"]
     assert answer.headers["Content-Type"] == "application/json"
 
 

@@ -122,6 +122,11 @@ def test_a_page_has_1_to_100_rows(api, limit):
         cursor_of("p=1.5"),
         cursor_of("p=-1"),
         cursor_of("p="),
+        cursor_of(""),
+        cursor_of("1"),
+        cursor_of("r=1"),
+        cursor_of("o=3"),
+        cursor_of("x=7&P=7"),
         cursor_of("p=\u0661"),
         cursor_of("p=2026-01-01"),
         cursor_of("o=-1"),
@@ -155,6 +160,14 @@ def test_bookings_of_one_flight(api):
     wanted, _ = a_saved_row(flight_id=1), a_saved_row(flight_id=2)
 
     assert ids(shown(api.get(BOOKINGS, {"flightId": "1"}))) == [wanted.pk]
+
+
+@pytest.mark.parametrize("status", ["BOOKED", "confirmed", "booked,pending", ""])
+def test_a_status_that_is_none_is_answered_with_those_that_are(api, status):
+    answer = api.get(BOOKINGS, {"status": status})
+
+    assert refused(answer)[0] == 400
+    assert answer.json()["error"]["fields"]["status"] == "Must be one of pending, initiated, booked, cancelled."
 
 
 @pytest.mark.parametrize("status", ["pending", "initiated", "booked", "cancelled"])

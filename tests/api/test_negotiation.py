@@ -44,6 +44,26 @@ def test_a_client_that_takes_none_is_told_so_in_json_and_books_nothing(api, acce
     answer = api.create(headers={"Accept": accept})
 
     assert refused(answer) == (406, "not_acceptable")
+    assert "application/json" in answer.json()["error"]["explanation"]
+    assert Booking.objects.count() == 0
+
+
+@pytest.mark.parametrize("path", ["/api/v1/docs"])
+def test_a_client_that_does_not_take_the_page_is_told_what_it_is(api, path):
+    answer = api.get(path, Accept="application/json")
+
+    assert refused(answer) == (406, "not_acceptable")
+    assert "text/html" in answer.json()["error"]["explanation"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/vnd.api+json", "", "x"]
+)
+def test_a_body_of_another_type_is_415_and_told_what_to_send(api, kind):
+    answer = api.post(BOOKINGS, BODY, headers={"Content-Type": kind})
+
+    assert refused(answer) == (415, "unsupported_media_type")
+    assert "Content-Type: application/json" in answer.json()["error"]["explanation"]
     assert Booking.objects.count() == 0
 
 

@@ -161,6 +161,38 @@ def test_a_probe_that_says_nothing_leaves_it_half_open_for_the_next(breaker, clo
     assert (breaker.view().state, breaker.would_admit()) == ("half_open", True)
 
 
+def test_one_flight_that_always_fails_keeps_it_open_for_no_other(breaker, clock):
+    opened(breaker)
+    for flight in (7, 7, 8, 7, 8, 8, 7):
+        clock.now += 5
+        breaker.end(breaker.admit(), healthy=False, about=flight)
+
+    # The first probe of each flight has opened it again, and none since.
+    assert (breaker.view().state, breaker.view().failures) == ("half_open", 7)
+    calls(breaker, "..")
+    breaker.end(breaker.admit(), healthy=False, about=7)
+    calls(breaker, ".")
+    assert breaker.view().state == "closed"
+
+
+def test_flights_that_have_failed_probes_count_again_after_it_was_closed(breaker, clock):
+    for _ in range(2):
+        opened(breaker)
+        clock.now += 5
+        breaker.end(breaker.admit(), healthy=False, about=7)
+        assert breaker.view().state == "open"
+        clock.now += 5
+        calls(breaker, "...")
+
+
+def test_a_probe_that_fails_for_all_opens_it_each_time(breaker, clock):
+    opened(breaker)
+    for _ in range(3):
+        clock.now += 5
+        breaker.end(breaker.admit(), healthy=False, about=None)
+        assert breaker.view().state == "open"
+
+
 def test_a_probe_that_never_comes_back_is_given_up_and_counts_for_nothing(breaker, clock):
     opened(breaker)
     clock.now += 5

@@ -168,3 +168,22 @@ def test_the_api_says_so_in_the_envelope_with_and_without_tls(api, host, proto):
 
     assert refused(answer) == (400, "invalid_request")
     assert "Location" not in answer.headers
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/admin", "/admin/login", "/admin/bookings/booking"])
+def test_a_write_to_a_page_without_its_slash_is_not_sent_on(admin_client, settings, path, method, debug):
+    settings.DEBUG = debug
+
+    answer = admin_client.generic(method, path, b"x=1", headers={"X-Forwarded-Proto": "https"})
+
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_page_is_found_without_its_slash(admin_client, method):
+    answer = admin_client.generic(method, "/admin", headers={"X-Forwarded-Proto": "https"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, "/admin/")
