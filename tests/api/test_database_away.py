@@ -139,6 +139,7 @@ def test_health_asks_nobody_who_it_is_while_the_database_is_away(api, monkeypatc
     assert asked == []
 
 
+@pytest.mark.long
 @pytest.mark.mariadb
 @pytest.mark.parametrize(
     ("option", "value", "why"),

@@ -132,6 +132,7 @@ def test_a_server_of_another_authority_is_refused(connect, query):
         connect("here", query)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("query", ["ssl_ca={ours}", "ssl_mode=VERIFY_IDENTITY&ssl_ca={ours}"])
 def test_a_server_that_proves_to_be_another_is_refused(connect, query):
     with pytest.raises(OperationalError, match="2026"):
@@ -154,6 +155,7 @@ def test_a_server_that_would_be_spoken_to_in_plain_text_is_refused(connect, quer
         connect("plain", query)
 
 
+@pytest.mark.long
 def test_without_the_look_required_would_be_plain_text_in_silence(connect, monkeypatch):
     """The twin: the client's library asks for TLS, and goes on without."""
     monkeypatch.setattr("bookings.safe_session.ENCRYPTED", ())
@@ -161,6 +163,7 @@ def test_without_the_look_required_would_be_plain_text_in_silence(connect, monke
     assert connect("plain", "ssl_mode=REQUIRED") == ""
 
 
+@pytest.mark.long
 def test_a_refusal_for_want_of_tls_lasts(connect):
     with pytest.raises(UnsafeSession) as refused:
         connect("plain", "ssl_mode=REQUIRED")
@@ -168,6 +171,7 @@ def test_a_refusal_for_want_of_tls_lasts(connect):
     assert not refused.value.may_pass
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("query", ["", "ssl_mode=DISABLED"])
 def test_what_asks_for_nothing_is_plain_text(connect, query):
     assert connect("plain", query) == ""

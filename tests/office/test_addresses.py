@@ -124,12 +124,14 @@ def test_an_order_or_a_mode_that_a_list_does_not_have_is_refused(desk, address):
         refused(desk.get(address, {name: text}), name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", STOCK)
 @pytest.mark.parametrize("query", ["o=", "p=1", "all=", "_popup=1", "_to_field=id&_popup=1"])
 def test_what_a_list_writes_into_its_own_addresses_is_understood(desk, address, query):
     assert desk.get(f"{address}?{query}").status_code == 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", STOCK)
 def test_each_link_that_sorts_a_list_is_understood(desk, address):
     a_service_key()
@@ -165,6 +167,7 @@ def test_a_filter_that_is_not_beside_the_list_for_lack_of_choices_is_refused(des
     refused(desk.get("/admin/auth/user/?groups__id__exact=1"), "groups__id__exact")
 
 
+@pytest.mark.long
 def test_each_link_of_the_filters_of_people_is_understood(desk):
     a_person("sam", group="Support")
     first = desk.get("/admin/auth/user/")
