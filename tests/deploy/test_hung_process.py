@@ -12,7 +12,7 @@ from bookings.management.hung_processes import HungProcesses
 from tests.deploy.webs import await_that
 
 # Of a machine that is busy with other tests; the command itself waits longer.
-SILENCE_SECONDS = 4
+SILENCE_SECONDS = 8
 
 
 def processes_of(web):
