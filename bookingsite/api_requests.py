@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from bookings import answers
+from bookingsite.refusals import Refusal, answer, is_api
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -33,11 +34,6 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"?')
 # and a token with a comma in it is none.
 _SECOND_CREDENTIALS = re.compile(r",\s*[A-Za-z][\w.-]* +[^\s,=]")
 _LENGTH = re.compile(r"[0-9]{1,1000}")
-
-
-def is_api(request: HttpRequest) -> bool:
-    """Tell whether an address is one of the API, be there something at it or not."""
-    return request.path_info == "/api" or request.path_info.startswith("/api/")
 
 
 class OnlyEncrypted:
@@ -112,6 +108,4 @@ def _in_wsgi(name: str) -> str:
 
 
 def _refused(request: HttpRequest, status: int, code: str, explanation: str) -> HttpResponse:
-    request_id: str = request.request_id  # type: ignore[attr-defined]  # set by RequestContext
-    answer = answers.error(status, code=code, explanation=explanation, request_id=request_id)
-    return HttpResponse(answer.body, status=answer.status, content_type="application/json")
+    return answer(request, Refusal(HTTPStatus(status), code, explanation))

@@ -24,9 +24,14 @@ class Refusal:
     retry_after: int | None = None
 
 
+def is_api(request: HttpRequest) -> bool:
+    """Tell whether an address is one of the API, be there something at it or not."""
+    return request.path_info == API or request.path_info.startswith(f"{API}/")
+
+
 def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """Answer with a refusal: in the envelope under /api, in a line of text elsewhere."""
-    if request.path_info == API or request.path_info.startswith(f"{API}/"):
+    if is_api(request):
         content = answers.error(
             refusal.status,
             code=refusal.code,
