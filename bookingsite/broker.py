@@ -87,7 +87,8 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
     def _take(self, now: datetime) -> list[tuple[int, str]]:
         """Take what has waited longest: a wake-up that is always there must not come before all the others."""
-        row = self._due(now).order_by("lock", "pk").first()
+        # Of those that came in one instant, the wake-up is last: its place has the lowest id.
+        row = self._due(now).order_by("lock", "-pk").first()
         if row is None or not self._claim(row.pk, now):
             return []
         return [(NOTHING if row.pk == PLACE else row.pk, row.payload)]

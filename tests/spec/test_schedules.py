@@ -164,6 +164,7 @@ def test_the_queue_counts_what_waits_and_what_is_taken(wrong_clock):
 def test_a_wake_up_that_always_waits_does_not_come_before_the_others():
     async_task(REAP)
     wake_worker()
+    OrmQ.objects.update(lock=database_time())  # as where both come in one instant
 
     ((_, payload),) = TickingBroker().dequeue()
 
