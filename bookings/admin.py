@@ -14,12 +14,12 @@ from bookings.models import (
     Reconciliation,
     SeatCall,
 )
-from bookings.office.api_keys import ApiKeyAdmin
-from bookings.office.bookings import BookingAdmin
-from bookings.office.bulk import BulkCancelAdmin
-from bookings.office.calls import SeatCallAdmin
-from bookings.office.queue import DoneAdmin, FailedAdmin, ScheduleAdmin, WaitingAdmin
-from bookings.office.records import (
+from bookings.office.access.api_keys import ApiKeyAdmin
+from bookings.office.bookings.bulk_cancel import BulkCancelAdmin
+from bookings.office.bookings.page import BookingAdmin
+from bookings.office.seats.calls import SeatCallAdmin
+from bookings.office.upkeep.queue import DoneAdmin, FailedAdmin, ScheduleAdmin, WaitingAdmin
+from bookings.office.upkeep.records import (
     BookingEventAdmin,
     IdempotencyRecordAdmin,
     PaymentAdmin,

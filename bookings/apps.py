@@ -6,7 +6,7 @@ from django.core import checks
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
-from bookings.safe_session import refuse_unsafe_session
+from bookings.db.safe_session import refuse_unsafe_session
 
 
 class BookingsConfig(AppConfig):
@@ -14,7 +14,7 @@ class BookingsConfig(AppConfig):
     verbose_name = _("Bookings")
 
     def ready(self) -> None:
-        connection_created.connect(refuse_unsafe_session, dispatch_uid="bookings.safe_session")
+        connection_created.connect(refuse_unsafe_session, dispatch_uid="bookings.db.safe_session")
         checks.register(warn_of_plaintext, checks.Tags.security, deploy=True)
 
 

@@ -3,12 +3,13 @@
 import dataclasses
 from typing import Any
 
-from bookings import tracing, wiring
+from bookings import wiring
 from bookings.conf import PASS_SECONDS
-from bookings.services.deadline import Deadline
-from bookings.services.reap_old_rows import reap_old_rows
-from bookings.services.reconcile_seats import reconcile_seats
-from bookings.services.run_pass import run_pass
+from bookings.deadline import Deadline
+from bookings.observability import tracing
+from bookings.services.seats.reconcile import reconcile_seats
+from bookings.services.upkeep.reap import reap_old_rows
+from bookings.services.upkeep.run_pass import run_pass
 
 
 def sweep(traceparent: str = "", **_unknown: Any) -> dict[str, int]:

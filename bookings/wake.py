@@ -16,10 +16,10 @@ from django_q.brokers.orm import ORM
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from bookings import metrics, tracing
+from bookings.db.transactions import in_transaction
+from bookings.db.waiting_line import lines
 from bookings.errors import TemporarilyUnavailable
-from bookings.transactions import in_transaction
-from bookings.waiting_line import lines
+from bookings.observability import metrics, tracing
 
 log = structlog.get_logger(__name__)
 

@@ -7,12 +7,12 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from bookings.conf import WORKER_CALL_SECONDS
-from bookings.gateways.flights import HttpFlightService
-from bookings.gateways.redis_limits import RedisRateLimiter
-from bookings.gateways.signing_keys import AnyOf, SharedSecrets, key_set_from
+from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
+from bookings.gateways.rate_limits.database import DatabaseRateLimiter
+from bookings.gateways.rate_limits.redis import RedisRateLimiter
+from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
 from bookings.ports import FlightService, PaymentGateway, RateLimiter, SigningKeys
-from bookings.services.rate_limits import DatabaseRateLimiter
-from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
 
 
 @cache

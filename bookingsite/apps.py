@@ -5,7 +5,7 @@ from django.utils.module_loading import import_string
 
 
 class BackOfficeConfig(AdminConfig):
-    default_site = "bookingsite.backoffice.BackOffice"
+    default_site = "bookings.office.site.BackOffice"
 
 
 class TelemetryConfig(AppConfig):

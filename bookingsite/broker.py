@@ -12,10 +12,10 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
 
-from bookings import queries
-from bookings.clock import database_time
-from bookings.services.start_schedules import SWEEP, start_due_schedules, sweep_cron
-from bookings.transactions import in_transaction
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.queries.upkeep import background
+from bookings.services.upkeep.start_schedules import SWEEP, start_due_schedules, sweep_cron
 from bookings.wake import PLACE
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
                 keep_schedule_in_step()
             self._slot = slot
             # Locked by a clock that was ahead: no worker would ever take them.
-            queries.misplaced_tasks(now).update(lock=now)
+            background.misplaced_tasks(now).update(lock=now)
             start_due_schedules()
             now = database_time()
         taken = self._take(now)

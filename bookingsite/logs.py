@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from bookings import tracing
+from bookings.observability import tracing
 
 Line = MutableMapping[str, Any]
 

@@ -5,8 +5,8 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite import logs
-from bookingsite.databases import database, replica
-from bookingsite.env import (
+from bookingsite.config.databases import database, replica
+from bookingsite.config.env import (
     BASE_DIR,
     DEVELOPMENT_TOKEN_SECRET,
     base_address,
@@ -81,7 +81,7 @@ WEB_HOST = env.str("WEB_HOST", default="") or "127.0.0.1"
 WEB_PORT = whole_number("WEB_PORT", default=8000, low=1, high=65535)
 WEB_WORKERS = whole_number("WEB_WORKERS", default=2, low=1, high=64)
 # Threads that work: half of them may create bookings, the others pay, read, and serve the back office, see
-# `bookingsite.lanes`. A thread waits while the Flight Service answers, so there are many: 32 took twice the
+# `bookingsite.web.lanes`. A thread waits while the Flight Service answers, so there are many: 32 took twice the
 # bookings of 8 at 50 ms a call.
 WEB_THREADS = whole_number("WEB_THREADS", default=32, low=1, high=256)
 # A proxy that asks every second turns away after two refusals, and has two more seconds for a slow one.
@@ -146,27 +146,27 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "bookingsite.middleware.ConnectionsEnd",
-    "bookingsite.request_metrics.RequestMetrics",
-    "bookingsite.middleware.RequestContext",
-    "bookingsite.middleware.SafeHeaders",
-    "bookingsite.cors.Cors",
-    "bookingsite.middleware.ApiAnswersInJson",
-    "bookingsite.api_requests.OnlyEncrypted",
+    "bookingsite.web.middleware.ConnectionsEnd",
+    "bookingsite.web.request_metrics.RequestMetrics",
+    "bookingsite.web.middleware.RequestContext",
+    "bookingsite.web.middleware.SafeHeaders",
+    "bookingsite.web.cors.Cors",
+    "bookingsite.web.middleware.ApiAnswersInJson",
+    "bookingsite.web.api_requests.OnlyEncrypted",
     "django.middleware.security.SecurityMiddleware",
-    "bookingsite.bodies.WholeBodies",
-    "bookingsite.hosts.OwnHost",
-    "bookingsite.api_requests.HeadersOnce",
-    "bookingsite.middleware.Bounds",
-    "bookingsite.api_requests.SlashOrNone",
-    "bookingsite.cors.Preflights",
-    "bookingsite.unavailable.DatabasePatience",
+    "bookingsite.web.bodies.WholeBodies",
+    "bookingsite.web.hosts.OwnHost",
+    "bookingsite.web.api_requests.HeadersOnce",
+    "bookingsite.web.middleware.Bounds",
+    "bookingsite.web.api_requests.SlashOrNone",
+    "bookingsite.web.cors.Preflights",
+    "bookingsite.web.unavailable.DatabasePatience",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "bookingsite.hosts.CommonForHosts",
+    "bookingsite.web.hosts.CommonForHosts",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "bookingsite.middleware.IdleLogout",
+    "bookingsite.web.middleware.IdleLogout",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -190,7 +190,7 @@ TEMPLATES = [
 DATABASES = {"default": database()}
 if (_replica := replica(of=DATABASES["default"])) is not None:
     DATABASES["replica"] = _replica
-DATABASE_ROUTERS = ["bookings.replica.Router"]
+DATABASE_ROUTERS = ["bookings.db.replica.Router"]
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -224,7 +224,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "bookingsite.backoffice.csrf_failure"
+CSRF_FAILURE_VIEW = "bookings.office.site.csrf_failure"
 # Where a log-in leads that names no page of ours.
 LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"

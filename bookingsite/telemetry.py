@@ -1,7 +1,7 @@
 """
 Hands the spans of this process to OpenTelemetry. Loaded only where OTEL_ENABLED=true; nothing else imports it.
 
-The ids, and what is passed on, are those of `bookings.tracing`, whether somebody collects or not. So nothing here
+The ids, and what is passed on, are those of `bookings.observability.tracing`, collected or not. So nothing here
 wraps Django, requests or the database: the packages that do are all pre-releases, and would tell addresses and
 statements with values in them.
 """
@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from bookings import tracing
-from bookings.tracing import Kind, Span, Trace
+from bookings.observability import tracing
+from bookings.observability.tracing import Kind, Span, Trace
 
 EXPORTERS = "opentelemetry_traces_exporter"
 USUAL_EXPORTER = "otlp_proto_http"

@@ -17,4 +17,4 @@ urlpatterns = [
     path("metrics", operations.metrics),
 ]
 
-handler500 = "bookingsite.unavailable.answer_500"
+handler500 = "bookingsite.web.unavailable.answer_500"

@@ -11,15 +11,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 
 django_application = get_wsgi_application()
 
-from bookings import database_limits, wiring  # noqa: E402 - needs the settings
-from bookings.database_errors import UnsafeSession  # noqa: E402
-from bookingsite.beating import begin_to_beat  # noqa: E402
-from bookingsite.lanes import Lanes  # noqa: E402
+from bookings import wiring  # noqa: E402 - needs the settings
+from bookings.db import limits  # noqa: E402
+from bookings.db.error_numbers import UnsafeSession  # noqa: E402
+from bookingsite.processes.beating import begin_to_beat  # noqa: E402
+from bookingsite.web.lanes import Lanes  # noqa: E402
 
 # A key set or an address that cannot be used; nobody is asked yet, as others may start after this.
 wiring.signing_keys()
 wiring.rate_limiter()
-database_limits.use(database_limits.WEB)
+limits.use(limits.WEB)
 for connection in connections.all():
     try:
         # A session that is not safe. A database that is not there yet, or is a replica still, is waited for:

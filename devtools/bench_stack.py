@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bookings.management.web_server import granian
+from bookingsite.processes.web_server import granian
 from devtools.mariadb import PrivateMariaDB
 from devtools.processes import HOST, ends_with_parent, free_port
 from devtools.run_all import WEB_THREADS, WEB_WORKERS

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ImproperlyConfigured
 
-from bookingsite.env import base_address, env
+from bookingsite.config.env import base_address, env
 from devtools.processes import adopt_orphans, ends_with_parent, kill_descendants, port_is_free
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _port(name: str, default: int) -> int:
 
 
 def _given(name: str) -> str:
-    """Give a setting as the environment or .env has it, which bookingsite.env has read; empty if neither does."""
+    """Give a setting as the environment or .env has it, read by bookingsite.config.env; empty if neither does."""
     return os.environ.get(name, "").strip()
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import override_settings
 
 from bookings import wiring
-from bookings.services import pauses
+from bookings.services.shared import retry_policy
 from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.support.volume import many_rows_in_each_table
@@ -35,7 +35,7 @@ def flights(monkeypatch: pytest.MonkeyPatch) -> FakeFlights:
     """A Flight Service in memory, in the place of the real one; pauses between tries are the longest possible."""
     fake = FakeFlights()
     monkeypatch.setattr(wiring, "flight_service", lambda: fake)
-    monkeypatch.setattr(pauses, "random", SimpleNamespace(uniform=lambda low, high: high))
+    monkeypatch.setattr(retry_policy, "random", SimpleNamespace(uniform=lambda low, high: high))
     return fake
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookingsite.database_options import NOT_HERE, Refused, mysql_options, no_options
+from bookingsite.config.database_options import NOT_HERE, Refused, mysql_options, no_options
 from tests.test_start import PRINT_SETTINGS, start
 
 PRIMARY = "mysql://writer:a@primary:3306/name"

@@ -15,7 +15,7 @@ from bookings.api.tokens import TokenRefused, TokenRules, user_of
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import TemporarilyUnavailable, UserMismatch
 from bookings.ports import SigningKeysUnavailable
-from bookings.services.api_keys import recognise_api_key
+from bookings.services.access.api_keys import recognise_api_key
 
 # What customers may do with what is theirs, and whoever is trusted with API_AUTH=open.
 BOOKING_SCOPES = frozenset(Scope) - {Scope.OPERATIONS_READ}

@@ -11,10 +11,11 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
-from bookings import answers, metrics
+from bookings import answers
 from bookings.answers import CODES, Answer
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import BookingError, IdempotencyKeyReused, RequestInProgress, TemporarilyUnavailable
+from bookings.observability import metrics
 
 log = structlog.get_logger(__name__)
 

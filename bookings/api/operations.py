@@ -12,11 +12,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from bookings import metrics as counted
 from bookings import wiring
 from bookings.api.readiness import Word, is_operator, look
-from bookings.draining import is_draining
-from bookings.queries.watched import Numbers, numbers
+from bookings.diagnostics.draining import is_draining
+from bookings.observability import metrics as counted
+from bookings.observability.gauges import Numbers, numbers
 
 
 @csrf_exempt  # nothing here changes anything; so a POST is told 405

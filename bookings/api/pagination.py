@@ -9,7 +9,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 from bookings.errors import InvalidRequest
-from bookings.queries.pages import made_at
+from bookings.queries.bookings.pages import made_at
 
 
 class NewestFirst(CursorPagination):

@@ -16,15 +16,16 @@ from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest
 
-from bookings import queries, wiring
+from bookings import wiring
 from bookings.actor import Scope
-from bookings.clock import clock_has_jumped, database_time
 from bookings.conf import longest_silence
-from bookings.database_errors import UnsafeSession
+from bookings.db.clock import clock_has_jumped, database_time
+from bookings.db.error_numbers import UnsafeSession
 from bookings.ports import BreakerState, FlightService, FlightsHealth
-from bookings.queries.quick_look import quick
-from bookings.queries.schema import CURE, unapplied_migrations
-from bookings.services.api_keys import recognise_api_key
+from bookings.queries.upkeep import background
+from bookings.queries.upkeep.quick_look import quick
+from bookings.queries.upkeep.schema import CURE, unapplied_migrations
+from bookings.services.access.api_keys import recognise_api_key
 
 # Below the time limit of a balancer's check, which is two seconds or more.
 PROBE_SECONDS = 1.0
@@ -88,7 +89,7 @@ def migrations() -> Finding:
 def worker() -> Finding:
     """Look when the background work last went through. See Note [A silent worker makes a web unready]."""
     try:
-        finished_at = queries.last_pass_finished_at()
+        finished_at = background.last_pass_finished_at()
         now = database_time()
     except Error as error:
         return Finding(Word.FAILED, {"error": type(error).__name__})

@@ -12,11 +12,12 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from bookings import errors, legible
+from bookings import errors
 from bookings.answers import BODY_TOO_SLOW, SERVICE_BUSY, STATUS
 from bookings.api.access import ACCESS, Access
 from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, PRICE, REQUEST_ID, Operation
 from bookings.api.serializers import ErrorAnswer
+from bookings.text import legible
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from bookings.api.moments import MOMENT_TEXT, Moment
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
-from bookings.legible import is_legible, is_orderly
 from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.text.legible import is_legible, is_orderly
 
 
 class StrictInteger(serializers.IntegerField):

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from bookings import answers, queries, wiring
+from bookings import answers, wiring
 from bookings.actor import Actor
 from bookings.api.access import caller_of
 from bookings.api.errors import request_id_of, respond
@@ -27,15 +27,16 @@ from bookings.api.serializers import (
     StrictSerializer,
 )
 from bookings.conf import HIGHEST_ID, RATE_WINDOW_SECONDS
+from bookings.db.replica import read_list
 from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking
-from bookings.queries.timeline import timeline_of
-from bookings.replica import read_list
-from bookings.services.cancel_booking import cancel_booking_for_client
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.services.idempotency import KeyedRequest
-from bookings.services.pay_booking import PaymentOrder, pay_booking
+from bookings.queries.bookings import visible
+from bookings.queries.bookings.timeline import timeline_of
+from bookings.services.bookings.cancel import cancel_booking_for_client
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.payments.pay import PaymentOrder, pay_booking
+from bookings.services.shared.idempotency import KeyedRequest
 
 # The scope of an idempotency key beside its principal: one key on two of these is two keys.
 CREATE_ENDPOINT = "POST /bookings"
@@ -150,7 +151,7 @@ class BookingViewSet(ViewSet):
 
     @describe("retrieve")
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        booking = queries.get_booking(_booking_id(pk), actor=reader_of(request))
+        booking = visible.get_booking(_booking_id(pk), actor=reader_of(request))
         data = answers.booking_as_json(booking, now=booking.read_at)
         return respond(answers.success(data, message="Successfully completed the request"))
 
@@ -158,7 +159,7 @@ class BookingViewSet(ViewSet):
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: str) -> HttpResponse:
         reader = reader_of(request)
-        booking = queries.get_booking(_booking_id(pk), actor=reader)
+        booking = visible.get_booking(_booking_id(pk), actor=reader)
         lines = [answers.event_as_json(event, reader=reader) for event in timeline_of(booking)]
         return respond(answers.success({"results": lines}, message="Successfully completed the request"))
 
@@ -216,7 +217,7 @@ def _booking_id(text: str) -> int:
 
 
 def _matching(asked: dict[str, Any], reader: Actor) -> QuerySet[Booking]:
-    rows = queries.bookings_visible_to(reader)
+    rows = visible.bookings_visible_to(reader)
     columns = {
         "userId": "user_id",
         "flightId": "flight_id",

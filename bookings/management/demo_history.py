@@ -15,8 +15,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model, OuterRef, QuerySet, Subquery
 
-from bookings.clock import database_time
 from bookings.conf import WORKER_CALL_SECONDS, payment_window
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.management.demo_rows import (
     BLOCK,
@@ -32,8 +33,8 @@ from bookings.management.demo_rows import (
     stories,
 )
 from bookings.models import Booking, BookingEvent, Payment, SeatCall
-from bookings.models.payment import PaymentState
-from bookings.models.seat_call import SeatCallKind, SeatCallState
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import (
     Applied,
     Flight,
@@ -44,7 +45,6 @@ from bookings.ports import (
     SeatChange,
     UnknownFlight,
 )
-from bookings.transactions import in_transaction
 
 # How the rows say whose they are.
 MADE_BY = "demo data"

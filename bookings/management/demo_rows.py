@@ -15,10 +15,10 @@ from typing import NamedTuple
 from bookings.actor import ActorKind
 from bookings.conf import payment_window
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
-from bookings.models.booking_event import EventKind
-from bookings.models.payment import PaymentState
+from bookings.models.bookings.booking_event import EventKind
+from bookings.models.payments import PaymentState
 from bookings.ports import Flight
-from bookings.references import HOW_MANY, reference_at
+from bookings.text.references import HOW_MANY, reference_at
 
 # Bookings of one block that hold seats are on one flight: their seats are one call to the Flight Service.
 BLOCK = 100

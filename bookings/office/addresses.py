@@ -26,7 +26,7 @@ from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 
 from bookings.office.base import AnyModelAdmin
-from bookings.queries.selection import FILTERS, Selection, id_in
+from bookings.queries.bookings.selection import FILTERS, Selection, id_in
 
 if TYPE_CHECKING:  # generic for the type checker alone
     AnyPaginator = Paginator[Any]

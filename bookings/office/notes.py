@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from bookings.legible import is_legible, is_orderly
+from bookings.text.legible import is_legible, is_orderly
 
 
 def refuse_what_cannot_be_read(note: str) -> None:

@@ -9,12 +9,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Booking
 from bookings.office.addresses import only
 from bookings.office.base import require
-from bookings.office.booking_list import Line, lines_of
-from bookings.queries.search import Findings, find
+from bookings.office.bookings.list import Line, lines_of
+from bookings.queries.bookings.search import Findings, find
 
 LONGEST_SEARCH = 300
 

@@ -9,9 +9,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from bookings.models import SeatCall
-from bookings.models.seat_call import SeatCallKind
-from bookings.office import words
-from bookings.office.words import Badge
+from bookings.models.seats.seat_call import SeatCallKind
+from bookings.office import labels
+from bookings.office.labels import Badge
 
 register = template.Library()
 
@@ -19,18 +19,18 @@ register = template.Library()
 SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "■", "calm": "○"}
 
 BADGES = {
-    "status": words.STATUS,
-    "hold": words.HOLD,
-    "seat_call": words.SEAT_CALL,
-    "payment": words.PAYMENT,
-    "bulk": words.BULK,
-    "bulk_plan": words.BULK_PLAN,
+    "status": labels.STATUS,
+    "hold": labels.HOLD,
+    "seat_call": labels.SEAT_CALL,
+    "payment": labels.PAYMENT,
+    "bulk": labels.BULK,
+    "bulk_plan": labels.BULK_PLAN,
 }
 WORDS = {
-    "reason": words.REASON,
-    "why": words.BULK_WHY,
-    "event": words.EVENT,
-    "who": words.WHO,
+    "reason": labels.REASON,
+    "why": labels.BULK_WHY,
+    "event": labels.EVENT,
+    "who": labels.WHO,
 }
 
 
@@ -59,7 +59,7 @@ def word_of(value: str, kind: str) -> str:
 def kind_of(call: SeatCall) -> str:
     """What a call to the Flight Service does, in plain words: `{{ call|kind_of }}`."""
     is_take = call.takes and call.kind == SeatCallKind.FIX
-    return str(words.SEAT_CALL_KIND["take" if is_take else call.kind])
+    return str(labels.SEAT_CALL_KIND["take" if is_take else call.kind])
 
 
 @register.filter

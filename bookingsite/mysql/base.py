@@ -6,7 +6,7 @@ Django's backend for MariaDB and MySQL, with three habits of its own.
 - A value that cannot be stored is an error of the value, not of the server.
 - While the server hangs, whoever would wait for a new connection is refused at once, except one in a second.
 
-It repeats nothing: that is for `bookings.transactions`.
+It repeats nothing: that is for `bookings.db.transactions`.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.mysql import base
 from django.db.utils import DatabaseErrorWrapper, DataError
 
-from bookings.database_errors import CONNECTION_LOST, OF_VALUES, is_lost, number_of
-from bookings.hang import SHORTEST_HANG_SECONDS, hang
+from bookings.db.error_numbers import CONNECTION_LOST, OF_VALUES, is_lost, number_of
+from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
 
 # Without an answer: to connect, and to a statement.
 UNANSWERED = (2002, 2003, CONNECTION_LOST)

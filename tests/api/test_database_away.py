@@ -5,9 +5,9 @@ from django.db import DataError, InterfaceError, OperationalError, connection
 from django.test import Client
 
 from bookings.api import readiness, views
-from bookings.database_errors import UnsafeSession
-from bookings.office import start
-from bookingsite import backoffice
+from bookings.db.error_numbers import UnsafeSession
+from bookings.office import site
+from bookings.office.upkeep import start_page
 from tests.support.api import refused
 from tests.support.people import text_of
 
@@ -56,7 +56,7 @@ def test_a_value_that_cannot_be_stored_is_no_outage_and_is_not_to_be_sent_again(
 
 @pytest.mark.parametrize("error", OUTAGES, ids=NAMES)
 def test_a_page_of_the_back_office_says_so_too(admin_client, monkeypatch, error):
-    monkeypatch.setattr(backoffice, "start_context", raises(error))
+    monkeypatch.setattr(site, "start_context", raises(error))
 
     answer = admin_client.get("/admin/")
 
@@ -67,7 +67,7 @@ def test_a_page_of_the_back_office_says_so_too(admin_client, monkeypatch, error)
 
 
 def test_the_log_in_says_so_too(client, monkeypatch):
-    monkeypatch.setattr(backoffice.wiring, "rate_limiter", raises(OperationalError(2002, "no")))
+    monkeypatch.setattr(site.wiring, "rate_limiter", raises(OperationalError(2002, "no")))
 
     answer = client.post("/admin/login/", {"username": "admin", "password": "wrong"})
 
@@ -193,4 +193,4 @@ def test_tables_that_cannot_hold_every_text_are_not_ready(transactional_db, api,
 
 
 def test_the_start_page_is_made_of_what_was_replaced_here():
-    assert backoffice.start_context is start.start_context
+    assert site.start_context is start_page.start_context

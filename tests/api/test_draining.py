@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from bookings.draining import FLAG
+from bookings.diagnostics.draining import FLAG
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from bookings import transactions
 from bookings.actor import SYSTEM
 from bookings.api import operations
-from bookings.clock import database_time
+from bookings.db import transactions
+from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason
 from bookings.models import Reconciliation
-from bookings.queries.watched import numbers
-from bookings.services import transitions
-from bookings.services.transitions import lock_booking
+from bookings.observability.gauges import numbers
+from bookings.services.shared import transitions
+from bookings.services.shared.transitions import lock_booking
 from tests.support.api import shown
 from tests.support.bookings import (
     a_call_row,

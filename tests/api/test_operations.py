@@ -8,12 +8,11 @@ from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import CaptureQueriesContext
 
-from bookings import queries
 from bookings.actor import Scope
 from bookings.api import readiness
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Heartbeat
-from bookings.queries import schema
+from bookings.queries.upkeep import background, schema
 from tests.support.api import Api
 from tests.support.bookings import one_pass
 from tests.support.callers import CallerApi, a_service_key, a_token
@@ -27,7 +26,7 @@ ALL_WELL = {"database": "ok", "migrations": "ok", "worker": "ok", "flightService
 
 def worker_finished(**ago):
     Heartbeat.objects.update_or_create(
-        name=queries.SWEEP_HEARTBEAT, defaults={"finished_at": database_time() - timedelta(**ago)}
+        name=background.SWEEP_HEARTBEAT, defaults={"finished_at": database_time() - timedelta(**ago)}
     )
 
 

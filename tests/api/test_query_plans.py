@@ -6,14 +6,16 @@ from datetime import timedelta
 import pytest
 from django_q.models import Task
 
-from bookings import queries
-from bookings.clock import database_time
 from bookings.conf import REAP_BATCH
+from bookings.db.clock import database_time
+from bookings.deadline import Deadline
 from bookings.models import Booking, UserHold
-from bookings.queries import calls, seats, watched
-from bookings.services import expire_bookings, give_seats_back, reap_old_rows
-from bookings.services.deadline import Deadline
-from bookings.services.unpaid_bookings import refuse_one_too_many
+from bookings.observability import gauges
+from bookings.queries.seats import calls, held, owed
+from bookings.services.bookings import expire
+from bookings.services.bookings.unpaid_limit import refuse_one_too_many
+from bookings.services.seats import release
+from bookings.services.upkeep import reap
 from tests.support.api import BOOKINGS
 from tests.support.bookings import one_pass
 from tests.support.fakes import FakeFlights
@@ -83,28 +85,28 @@ def test_the_bookings_of_a_time_are_found_by_an_index(api):
 
 
 def test_the_sweep_finds_what_is_due_by_the_deadline_index():
-    found = plans(lambda: expire_bookings._due_ids(500))
+    found = plans(lambda: expire._due_ids(500))
 
     assert [plan["key"] for plan in found] == ["booking_deadline", "booking_deadline"]
     assert walks(found) + sorts(found) == []
 
 
 def test_the_sweep_finds_silent_gateways_by_the_to_do_list():
-    found = plans(expire_bookings._unanswered_payments)
+    found = plans(expire._unanswered_payments)
 
     assert [plan["key"] for plan in found if plan["table"] == "payment"] == ["payment_to_do"]
     assert [plan for plan in found if rows_of(plan) > FEW] == []
 
 
 def test_the_to_do_list_is_an_index():
-    found = plans(lambda: queries.flights_owed_seats(database_time()))
+    found = plans(lambda: owed.flights_owed_seats(database_time()))
 
     assert [plan["key"] for plan in found] == ["booking_to_do"]
     assert walks(found) + sorts(found) == []
 
 
 def test_calls_to_send_again_are_found_by_their_to_do_list():
-    found = plans(lambda: give_seats_back.resend_open_calls(flights=FakeFlights(), deadline=Deadline(20)))
+    found = plans(lambda: release.resend_open_calls(flights=FakeFlights(), deadline=Deadline(20)))
 
     assert [plan["key"] for plan in found] == ["seat_call_to_do"]
     assert walks(found) + sorts(found) == []
@@ -129,22 +131,22 @@ def test_calls_that_need_staff_are_found_by_the_to_do_lists(query, index, flight
 
 
 def test_the_comparison_finds_its_flights_by_indexes():
-    found = plans(lambda: seats.flights_to_compare(database_time()))
+    found = plans(lambda: held.flights_to_compare(database_time()))
 
     assert {plan["key"] for plan in found if plan["table"] == "booking"} <= {"booking_of_flight", "PRIMARY"}
     assert [plan["key"] for plan in found if plan["table"] == "booking_event"] == ["booking_event_of_day"]
 
 
 def test_one_flight_is_compared_by_its_own_rows():
-    found = plans(lambda: seats.seats_of(7))
+    found = plans(lambda: held.seats_of(7))
 
     assert [plan["key"] for plan in found if plan["table"] == "booking"] == ["booking_of_flight"]
     assert [plan for plan in found if plan["key"] is None] == []
-    assert rows_read(lambda: seats.seats_of(7)) <= FEW
+    assert rows_read(lambda: held.seats_of(7)) <= FEW
 
 
 def test_the_last_comparison_is_read_off_its_index():
-    found = plans(seats.last_reconciliation)
+    found = plans(held.last_reconciliation)
 
     assert walks(found) + sorts(found) == []
 
@@ -164,7 +166,7 @@ def test_no_step_of_a_pass_walks_a_table(flights, payments):
     ],
 )
 def test_the_reaper_finds_what_is_old_by_its_age_and_deletes_it_by_its_key(table, index):
-    found = plans(lambda: next(reap_old_rows.BATCHES[table]()))
+    found = plans(lambda: next(reap.BATCHES[table]()))
 
     # A plain read, a locking one, and the deletion.
     assert [plan["key"] for plan in found] == [index, "PRIMARY", "PRIMARY"]
@@ -172,7 +174,7 @@ def test_the_reaper_finds_what_is_old_by_its_age_and_deletes_it_by_its_key(table
 
 
 def test_a_batch_of_the_reaper_reads_its_rows_and_no_others():
-    assert rows_read(lambda: next(reap_old_rows.BATCHES["idempotency_record"]())) <= 3 * REAP_BATCH + 3
+    assert rows_read(lambda: next(reap.BATCHES["idempotency_record"]())) <= 3 * REAP_BATCH + 3
 
 
 def test_the_results_of_tasks_are_walked_a_few_times_however_many_batches_are_deleted():
@@ -181,7 +183,7 @@ def test_the_results_of_tasks_are_walked_a_few_times_however_many_batches_are_de
         Task(id=f"{number:032}", name="t", func="sweep", started=old, stopped=old) for number in range(5_000)
     )
 
-    read = rows_read(lambda: sum(reap_old_rows.BATCHES["django_q_task"]()))
+    read = rows_read(lambda: sum(reap.BATCHES["django_q_task"]()))
 
     assert not Task.objects.exists()
     # Their kinds, the newest of a kind, the walk, the locks, the deletions; some of it sorted on the way.
@@ -189,7 +191,7 @@ def test_the_results_of_tasks_are_walked_a_few_times_however_many_batches_are_de
 
 
 def test_the_metrics_walk_no_table():
-    found = plans(watched.numbers)
+    found = plans(gauges.numbers)
 
     # What is unpaid is counted: 1,000 of the 10,000 are.
     assert walks(found, most=1_200) == []

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from bookings import legible
 from bookings.models import BookingEvent
+from bookings.text import legible
 from tests.support.api import refused, shown
 
 pytestmark = pytest.mark.django_db

@@ -7,14 +7,14 @@ from django.conf import settings as site
 from django.db import connection, transaction
 
 from bookings import wiring
+from bookings.deadline import Deadline
 from bookings.gateways.http_exchange import HttpExchange
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall
 from bookings.ports import SeatChange
-from bookings.services.deadline import Deadline
-from bookings.services.reconcile_seats import reconcile_seats
-from bookings.services.resolve_give_back import resolve_give_back
-from bookings.services.resolve_take import resolve_take
+from bookings.services.seats.reconcile import reconcile_seats
+from bookings.services.seats.resolve_release import resolve_give_back
+from bookings.services.seats.resolve_reservation import resolve_take
 from tests.support.api import Api, shown
 from tests.support.bookings import STAFF, a_call_row, a_saved_row, let_time_pass, one_pass
 from tests.support.fakes import FakePayments

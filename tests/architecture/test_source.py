@@ -13,7 +13,7 @@ LONGEST_MODULE = 400
 
 # What a booking's state consists of; one module writes it.
 STATE = {"status", "hold"}
-WRITER = "bookings/services/transitions.py"
+WRITER = "bookings/services/shared/transitions.py"
 
 
 def modules(*packages):

@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from playwright.sync_api import Page
 
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.payments.instant import InstantPayments
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import Web, Worker, database_url, environment, start_web, start_worker

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from bookings.lifecycle import CancelReason
 from bookings.models import BookingEvent
-from bookings.services.cancel_booking import cancel_booking
+from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import a_booked_booking, an_initiated_booking, customer
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import ApiKey
-from bookings.queries.selection import Selection
+from bookings.queries.bookings.selection import Selection
 from tests.browser.axe import barriers
 from tests.support.bookings import (
     a_booked_booking,

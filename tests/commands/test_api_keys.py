@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from bookings.models import ApiKey
-from bookings.services.api_keys import recognise_api_key
+from bookings.services.access.api_keys import recognise_api_key
 from tests.support.api import BOOKINGS, shown
 from tests.support.callers import CallerApi
 

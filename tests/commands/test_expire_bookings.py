@@ -7,9 +7,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from bookings import clock
-from bookings.clock import ROW, database_time
-from bookings.clock_watch import ClockWatch
+from bookings.db import clock
+from bookings.db.clock import ROW, database_time
+from bookings.db.clock_watch import ClockWatch
 from bookings.models import Booking, ClockProof, SeatCall
 from tests.support.bookings import a_saved_row, an_initiated_booking, let_time_pass
 from tests.support.invariants import assert_in_step

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, Payment
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import Fault

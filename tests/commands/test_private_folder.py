@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from bookings.management.supervision import private_folder
+from bookingsite.processes.supervision import private_folder
 
 LONG_AGO = 1_000_000_000
 

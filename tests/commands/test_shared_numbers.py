@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from bookings.management.worker_metrics import serve_worker_metrics
-from bookings.metrics import SharedNumbers
+from bookings.observability.metrics import SharedNumbers
+from bookingsite.processes.worker_metrics import serve_worker_metrics
 from devtools.processes import free_port
 from tests.support.processes import REPOSITORY
 from tests.support.scrapes import numbers_in

@@ -2,8 +2,8 @@
 
 import uuid
 
-from bookings.gateways.flights import HttpFlightService
-from bookings.gateways.guard import Guard
+from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service.resilience.guard import Guard
 from bookings.ports import CallWord, SeatChange
 from tests.support.fakes import FakeFlights, Fault
 

@@ -9,10 +9,10 @@ import pytest
 from django.db.models import F
 from redis import Redis
 
-from bookings.gateways.redis_limits import RedisRateLimiter
+from bookings.gateways.rate_limits.database import DatabaseRateLimiter
+from bookings.gateways.rate_limits.redis import RedisRateLimiter
 from bookings.models import RateWindow
 from bookings.ports import Allowance, RateLimiter
-from bookings.services.rate_limits import DatabaseRateLimiter
 from devtools.redis import PrivateRedis
 
 pytestmark = pytest.mark.django_db

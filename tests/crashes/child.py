@@ -21,8 +21,8 @@ django.setup()
 from bookings import wiring  # noqa: E402 - models can be imported only now
 from bookings.models import Booking  # noqa: E402
 from bookings.ports import SeatChange  # noqa: E402
-from bookings.services import create_booking as creating  # noqa: E402
-from bookings.services.run_pass import run_pass  # noqa: E402
+from bookings.services.bookings import create as creating  # noqa: E402
+from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
 from tests.crashes import points  # noqa: E402
 from tests.support.api import Api  # noqa: E402
 

@@ -10,8 +10,8 @@ from django.db import OperationalError
 
 from bookings.errors import BookingError
 from bookings.lifecycle import CancelReason
-from bookings.queries.selection import Selection
-from bookings.services.cancel_booking import cancel_booking
+from bookings.queries.bookings.selection import Selection
+from bookings.services.bookings.cancel import cancel_booking
 from tests.races.crowd import on_own_connection
 from tests.support.bookings import STAFF
 from tests.support.bulk import start

@@ -16,9 +16,9 @@ from typing import Any
 
 import pycurl
 
-from bookings import transactions
+from bookings.db import transactions
 from bookings.gateways import http_exchange
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.ports import Applied, NoFlight, NoSeats
 from tests.support.durable_payments import DurablePayments
 

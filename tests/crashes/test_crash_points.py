@@ -11,13 +11,13 @@ import uuid
 
 import pytest
 
+from bookings.deadline import Deadline
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment
-from bookings.services import run_pass as passing
-from bookings.services import takes
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.deadline import Deadline
-from bookings.services.give_seats_back import give_seats_back
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.seats import reserve
+from bookings.services.seats.release import give_seats_back
+from bookings.services.upkeep import run_pass as passing
 from tests.crashes.world import SIGKILLED, TRIES
 from tests.races.guards import rounds
 from tests.support.api import shown
@@ -206,7 +206,7 @@ def test_twin_that_sends_before_it_writes_leaks_the_seats_of_a_crash(world):
 
 def test_twin_with_a_new_key_for_an_old_intent_takes_the_seats_twice(world, monkeypatch):
     world.dies("create.answered", act="create")
-    change_of = takes.change_of
+    change_of = reserve.change_of
     monkeypatch.setattr(
         passing, "change_of", lambda booking: dataclasses.replace(change_of(booking), key=uuid.uuid4())
     )

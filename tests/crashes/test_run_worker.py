@@ -7,8 +7,8 @@ import time
 import pytest
 from django_q.models import Schedule
 
-from bookings.clock import database_time
-from bookings.queries import last_pass_finished_at
+from bookings.db.clock import database_time
+from bookings.queries.upkeep.background import last_pass_finished_at
 from bookings.wake import SWEEP_TASK
 from tests.support.schedules import schedule_the_sweep
 from tests.support.servers import Worker, database_url, environment

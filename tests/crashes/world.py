@@ -8,10 +8,10 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Booking, Payment, SeatCall
 from bookings.ports import FlightService
-from bookings.services.run_pass import run_pass
+from bookings.services.upkeep.run_pass import run_pass
 from tests.support.api import Api
 from tests.support.durable_payments import DurablePayments
 from tests.support.invariants import money_out_of_step, seats_out_of_step, violations

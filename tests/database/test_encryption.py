@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.db import OperationalError, connections
 
-from bookings.database_errors import UnsafeSession
-from bookings.management.checkup import database as checkup
-from bookingsite import databases
+from bookings.db.error_numbers import UnsafeSession
+from bookings.diagnostics import database as checkup
+from bookingsite.config import databases
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.processes import HOST
 
@@ -158,7 +158,7 @@ def test_a_server_that_would_be_spoken_to_in_plain_text_is_refused(connect, quer
 @pytest.mark.long
 def test_without_the_look_required_would_be_plain_text_in_silence(connect, monkeypatch):
     """The twin: the client's library asks for TLS, and goes on without."""
-    monkeypatch.setattr("bookings.safe_session.ENCRYPTED", ())
+    monkeypatch.setattr("bookings.db.safe_session.ENCRYPTED", ())
 
     assert connect("plain", "ssl_mode=REQUIRED") == ""
 

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.db import IntegrityError
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import FlightGate
 
 pytestmark = pytest.mark.django_db

@@ -3,8 +3,8 @@
 import pytest
 from django.db import OperationalError, connection
 
-from bookings.database_errors import CONNECTION_LOST
-from bookings.hang import TRY_EVERY_SECONDS, Hang
+from bookings.db.error_numbers import CONNECTION_LOST
+from bookings.db.hang import TRY_EVERY_SECONDS, Hang
 from bookingsite.mysql import base
 
 

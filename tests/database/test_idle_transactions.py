@@ -9,12 +9,12 @@ from contextlib import contextmanager
 import pytest
 from django.db import OperationalError, connection
 
-from bookings import database_limits, transactions
-from bookings.database_limits import COMMAND, WEB, WORKER
+from bookings.db import limits, transactions
+from bookings.db.limits import COMMAND, WEB, WORKER
+from bookings.db.transactions import run
 from bookings.models import Heartbeat
-from bookings.queries import SWEEP_HEARTBEAT
-from bookings.services.run_pass import _beat
-from bookings.transactions import run
+from bookings.queries.upkeep.background import SWEEP_HEARTBEAT
+from bookings.services.upkeep.run_pass import _beat
 from tests.races.crowd import PATIENCE_SECONDS, on_own_connection
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -28,7 +28,7 @@ LIMITS = {"web": WEB, "worker": WORKER}
 @pytest.fixture(autouse=True)
 def limits_of_this_process():
     yield
-    database_limits.use(COMMAND)
+    limits.use(COMMAND)
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def stopped_in_a_transaction(limits):
         Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).exists()
         return len(runs)
 
-    database_limits.use(limits)
+    limits.use(limits)
     with ThreadPoolExecutor(1) as pool:
         stopped = pool.submit(on_own_connection, run, "stopped", block)
         try:
@@ -87,6 +87,6 @@ def test_every_process_of_the_service_has_a_limit(kind):
             cursor.execute("SELECT @@session.idle_transaction_timeout")
             return cursor.fetchone()[0]
 
-    database_limits.use(LIMITS[kind])
+    limits.use(LIMITS[kind])
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(on_own_connection, shown).result() == database_limits.IDLE_SECONDS
+        assert pool.submit(on_own_connection, shown).result() == limits.IDLE_SECONDS

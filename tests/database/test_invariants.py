@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from tests.support.bookings import (
     a_booked_booking,
     a_call_row,

@@ -6,12 +6,12 @@ import MySQLdb
 import pytest
 from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 
-from bookings import patience, transactions
-from bookings.database_errors import CONFLICTS, LOST, OF_VALUES, UnsafeSession
+from bookings.db import patience, transactions
+from bookings.db.error_numbers import CONFLICTS, LOST, OF_VALUES, UnsafeSession
+from bookings.db.transactions import run
+from bookings.deadline import Deadline
 from bookings.models import Heartbeat
-from bookings.services.batches import for_each
-from bookings.services.deadline import Deadline
-from bookings.transactions import run
+from bookings.services.shared.best_effort import for_each
 from bookingsite.mysql.base import DatabaseWrapper, Errors
 from tests.races.crowd import on_own_connection
 from tests.races.guards import kill_connection

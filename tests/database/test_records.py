@@ -14,9 +14,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django_q.models import Schedule
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
-from bookings.services.transitions import lock_booking, note_event
+from bookings.services.shared.transitions import lock_booking, note_event
 from bookingsite.broker import keep_schedule_in_step
 from tests.support.bookings import STAFF, a_call_row, a_payment_row, a_saved_row
 from tests.support.processes import REPOSITORY

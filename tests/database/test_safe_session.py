@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
 
-from bookings.database_errors import UnsafeSession
-from bookings.safe_session import read_only_problems, server_problems
+from bookings.db.error_numbers import UnsafeSession
+from bookings.db.safe_session import read_only_problems, server_problems
 from tests.support.servers import database_url
 from tests.test_start import start
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from bookingsite import databases
+from bookingsite.config import databases
 from tests.support.processes import REPOSITORY
 
 FOLDERS = {

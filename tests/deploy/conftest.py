@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Heartbeat
-from bookings.queries import SWEEP_HEARTBEAT
+from bookings.queries.upkeep.background import SWEEP_HEARTBEAT
 from tests.deploy.webs import RunWeb
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import database_url, environment

@@ -12,7 +12,7 @@ import django
 django.setup()
 
 from bookings.models import Booking  # noqa: E402 - models can be imported only now
-from bookings.queries import last_pass_finished_at  # noqa: E402
+from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
 from tests.deploy.proxy import Proxy, start_proxy  # noqa: E402
 from tests.deploy.webs import Clients, RunWeb, await_that, restart  # noqa: E402

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bookings.beats import FOLDER, Beat, last_beats
-from bookings.management.hung_processes import HungProcesses
+from bookingsite.processes.beats import FOLDER, Beat, last_beats
+from bookingsite.processes.hung_processes import HungProcesses
 from tests.deploy.webs import await_that
 
 # Of a machine that is busy with other tests; the command itself waits longer.

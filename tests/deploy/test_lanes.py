@@ -7,10 +7,10 @@ from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 
 from bookings.conf import calls_at_once
-from bookings.management.web_server import CARRIERS_BESIDE_THREADS
-from bookingsite import lanes as lanes_module
-from bookingsite.lanes import Kind, Lane, LaneFull, Lanes, carriers_beside, kind_of, threads_by_kind
-from bookingsite.refusals import REFUSAL
+from bookingsite.processes.web_server import CARRIERS_BESIDE_THREADS
+from bookingsite.web import lanes as lanes_module
+from bookingsite.web.lanes import Kind, Lane, LaneFull, Lanes, carriers_beside, kind_of, threads_by_kind
+from bookingsite.web.refusals import REFUSAL
 from tests.support.threads import PATIENCE_SECONDS
 
 ALL_THREADS = [*range(1, 65), 100, 256]

@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
-from bookings.services.run_pass import run_pass
+from bookings.services.upkeep.run_pass import run_pass
 from devtools.processes import HOST
 from tests.deploy.webs import PATIENCE_SECONDS, await_that, in_the_background
 from tests.support.fakes import FakePayments

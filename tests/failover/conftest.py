@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
-from bookings import replica
-from bookings.replica import REPLICA
-from bookingsite import databases as of_settings
+from bookings.db import replica
+from bookings.db.replica import REPLICA
+from bookingsite.config import databases as of_settings
 from devtools.mariadb_pair import READER, MariaDBPair, address
 from tests.races.guards import forget_everything
 from tests.support.api import Api

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bookings import replica
+from bookings.db import replica
+from bookings.db.replica import Router, Use, read_list
+from bookings.db.transactions import run
 from bookings.models import Booking, IdempotencyRecord, Payment
-from bookings.replica import Router, Use, read_list
-from bookings.transactions import run
 from tests.failover.conftest import Clock
 
 

@@ -16,9 +16,9 @@ from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.test.utils import CaptureQueriesContext
 from structlog.testing import capture_logs
 
-from bookings import replica
+from bookings.db import replica
+from bookings.db.replica import read_list
 from bookings.models import Booking
-from bookings.replica import read_list
 from devtools.mariadb_pair import run
 from tests.support.api import BOOKINGS, shown
 from tests.support.bookings import many_rows
@@ -208,7 +208,7 @@ def test_a_replica_that_hangs_is_waited_for_once(pair, api, clock):
 
 
 def test_an_export_goes_on_when_the_replica_is_killed_in_the_middle(pair, desk, monkeypatch):
-    monkeypatch.setattr("bookings.queries.pages.CHUNK", 2)
+    monkeypatch.setattr("bookings.queries.bookings.pages.CHUNK", 2)
     many_rows(5)
     mark(pair)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.flight_service.http import HttpFlightService
 from tests.support.wire import Wire, a_wire
 
 

@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 
-from bookings.gateways.flights import HttpFlightService
-from bookings.gateways.guard import Guard
-from bookings.metrics import REGISTRY, UNUSABLE_FLIGHT
+from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service.resilience.guard import Guard
+from bookings.observability.metrics import REGISTRY, UNUSABLE_FLIGHT
 from bookings.ports import SeatChange, UnknownFlight, UnusableFlight
 from tests.support.wire import HANG_UP, answer
 

@@ -10,12 +10,14 @@ from contextlib import closing
 
 import pytest
 
-from bookings.gateways import reachability, redis_limits, signing_keys
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways import diagnostic_probes
+from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer, redis_version
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.http_exchange import HttpExchange, NoAnswer, Question
-from bookings.gateways.reachability import Unreachable, date_of_peer, redis_version
-from bookings.gateways.redis_limits import RedisRateLimiter
-from bookings.gateways.signing_keys import key_set_from
+from bookings.gateways.rate_limits import redis
+from bookings.gateways.rate_limits.redis import RedisRateLimiter
+from bookings.gateways.user_service import signing_keys
+from bookings.gateways.user_service.signing_keys import key_set_from
 from bookings.ports import Allowance, FlightsUnreachable, SeatChange, SigningKeysUnavailable, Unknown
 from tests.support.signers import key_set
 from tests.support.wire import Drip, took
@@ -96,7 +98,7 @@ def test_a_probe_is_given_up_in_time(wire, service):
 
 
 def test_a_caller_that_has_more_time_is_not_kept_longer_than_an_exchange_may_take(wire, service, monkeypatch):
-    monkeypatch.setattr("bookings.gateways.flights.EXCHANGE_SECONDS", 0.3)
+    monkeypatch.setattr("bookings.gateways.flight_service.http.EXCHANGE_SECONDS", 0.3)
     wire.say("GET", FLIGHT, drip("header lines"))
     monkeypatch.setattr(service, "_may_repeat", lambda _seconds: False)
 
@@ -169,7 +171,7 @@ def test_known_keys_are_used_at_once_while_new_ones_drip(wire, monkeypatch):
 
 @pytest.mark.parametrize("part", ["status line", "header lines", "repeated 100s"])
 def test_the_doctors_question_for_the_time_is_given_up_in_time(wire, part, monkeypatch):
-    monkeypatch.setattr(reachability, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(diagnostic_probes, "ANSWER_SECONDS", 0.3)
     wire.say("GET", FLIGHT, drip(part))
 
     def ask():
@@ -274,7 +276,7 @@ def test_a_dripping_redis_holds_a_request_for_a_second(redis_that, said):
     given = took(lambda: limiter.give_back("a"))
 
     assert otherwise.asked == 2
-    assert max(spent, given) < redis_limits.WHOLE_SECONDS + GRACE_SECONDS
+    assert max(spent, given) < redis.WHOLE_SECONDS + GRACE_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -288,7 +290,7 @@ def test_what_is_no_redis_counts_nothing(redis_that, said):
 
 
 def test_the_doctor_does_not_wait_for_a_dripping_redis(redis_that, monkeypatch):
-    monkeypatch.setattr(reachability, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(diagnostic_probes, "ANSWER_SECONDS", 0.3)
 
     def ask():
         with pytest.raises(Unreachable):

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.ports import (
     Applied,
     FlightsUnreachable,

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.ports import Applied, NotSent, SeatChange, Unknown
 
 TAKE = SeatChange(key=uuid.UUID(int=1), flight_id=7, seats=2, take=True)

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from bookings.gateways.flights import HttpFlightService
-from bookings.gateways.guard import Guard
+from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service.resilience.guard import Guard
 from bookings.ports import FlightsUnreachable, NotSent, SeatChange, Unknown, UnusableFlight
 from devtools.processes import HOST, free_port
 from tests.support.wire import HANG_UP, STAY_SILENT
@@ -330,7 +330,7 @@ def test_a_probe_without_time_asks_nobody(wire, service):
 
 
 def test_without_a_limit_for_each_flight_one_flight_stops_all(wire, service, monkeypatch):
-    monkeypatch.setattr("bookings.gateways.breaker.BREAKER_FAILURES_PER_FLIGHT", 1_000)
+    monkeypatch.setattr("bookings.gateways.flight_service.resilience.breaker.BREAKER_FAILURES_PER_FLIGHT", 1_000)
     wire.add("PATCH", seats(7), **BROKEN["500"])
 
     for _ in range(5):
@@ -341,7 +341,7 @@ def test_without_a_limit_for_each_flight_one_flight_stops_all(wire, service, mon
 
 
 def test_if_an_unusable_flight_spoke_against_the_service_three_of_them_would_stop_all(wire, service, monkeypatch):
-    monkeypatch.setattr("bookings.gateways.flights.is_healthy", lambda *_, **__: False)
+    monkeypatch.setattr("bookings.gateways.flight_service.http.is_healthy", lambda *_, **__: False)
     for flight_id in FLIGHTS:
         show(wire, flight_id, price="2000")
 

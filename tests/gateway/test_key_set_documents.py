@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from bookings.gateways.signing_keys import InvalidKeySet, key_set_from, parse_key_set
+from bookings.gateways.user_service.signing_keys import InvalidKeySet, key_set_from, parse_key_set
 from bookings.ports import SigningKeysUnavailable
 from tests.support.signers import key_set, private_key, public_jwk, published
 

@@ -154,7 +154,7 @@ def test_two_failures_are_enough(wire, service):
 def test_a_flight_is_recalled_for_five_minutes(wire, service, monkeypatch):
     now = [1000.0]
     wire.add("GET", FLIGHT, json=flight())
-    monkeypatch.setattr("bookings.gateways.flights.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("bookings.gateways.flight_service.http.time.monotonic", lambda: now[0])
     service.get_flight(7, seconds=5)
 
     now[0] = 1300.0

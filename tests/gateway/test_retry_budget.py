@@ -1,6 +1,6 @@
 """A process repeats ten requests; every ten that succeed earn one more."""
 
-from bookings.gateways.retry_budget import RetryBudget
+from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
 from tests.support.threads import MeetingPlace, meeting_at, together, without_lock
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bookings import wiring
-from bookings.gateways.signing_keys import InvalidKeySet, KeySet, key_set_from
+from bookings.gateways.user_service.signing_keys import InvalidKeySet, KeySet, key_set_from
 from bookings.ports import SigningKeysUnavailable
 from tests.support.api import BOOKINGS
 from tests.support.callers import CallerApi

@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 from bookings.gateways import http_exchange
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.http_exchange import HttpExchange
 from bookings.ports import Applied, FlightsUnreachable, NoSeats, SeatChange, Unknown, UnknownFlight
 from tests.support.wire import Drip, answer
@@ -360,7 +360,7 @@ class TestWithoutTheGuards:
         assert price(service) == 1
 
     def test_an_answer_that_names_no_flight_is_believed(self, wire, monkeypatch):
-        monkeypatch.setattr("bookings.gateways.flights.names_flight", lambda *_: True)
+        monkeypatch.setattr("bookings.gateways.flight_service.http.names_flight", lambda *_: True)
         service = HttpFlightService(wire.url)
         wire.say("GET", FLIGHT, SHOWN, NO_FLIGHT + SHOWN)
 

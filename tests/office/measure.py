@@ -35,11 +35,11 @@ from django.http.response import HttpResponseBase  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import override_settings  # noqa: E402
 
-from bookings.clock import database_time  # noqa: E402
+from bookings.db.clock import database_time  # noqa: E402
 from bookings.lifecycle import CancelReason  # noqa: E402
 from bookings.models import Booking  # noqa: E402
-from bookings.queries.pages import PAGE  # noqa: E402
-from bookings.queries.selection import VIEWS, Selection  # noqa: E402
+from bookings.queries.bookings.pages import PAGE  # noqa: E402
+from bookings.queries.bookings.selection import VIEWS, Selection  # noqa: E402
 
 RUNS = 5
 # Somebody is on the telephone while a search runs; a page of a list may take a little longer.

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent
-from bookings.queries import pages
-from bookings.queries.selection import Selection, midnight
+from bookings.queries.bookings import pages
+from bookings.queries.bookings.selection import Selection, midnight
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, many_rows
 from tests.support.people import text_of
 

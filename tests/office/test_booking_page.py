@@ -6,12 +6,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason, Hold
 from bookings.models import BookingEvent
-from bookings.models.payment import PaymentState
-from bookings.models.seat_call import SeatCallState
-from bookings.services.cancel_booking import cancel_booking
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallState
+from bookings.services.bookings.cancel import cancel_booking
 from tests.support.api import BOOKINGS
 from tests.support.bookings import (
     STAFF,

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
-from bookings.queries import bulk as queries
-from bookings.services.cancel_booking import cancel_booking
+from bookings.queries.bookings import bulk_cancel as queries
+from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import (
     STAFF,
     a_booked_booking,

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent
-from bookings.services.cancel_booking import cancel_booking
+from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import (
     a_booked_booking,
     a_payment_row,

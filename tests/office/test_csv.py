@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bookings.office.export import csv_safe, stream_csv
+from bookings.office.bookings.export import csv_safe, stream_csv
 from tests.support.spreadsheets import converted_to
 
 FORMULAS = [

@@ -4,7 +4,7 @@ import pytest
 
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
-from bookings.services.cancel_booking import cancel_booking
+from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import STAFF, a_saved_row, an_initiated_booking, let_time_pass, one_pass
 from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address
 from tests.support.fakes import Fault

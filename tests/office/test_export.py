@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from bookings.queries import pages
+from bookings.queries.bookings import pages
 from tests.support.bookings import a_saved_row, many_rows
 
 pytestmark = pytest.mark.django_db

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bookings.clock import database_time
-from bookings.queries.pages import count_up_to, page_of
-from bookings.queries.quick_views import counts_of_views, dead_give_backs, stuck_takes
-from bookings.queries.search import find
-from bookings.queries.selection import VIEWS, Selection
-from bookings.queries.start import hours_until, work
+from bookings.db.clock import database_time
+from bookings.queries.bookings.pages import count_up_to, page_of
+from bookings.queries.bookings.quick_views import counts_of_views, dead_give_backs, stuck_takes
+from bookings.queries.bookings.search import find
+from bookings.queries.bookings.selection import VIEWS, Selection
+from bookings.queries.upkeep.start_page import hours_until, work
 from tests.support.volume import plans, walks
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]

@@ -7,12 +7,12 @@ from django.contrib.admin.models import LogEntry
 from django_q.models import OrmQ, Schedule, Task
 from django_q.tasks import async_task
 
-from bookings import queries
 from bookings.actor import Actor, ActorKind
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.errors import InvalidRequest, StaffOnly
-from bookings.services.pause_schedule import pause_schedule
-from bookings.services.start_schedules import start_due_schedules
+from bookings.queries.upkeep import background
+from bookings.services.upkeep.pause_schedules import pause_schedule
+from bookings.services.upkeep.start_schedules import start_due_schedules
 from tests.support.bookings import STAFF, customer
 from tests.support.people import a_person, desk_of, text_of
 
@@ -149,7 +149,7 @@ def test_a_superuser_lets_periodic_work_rest_and_run_again(desk, schedule):
     asked = text_of(desk.get(address_of(schedule)))
     desk.post(address_of(schedule), {"note": "The peer is being moved.", "to": "rest"})
     schedule.refresh_from_db()
-    while_resting = (schedule.repeats, queries.sweep_rests())
+    while_resting = (schedule.repeats, background.sweep_rests())
     start_due_schedules()
     begun = [row for row in OrmQ.objects.all() if row.task["func"] == SWEEP]
 
@@ -159,7 +159,7 @@ def test_a_superuser_lets_periodic_work_rest_and_run_again(desk, schedule):
     assert "While it rests no booking expires by itself" in asked
     assert while_resting == (0, True)
     assert begun == []
-    assert (schedule.repeats, queries.sweep_rests()) == (-1, False)
+    assert (schedule.repeats, background.sweep_rests()) == (-1, False)
     assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
         "Rests. Why: The peer is being moved.",
         "Runs again. Why: It is back.",

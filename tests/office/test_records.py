@@ -4,9 +4,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import BookingEvent, IdempotencyRecord
-from bookings.models.payment import PaymentState
+from bookings.models.payments import PaymentState
 from bookings.office.base import BoundedPaginator
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row
 from tests.support.people import a_person, desk_of, text_of

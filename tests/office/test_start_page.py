@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Permission
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import BookingEvent, Heartbeat, Reconciliation
-from bookings.queries.start import hours_until, today_of
+from bookings.queries.upkeep.start_page import hours_until, today_of
 from tests.support.bookings import a_call_row, a_row, a_saved_row, many_rows
 
 pytestmark = pytest.mark.django_db

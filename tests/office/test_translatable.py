@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import translation
 
 from bookings.lifecycle import CancelReason
-from bookings.services.cancel_booking import cancel_booking
+from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import STAFF, a_booked_booking, a_pending_booking, an_initiated_booking, one_pass
 from tests.support.people import a_person, desk_of
 

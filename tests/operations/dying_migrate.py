@@ -22,7 +22,7 @@ from django.db import DatabaseError, connections
 django.setup()
 
 from bookings.management.commands.migrate import Command as OurMigrate  # noqa: E402
-from bookingsite import databases  # noqa: E402
+from bookingsite.config import databases  # noqa: E402
 
 READS = ("SELECT", "SHOW", "SET", "PRAGMA", "SAVEPOINT", "RELEASE")
 

@@ -13,7 +13,7 @@ import time
 import MySQLdb
 import pytest
 
-from bookings.database_limits import COMMAND
+from bookings.db.limits import COMMAND
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.processes import HOST
 from tests.support.processes import REPOSITORY

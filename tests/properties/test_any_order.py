@@ -23,13 +23,13 @@ from bookings.answers import Answer
 from bookings.errors import BookingError
 from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking, BookingEvent, Heartbeat, IdempotencyRecord, Payment, SeatCall, SeatCallEvent
-from bookings.models.seat_call import SeatCallState
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.services.idempotency import KeyedRequest
-from bookings.services.pay_booking import PaymentOrder, pay_booking
-from bookings.services.resolve_give_back import resolve_give_back
-from bookings.services.resolve_take import resolve_take
+from bookings.models.seats.seat_call import SeatCallState
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.payments.pay import PaymentOrder, pay_booking
+from bookings.services.seats.resolve_release import resolve_give_back
+from bookings.services.seats.resolve_reservation import resolve_take
+from bookings.services.shared.idempotency import KeyedRequest
 from tests.support.bookings import STAFF, customer, let_time_pass, one_pass
 from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
 from tests.support.invariants import assert_in_step, violations

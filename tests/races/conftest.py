@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from django.db import OperationalError, connection
 
-from bookings import transactions, wiring
-from bookings.gateways.flights import HttpFlightService
+from bookings import wiring
+from bookings.db import transactions
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.ports import PaymentGateway
 from tests.races.guards import CONNECTION_LOST, kill_connection

@@ -10,14 +10,14 @@ from functools import partial
 import pytest
 from django.db.models import Count
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, BulkCancel, BulkCancelRow
 from bookings.ports import Applied, SeatChange
-from bookings.queries.bulk import plan_bulk_cancel
-from bookings.services import bulk_cancel as service
-from bookings.services.cancel_booking import cancel_booking
+from bookings.queries.bookings.bulk_cancel import plan_bulk_cancel
+from bookings.services.bookings import bulk_cancel as service
+from bookings.services.bookings.cancel import cancel_booking
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_constraints, without_row_locks
 from tests.support.bookings import an_initiated_booking, customer, many_rows, one_pass, pay

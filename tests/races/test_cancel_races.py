@@ -10,15 +10,15 @@ from functools import partial
 import pytest
 
 from bookings.answers import Answer
-from bookings.clock import database_time
+from bookings.db.clock import database_time
+from bookings.deadline import Deadline
 from bookings.errors import AlreadyPaid, PaymentInProgress
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent
-from bookings.services import cancel_booking as cancelling
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.deadline import Deadline
-from bookings.services.expire_bookings import expire_bookings
+from bookings.services.bookings import cancel as cancelling
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.bookings.expire import expire_bookings
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_row_locks
 from tests.support.bookings import STAFF, an_initiated_booking, customer, one_pass, pay

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.ports import Applied, NoSeats, NotSent, SeatChange
-from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 

@@ -16,13 +16,13 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import BookingStatus, Decision, Hold
 from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
 from bookings.ports import Applied, NoSeats
-from bookings.services import give_seats_back as giving
-from bookings.services import resolve_give_back as give_backs
-from bookings.services import resolve_take as take_decisions
-from bookings.services import takes
-from bookings.services.resolve_give_back import resolve_give_back
-from bookings.services.resolve_take import resolve_take
-from bookings.services.takes import Waiting, settle_take
+from bookings.services.seats import release as giving
+from bookings.services.seats import reserve
+from bookings.services.seats import resolve_release as give_backs
+from bookings.services.seats import resolve_reservation as take_decisions
+from bookings.services.seats.reserve import Waiting, settle_take
+from bookings.services.seats.resolve_release import resolve_give_back
+from bookings.services.seats.resolve_reservation import resolve_take
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
 from tests.support.bookings import a_call_row, a_saved_row, one_pass
@@ -184,7 +184,7 @@ def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(
         )
         return True
 
-    monkeypatch.setattr(takes, "confirm_hold", confirm_whatever_it_is)
+    monkeypatch.setattr(reserve, "confirm_hold", confirm_whatever_it_is)
 
     settle_take(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
 
@@ -234,7 +234,7 @@ def test_what_was_not_applied_goes_back_once_while_the_worker_passes(flights, si
 
 def takes_of_the_sim(flights):
     """Let the Flight Service count four seats as taken, which the give-back is about."""
-    flights.change_seats(takes.SeatChange(key=uuid.uuid4(), flight_id=1, seats=4, take=True), seconds=5)
+    flights.change_seats(reserve.SeatChange(key=uuid.uuid4(), flight_id=1, seats=4, take=True), seconds=5)
 
 
 @pytest.mark.parametrize("decision", list(Decision))

@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError
 
 from bookings.models import Heartbeat
-from bookings.queries import last_pass_finished_at
-from bookings.services import run_pass
+from bookings.queries.upkeep.background import last_pass_finished_at
+from bookings.services.upkeep import run_pass
 from tests.races.crowd import all_at_once
 from tests.races.guards import rounds
 from tests.support.bookings import one_pass

@@ -9,16 +9,16 @@ from functools import partial
 
 import pytest
 
+from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import SeatCall
 from bookings.ports import SeatChange
-from bookings.services import comparison
-from bookings.services import fix_seats as fixing
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.deadline import Deadline
-from bookings.services.fix_seats import fix_seats
-from bookings.services.reconcile_seats import reconcile_seats
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.seats import compare
+from bookings.services.seats import correct as fixing
+from bookings.services.seats.correct import fix_seats
+from bookings.services.seats.reconcile import reconcile_seats
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints
 from tests.support.bookings import STAFF, an_initiated_booking, one_pass
@@ -139,9 +139,9 @@ def test_twin_that_does_not_look_after_the_answer_gives_back_what_a_create_has_t
 
 def blind(monkeypatch):
     """Take both looks after the answer away."""
-    first = comparison.seats_of
+    first = compare.seats_of
     seen = {}
-    monkeypatch.setattr(comparison, "seats_of", lambda flight: seen.setdefault(flight, first(flight)))
+    monkeypatch.setattr(compare, "seats_of", lambda flight: seen.setdefault(flight, first(flight)))
     keep_looking_alike(monkeypatch)
 
 

@@ -9,17 +9,17 @@ from functools import partial
 import pytest
 
 from bookings.answers import Answer
+from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, Payment
 from bookings.ports import Charged
-from bookings.services import settle_payment as settling
-from bookings.services import takes
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.services.deadline import Deadline
-from bookings.services.expire_bookings import expire_bookings
-from bookings.services.settle_payment import settle_payment
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.expire import expire_bookings
+from bookings.services.payments import settle as settling
+from bookings.services.payments.settle import settle_payment
+from bookings.services.seats import reserve
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds
 from tests.support.bookings import (
@@ -86,7 +86,7 @@ def test_a_booking_that_ends_before_its_take_is_answered_gives_the_seats_back(fl
 
 
 def test_a_customer_who_cancels_while_the_take_is_recorded_waits_for_it(flights, sim, monkeypatch):
-    recorded = Halt(monkeypatch, takes, "confirm_hold")
+    recorded = Halt(monkeypatch, reserve, "confirm_hold")
 
     answer, cancelled = overtaken(partial(create, flights), cancel_the_latest, at=recorded)
 
@@ -104,7 +104,7 @@ def test_twin_with_an_unconditional_update_a_cancelled_booking_rises_again(fligh
         )
         return True
 
-    monkeypatch.setattr(takes, "confirm_hold", confirm_whatever_it_is)
+    monkeypatch.setattr(reserve, "confirm_hold", confirm_whatever_it_is)
 
     overtaken(partial(create, flights), cancel_the_latest, at=answered)
 

@@ -18,11 +18,12 @@ import pytest
 from django.db.models import QuerySet
 from redis import Redis
 
-from bookings.clock import database_time
-from bookings.gateways import bounded_redis, redis_limits
+from bookings.db.clock import database_time
+from bookings.gateways import bounded_redis
+from bookings.gateways.rate_limits import redis
+from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.models import Booking, RateWindow
-from bookings.services.rate_limits import DatabaseRateLimiter
-from bookings.services.reap_old_rows import BATCHES
+from bookings.services.upkeep.reap import BATCHES
 from devtools.redis import PrivateRedis
 from tests.races.crowd import PATIENCE_SECONDS, Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_conditions, without_row_locks
@@ -68,8 +69,8 @@ def limiter(request, redis_server, monkeypatch):
     # How long it waits for Redis is not looked at here, and 64 threads of one process are slow.
     monkeypatch.setattr(bounded_redis, "CONNECT_SECONDS", PATIENCE_SECONDS)
     for name in ("ANSWER_SECONDS", "WHOLE_SECONDS"):
-        monkeypatch.setattr(redis_limits, name, PATIENCE_SECONDS)
-    return redis_limits.RedisRateLimiter(redis_server.url, otherwise=Refuses())
+        monkeypatch.setattr(redis, name, PATIENCE_SECONDS)
+    return redis.RedisRateLimiter(redis_server.url, otherwise=Refuses())
 
 
 def spend(limiter):

@@ -13,7 +13,7 @@ from bookings.answers import Answer
 from bookings.errors import PaymentInProgress
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Payment
-from bookings.services import pay_booking as paying
+from bookings.services.payments import pay as paying
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints, without_row_locks
 from tests.support.bookings import an_initiated_booking, pay

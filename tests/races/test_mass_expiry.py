@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import pytest
 from django.db.models import Count
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
+from bookings.db.transactions import run
+from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking, BookingEvent, SeatCall
 from bookings.ports import Applied, SeatChange
-from bookings.services import expire_bookings as expiry
-from bookings.services.deadline import Deadline
-from bookings.services.expire_bookings import expire_bookings
-from bookings.transactions import run
+from bookings.services.bookings import expire as expiry
+from bookings.services.bookings.expire import expire_bookings
 from tests.races.conftest import FLIGHTS
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks

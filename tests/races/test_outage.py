@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from bookings import wiring
-from bookings.gateways.flights import HttpFlightService
-from bookings.gateways.guard import Guard
+from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service.resilience.guard import Guard
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
 from bookings.ports import Flight, FlightsUnreachable

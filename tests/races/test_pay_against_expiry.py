@@ -11,13 +11,13 @@ from functools import partial
 import pytest
 from django.db import IntegrityError
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
+from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
-from bookings.services import expire_bookings as expiry
-from bookings.services import pay_booking as paying
-from bookings.services.deadline import Deadline
-from bookings.services.expire_bookings import expire_bookings
+from bookings.services.bookings import expire as expiry
+from bookings.services.bookings.expire import expire_bookings
+from bookings.services.payments import pay as paying
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints, without_row_locks
 from tests.support.bookings import an_initiated_booking, let_time_pass, one_pass, pay

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django_q.models import Task
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
+from bookings.deadline import Deadline
 from bookings.models import IdempotencyRecord, RateWindow
-from bookings.services.deadline import Deadline
-from bookings.services.reap_old_rows import reap_old_rows
+from bookings.services.upkeep.reap import reap_old_rows
 from tests.races.crowd import PATIENCE_SECONDS, Halt, all_at_once, overtaken
 from tests.races.guards import without_row_locks
 

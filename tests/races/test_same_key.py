@@ -14,11 +14,11 @@ from bookings.errors import RequestInProgress
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
-from bookings.services import create_booking as creating
-from bookings.services import idempotency
-from bookings.services import pay_booking as paying
-from bookings.services.cancel_booking import cancel_booking_for_client
-from bookings.services.create_booking import SeatOrder, create_booking
+from bookings.services.bookings import create as creating
+from bookings.services.bookings.cancel import cancel_booking_for_client
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.payments import pay as paying
+from bookings.services.shared import idempotency
 from tests.races.crowd import PATIENCE_SECONDS, Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints
 from tests.support.bookings import a_key, an_initiated_booking, customer, one_pass, pay

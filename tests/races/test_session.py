@@ -4,10 +4,10 @@ import MySQLdb
 import pytest
 from django.db import connection
 
+from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
-from bookings.services.deadline import Deadline
-from bookings.services.expire_bookings import expire_bookings
+from bookings.services.bookings.expire import expire_bookings
 from tests.races.crowd import all_at_once
 from tests.support.bookings import an_initiated_booking, pay
 from tests.support.invariants import assert_in_step

@@ -13,10 +13,10 @@ from bookings.errors import BookingChanged
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent
-from bookings.services import cancel_for_staff as cancelling
-from bookings.services import note_booking as noting
-from bookings.services.cancel_for_staff import cancel_for_staff
-from bookings.services.note_booking import note_booking
+from bookings.services.bookings import cancel_for_staff as cancelling
+from bookings.services.bookings import note as noting
+from bookings.services.bookings.cancel_for_staff import cancel_for_staff
+from bookings.services.bookings.note import note_booking
 from tests.races.crowd import all_at_once
 from tests.races.guards import rounds
 from tests.support.bookings import STAFF, an_initiated_booking, one_pass, pay

@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from bookings import transactions
+from bookings.db import transactions
+from bookings.db.transactions import run
 from bookings.errors import FlightServiceUnavailable, RequestInProgress
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
-from bookings.services.cancel_booking import cancel_booking_for_client
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.transactions import run
+from bookings.services.bookings.cancel import cancel_booking_for_client
+from bookings.services.bookings.create import SeatOrder, create_booking
 from tests.races.crowd import PATIENCE_SECONDS, all_at_once, on_own_connection
 from tests.races.guards import kill_connection
 from tests.support.bookings import (

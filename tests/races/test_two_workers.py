@@ -10,16 +10,16 @@ from threading import Lock
 
 import pytest
 
+from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import SeatCall
-from bookings.services import give_seats_back as giving
-from bookings.services import settle_payment as settling
-from bookings.services import takes
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.services.deadline import Deadline
-from bookings.services.give_seats_back import give_seats_back
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.payments import settle as settling
+from bookings.services.seats import release as giving
+from bookings.services.seats import reserve
+from bookings.services.seats.release import give_seats_back
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_conditions, without_row_locks
 from tests.support.bookings import (
@@ -205,7 +205,7 @@ def test_what_one_worker_has_claimed_the_other_does_not_send(unfinished, sim):
 def test_twin_without_the_condition_of_a_claim_both_workers_send(unfinished, sim, monkeypatch):
     work, claimed, sent = unfinished
     without_conditions(monkeypatch, "next_at__lte", "hold_next_at__lte")
-    for module in (takes, giving, settling):
+    for module in (reserve, giving, settling):
         monkeypatch.setattr(module, "is_due", lambda next_at, now: True)
 
     overtaken(work, work, at=claimed)

@@ -14,8 +14,8 @@ from bookings.answers import Answer
 from bookings.errors import RequestInProgress, TooManyUnpaidBookings, TooManyUnpaidSeats
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking, UserHold
-from bookings.services import create_booking as creating
-from bookings.services.create_booking import SeatOrder, create_booking
+from bookings.services.bookings import create as creating
+from bookings.services.bookings.create import SeatOrder, create_booking
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
 from tests.races.test_limits import buy, web_environment

@@ -10,15 +10,15 @@ import pytest
 from django.db import OperationalError, transaction
 from django_q.models import OrmQ
 
-from bookings import patience
+from bookings.db import patience
+from bookings.db.waiting_line import PLACES, WaitingLines
 from bookings.errors import TemporarilyUnavailable
+from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, IdempotencyRecord, RateWindow, UserHold
-from bookings.services.cancel_booking import cancel_booking_for_client
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.services.pay_booking import PaymentOrder, pay_booking
-from bookings.services.rate_limits import DatabaseRateLimiter
-from bookings.waiting_line import PLACES, WaitingLines
+from bookings.services.bookings.cancel import cancel_booking_for_client
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.wake import PLACE, wake_worker
 from tests.races.crowd import PATIENCE_SECONDS, on_own_connection
 from tests.support.bookings import a_key, an_initiated_booking, customer

@@ -14,12 +14,12 @@ from django.db import DatabaseError, connection
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
-from bookings import metrics
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.start_schedules import start_due_schedules
+from bookings.observability import metrics
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.upkeep.start_schedules import start_due_schedules
 from bookings.wake import PLACE, wake_worker
 from bookingsite.broker import TickingBroker
 from tests.races.crowd import Halt, all_at_once, overtaken

@@ -12,10 +12,10 @@ from django.db import connection
 from django.db.models import F
 
 from bookings import wiring
+from bookings.deadline import Deadline
 from bookings.models import Booking, Payment, SeatCall
 from bookings.ports import Flight
-from bookings.services import expire_bookings
-from bookings.services.deadline import Deadline
+from bookings.services.bookings import expire
 from tests.support.api import BOOKINGS, PAYMENTS, Api, refused, shown
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import ChargeFault, Fault, ProcessDied
@@ -182,7 +182,7 @@ def test_8_a_payment_that_overlaps_the_expiry_never_revives_a_booking(api, fligh
 
     def expire():
         let_time_pass(minutes=31)
-        expire_bookings.expire_bookings(deadline=Deadline(20))
+        expire.expire_bookings(deadline=Deadline(20))
 
     payments.fail_next(*[fault] if fault else [])
     payments.meanwhile(expire)
@@ -244,7 +244,7 @@ def test_11_what_cannot_be_had_is_no_server_error_and_tells_nothing_internal(api
 def test_12_a_sweep_does_not_read_the_bookings_that_are_not_due(api):
     fill_tables(10_000)
 
-    assert rows_read(lambda: expire_bookings._due_ids(500)) <= 4
+    assert rows_read(lambda: expire._due_ids(500)) <= 4
 
 
 def test_13_times_have_milliseconds(api):

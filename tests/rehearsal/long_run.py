@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 django.setup()
 
-from bookings.queries import last_pass_finished_at  # noqa: E402 - models can be imported only now
+from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
 from tests.rehearsal.outages import OUTAGES, Outage  # noqa: E402
 from tests.rehearsal.play import FELT_SECONDS, Play  # noqa: E402

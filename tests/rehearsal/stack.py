@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from devtools.mariadb import DATABASE, PrivateMariaDB

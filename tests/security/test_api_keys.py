@@ -7,10 +7,10 @@ import pytest
 from django.db.models import F
 
 from bookings.actor import Scope
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey
-from bookings.services.api_keys import (
+from bookings.services.access.api_keys import (
     UnknownApiKey,
     _revoke,
     _rotate,

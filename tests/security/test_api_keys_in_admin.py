@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bookings.models import ApiKey
-from bookings.services.api_keys import recognise_api_key
+from bookings.services.access.api_keys import recognise_api_key
 
 pytestmark = pytest.mark.django_db
 

@@ -11,11 +11,11 @@ from django.core import signing
 from django.test import Client
 from django_q.models import Schedule
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason
 from bookings.models import ApiKey, Booking, BookingEvent, BulkCancel, SeatCall, SeatCallEvent
 from bookings.office import unsent
-from bookings.services.cancel_booking import cancel_booking
+from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import a_call_row, a_saved_row, an_initiated_booking, customer
 from tests.support.callers import a_service_key
 from tests.support.log_in import LOGIN, RIGHT, blob_in, end_session, log_in, log_in_elsewhere, token_in

@@ -4,7 +4,7 @@ import pytest
 
 from bookings import wiring
 from bookings.actor import Scope
-from bookings.gateways.signing_keys import AnyOf, KeySet, SharedSecrets
+from bookings.gateways.user_service.signing_keys import AnyOf, KeySet, SharedSecrets
 from bookings.models import Booking, BookingEvent
 from tests.support.api import BOOKINGS, refused, shown
 from tests.support.callers import CallerApi, a_service_key, a_token

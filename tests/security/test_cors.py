@@ -6,7 +6,7 @@ from django.test import Client
 
 from bookings import wiring
 from bookings.models import Booking, RateWindow
-from bookingsite.middleware import LARGEST_HEADERS
+from bookingsite.web.middleware import LARGEST_HEADERS
 from tests.support.api import BOOKINGS, PAYMENTS, refused, shown
 from tests.support.callers import CallerApi, a_token
 

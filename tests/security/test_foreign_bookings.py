@@ -9,14 +9,15 @@ import random
 
 import pytest
 
-from bookings import queries
 from bookings.actor import SYSTEM
 from bookings.conf import HIGHEST_ID
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
-from bookings.models.payment import PaymentState
-from bookings.services import cancel_booking, pay_booking
-from bookings.services.transitions import lock_booking
+from bookings.models.payments import PaymentState
+from bookings.queries.bookings import visible
+from bookings.services.bookings import cancel
+from bookings.services.payments import pay
+from bookings.services.shared.transitions import lock_booking
 from tests.support.api import BOOKINGS, PAYMENTS, refused, shown
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, many_rows
 from tests.support.callers import CallerApi, a_token, same_but_for_the_request
@@ -132,7 +133,7 @@ def test_nor_does_the_whole_site(reader, foreign_ids, endpoint):
 
 @pytest.mark.parametrize("endpoint", ["retrieve", "events"])
 def test_twin_without_the_filter_the_comparison_finds_every_booking(reader, foreign_ids, monkeypatch, endpoint):
-    monkeypatch.setattr(queries, "bookings_visible_to", lambda actor: Booking.objects.with_database_time())
+    monkeypatch.setattr(visible, "bookings_visible_to", lambda actor: Booking.objects.with_database_time())
     ids = guesses(foreign_ids, 50)
 
     found = differences(reader, endpoint, ids)
@@ -141,7 +142,7 @@ def test_twin_without_the_filter_the_comparison_finds_every_booking(reader, fore
     assert len(found) > 10
 
 
-@pytest.mark.parametrize(("endpoint", "module"), [("pay", pay_booking), ("cancel", cancel_booking)])
+@pytest.mark.parametrize(("endpoint", "module"), [("pay", pay), ("cancel", cancel)])
 def test_twin_without_the_look_at_whose_it_is_the_comparison_finds_every_booking(
     reader, foreign_ids, monkeypatch, endpoint, module
 ):

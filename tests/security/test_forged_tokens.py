@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bookings import wiring
-from bookings.services.api_keys import rotate_api_key
+from bookings.services.access.api_keys import rotate_api_key
 from tests.support.api import BOOKINGS, refused
 from tests.support.bookings import STAFF
 from tests.support.callers import CallerApi

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from bookingsite.middleware import LARGEST_HEADERS, LONGEST_ADDRESS
+from bookingsite.web.middleware import LARGEST_HEADERS, LONGEST_ADDRESS
 from tests.support.api import BOOKINGS
 
 pytestmark = pytest.mark.django_db

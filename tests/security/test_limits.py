@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from bookings import tasks
 from bookings.actor import Scope
 from bookings.models import Booking, IdempotencyRecord, RateWindow
-from bookingsite.middleware import client_address
+from bookingsite.web.middleware import client_address
 from tests.support.api import BOOKINGS, Api, refused, shown
 from tests.support.callers import CallerApi, a_service_key, a_token
 

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings as configured
 
 from bookings.api.descriptions import OPERATIONS
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Booking, IdempotencyRecord, UserHold
 from tests.support.api import refused, shown
 from tests.support.bookings import a_pending_booking, a_saved_row, let_time_pass, one_pass

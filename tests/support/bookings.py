@@ -8,18 +8,18 @@ from typing import Any
 from django.db.models import F
 
 from bookings.actor import Actor, ActorKind
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
-from bookings.models.payment import PaymentState
-from bookings.models.seat_call import SeatCallKind, SeatCallState
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import FlightService, PaymentGateway
-from bookings.references import reference_at
-from bookings.services.cancel_booking import cancel_booking
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.services.idempotency import KeyedRequest
-from bookings.services.pay_booking import PaymentOrder, pay_booking
-from bookings.services.run_pass import PassResult, run_pass
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.payments.pay import PaymentOrder, pay_booking
+from bookings.services.shared.idempotency import KeyedRequest
+from bookings.services.upkeep.run_pass import PassResult, run_pass
+from bookings.text.references import reference_at
 from tests.support.fakes import Fault
 
 STAFF = Actor(kind=ActorKind.STAFF, name="anna")

@@ -4,12 +4,12 @@ import uuid
 from typing import Any
 
 from bookings.actor import Actor, ActorKind
+from bookings.deadline import Deadline
 from bookings.lifecycle import CancelReason
 from bookings.models import BulkCancel, BulkCancelRow
-from bookings.queries.bulk import plan_bulk_cancel
-from bookings.queries.selection import Selection
-from bookings.services.bulk_cancel import carry_out_bulk_cancels, start_bulk_cancel
-from bookings.services.deadline import Deadline
+from bookings.queries.bookings.bulk_cancel import plan_bulk_cancel
+from bookings.queries.bookings.selection import Selection
+from bookings.services.bookings.bulk_cancel import carry_out_bulk_cancels, start_bulk_cancel
 
 SUPERVISOR = Actor(kind=ActorKind.STAFF, name="sam", request_id="req-1")
 

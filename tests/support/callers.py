@@ -9,7 +9,7 @@ import jwt
 from django.conf import settings
 
 from bookings.actor import Scope
-from bookings.services.api_keys import issue_api_key
+from bookings.services.access.api_keys import issue_api_key
 from tests.support.api import Api
 from tests.support.bookings import STAFF
 

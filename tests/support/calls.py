@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Booking, SeatCall
 from tests.support.bookings import a_call_row, a_saved_row
 

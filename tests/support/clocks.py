@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from bookings import clock
-from bookings.clock_watch import ClockWatch
+from bookings.db import clock
+from bookings.db.clock_watch import ClockWatch
 
 RIGHT = dict(clock._STATEMENTS)
 

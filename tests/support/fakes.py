@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from threading import RLock
 from uuid import UUID
 
-from bookings.gateways.flight_answers import WORDS
-from bookings.gateways.retry_budget import RetryBudget
+from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
+from bookings.gateways.flight_service.responses import WORDS
 from bookings.ports import (
     Applied,
     BreakerState,

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from bookings.actor import Scope
 from bookings.models import ApiKey
-from bookings.services.api_keys import issue_api_key, revoke_api_key, rotate_api_key
+from bookings.services.access.api_keys import issue_api_key, revoke_api_key, rotate_api_key
 from tests.support.bookings import STAFF
 from tests.support.signers import (
     KEY_IDS,

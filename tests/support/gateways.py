@@ -4,8 +4,8 @@ import itertools
 from typing import Any
 
 from bookings.conf import BREAKER_PROBE_SECONDS
-from bookings.gateways.flights import HttpFlightService
-from bookings.gateways.guard import Guard
+from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service.resilience.guard import Guard
 
 # More threads than any test has in one process.
 ANY_CROWD = 1_000

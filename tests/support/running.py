@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from bookings.queries import last_pass_finished_at
+from bookings.queries.upkeep.background import last_pass_finished_at
 from tests.support.durable_payments import DurablePayments
 from tests.support.invariants import money_out_of_step, seats_out_of_step, violations
 from tests.support.processes import REPOSITORY, FlightSim

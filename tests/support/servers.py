@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from bookings.management.web_server import granian
+from bookingsite.processes.web_server import granian
 from devtools.processes import HOST, free_port
 from tests.support.http import exchange
 from tests.support.processes import REPOSITORY
@@ -49,7 +49,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 def spawn(*words: str, env: dict[str, str], log: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Run a Python command in a process group of its own; it and its forks end with the thread that started it."""
-    lifeline = ("-m", "bookings.management.lifeline", str(os.getpid()), "SIGKILL")
+    lifeline = ("-m", "bookingsite.processes.die_with_parent", str(os.getpid()), "SIGKILL")
     return subprocess.Popen(
         [sys.executable, *lifeline, *words],
         cwd=REPOSITORY,

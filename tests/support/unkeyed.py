@@ -5,12 +5,12 @@ from typing import Any
 
 from django.db.models import F, Q, Sum
 
-from bookings.clock import database_time
 from bookings.conf import WORKER_CALL_SECONDS
+from bookings.db.clock import database_time
+from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, FlightGate, PatchSlot, SeatCall
-from bookings.models.seat_call import SeatCallState
-from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
+from bookings.models.seats.seat_call import SeatCallState
 from tests.support.gateways import a_tireless_gateway
 
 SETTLE = timedelta(seconds=60)

@@ -9,7 +9,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from bookings import tasks, tracing
+from bookings import tasks
+from bookings.observability import tracing
 from bookingsite.telemetry import Collector
 from tests.support.api import shown
 from tests.support.processes import REPOSITORY
@@ -133,7 +134,8 @@ def test_spans_reach_the_exporter_that_is_named():
     ended = start(
         command=(
             "-c",
-            "import django; django.setup(); from bookings.tracing import Span\nwith Span('a span'): pass",
+            "import django; django.setup()\n"
+            "from bookings.observability.tracing import Span\nwith Span('a span'): pass",
         ),
         DJANGO_SETTINGS_MODULE="bookingsite.settings",
         OTEL_TRACES_EXPORTER="console",

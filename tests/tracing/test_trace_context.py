@@ -2,8 +2,8 @@
 
 import pytest
 
-from bookings import tracing
-from bookings.tracing import Span, Trace, parse
+from bookings.observability import tracing
+from bookings.observability.tracing import Span, Trace, parse
 
 ID, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

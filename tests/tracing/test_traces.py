@@ -5,7 +5,7 @@ import structlog
 from django_q.models import OrmQ
 
 from bookings import tasks
-from bookings.gateways.flights import HttpFlightService
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.models import Booking
 from bookings.ports import Flight
 from tests.support.api import shown

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 
 from bookings import wiring
+from bookings.gateways.flight_service.unkeyed import flights
+from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.gateways.http_exchange import HttpExchange, Question
-from bookings.services import unkeyed_flights
-from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
 from tests.support.api import Api
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.unkeyed import an_unkeyed_gateway
@@ -47,7 +47,7 @@ def no_keys(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a flight; what is not free at once is busy."""
-    monkeypatch.setattr(unkeyed_flights, "GATE_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(flights, "GATE_WAIT_SECONDS", 0.0)
 
 
 def _in_place(sim: FlightSim, counter: Counter, monkeypatch: pytest.MonkeyPatch) -> UnkeyedFlights:

@@ -14,7 +14,7 @@ import django
 
 django.setup()
 
-from bookings.queries import last_pass_finished_at  # noqa: E402 - models can be imported only now
+from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
 from tests.crashes.load import Load  # noqa: E402
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402

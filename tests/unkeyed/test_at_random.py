@@ -9,11 +9,11 @@ from functools import partial
 
 import pytest
 
+from bookings.db.transactions import run
 from bookings.errors import BookingError
+from bookings.gateways.flight_service.unkeyed.flights import Counter
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
-from bookings.services.unkeyed_flights import Counter
-from bookings.transactions import run
 from tests.crashes.world import let_leases_end
 from tests.races.crowd import all_at_once
 from tests.races.guards import forget_everything, rounds

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from bookings.clock import database_time
+from bookings.db.clock import database_time
+from bookings.gateways.flight_service.unkeyed import gates
+from bookings.gateways.flight_service.unkeyed.gates import begin_sending, claim_gate, end_sending, make_lockable
 from bookings.models import FlightGate, PatchSlot
 from bookings.ports import Applied, NoSeats, NotSent, SeatChange, Unknown
-from bookings.services import flight_gates
-from bookings.services.flight_gates import begin_sending, claim_gate, end_sending, make_lockable
 from tests.support.clocks import DatabaseClock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,7 +65,7 @@ def test_twin_that_believes_every_clock_concludes_that_nothing_came_of_what_is_b
     impatient, exclusive, database_clock, monkeypatch
 ):
     change, lease = a_change_that_is_being_sent()
-    monkeypatch.setattr(flight_gates, "clock_is_proven", lambda: True)
+    monkeypatch.setattr(gates, "clock_is_proven", lambda: True)
     database_clock.jump(HOUR)
 
     assert send(exclusive, change) == NoSeats()

@@ -7,8 +7,8 @@ all is in step again; where others do, no more differs than staff are shown.
 
 import pytest
 
+from bookings.gateways.flight_service.unkeyed.flights import Counter
 from bookings.models import Booking
-from bookings.services.unkeyed_flights import Counter
 from tests.crashes.world import SIGKILLED, Mortals, let_leases_end
 from tests.support.bookings import a_cancelled_booking, one_pass
 from tests.support.durable_payments import DurablePayments

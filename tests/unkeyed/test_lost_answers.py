@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
+from bookings.deadline import Deadline
 from bookings.models import Booking, FlightGate, SeatCall
 from bookings.ports import Applied, Mistake, NeverKnown, NoSeats, NotSent, SeatChange, Unknown
-from bookings.services.deadline import Deadline
-from bookings.services.reconcile_seats import reconcile_seats
+from bookings.services.seats.reconcile import reconcile_seats
 from tests.support.api import refused, shown
 from tests.support.bookings import (
     a_call_row,

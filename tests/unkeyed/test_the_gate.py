@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from bookings.gateways.flight_service.unkeyed import flights, gates
 from bookings.models import FlightGate
 from bookings.ports import Applied, Mistake, NoFlight, NoSeats, NotSent, SeatChange, Unknown
-from bookings.services import flight_gates, unkeyed_flights
-from bookings.services.takes import Waiting, settle_take
+from bookings.services.seats.reserve import Waiting, settle_take
 from tests.races.crowd import PATIENCE_SECONDS, all_at_once
 from tests.support.bookings import a_call_row, a_saved_row
 from tests.support.unkeyed import let_gates_settle
@@ -40,7 +40,7 @@ def test_a_key_that_is_sent_again_counts_once(shared, sim):
 
 
 def test_twin_that_does_not_remember_the_outcome_counts_twice(shared, sim, monkeypatch):
-    end = flight_gates.end_sending
+    end = gates.end_sending
 
     def end_and_forget(change, outcome, **given):
         kept = end(change, outcome, **given)
@@ -49,7 +49,7 @@ def test_twin_that_does_not_remember_the_outcome_counts_twice(shared, sim, monke
         )
         return kept
 
-    monkeypatch.setattr(unkeyed_flights, "end_sending", end_and_forget)
+    monkeypatch.setattr(flights, "end_sending", end_and_forget)
     change = a_take()
 
     outcomes = [send(shared, change) for _ in range(2)]
@@ -109,7 +109,7 @@ def test_a_change_that_was_decided_meanwhile_is_not_sent(shared, sim):
 
 
 def test_twin_that_does_not_look_at_its_own_row_sends_what_was_decided(shared, sim, monkeypatch):
-    monkeypatch.setattr(flight_gates, "_is_open", lambda key: None)
+    monkeypatch.setattr(gates, "_is_open", lambda key: None)
     booking = a_saved_row("initiated")
 
     outcome = send(shared, a_take(key=booking.hold_key))
@@ -192,9 +192,9 @@ def test_twin_without_the_gate_oversells(shared, sim, monkeypatch):
         return inner(change, seconds=seconds)
 
     monkeypatch.setattr(shared._service, "change_seats", send_together)
-    monkeypatch.setattr(unkeyed_flights, "claim_gate", lambda change, **_given: FlightGate(change.flight_id))
-    monkeypatch.setattr(unkeyed_flights, "begin_sending", lambda change, **_given: None)
-    monkeypatch.setattr(unkeyed_flights, "end_sending", lambda change, outcome, **_given: True)
+    monkeypatch.setattr(flights, "claim_gate", lambda change, **_given: FlightGate(change.flight_id))
+    monkeypatch.setattr(flights, "begin_sending", lambda change, **_given: None)
+    monkeypatch.setattr(flights, "end_sending", lambda change, outcome, **_given: True)
 
     all_at_once([partial(send, shared, a_take(4)) for _ in range(4)])
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bookings import wiring
-from bookings.gateways.flights import HttpFlightService
-from bookings.services.unkeyed_flights import Counter, UnkeyedFlights
+from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 
 
 @pytest.mark.parametrize(("word", "is_exclusive"), [("exclusive", True), ("shared", False)])

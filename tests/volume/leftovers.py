@@ -6,8 +6,8 @@ from typing import NamedTuple
 from django.db import connection
 
 from bookings.conf import PASS_SECONDS
-from bookings.services.deadline import Deadline
-from bookings.services.reap_old_rows import reap_old_rows
+from bookings.deadline import Deadline
+from bookings.services.upkeep.reap import reap_old_rows
 from tests.volume.fill import uuid_of
 
 _LONG_AGO = "UTC_TIMESTAMP(6) - INTERVAL 60 DAY + INTERVAL seq * 1000 MICROSECOND"

@@ -8,18 +8,21 @@ from typing import Any, NamedTuple
 from django.db.models import F
 from django.test import Client
 
-from bookings import queries
-from bookings.clock import database_time
+from bookings.db.clock import database_time
+from bookings.deadline import Deadline
 from bookings.models import Booking
-from bookings.queries import calls, seats, start, watched
-from bookings.queries.pages import page_of
-from bookings.queries.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
-from bookings.queries.search import find
-from bookings.queries.selection import VIEWS, Selection
-from bookings.services import expire_bookings, give_seats_back
-from bookings.services.deadline import Deadline
-from bookings.services.reap_old_rows import reap_old_rows
-from bookings.services.run_pass import run_pass
+from bookings.observability import gauges
+from bookings.queries.bookings import visible
+from bookings.queries.bookings.pages import page_of
+from bookings.queries.bookings.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
+from bookings.queries.bookings.search import find
+from bookings.queries.bookings.selection import VIEWS, Selection
+from bookings.queries.seats import calls, held, owed
+from bookings.queries.upkeep import start_page
+from bookings.services.bookings import expire
+from bookings.services.seats import release
+from bookings.services.upkeep.reap import reap_old_rows
+from bookings.services.upkeep.run_pass import run_pass
 from tests.support.api import BOOKINGS
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.volume.fill import AGENT, BOOKINGS_PER_FLIGHT, FLIGHTS_ON_SALE, waiting_of
@@ -86,7 +89,7 @@ def of_the_api() -> Iterator[Question]:
         yield Question(f"list: {name}", listing(**query), most)
     yield Question("a booking", lambda: client.get(f"{BOOKINGS}/{middle.pk}"), 5)
     yield Question("its timeline", lambda: client.get(f"{BOOKINGS}/{middle.pk}/events"), 20)
-    yield Question("a booking by its reference", lambda: queries.booking_id_of(middle.reference), 5)
+    yield Question("a booking by its reference", lambda: visible.booking_id_of(middle.reference), 5)
 
 
 def of_the_worker() -> Iterator[Question]:
@@ -102,28 +105,28 @@ def of_the_worker() -> Iterator[Question]:
             expires_at=F("created_at") + timedelta(microseconds=1)
         )
 
-    yield Question("sweep: what is due, nothing", lambda: expire_bookings._due_ids(500), FEW)
+    yield Question("sweep: what is due, nothing", lambda: expire._due_ids(500), FEW)
     make_due()
-    yield Question("sweep: what is due, 500", lambda: expire_bookings._due_ids(500), 2 * FEW)
-    yield Question("sweep: 500 expire", lambda: expire_bookings.expire_bookings(deadline=Deadline(20)), 10 * FEW)
-    yield Question("sweep: silent gateways", expire_bookings._unanswered_payments, FEW)
-    yield Question("flights owed seats", lambda: queries.flights_owed_seats(database_time()), many)
+    yield Question("sweep: what is due, 500", lambda: expire._due_ids(500), 2 * FEW)
+    yield Question("sweep: 500 expire", lambda: expire.expire_bookings(deadline=Deadline(20)), 10 * FEW)
+    yield Question("sweep: silent gateways", expire._unanswered_payments, FEW)
+    yield Question("flights owed seats", lambda: owed.flights_owed_seats(database_time()), many)
     yield Question(
         "calls to send again",
-        lambda: give_seats_back.resend_open_calls(flights=flights, deadline=Deadline(20)),
+        lambda: release.resend_open_calls(flights=flights, deadline=Deadline(20)),
         FEW,
     )
     yield Question("reaper", lambda: reap_old_rows(deadline=Deadline(20)), many)
-    yield Question("/metrics: numbers of the tables", watched.numbers, 2 * many)
-    yield Question("seats still owed", queries.seats_still_owed, many)
+    yield Question("/metrics: numbers of the tables", gauges.numbers, 2 * many)
+    yield Question("seats still owed", owed.seats_still_owed, many)
     # Two looks at each flight, and one at what was cancelled within a day.
     yield Question(
         "comparison: its flights",
-        lambda: seats.flights_to_compare(database_time()),
+        lambda: held.flights_to_compare(database_time()),
         2 * (newest.pk // BOOKINGS_PER_FLIGHT + FLIGHTS_ON_SALE) + 3 * _of_a_day() + many,
     )
-    yield Question("comparison: one flight", lambda: seats.seats_of(flight), SOME)
-    yield Question("comparison: the last one", seats.last_reconciliation, FEW)
+    yield Question("comparison: one flight", lambda: held.seats_of(flight), SOME)
+    yield Question("comparison: the last one", held.last_reconciliation, FEW)
     a_pass()
     yield Question("a whole pass, with nothing to do", a_pass, 3 * many)
 
@@ -172,9 +175,9 @@ def of_the_office() -> Iterator[Question]:
     )
     yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many + 2 * _of_a_day())
     yield Question("payments of a page", lambda: unsettled_payments([middle, newest]), FEW)
-    yield Question("start page: what waits", start.work, 2 * many)
+    yield Question("start page: what waits", start_page.work, 2 * many)
     # All of a day is counted, hour by hour, on two indexes alone.
-    yield Question("start page: the day", lambda: start.hours_until(now), 3 * _of_a_day() + FEW)
+    yield Question("start page: the day", lambda: start_page.hours_until(now), 3 * _of_a_day() + FEW)
     for ask in (calls.stuck_takes, calls.unanswered_takes, calls.dead_give_backs, calls.unanswered_give_backs):
         yield Question(f"calls: {ask.__name__.replace('_', ' ')}", lambda ask=ask: ask(None), many)
 

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bookings.actor import Actor, ActorKind, Scope
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.errors import InvalidRequest
 from bookings.models import ApiKey
-from bookings.services.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
+from bookings.services.access.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
 
 
 class Command(BaseCommand):

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bookings import queries
 from bookings.actor import Actor, ActorKind
 from bookings.errors import BookingError
 from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason
-from bookings.services.cancel_booking import cancel_booking
+from bookings.queries.bookings import visible
+from bookings.services.bookings.cancel import cancel_booking
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         actor = Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150])
         try:
-            booking_id = queries.booking_id_of(options["reference"])
+            booking_id = visible.booking_id_of(options["reference"])
             booking = cancel_booking(
                 booking_id=booking_id,
                 actor=actor,

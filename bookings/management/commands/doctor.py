@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 
 from bookings import wiring
-from bookings.clock import database_time
+from bookings.db.clock import database_time
+from bookings.diagnostics import background, database, peer, site
+from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, warn
 from bookings.management.arguments import flight
-from bookings.management.checkup import background, database, peer, site
-from bookings.management.checkup.finding import Finding, Verdict, fail, in_one_line, warn
 from bookings.models import ApiKey
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bookings import queries, wiring
-from bookings.clock import clock_is_proven, database_time
-from bookings.services.run_pass import run_pass
+from bookings import wiring
+from bookings.db.clock import clock_is_proven, database_time
+from bookings.queries.bookings import visible
+from bookings.queries.seats import owed
+from bookings.services.upkeep.run_pass import run_pass
 
 
 def _positive(text: str) -> int:
@@ -30,8 +32,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:
-            bookings, seats = queries.due_to_expire(database_time())
-            counts = {"due": bookings, "seats": seats, "seats_still_owed": queries.seats_still_owed()}
+            bookings, seats = visible.due_to_expire(database_time())
+            counts = {"due": bookings, "seats": seats, "seats_still_owed": owed.seats_still_owed()}
             self._print(counts, as_json=options["json"])
             return
         try:

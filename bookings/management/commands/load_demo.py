@@ -9,8 +9,8 @@ from bookings.errors import BookingError
 from bookings.management.demo_history import Interrupted, fill_up
 from bookings.management.demo_people import make_people
 from bookings.models import Booking
-from bookings.services.create_booking import SeatOrder, create_booking
-from bookings.services.idempotency import KeyedRequest
+from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.shared.idempotency import KeyedRequest
 
 DEMO_ORDERS = (
     SeatOrder(flight_id=1, user_id=1001, no_of_seats=1),

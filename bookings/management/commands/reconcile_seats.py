@@ -9,11 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from bookings import wiring
 from bookings.actor import Actor, ActorKind
 from bookings.conf import somebody_else_counts
+from bookings.deadline import Deadline
 from bookings.management.arguments import flight
 from bookings.models import Reconciliation
-from bookings.services.deadline import Deadline
-from bookings.services.fix_seats import LEFT_ALONE, Fix, fix_seats
-from bookings.services.reconcile_seats import reconcile_seats
+from bookings.services.seats.correct import LEFT_ALONE, Fix, fix_seats
+from bookings.services.seats.reconcile import reconcile_seats
 
 
 class Command(BaseCommand):

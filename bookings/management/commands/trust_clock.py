@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bookings.services.trust_clock import trust_clock
+from bookings.services.upkeep.trust_clock import trust_clock
 
 
 class Command(BaseCommand):

@@ -8,9 +8,9 @@ from django.core.management import CommandError, call_command
 from django_q.models import Schedule
 
 from bookings import wiring
-from bookings.clock import database_time
+from bookings.db.clock import database_time
 from bookings.models import Heartbeat
-from bookings.services.start_schedules import start_due_schedules
+from bookings.services.upkeep.start_schedules import start_due_schedules
 from devtools.processes import HOST, free_port
 
 

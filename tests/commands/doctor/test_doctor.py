@@ -9,9 +9,9 @@ from django.db import OperationalError, connection
 from django_q.models import OrmQ, Schedule
 
 from bookings import wiring
-from bookings.clock import database_time
-from bookings.gateways.signing_keys import key_set_from
-from bookings.management.checkup import background, database, site
+from bookings.db.clock import database_time
+from bookings.diagnostics import background, database, site
+from bookings.gateways.user_service.signing_keys import key_set_from
 from bookings.models import Heartbeat
 from bookings.wake import SWEEP_TASK
 from devtools.processes import HOST, free_port

@@ -3,7 +3,7 @@
 import pytest
 
 from bookings import wiring
-from bookings.management.checkup import peer
+from bookings.diagnostics import peer
 from tests.support.fakes import Fault
 from tests.support.peers_without_keys import ForgetfulFlights
 from tests.support.processes import start_flightsim

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection, connections
 
-from bookings.clock import database_time
-from bookings.management.checkup import background, database
+from bookings.db.clock import database_time
+from bookings.diagnostics import background, database
 from bookings.models import Heartbeat
 from devtools.processes import free_port
 
@@ -166,7 +166,7 @@ def test_a_replica_that_can_be_written_to_is_named(replica):
 def test_a_replica_that_lags_is_named(replica, monkeypatch):
     Heartbeat.objects.update_or_create(name="sweep", defaults={"finished_at": database_time()})
     later = database_time() + timedelta(minutes=5)
-    monkeypatch.setattr(background.queries, "last_pass_finished_at", lambda: later)
+    monkeypatch.setattr(background.background, "last_pass_finished_at", lambda: later)
 
     found = list(background.check_replica())
 

@@ -1,0 +1,268 @@
+"""Checks of the database: its session, its durability, its tables, and its clock against this machine's."""
+
+import ipaddress
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from bookings.conf import clock_proof_seconds
+from bookings.db.clock import clock_is_proven, database_time, last_proof
+from bookings.db.error_numbers import UnsafeSession
+from bookings.db.limits import COMMAND
+from bookings.diagnostics.finding import Finding, fail, in_one_line, ok, warn
+from bookings.queries.upkeep.schema import CURE, SPOILT_TABLES
+
+# What this service asks for in a command; a request would wait as long for one lock.
+LONGEST_LOCK_WAIT_SECONDS = COMMAND.lock
+
+# With more in use, the next web process may find none.
+CONNECTIONS_IN_USE = 0.8
+
+# Deadlines are on database time alone; the slots of the sweep and log lines are on this machine's.
+SKEW_NOTICED = timedelta(seconds=2)
+# As many seconds as a token's times may be off: beyond them, good tokens are refused and dead ones pass.
+SKEW_THAT_BREAKS_TOKENS = timedelta(seconds=30)
+
+# Of a list that may be long.
+NAMES_SHOWN = 4
+
+VARIABLES = (
+    "version",
+    "innodb_flush_log_at_trx_commit",
+    "sync_binlog",
+    "log_bin",
+    "innodb_lock_wait_timeout",
+    "lock_wait_timeout",
+    "character_set_connection",
+    "read_only",
+    "max_connections",
+)
+
+
+def check_connection() -> Finding:
+    """Connect; the session is then as safe as the service itself insists on, or is refused with the reason."""
+    try:
+        connection.ensure_connection()
+    except UnsafeSession as refusal:
+        return fail(
+            "database",
+            str(refusal),
+            "The server's init_connect, or a proxy in between, undoes what is asked for at connect: a proxy that "
+            "shares sessions must keep each session's own settings. Or it is not the server that was meant.",
+        )
+    except DatabaseError as error:
+        return fail(
+            "database",
+            in_one_line(error),
+            "Is the server up, and are host, port, name, user and password of DATABASE_URL right?",
+        )
+    if connection.vendor == "sqlite":
+        return ok("database", "SQLite answers")
+    return ok("database", "answers; READ COMMITTED, time zone +00:00, strict")
+
+
+def check_server() -> Iterator[Finding]:
+    """
+    Look at what keeps commits through a power cut, and at the limits of the server.
+
+    :raises DatabaseError: if the database does not answer any more
+    """
+    if connection.vendor == "sqlite":
+        yield from _sqlite()
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SHOW SESSION VARIABLES WHERE Variable_name IN ({', '.join(['%s'] * len(VARIABLES))})", VARIABLES
+        )
+        found = {name.lower(): value for name, value in cursor.fetchall()}
+        cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
+        in_use = int(cursor.fetchone()[1])
+        cursor.execute(SPOILT_TABLES)
+        foreign = [name for (name,) in cursor.fetchall()]
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        (_name, cipher) = cursor.fetchone() or ("", "")
+    yield from durability(found)
+    yield from encryption(cipher, host=connection.settings_dict["HOST"])
+    yield from _limits(found, in_use)
+    yield from _characters(found, foreign)
+
+
+def check_migrations() -> Finding:
+    """
+    Compare the tables with what this version expects.
+
+    :raises DatabaseError: if the database does not answer any more
+    """
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        missing = _some([f"{step.app_label}.{step.name}" for step, _ in plan])
+        return fail("migrations", f"not applied: {missing}", "Run `manage.py migrate` with this version.")
+    return ok("migrations", "all applied")
+
+
+def check_clock() -> Finding:
+    """
+    Compare this machine's clock with the database's.
+
+    :raises DatabaseError: if the database does not answer any more
+    """
+    before = datetime.now(UTC)
+    there = database_time()
+    after = datetime.now(UTC)
+    skew = there - (before + (after - before) / 2)
+    # What the question itself may be off by.
+    doubt = (after - before) / 2
+    side = "ahead of" if skew > timedelta(0) else "behind"
+    seconds = f"the database is {abs(skew).total_seconds():.1f} s {side} this machine's clock"
+    advice = "Let both machines keep time by NTP (`timedatectl`); bookings expire on the database's time."
+    if abs(skew) > SKEW_THAT_BREAKS_TOKENS + doubt:
+        return fail("clock", f"{seconds}: tokens are judged by this one, deadlines by the other", advice)
+    if abs(skew) > SKEW_NOTICED + doubt:
+        return warn("clock", seconds, advice)
+    return ok("clock", seconds)
+
+
+def check_database_clock() -> Finding:
+    """
+    Compare the database's clock with what it must show by the last pass that believed it.
+
+    :raises DatabaseError: if the database does not answer any more
+    """
+    now = database_time()
+    proof = last_proof()
+    if clock_is_proven():
+        return ok("database clock", "fits what the last pass had read" if proof else "no pass has read it yet")
+    moved = (now - proof.at).total_seconds() if proof else 0.0
+    side = "after" if moved > 0 else "before"
+    found = f"it shows {now:%Y-%m-%d %H:%M:%S}, {abs(moved):.0f} s {side} the last pass that believed it"
+    return warn(
+        "database clock",
+        f"{found}: nothing expires, is given up or trimmed until it has stood for {clock_proof_seconds():.0f} s",
+        "It jumped, or no pass went through for so long. If it is right, `manage.py trust_clock` ends the wait; "
+        "put it right if not.",
+    )
+
+
+def _sqlite() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode")
+        (journal,) = cursor.fetchone()
+        cursor.execute("PRAGMA synchronous")
+        (synchronous,) = cursor.fetchone()
+    if journal not in ("wal", "memory"):
+        yield warn(
+            "database server",
+            f"the journal mode is {journal}, not wal: readers and the writer wait for each other",
+            "Keep the file on a local disk: on a network file system WAL, and SQLite, do not work.",
+        )
+    else:
+        yield ok("database server", f"journal mode {journal}, synchronous {synchronous}")
+    if not settings.DEBUG:
+        yield warn(
+            "database server",
+            "SQLite: one machine, one writer at a time",
+            "Take MariaDB for production: DATABASE_URL=mysql://user:password@host:3306/name.",
+        )
+
+
+def durability(found: dict[str, str]) -> Iterator[Finding]:
+    """Judge by the variables of a server whether a commit that was answered outlives a power cut."""
+    server = found.get("version", "unknown version")
+    log_is_safe = found.get("innodb_flush_log_at_trx_commit") == "1"
+    if not log_is_safe:
+        yield fail(
+            "database server",
+            f"innodb_flush_log_at_trx_commit={found.get('innodb_flush_log_at_trx_commit')}: a power cut takes "
+            "bookings back whose seats are taken",
+            "Set innodb_flush_log_at_trx_commit=1 in the server's configuration.",
+        )
+    has_binlog = found.get("log_bin") == "ON"
+    binlog_is_safe = not has_binlog or found.get("sync_binlog") == "1"
+    if not binlog_is_safe:
+        yield fail(
+            "database server",
+            f"sync_binlog={found.get('sync_binlog')} with a binary log: after a power cut it lacks commits, and "
+            "the server undoes them",
+            "Set sync_binlog=1 in the server's configuration.",
+        )
+    if found.get("read_only", "OFF") not in ("OFF", "0"):
+        yield fail(
+            "database server",
+            "read_only is on: this is a replica",
+            "Point DATABASE_URL at the primary, or promote this one: SET GLOBAL read_only=OFF.",
+        )
+    if log_is_safe and binlog_is_safe:
+        binlog = "also in the binary log" if has_binlog else "no binary log"
+        yield ok("database server", f"{server}; each commit on disk, {binlog}")
+
+
+def encryption(cipher: str, *, host: str) -> Iterator[Finding]:
+    """Judge whether others can read, and change, what goes to the database and comes from it."""
+    if cipher:
+        yield ok("encryption", f"encrypted, {cipher}")
+    elif _is_here(host):
+        yield ok("encryption", "not encrypted; the server is on this machine")
+    else:
+        yield warn(
+            "encryption",
+            "not encrypted: whoever is in between reads and changes everything",
+            "Add ?ssl_mode=VERIFY_IDENTITY&ssl_ca=/path/ca.pem to DATABASE_URL; the server needs a certificate.",
+        )
+
+
+def _is_here(host: str) -> bool:
+    if not host or host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _limits(found: dict[str, str], in_use: int) -> Iterator[Finding]:
+    wait = int(found.get("innodb_lock_wait_timeout", "0"))
+    if wait > LONGEST_LOCK_WAIT_SECONDS:
+        yield warn(
+            "database limits",
+            f"innodb_lock_wait_timeout={wait} in this session, where {LONGEST_LOCK_WAIT_SECONDS} was asked for",
+            "A proxy in between drops what is set at connect; let it keep each session's settings.",
+        )
+    table_wait = int(found.get("lock_wait_timeout", "0"))
+    if table_wait > COMMAND.metadata:
+        yield warn(
+            "database limits",
+            f"lock_wait_timeout={table_wait} in this session, where {COMMAND.metadata} was asked for",
+            "A proxy in between drops what is set at connect; let it keep each session's settings.",
+        )
+    most = int(found.get("max_connections", "0"))
+    used = f"{in_use} of {most} connections in use"
+    if in_use > CONNECTIONS_IN_USE * most:
+        yield warn("database limits", used, "Raise max_connections, or run fewer web processes or threads.")
+    else:
+        yield ok("database limits", f"{used}, lock wait {wait} s")
+
+
+def _characters(found: dict[str, str], foreign: list[str]) -> Iterator[Finding]:
+    session = found.get("character_set_connection")
+    if session != "utf8mb4":
+        yield fail(
+            "characters", f"the session speaks {session}, not utf8mb4", "Let no proxy change it at connect."
+        )
+    if foreign:
+        yield fail(
+            "characters",
+            f"not InnoDB with utf8mb4: {_some(foreign)}",
+            CURE,
+        )
+    if session == "utf8mb4" and not foreign:
+        yield ok("characters", "every table is InnoDB with utf8mb4")
+
+
+def _some(names: list[str]) -> str:
+    """Name the first few, and count the rest."""
+    shown, more = names[:NAMES_SHOWN], len(names) - NAMES_SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

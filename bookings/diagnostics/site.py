@@ -1,0 +1,106 @@
+"""Checks of the settings: what can be told without asking anybody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+from django.core import checks
+
+from bookings import wiring
+from bookings.diagnostics.finding import Finding, fail, in_one_line, ok, warn
+from bookings.ports import SigningKeysUnavailable
+
+# Any id that no key has: a set of keys is then read, as for a token that names a new key.
+NO_KEY = "doctor"
+
+
+def check_settings() -> Iterator[Finding]:
+    """Look at what `check --deploy` says, and at values that are each allowed and together unsafe."""
+    if settings.DEBUG:
+        yield warn(
+            "settings",
+            "DEBUG=true: development values, pages with details of errors, and known passwords",
+            "Where others can reach this service, set DEBUG=false, SECRET_KEY and ALLOWED_HOSTS.",
+        )
+    yield from _what_django_says()
+    yield from _proxies()
+    yield _static_files()
+
+
+def check_callers(active_keys: int | None) -> Iterator[Finding]:
+    """Look at who may call the API. `active_keys` of services are in the database; None where that is unknown."""
+    if settings.API_AUTH == "open":
+        yield _open_to_all()
+        return
+    keys = "not known" if active_keys is None else str(active_keys)
+    if settings.JWT_SECRETS or settings.JWT_JWKS:
+        yield _signing_keys(keys)
+        return
+    found = f"no keys for customers' tokens; keys of services: {keys}"
+    advice = "Set JWT_ISSUER and JWT_JWKS (or JWT_SECRET) for customers; `manage.py api_keys create` for others."
+    if active_keys == 0:
+        yield fail("callers", f"{found}: nobody can call", advice)
+    else:
+        yield warn("callers", found, advice)
+
+
+def _open_to_all() -> Finding:
+    if settings.DEBUG:
+        return ok("callers", "API_AUTH=open, as in development")
+    return warn(
+        "callers",
+        "API_AUTH=open: every caller is trusted to name its userId",
+        "Set API_AUTH=token, unless a gateway in front authenticates and nothing goes round it.",
+    )
+
+
+def _signing_keys(service_keys: str) -> Finding:
+    try:
+        wiring.signing_keys().candidates(algorithm="RS256", key_id=NO_KEY)
+    except (SigningKeysUnavailable, OSError, ValueError) as error:
+        return fail(
+            "callers",
+            f"the customers' keys of JWT_JWKS cannot be read ({type(error).__name__})",
+            "Ask for that address, or read that file, from this machine: it must be a JSON Web Key Set.",
+        )
+    return ok("callers", f"customers' tokens can be verified; keys of services: {service_keys}")
+
+
+def _what_django_says() -> Iterator[Finding]:
+    """Run the system checks; those for production only where this is production."""
+    try:
+        messages = checks.run_checks(include_deployment_checks=not settings.DEBUG)
+    except (OSError, ValueError) as error:
+        # A check imports the whole site, and that makes what the settings name.
+        yield fail("settings", in_one_line(error), "Correct the setting that it speaks of.")
+        return
+    spoken = [message for message in messages if not message.is_silenced()]
+    for message in spoken:
+        find = fail if message.is_serious() else warn
+        advice = message.hint or "See `manage.py check --deploy`."
+        yield find("settings", f"{message.id}: {message.msg}", " ".join(advice.split()))
+    if not spoken:
+        which = "development" if settings.DEBUG else "production"
+        yield ok("settings", f"Django's checks for {which} have nothing to say")
+
+
+def _proxies() -> Iterator[Finding]:
+    if settings.DEBUG or settings.PROXY_HOPS or not settings.SECURE_SSL_REDIRECT:
+        return
+    yield warn(
+        "proxies",
+        "PROXY_HOPS=0 with SECURE_SSL_REDIRECT=true: what a proxy hands on is sent to HTTPS for ever, or refused",
+        "Set PROXY_HOPS to the number of your proxies in front; SECURE_SSL_REDIRECT=false if there is none.",
+    )
+
+
+def _static_files() -> Finding:
+    if settings.DEBUG:
+        return ok("static files", "served from the sources, as in development")
+    if (Path(settings.STATIC_ROOT) / "staticfiles.json").is_file():
+        return ok("static files", "collected")
+    return fail(
+        "static files",
+        f"not collected in {settings.STATIC_ROOT}: pages of the back office answer 500",
+        "Run `manage.py collectstatic --noinput`.",
+    )

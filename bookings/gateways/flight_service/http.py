@@ -1,0 +1,261 @@
+"""
+The Flight Service over HTTP.
+
+The only file that knows its addresses; `flight_answers` knows what it says. An exchange whose end is not seen
+is *unknown*, never failed: the request may have been carried out.
+"""
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TypeVar
+
+import structlog
+
+from bookings.conf import RETRY_NEEDS_SECONDS
+from bookings.gateways.flight_service.resilience.guard import CallRefused, Guard
+from bookings.gateways.flight_service.responses import (
+    NO_WORDS,
+    WHAT_TO_CONFIGURE,
+    WORDS,
+    OwnWords,
+    Reply,
+    Shown,
+    Unusable,
+    concerns_all,
+    flight_shown,
+    is_healthy,
+    names_flight,
+    outcome_of,
+    read_reply,
+    retry_after,
+    wants_configuring,
+)
+from bookings.gateways.flight_service.unusable_flights import UnusableFlights
+from bookings.gateways.http_exchange import Answer, ExchangeFailed, HttpExchange, NothingSent, Question
+from bookings.observability import tracing
+from bookings.observability.tracing import Kind
+from bookings.ports import (
+    Applied,
+    Flight,
+    FlightsHealth,
+    FlightsUnreachable,
+    NoFlight,
+    NoSeats,
+    NotSent,
+    SeatChange,
+    SeatOutcome,
+    Unknown,
+    UnknownFlight,
+    UnusableFlight,
+)
+
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS = 0.5
+# Of a whole exchange, its connection included.
+EXCHANGE_SECONDS = 2.0
+GET_TRIES = 2
+
+# Any flight will do where the question is whether anybody answers.
+PROBED_FLIGHT = 1
+
+# A flight is a few hundred bytes; more is somebody else answering.
+LARGEST_ANSWER_BYTES = 64 * 1024
+
+# A price this old may still be promised to a client that asked to be answered later.
+RECALL_SECONDS = 300.0
+RECALL_FLIGHTS = 1_000
+
+T = TypeVar("T")
+
+
+class HttpFlightService:
+    """
+    The port over HTTP, with the guard of this process before it.
+
+    Repeats a GET once; a change of seats is sent once, its repetition is the caller's. It has a connection of its
+    own, whether the Flight Service knows keys or not: see Note [Whose answer it is]. With `keep_alive=False` a GET
+    has one too. `change_seconds` is how long a change of seats may take, if the caller has as much time, and
+    `own_words` are refusals that this Flight Service writes in its own way.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        guard: Guard | None = None,
+        keep_alive: bool = True,
+        change_seconds: float = EXCHANGE_SECONDS,
+        own_words: OwnWords = NO_WORDS,
+    ) -> None:
+        self._base_url = base_url
+        self._keep_alive, self._change_seconds, self._own_words = keep_alive, change_seconds, own_words
+        self._guard = guard or Guard()
+        self._http = HttpExchange(connect_seconds=CONNECT_SECONDS, largest_bytes=LARGEST_ANSWER_BYTES)
+        self._unusable = UnusableFlights()
+        self._recalled: OrderedDict[int, tuple[float, Flight]] = OrderedDict()
+        self._lock = Lock()
+
+    def get_flight(self, flight_id: int, *, seconds: float) -> Flight:
+        ends_at = time.monotonic() + seconds
+        for tries_before in range(GET_TRIES):
+            left = ends_at - time.monotonic()
+            if tries_before and not self._may_repeat(left):
+                break
+            # What has failed may have failed by the connection: it is not asked for on another's again.
+            shown = self._ask_for(flight_id, seconds=left, keep=self._keep_alive and not tries_before)
+            if isinstance(shown, Flight):
+                self._unusable.forget(flight_id)
+                self._remember(shown)
+                return shown
+            if isinstance(shown, NoFlight):
+                self._unusable.forget(flight_id)
+                raise UnknownFlight(flight_id)
+            if isinstance(shown, Unusable):
+                self._unusable.note(flight_id, shown.why)
+                raise UnusableFlight(flight_id)
+            log.warning("gateway.flights.get_failed", flight=flight_id, outcome=repr(shown))
+        raise FlightsUnreachable(flight_id)
+
+    def answers(self, *, seconds: float) -> bool:
+        if seconds <= 0:
+            return False
+        # Neither counted nor kept back: see Note [A probe decides nothing].
+        reply = self._look_at(PROBED_FLIGHT, seconds=seconds, keep=self._keep_alive)
+        if not isinstance(reply, Reply):
+            return False
+        return bool(is_healthy(reply, self._shown(PROBED_FLIGHT, reply), seconds=seconds))
+
+    def recall_flight(self, flight_id: int) -> Flight | None:
+        with self._lock:
+            read_at, flight = self._recalled.get(flight_id, (0.0, None))
+        return flight if flight is not None and time.monotonic() - read_at <= RECALL_SECONDS else None
+
+    def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
+        # JSON integers: the original peer reads `true` as zero, and gives seats back for it.
+        body = json.dumps({"seats": int(change.seats), "dec": 1 if change.take else 0}).encode()
+        headers = {"Content-Type": "application/json", "Idempotency-Key": str(change.key)}
+        question = Question("PATCH", f"{self._address(change.flight_id)}/seats", headers, body)
+
+        def send() -> Reply | NotSent | Unknown:
+            return _read(self._exchange(question, seconds=min(seconds, self._change_seconds), keep=False))
+
+        def read(reply: Reply) -> SeatOutcome:
+            return outcome_of(reply, flight_id=change.flight_id, take=change.take, own_words=self._own_words)
+
+        outcome = self._guarded("PATCH", change.flight_id, send, read, seconds=seconds)
+        if not isinstance(outcome, Applied | NoSeats | NoFlight):
+            log.warning("gateway.flights.patch_failed", flight=change.flight_id, outcome=repr(outcome))
+        return outcome
+
+    def is_available(self) -> bool:
+        return self._guard.is_available()
+
+    def spend_repetition(self) -> bool:
+        return self._guard.budget.spend()
+
+    def health(self) -> FlightsHealth:
+        return self._guard.health()
+
+    def _may_repeat(self, seconds: float) -> bool:
+        """Whether a GET may be repeated. Health checks have no time for it, and must not use up the budget."""
+        return seconds >= RETRY_NEEDS_SECONDS and self.is_available() and self.spend_repetition()
+
+    def _ask_for(self, flight_id: int, *, seconds: float, keep: bool) -> Shown | NotSent:
+        """Ask for a flight, once."""
+        return self._guarded(
+            "GET",
+            flight_id,
+            lambda: self._look_at(flight_id, seconds=seconds, keep=keep),
+            lambda reply: self._shown(flight_id, reply),
+            seconds=seconds,
+        )
+
+    def _guarded(
+        self,
+        method: str,
+        flight_id: int,
+        send: Callable[[], Reply | NotSent | Unknown],
+        read: Callable[[Reply], T],
+        *,
+        seconds: float,
+    ) -> T | NotSent | Unknown:
+        """Send one request about a flight if the guard lets it pass, and have its answer read."""
+        if seconds <= 0:
+            return NotSent("no time left")
+        try:
+            with (
+                self._guard.call(flight_id) as call,
+                tracing.Span(f"{method} Flight Service", Kind.CLIENT) as span,
+            ):
+                reply = send()
+                result = read(reply) if isinstance(reply, Reply) else reply
+                healthy = is_healthy(reply, result, seconds=seconds)
+                call.ended(WORDS[type(result)], healthy=healthy, concerns_all=concerns_all(reply))
+                span.attributes["outcome"] = call.word
+                span.failed = not call.healthy
+        except CallRefused as refused:
+            return NotSent(str(refused))
+        if isinstance(reply, Reply) and wants_configuring(reply, result):
+            log.error(
+                "gateway.flights.not_understood", flight=flight_id, outcome=reply.why(), advice=WHAT_TO_CONFIGURE
+            )
+        return result
+
+    def _look_at(self, flight_id: int, *, seconds: float, keep: bool) -> Reply | NotSent | Unknown:
+        """
+        Ask for a flight; once more where an answer that would count may belong to another request.
+
+        What comes on a connection that was kept counts only if it names the flight.
+        """
+        ends_at = time.monotonic() + min(seconds, EXCHANGE_SECONDS)
+        question = Question("GET", self._address(flight_id))
+        answer = self._exchange(question, seconds=ends_at - time.monotonic(), keep=keep)
+        reply = _read(answer)
+        left = ends_at - time.monotonic()
+        may_be_of_another = isinstance(answer, Answer) and answer.was_kept and not names_flight(flight_id, reply)
+        if may_be_of_another and left > 0 and self._decides(flight_id, reply):
+            reply = _read(self._exchange(question, seconds=left, keep=False))
+        return reply
+
+    def _decides(self, flight_id: int, reply: Reply | NotSent | Unknown) -> bool:
+        """Whether an answer would be believed. Others are asked for again in any case, or not at all."""
+        return isinstance(reply, Reply) and not isinstance(self._shown(flight_id, reply), Unknown)
+
+    def _exchange(self, question: Question, *, seconds: float, keep: bool) -> Answer | NotSent | Unknown:
+        """Send one request and read its answer. Raises nothing that a network can do."""
+        trace = tracing.current()
+        headers = {"Accept": "application/json", **(trace.headers() if trace else {}), **question.headers}
+        try:
+            return self._http.send(replace(question, headers=headers), seconds=seconds, keep=keep)
+        except NothingSent as error:
+            return NotSent(str(error))
+        except ExchangeFailed as error:
+            return Unknown(str(error))
+
+    def _shown(self, flight_id: int, reply: Reply) -> Shown:
+        return flight_shown(reply, flight_id=flight_id, own_words=self._own_words)
+
+    def _address(self, flight_id: int) -> str:
+        return f"{self._base_url}/api/v1/flights/{int(flight_id)}"
+
+    def _remember(self, flight: Flight) -> None:
+        with self._lock:
+            self._recalled[flight.id] = (time.monotonic(), flight)
+            self._recalled.move_to_end(flight.id)
+            if len(self._recalled) > RECALL_FLIGHTS:
+                self._recalled.popitem(last=False)
+
+
+def _read(answer: Answer | NotSent | Unknown) -> Reply | NotSent | Unknown:
+    """Read what was answered, if anything was."""
+    if not isinstance(answer, Answer):
+        return answer
+    headers = answer.headers
+    pause = retry_after(headers.get("retry-after", ""), date=headers.get("date", ""), now=datetime.now(UTC))
+    return read_reply(answer.status, answer.body, pause)

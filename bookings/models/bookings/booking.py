@@ -1,0 +1,184 @@
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NoReturn, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from bookings.conf import HIGHEST_NUMBER, LONGEST_WAIT
+from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
+
+
+class BookingQuerySet(models.QuerySet["Booking"]):
+    def unfinished_business(self, now: datetime) -> Self:
+        """Rows the worker has something to do for: their lease or pause is over, or longer than any."""
+        return self.filter(hold_next_at__lte=now) | self.filter(hold_next_at__gt=now + LONGEST_WAIT)
+
+    def unanswered(self) -> Self:
+        """Takes without an answer. Each has a next try: asked for with it, they are a short range of an index."""
+        return self.filter(hold_next_at__isnull=False, hold=Hold.ASKING)
+
+    def stuck(self) -> Self:
+        """Takes that wait for staff. Without the null, which each has, this would walk the whole to-do list."""
+        return self.filter(hold_next_at=None, hold=Hold.STUCK)
+
+    def past_deadline(self, now: datetime) -> Self:
+        """Unpaid bookings whose payment window has closed and for which no payment is being settled."""
+        return self.filter(
+            status__in=UNPAID,
+            expires_at__lte=now,
+            active_payment_id=None,
+        )
+
+    def with_database_time(self) -> Self:
+        """Add `read_at`, the database time of this very statement."""
+        return self.annotate(read_at=Now())
+
+
+class Booking(models.Model):
+    """
+    Seats on a flight for one user, and the take that fetches them.
+
+    The `hold` columns are the call to the Flight Service: they are committed before it is sent, and
+    `hold_key` is its idempotency key for ever. A row is never deleted, and changed only by
+    `bookings.services.shared.transitions`.
+    """
+
+    reference = models.CharField(max_length=8)
+    user_id = models.BigIntegerField()
+    flight_id = models.BigIntegerField()
+    no_of_seats = models.PositiveSmallIntegerField()
+    # Minor units, as the Flight Service gave it before the seats were taken; never read again.
+    seat_price = models.BigIntegerField()
+    total_cost = models.BigIntegerField()
+
+    status = models.CharField(max_length=9, choices=BookingStatus.choices, default=BookingStatus.PENDING)
+    cancel_reason = models.CharField(max_length=16, choices=CancelReason.choices, blank=True, default="")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    held_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    # The payment that is being settled or has succeeded: here, so that whoever locks the booking sees it.
+    active_payment_id = models.BigIntegerField(null=True, blank=True)
+    # Support staff asked to cancel while a payment was being settled.
+    cancel_requested = models.BooleanField(default=False)
+    version = models.PositiveIntegerField(default=0)
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    # Where in which trace it was asked for; see Note [A trace goes on]. Its default as that of the next column.
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
+    # The service that asked on the user's behalf; empty where the user did. With a default in the database, so
+    # that the release before this column can go on inserting.
+    created_by = models.CharField(max_length=80, blank=True, default="", db_default="")
+
+    hold = models.CharField(max_length=11, choices=Hold.choices, default=Hold.ASKING)
+    hold_key = models.UUIDField()
+    hold_claims = models.PositiveIntegerField(default=0)
+    hold_lease = models.UUIDField(null=True, blank=True)
+    # End of the lease, or the next try. Null when the worker has nothing to do for this row.
+    hold_next_at = models.DateTimeField(null=True, blank=True)
+    hold_first_sent_at = models.DateTimeField(null=True, blank=True)
+    hold_error = models.CharField(max_length=200, blank=True, default="")
+    give_back = models.ForeignKey(
+        "bookings.SeatCall", null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
+    )
+
+    # The database time of the read; only on rows from `with_database_time()`.
+    read_at: datetime
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        db_table = "booking"
+        verbose_name = _("booking")
+        verbose_name_plural = _("bookings")
+        default_permissions = ("view",)
+        permissions = [
+            ("cancel_booking", "Can cancel bookings"),
+            ("note_booking", "Can add notes to bookings"),
+        ]
+        constraints = [
+            models.UniqueConstraint(name="booking_reference_unique", fields=["reference"]),
+            models.UniqueConstraint(name="booking_hold_key_unique", fields=["hold_key"]),
+            models.CheckConstraint(
+                name="booking_status_allows_hold",
+                condition=Q(
+                    *[Q(status=status, hold__in=sorted(holds)) for status, holds in HOLDS.items()],
+                    _connector=Q.OR,
+                ),
+            ),
+            models.CheckConstraint(
+                name="booking_in_give_back_call_only_when_giving_back",
+                condition=Q(give_back=None) | Q(hold=Hold.GIVING_BACK),
+            ),
+            models.CheckConstraint(
+                name="booking_unfinished_business_has_a_time",
+                condition=Q(hold=Hold.ASKING, hold_next_at__isnull=False)
+                | Q(hold=Hold.GIVING_BACK, give_back=None, hold_next_at__isnull=False)
+                | (
+                    Q(hold__in=[Hold.HELD, Hold.REFUSED, Hold.DROPPED, Hold.STUCK])
+                    | Q(hold=Hold.GIVING_BACK, give_back__isnull=False)
+                )
+                & Q(hold_next_at=None),
+            ),
+            models.CheckConstraint(
+                name="booking_cancelled_says_why",
+                condition=(Q(status=BookingStatus.CANCELLED) & ~Q(cancel_reason=""))
+                | (~Q(status=BookingStatus.CANCELLED) & Q(cancel_reason="")),
+            ),
+            models.CheckConstraint(
+                name="booking_booked_names_its_payment",
+                condition=Q(status__in=[BookingStatus.INITIATED, BookingStatus.CANCELLED])
+                | Q(status=BookingStatus.BOOKED, active_payment_id__isnull=False)
+                | Q(status=BookingStatus.PENDING, active_payment_id=None),
+            ),
+            models.CheckConstraint(
+                name="booking_cancelled_asks_only_after_sending",
+                condition=~Q(status=BookingStatus.CANCELLED) | ~Q(hold=Hold.ASKING) | Q(hold_claims__gte=1),
+            ),
+            models.CheckConstraint(name="booking_has_seats", condition=Q(no_of_seats__gte=1)),
+            models.CheckConstraint(
+                name="booking_total_is_price_times_seats",
+                condition=Q(seat_price__gte=0, total_cost=F("seat_price") * F("no_of_seats")),
+            ),
+            models.CheckConstraint(
+                name="booking_total_is_exact_for_every_client", condition=Q(total_cost__lte=HIGHEST_NUMBER)
+            ),
+            models.CheckConstraint(
+                name="booking_window_opens_before_it_closes", condition=Q(expires_at__gt=F("created_at"))
+            ),
+        ]
+        indexes = [
+            # The sweep: unpaid bookings whose window has closed.
+            models.Index(name="booking_deadline", fields=["status", "expires_at"]),
+            # The worker's to-do list: what is due, of which kind, for which flight.
+            models.Index(name="booking_to_do", fields=["hold_next_at", "hold", "flight_id"]),
+            # GET /bookings?userId=, newest first.
+            models.Index(name="booking_of_user", fields=["user_id", "id"]),
+            # A user's unpaid bookings, counted at every create; GET /bookings?userId=&status=.
+            models.Index(name="booking_of_user_in_status", fields=["user_id", "status"]),
+            # GET /bookings?flightId=&status=, and the seats held on a flight.
+            models.Index(name="booking_of_flight", fields=["flight_id", "status"]),
+            # GET /bookings?createdAfter=&createdBefore=.
+            models.Index(name="booking_created", fields=["created_at"]),
+            # The back office's search by request id.
+            models.Index(name="booking_request", fields=["request_id"]),
+            # The back office's list by reason, newest first: most reasons are rare.
+            models.Index(name="booking_of_reason", fields=["cancel_reason"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def save(
+        self, *args: Any, update_fields: Iterable[str] | None = None, force_insert: Any = False, **kwargs: Any
+    ) -> None:
+        """Insert, or write the named columns. A full save would write stale columns back."""
+        if update_fields is None and not force_insert:
+            raise TypeError("save a booking with update_fields=[...]")
+        super().save(*args, update_fields=update_fields, force_insert=force_insert, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a booking is part of the record."""
+        raise TypeError("a booking is never deleted")

@@ -1,0 +1,51 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models.append_only import RecordedAct
+from bookings.models.bookings.booking import Booking
+
+
+class EventKind(models.TextChoices):
+    CREATED = "created"
+    HELD = "held"
+    BOOKED = "booked"
+    CANCELLED = "cancelled"
+    CANCEL_REQUESTED = "cancel_requested"
+    PAYMENT_FAILED = "payment_failed"
+    REFUNDED = "refunded"
+    # What staff wrote down for one another: never shown outside the back office.
+    NOTED = "noted"
+    # What staff decided about a take whose outcome nobody could tell.
+    TAKE_RETRIED = "take_retried"
+    TAKE_RESOLVED = "take_resolved"
+
+
+class BookingEvent(RecordedAct):
+    """
+    One thing that happened to a booking. Append-only.
+
+    Creation and holding have no row: they are columns of the booking, which keeps the hot path at two
+    writes. `bookings.queries.bookings.timeline` shows them with the rest.
+    """
+
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="events")
+    what = models.CharField(max_length=16, choices=EventKind.choices)
+    from_status = models.CharField(max_length=9, blank=True, default="")
+    to_status = models.CharField(max_length=9, blank=True, default="")
+    reason = models.CharField(max_length=16, blank=True, default="")
+
+    class Meta:
+        # The foreign key's own index serves the timeline of one booking, oldest first.
+        db_table = "booking_event"
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        default_permissions = ("view",)
+        indexes = [
+            # The numbers of a day, hour by hour; which bookings were cancelled today, without reading the rows.
+            models.Index(name="booking_event_of_day", fields=["what", "created_at", "reason", "booking"]),
+            # The back office's search by request id.
+            models.Index(name="booking_event_request", fields=["request_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.booking_id}"

@@ -1,0 +1,97 @@
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from bookings.lifecycle import CancelReason
+from bookings.models.bookings.booking import Booking
+
+
+class BulkCancel(models.Model):
+    """
+    Bookings of one flight that a supervisor has asked to cancel together.
+
+    The bookings are fixed when the row is written: one `BulkCancelRow` each. The worker carries them out.
+    """
+
+    # Made with the page that asks for confirmation: unique, so a double click asks once.
+    action_key = models.UUIDField()
+    flight_id = models.BigIntegerField()
+    # The filters of the list it was made from, as a query string, to read.
+    selection = models.CharField(max_length=500, blank=True, default="")
+    reason = models.CharField(max_length=16, choices=CancelReason.choices)
+    note = models.CharField(max_length=500, blank=True, default="")
+    asked_by = models.CharField(max_length=150)
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField()
+    # When the last of its rows was decided. Null while there is something to do.
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "bulk_cancel"
+        verbose_name = _("bulk cancellation")
+        verbose_name_plural = _("bulk cancellations")
+        default_permissions = ("view",)
+        permissions = [("bulk_cancel", "Can cancel many bookings at once")]
+        constraints = [models.UniqueConstraint(name="bulk_cancel_action_key_unique", fields=["action_key"])]
+        # The worker's to-do list.
+        indexes = [models.Index(name="bulk_cancel_to_do", fields=["finished_at"])]
+
+    def __str__(self) -> str:
+        return f"flight {self.flight_id}, {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class BulkCancelState(models.TextChoices):
+    WAITING = "waiting"
+    CANCELLED = "cancelled"
+    # A payment is being settled: its end cancels.
+    REQUESTED = "requested"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class BulkCancelWhy(models.TextChoices):
+    """What there is to say about a row's state, or about seats that it did not give back."""
+
+    ALREADY_CANCELLED = "already_cancelled"
+    PAYMENT_RUNNING = "payment_running"
+    # Never stored: said of a row that waited for its payment, once that has ended and cancelled the booking.
+    PAYMENT_ENDED = "payment_ended"
+    ASKED_BEFORE = "asked_before"
+    NEVER_SENT = "never_sent"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    TAKE_STUCK = "take_stuck"
+    # It failed in every pass of an hour; the log says how.
+    OUR_FAULT = "our_fault"
+
+
+class BulkCancelRow(models.Model):
+    """One booking of a bulk cancellation, and what became of it."""
+
+    bulk = models.ForeignKey(BulkCancel, on_delete=models.PROTECT, related_name="rows")
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=9, choices=BulkCancelState.choices, default=BulkCancelState.WAITING)
+    # One of `BulkCancelWhy`, or what a refusal said.
+    why = models.CharField(max_length=200, blank=True, default="")
+    # What it gave back and what is refunded, in minor units.
+    seats = models.PositiveIntegerField(default=0)
+    refund = models.BigIntegerField(default=0)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "bulk_cancel_row"
+        verbose_name = "booking of a bulk cancellation"
+        verbose_name_plural = "bookings of bulk cancellations"
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(name="bulk_cancel_row_booking_once", fields=["bulk", "booking"]),
+            models.CheckConstraint(
+                name="bulk_cancel_row_decided_has_a_time",
+                condition=Q(state=BulkCancelState.WAITING, done_at=None)
+                | (~Q(state=BulkCancelState.WAITING) & Q(done_at__isnull=False)),
+            ),
+        ]
+        # What is left to do, and the counts of the progress page.
+        indexes = [models.Index(name="bulk_cancel_row_to_do", fields=["bulk", "state"])]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.booking_id}"

@@ -1,0 +1,77 @@
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models.bookings.booking import Booking
+
+
+class PaymentState(models.TextChoices):
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
+    DEAD = "dead"
+
+
+ACTIVE = [PaymentState.PROCESSING, PaymentState.SUCCEEDED]
+DUE = [PaymentState.PROCESSING, PaymentState.REFUND_DUE]
+
+
+class Payment(models.Model):
+    """
+    One attempt to pay a booking, and its refund if there is one.
+
+    `gateway_key` and `refund_key` are made here, per attempt; a client's key never leaves this service.
+    """
+
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="payments")
+    # Minor units.
+    amount = models.BigIntegerField()
+    gateway_key = models.UUIDField()
+    refund_key = models.UUIDField()
+    state = models.CharField(max_length=10, choices=PaymentState.choices, default=PaymentState.PROCESSING)
+    # The booking again while this payment may keep or has its money: unique, so there is one at most.
+    # A nullable column, as a conditional unique constraint is silently not enforced on MariaDB.
+    active_booking_id = models.BigIntegerField(null=True, blank=True)
+    claims = models.PositiveIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True)
+    # End of the lease, or the next try. Null when the gateway owes no answer.
+    next_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=200, blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+    refunded_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "payment"
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(name="payment_gateway_key_unique", fields=["gateway_key"]),
+            models.UniqueConstraint(name="payment_refund_key_unique", fields=["refund_key"]),
+            models.UniqueConstraint(name="payment_one_active_per_booking", fields=["active_booking_id"]),
+            models.CheckConstraint(
+                name="payment_active_while_it_may_have_money",
+                # Null equals nothing and refuses nothing: a CHECK lets pass what it cannot decide.
+                condition=Q(state__in=ACTIVE, active_booking_id__isnull=False, active_booking_id=F("booking_id"))
+                | (~Q(state__in=ACTIVE) & Q(active_booking_id=None)),
+            ),
+            models.CheckConstraint(name="payment_state_known", condition=Q(state__in=PaymentState.values)),
+            models.CheckConstraint(name="payment_amount_not_negative", condition=Q(amount__gte=0)),
+            models.CheckConstraint(
+                name="payment_due_has_a_time",
+                condition=Q(state__in=DUE, next_at__isnull=False) | (~Q(state__in=DUE) & Q(next_at=None)),
+            ),
+        ]
+        indexes = [
+            # The worker's to-do list: charges and refunds without an answer.
+            models.Index(name="payment_to_do", fields=["state", "next_at"]),
+            # The back office's search by request id.
+            models.Index(name="payment_request", fields=["request_id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} for booking {self.booking_id}"

@@ -1,0 +1,225 @@
+"""The list of bookings: quick views that name problems, filters that live in the address, and the same as CSV."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookings.db.clock import database_time
+from bookings.db.replica import read_list
+from bookings.lifecycle import UNPAID, BookingStatus, Hold
+from bookings.models import Booking
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallState
+from bookings.office import labels
+from bookings.office.addresses import NotUnderstood, numbers_of, selection_of
+from bookings.office.base import AnyModelAdmin, require
+from bookings.office.bookings.export import stream_csv
+from bookings.office.labels import Badge
+from bookings.office.tags import span
+from bookings.queries.bookings.pages import Page, every, page_of
+from bookings.queries.bookings.quick_views import (
+    MOST_COUNTED,
+    counts_of_views,
+    dead_give_backs,
+    stuck_takes,
+    unsettled_payments,
+)
+from bookings.queries.bookings.selection import Selection
+
+SEE = "bookings.view_booking"
+
+# Longer than a repetition under way takes: before that nobody needs to look.
+UNKNOWN_AFTER = timedelta(minutes=1)
+OWED_AFTER = timedelta(minutes=2)
+
+VIEWS: dict[str, str | Promise] = {
+    "awaiting_payment": gettext_lazy("Awaiting payment"),
+    "expiring": gettext_lazy("Expiring in 5 min"),
+    "not_given_back": gettext_lazy("Seats not given back yet"),
+    "unknown": gettext_lazy("Unknown outcome"),
+    "refund_due": gettext_lazy("Refund due"),
+    "cancelled_today": gettext_lazy("Cancelled today"),
+}
+
+# Of a page that is not the first: the booking beside it.
+PLACES = ("older", "newer")
+
+COLUMNS = (
+    *(
+        "id",
+        "reference",
+        "status",
+        "cancel_reason",
+        "hold",
+        "flight_id",
+        "no_of_seats",
+        "seat_price",
+        "total_cost",
+    ),
+    *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id"),
+)
+"""Of the export: as the database names them, for programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A booking as the list shows it."""
+
+    booking: Booking
+    time_left: str
+    flags: list[Badge]
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A quick view: its name, address, count, and whether it is the one that is shown."""
+
+    text: str | Promise
+    address: str
+    count: str
+    is_current: bool
+
+
+class BookingList(AnyModelAdmin):
+    """The pages of the list, for the admin of bookings."""
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(self.export_view)
+        return [path("export/", export, name="bookings_booking_export"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
+        require(request, SEE)
+        selection = selection_of(request, *PLACES)
+        places = numbers_of(request, *PLACES)
+        if len(places) > 1:  # a page has one end that it begins at
+            raise NotUnderstood(PLACES)
+        now = database_time()
+        page, tabs, lines = read_list(partial(_read, selection, now, places))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Bookings"),
+            "opts": self.opts,
+            "selection": selection,
+            "query": selection.query_string(),
+            "tabs": tabs,
+            "lines": lines,
+            "count": _capped(page.count, highest=MOST_COUNTED),
+            "newer": _address(selection, "newer", page.newer_than),
+            "older": _address(selection, "older", page.older_than),
+            "statuses": [(value, badge.text) for value, badge in labels.STATUS.items()],
+            "reasons": list(labels.REASON.items()),
+            "bulk_cancel": _bulk_cancel_address(request, selection),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/bookings/booking/change_list.html", context)
+
+    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
+        require(request, SEE)
+        selection = selection_of(request, back=reverse("admin:bookings_booking_changelist"))
+        now = database_time()
+        filters = [f"{name}-{value}" for name, value in selection.named().items()]
+        filename = "-".join(["bookings", *filters, f"{now:%Y%m%dT%H%M%SZ}"])
+        rows = ([getattr(booking, name) for name in COLUMNS] for booking in every(selection, now=now))
+        return stream_csv(filename, COLUMNS, rows)
+
+
+def _read(selection: Selection, now: datetime, places: Mapping[str, int]) -> tuple[Page, list[Tab], list[Line]]:
+    """Read all that the list shows of bookings, from one database."""
+    page = page_of(
+        selection,
+        now=now,
+        older_than=places.get("older"),
+        newer_than=places.get("newer"),
+        counting=MOST_COUNTED + 1,
+    )
+    return page, _tabs(selection, now), lines_of(page.bookings, now=now)
+
+
+def lines_of(bookings: list[Booking], *, now: datetime) -> list[Line]:
+    """Say of each booking how long it has, and what about it needs a look."""
+    unsettled = unsettled_payments(bookings)
+    return [
+        Line(
+            booking,
+            time_left(booking, now=now, is_paying=PaymentState.PROCESSING in unsettled.get(booking.pk, ())),
+            attention(booking, unsettled.get(booking.pk, set()), now=now),
+        )
+        for booking in bookings
+    ]
+
+
+def time_left(booking: Booking, *, now: datetime, is_paying: bool) -> str:
+    """How long an unpaid booking keeps its seats, in words; empty for others."""
+    if booking.status not in UNPAID:
+        return ""
+    if is_paying:
+        return _("a payment is being settled")
+    if booking.expires_at <= now:
+        return _("window closed, expires at the next sweep")
+    return _("pays by %(at)s, %(left)s left") % {
+        "at": booking.expires_at.strftime("%H:%M"),
+        "left": span(booking.expires_at - now),
+    }
+
+
+def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Badge]:
+    """What about a booking somebody should look at; the worst first."""
+    flags = []
+    call = booking.give_back
+    if booking.hold == Hold.STUCK:
+        flags.append(Badge(_("Seats stuck: needs a decision"), "bad"))
+    if call is not None and call.state == SeatCallState.DEAD:
+        flags.append(Badge(_("Give-back dead: needs a decision"), "bad"))
+    if PaymentState.DEAD in payments:
+        flags.append(Badge(_("Payment dead: needs a decision"), "bad"))
+    asked_for = now - (booking.hold_first_sent_at or booking.created_at)
+    if booking.hold == Hold.ASKING and asked_for > UNKNOWN_AFTER:
+        flags.append(Badge(_("Outcome unknown for %(age)s") % {"age": span(asked_for)}, "warn"))
+    is_uncut = booking.hold == Hold.GIVING_BACK and call is None
+    is_owed = is_uncut or (call is not None and call.state == SeatCallState.OPEN)
+    if is_owed and now - booking.updated_at > OWED_AFTER:
+        flags.append(Badge(_("Seats owed for %(age)s") % {"age": span(now - booking.updated_at)}, "warn"))
+    if PaymentState.REFUND_DUE in payments:
+        flags.append(Badge(_("Refund due"), "warn"))
+    if booking.cancel_requested and booking.status != BookingStatus.CANCELLED:
+        flags.append(Badge(_("Cancellation asked for"), "warn"))
+    return flags
+
+
+def _tabs(selection: Selection, now: datetime) -> list[Tab]:
+    counts, here = counts_of_views(now), reverse("admin:bookings_booking_changelist")
+    tabs = [Tab(_("All"), here, "", not selection.view)]
+    for view, text in VIEWS.items():
+        count = _capped(counts[view], highest=MOST_COUNTED - 1)
+        tabs.append(Tab(text, f"{here}?view={view}", count, selection.view == view))
+    dead = _capped(stuck_takes() + dead_give_backs(), highest=MOST_COUNTED - 1)
+    tabs.insert(-2, Tab(_("Dead calls"), reverse("admin:bookings_seatcall_changelist"), dead, is_current=False))
+    return tabs
+
+
+def _capped(count: int, *, highest: int) -> str:
+    return f"{highest:,}+" if count > highest else f"{count:,}"
+
+
+def _address(selection: Selection, name: str, begin: int | None) -> str:
+    if begin is None:
+        return ""
+    filters = selection.query_string()
+    return f"?{filters}{'&' if filters else ''}{name}={begin}"
+
+
+def _bulk_cancel_address(request: HttpRequest, selection: Selection) -> str:
+    """Where the bookings of this list can be cancelled together: of one flight, by who may."""
+    if selection.flight is None or not request.user.has_perm("bookings.bulk_cancel"):
+        return ""
+    return f"{reverse('admin:bookings_bulkcancel_new')}?{selection.query_string()}"

@@ -1,0 +1,173 @@
+"""
+The plain words in which the back office speaks of states, and the shapes that go with them.
+
+A badge has text, shape and colour, so that it can be read in greyscale and aloud.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from bookings.actor import ActorKind
+from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason, Hold
+from bookings.models.access.api_key import ApiKeyEventKind
+from bookings.models.bookings.booking_event import EventKind
+from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
+from bookings.queries.bookings.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
+
+
+class Badge(NamedTuple):
+    """A state as a person sees it: `tone` is one of calm, good, busy, warn, bad, and names a CSS class."""
+
+    text: str | Promise
+    tone: str
+
+
+STATUS: Mapping[str, Badge] = MappingProxyType(
+    {
+        BookingStatus.PENDING: Badge(_("Pending"), "busy"),
+        BookingStatus.INITIATED: Badge(_("Awaiting payment"), "warn"),
+        BookingStatus.BOOKED: Badge(_("Booked"), "good"),
+        BookingStatus.CANCELLED: Badge(_("Cancelled"), "calm"),
+    }
+)
+
+HOLD: Mapping[str, Badge] = MappingProxyType(
+    {
+        Hold.ASKING: Badge(_("Outcome unknown: asking"), "warn"),
+        Hold.HELD: Badge(_("Held at the Flight Service"), "good"),
+        Hold.REFUSED: Badge(_("Refused: no seats were taken"), "calm"),
+        Hold.DROPPED: Badge(_("Never sent: no seats were taken"), "calm"),
+        Hold.STUCK: Badge(_("Stuck: needs a decision"), "bad"),
+        Hold.GIVING_BACK: Badge(_("Being given back"), "busy"),
+    }
+)
+
+SEAT_CALL: Mapping[str, Badge] = MappingProxyType(
+    {
+        SeatCallState.OPEN: Badge(_("Sent, no answer yet"), "busy"),
+        SeatCallState.DONE: Badge(_("Seats are back"), "good"),
+        SeatCallState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
+        SeatCallKind.VOID: Badge(_("Never happened; sent anew"), "calm"),
+        "taken": Badge(_("Seats are taken"), "good"),
+    }
+)
+"""By state; a call of kind `void` by its kind, a correction that has taken its seats by that."""
+
+SEAT_CALL_KIND: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        SeatCallKind.GIVE: _("gives back"),
+        SeatCallKind.FIX: _("correction: gives back"),
+        "take": _("correction: takes"),
+        SeatCallKind.VOID: _("never happened"),
+    }
+)
+"""By kind; what takes seats by that."""
+
+PAYMENT: Mapping[str, Badge] = MappingProxyType(
+    {
+        PaymentState.PROCESSING: Badge(_("Being settled"), "busy"),
+        PaymentState.SUCCEEDED: Badge(_("Paid"), "good"),
+        PaymentState.FAILED: Badge(_("Declined"), "calm"),
+        PaymentState.REFUND_DUE: Badge(_("Refund due"), "warn"),
+        PaymentState.REFUNDED: Badge(_("Refunded"), "calm"),
+        PaymentState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
+    }
+)
+
+BULK: Mapping[str, Badge] = MappingProxyType(
+    {
+        BulkCancelState.WAITING: Badge(_("Waiting"), "busy"),
+        BulkCancelState.CANCELLED: Badge(_("Cancelled"), "good"),
+        BulkCancelState.REQUESTED: Badge(_("Waits for its payment"), "warn"),
+        BulkCancelState.SKIPPED: Badge(_("Skipped"), "calm"),
+        BulkCancelState.FAILED: Badge(_("Failed"), "bad"),
+    }
+)
+
+BULK_PLAN: Mapping[str, Badge] = MappingProxyType(
+    {
+        BulkCancelState.CANCELLED: Badge(_("Will be cancelled"), "warn"),
+        BulkCancelState.REQUESTED: Badge(_("Will be cancelled later"), "warn"),
+        BulkCancelState.SKIPPED: Badge(_("Skipped"), "calm"),
+    }
+)
+"""The same states before anything is done."""
+
+BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        BulkCancelWhy.ALREADY_CANCELLED: _("it was cancelled before"),
+        BulkCancelWhy.PAYMENT_RUNNING: _(
+            "a payment is running: it will be cancelled, and refunded, when the payment ends"
+        ),
+        BulkCancelWhy.PAYMENT_ENDED: _("when its payment had ended"),
+        BulkCancelWhy.ASKED_BEFORE: _("a payment is running, and its cancellation was asked for before"),
+        BulkCancelWhy.NEVER_SENT: _("no seats were taken yet"),
+        BulkCancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
+        BulkCancelWhy.TAKE_STUCK: _("whether seats were taken waits for a decision of staff"),
+        BulkCancelWhy.OUR_FAULT: _("it failed for an hour: look at the booking and the log"),
+    }
+)
+
+REASON: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        CancelReason.NO_SEATS: _("not enough seats"),
+        CancelReason.NO_FLIGHT: _("no such flight"),
+        CancelReason.UNAVAILABLE: _("Flight Service unavailable"),
+        CancelReason.ABANDONED: _("client could not wait"),
+        CancelReason.EXPIRED: _("not paid in time"),
+        CancelReason.CUSTOMER_REQUEST: _("customer request"),
+        CancelReason.DUPLICATE: _("duplicate booking"),
+        CancelReason.PAYMENT_PROBLEM: _("payment problem"),
+        CancelReason.FLIGHT_CANCELLED: _("flight cancelled"),
+        CancelReason.FRAUD: _("fraud"),
+        CancelReason.OTHER: _("other"),
+    }
+)
+
+STAFF_REASON_CHOICES = [("", _("Choose a reason")), *((str(word), REASON[word]) for word in STAFF_REASONS)]
+"""Of the forms that cancel; none is chosen before somebody does."""
+
+EVENT: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        # What is not an event of the booking, but belongs into its timeline.
+        "asked": _("Seats asked for, no clear answer at once"),
+        "give_back_sent": _("Seats sent back"),
+        "give_back_done": _("Seats are back"),
+        "payment_started": _("Payment started"),
+        "payment_charged": _("Money charged"),
+        ApiKeyEventKind.ISSUED: _("Made"),
+        ApiKeyEventKind.ROTATED: _("Got a new secret"),
+        ApiKeyEventKind.REVOKED: _("Revoked"),
+        SeatCallEventKind.FIXED: _("Correction asked for"),
+        SeatCallEventKind.RETRIED: _("Give-back sent again"),
+        SeatCallEventKind.APPLIED: _("Give-back decided: it was applied"),
+        SeatCallEventKind.NOT_APPLIED: _("Give-back decided: it was not applied"),
+        EventKind.CREATED: _("Booking made"),
+        EventKind.HELD: _("Seats confirmed"),
+        EventKind.BOOKED: _("Paid and booked"),
+        EventKind.CANCELLED: _("Cancelled"),
+        EventKind.CANCEL_REQUESTED: _("Cancellation asked for"),
+        EventKind.PAYMENT_FAILED: _("Payment declined"),
+        EventKind.REFUNDED: _("Money refunded"),
+        EventKind.NOTED: _("Note"),
+        EventKind.TAKE_RETRIED: _("Flight Service asked again"),
+        EventKind.TAKE_RESOLVED: _("Outcome of the seats decided"),
+    }
+)
+
+WHO: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        ActorKind.CUSTOMER: _("customer"),
+        ActorKind.STAFF: _("staff"),
+        ActorKind.SERVICE: _("service"),
+        ActorKind.SYSTEM: _("system"),
+        FLIGHT_SERVICE: _("Flight Service"),
+        PAYMENT_GATEWAY: _("payment gateway"),
+    }
+)

@@ -1,0 +1,119 @@
+"""Calls to the Flight Service that need a decision, or have no answer yet; and the page of one give-back."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, re_path
+from django.utils.translation import gettext as _
+
+from bookings.conf import peer_knows_keys
+from bookings.db.clock import database_time
+from bookings.models import Booking, SeatCall
+from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
+from bookings.office.addresses import only, page_at, selection_of
+from bookings.office.base import ReadOnlyAdmin, require
+from bookings.office.seats.decisions import DECISIONS, IN_ADDRESS, RIGHT, decide
+from bookings.office.seats.releases import GiveBack, state_of
+from bookings.queries.bookings.selection import id_in
+from bookings.queries.seats.calls import (
+    ROWS_SHOWN,
+    dead_give_backs,
+    stuck_takes,
+    unanswered_give_backs,
+    unanswered_takes,
+)
+from bookings.services.shared.retry_policy import staff_may_repeat
+
+MEMBERS_PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call that waits for a decision: how old it is, and whether it may be sent once more."""
+
+    call: Booking | SeatCall
+    age: timedelta
+    may_be_sent: bool
+
+    @classmethod
+    def each(cls, calls: Iterable[Booking | SeatCall], now: datetime) -> "list[Waiting]":
+        return [cls._of(call, now) for call in calls]
+
+    @classmethod
+    def _of(cls, call: Booking | SeatCall, now: datetime) -> "Waiting":
+        sent_at = call.hold_first_sent_at if isinstance(call, Booking) else call.first_sent_at
+        return cls(call, now - (sent_at or call.created_at), staff_may_repeat(sent_at, now))
+
+
+class SeatCallAdmin(ReadOnlyAdmin):
+    """Its list is no list of rows: what is done needs nobody, and there is no end of it."""
+
+    def get_urls(self) -> list[URLPattern]:
+        pattern = rf"^(?P<call_id>[0-9]+)/(?P<word>{IN_ADDRESS})/$"
+        view = self.admin_site.admin_view(self.decide_view)
+        return [re_path(pattern, view, name="bookings_seatcall_decide"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        require(request, "bookings.view_seatcall")
+        only(request, "flight")
+        asked = selection_of(request)
+        now = database_time()
+        takes, give_backs = stuck_takes(asked.flight), dead_give_backs(asked.flight)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Calls that need a decision, or have no answer yet"),
+            "flight": asked.flight,
+            "stuck": Waiting.each(takes.rows, now),
+            "more_stuck": takes.has_more,
+            "dead": Waiting.each(give_backs.rows, now),
+            "more_dead": give_backs.has_more,
+            "asking": unanswered_takes(asked.flight),
+            "open": unanswered_give_backs(asked.flight),
+            "now": now,
+            "shown": ROWS_SHOWN,
+            "may_decide": request.user.has_perm(RIGHT),
+            "knows_keys": peer_knows_keys(),
+        }
+        return TemplateResponse(request, "admin/bookings/seatcall/list.html", context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        require(request, "bookings.view_seatcall")
+        only(request, "page")
+        call = _call(unquote(object_id))
+        now = database_time()
+        members = Booking.objects.filter(give_back=call).order_by("pk")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": GiveBack(call).name,
+            "opts": self.opts,
+            "call": call,
+            "state": state_of(call),
+            "is_void": call.kind == SeatCallKind.VOID,
+            "is_fix": call.kind == SeatCallKind.FIX,
+            "waiting": Waiting.each([call], now)[0],
+            "waits": call.state == SeatCallState.DEAD,
+            "decisions": call.events.order_by("pk"),
+            "members": page_at(request, Paginator(members, MEMBERS_PER_PAGE)),
+            "may_decide": request.user.has_perm(RIGHT),
+            "knows_keys": peer_knows_keys(),
+        }
+        return TemplateResponse(request, "admin/bookings/seatcall/one.html", context)
+
+    def decide_view(self, request: HttpRequest, call_id: str, word: str) -> HttpResponse:
+        return decide(request, self.admin_site, lambda: GiveBack(_call(call_id)), DECISIONS[word])
+
+
+def _call(number: str) -> SeatCall:
+    call_id = id_in(number)
+    call = None if call_id is None else SeatCall.objects.filter(pk=call_id).first()
+    if call is None:
+        raise Http404
+    return call

@@ -1,0 +1,163 @@
+"""The pages on which staff decide about one call to the Flight Service: what will happen, why, and the click."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Protocol
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookings import errors
+from bookings.actor import Actor
+from bookings.answers import STATUS
+from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER, peer_knows_keys
+from bookings.db.clock import database_time
+from bookings.lifecycle import Decision
+from bookings.models import BookingEvent, SeatCallEvent
+from bookings.office import unsent
+from bookings.office.base import require, staff_of
+from bookings.office.notes import NoteField
+from bookings.services.shared.retry_policy import is_too_old, staff_may_repeat
+
+RIGHT = "bookings.resolve_seatcall"
+
+# As addresses spell them.
+DECISIONS: Mapping[str, Decision] = MappingProxyType(
+    {decision.value.replace("_", "-"): decision for decision in Decision}
+)
+IN_ADDRESS = "|".join(DECISIONS)
+
+Consequences = Mapping[Decision, tuple[str | Promise, str | Promise]]
+"""Of each decision what will happen, and what it costs if it is wrong."""
+
+VERB: Mapping[Decision, str | Promise] = MappingProxyType(
+    {
+        Decision.RETRY: gettext_lazy("Send once more"),
+        Decision.APPLIED: gettext_lazy("It was applied"),
+        Decision.NOT_APPLIED: gettext_lazy("It was not applied"),
+    }
+)
+
+REFUSED: Mapping[type[errors.BookingError], str | Promise] = MappingProxyType(
+    {
+        errors.NothingToDecide: gettext_lazy("This call does not wait for a decision any more."),
+        errors.RetryTooLate: gettext_lazy("It is too late to send this call once more."),
+        errors.RetryCountsTwice: gettext_lazy("Sent once more, this call would count twice."),
+        errors.FlightServiceRests: gettext_lazy(
+            "The Flight Service is not asked just now, as it has failed several times. Try again in a few seconds."
+        ),
+        errors.InvalidRequest: gettext_lazy("Say why, in at most 500 characters."),
+    }
+)
+
+
+class DecisionForm(forms.Form):
+    note = NoteField(
+        label=gettext_lazy("Why"),
+        max_length=LONGEST_NOTE,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("What you know, and from whom. It stays on record with your name."),
+    )
+
+
+class Case(Protocol):
+    """One call to the Flight Service that somebody may decide about."""
+
+    template: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    @property
+    def address(self) -> str:
+        """The page about it."""
+
+    @property
+    def trail(self) -> Sequence[tuple[str, str]]:
+        """The pages above this one, as text and address."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to decide."""
+
+    @property
+    def first_sent_at(self) -> datetime | None: ...
+
+    def look_again(self) -> None:
+        """Read the row as it is now."""
+
+    def consequence(self, decision: Decision) -> tuple[str, str]:
+        """Say what will happen, and what it costs if the decision is wrong; the latter may be empty."""
+
+    def last_event(self) -> BookingEvent | SeatCallEvent | None:
+        """What happened last."""
+
+    def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
+        """Call the service; give the level and the text of what came of it."""
+
+
+def seats_in_words(count: int) -> str:
+    return ngettext("%(count)d seat", "%(count)d seats", count) % {"count": count}
+
+
+def no_answer(first_sent_at: datetime | None) -> tuple[int, str]:
+    """Say what becomes of a call that was sent once more and has no answer."""
+    if is_too_old(first_sent_at, database_time()):
+        return messages.WARNING, _(
+            "No answer again. It was first sent more than 24 hours ago, so the worker does not repeat it: "
+            "in half a minute it waits for a decision once more."
+        )
+    return messages.WARNING, _("No answer yet. The worker goes on asking, under the same key.")
+
+
+def decide(request: HttpRequest, site: AdminSite, find: Callable[[], Case], decision: Decision) -> HttpResponse:
+    """
+    Show what a decision will do, and carry it out when it is sent with its reason.
+
+    `find` looks the call up; it is asked only for who may decide.
+    """
+    require(request, RIGHT)
+    case = find()
+    form = DecisionForm(request.POST if request.method == "POST" else None)
+    form.initial.update(unsent.typed(request, form))
+    refused: str | Promise = ""
+    status: int = HTTPStatus.OK
+    if form.is_valid():
+        try:
+            level, text = case.carry_out(decision, actor=staff_of(request), note=form.cleaned_data["note"])
+        except errors.BookingError as error:
+            case.look_again()
+            refused, status = REFUSED.get(type(error), error.explanation), STATUS[type(error)]
+        else:
+            messages.add_message(request, level, text)
+            return HttpResponseRedirect(case.address)
+    happens, risk = case.consequence(decision)
+    is_retry = decision is Decision.RETRY
+    until = case.first_sent_at + STAFF_RETRIES_END_AFTER if is_retry and case.first_sent_at else None
+    is_too_late = is_retry and not staff_may_repeat(case.first_sent_at, database_time())
+    context = {
+        **site.each_context(request),
+        "title": f"{VERB[decision]}: {case.name}",
+        "case": case,
+        "last": None if case.waits else case.last_event(),
+        "form": form,
+        "refused": refused,
+        "happens": happens,
+        "risk": risk,
+        "retry_until": until,
+        "retry_days": STAFF_RETRIES_END_AFTER // timedelta(days=1),
+        "is_too_late": is_too_late,
+        "counts_twice": is_too_late and not peer_knows_keys(),
+        "can_be_sent": case.waits and not is_too_late,
+        "verb": VERB[decision],
+    }
+    return TemplateResponse(request, case.template, context, status=status)

@@ -1,0 +1,159 @@
+"""The pages on which staff decide about the take of one booking."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from types import MappingProxyType
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, re_path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookings import wiring
+from bookings.actor import Actor
+from bookings.lifecycle import BookingStatus, Decision, Hold
+from bookings.models import Booking, BookingEvent
+from bookings.office.seats.decisions import (
+    DECISIONS,
+    IN_ADDRESS,
+    Consequences,
+    decide,
+    no_answer,
+    seats_in_words,
+)
+from bookings.queries.bookings.selection import id_in
+from bookings.services.seats.resolve_reservation import resolve_take
+
+OVERSOLD = gettext_lazy(
+    "If the Flight Service did not take the %(seats)s, seats are sold that nobody has set aside: the flight can "
+    "be oversold, and a passenger stays behind."
+)
+BLOCKED = gettext_lazy(
+    "If the Flight Service did take the %(seats)s, they stay blocked for ever: nobody can buy them."
+)
+
+# What will happen, and what it costs if the decision is wrong: of a booking that waits for its seats,
+PENDING: Consequences = MappingProxyType(
+    {
+        Decision.RETRY: (
+            gettext_lazy(
+                "The same request is sent to the Flight Service once more, under the same key. If it took the "
+                "%(seats)s the first time, it says so and takes none again; otherwise it takes them now, or "
+                "refuses."
+            ),
+            "",
+        ),
+        Decision.APPLIED: (
+            gettext_lazy(
+                "The booking gets its %(seats)s. Its user can pay until %(until)s UTC; if not, they go back. "
+                "Nothing is sent to the Flight Service now."
+            ),
+            OVERSOLD,
+        ),
+        Decision.NOT_APPLIED: (
+            gettext_lazy(
+                "The booking is cancelled, which cannot be undone. Nothing is sent to the Flight Service."
+            ),
+            BLOCKED,
+        ),
+    }
+)
+# and of one that was cancelled before anybody knew.
+CANCELLED: Consequences = MappingProxyType(
+    {
+        Decision.RETRY: (
+            gettext_lazy(
+                "The same request is sent to the Flight Service once more, under the same key. If it takes the "
+                "%(seats)s, or did so the first time, they go back at once, as the booking is cancelled."
+            ),
+            "",
+        ),
+        Decision.APPLIED: (
+            gettext_lazy("The booking stays cancelled, and its %(seats)s are given back to the Flight Service."),
+            OVERSOLD,
+        ),
+        Decision.NOT_APPLIED: (
+            gettext_lazy("The booking stays cancelled and owes no seats. Nothing is sent to the Flight Service."),
+            BLOCKED,
+        ),
+    }
+)
+
+
+def urls_of_takes(site: AdminSite) -> list[URLPattern]:
+    """The addresses of the decisions about a take, below the booking's own."""
+
+    def view(request: HttpRequest, booking_id: str, word: str) -> HttpResponseBase:
+        return decide(request, site, lambda: Take(_booking(booking_id)), DECISIONS[word])
+
+    pattern = rf"^(?P<booking_id>[0-9]+)/take/(?P<word>{IN_ADDRESS})/$"
+    return [re_path(pattern, site.admin_view(view), name="bookings_booking_take")]
+
+
+def _booking(number: str) -> Booking:
+    booking_id = id_in(number)
+    booking = None if booking_id is None else Booking.objects.filter(pk=booking_id).first()
+    if booking is None:
+        raise Http404
+    return booking
+
+
+class Take:
+    """The take of a booking, as the page about a decision shows it."""
+
+    template = "admin/bookings/booking/decide.html"
+
+    def __init__(self, booking: Booking) -> None:
+        self.booking = booking
+
+    @property
+    def name(self) -> str:
+        return _("Seats of booking %(reference)s") % {"reference": self.booking.reference}
+
+    @property
+    def address(self) -> str:
+        return reverse("admin:bookings_booking_change", args=[self.booking.pk])
+
+    @property
+    def trail(self) -> Sequence[tuple[str, str]]:
+        calls = reverse("admin:bookings_seatcall_changelist")
+        return [(_("Calls to the Flight Service"), calls), (self.booking.reference, self.address)]
+
+    @property
+    def waits(self) -> bool:
+        return self.booking.hold == Hold.STUCK
+
+    @property
+    def first_sent_at(self) -> datetime | None:
+        return self.booking.hold_first_sent_at
+
+    def look_again(self) -> None:
+        self.booking.refresh_from_db()
+
+    def last_event(self) -> BookingEvent | None:
+        return BookingEvent.objects.filter(booking=self.booking).order_by("pk").last()
+
+    def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
+        booking = resolve_take(
+            booking_id=self.booking.pk, decision=decision, actor=actor, note=note, flights=wiring.flight_service()
+        )
+        match booking.hold:
+            case Hold.ASKING:
+                return no_answer(booking.hold_first_sent_at)
+            case Hold.STUCK:
+                said = _("The Flight Service says again that it cannot use this request: %(error)s")
+                return messages.ERROR, said % {"error": booking.hold_error}
+            case Hold.HELD:
+                return messages.SUCCESS, _("The booking has its seats.")
+            case Hold.GIVING_BACK:
+                return messages.SUCCESS, _("The booking was cancelled already: its seats go back now.")
+        return messages.SUCCESS, _("No seats were taken. The booking is cancelled.")
+
+    def consequence(self, decision: Decision) -> tuple[str, str]:
+        booking = self.booking
+        happens, risk = (PENDING if booking.status == BookingStatus.PENDING else CANCELLED)[decision]
+        named = {"seats": seats_in_words(booking.no_of_seats), "until": f"{booking.expires_at:%Y-%m-%d %H:%M}"}
+        return str(happens) % named, str(risk) % named

@@ -1,0 +1,214 @@
+"""What a bulk cancellation would do to a selection of bookings, and what one has done so far."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.db.models import Case, Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
+
+from bookings.conf import BULK_CANCEL_LIMIT, HIGHEST_ID
+from bookings.db.clock import database_time
+from bookings.lifecycle import BookingStatus, Hold
+from bookings.models import Booking, BulkCancel, BulkCancelRow, Payment
+from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.bookings.selection import Selection
+
+State, Why = BulkCancelState, BulkCancelWhy
+
+# What a person has to look at comes first, what went as it should comes last.
+IN_ORDER = (State.FAILED, State.REQUESTED, State.SKIPPED, State.CANCELLED, State.WAITING)
+
+COLUMNS = (
+    *("id", "reference", "user_id", "status", "hold", "hold_claims", "version"),
+    *("no_of_seats", "total_cost", "active_payment_id", "cancel_requested"),
+)
+
+
+class Fate(NamedTuple):
+    """What cancelling does to one booking: `seats` go back at once, `refund` minor units are owed at once."""
+
+    state: BulkCancelState
+    why: str = ""
+    seats: int = 0
+    refund: int = 0
+
+
+def fate_of(booking: Booking) -> Fate:
+    """
+    Say what becomes of a booking that staff cancel, on its own columns alone.
+
+    One rule for the page that says what will happen and for the worker that does it, under the booking's lock.
+    """
+    if booking.status == BookingStatus.CANCELLED:
+        return Fate(State.SKIPPED, Why.ALREADY_CANCELLED)
+    if booking.status == BookingStatus.BOOKED:
+        return Fate(State.CANCELLED, seats=booking.no_of_seats, refund=booking.total_cost)
+    if booking.active_payment_id is not None:
+        return Fate(State.REQUESTED, Why.ASKED_BEFORE if booking.cancel_requested else Why.PAYMENT_RUNNING)
+    if booking.hold == Hold.HELD:
+        return Fate(State.CANCELLED, seats=booking.no_of_seats)
+    if booking.hold == Hold.STUCK:
+        return Fate(State.CANCELLED, Why.TAKE_STUCK)
+    return Fate(State.CANCELLED, Why.OUTCOME_UNKNOWN if booking.hold_claims else Why.NEVER_SENT)
+
+
+@dataclass(frozen=True)
+class BulkPlan:
+    """
+    The bookings of a selection with what would become of each, by id.
+
+    `is_too_large`: there are more than one bulk cancellation may name; then only the first ones are here.
+    """
+
+    lines: tuple[tuple[Booking, Fate], ...]
+    is_too_large: bool
+
+    @cached_property
+    def seen(self) -> str:
+        """
+        A mark of the bookings that were shown: the newest of them, and a hash of all.
+
+        Not of what each would come to: on a flight that is on sale somebody pays, or lets a hold expire, every
+        few seconds, and what becomes of a booking is judged anew under its lock.
+        """
+        ids = [booking.pk for booking, _ in self.lines]
+        # Of too many not all were shown: then none is the newest, and the service finds too many again.
+        newest = HIGHEST_ID if self.is_too_large else max(ids, default=0)
+        return f"{newest}-{hashlib.sha256(repr(ids).encode()).hexdigest()}"
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How many bookings have which fate, by state."""
+        return Counter(str(fate.state) for _, fate in self.lines)
+
+    @property
+    def work(self) -> int:
+        """How many bookings are cancelled, now or when their payment ends."""
+        return len(self.lines) - self.counts.get(State.SKIPPED, 0)
+
+    @cached_property
+    def seats(self) -> int:
+        return sum(fate.seats for _, fate in self.lines)
+
+    @cached_property
+    def refund(self) -> int:
+        return sum(fate.refund for _, fate in self.lines)
+
+    def in_order(self) -> list[tuple[Booking, Fate]]:
+        """The lines as a person reads them: those with something to say first."""
+        return sorted(self.lines, key=lambda line: (line[1].state != State.REQUESTED, line[1].state, -line[0].pk))
+
+
+def newest_in(seen: str) -> int:
+    """The newest booking of a mark that a plan has given; 0, which is none, for any other text."""
+    newest = seen.partition("-")[0]
+    return min(int(newest), HIGHEST_ID) if newest.isascii() and newest.isdigit() and len(newest) <= 19 else 0
+
+
+def plan_bulk_cancel(selection: Selection, *, up_to: int | None = None) -> BulkPlan:
+    """
+    Read what cancelling all bookings of a selection would do. Two statements, however many there are.
+
+    `up_to` leaves out the bookings that are newer than this one.
+    """
+    rows = selection.rows(database_time()).select_related(None).order_by("pk").only(*COLUMNS)
+    if up_to is not None:
+        rows = rows.filter(pk__lte=up_to)
+    bookings = list(rows[: BULK_CANCEL_LIMIT + 1])
+    lines = tuple((booking, fate_of(booking)) for booking in bookings[:BULK_CANCEL_LIMIT])
+    return BulkPlan(lines, is_too_large=len(bookings) > BULK_CANCEL_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkProgress:
+    """How far a bulk cancellation has come: bookings by state, and what has become of seats and money."""
+
+    counts: Mapping[str, int]
+    seats_back: int
+    seats_on_their_way: int
+    seats_undecided: int
+    refund_due: int
+    refunded: int
+
+    @property
+    def all(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def decided(self) -> int:
+        return self.all - self.counts.get(State.WAITING, 0)
+
+    @property
+    def refunds(self) -> int:
+        return self.refund_due + self.refunded
+
+
+def progress_of(bulk: BulkCancel) -> BulkProgress:
+    """
+    Read how far a bulk cancellation has come, with two statements.
+
+    A row whose payment was running counts as cancelled as soon as the end of the payment has cancelled it.
+    """
+    groups = bulk.rows.values_list(
+        "state", "booking__status", "booking__hold", "booking__give_back__state"
+    ).annotate(rows=Count("pk"), seats=Sum("booking__no_of_seats"))
+    counts: Counter[str] = Counter()
+    seats: Counter[str] = Counter()
+    for state, status, hold, call_state, rows, seats_of_rows in groups:
+        now_is = state_now(state, status)
+        counts[now_is] += rows
+        if now_is == State.CANCELLED:
+            seats[_whereabouts(hold, call_state)] += seats_of_rows
+    ended = bulk.rows.filter(state__in=[State.CANCELLED, State.REQUESTED])
+    money = dict(_refunds_of(ended.values("booking")).values_list("state").annotate(total=Sum("amount")))
+    refunded = money.pop(PaymentState.REFUNDED, 0)
+    return BulkProgress(
+        counts=counts,
+        seats_back=seats["back"],
+        seats_on_their_way=seats["on their way"],
+        seats_undecided=seats["undecided"],
+        refund_due=sum(money.values()),
+        refunded=refunded,
+    )
+
+
+def state_now(state: str, booking_status: str) -> str:
+    """The state of a row as it stands now: what waited for the end of a payment may have been cancelled by it."""
+    is_ended = state == State.REQUESTED and booking_status == BookingStatus.CANCELLED
+    return str(State.CANCELLED) if is_ended else state
+
+
+def results_of(bulk: BulkCancel) -> QuerySet[BulkCancelRow]:
+    """
+    The rows with their bookings and give-backs: what needs a look first, and of that the newest.
+
+    `refunds` is what has been refunded of the booking, or is to be; null if nothing is.
+    """
+    rank = Case(
+        When(state=State.REQUESTED, booking__status=BookingStatus.CANCELLED, then=IN_ORDER.index(State.CANCELLED)),
+        *[When(state=state, then=position) for position, state in enumerate(IN_ORDER)],
+        default=Value(len(IN_ORDER)),
+        output_field=IntegerField(),
+    )
+    refunds = _refunds_of(OuterRef("booking")).values("booking").annotate(total=Sum("amount")).values("total")
+    rows = bulk.rows.select_related("booking__give_back").annotate(rank=rank, refunds=Subquery(refunds))
+    return rows.order_by("rank", F("done_at").desc(), "-booking_id")
+
+
+def _refunds_of(bookings: Any) -> QuerySet[Payment]:
+    """Payments whose money goes back. A dead one may be such a payment, too: it needs a decision."""
+    states = [PaymentState.REFUND_DUE, PaymentState.REFUNDED, PaymentState.DEAD]
+    return Payment.objects.filter(booking__in=bookings, state__in=states).order_by()
+
+
+def _whereabouts(hold: str, call_state: str | None) -> str:
+    """Where the seats of a cancelled booking are; empty if none were ever taken."""
+    if hold == Hold.GIVING_BACK:
+        where = {SeatCallState.DONE: "back", SeatCallState.DEAD: "undecided"}
+        return where.get(SeatCallState(call_state), "on their way") if call_state else "on their way"
+    return "undecided" if hold in (Hold.ASKING, Hold.STUCK) else ""

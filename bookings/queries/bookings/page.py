@@ -1,0 +1,95 @@
+"""What the back office shows of one booking, and what can be done with it now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bookings.lifecycle import BookingStatus, Hold
+from bookings.models import Booking, BookingEvent, Payment, SeatCallEvent
+from bookings.models.bookings.booking_event import EventKind
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.bookings.timeline import Line, whole_timeline
+
+
+@dataclass(frozen=True, slots=True)
+class BookingPage:
+    """One booking with everything that belongs to it, as it was at one moment."""
+
+    booking: Booking
+    now: datetime
+    payments: list[Payment]
+    timeline: list[Line]
+    notes: list[BookingEvent]
+
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that counts: the running or succeeded one, otherwise the newest."""
+        active = [payment for payment in self.payments if payment.pk == self.booking.active_payment_id]
+        candidates = active or self.payments
+        return candidates[-1] if candidates else None
+
+    @property
+    def payment_is_running(self) -> bool:
+        return self.payment is not None and self.payment.state == PaymentState.PROCESSING
+
+    @property
+    def seats_come_back(self) -> int:
+        """Seats that a cancellation would give back, as far as is known."""
+        return self.booking.no_of_seats if self.booking.hold == Hold.HELD else 0
+
+    @property
+    def money_comes_back(self) -> int:
+        """What a cancellation would refund, in minor units."""
+        is_paid = self.payment is not None and self.payment.state == PaymentState.SUCCEEDED
+        return self.payment.amount if self.payment is not None and is_paid else 0
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.booking.status == BookingStatus.CANCELLED
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the payment window closes; None where none is open. Below zero: the next sweep ends it."""
+        if self.booking.status not in (BookingStatus.PENDING, BookingStatus.INITIATED):
+            return None
+        return (self.booking.expires_at - self.now).total_seconds()
+
+    @property
+    def next_give_back_at(self) -> datetime | None:
+        """When the seats are sent back next; None where nothing waits to be sent."""
+        if self.booking.hold != Hold.GIVING_BACK:
+            return None
+        call = self.booking.give_back
+        planned = self.booking.hold_next_at if call is None else call.next_at
+        return None if planned is None else max(planned, self.now)
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing about it changes by itself any more, but for a deadline."""
+        booking, call = self.booking, self.booking.give_back
+        seats_move = booking.hold == Hold.ASKING or (
+            booking.hold == Hold.GIVING_BACK and (call is None or call.state == SeatCallState.OPEN)
+        )
+        money_moves = any(p.state in (PaymentState.PROCESSING, PaymentState.REFUND_DUE) for p in self.payments)
+        return not seats_move and not money_moves
+
+    def since(self, seen_at: datetime) -> list[Line]:
+        """What has happened after a page that was read at `seen_at`."""
+        return [line for line in self.timeline if line.at > seen_at]
+
+
+def booking_page(booking_id: int) -> BookingPage | None:
+    """Read one booking with all that belongs to it; None if there is no such booking. Four statements."""
+    booking = Booking.objects.with_database_time().select_related("give_back").filter(pk=booking_id).first()
+    if booking is None:
+        return None
+    events = list(BookingEvent.objects.filter(booking=booking).order_by("pk"))
+    payments = list(Payment.objects.filter(booking=booking).order_by("pk"))
+    decisions = list(SeatCallEvent.objects.filter(seat_call=booking.give_back_id).order_by("pk"))
+    return BookingPage(
+        booking=booking,
+        now=booking.read_at,
+        payments=payments,
+        timeline=whole_timeline(booking, events=events, payments=payments, decisions=decisions),
+        notes=[event for event in events if event.what == EventKind.NOTED],
+    )

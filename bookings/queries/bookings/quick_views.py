@@ -1,0 +1,39 @@
+"""How many bookings each quick view has, and what is wrong with the bookings of a page."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from bookings.models import Booking, Payment, SeatCall
+from bookings.models.payments import PaymentState
+from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.bookings.pages import count_up_to
+from bookings.queries.bookings.selection import VIEWS, Selection
+
+# "999+": what is more is not counted.
+MOST_COUNTED = 1_000
+
+
+def counts_of_views(now: datetime) -> dict[str, int]:
+    """How many bookings are in each quick view, up to `MOST_COUNTED`. `now` is database time."""
+    return {view: count_up_to(MOST_COUNTED, Selection(view=view).rows(now)) for view in VIEWS}
+
+
+def stuck_takes() -> int:
+    """Takes that wait for staff, up to `MOST_COUNTED`."""
+    return count_up_to(MOST_COUNTED, Booking.objects.stuck())
+
+
+def dead_give_backs() -> int:
+    """Give-backs that wait for staff, up to `MOST_COUNTED`."""
+    return count_up_to(MOST_COUNTED, SeatCall.objects.filter(state=SeatCallState.DEAD))
+
+
+def unsettled_payments(bookings: Iterable[Booking]) -> dict[int, set[str]]:
+    """The states of the payments of these bookings that something is still to be done about."""
+    states = [PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD]
+    found: dict[int, set[str]] = defaultdict(set)
+    rows = Payment.objects.filter(booking__in=[booking.pk for booking in bookings], state__in=states)
+    for booking_id, state in rows.values_list("booking_id", "state"):
+        found[booking_id].add(state)
+    return found

@@ -1,0 +1,117 @@
+"""What somebody at the desk may mean by what was typed: read by unique keys and indexes alone."""
+
+import hashlib
+import itertools
+import json
+import re
+from dataclasses import dataclass, field
+
+from django.db.models import F, Q, QuerySet
+
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
+from bookings.queries.bookings.selection import id_in
+from bookings.text.references import reference_in
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# No reference has one of these: whoever read one has misread what is like it.
+LOOK_ALIKES = {**dict.fromkeys("0O", "0OQD"), **dict.fromkeys("1IL", "1ILJT7")}
+
+# Six to the power of three are few enough to look up at once; who misread more than half of it may ask again.
+MOST_MISREAD = 3
+
+# Of a user, a flight or a request, the newest.
+NEWEST = 10
+
+
+@dataclass(slots=True)
+class Findings:
+    """The bookings that something typed may mean, by what it was taken for. `user` and `flight` are ids."""
+
+    by_reference: list[Booking] = field(default_factory=list)
+    by_id: list[Booking] = field(default_factory=list)
+    by_user: list[Booking] = field(default_factory=list)
+    by_flight: list[Booking] = field(default_factory=list)
+    by_key: list[Booking] = field(default_factory=list)
+    by_request: list[Booking] = field(default_factory=list)
+    number: int | None = None
+    # As it would have to be spelled; empty if it can be no reference.
+    reference: str = ""
+
+    @property
+    def bookings(self) -> dict[int, Booking]:
+        """All that was found, each once."""
+        groups = (self.by_reference, self.by_id, self.by_user, self.by_flight, self.by_key, self.by_request)
+        return {booking.pk: booking for group in groups for booking in group}
+
+    @property
+    def only_one(self) -> Booking | None:
+        """The booking that must be meant, as there is no other."""
+        bookings = list(self.bookings.values())
+        return bookings[0] if len(bookings) == 1 else None
+
+
+def find(typed: str) -> Findings:
+    """Look up what was typed as a reference, an id of a booking, user or flight, a client's key, a request id."""
+    text = typed.strip()
+    found = Findings(number=id_in(text))
+    found.reference = reference_in(text)
+    if found.reference:
+        found.by_reference = _by_reference(found.reference)
+    if found.number is not None:
+        found.by_id = list(Booking.objects.filter(pk=found.number))
+        found.by_user = _newest(Booking.objects.filter(user_id=found.number).order_by("-pk"))
+        # Sorted on purpose: see the note in `bookings.queries.bookings.pages`.
+        found.by_flight = _newest(Booking.objects.filter(flight_id=found.number).order_by((F("pk") + 0).desc()))
+    if KEY.fullmatch(text):
+        found.by_key = _by_key(text)
+    if REQUEST_ID.fullmatch(text):
+        found.by_request = _by_request(text)
+    return found
+
+
+def _by_reference(letters: str) -> list[Booking]:
+    """The booking of this reference, or else those of references that are easily taken for it."""
+    exact = list(Booking.objects.filter(reference=letters))
+    misread = sum(letter in LOOK_ALIKES for letter in letters)
+    if exact or not 0 < misread <= MOST_MISREAD:
+        return exact
+    spellings = itertools.product(*(LOOK_ALIKES.get(letter, letter) for letter in letters))
+    return list(Booking.objects.filter(reference__in=["".join(spelling) for spelling in spellings]).order_by("pk"))
+
+
+def _by_key(text: str) -> list[Booking]:
+    """The bookings that were made, paid or cancelled under a client's key, which is kept as a hash alone."""
+    key = text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text
+    key_hash = hashlib.sha256(key.encode()).hexdigest()
+    records = list(IdempotencyRecord.objects.filter(key_hash=key_hash).order_by("-pk")[:NEWEST])
+    calls = [record.call_key for record in records if record.call_key is not None]
+    ids = set(Payment.objects.filter(gateway_key__in=calls).values_list("booking_id", flat=True))
+    ids |= set(Booking.objects.filter(hold_key__in=calls).values_list("pk", flat=True))
+    ids |= {_id_answered(record) for record in records if record.call_key is None}
+    return _newest(Booking.objects.filter(pk__in=ids).order_by("-pk"))
+
+
+def _id_answered(record: IdempotencyRecord) -> int:
+    """The booking that an answer shows; 0, which no booking has, if it shows none."""
+    try:
+        shown = json.loads(record.body)["data"]["id"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return shown if isinstance(shown, int) else 0
+
+
+def _by_request(request_id: str) -> list[Booking]:
+    """The newest bookings that a request made or changed."""
+    ids = set(Booking.objects.filter(request_id=request_id).order_by("-pk").values_list("pk", flat=True)[:NEWEST])
+    for model in (BookingEvent, Payment):
+        rows = model._default_manager.filter(Q(request_id=request_id)).order_by("-pk")
+        ids |= set(rows.values_list("booking_id", flat=True)[:NEWEST])
+    return _newest(Booking.objects.filter(pk__in=ids).order_by("-pk"))
+
+
+def _newest(rows: QuerySet[Booking]) -> list[Booking]:
+    """Find the ids on an index, and read those rows alone."""
+    ids = list(rows.values_list("pk", flat=True)[:NEWEST])
+    return list(Booking.objects.filter(pk__in=ids).order_by("-pk")) if ids else []

@@ -1,0 +1,55 @@
+"""Calls to the Flight Service that staff must look at, and those that still have no answer."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+from bookings.models import Booking, SeatCall
+from bookings.models.seats.seat_call import SeatCallState
+
+R = TypeVar("R", bound=Model)
+
+# As many rows as somebody reads; more than that is an outage, and is looked at flight by flight.
+ROWS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Some(Generic[R]):
+    """The first rows of a table, and whether there are more."""
+
+    rows: list[R]
+    has_more: bool
+
+
+def stuck_takes(flight_id: int | None) -> Some[Booking]:
+    """Takes that wait for staff, by flight, the oldest first; of one flight or of all."""
+    rows = _of_flight(Booking.objects.stuck(), flight_id)
+    return _first(rows.order_by("flight_id", "pk"))
+
+
+def dead_give_backs(flight_id: int | None) -> Some[SeatCall]:
+    """Give-backs that wait for staff, the oldest first."""
+    rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.DEAD, next_at=None), flight_id)
+    return _first(rows.order_by("pk"))
+
+
+def unanswered_takes(flight_id: int | None) -> Some[Booking]:
+    """Takes without an answer, the one that is asked about next first."""
+    rows = _of_flight(Booking.objects.unanswered(), flight_id)
+    return _first(rows.order_by("hold_next_at"))
+
+
+def unanswered_give_backs(flight_id: int | None) -> Some[SeatCall]:
+    """Give-backs without an answer, the one that is sent next first."""
+    rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.OPEN), flight_id)
+    return _first(rows.order_by("next_at"))
+
+
+def _of_flight(rows: QuerySet[R], flight_id: int | None) -> QuerySet[R]:
+    return rows if flight_id is None else rows.filter(flight_id=flight_id)
+
+
+def _first(rows: QuerySet[R]) -> Some[R]:
+    found = list(rows[: ROWS_SHOWN + 1])
+    return Some(found[:ROWS_SHOWN], len(found) > ROWS_SHOWN)

@@ -1,0 +1,30 @@
+"""Seats of cancelled bookings that the Flight Service has not got back yet."""
+
+from datetime import datetime
+
+from django.db.models import Q, Sum
+
+from bookings.conf import LONGEST_WAIT
+from bookings.db.clock import database_time
+from bookings.lifecycle import Hold
+from bookings.models import Booking, SeatCall
+from bookings.models.seats.seat_call import SeatCallState
+
+
+def flights_owed_seats(now: datetime) -> list[int]:
+    """Flights with cancelled bookings whose seats are in no give-back call yet, on the to-do index alone."""
+    owed = Booking.objects.unfinished_business(now).filter(hold=Hold.GIVING_BACK, give_back=None)
+    return sorted(owed.values_list("flight_id", flat=True).distinct())
+
+
+def seats_still_owed() -> int:
+    """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
+    uncut = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.GIVING_BACK)
+    now = database_time()
+    not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)
+    waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, takes=False)
+    dead = SeatCall.objects.filter(state=SeatCallState.DEAD, takes=False)
+    return sum(
+        rows.aggregate(total=Sum(column))["total"] or 0
+        for rows, column in ((uncut, "no_of_seats"), (waiting, "seats"), (dead, "seats"))
+    )

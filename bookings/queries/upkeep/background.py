@@ -1,0 +1,30 @@
+"""How the background work is getting on: its last pass, its queue, its rest."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+from django_q.conf import Conf
+from django_q.models import OrmQ, Schedule
+
+from bookings.conf import CLOCK_TOLERANCE
+from bookings.models import Heartbeat
+from bookings.wake import SWEEP_TASK
+
+SWEEP_HEARTBEAT = "sweep"
+
+
+def last_pass_finished_at() -> datetime | None:
+    """When the background work last went through, on database time."""
+    return Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).values_list("finished_at", flat=True).first()
+
+
+def misplaced_tasks(now: datetime) -> QuerySet[OrmQ]:
+    """Queued tasks that are locked for longer than any worker locks one: by a clock that was ahead."""
+    rows: QuerySet[OrmQ] = OrmQ.objects.filter(lock__gt=now + timedelta(seconds=Conf.RETRY) + CLOCK_TOLERANCE)
+    return rows
+
+
+def sweep_rests() -> bool:
+    """Whether somebody has paused the background work: then its silence is meant."""
+    sweeps = Schedule.objects.filter(func=SWEEP_TASK)
+    return sweeps.exists() and not sweeps.exclude(repeats=0).exists()

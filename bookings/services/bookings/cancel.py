@@ -1,0 +1,124 @@
+"""End a booking because somebody wants it to end."""
+
+from datetime import datetime
+
+from bookings import answers
+from bookings.actor import Actor
+from bookings.answers import Answer
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.errors import AlreadyPaid, PaymentInProgress, Refusal
+from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.models import Booking, Payment
+from bookings.models.access.idempotency import RecordState
+from bookings.models.bookings.booking_event import EventKind
+from bookings.models.payments import PaymentState
+from bookings.services.payments.settle import owe_refund
+from bookings.services.shared import idempotency
+from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
+from bookings.services.shared.transitions import cancel, lock_booking, note_event
+from bookings.wake import wake_worker
+
+
+def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note: str = "") -> Booking:
+    """
+    Cancel a booking; its seats and its money go on record as owed, and the worker gives them back.
+
+    Locks the booking. A booking that is cancelled already is returned as it is. Support staff may cancel a
+    paid booking, and may ask for it while a payment is being settled: then that payment's end decides.
+
+    :raises BookingNotFound: if there is no such booking, or it is not the actor's
+    :raises UserMismatch: if it is not the actor's and only the request itself names the actor
+    :raises AlreadyPaid: if it is booked and the actor is not support staff
+    :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
+    """
+    booking, is_news = _cancel(booking_id, actor=actor, reason=reason, note=note)
+    if is_news:
+        wake_worker()
+    return booking
+
+
+@in_transaction("cancel.t5")
+def _cancel(booking_id: int, *, actor: Actor, reason: CancelReason, note: str) -> tuple[Booking, bool]:
+    booking = lock_booking(booking_id, actor=actor)
+    return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())
+
+
+def cancel_booking_for_client(
+    *, booking_id: int, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
+) -> Answer:
+    """
+    Cancel a booking as `cancel_booking` does, and answer as the API does; with a key, once.
+
+    The whole request is one transaction, so a second one under the same key waits for it.
+
+    :raises IdempotencyKeyReused: if the key stands for another request
+    """
+    try:
+        answer, is_news = _cancel_under_key(booking_id, actor=actor, reason=reason, note=note, keyed=keyed)
+    except KeyTaken as error:
+        record = idempotency.find(keyed) if keyed is not None else None
+        if record is None or record.state != RecordState.DONE:
+            raise AssertionError("a cancellation's record is committed with its answer") from error
+        return idempotency.replay(record)
+    if is_news:
+        wake_worker()
+    return answer
+
+
+@in_transaction("cancel.t5")
+def _cancel_under_key(
+    booking_id: int, *, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
+) -> tuple[Answer, bool]:
+    """Decide and keep the answer; tell as well whether the booking was cancelled here and now."""
+    record, is_news = None, False
+    if keyed is not None:
+        record = idempotency.begin(keyed, call_key=None)
+    booking = lock_booking(booking_id, actor=actor)
+    now = database_time()
+    try:
+        is_news = cancel_locked(booking, actor=actor, reason=reason, note=note, now=now)
+    except Refusal as problem:
+        if record is None:
+            raise
+        answer = answers.refusal(problem, message="Failed to cancel booking", request_id=actor.request_id)
+    else:
+        answer = answers.booking_cancelled(booking, now=now)
+    if record is not None:
+        idempotency.finish(record, answer)
+    return answer, is_news
+
+
+def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> bool:
+    """
+    Cancel a booking, as `cancel_booking` does, in the transaction that has locked it. Does not wake the worker.
+
+    Tells whether it was cancelled here and now: not if it was before, nor if the end of its payment decides.
+
+    :raises AlreadyPaid: if it is booked and the actor is not support staff
+    :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
+    """
+    if booking.status == BookingStatus.CANCELLED:
+        return False
+    if booking.status == BookingStatus.BOOKED and not actor.is_staff:
+        raise AlreadyPaid
+    if booking.active_payment_id is not None:
+        payment = Payment.objects.select_for_update().get(pk=booking.active_payment_id)
+        if payment.state == PaymentState.PROCESSING:
+            _ask_to_cancel(booking, actor=actor, reason=reason, note=note, now=now)
+            return False
+        owe_refund(booking, payment, now=now)
+    cancel(booking, actor=actor, reason=reason, note=note, now=now)
+    return True
+
+
+def _ask_to_cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> None:
+    """Support staff's wish outlives a running charge: its end cancels, and refunds what was charged."""
+    if not actor.is_staff:
+        raise PaymentInProgress(retry_after=1)
+    if booking.cancel_requested:
+        return
+    booking.cancel_requested = True
+    booking.version += 1
+    booking.save(update_fields=["cancel_requested", "version"])
+    note_event(booking, EventKind.CANCEL_REQUESTED, actor=actor, now=now, reason=reason, note=note)

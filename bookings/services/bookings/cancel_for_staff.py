@@ -1,0 +1,53 @@
+"""End a booking because somebody in the back office wants it to end."""
+
+from bookings.actor import Actor
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.errors import BookingChanged
+from bookings.lifecycle import CancelReason
+from bookings.models import Booking
+from bookings.services.bookings.cancel import cancel_locked
+from bookings.services.shared.idempotency import KeyTaken
+from bookings.services.shared.staff_actions import begin_act
+from bookings.services.shared.transitions import lock_booking
+from bookings.wake import wake_worker
+
+
+def cancel_for_staff(
+    *, booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
+) -> Booking:
+    """
+    Cancel a booking as `cancel_booking` does, if it still is what the page showed; return it as it is then.
+
+    The same page sent again changes nothing more. Does not call the Flight Service.
+
+    :raises BookingNotFound: if there is no such booking
+    :raises BookingChanged: if somebody was faster; nothing is changed
+    """
+    try:
+        booking, is_news = _cancel_once(booking_id, actor, reason, note, seen_version, action_key)
+    except KeyTaken:
+        return Booking.objects.get(pk=booking_id)
+    if is_news:
+        wake_worker()
+    return booking
+
+
+def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
+    """
+    Compare a locked booking with what the page showed.
+
+    :raises BookingChanged: if somebody was faster
+    """
+    if booking.version != seen_version:
+        raise BookingChanged
+
+
+@in_transaction("cancel.t5")
+def _cancel_once(
+    booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
+) -> tuple[Booking, bool]:
+    begin_act("cancel", key=action_key, actor=actor, booking_id=booking_id)
+    booking = lock_booking(booking_id, actor=actor)
+    refuse_if_changed(booking, seen_version=seen_version)
+    return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())

@@ -1,0 +1,321 @@
+"""Hold seats: write the booking down, ask the Flight Service, record what it said."""
+
+import uuid
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError
+
+from bookings import answers
+from bookings.actor import Actor, ActorKind
+from bookings.answers import Answer
+from bookings.conf import CREATE_DEADLINE_SECONDS, HIGHEST_NUMBER, LEASE, RETRY_NEEDS_SECONDS, payment_window
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.errors import (
+    BookingCancelled,
+    FlightNotFound,
+    FlightServiceUnavailable,
+    FlightUnusable,
+    InvalidRequest,
+    PriceChanged,
+    RequestInProgress,
+    SeatsUnavailable,
+    TemporarilyUnavailable,
+    TooManyUnpaidBookings,
+    TooManyUnpaidSeats,
+)
+from bookings.lifecycle import BookingStatus, Hold
+from bookings.models import Booking, IdempotencyRecord
+from bookings.models.access.idempotency import RecordState
+from bookings.observability import tracing
+from bookings.ports import (
+    FlightService,
+    FlightsUnreachable,
+    NotSent,
+    SeatOutcome,
+    Unknown,
+    UnknownFlight,
+    UnusableFlight,
+)
+from bookings.services.bookings.unpaid_limit import AnotherWasFirst, refuse_one_too_many
+from bookings.services.seats.reserve import Waiting, answer_of, change_of, claim_take, settle_take
+from bookings.services.shared import idempotency
+from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
+from bookings.services.shared.retry_policy import is_due
+from bookings.text.references import new_reference
+
+log = structlog.get_logger(__name__)
+
+# Where one reference in a hundred is taken, ten of them in a row never are; where half are, once in a thousand.
+MOST_REFERENCES_TRIED = 10
+
+RETRY_AFTER_SECONDS = 5
+STUCK_RETRY_AFTER_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SeatOrder:
+    """
+    What a client wants: seats on a flight, for a user.
+
+    `expected_price` is what a seat costs as far as the client knows, in minor units; None: whatever it costs.
+    """
+
+    flight_id: int
+    user_id: int
+    no_of_seats: int
+    expected_price: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """All that names a new booking, made before its transaction so that a repeated block knows its own rows."""
+
+    reference: str
+    hold_key: UUID
+    lease: UUID
+
+    @classmethod
+    def new(cls) -> "_Names":
+        return cls(new_reference(), uuid.uuid4(), uuid.uuid4())
+
+
+def create_booking(
+    *,
+    order: SeatOrder,
+    actor: Actor,
+    keyed: KeyedRequest | None,
+    respond_async: bool,
+    flights: FlightService,
+) -> Answer:
+    """
+    Hold seats for a payment window, at the price the flight has now, and answer as the API does.
+
+    Asks the Flight Service twice, outside any transaction, within four seconds in all; writes nothing while it
+    is not available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood.
+
+    :raises FlightNotFound: if there is no such flight
+    :raises FlightUnusable: if the flight is shown in a way that cannot be sold
+    :raises SeatsUnavailable: if the flight shows fewer seats than wanted
+    :raises PriceChanged: if a seat does not cost what the client expects; nothing is held and nothing written
+    :raises InvalidRequest: if all seats together cost more than a number that every client reads exactly
+    :raises FlightServiceUnavailable: if the seats could not be asked for, or their answer is unknown
+    :raises TooManyUnpaidBookings: if the user has as many of them as it may have
+    :raises TooManyUnpaidSeats: if the user had more of them on this flight than it may have
+    :raises RequestInProgress: if the same key is being worked on
+    :raises IdempotencyKeyReused: if the key stands for another request
+    """
+    deadline = Deadline(CREATE_DEADLINE_SECONDS)
+    waiting = _waiting(keyed, respond_async=respond_async)
+    if keyed is not None and (record := idempotency.find(keyed)) is not None:
+        return _go_on(record, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+    try:
+        flight = flights.get_flight(order.flight_id, seconds=deadline.left())
+    except UnknownFlight as error:
+        raise FlightNotFound from error
+    except UnusableFlight as error:
+        # Not at the price of five minutes ago either: what it shows now is not that any more.
+        raise FlightUnusable from error
+    except FlightsUnreachable as error:
+        known = flights.recall_flight(order.flight_id) if respond_async else None
+        if known is None:
+            raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+        _refuse_the_price(order, known.price)
+        return _accept(order, price=known.price, actor=actor, keyed=keyed)
+    if flight.seats_left < order.no_of_seats:
+        raise SeatsUnavailable
+    _refuse_the_price(order, flight.price)
+    # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
+    if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
+        if not respond_async:
+            raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+        return _accept(order, price=flight.price, actor=actor, keyed=keyed)
+    try:
+        booking = _insert(order, price=flight.price, actor=actor, keyed=keyed, claimed=True)
+    except KeyTaken:
+        return _look_again(keyed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+    return _take(booking, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+
+
+def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
+    if respond_async:
+        return Waiting.CLIENT_IN_NO_HURRY
+    return Waiting.CLIENT if keyed is None else Waiting.CLIENT_WITH_KEY
+
+
+def _refuse_the_price(order: SeatOrder, price: int) -> None:
+    """
+    Refuse a price that the client does not expect, or that makes a total which not every client reads exactly.
+
+    :raises PriceChanged: see `create_booking`
+    :raises InvalidRequest: likewise
+    """
+    total = price * order.no_of_seats
+    if total > HIGHEST_NUMBER:
+        text = (
+            f"At {price} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}. Ask for fewer."
+        )
+        raise InvalidRequest(fields={"noOfSeats": text})
+    if order.expected_price not in (None, price):
+        raise PriceChanged(
+            f"A seat costs {price} now, and {order.expected_price} was expected. Nothing is held.",
+            fields={"expectedPrice": f"A seat costs {price} now."},
+            details={"seatPrice": price, "totalCost": total},
+        )
+
+
+def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None) -> Answer:
+    """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
+    try:
+        booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=False)
+    except KeyTaken as error:
+        raise RequestInProgress(retry_after=1) from error
+    return answers.booking_accepted(booking, now=booking.created_at)
+
+
+def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, claimed: bool) -> Booking:
+    """
+    Run T1 with fresh names, again where a reference is taken or a second first booking of the user was faster,
+    and find the row of an unclear COMMIT.
+
+    :raises KeyTaken: if another request has written the key first
+    :raises TemporarilyUnavailable: if every reference was taken
+    """
+    for _ in range(MOST_REFERENCES_TRIED):
+        names = _Names.new()
+        try:
+            booking = _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
+            log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
+            return booking
+        except AnotherWasFirst:
+            continue
+        except (TooManyUnpaidBookings, TooManyUnpaidSeats) as error:
+            # The one too many may be this very request, sent twice: then its key is there by now.
+            if keyed is not None and idempotency.find(keyed) is not None:
+                raise KeyTaken from error
+            raise
+        except (KeyTaken, IntegrityError):
+            own = Booking.objects.filter(hold_key=names.hold_key).first()
+            if own is not None:
+                return own
+            if not Booking.objects.filter(reference=names.reference).exists():
+                raise
+    log.error("booking.no_free_reference", flight=order.flight_id, seats=order.no_of_seats)
+    raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
+
+
+@in_transaction("create.t1")
+def _write_down(
+    order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
+) -> Booking:
+    refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
+    now = database_time()
+    record = None
+    if keyed is not None:
+        record = idempotency.begin(keyed, call_key=names.hold_key)
+    booking = Booking(
+        reference=names.reference,
+        user_id=order.user_id,
+        flight_id=order.flight_id,
+        no_of_seats=order.no_of_seats,
+        seat_price=price,
+        total_cost=price * order.no_of_seats,
+        created_at=now,
+        updated_at=now,
+        expires_at=now + payment_window(),
+        request_id=actor.request_id,
+        traceparent=tracing.traceparent(),
+        created_by=actor.name if actor.kind == ActorKind.SERVICE else "",
+        hold=Hold.ASKING,
+        hold_key=names.hold_key,
+        hold_claims=1 if claimed else 0,
+        hold_lease=names.lease if claimed else None,
+        hold_next_at=now + LEASE if claimed else now,
+        hold_first_sent_at=now if claimed else None,
+    )
+    booking.save(force_insert=True)
+    if record is not None and not claimed:
+        idempotency.finish(record, answers.booking_accepted(booking, now=now))
+    return booking
+
+
+def _look_again(
+    keyed: KeyedRequest | None,
+    *,
+    waiting: Waiting,
+    actor: Actor,
+    flights: FlightService,
+    deadline: Deadline,
+) -> Answer:
+    record = idempotency.find(keyed) if keyed is not None else None
+    if record is None:  # it was there a moment ago, and nothing was decided: the client may ask again
+        raise RequestInProgress(retry_after=1)
+    return _go_on(record, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+
+
+def _go_on(
+    record: IdempotencyRecord,
+    *,
+    waiting: Waiting,
+    actor: Actor,
+    flights: FlightService,
+    deadline: Deadline,
+) -> Answer:
+    """Replay a decided request, or take over the take of one that nobody is working on any more."""
+    if record.state == RecordState.DONE:
+        return idempotency.replay(record)
+    booking = Booking.objects.filter(hold_key=record.call_key).first() if record.call_key else None
+    if booking is None:  # dropped and forgotten between two reads
+        raise RequestInProgress(retry_after=1)
+    if booking.hold == Hold.STUCK and booking.status == BookingStatus.CANCELLED:
+        raise BookingCancelled
+    if booking.hold == Hold.STUCK:
+        raise RequestInProgress(
+            "The Flight Service gave no usable answer; support staff will decide.",
+            retry_after=STUCK_RETRY_AFTER_SECONDS,
+        )
+    if is_due(booking.hold_next_at, database_time()) and not flights.is_available():
+        # Nothing is written, so nothing may be promised either: no 202.
+        raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+    claimed = claim_take(booking.pk, lease=uuid.uuid4())
+    if claimed is None:
+        raise RequestInProgress(retry_after=1)
+    return _take(claimed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+
+
+def _take(
+    booking: Booking, *, waiting: Waiting, actor: Actor, flights: FlightService, deadline: Deadline
+) -> Answer:
+    lease = booking.hold_lease
+    if lease is None:
+        raise AssertionError("a take is sent under a lease only")
+    outcome = _ask_for_seats(booking, flights=flights, deadline=deadline)
+    booking = settle_take(booking, lease=lease, outcome=outcome, waiting=waiting, actor=actor)
+    now = booking.updated_at
+    answer = answer_of(booking, now=now)
+    if answer is not None:
+        return answer
+    if waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
+        return answers.booking_accepted(booking, now=now)
+    raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+
+
+def _ask_for_seats(booking: Booking, *, flights: FlightService, deadline: Deadline) -> SeatOutcome:
+    """
+    Send the take, and once more with the same key if its outcome is open.
+
+    Not without the time for it, nor without leave: a service in trouble would get twice the calls.
+    """
+    change = change_of(booking)
+    first = flights.change_seats(change, seconds=deadline.left())
+    open_end = isinstance(first, NotSent) or (isinstance(first, Unknown) and first.retry_after is None)
+    if not open_end or deadline.left() < RETRY_NEEDS_SECONDS:
+        return first
+    if not (flights.is_available() and flights.spend_repetition()):
+        return first
+    second = flights.change_seats(change, seconds=deadline.left())
+    # A refused connection proves nothing about the try before it.
+    return first if isinstance(second, NotSent) and isinstance(first, Unknown) else second

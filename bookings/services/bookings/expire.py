@@ -1,0 +1,103 @@
+"""End the bookings whose payment window has closed."""
+
+from bookings.actor import SYSTEM
+from bookings.conf import CALLS_PER_PASS, CLOCK_TOLERANCE, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
+from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.lifecycle import UNPAID, BookingStatus, CancelReason
+from bookings.models import Booking, Payment
+from bookings.models.payments import PaymentState
+from bookings.services.shared.best_effort import for_each
+from bookings.services.shared.transitions import cancel, expire_all, lock_booking, redate
+
+
+def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
+    """
+    Cancel what is due, in small transactions, until nothing is due; return how many.
+
+    Nothing expires while the database's clock is in doubt, and what was made by a clock that was ahead gets its
+    window from now on. Rows that somebody else has locked are left for the next sweep. The Flight Service is not
+    called here: seats go on the give-back ledger. A booking whose payment is being settled does not expire,
+    unless the gateway has been silent for half an hour.
+    """
+    for_each(_made_ahead(), _bring_back, deadline=deadline)
+    expired = 0
+    while deadline and (limit is None or expired < limit):
+        batch = EXPIRY_BATCH if limit is None else min(EXPIRY_BATCH, limit - expired)
+        ids = _due_ids(batch)
+        changed = _expire_batch(ids) if ids else 0
+        expired += changed
+        if not changed or len(ids) < batch:  # one row that somebody has locked does not hold up the others
+            break
+    unanswered = _unanswered_payments()[: None if limit is None else limit - expired]
+    return expired + for_each(unanswered, _expire_unanswered, deadline=deadline)
+
+
+def _made_ahead() -> list[int]:
+    """Unpaid bookings that were made in what is still to come: they would hold their seats until then."""
+    now = database_time()
+    if not clock_is_proven():
+        return []
+    rows = Booking.objects.filter(created_at__gt=now + CLOCK_TOLERANCE, status__in=UNPAID)
+    return list(rows.order_by("created_at").values_list("pk", flat=True)[:EXPIRY_BATCH])
+
+
+@in_transaction("expire.brought_back")
+def _bring_back(booking_id: int) -> int:
+    booking = Booking.objects.select_for_update(skip_locked=True).filter(pk=booking_id).first()
+    now = database_time()
+    if booking is not None and booking.status in UNPAID and booking.created_at > now + CLOCK_TOLERANCE:
+        redate(booking, now=now)
+    return 0
+
+
+def _due_ids(batch: int) -> list[int]:
+    """Find what is due, oldest first: one short range of the deadline index for each status."""
+    now = database_time()
+    if not clock_is_proven():
+        return []
+    ids: list[int] = []
+    for status in (BookingStatus.INITIATED, BookingStatus.PENDING):
+        due = Booking.objects.past_deadline(now).filter(status=status).order_by("expires_at")
+        ids += due.values_list("pk", flat=True)[: batch - len(ids)]
+    return sorted(ids)
+
+
+@in_transaction("expire.t6")
+def _expire_batch(ids: list[int]) -> int:
+    now = database_time()
+    rows = Booking.objects.past_deadline(now).filter(pk__in=ids).order_by("pk")
+    bookings = list(rows.select_for_update(skip_locked=True)) if clock_is_proven() else []
+    if bookings:
+        expire_all(bookings, now=now)
+    return len(bookings)
+
+
+def _unanswered_payments() -> list[int]:
+    now = database_time()
+    if not clock_is_proven():
+        return []
+    payments = Payment.objects.filter(
+        state=PaymentState.PROCESSING,
+        created_at__lte=now - PAYMENT_ANSWER_LIMIT,
+        booking__status=BookingStatus.INITIATED,
+        booking__expires_at__lte=now,
+    )
+    return list(payments.order_by("booking_id").values_list("booking_id", flat=True)[:CALLS_PER_PASS])
+
+
+@in_transaction("expire.t6")
+def _expire_unanswered(booking_id: int) -> int:
+    """The gateway has kept silent too long: other passengers get the seats, a late success gets refunded."""
+    booking = lock_booking(booking_id, actor=SYSTEM)
+    payment = Payment.objects.select_for_update().filter(active_booking_id=booking_id).first()
+    now = database_time()
+    if booking.status != BookingStatus.INITIATED or payment is None or now < booking.expires_at:
+        return 0
+    if not clock_is_proven():
+        return 0
+    if payment.state != PaymentState.PROCESSING or payment.created_at > now - PAYMENT_ANSWER_LIMIT:
+        return 0
+    cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now, note="the payment was never answered")
+    return 1

@@ -1,0 +1,30 @@
+"""Write something down about a booking, for those who look at it next."""
+
+from bookings.actor import Actor
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.models.bookings.booking_event import EventKind
+from bookings.services.shared.idempotency import KeyTaken
+from bookings.services.shared.staff_actions import begin_act
+from bookings.services.shared.transitions import lock_booking, note_event
+
+
+def note_booking(*, booking_id: int, actor: Actor, note: str, action_key: str) -> None:
+    """
+    Append an internal note to the timeline. Nobody outside the back office is shown it.
+
+    The same page sent again appends nothing more. Does not change the booking.
+
+    :raises BookingNotFound: if there is no such booking
+    """
+    try:
+        _note_once(booking_id, actor, note, action_key)
+    except KeyTaken:
+        return
+
+
+@in_transaction("note")
+def _note_once(booking_id: int, actor: Actor, note: str, action_key: str) -> None:
+    begin_act("note", key=action_key, actor=actor, booking_id=booking_id)
+    booking = lock_booking(booking_id, actor=actor)
+    note_event(booking, EventKind.NOTED, actor=actor, now=database_time(), note=note)

@@ -1,0 +1,161 @@
+"""Take the money for a booking, once."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from bookings import answers
+from bookings.actor import SYSTEM, Actor
+from bookings.answers import Answer
+from bookings.conf import LEASE, RETRY_AFTER_SECONDS
+from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.transactions import in_transaction
+from bookings.errors import (
+    AlreadyPaid,
+    AmountMismatch,
+    BookingCancelled,
+    NotPayableYet,
+    PaymentInProgress,
+    PaymentWindowClosed,
+    Refusal,
+    RequestInProgress,
+    TemporarilyUnavailable,
+)
+from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.models import Booking, IdempotencyRecord, Payment
+from bookings.models.access.idempotency import RecordState
+from bookings.models.payments import PaymentState
+from bookings.ports import PaymentGateway
+from bookings.services.payments.settle import answer_of, charge_and_settle, claim_payment, settle_locked
+from bookings.services.shared import idempotency
+from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
+from bookings.services.shared.transitions import cancel, lock_booking
+from bookings.wake import wake_worker
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """What a client wants: to pay `total_cost` minor units for a booking."""
+
+    booking_id: int
+    total_cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The keys of one attempt, made before its transaction so that a repeated block knows its own rows."""
+
+    gateway_key: UUID
+    refund_key: UUID
+    lease: UUID
+
+
+def pay_booking(*, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payments: PaymentGateway) -> Answer:
+    """
+    Pay a booking within its payment window, and answer as the API does.
+
+    A charge whose outcome is unknown answers 202; the worker settles it, and a repeat with the same key asks
+    again. The client's key is kept here; the gateway gets one of ours.
+
+    :raises BookingNotFound: if there is no such booking, or it is not the actor's
+    :raises UserMismatch: if it is not the actor's and only the request itself names the actor
+    :raises NotPayableYet: if its seats are not confirmed
+    :raises TemporarilyUnavailable: if the database's clock has jumped past the payment window
+    :raises PaymentInProgress: if another payment for it is being settled
+    :raises RequestInProgress: if the same key is being worked on
+    :raises IdempotencyKeyReused: if the key stands for another request
+    """
+    names = _Names(uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
+    try:
+        started, is_cancelled = _start(order, actor=actor, keyed=keyed, names=names, payments=payments)
+    except KeyTaken:
+        record = idempotency.find(keyed)
+        if record is None:
+            raise RequestInProgress(retry_after=1) from None
+        return _go_on(record, actor=actor, payments=payments)
+    if is_cancelled:
+        wake_worker()
+    if isinstance(started, Answer):
+        return started
+    return charge_and_settle(started, payments=payments, lease=names.lease, actor=actor)
+
+
+@in_transaction("pay.t3")
+def _start(
+    order: PaymentOrder, *, actor: Actor, keyed: KeyedRequest, names: _Names, payments: PaymentGateway
+) -> tuple[Answer | Payment, bool]:
+    """
+    Start a payment, or decide against it. Where the gateway is this database, settle it as well.
+
+    Tells as well whether the booking was cancelled on the way.
+    """
+    record = idempotency.begin(keyed, call_key=names.gateway_key)
+    booking = lock_booking(order.booking_id, actor=actor)
+    now, was_cancelled = database_time(), booking.status == BookingStatus.CANCELLED
+    try:
+        _refuse_unless_payable(booking, order, now)
+    except Refusal as problem:
+        answer = answers.refusal(problem, message="Payment failed", request_id=actor.request_id)
+        idempotency.finish(record, answer)
+        return answer, booking.status == BookingStatus.CANCELLED and not was_cancelled
+    payment = Payment(
+        booking=booking,
+        amount=order.total_cost,
+        gateway_key=names.gateway_key,
+        refund_key=names.refund_key,
+        active_booking_id=booking.pk,
+        claims=1,
+        lease=names.lease,
+        next_at=now + LEASE,
+        request_id=actor.request_id,
+        created_at=now,
+    )
+    payment.save(force_insert=True)
+    booking.active_payment_id = payment.pk
+    if not payments.settles_here:
+        booking.version += 1
+        booking.save(update_fields=["active_payment_id", "version"])
+        return payment, False
+    outcome = payments.charge(key=names.gateway_key, amount=payment.amount, reference=booking.reference)
+    is_cancelled = settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)
+    return answer_of(booking, payment, actor=actor, now=now), is_cancelled
+
+
+def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime) -> None:
+    """
+    Look at a locked booking, and cancel it on the way if its window has closed.
+
+    :raises Refusal: for what will not change
+    :raises NotPayableYet, PaymentInProgress: for what may
+    :raises TemporarilyUnavailable: if its window has closed by a clock that is in doubt
+    """
+    if booking.status == BookingStatus.BOOKED:
+        raise AlreadyPaid
+    if booking.status == BookingStatus.CANCELLED:
+        raise PaymentWindowClosed if booking.cancel_reason == CancelReason.EXPIRED else BookingCancelled
+    if booking.active_payment_id is not None:
+        raise PaymentInProgress(retry_after=1)
+    if now >= booking.expires_at:
+        if not clock_is_proven():
+            raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
+        cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now)
+        raise PaymentWindowClosed
+    if booking.status == BookingStatus.PENDING:
+        raise NotPayableYet(retry_after=1)
+    if order.total_cost != booking.total_cost:
+        raise AmountMismatch
+
+
+def _go_on(record: IdempotencyRecord, *, actor: Actor, payments: PaymentGateway) -> Answer:
+    """Replay a decided request, or ask again about a charge that nobody is asking about any more."""
+    if record.state == RecordState.DONE:
+        return idempotency.replay(record)
+    payment = Payment.objects.filter(gateway_key=record.call_key).first() if record.call_key else None
+    if payment is None:
+        raise RequestInProgress(retry_after=1)
+    lease = uuid.uuid4()
+    claimed = claim_payment(payment.pk, state=PaymentState.PROCESSING, lease=lease)
+    if claimed is None:
+        raise RequestInProgress(retry_after=1)
+    return charge_and_settle(claimed, payments=payments, lease=lease, actor=actor)

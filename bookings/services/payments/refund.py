@@ -1,0 +1,56 @@
+"""Give money back that was charged for bookings that ended."""
+
+import uuid
+from uuid import UUID
+
+from bookings.actor import SYSTEM
+from bookings.conf import CALLS_PER_PASS
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.models import Payment
+from bookings.models.bookings.booking_event import EventKind
+from bookings.models.payments import PaymentState
+from bookings.ports import PaymentGateway, Refunded, RefundOutcome, RefundUnknown
+from bookings.services.payments.settle import claim_payment, lock_with_booking
+from bookings.services.shared.best_effort import for_each
+from bookings.services.shared.retry_policy import due, next_try
+from bookings.services.shared.transitions import note_event
+
+
+def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
+    """Refund what is due, each under its own key, and return how many were refunded."""
+    rows = due(Payment.objects.filter(state=PaymentState.REFUND_DUE), database_time())
+
+    def refund(payment_id: int) -> int:
+        lease = uuid.uuid4()
+        payment = claim_payment(payment_id, state=PaymentState.REFUND_DUE, lease=lease)
+        if payment is None:
+            return 0
+        outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.amount)
+        return _settle_refund(payment.pk, lease=lease, outcome=outcome)
+
+    ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    return for_each(ids, refund, deadline=deadline)
+
+
+@in_transaction("refund.t10")
+def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> int:
+    """Record how a refund ended. Changes nothing if it was recorded meanwhile."""
+    booking, payment = lock_with_booking(payment_id)
+    if payment.state != PaymentState.REFUND_DUE:
+        return 0
+    now = database_time()
+    match outcome:
+        case Refunded():
+            payment.state = PaymentState.REFUNDED
+            payment.lease, payment.next_at, payment.refunded_at = None, None, now
+            payment.save(update_fields=["state", "lease", "next_at", "refunded_at"])
+            note_event(booking, EventKind.REFUNDED, actor=SYSTEM, now=now)
+            return 1
+        case RefundUnknown(why=why):
+            if payment.lease == lease:
+                payment.lease, payment.last_error = None, why[:200]
+                payment.next_at = next_try(now, claims=payment.claims)
+                payment.save(update_fields=["lease", "next_at", "last_error"])
+            return 0

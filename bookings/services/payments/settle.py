@@ -1,0 +1,182 @@
+"""Record the gateway's final word on a payment."""
+
+import uuid
+from datetime import datetime
+from uuid import UUID
+
+from bookings import answers
+from bookings.actor import SYSTEM, Actor, ActorKind
+from bookings.answers import Answer
+from bookings.conf import CALLS_PER_PASS, LEASE
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.errors import BookingCancelled, PaymentDeclined
+from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.models import Booking, BookingEvent, Payment
+from bookings.models.bookings.booking_event import EventKind
+from bookings.models.payments import PaymentState
+from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, PaymentGateway
+from bookings.services.shared import idempotency
+from bookings.services.shared.best_effort import for_each
+from bookings.services.shared.retry_policy import due, is_due, next_try
+from bookings.services.shared.transitions import book, cancel, lock_booking, note_event
+from bookings.wake import wake_worker
+
+
+def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor = SYSTEM) -> Answer:
+    """
+    Record how a charge ended, in a transaction of its own, and answer whoever asked for it.
+
+    Locks the booking, then the payment. Changes nothing if the payment was settled meanwhile.
+    """
+    answer, is_cancelled = _settle(payment_id, lease=lease, outcome=outcome, actor=actor)
+    if is_cancelled:
+        wake_worker()
+    return answer
+
+
+@in_transaction("pay.t4")
+def _settle(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor) -> tuple[Answer, bool]:
+    booking, payment = lock_with_booking(payment_id)
+    now, is_cancelled = database_time(), False
+    if payment.state == PaymentState.PROCESSING:
+        is_cancelled = settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
+    return answer_of(booking, payment, actor=actor, now=now), is_cancelled
+
+
+def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
+    """Lock a payment and, before it, the booking it belongs to. Assumes an open transaction."""
+    booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
+    booking = lock_booking(booking_id, actor=SYSTEM)
+    return booking, Payment.objects.select_for_update().get(pk=payment_id)
+
+
+def settle_locked(
+    booking: Booking, payment: Payment, *, lease: UUID, outcome: ChargeOutcome, actor: Actor, now: datetime
+) -> bool:
+    """
+    Record how a charge ended. Booking and payment are locked, and the payment is processing.
+
+    Tells whether the booking was cancelled by it. Does not wake the worker.
+
+    A charge that succeeds after its booking ended, or after staff asked to cancel it, is refunded.
+    """
+    is_cancelled = False
+    match outcome:
+        case Charged() if booking.status == BookingStatus.INITIATED and not booking.cancel_requested:
+            _end(payment, PaymentState.SUCCEEDED, now)
+            book(booking, actor=actor, now=now)
+        case Charged():
+            owe_refund(booking, payment, now=now)
+            is_cancelled = _carry_out_cancellation(booking, now)
+        case Declined():
+            payment.active_booking_id = None
+            _end(payment, PaymentState.FAILED, now, why=outcome.why)
+            booking.active_payment_id = None
+            booking.version += 1
+            booking.save(update_fields=["active_payment_id", "version"])
+            note_event(booking, EventKind.PAYMENT_FAILED, actor=actor, now=now, note=outcome.why[:500])
+            is_cancelled = _carry_out_cancellation(booking, now)
+        case ChargeUnknown():
+            if payment.lease == lease:
+                payment.lease = None
+                payment.next_at = next_try(now, claims=payment.claims)
+                payment.last_error = outcome.why[:200]
+                payment.save(update_fields=["lease", "next_at", "last_error"])
+            return False
+    idempotency.finish_call(payment.gateway_key, answer_of(booking, payment, actor=actor, now=now))
+    return is_cancelled
+
+
+def answer_of(booking: Booking, payment: Payment, *, actor: Actor, now: datetime) -> Answer:
+    """
+    The answer to the request that started this payment.
+
+    It names the actor's request; where the worker settles, the one that made the booking.
+    """
+    if payment.state == PaymentState.PROCESSING:
+        return answers.payment_accepted(booking, now=now)
+    if payment.state == PaymentState.SUCCEEDED:
+        return answers.booking_paid(booking, now=now)
+    problem = (
+        PaymentDeclined()
+        if payment.state == PaymentState.FAILED
+        else BookingCancelled("This booking was cancelled before the payment ended; the money is refunded.")
+    )
+    return answers.refusal(problem, message="Payment failed", request_id=actor.request_id or booking.request_id)
+
+
+def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
+    """Put a payment's money on record as owed to the customer; the worker refunds it. Both are locked."""
+    payment.state = PaymentState.REFUND_DUE
+    payment.active_booking_id = None
+    payment.lease = None
+    payment.next_at = now
+    payment.settled_at = payment.settled_at or now
+    payment.save(update_fields=["state", "active_booking_id", "lease", "next_at", "settled_at"])
+    booking.active_payment_id = None
+    if booking.status != BookingStatus.BOOKED:  # a booked one is cancelled next, in one write with this
+        booking.save(update_fields=["active_payment_id"])
+
+
+def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
+    """
+    Ask the gateway, under the same key, about charges whose outcome is unknown. Returns how many were asked.
+    """
+    rows = due(Payment.objects.filter(state=PaymentState.PROCESSING), database_time())
+
+    def ask(payment_id: int) -> int:
+        lease = uuid.uuid4()
+        payment = claim_payment(payment_id, state=PaymentState.PROCESSING, lease=lease)
+        if payment is None:
+            return 0
+        charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
+        return 1
+
+    ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    return for_each(ids, ask, deadline=deadline)
+
+
+def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID, actor: Actor) -> Answer:
+    """Ask the gateway for the money, outside any transaction, and record what it said."""
+    reference = Booking.objects.values_list("reference", flat=True).get(pk=payment.booking_id)
+    outcome = payments.charge(key=payment.gateway_key, amount=payment.amount, reference=reference)
+    return settle_payment(payment.pk, lease=lease, outcome=outcome, actor=actor)
+
+
+@in_transaction("sweep.t9")
+def claim_payment(payment_id: int, *, state: PaymentState, lease: UUID) -> Payment | None:
+    """Lease a payment that waits for the gateway. None: somebody else has it, or it is settled."""
+    payment = Payment.objects.select_for_update(skip_locked=True).filter(pk=payment_id).first()
+    now = database_time()
+    if payment is None or payment.state != state:
+        return None
+    if payment.lease == lease:  # the COMMIT of the run before this one was lost
+        return payment
+    if not is_due(payment.next_at, now):
+        return None
+    payment.lease = lease
+    payment.claims += 1
+    payment.next_at = now + LEASE
+    payment.save(update_fields=["lease", "claims", "next_at"])
+    return payment
+
+
+def _end(payment: Payment, state: PaymentState, now: datetime, why: str = "") -> None:
+    payment.state = state
+    payment.lease = None
+    payment.next_at = None
+    payment.settled_at = now
+    payment.last_error = why[:200]
+    payment.save(update_fields=["state", "active_booking_id", "lease", "next_at", "settled_at", "last_error"])
+
+
+def _carry_out_cancellation(booking: Booking, now: datetime) -> bool:
+    """Cancel what staff asked to cancel while the charge was running, in their name; tell whether they did."""
+    if booking.status != BookingStatus.INITIATED or not booking.cancel_requested:
+        return False
+    wish = BookingEvent.objects.filter(booking=booking, what=EventKind.CANCEL_REQUESTED).order_by("pk")[0]
+    actor = Actor(kind=ActorKind(wish.actor_kind), name=wish.actor_name, request_id=wish.request_id)
+    cancel(booking, actor=actor, reason=CancelReason(wish.reason), note=wish.note, now=now)
+    return True

@@ -1,0 +1,114 @@
+"""Put right what a comparison with the Flight Service found, by a call that is written down first."""
+
+# Note [One fix for one difference]
+# Two that have seen the same difference must not both put it right: given back twice, seats that others hold are
+# sold again. So whoever fixes first takes the flight's place (`fixes_flight_id`, unique until that fix is over),
+# and looks at our rows after that: a fix that was written, sent and finished between the comparison and here has
+# left its row, and the difference is no more. The other way round, looking first, both could pass the look.
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError
+
+from bookings.actor import Actor
+from bookings.conf import LONGEST_NOTE
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.models import SeatCall, SeatCallEvent
+from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind
+from bookings.ports import FlightService
+from bookings.queries.seats.held import seats_of
+from bookings.services.seats.compare import Compared, compare
+from bookings.services.seats.release import leased_call, send_call
+
+log = structlog.get_logger(__name__)
+
+LEFT_ALONE = "left alone"
+"""What is said in the place of a call's state where none was written."""
+
+
+class _Changed(Exception):
+    """Something has happened on the flight since the comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What became of one difference: the state of the call that puts it right, or that it was left alone."""
+
+    flight: int
+    seats: int
+    takes: bool
+    state: str
+
+
+def fix_seats(
+    *, drift: Iterable[Mapping[str, int]], flights: FlightService, deadline: Deadline, actor: Actor, note: str = ""
+) -> list[Fix]:
+    """
+    Give back what is taken and held by nobody; take what is held and not taken.
+
+    `drift` is what a comparison has named. Each flight is compared once more, and left alone unless the same
+    difference is seen again: one that changes by itself is somebody else's work. The row is committed before it is
+    sent; without an answer the worker repeats it, under the same key. Writes nothing while the Flight Service
+    is not available.
+    """
+    fixes = []
+    for row in drift:
+        may_ask = deadline and flights.is_available()
+        seen = compare(row["flight"], flights=flights, deadline=deadline) if may_ask else None
+        too_many = row["taken"] - row["held"]
+        call = _written(seen, actor=actor, note=note) if seen and seen.too_many == too_many else None
+        if call is not None:
+            send_call(call, flights=flights)
+            call.refresh_from_db()
+        state = LEFT_ALONE if call is None else call.state
+        fixes.append(Fix(row["flight"], seats=abs(too_many), takes=too_many < 0, state=state))
+    return fixes
+
+
+def _written(seen: Compared, *, actor: Actor, note: str) -> SeatCall | None:
+    """Write the call down; None if the flight is not as it was seen."""
+    try:
+        return _write_down(seen, call_key=uuid.uuid4(), lease=uuid.uuid4(), actor=actor, note=note)
+    except _Changed:
+        return None
+    except IntegrityError:
+        if seats_of(seen.flight) == seen.ours:  # no other fix was in its place
+            raise
+        return None
+
+
+@in_transaction("fix.written")
+def _write_down(seen: Compared, *, call_key: UUID, lease: UUID, actor: Actor, note: str) -> SeatCall:
+    """
+    Take the flight's place, then look. See Note [One fix for one difference].
+
+    :raises _Changed: if our side is not as it was seen
+    """
+    if (written := SeatCall.objects.filter(call_key=call_key).first()) is not None:
+        return written  # the COMMIT of the run before this one was lost
+    now = database_time()
+    call = leased_call(
+        SeatCallKind.FIX, flight_id=seen.flight, seats=seen.drift, call_key=call_key, lease=lease, now=now
+    )
+    call.takes, call.fixes_flight_id = seen.too_many < 0, seen.flight
+    call.save(force_insert=True)
+    if seats_of(seen.flight, besides=call.pk) != seen.ours:
+        raise _Changed
+    found = f"{seen.held} held, {seen.taken} taken"
+    SeatCallEvent.objects.create(
+        seat_call=call,
+        what=SeatCallEventKind.FIXED,
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        note=(f"{found}: {note}" if note else found)[:LONGEST_NOTE],
+        request_id=actor.request_id,
+        created_at=now,
+    )
+    log.warning("seat_call.decided", flight=call.flight_id, seats=call.seats, what="fixed", actor=str(actor.kind))
+    return call

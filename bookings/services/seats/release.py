@@ -1,0 +1,198 @@
+"""Give the seats of cancelled bookings back to the Flight Service: one call for each flight."""
+
+import uuid
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from bookings.conf import CALLS_PER_PASS, GIVE_BACK_BATCH, LEASE, WORKER_CALL_SECONDS
+from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.lifecycle import Hold
+from bookings.models import Booking, SeatCall
+from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
+from bookings.ports import (
+    Applied,
+    FlightService,
+    Mistake,
+    NeverKnown,
+    NoFlight,
+    NoSeats,
+    NotSent,
+    SeatChange,
+    SeatOutcome,
+    Unknown,
+)
+from bookings.queries.seats import owed
+from bookings.services.shared.best_effort import for_each
+from bookings.services.shared.retry_policy import due, first_sending, is_due, is_too_old, plan_repetition
+
+log = structlog.get_logger(__name__)
+
+# What a log line says of a call that was carried out, and of one that was not.
+GIVEN_BACK = ("seats.given_back", "seats.not_given_back")
+TAKEN = ("seats.taken", "seats.not_taken")
+
+
+def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
+    """
+    Send what is owed and return how many seats went back.
+
+    For each flight: fix the members of one call, commit, send, record. An outcome that is unknown leaves the
+    call open; it is sent again under the same key by `resend_open_calls`. While the Flight Service is not
+    available nothing is cut: all that is owed by then goes into one call.
+    """
+
+    def give_back_of(flight_id: int) -> int:
+        given = 0
+        while deadline and flights.is_available():
+            call = _cut(flight_id, call_key=uuid.uuid4(), lease=uuid.uuid4())
+            delivered = send_call(call, flights=flights) if call is not None else 0
+            given += delivered
+            if not delivered:
+                break
+        return given
+
+    return for_each(owed.flights_owed_seats(database_time()), give_back_of, deadline=deadline)
+
+
+def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
+    """
+    Send calls again whose lease or pause is over: same key, same payload. Returns the seats given back.
+
+    None is claimed while the Flight Service is not available.
+    """
+    rows = due(SeatCall.objects.filter(state=SeatCallState.OPEN), database_time())
+
+    def resend(call_id: int) -> int:
+        if not flights.is_available():
+            return 0
+        call = _claim(call_id, lease=uuid.uuid4())
+        return send_call(call, flights=flights) if call is not None else 0
+
+    ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    return for_each(ids, resend, deadline=deadline)
+
+
+@in_transaction("give.t7")
+def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
+    """
+    Put the owed seats of one flight into one call. From here on members and payload are fixed.
+
+    None: nothing is owed, or somebody else is just cutting it.
+    """
+    if (cut := SeatCall.objects.filter(call_key=call_key).first()) is not None:
+        return cut  # the COMMIT of the run before this one was lost
+    now = database_time()
+    owed = Booking.objects.unfinished_business(now).filter(
+        hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None
+    )
+    ids = sorted(owed.values_list("pk", flat=True)[:GIVE_BACK_BATCH])
+    # The plain read may be stale: the condition is asked again of the locked rows.
+    members = list(
+        owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True).only("pk", "no_of_seats")
+    )
+    if not members:
+        return None
+    seats = sum(booking.no_of_seats for booking in members)
+    call = leased_call(
+        SeatCallKind.GIVE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now
+    )
+    call.save(force_insert=True)
+    changed = Booking.objects.filter(
+        pk__in=[booking.pk for booking in members], hold=Hold.GIVING_BACK, give_back=None
+    ).update(give_back=call, hold_next_at=None)
+    if changed != len(members):
+        raise AssertionError("locked rows changed: the call would not match its members")
+    return call
+
+
+def leased_call(
+    kind: SeatCallKind, *, flight_id: int, seats: int, call_key: UUID, lease: UUID, now: datetime
+) -> SeatCall:
+    """Make a call that is leased to whoever writes it down, and will send it. It is not saved yet."""
+    return SeatCall(
+        kind=kind,
+        flight_id=flight_id,
+        seats=seats,
+        call_key=call_key,
+        claims=1,
+        claims_fence=1,
+        lease=lease,
+        next_at=now + LEASE,
+        first_sent_at=now,
+        created_at=now,
+    )
+
+
+@in_transaction("sweep.t9")
+def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
+    call = SeatCall.objects.select_for_update(skip_locked=True).filter(pk=call_id).first()
+    now = database_time()
+    if call is None or call.state != SeatCallState.OPEN:
+        return None
+    if call.lease == lease:  # the COMMIT of the run before this one was lost
+        return call
+    if not is_due(call.next_at, now):
+        return None
+    if is_too_old(call.first_sent_at, now):
+        if not clock_is_proven():
+            return None
+        call.state, call.lease, call.next_at = SeatCallState.DEAD, None, None
+        call.save(update_fields=["state", "lease", "next_at"])
+        return None
+    call.lease = lease
+    call.claims += 1
+    call.claims_fence = call.claims
+    call.next_at = now + LEASE
+    call.first_sent_at = first_sending(call.first_sent_at, now)
+    call.save(update_fields=["lease", "claims", "claims_fence", "next_at", "first_sent_at"])
+    return call
+
+
+def send_call(call: SeatCall, *, flights: FlightService) -> int:
+    """Send a call that is leased, once, and record the answer. Returns the seats that went back."""
+    change = SeatChange(key=call.call_key, flight_id=call.flight_id, seats=call.seats, take=call.takes)
+    outcome = flights.change_seats(change, seconds=WORKER_CALL_SECONDS)
+    _settle(call, outcome)
+    done, not_done = TAKEN if call.takes else GIVEN_BACK
+    if not isinstance(outcome, Applied):
+        log.warning(not_done, flight=call.flight_id, seats=call.seats, outcome=repr(outcome))
+        return 0
+    log.info(done, flight=call.flight_id, seats=call.seats)
+    return 0 if call.takes else call.seats
+
+
+@in_transaction("give.t8")
+def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
+    """Record an answer. Applied and dead are final for the key, so whoever brings the word may write it."""
+    now = database_time()
+    still_open = SeatCall.objects.filter(pk=call.pk, state=SeatCallState.OPEN)
+    match outcome:
+        case Applied():
+            still_open.update(
+                state=SeatCallState.DONE,
+                fixes_flight_id=None,
+                lease=None,
+                next_at=None,
+                done_at=now,
+                last_error="",
+            )
+        case Mistake(why=why) | NeverKnown(why=why):
+            still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why[:200])
+        case NoSeats() | NoFlight():
+            why = "refused: no such flight" if isinstance(outcome, NoFlight) else "refused"
+            still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why)
+        case NotSent(why=why) | Unknown(why=why):
+            at, first_sent_at = plan_repetition(
+                outcome,
+                now=now,
+                claims=call.claims,
+                first_sent_at=call.first_sent_at,
+                leased_until=call.next_at,
+            )
+            still_open.filter(lease=call.lease).update(
+                lease=None, next_at=at, first_sent_at=first_sent_at, last_error=why[:200]
+            )

@@ -1,0 +1,196 @@
+"""
+What becomes of a take: the call that asks the Flight Service for the seats of one booking.
+
+See Note [Why pending exists].
+"""
+
+# Note [Why pending exists]
+# The booking is committed with its key before the first byte is sent. Whatever dies or gets lost after that,
+# the row says which key may have taken which seats, and asking again with the same key tells the outcome.
+# Until it is known the booking is pending, or cancelled and still asking: nothing is given back, as nothing
+# may have been taken, and nothing is confirmed.
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+from bookings import answers
+from bookings.actor import SYSTEM, Actor
+from bookings.answers import Answer
+from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.transactions import in_transaction
+from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
+from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.models import Booking
+from bookings.ports import (
+    Applied,
+    Mistake,
+    NeverKnown,
+    NoFlight,
+    NoSeats,
+    NotSent,
+    SeatChange,
+    SeatOutcome,
+    Unknown,
+)
+from bookings.services.shared import idempotency
+from bookings.services.shared.retry_policy import is_due, is_too_old, plan_repetition
+from bookings.services.shared.transitions import (
+    cancel,
+    confirm_hold,
+    end_take,
+    lease_take,
+    lock_booking,
+    try_take_later,
+)
+
+
+class Waiting(enum.Enum):
+    """Who waits for a take, and so what an unknown outcome means for the booking."""
+
+    CLIENT = "cannot ask again, so the booking ends"
+    CLIENT_WITH_KEY = "asks again with the key, so the booking stays pending"
+    CLIENT_IN_NO_HURRY = "was told 202, so the booking stays pending"
+    NOBODY = "the worker asks"
+
+
+def change_of(booking: Booking) -> SeatChange:
+    """The one request that this booking's take stands for."""
+    return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, take=True)
+
+
+@in_transaction("sweep.t9")
+def claim_take(booking_id: int, *, lease: UUID) -> Booking | None:
+    """
+    Lease an unresolved take whose lease or pause is over. None: somebody else has it, or it is resolved.
+
+    One that was first sent too long ago becomes stuck instead. Locks by primary key, then looks: an UPDATE
+    with these conditions would lock by the index of due times, and deadlock with whoever has locked the row
+    and changes that time.
+    """
+    booking = Booking.objects.select_for_update(skip_locked=True).filter(pk=booking_id).first()
+    now = database_time()
+    if booking is None or booking.hold != Hold.ASKING:
+        return None
+    if booking.hold_lease == lease:  # the COMMIT of the run before this one was lost
+        return booking
+    if not is_due(booking.hold_next_at, now):
+        return None
+    if is_too_old(booking.hold_first_sent_at, now):
+        if not clock_is_proven():
+            return None
+        end_take(booking, Hold.STUCK, now=now, why=booking.hold_error)
+        return None
+    lease_take(booking, lease=lease, now=now)
+    return booking
+
+
+@in_transaction("create.t2")
+def settle_take(
+    booking: Booking, *, lease: UUID, outcome: SeatOutcome, waiting: Waiting, actor: Actor = SYSTEM
+) -> Booking:
+    """
+    Record what the Flight Service said, and return the booking as it is then.
+
+    Changes nothing if the take was resolved meanwhile. Does not call the Flight Service.
+    """
+    now = database_time()
+    if isinstance(outcome, Applied) and confirm_hold(booking, now=now):
+        keep_answer(booking, waiting, now)
+        return booking
+    booking = lock_booking(booking.pk, actor=SYSTEM)
+    now = database_time()
+    if booking.hold == Hold.ASKING:
+        match outcome:
+            case Applied():
+                # The conditional UPDATE above has found it cancelled: the seats were taken for nobody.
+                end_take(booking, Hold.GIVING_BACK, now=now)
+            case NoSeats():
+                _refuse(booking, CancelReason.NO_SEATS, now)
+            case NoFlight():
+                _refuse(booking, CancelReason.NO_FLIGHT, now)
+            case NotSent():
+                _not_sent(booking, lease, outcome, waiting, now)
+            case Unknown():
+                _try_later(booking, lease, outcome, now)
+            case Mistake():
+                end_take(booking, Hold.STUCK, now=now, why=outcome.why)
+            case NeverKnown():
+                _give_up(booking, outcome, now)
+        if booking.hold in (Hold.ASKING, Hold.STUCK):
+            _abandon(booking, waiting, actor, now)
+    keep_answer(booking, waiting, now)
+    return booking
+
+
+def answer_of(booking: Booking, *, now: datetime) -> Answer | None:
+    """The answer to the request that made this booking; None while its take is not decided."""
+    if booking.status in (BookingStatus.INITIATED, BookingStatus.BOOKED):
+        return answers.booking_created(booking, now=now)
+    if booking.hold in (Hold.ASKING, Hold.STUCK, Hold.DROPPED):
+        return None
+    problem = {
+        CancelReason.NO_SEATS: SeatsUnavailable,
+        CancelReason.NO_FLIGHT: FlightNotFound,
+    }.get(CancelReason(booking.cancel_reason), BookingCancelled)
+    return answers.refusal(problem(), message="Failed to create booking", request_id=booking.request_id)
+
+
+def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
+    if booking.status == BookingStatus.PENDING:  # cancelled first: a pending booking is never refused
+        cancel(booking, actor=SYSTEM, reason=reason, now=now)
+    end_take(booking, Hold.REFUSED, now=now)
+
+
+def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting, now: datetime) -> None:
+    """
+    Drop the take if this claim was the only one ever: a refused connection after another claim proves nothing.
+
+    A pending booking without a waiting client is kept: it was promised an answer by its deadline.
+    """
+    only_claim = booking.hold_claims == 1 and booking.hold_lease == lease
+    told_to_retry = waiting in (Waiting.CLIENT, Waiting.CLIENT_WITH_KEY)
+    if not only_claim or not (told_to_retry or booking.status == BookingStatus.CANCELLED):
+        _try_later(booking, lease, outcome, now)
+        return
+    if booking.status == BookingStatus.PENDING:
+        cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
+    end_take(booking, Hold.DROPPED, now=now, why=outcome.why)
+    idempotency.forget_call(booking.hold_key)
+
+
+def _give_up(booking: Booking, outcome: NeverKnown, now: datetime) -> None:
+    """End the booking, which can never be confirmed. Its seats stay blocked until staff find out about them."""
+    if booking.status == BookingStatus.PENDING:
+        cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
+    end_take(booking, Hold.STUCK, now=now, why=outcome.why)
+
+
+def _try_later(booking: Booking, lease: UUID, outcome: NotSent | Unknown, now: datetime) -> None:
+    if booking.hold_lease != lease:
+        return  # another claim is running: its lease is not ours to end
+    at, first_sent_at = plan_repetition(
+        outcome,
+        now=now,
+        claims=booking.hold_claims,
+        first_sent_at=booking.hold_first_sent_at,
+        leased_until=booking.hold_next_at,
+    )
+    try_take_later(booking, at=at, first_sent_at=first_sent_at, why=outcome.why)
+
+
+def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) -> None:
+    """A client without a key can never learn the outcome: end the booking, and let the worker find out."""
+    if waiting is Waiting.CLIENT and booking.status == BookingStatus.PENDING:
+        cancel(booking, actor=actor, reason=CancelReason.ABANDONED, now=now)
+
+
+def keep_answer(booking: Booking, waiting: Waiting, now: datetime) -> None:
+    """Let whoever asked with a key find the answer under it, once there is one."""
+    if waiting is Waiting.CLIENT:
+        return  # there is no key, so there is no record
+    answer = answer_of(booking, now=now)
+    if answer is None and waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
+        answer = answers.booking_accepted(booking, now=now)
+    if answer is not None:
+        idempotency.finish_call(booking.hold_key, answer)

@@ -1,0 +1,133 @@
+"""
+A client's key, what was asked under it, and the answer it gets for ever (72 hours).
+
+`begin`, `finish` and `forget` assume the transaction that makes or decides what the key stands for.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.db.models.functions import Now
+
+from bookings.answers import Answer
+from bookings.db.waiting_line import lines
+from bookings.errors import IdempotencyKeyReused
+from bookings.models import IdempotencyRecord
+from bookings.models.access.idempotency import RecordState
+from bookings.observability import metrics
+
+
+class KeyTaken(Exception):
+    """Another transaction has written this key first. Roll back, and look at its record."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A client's key with the request it stands for; the key itself is not kept."""
+
+    principal: str
+    endpoint: str
+    key_hash: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, *, principal: str, endpoint: str, key: str, validated: Mapping[str, Any]) -> "KeyedRequest":
+        """
+        Hash a key and a validated request.
+
+        :param endpoint: method and route, so that one key on two routes is two keys
+        :param validated: path parameters and body after validation, so that spelling does not matter
+        """
+        canonical = json.dumps(validated, sort_keys=True, separators=(",", ":"))
+        return cls(principal, endpoint, _sha256(key), _sha256(canonical))
+
+
+def find(keyed: KeyedRequest) -> IdempotencyRecord | None:
+    """
+    Look a key up, without a lock.
+
+    :raises IdempotencyKeyReused: if it stands for another request
+    """
+    record = IdempotencyRecord.objects.filter(
+        principal=keyed.principal, endpoint=keyed.endpoint, key_hash=keyed.key_hash
+    ).first()
+    if record is not None and record.fingerprint != keyed.fingerprint:
+        raise IdempotencyKeyReused
+    return record
+
+
+def begin(keyed: KeyedRequest, *, call_key: UUID | None) -> IdempotencyRecord:
+    """
+    Write the key down as running. The unique constraint decides between two at once; the later one waits.
+
+    :raises KeyTaken: if it is there already
+    :raises TemporarilyUnavailable: if others wait in vain for the end of the one that is writing it
+    """
+    record = IdempotencyRecord(
+        principal=keyed.principal,
+        endpoint=keyed.endpoint,
+        key_hash=keyed.key_hash,
+        fingerprint=keyed.fingerprint,
+        call_key=call_key,
+        created_at=Now(),
+    )
+    try:
+        with lines.place_for(f"key {keyed.principal} {keyed.endpoint} {keyed.key_hash}"):
+            record.save(force_insert=True)
+    except IntegrityError as error:
+        raise KeyTaken from error
+    return record
+
+
+def finish(record: IdempotencyRecord, answer: Answer) -> None:
+    """Keep the answer of a request that was decided in this transaction."""
+    # By primary key alone: it is this transaction's own row. With the state beside it MariaDB may take the index
+    # on (state, created_at), and deadlock with those who wait for this key.
+    IdempotencyRecord.objects.filter(pk=record.pk).update(**_answered(answer))
+
+
+def finish_call(call_key: UUID, answer: Answer) -> None:
+    """Keep the answer of whichever request started this call, unless it has one. There may be none."""
+    _running(call_key=call_key).update(**_answered(answer))
+
+
+def forget_call(call_key: UUID) -> None:
+    """Nothing was decided and nothing was sent: the key is free again."""
+    _running(call_key=call_key).delete()
+
+
+def replay(record: IdempotencyRecord) -> Answer:
+    """Give the stored answer, byte for byte, marked as a replay."""
+    if record.status_code is None:
+        raise AssertionError("only a record that is done has an answer: the database refuses others")
+    metrics.REPLAYS.labels(record.endpoint).inc()
+    headers = {"Idempotent-Replayed": "true"}
+    if record.status_code == HTTPStatus.ACCEPTED:  # kept only for a client that preferred it
+        headers["Preference-Applied"] = "respond-async"
+    if record.location:
+        headers["Location"] = record.location
+    return Answer(record.status_code, record.body, headers)
+
+
+def _running(**which: Any) -> Any:
+    # Not `state=RUNNING`: few are running, so MariaDB would lock them all by the index on (state, created_at).
+    return IdempotencyRecord.objects.filter(**which).exclude(state=RecordState.DONE)
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
+    return {
+        "state": RecordState.DONE,
+        "status_code": answer.status,
+        "body": answer.body,
+        "location": answer.headers.get("Location", ""),
+    }
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

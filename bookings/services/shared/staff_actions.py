@@ -1,0 +1,24 @@
+"""Acts of staff: each is made from a page that has a key, and works once."""
+
+from bookings.actor import Actor
+from bookings.answers import Answer
+from bookings.services.shared import idempotency
+from bookings.services.shared.idempotency import KeyedRequest
+
+# Nobody replays it: what an act did stands in the events of the booking.
+DONE = Answer(200, "{}")
+
+
+def begin_act(act: str, *, key: str, actor: Actor, booking_id: int) -> None:
+    """
+    Write an act down as done, first thing in the transaction that does it.
+
+    A double click, and a page sent again after going back, bring the same key. It is kept among the keys of
+    clients: unique, and forgotten after as many hours.
+
+    :raises KeyTaken: if it was done before; a second one at the same time waits for the first
+    """
+    keyed = KeyedRequest.of(
+        principal=f"staff:{actor.name}"[:64], endpoint=f"office {act}", key=key, validated={"id": booking_id}
+    )
+    idempotency.finish(idempotency.begin(keyed, call_key=None), DONE)

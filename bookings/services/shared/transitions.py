@@ -1,0 +1,236 @@
+"""
+The only writer of a booking's status and hold.
+
+Every function here assumes an open transaction, and a booking that this transaction has locked; the two
+exceptions say so.
+"""
+
+import functools
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+
+from bookings.actor import SYSTEM, Actor, ActorKind
+from bookings.conf import LEASE
+from bookings.db.waiting_line import lines
+from bookings.errors import BookingNotFound, UserMismatch
+from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
+from bookings.models import Booking, BookingEvent
+from bookings.models.bookings.booking_event import EventKind
+from bookings.observability import metrics
+from bookings.services.shared.retry_policy import first_sending
+
+log = structlog.get_logger(__name__)
+
+
+def lock_booking(booking_id: int, *, actor: Actor) -> Booking:
+    """
+    Lock a booking and return it as it is now.
+
+    :raises BookingNotFound: if there is no such booking, or it is not the actor's and the actor is verified
+    :raises UserMismatch: if it is not the actor's and only the request itself names the actor
+    :raises TemporarilyUnavailable: if others wait for it in vain; never to what the system itself has to record
+    """
+    rows = Booking.objects.select_for_update().filter(pk=booking_id)
+    if actor.kind == ActorKind.SYSTEM:
+        booking = rows.first()
+    else:
+        with lines.place_for(f"booking {booking_id}"):
+            booking = rows.first()
+    if booking is None:
+        raise BookingNotFound
+    if actor.user_id is not None and booking.user_id != actor.user_id:
+        raise BookingNotFound if actor.verified else UserMismatch
+    return booking
+
+
+def confirm_hold(booking: Booking, *, now: datetime) -> bool:
+    """
+    Make a pending booking initiated by one conditional UPDATE, without a lock taken before.
+
+    The usual end of a create. False means that somebody else was faster: then lock and look.
+    """
+    changed = Booking.objects.filter(pk=booking.pk, status=BookingStatus.PENDING, hold=Hold.ASKING).update(
+        status=BookingStatus.INITIATED,
+        hold=Hold.HELD,
+        hold_lease=None,
+        hold_next_at=None,
+        held_at=now,
+        updated_at=now,
+        # As it was read: whatever else raises it ends `pending` as well.
+        version=booking.version + 1,
+    )
+    if not changed:
+        return False
+    booking.status, booking.hold = BookingStatus.INITIATED, Hold.HELD
+    booking.hold_lease, booking.hold_next_at = None, None
+    booking.held_at = booking.updated_at = now
+    booking.version += 1
+    transaction.on_commit(metrics.HELD.inc)
+    log.info("booking.held", booking=booking.reference, flight=booking.flight_id, seats=booking.no_of_seats)
+    return True
+
+
+def lease_take(booking: Booking, *, lease: UUID, now: datetime) -> None:
+    """Make an unresolved take somebody's to send, until its lease is over."""
+    booking.hold_lease = lease
+    booking.hold_claims += 1
+    booking.hold_next_at = now + LEASE
+    booking.hold_first_sent_at = first_sending(booking.hold_first_sent_at, now)
+    booking.save(update_fields=["hold_lease", "hold_claims", "hold_next_at", "hold_first_sent_at"])
+
+
+def reopen_take(booking: Booking, *, now: datetime) -> None:
+    """Make a stuck take one that can be sent or answered again. It keeps its key: the request is the same."""
+    booking.hold = Hold.ASKING
+    booking.hold_next_at = now
+    booking.save(update_fields=["hold", "hold_next_at"])
+
+
+def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
+    """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
+    booking.hold = hold
+    booking.hold_lease = None
+    booking.hold_next_at = now if hold == Hold.GIVING_BACK else None
+    booking.hold_error = why[:200]
+    booking.save(update_fields=["hold", "hold_lease", "hold_next_at", "hold_error"])
+
+
+def try_take_later(booking: Booking, *, at: datetime, first_sent_at: datetime | None, why: str) -> None:
+    """End the lease of a take whose outcome is unknown; whoever asks next, asks with the same key."""
+    booking.hold_lease = None
+    booking.hold_next_at = at
+    booking.hold_first_sent_at = first_sent_at
+    booking.hold_error = why[:200]
+    booking.save(update_fields=["hold_lease", "hold_next_at", "hold_first_sent_at", "hold_error"])
+
+
+def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
+    """Mark a booking as paid; its `active_payment_id` names the payment that succeeded."""
+    _move(booking, BookingStatus.BOOKED, actor=actor, now=now, columns=["active_payment_id"])
+    transaction.on_commit(metrics.PAID.inc)
+
+
+def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetime, note: str = "") -> None:
+    """
+    Cancel a booking; where its seats are held, put them on the give-back ledger.
+
+    While the take is unresolved nothing is owed yet: its answer, whenever it comes, decides. Does not call
+    the Flight Service and does not touch payments.
+    """
+    if booking.hold == Hold.HELD:
+        booking.hold, booking.hold_next_at = Hold.GIVING_BACK, now
+    elif booking.hold == Hold.ASKING and booking.hold_claims == 0:
+        booking.hold, booking.hold_next_at = Hold.DROPPED, None
+    booking.cancel_reason = reason
+    columns = ["hold", "hold_next_at", "cancel_reason", "active_payment_id"]
+    _move(booking, BookingStatus.CANCELLED, actor=actor, now=now, reason=reason, note=note, columns=columns)
+    transaction.on_commit(metrics.CANCELLED.labels(reason).inc)
+
+
+def redate(booking: Booking, *, now: datetime) -> None:
+    """Let a booking that was made by a clock that was ahead be made now, with the payment window that it had."""
+    window = booking.expires_at - booking.created_at
+    booking.created_at = booking.updated_at = now
+    booking.expires_at = now + window
+    booking.version += 1
+    booking.save(update_fields=["created_at", "updated_at", "expires_at", "version"])
+    log.warning("booking.redated", booking=booking.reference)
+
+
+def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
+    """Cancel many locked bookings as expired, with a handful of statements in all."""
+    held = [b.pk for b in bookings if b.hold == Hold.HELD]
+    never_sent = [b.pk for b in bookings if b.hold == Hold.ASKING and b.hold_claims == 0]
+    settled = {*held, *never_sent}
+    unresolved = [b.pk for b in bookings if b.pk not in settled]
+    common = {
+        "status": BookingStatus.CANCELLED,
+        "cancel_reason": CancelReason.EXPIRED,
+        "updated_at": now,
+        "version": F("version") + 1,
+    }
+    for ids, columns in (
+        (held, {"hold": Hold.GIVING_BACK, "hold_next_at": now}),
+        (never_sent, {"hold": Hold.DROPPED, "hold_next_at": None}),
+        (unresolved, {}),
+    ):
+        if ids:
+            Booking.objects.filter(pk__in=ids).update(**common, **columns)
+    BookingEvent.objects.bulk_create(
+        BookingEvent(
+            booking=booking,
+            what=EventKind.CANCELLED,
+            actor_kind=SYSTEM.kind,
+            actor_name=SYSTEM.name,
+            from_status=booking.status,
+            to_status=BookingStatus.CANCELLED,
+            reason=CancelReason.EXPIRED,
+            created_at=now,
+        )
+        for booking in bookings
+    )
+    expired = metrics.CANCELLED.labels(CancelReason.EXPIRED)
+    transaction.on_commit(functools.partial(expired.inc, len(bookings)))
+    for booking in bookings:
+        _log_move(booking, BookingStatus.CANCELLED, actor=SYSTEM, reason=CancelReason.EXPIRED)
+
+
+def note_event(
+    booking: Booking, what: EventKind, *, actor: Actor, now: datetime, reason: str = "", note: str = ""
+) -> None:
+    """Append something to the timeline that is not a change of status."""
+    BookingEvent.objects.create(
+        booking=booking,
+        what=what,
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        reason=reason,
+        note=note,
+        request_id=actor.request_id,
+        created_at=now,
+    )
+    log.info("booking.noted", booking=booking.reference, what=str(what), actor=str(actor.kind))
+
+
+def _move(
+    booking: Booking,
+    to: BookingStatus,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    note: str = "",
+    columns: Iterable[str] = (),
+) -> None:
+    """Change the status, write `columns` with it, and append the event that says who and why."""
+    before = BookingStatus(booking.status)
+    if to not in TRANSITIONS[before]:
+        raise AssertionError(f"{before} -> {to} is not a transition: a service did not look before it moved")
+    booking.status = to
+    booking.version += 1
+    booking.updated_at = now
+    booking.save(update_fields=["status", "version", "updated_at", *columns])
+    BookingEvent.objects.create(
+        booking=booking,
+        what=EventKind(to),
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        from_status=before,
+        to_status=to,
+        reason=reason,
+        note=note,
+        request_id=actor.request_id,
+        created_at=now,
+    )
+    _log_move(booking, to, actor=actor, reason=reason)
+
+
+def _log_move(booking: Booking, to: BookingStatus, *, actor: Actor, reason: str) -> None:
+    log.info(
+        "booking.moved", booking=booking.reference, to=str(to), actor=str(actor.kind), reason=str(reason) or None
+    )

@@ -1,0 +1,148 @@
+"""
+Forget what is of no use any more, so that these tables keep their size.
+
+What is part of the record is not here: bookings, calls, payments, events and bulk cancellations stay. Nor is what
+somebody still has to do: a task that waits in the queue is work, however old.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.contrib.sessions.models import Session
+from django.db.models import Model, Q, QuerySet
+from django_q.models import Task
+
+from bookings.conf import (
+    IDEMPOTENCY_RETENTION,
+    RATE_WINDOW_RETENTION,
+    REAP_BATCH,
+    SESSION_RETENTION,
+    TASK_RESULT_RETENTION,
+    TASK_RESULTS_KEPT,
+)
+from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.models import IdempotencyRecord, RateWindow
+from bookings.models.access.idempotency import RecordState
+
+log = structlog.get_logger(__name__)
+
+
+def reap_old_rows(*, deadline: Deadline) -> Counter[str]:
+    """
+    Delete old rows in small transactions until the time is up; return how many there were, by table.
+
+    Nothing is old while the database's clock is in doubt.
+
+    The tables take turns, one transaction each, so that one with millions of old rows does not keep the others
+    from being reaped, nor does one that fails. Safe to run beside itself: rows that somebody has locked are left.
+
+    :raises ExceptionGroup: at the end, if some table failed
+    """
+    reaped: Counter[str] = Counter()
+    failures: list[Exception] = []
+    at_work = {table: batches() for table, batches in BATCHES.items()}
+    while at_work and deadline:
+        for table, batches in list(at_work.items()):
+            try:
+                reaped[table] += next(batches)
+            except StopIteration:
+                del at_work[table]
+            except Exception as error:
+                log.exception("reap.table_failed", item=table)
+                failures.append(error)
+                del at_work[table]
+    if reaped.total():
+        done = [f"{rows} of {table}" for table, rows in reaped.items() if rows]
+        log.info("rows.reaped", outcome=", ".join(done) + ("; the time was up" if at_work else ""))
+    if failures:
+        raise ExceptionGroup("some tables could not be reaped; the others were", failures)
+    return reaped
+
+
+def _answers_under_keys() -> Iterator[int]:
+    """Requests that were answered long ago. One that is still running keeps its record, however old."""
+    done = IdempotencyRecord.objects.filter(state=RecordState.DONE)
+    yield from _older(done, "created_at", IDEMPOTENCY_RETENTION)
+
+
+def _rate_windows() -> Iterator[int]:
+    """Counts of windows that began long ago. One that begins anew meanwhile keeps its count."""
+    yield from _older(RateWindow.objects.all(), "started_at", RATE_WINDOW_RETENTION)
+
+
+def _sessions() -> Iterator[int]:
+    """Sessions of the back office that nobody can use any more."""
+    yield from _older(Session.objects.all(), "expire_date", SESSION_RETENTION)
+
+
+def _task_results() -> Iterator[int]:
+    """
+    What the queue keeps of tasks that were done or failed: all but the newest of each task, and nothing old.
+
+    django-q2 deletes one of those that were done when it adds one, and none that failed, ever. Its table has no
+    index by time, and none of ours: it is walked by its key, once, and what is left behind is little.
+    """
+    before = database_time() - TASK_RESULT_RETENTION
+    if not clock_is_proven():
+        return
+    old = Q(stopped__lt=before)
+    for func, success in Task.objects.order_by().values_list("func", "success").distinct():
+        results = Task.objects.filter(func=func, success=success).order_by("-stopped")
+        beyond = results.values_list("stopped", flat=True)[TASK_RESULTS_KEPT : TASK_RESULTS_KEPT + 1].first()
+        if beyond is not None:
+            old |= Q(func=func, success=success, stopped__lte=beyond)
+    yield from _along("pk", Task.objects.filter(old), dated="stopped")
+
+
+BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
+    RateWindow._meta.db_table: _rate_windows,
+    Session._meta.db_table: _sessions,
+    Task._meta.db_table: _task_results,
+    IdempotencyRecord._meta.db_table: _answers_under_keys,
+}
+
+
+def _older(rows: QuerySet[Any], column: str, age: timedelta) -> Iterator[int]:
+    before = database_time() - age
+    if clock_is_proven():
+        yield from _along(column, rows.filter(**{f"{column}__lt": before}), dated=column)
+
+
+def _along(column: str, old: QuerySet[Any], *, dated: str) -> Iterator[int]:
+    """
+    Delete rows along an index, batch by batch, and give the size of each.
+
+    Each batch begins where the one before it ended: to begin at the front again would be to read all the entries
+    that were deleted just now, as MariaDB takes a while to remove them. `dated` is the column that says how old
+    a row is.
+    """
+    begin = None
+    while True:
+        rows = old if begin is None else old.filter(**{f"{column}__gte": begin})
+        found = list(rows.order_by(column).values_list("pk", dated, column)[:REAP_BATCH])
+        deleted = _delete(old.model, {key: moment for key, moment, _ in found}, dated=dated) if found else 0
+        yield deleted
+        end = found[-1][2] if found else None
+        if len(found) < REAP_BATCH or (end == begin and not deleted):
+            return
+        begin = end
+
+
+@in_transaction("reap")
+def _delete(model: type[Model], found: Mapping[Any, datetime], *, dated: str) -> int:
+    """
+    Delete the rows that are as they were found, and that nobody else has locked.
+
+    Locked by primary key, ascending, as by whoever uses them: by their age they would be locked in another order.
+    Then looked at once more: one that is in use again is no longer as old as it was.
+    """
+    rows = model._default_manager
+    locked = rows.filter(pk__in=found).select_for_update(skip_locked=True).order_by("pk")
+    as_found = [key for key, moment in locked.values_list("pk", dated) if moment == found[key]]
+    deleted, _ = rows.filter(pk__in=as_found).delete()
+    return deleted

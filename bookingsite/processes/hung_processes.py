@@ -1,0 +1,42 @@
+"""Finds the web processes that live and do not work: stopped, or hanging with Python's lock in their hand."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bookingsite.processes.beats import forget, last_beats
+
+# More than this between two looks, and the machine or this process was paused, and so perhaps were the others.
+PAUSED_SECONDS = 3.0
+
+
+class HungProcesses:
+    """Watches the beats of the processes of one session."""
+
+    def __init__(self, folder: Path, *, session: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._session, self._clock = folder, session, clock
+        self._looked_at = self._watched_since = clock()
+
+    def silent_for(self, seconds: float) -> dict[int, float]:
+        """Name each process that has not beaten for so long, with its silence. Each is named once."""
+        now = self._clock()
+        if now - self._looked_at > PAUSED_SECONDS:
+            self._watched_since = now
+        self._looked_at = now
+        found = {}
+        for pid, beat in last_beats(self._folder).items():
+            silence = now - max(beat, self._watched_since)
+            if not self._is_there(pid):
+                forget(self._folder, pid)
+            elif silence > seconds:
+                found[pid] = silence
+                forget(self._folder, pid)
+        return found
+
+    def _is_there(self, pid: int) -> bool:
+        """Whether this is still the process that has beaten: ids are given to others when a process has ended."""
+        try:
+            return os.getsid(pid) == self._session
+        except ProcessLookupError:
+            return False

@@ -1,0 +1,109 @@
+"""Finds out that the background work has fallen silent."""
+
+import threading
+import time
+from datetime import datetime
+
+import structlog
+from django.db import Error, connection
+
+from bookings.db.error_numbers import UnsafeSession
+from bookings.queries.upkeep import background
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_SECONDS = 2.0
+
+
+class Silence:
+    """
+    How long passes have been missing, on this machine's clock.
+
+    Only time in which they were expected and the database could be asked counts: a pause by staff is meant, and
+    while the database is away no pass can finish.
+    """
+
+    def __init__(self, *, now: float) -> None:
+        self._since = now
+        self._last_pass: datetime | None = None
+
+    def seconds(self, *, now: float, last_pass: datetime | None, rests: bool) -> float:
+        """Take down what the database says now; give how long it has said nothing new."""
+        if rests or last_pass != self._last_pass:
+            self.excuse(now=now)
+        self._last_pass = last_pass
+        return now - self._since
+
+    def excuse(self, *, now: float) -> None:
+        """Begin to count anew."""
+        self._since = now
+
+
+class SilenceWatch:
+    """
+    Looks at the database now and then, in a thread of its own that ends with the process.
+
+    In a thread, because a database may also not answer at all: whoever waits for the end of a cluster, or for a
+    signal, must not wait for that.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._silence = Silence(now=time.monotonic())
+        self._silent_seconds = 0.0
+        self._database_answers: bool | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def database_answers(self) -> bool:
+        """
+        Tell whether it did when it was last asked; False if it was not yet.
+
+        :raises RuntimeError: if nobody asks it any more
+        """
+        if not self._thread.is_alive():
+            raise RuntimeError("nobody watches the database any more; why stands above")
+        return bool(self._database_answers)
+
+    def begin_anew(self) -> None:
+        """Forget what was before: a new cluster has its own silence."""
+        with self._lock:
+            self._silence, self._silent_seconds = Silence(now=time.monotonic()), 0.0
+
+    def silent_seconds(self) -> float:
+        """
+        Tell how long passes had been missing when the database last answered.
+
+        :raises RuntimeError: if nobody asks it any more
+        """
+        with self._lock:
+            return self._silent_seconds if self.database_answers() else 0.0
+
+    def _run(self) -> None:
+        while True:
+            self._look()
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    def _look(self) -> None:
+        try:
+            last_pass, rests = background.last_pass_finished_at(), background.sweep_rests()
+            with self._lock:
+                self._silent_seconds = self._silence.seconds(
+                    now=time.monotonic(), last_pass=last_pass, rests=rests
+                )
+            self._note(answers=True)
+        except Error as error:
+            with self._lock:
+                self._silence.excuse(now=time.monotonic())
+            self._note(answers=False, error=error)
+        finally:
+            connection.close()
+
+    def _note(self, *, answers: bool, error: Exception | None = None) -> None:
+        """Log a change, not each look of a long night."""
+        before, self._database_answers = self._database_answers, answers
+        if not answers and before is not False:
+            reason = error if isinstance(error, UnsafeSession) else None
+            log.warning("worker.database_unreachable", error=type(error).__name__, exc_info=reason)
+        elif answers and before is False:
+            log.info("worker.database_back")

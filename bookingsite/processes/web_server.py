@@ -1,0 +1,30 @@
+"""The command line of the web server: the one place where it stands."""
+
+# Threads that take requests and do no work: for those that wait for their turn, send their body or take their
+# file, and for health meanwhile. See `bookingsite.web.lanes`, which counts them.
+CARRIERS_BESIDE_THREADS = 144
+
+
+def granian(*, host: str, port: int, workers: int, threads: int, finish_seconds: int) -> list[str]:
+    """
+    Give the words, after `python`, that start granian on this machine's copy of the service.
+
+    :param threads: those of each process that work on requests; its environment must say the same
+    :param finish_seconds: how long running requests may take after SIGTERM; what runs longer is cut off
+    """
+    return [
+        *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", host, "--port", str(port)),
+        *("--workers", str(workers), "--blocking-threads", str(threads + CARRIERS_BESIDE_THREADS)),
+        # It counts connections here, idle ones too: fewer, and a few quiet browsers would lock everybody out. The
+        # proxy of deploy/ opens 256 at most, to all processes together, so its health checks are always heard.
+        *("--backpressure", "512"),
+        # Nobody asks for HTTP/2 without TLS, and a proxy could be made to open a tunnel to it.
+        *("--http", "1"),
+        # The most that a request's headers may take; more costs time before the service can refuse it.
+        *("--http1-buffer-size", "32768"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", str(finish_seconds)),
+        # Its warning is that two cores are few for this many threads; the threads wait for the database and the
+        # Flight Service.
+        *("--log-level", "error", "--no-access-log"),
+        "bookingsite.wsgi:application",
+    ]

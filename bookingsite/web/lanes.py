@@ -1,0 +1,299 @@
+"""
+Threads by kind of request, so that no kind of request takes those of another.
+
+The web server gives each request a thread of its own, a *carrier*, and there are many of these: it reads the
+body, waits for its turn, and sends the answer, at the client's pace. Work is done by the threads of *lanes*, which
+are as many as WEB_THREADS says, and they alone keep connections to the database. Whatever a kind of request waits
+for, a slow Flight Service or a lock, it holds its own lane. Health has a lane too, and liveness needs none.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from http import HTTPStatus
+from threading import Lock, Semaphore, get_ident
+from typing import Any, TypeVar
+
+from django.db import connections
+from django.http import StreamingHttpResponse
+
+from bookings.answers import SERVICE_BUSY
+from bookings.conf import create_threads
+from bookings.observability import metrics
+from bookingsite.web.bodies import TOO_SLOW, discard, has_body, read_body
+from bookingsite.web.refusals import REFUSAL, Refusal
+
+T = TypeVar("T")
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+# A burst is served one after another. A client that is told to wait after so long still has patience.
+LINE_SECONDS = 2.0
+
+# Requests that wait for their turn, of one lane and of all: a lane that stands still leaves the others a line.
+LONGEST_LINE = 48
+LONGEST_LINES = 64
+
+# The proxy waits longer, and sends what is here as a whole.
+BODY_SECONDS = 5.0
+# A client that still sends has that long to end before its connection does, so that it reads the answer.
+DISCARD_SECONDS = 0.5
+
+# Bodies that are being read, and files that are being sent: clients set the pace.
+BODIES_AT_ONCE = 32
+FILES_AT_ONCE = 32
+# Each reads on while its client takes what it has read, on a connection to the database of its own.
+EXPORTS_AT_ONCE = 2
+
+# What is refused, and liveness, find a carrier even then.
+SPARE_CARRIERS = 8
+
+# Health and metrics. Two, as one of them may wait for the database.
+OPERATIONS_THREADS = 2
+
+# Far longer than any request may take: threads that do not come back in this time never will.
+STUCK_SECONDS = 60.0
+
+BUSY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    *SERVICE_BUSY,
+    is_retryable=True,
+    retry_after=2,
+)
+
+
+class Kind(StrEnum):
+    """The kinds of requests that do not wait for each other."""
+
+    CREATE = "create"
+    CHANGE = "change"  # of a booking that is there: paying and cancelling, which lock it
+    READ = "read"
+    OFFICE = "office"
+    OPERATIONS = "operations"
+    FILE = "file"
+    LIVE = "live"
+
+
+def kind_of(method: str, path: str) -> Kind:
+    """Tell what kind of request this is. What is not known changes nothing, and is read like anything else."""
+    address = path.rstrip("/")
+    if address == "/health/live":
+        return Kind.LIVE
+    if address in ("/health/ready", "/metrics"):
+        return Kind.OPERATIONS
+    if address == "/admin" or path.startswith("/admin/"):
+        return Kind.OFFICE
+    if path.startswith("/static/"):
+        return Kind.FILE
+    if method in ("GET", "HEAD", "OPTIONS"):
+        return Kind.READ
+    return Kind.CREATE if address == "/api/v1/bookings" else Kind.CHANGE
+
+
+def threads_by_kind(threads: int) -> Mapping[Kind, int]:
+    """
+    Divide the threads of one process: half of them may create, an eighth is the back office's.
+
+    Each kind has at least one, so fewer than four are four.
+    """
+    create, office = create_threads(threads), max(1, threads // 8)
+    change = max(1, threads * 3 // 16)
+    return {
+        Kind.CREATE: create,
+        Kind.CHANGE: change,
+        Kind.OFFICE: office,
+        Kind.READ: max(1, threads - create - change - office),
+        Kind.OPERATIONS: OPERATIONS_THREADS,
+    }
+
+
+class LaneFull(Exception):
+    """There is no turn for this request in time; nothing of it was done."""
+
+
+class Lane:
+    """The threads of one kind of request, and those who wait for one of them."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads)
+        self._lock = Lock()
+        self._inside = 0
+        self._begun: dict[int, float] = {}
+
+    def run(self, work: Callable[[], T], *, line: int = LONGEST_LINE, seconds: float = LINE_SECONDS) -> T:
+        """
+        Do the work in a thread of the lane, and give its result.
+
+        :param line: so many may wait for a thread
+        :raises LaneFull: if too many wait, or its turn does not come in time
+        """
+        with self._lock:
+            if self._inside >= self.threads + line:
+                raise LaneFull
+            self._inside += 1
+        try:
+            future = self._pool.submit(self._work, work)
+            try:
+                return future.result(seconds)
+            except TimeoutError:
+                if future.cancel():
+                    raise LaneFull from None
+                return future.result()  # it has begun
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    def waiting(self) -> int:
+        """How many wait for a thread."""
+        return max(0, self._inside - self.threads)
+
+    def running(self) -> list[float]:
+        """Tell when each request that is being worked on was begun."""
+        return list(self._begun.values())
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether no thread of it has come back for longer than any request takes."""
+        begun = self.running()
+        return len(begun) >= self.threads and now - max(begun) > STUCK_SECONDS
+
+    def _work(self, work: Callable[[], T]) -> T:
+        self._begun[get_ident()] = time.monotonic()
+        try:
+            return work()
+        finally:
+            del self._begun[get_ident()]
+
+
+class _Sent:
+    """An answer that is made while it is sent; it holds its place until its client has it, or is gone."""
+
+    def __init__(self, answer: Iterable[bytes], place: Semaphore) -> None:
+        self._answer, self._place = answer, place
+        self._is_open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            if (close := getattr(self._answer, "close", None)) is not None:
+                close()
+            connections.close_all()  # of this carrier
+        finally:
+            self._place.release()
+
+
+class Lanes:
+    """The application of a web process, with each kind of request in its lane."""
+
+    def __init__(self, application: Application, *, threads: int) -> None:
+        self._application = application
+        self._lanes = {kind: Lane(count) for kind, count in threads_by_kind(threads).items()}
+        self._bodies = Semaphore(BODIES_AT_ONCE)
+        self._readers = ThreadPoolExecutor(BODIES_AT_ONCE)
+        self._files = Semaphore(FILES_AT_ONCE)
+        self._exports = Semaphore(EXPORTS_AT_ONCE)
+        for kind in (*self._lanes, Kind.FILE):  # one that has not happened yet is a zero, not a gap
+            metrics.REQUESTS_TURNED_AWAY.labels(kind)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        kind = kind_of(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        try:
+            refusal = self._read(environ)
+            if refusal is None:
+                return self._answer(kind, environ, start_response)
+        except LaneFull:
+            metrics.REQUESTS_TURNED_AWAY.labels(kind).inc()
+            refusal = BUSY
+        environ[REFUSAL] = refusal
+        return self._whole(environ, start_response)
+
+    def show(self, now: float) -> None:
+        """Let the metrics say what is being worked on."""
+        oldest = 0.0
+        for kind, lane in self._lanes.items():
+            begun = lane.running()
+            metrics.REQUESTS_RUNNING.labels(kind).set(len(begun))
+            oldest = max([oldest, *(now - moment for moment in begun)])
+        metrics.OLDEST_REQUEST_SECONDS.set(oldest)
+
+    def stuck(self, now: float) -> list[Kind]:
+        """Name the lanes that will not move again."""
+        return [kind for kind, lane in self._lanes.items() if lane.is_stuck(now)]
+
+    def _read(self, environ: Environ) -> Refusal | None:
+        if not has_body(environ):
+            return None
+        try:
+            refusal = self._within(BODY_SECONDS, lambda: read_body(environ))
+        except TimeoutError:
+            return TOO_SLOW
+        if refusal is not None:
+            with contextlib.suppress(TimeoutError, LaneFull):
+                self._within(DISCARD_SECONDS, lambda: discard(environ))
+        return refusal
+
+    def _within(self, seconds: float, work: Callable[[], T]) -> T:
+        """
+        Wait for a client, and no longer than this.
+
+        Nothing can interrupt a read but the client, by ending its connection; until then its place is taken.
+        Behind the proxy bodies are here as a whole.
+
+
+        :raises TimeoutError: if it takes longer
+        :raises LaneFull: if too many clients are waited for
+        """
+        if not self._bodies.acquire(blocking=False):
+            raise LaneFull
+
+        def read() -> T:
+            try:
+                return work()
+            finally:
+                self._bodies.release()
+
+        return self._readers.submit(read).result(seconds)
+
+    def _answer(self, kind: Kind, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if kind is Kind.LIVE:
+            return self._whole(environ, start_response)
+        if kind is Kind.FILE:
+            return self._sent(self._files, lambda: self._application(environ, start_response))
+        others = sum(lane.waiting() for lane in self._lanes.values())
+        line = max(0, min(LONGEST_LINE, LONGEST_LINES - others))
+        answer = self._lanes[kind].run(lambda: self._whole(environ, start_response), line=line)
+        return self._sent(self._exports, lambda: answer) if isinstance(answer, StreamingHttpResponse) else answer
+
+    def _whole(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Work on a request, and give all of its answer, so that its thread need not wait for the client."""
+        answer = self._application(environ, start_response)
+        if isinstance(answer, StreamingHttpResponse):
+            return answer
+        try:
+            return [b"".join(answer)]
+        finally:
+            if (close := getattr(answer, "close", None)) is not None:
+                close()
+
+    def _sent(self, places: Semaphore, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
+        if not places.acquire(blocking=False):
+            raise LaneFull
+        try:
+            return _Sent(make(), places)
+        except BaseException:
+            places.release()
+            raise
+
+
+def carriers_beside(threads: int) -> int:
+    """Tell how many threads of the web server may be taken by requests that nothing works on, and liveness."""
+    surplus = sum(threads_by_kind(threads).values()) - threads
+    return surplus + LONGEST_LINES + BODIES_AT_ONCE + FILES_AT_ONCE + EXPORTS_AT_ONCE + SPARE_CARRIERS

@@ -1,0 +1,290 @@
+"""What every request passes: its id, its one log line, its bounds, and the headers of every answer."""
+
+import ipaddress
+import re
+import time
+import uuid
+from collections.abc import Callable
+from http import HTTPStatus
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from bookings import answers
+from bookings.diagnostics.draining import is_draining
+from bookings.observability import tracing
+from bookings.observability.tracing import Kind
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+log = structlog.get_logger("request")
+
+# Short, and nothing that could break a log line or a header.
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# How keys and tokens begin: one in the wrong header must not get into the log.
+CREDENTIALS = ("fbs_", "ey")
+
+# Path and query. The longest address of ours is a page of a list with all filters: below 500.
+LONGEST_ADDRESS = 4096
+# All headers together; a token has 4 KiB at most.
+LARGEST_HEADERS = 16 * 1024
+
+# Scripts, styles and requests from here alone, and nothing written into a page itself.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Bookings are somebody's; only static files say otherwise.
+    "Cache-Control": "no-store",
+}
+
+# A page sets the end of its session anew this often, and not at each request.
+IDLE_RESOLUTION_SECONDS = 60
+
+
+class RequestContext:
+    """
+    Gives the request an id (the client's own if it is sane) and a place in a trace, binds both to each log line,
+    and logs one line.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with tracing.Span("request", Kind.SERVER, parent=tracing.received(request.headers)) as span:
+            return self._answer(request, span)
+
+    def _answer(self, request: HttpRequest, span: tracing.Span) -> HttpResponseBase:
+        sent = request.headers.get("X-Request-ID", "")
+        is_sane = SANE_ID.fullmatch(sent) and not sent.startswith(CREDENTIALS)
+        request_id = sent if is_sane else uuid.uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]  # ours, read by the API
+        request.client_address = client_address(request)  # type: ignore[attr-defined]  # likewise
+        believe_the_scheme(request)
+        started = time.perf_counter()
+        # Whoever authenticates adds the caller; the next request on this thread must not inherit it.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        method = request.method if request.method in KNOWN_METHODS else "other"
+        # The route, never the path: what a client types does not belong in a log.
+        route = request.resolver_match.route if request.resolver_match else "unknown"
+        span.answered(str(method), route, response.status_code)
+        if not request.path_info.startswith(UNREPORTED):
+            log.info(
+                "request.answered",
+                method=method,
+                route=route,
+                status=response.status_code,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+        structlog.contextvars.clear_contextvars()
+        return response
+
+
+# Asked all day by machines, and said by none.
+UNREPORTED = ("/health/", "/static/", "/metrics")
+
+KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+class ConnectionsEnd:
+    """
+    Ends each connection after its answer once this process drains.
+
+    A proxy keeps connections and sends its next request on one of them: on one that is closed at that very moment
+    it would get no answer, and could not tell whether the request had an effect.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if is_draining():
+            response["Connection"] = "close"
+        return response
+
+
+class SafeHeaders:
+    """Sets the headers that browsers protect users by on every answer, whoever gives it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+class Bounds:
+    """
+    Refuses addresses, headers and bodies that are too large, before anything reads them.
+
+    The framework bounds the fields of a form, not the files in it: those it would write to the disk.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        address = len(request.META.get("PATH_INFO", "")) + len(request.META.get("QUERY_STRING", ""))
+        if address > LONGEST_ADDRESS:
+            return HttpResponse(status=HTTPStatus.REQUEST_URI_TOO_LONG, content_type="text/plain")
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, content_type="text/plain")
+        sent = (
+            len(name) + len(value)
+            for name, value in request.META.items()
+            if name.startswith("HTTP_") or name == "CONTENT_TYPE"
+        )
+        if sum(sent) > LARGEST_HEADERS:
+            return HttpResponse(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, content_type="text/plain")
+        return self.get_response(request)
+
+
+class IdleLogout:
+    """
+    Ends the session of staff half an hour after its last page.
+
+    A session ends SESSION_COOKIE_AGE after it was last written, so it is written once a minute while it is in
+    use: only for who is logged in, so that strangers' cookies write nothing. A page that looks again by itself
+    is not used by anybody: left open, it would keep the session for ever.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        by_itself = "X-Refresh" in request.headers  # sent by office.js
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return response  # who it was may be what could not be found out
+        if request.path_info.startswith("/admin/") and not by_itself and request.user.is_authenticated:
+            now = int(time.time())
+            # In either direction: another web's clock may be ahead of this one's.
+            if abs(now - request.session.get("used_at", 0)) >= IDLE_RESOLUTION_SECONDS:
+                request.session["used_at"] = now
+        return response
+
+
+class ApiAnswersInJson:
+    """
+    Puts the envelope round every error under /api that some other layer answered in its own way.
+
+    Django itself answers in HTML to a host it does not know, for instance.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_json = response.get("Content-Type", "").startswith("application/json")
+        is_api = request.path_info == "/api" or request.path_info.startswith("/api/")
+        if is_api and response.status_code >= 400 and not is_json:
+            answer = answers.error(
+                response.status_code,
+                code=CODES.get(response.status_code, "error"),
+                explanation=EXPLANATIONS.get(response.status_code, "The request could not be answered."),
+                retryable=response.status_code >= 500,
+                request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestContext
+            )
+            enveloped = HttpResponse(answer.body, status=answer.status, content_type="application/json")
+            for name, value in response.headers.items():
+                if name not in ABOUT_A_BODY:
+                    enveloped.headers[name] = value
+            return enveloped
+        return response
+
+
+# Of the answer in whose place the envelope comes: what these say is not true of the envelope.
+ABOUT_A_BODY = {
+    "Content-Type",
+    "Content-Length",
+    "Content-Language",
+    "Content-Disposition",
+    "ETag",
+    "Last-Modified",
+}
+
+CODES = {**answers.CODES, 503: "temporarily_unavailable"}
+
+EXPLANATIONS = {
+    400: "The host that was asked for is none of this service. See that the Host header is there, once, and with "
+    "the name from the service's address.",
+    413: "The body is larger than 64 KiB.",
+    414: f"The address is longer than {LONGEST_ADDRESS} characters.",
+    431: f"The headers are larger than {LARGEST_HEADERS // 1024} KiB.",
+}
+
+
+def client_address(request: HttpRequest) -> str:
+    """
+    Tell where a request comes from: the address that the outermost of our own proxies has seen.
+
+    What stands further left in X-Forwarded-For was written by somebody else, and anything may stand there. An
+    IPv6 address is cut to its first 64 bits: whoever has one has all of these.
+    """
+    seen = request.META.get("REMOTE_ADDR", "")
+    hops: int = settings.PROXY_HOPS
+    if hops:
+        sent = request.headers.get("X-Forwarded-For", "")
+        forwarded = sent.split(",") if sent else []
+        if len(forwarded) >= hops:
+            seen = _without_port(forwarded[-hops].strip())
+    try:
+        address = ipaddress.ip_address(seen)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+
+
+def believe_the_scheme(request: HttpRequest) -> None:
+    """
+    Leave of X-Forwarded-Proto what the outermost of our own proxies has said, in the spelling of the framework.
+
+    Whether that counts says SECURE_PROXY_SSL_HEADER. It is a list where a proxy adds to it; the framework would
+    believe the first, which anybody may have written. Where it has fewer members than we have proxies, some of
+    these hand it on, and one of ours has written the first.
+    """
+    hops = max(1, settings.PROXY_HOPS)
+    sent = request.META.get("HTTP_X_FORWARDED_PROTO")
+    if sent is not None:
+        said = sent.split(",")
+        request.META["HTTP_X_FORWARDED_PROTO"] = said[-min(hops, len(said))].strip().lower()
+
+
+def _without_port(text: str) -> str:
+    """Some proxies write 192.0.2.1:50000 or [2001:db8::1]:50000."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

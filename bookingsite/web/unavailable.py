@@ -1,0 +1,58 @@
+"""What is answered where the database is away: a page that says so, and when to come again."""
+
+import sys
+from http import HTTPStatus
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.views.defaults import server_error
+
+from bookings.conf import RETRY_AFTER_SECONDS
+from bookings.db import patience
+from bookings.errors import TemporarilyUnavailable
+from bookingsite.web.middleware import GetResponse
+
+log = structlog.get_logger(__name__)
+
+OUTAGES = (OperationalError, InterfaceError, TemporarilyUnavailable)
+
+
+class DatabasePatience:
+    """
+    Bounds how long a request waits for the database in all, and answers for pages that it has no answer for.
+
+    The API answers in its own words, see `bookings.api.errors`.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with patience.at_most(patience.REQUEST_SECONDS):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer for a view that an outage has ended."""
+        if not isinstance(exception, OUTAGES):
+            return None
+        log.error("page.database_unavailable", exc_info=exception)
+        return unavailable(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Say that the service is not available now. Asks nobody who it is that asks."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    if request.path_info.startswith("/health/"):
+        return JsonResponse({"status": "unready"}, status=status, headers=headers)
+    return HttpResponse(render_to_string("503.html"), status=status, headers=headers)
+
+
+def answer_500(request: HttpRequest) -> HttpResponseBase:
+    """Answer what a middleware has run into; the session is one that asks the database."""
+    if isinstance(sys.exception(), OUTAGES):
+        return unavailable(request)
+    return server_error(request)

@@ -1,0 +1,226 @@
+"""The sweep: unpaid bookings end when their payment window closes."""
+
+from datetime import timedelta
+
+import pytest
+
+from bookings.db.clock import database_time
+from bookings.deadline import Deadline
+from bookings.models import Booking, Payment
+from bookings.services.bookings import expire as expire_service
+from bookings.services.bookings.expire import expire_bookings
+from tests.support.bookings import (
+    a_booked_booking,
+    a_pending_booking,
+    a_saved_row,
+    an_initiated_booking,
+    let_time_pass,
+    many_rows,
+    one_pass,
+    pay,
+)
+from tests.support.fakes import ChargeFault
+from tests.support.invariants import assert_in_step, violations
+
+pytestmark = pytest.mark.django_db
+
+
+def sweep(limit=None):
+    return expire_bookings(deadline=Deadline(20.0), limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expired", "status"), [(890, 0, "initiated"), (900, 1, "cancelled")], ids=["open", "closed"]
+)
+def test_a_booking_expires_when_its_payment_window_closes(flights, seconds, expired, status):
+    booking = an_initiated_booking(flights)
+    let_time_pass(seconds=seconds)
+
+    assert sweep() == expired
+
+    booking.refresh_from_db()
+    assert booking.status == status
+
+
+def test_a_booking_expires_at_the_very_deadline(monkeypatch):
+    booking = a_saved_row("initiated")
+    monkeypatch.setattr("bookings.services.bookings.expire.database_time", lambda: booking.expires_at)
+
+    assert sweep() == 1
+
+
+def test_a_booking_does_not_expire_a_microsecond_before_its_deadline(monkeypatch):
+    booking = a_saved_row("initiated")
+    just_before = booking.expires_at - timedelta(microseconds=1)
+    monkeypatch.setattr("bookings.services.bookings.expire.database_time", lambda: just_before)
+
+    assert sweep() == 0
+
+
+def test_the_seats_of_an_expired_booking_come_back(flights, payments):
+    an_initiated_booking(flights, seats=3)
+    let_time_pass(minutes=15)
+
+    result = one_pass(flights, payments)
+
+    assert (result.expired, result.seats_given_back, result.seats_still_owed) == (1, 3, 0)
+    assert flights.taken(1) == 0
+    assert_in_step(flights)
+
+
+def test_a_paid_booking_does_not_expire(flights, payments):
+    booking = a_booked_booking(flights, payments)
+    let_time_pass(days=2)
+
+    result = one_pass(flights, payments)
+
+    booking.refresh_from_db()
+    assert result.expired == 0
+    assert booking.status == "booked"
+    assert_in_step(flights, payments)
+
+
+@pytest.mark.parametrize("applied", [True, False], ids=["taken", "not taken"])
+def test_a_booking_whose_take_is_unknown_expires_and_is_still_resolved(flights, payments, applied):
+    booking = a_pending_booking(flights, applied=applied)
+    flights.down = True
+    let_time_pass(minutes=15)
+    one_pass(flights, payments)
+    booking.refresh_from_db()
+    before = (booking.status, booking.hold)
+    flights.down = False
+    let_time_pass(seconds=15)
+
+    one_pass(flights, payments)
+
+    booking.refresh_from_db()
+    assert before == ("cancelled", "asking")
+    assert (booking.status, booking.hold) == ("cancelled", "giving_back")
+    assert flights.taken(1) == 0
+    assert_in_step(flights)
+
+
+def test_a_take_that_was_never_sent_is_dropped():
+    booking = a_saved_row("pending", hold_claims=0)
+    let_time_pass(minutes=15)
+
+    sweep()
+
+    booking.refresh_from_db()
+    assert (booking.status, booking.hold, booking.cancel_reason) == ("cancelled", "dropped", "expired")
+
+
+def test_a_stuck_take_expires_and_stays_with_staff():
+    booking = a_saved_row("pending", hold="stuck")
+    let_time_pass(minutes=15)
+
+    sweep()
+
+    booking.refresh_from_db()
+    assert (booking.status, booking.hold) == ("cancelled", "stuck")
+
+
+def test_a_booking_does_not_expire_while_its_payment_is_being_settled(flights, payments):
+    booking = an_initiated_booking(flights)
+    payments.fail_next(ChargeFault.UNKNOWN)
+    pay(booking, payments)
+    let_time_pass(minutes=20)
+
+    expired = sweep()
+
+    booking.refresh_from_db()
+    assert expired == 0
+    assert booking.status == "initiated"
+
+
+def test_a_gateway_that_is_silent_for_half_an_hour_no_longer_keeps_the_seats(flights, payments):
+    booking = an_initiated_booking(flights)
+    payments.down = True
+    pay(booking, payments)
+    let_time_pass(minutes=29)
+    early = sweep()
+    let_time_pass(minutes=1)
+
+    late = sweep()
+
+    booking.refresh_from_db()
+    assert (early, late) == (0, 1)
+    assert (booking.status, booking.hold, booking.cancel_reason) == ("cancelled", "giving_back", "expired")
+    assert Payment.objects.get().state == "processing"
+    assert violations() == []
+
+
+def test_a_silent_gateway_does_not_end_a_window_that_is_still_open(flights, payments, settings):
+    settings.PAYMENT_WINDOW_SECONDS = 7200
+    booking = an_initiated_booking(flights)
+    payments.down = True
+    pay(booking, payments)
+    let_time_pass(minutes=31)
+
+    expired = sweep()
+
+    booking.refresh_from_db()
+    assert (expired, booking.status) == (0, "initiated")
+
+
+def test_a_payment_that_was_tried_again_meanwhile_has_half_an_hour_of_its_own(flights, payments):
+    booking = an_initiated_booking(flights)
+    let_time_pass(minutes=14)
+    payments.down = True
+    pay(booking, payments)
+    let_time_pass(minutes=20)
+
+    # The sweep has read the booking's earlier payment, and gets the lock now.
+    expired = expire_service._expire_unanswered(booking.pk)
+
+    booking.refresh_from_db()
+    assert (expired, booking.status) == (0, "initiated")
+
+
+def test_everything_due_expires_in_batches(monkeypatch):
+    monkeypatch.setattr("bookings.services.bookings.expire.EXPIRY_BATCH", 4)
+    now = database_time()
+    many_rows(10, "initiated", created_at=now - timedelta(minutes=16))
+    many_rows(3, "pending", created_at=now - timedelta(minutes=16))
+    many_rows(2, "initiated")
+
+    expired = sweep()
+
+    assert expired == 13
+    assert Booking.objects.filter(status="cancelled", cancel_reason="expired").count() == 13
+    assert Booking.objects.filter(status="initiated").count() == 2
+
+
+def test_a_limit_bounds_how_many_expire_oldest_first():
+    now = database_time()
+    newer = a_saved_row("initiated", created_at=now - timedelta(minutes=16))
+    older = a_saved_row("initiated", created_at=now - timedelta(minutes=17))
+
+    expired = sweep(limit=1)
+
+    newer.refresh_from_db()
+    older.refresh_from_db()
+    assert expired == 1
+    assert (older.status, newer.status) == ("cancelled", "initiated")
+
+
+def test_an_expired_booking_says_so_in_its_timeline(flights):
+    booking = an_initiated_booking(flights)
+    let_time_pass(minutes=15)
+
+    sweep()
+
+    assert list(booking.events.values_list("what", "actor_kind", "from_status", "to_status", "reason")) == [
+        ("cancelled", "system", "initiated", "cancelled", "expired")
+    ]
+
+
+def test_sweeping_twice_changes_nothing_the_second_time(flights, payments):
+    an_initiated_booking(flights)
+    let_time_pass(minutes=15)
+    one_pass(flights, payments)
+
+    again = one_pass(flights, payments)
+
+    assert (again.expired, again.seats_given_back) == (0, 0)
+    assert flights.taken(1) == 0

@@ -1,0 +1,194 @@
+"""Dead give-backs: staff send them once more, or decide in the place of the Flight Service, and say why."""
+
+import pytest
+
+from bookings.actor import Actor, ActorKind
+from bookings.errors import GiveBackNotFound, InvalidRequest, NothingToDecide, RetryTooLate, StaffOnly
+from bookings.lifecycle import Decision
+from bookings.models import Booking, SeatCall, SeatCallEvent
+from bookings.services.seats.resolve_release import resolve_give_back
+from tests.support.bookings import a_call_row, a_cancelled_booking, customer, let_time_pass, one_pass
+from tests.support.fakes import Fault
+from tests.support.invariants import assert_in_step, violations
+
+pytestmark = pytest.mark.django_db
+
+ANNA = Actor(kind=ActorKind.STAFF, name="anna", request_id="desk-1")
+
+
+@pytest.fixture
+def dead(flights, payments):
+    """Make a give-back of two bookings that was given up; tell whether the seats went back, and how old it is."""
+
+    def make(*, given, hours=0):
+        a_cancelled_booking(flights, seats=2)
+        a_cancelled_booking(flights, seats=3)
+        flights.fail_next(*[Fault.DROP_REPLY] if given else [Fault.DROP_REQUEST])
+        one_pass(flights, payments)
+        let_time_pass(seconds=15)
+        flights.fail_next(Fault.MISTAKE)
+        one_pass(flights, payments)
+        let_time_pass(hours=hours)
+        call = SeatCall.objects.get()
+        assert (call.state, call.seats, flights.taken()) == ("dead", 5, 0 if given else 5)
+        return call
+
+    return make
+
+
+@pytest.fixture
+def decide(flights):
+    def as_staff(call, decision, *, note="Their log shows it.", actor=ANNA):
+        return resolve_give_back(call_id=call.pk, decision=decision, actor=actor, note=note, flights=flights)
+
+    return as_staff
+
+
+def state_of(call):
+    call.refresh_from_db()
+    return call.kind, call.state
+
+
+def events_of(call):
+    return [
+        (row.what, row.actor_kind, row.actor_name, row.note, row.request_id)
+        for row in SeatCallEvent.objects.filter(seat_call=call).order_by("pk")
+    ]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_retry_sends_the_same_request_and_the_seats_are_back(flights, dead, decide, given):
+    call = dead(given=given)
+
+    answered = decide(call, Decision.RETRY)
+
+    assert answered.state == "done"
+    assert state_of(call) == ("give", "done")
+    assert {change.key for change in flights.arrived if not change.take} == {call.call_key}
+    assert events_of(call) == [("retried", "staff", "anna", "Their log shows it.", "desk-1")]
+    assert_in_step(flights)
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_REPLY, Fault.REFUSE_CONNECTION])
+def test_a_retry_without_an_answer_is_left_to_the_worker(flights, payments, dead, decide, fault):
+    call = dead(given=False)
+    flights.fail_next(fault)
+
+    decide(call, Decision.RETRY)
+    without_answer = state_of(call)
+    let_time_pass(seconds=15)
+    one_pass(flights, payments)
+
+    assert without_answer == ("give", "open")
+    assert state_of(call) == ("give", "done")
+    assert_in_step(flights)
+
+
+def test_a_retry_after_a_day_is_one_more_try_and_then_it_is_dead_again(flights, payments, dead, decide):
+    call = dead(given=True, hours=25)
+    flights.fail_next(Fault.DROP_REPLY)
+    decide(call, Decision.RETRY)
+    sent = len(flights.arrived)
+    let_time_pass(seconds=15)
+
+    one_pass(flights, payments)
+
+    assert state_of(call) == ("give", "dead")
+    assert len(flights.arrived) == sent
+
+
+@pytest.mark.parametrize(("hours", "is_sent"), [(6 * 24 - 1, True), (6 * 24 + 1, False)])
+def test_a_retry_is_possible_for_six_days(flights, dead, decide, hours, is_sent):
+    call = dead(given=True, hours=hours)
+    sent = len(flights.arrived)
+
+    if is_sent:
+        decide(call, Decision.RETRY)
+    else:
+        with pytest.raises(RetryTooLate):
+            decide(call, Decision.RETRY)
+
+    assert state_of(call) == ("give", "done" if is_sent else "dead")
+    assert (len(flights.arrived) > sent, len(events_of(call))) == (is_sent, int(is_sent))
+
+
+def test_it_was_applied_asks_nobody_and_the_seats_count_as_back(flights, dead, decide):
+    call = dead(given=True)
+    sent = len(flights.arrived)
+
+    decide(call, Decision.APPLIED)
+
+    assert state_of(call) == ("give", "done")
+    assert call.done_at is not None
+    assert len(flights.arrived) == sent
+    assert events_of(call) == [("applied", "staff", "anna", "Their log shows it.", "desk-1")]
+    assert_in_step(flights)
+
+
+def test_it_was_not_applied_sends_the_seats_anew_under_another_key(flights, payments, dead, decide):
+    call = dead(given=False)
+
+    decide(call, Decision.NOT_APPLIED)
+    decided = violations()
+    owed = list(Booking.objects.values_list("give_back", "hold"))
+    one_pass(flights, payments)
+
+    assert decided == []
+    assert owed == [(None, "giving_back")] * 2
+    assert state_of(call) == ("void", "done")
+    assert events_of(call) == [("not_applied", "staff", "anna", "Their log shows it.", "desk-1")]
+    anew = SeatCall.objects.exclude(pk=call.pk).get()
+    assert (anew.seats, anew.state, anew.call_key != call.call_key) == (5, "done", True)
+    assert set(Booking.objects.values_list("give_back", flat=True)) == {anew.pk}
+    assert_in_step(flights)
+
+
+@pytest.mark.parametrize("first", [Decision.APPLIED, Decision.NOT_APPLIED])
+@pytest.mark.parametrize("second", list(Decision))
+def test_what_is_decided_cannot_be_decided_again(flights, dead, decide, first, second):
+    call = dead(given=first is Decision.APPLIED)
+    decide(call, first)
+    before = list(SeatCall.objects.values()) + list(Booking.objects.order_by("pk").values())
+
+    with pytest.raises(NothingToDecide) as refused:
+        decide(call, second)
+
+    now = {Decision.APPLIED: "done", Decision.NOT_APPLIED: "void"}[first]
+    assert refused.value.explanation == f"This give-back does not wait for a decision: it is {now}."
+    assert list(SeatCall.objects.values()) + list(Booking.objects.order_by("pk").values()) == before
+    assert len(events_of(call)) == 1
+
+
+@pytest.mark.parametrize("decision", list(Decision))
+def test_an_open_give_back_is_the_workers(decide, decision):
+    call = a_call_row(state="open")
+
+    with pytest.raises(NothingToDecide):
+        decide(call, decision)
+
+    assert state_of(call) == ("give", "open")
+
+
+@pytest.mark.parametrize("note", ["", "  \n", "x" * 501, "\u200b\u3164", "a\u202eb"])
+@pytest.mark.parametrize("decision", list(Decision))
+def test_each_decision_says_why(decide, decision, note):
+    call = a_call_row(state="dead")
+
+    with pytest.raises(InvalidRequest):
+        decide(call, decision, note=note)
+
+    assert (state_of(call), events_of(call)) == (("give", "dead"), [])
+
+
+def test_only_staff_decide(decide):
+    call = a_call_row(state="dead")
+
+    with pytest.raises(StaffOnly):
+        decide(call, Decision.APPLIED, actor=customer())
+
+    assert state_of(call) == ("give", "dead")
+
+
+def test_a_give_back_that_is_not_there_is_not_decided_about(flights):
+    with pytest.raises(GiveBackNotFound):
+        resolve_give_back(call_id=404, decision=Decision.APPLIED, actor=ANNA, note="why", flights=flights)

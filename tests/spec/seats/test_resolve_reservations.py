@@ -1,0 +1,174 @@
+"""Takes whose outcome is unknown: the worker asks again, with the same key, until it knows."""
+
+import uuid
+
+import pytest
+
+from bookings.models import Booking
+from bookings.ports import Applied, NotSent, Unknown
+from bookings.services.seats.reserve import Waiting, claim_take, settle_take
+from tests.support.bookings import a_pending_booking, a_saved_row, let_time_pass, one_pass
+from tests.support.fakes import Fault, ProcessDied
+from tests.support.invariants import assert_in_step
+
+pytestmark = pytest.mark.django_db
+
+
+def state_of(booking):
+    booking.refresh_from_db()
+    return booking.status, booking.hold, booking.cancel_reason
+
+
+@pytest.mark.parametrize("applied", [True, False], ids=["taken", "not taken"])
+def test_the_worker_confirms_a_pending_booking(flights, payments, applied):
+    booking = a_pending_booking(flights, applied=applied)
+    let_time_pass(seconds=15)
+
+    result = one_pass(flights, payments)
+
+    assert result.takes_resolved == 1
+    assert state_of(booking) == ("initiated", "held", "")
+    assert len({change.key for change in flights.arrived}) == 1
+    assert_in_step(flights)
+
+
+def test_the_worker_ends_a_pending_booking_that_is_refused(flights, payments):
+    booking = a_pending_booking(flights, applied=False)
+    flights.set_flight(1, remaining=1)
+    let_time_pass(seconds=15)
+
+    one_pass(flights, payments)
+
+    assert state_of(booking) == ("cancelled", "refused", "no_seats")
+    assert_in_step(flights)
+
+
+def test_a_take_is_not_asked_about_while_its_lease_runs(flights, payments):
+    booking = a_saved_row("pending", hold_lease=uuid.uuid4())
+    let_time_pass(seconds=14)
+
+    result = one_pass(flights, payments)
+
+    assert result.takes_resolved == 0
+    assert state_of(booking) == ("pending", "asking", "")
+
+
+@pytest.mark.parametrize("fault", [Fault.DIE_BEFORE, Fault.DIE_AFTER])
+def test_a_request_that_dies_is_finished_by_the_worker_after_its_lease(api, flights, payments, fault):
+    flights.fail_next(fault)
+    with pytest.raises(ProcessDied):
+        api.create()
+    too_early = one_pass(flights, payments)
+    let_time_pass(seconds=15)
+
+    result = one_pass(flights, payments)
+
+    assert (too_early.takes_resolved, result.takes_resolved) == (0, 1)
+    assert state_of(Booking.objects.get()) == ("initiated", "held", "")
+    assert_in_step(flights)
+
+
+def test_a_worker_that_finds_the_service_down_asks_again_later(flights, payments):
+    booking = a_pending_booking(flights, applied=False)
+    flights.down = True
+    let_time_pass(seconds=15)
+    one_pass(flights, payments)
+    during = state_of(booking)
+    flights.down = False
+    let_time_pass(seconds=15)
+
+    one_pass(flights, payments)
+
+    assert during == ("pending", "asking", "")
+    assert state_of(booking) == ("initiated", "held", "")
+
+
+@pytest.mark.parametrize(("hours", "hold"), [(23, "asking"), (25, "stuck")])
+def test_asking_ends_after_a_day_and_staff_take_over(flights, payments, hours, hold):
+    booking = a_pending_booking(flights)
+    let_time_pass(hours=hours)
+    flights.fail_next(Fault.DROP_REPLY)
+
+    one_pass(flights, payments)
+
+    assert state_of(booking) == ("cancelled", hold, "expired")
+
+
+def test_after_a_day_a_take_is_not_sent_once_more_as_its_key_may_be_forgotten(flights, payments):
+    booking = a_pending_booking(flights)
+    let_time_pass(hours=25)
+    before = len(flights.arrived)
+
+    one_pass(flights, payments)
+
+    assert state_of(booking) == ("cancelled", "stuck", "expired")
+    assert len(flights.arrived) == before
+
+
+def test_a_mistake_is_left_to_staff_at_once(flights, payments):
+    booking = a_pending_booking(flights, applied=False)
+    let_time_pass(seconds=15)
+    flights.fail_next(Fault.MISTAKE)
+
+    one_pass(flights, payments)
+
+    assert state_of(booking) == ("pending", "stuck", "")
+    assert booking.hold_error == "400 invalid_request"
+
+
+def test_two_workers_cannot_claim_one_take():
+    booking = a_saved_row("pending")
+    let_time_pass(minutes=2)
+
+    first = claim_take(booking.pk, lease=uuid.uuid4())
+    second = claim_take(booking.pk, lease=uuid.uuid4())
+
+    assert first is not None
+    assert first.hold_claims == 2
+    assert second is None
+
+
+def test_a_refused_connection_under_a_second_claim_does_not_drop_the_take():
+    booking = a_saved_row("pending", hold_claims=2, hold_lease=uuid.uuid4())
+
+    settle_take(booking, lease=booking.hold_lease, outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
+
+    assert state_of(booking) == ("pending", "asking", "")
+
+
+def test_a_refused_connection_without_the_lease_does_not_drop_the_take():
+    booking = a_saved_row("pending", hold_claims=1, hold_lease=uuid.uuid4())
+
+    settle_take(booking, lease=uuid.uuid4(), outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
+
+    assert state_of(booking) == ("pending", "asking", "")
+
+
+def test_a_late_unknown_does_not_end_the_lease_of_another_claim():
+    theirs = uuid.uuid4()
+    booking = a_saved_row("pending", hold_claims=2, hold_lease=theirs)
+    before = Booking.objects.get().hold_next_at
+
+    settle_take(booking, lease=uuid.uuid4(), outcome=Unknown("late"), waiting=Waiting.CLIENT_WITH_KEY)
+
+    after = Booking.objects.get()
+    assert (after.hold_lease, after.hold_next_at) == (theirs, before)
+
+
+@pytest.mark.parametrize("hold", ["refused", "dropped", "stuck"])
+def test_a_late_answer_does_not_reopen_a_take_that_has_ended(hold):
+    booking = a_saved_row("cancelled", hold=hold)
+
+    settle_take(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+
+    assert state_of(booking) == ("cancelled", hold, "expired")
+
+
+def test_an_answer_that_comes_twice_confirms_once():
+    booking = a_saved_row("pending", hold_lease=uuid.uuid4())
+    settle_take(booking, lease=booking.hold_key, outcome=Applied(), waiting=Waiting.NOBODY)
+    version = Booking.objects.get().version
+
+    settle_take(Booking.objects.get(), lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+
+    assert Booking.objects.get().version == version == 1
