@@ -161,9 +161,7 @@ def booking_accepted(booking: Booking, *, now: datetime) -> Answer:
 
 def booking_paid(booking: Booking, *, now: datetime) -> Answer:
     """The payment succeeded."""
-    return success(
-        booking_as_json(booking, now=now), message="Payment made successfully", status=HTTPStatus.CREATED
-    )
+    return success(booking_as_json(booking, now=now), message="Payment made successfully", status=HTTPStatus.CREATED)
 
 
 def payment_accepted(booking: Booking, *, now: datetime) -> Answer:

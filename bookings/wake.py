@@ -52,7 +52,7 @@ def wake_worker() -> None:
         log.warning("worker.not_woken", error=type(error).__name__)
 
 
-@in_transaction("worker.woken")
+@in_transaction("worker.wake")
 def _ask() -> None:
     options = {"save": False, "broker": _OnePlace()}
     with lines.place_for("wake-up"):

@@ -93,7 +93,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             return []
         return [(NOTHING if row.pk == PLACE else row.pk, row.payload)]
 
-    @in_transaction("task.taken")
+    @in_transaction("task.take")
     def _claim(self, number: int, now: datetime) -> int:
         """Make a task this cluster's; 0 if another was faster: then its lock is in the future, or it is gone."""
         seen = self._due(now).filter(pk=number)

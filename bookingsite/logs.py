@@ -59,9 +59,7 @@ def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
 
 def _said(record: logging.LogRecord, arguments: Any) -> str:
     text, error = str(record.msg), record.exc_info[1] if record.exc_info else None
-    if error is not None and text == str(
-        error
-    ):  # its own words, with what was asked for in them; its class is shown
+    if error is not None and text == str(error):  # its own words, with what was asked for in them; its class is shown
         status = getattr(record, "status_code", None)
         return HTTPStatus(status).phrase if status in set(HTTPStatus) else type(error).__name__
     request = getattr(record, "request", None)
@@ -79,9 +77,7 @@ def _harmless(value: Any, request: Any) -> Any:
     if isinstance(value, int | float) or value is None or value in PHRASES:
         return value
     match = getattr(request, "resolver_match", None)
-    is_path = match is not None and value == request.path.encode("unicode_escape").decode(
-        "ascii"
-    )  # as Django does
+    is_path = match is not None and value == request.path.encode("unicode_escape").decode("ascii")  # as Django does
     return match.route if match is not None and is_path else HIDDEN
 
 

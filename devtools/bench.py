@@ -73,9 +73,7 @@ class Measured:
         """Write one line under `COLUMNS`. All but rate, latencies and `others` is for each request."""
         load, requests = self.load, max(1, self.load.requests)
         latencies = sorted(load.latencies) or [0.0]
-        web, mariadb, flightsim = (
-            self.cpu.trees[name] * 1000 / requests for name in ("web", "mariadb", "flightsim")
-        )
+        web, mariadb, flightsim = (self.cpu.trees[name] * 1000 / requests for name in ("web", "mariadb", "flightsim"))
         cores = os.cpu_count() or 1
         others = self.cpu.machine - sum(self.cpu.trees.values()) - load.own_cpu_seconds
         return (

@@ -223,9 +223,7 @@ def _address_here(host: str) -> str:
 def _say_what_is_used() -> None:
     """Name what is not as in a run without settings, and what is not kept of them."""
     if flights := _given("FLIGHT_SERVICE_URL"):
-        print(
-            f"FLIGHT_SERVICE_URL={flights} is used: no stand-in is started, and no demo bookings are made there."
-        )
+        print(f"FLIGHT_SERVICE_URL={flights} is used: no stand-in is started, and no demo bookings are made there.")
     if database := _given("DATABASE_URL"):
         # Without the password.
         print(f"DATABASE_URL is used: {database.partition('://')[2].rpartition('@')[2]}")

@@ -109,9 +109,7 @@ class Image:
         """Tell whether a command succeeds in the container whose first process is this one."""
         entered = ("nsenter", "--target", str(first), "--mount", "--pid", "--net", "--root")
         identity = ("--setuid", str(USER_ID), "--setgid", str(USER_ID))
-        done = subprocess.run(
-            [*entered, *identity, *self._in_its_folder(*command)], check=False, capture_output=True
-        )
+        done = subprocess.run([*entered, *identity, *self._in_its_folder(*command)], check=False, capture_output=True)
         return done.returncode == 0
 
     def _in_its_folder(self, *command: str) -> tuple[str, ...]:

@@ -94,9 +94,7 @@ class FlightService:
         self._tally.add("get", flight_id)
         flight = None if flight_id is None else self._store.flight(flight_id)
         if flight is None:
-            return self._failure(
-                HTTPStatus.NOT_FOUND, "flight_not_found", "The flight you requested is not present"
-            )
+            return self._failure(HTTPStatus.NOT_FOUND, "flight_not_found", "The flight you requested is not present")
         described = self._described(flight)
         if self._faults.spoils(flight.id):
             described["price"] = "twenty"

@@ -15,7 +15,7 @@ from bookings.api.tokens import TokenRefused, TokenRules, user_of
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import TemporarilyUnavailable, UserMismatch
 from bookings.ports import SigningKeysUnavailable
-from bookings.services.access.api_keys import recognise_api_key
+from bookings.services.access.api_keys import recognize_api_key
 
 # What customers may do with what is theirs, and whoever is trusted with API_AUTH=open.
 BOOKING_SCOPES = frozenset(Scope) - {Scope.OPERATIONS_READ}
@@ -104,7 +104,7 @@ def _bearer(request: Request) -> str:
 
 def _caller_of(token: str) -> Caller:
     if token.startswith("fbs_"):
-        key = recognise_api_key(token)
+        key = recognize_api_key(token)
         if key is None:
             raise NotAuthenticated("The key is not valid.", problem="invalid_token")
         return Caller(

@@ -79,16 +79,12 @@ BOOKING_ID = OpenApiParameter(
 
 
 def _answer_header(name: str, description: str, response: Any = True) -> OpenApiParameter:
-    return OpenApiParameter(
-        name, OpenApiTypes.STR, OpenApiParameter.HEADER, response=response, description=description
-    )
+    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, response=response, description=description)
 
 
 REQUEST_ID = _answer_header("X-Request-ID", "The id of this request in the logs; the client's own if it is sane.")
 LIMIT_HEADERS = (
-    _answer_header(
-        "RateLimit-Limit", "Requests of this caller to this endpoint in a minute; none without a limit."
-    ),
+    _answer_header("RateLimit-Limit", "Requests of this caller to this endpoint in a minute; none without a limit."),
     _answer_header("RateLimit-Remaining", "How many of them are left."),
     _answer_header("RateLimit-Reset", "Seconds until all of them are there again."),
     _answer_header("Retry-After", "Seconds to wait before the request is repeated.", [409, 429, 503]),

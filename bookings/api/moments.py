@@ -49,9 +49,7 @@ class Moment(serializers.DateTimeField):
         fraction = (found["fraction"] or "").ljust(9, "0")
         between = self._rounds_up and bool(fraction[KEPT_DIGITS:].strip("0"))
         try:
-            moment = local.replace(tzinfo=_zone(found)) + timedelta(
-                microseconds=int(fraction[:KEPT_DIGITS]) + between
-            )
+            moment = local.replace(tzinfo=_zone(found)) + timedelta(microseconds=int(fraction[:KEPT_DIGITS]) + between)
             return moment.astimezone(UTC)
         except OverflowError:
             self.fail("overflow")

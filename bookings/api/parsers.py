@@ -64,9 +64,7 @@ class StrictJSONParser(BaseParser):
         if _is_deeper_than(DEEPEST_NESTING, content):
             raise ParseError(f"The body is nested deeper than {DEEPEST_NESTING} levels.")
         try:
-            value = json.loads(
-                content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_name_twice
-            )
+            value = json.loads(content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_name_twice)
         except ValueError as error:
             raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
         if b"\\u" in content and not _can_be_written(value):

@@ -25,7 +25,7 @@ from bookings.ports import BreakerState, FlightService, FlightsHealth
 from bookings.queries.upkeep import background
 from bookings.queries.upkeep.quick_look import quick
 from bookings.queries.upkeep.schema import CURE, unapplied_migrations
-from bookings.services.access.api_keys import recognise_api_key
+from bookings.services.access.api_keys import recognize_api_key
 
 # Below the time limit of a balancer's check, which is two seconds or more.
 PROBE_SECONDS = 1.0
@@ -157,7 +157,7 @@ def is_operator(request: HttpRequest, *, database: Finding) -> bool:
     try:
         if header := request.headers.get("Authorization", ""):
             scheme, _, token = header.partition(" ")
-            key = recognise_api_key(token) if scheme.lower() == "bearer" else None
+            key = recognize_api_key(token) if scheme.lower() == "bearer" else None
             return key is not None and Scope.OPERATIONS_READ in key.granted
         return request.user.is_staff and request.user.has_perm("bookings.view_seatcall")
     except Error:

@@ -52,9 +52,7 @@ def describe(name: str) -> Callable[[View], View]:
         parameters=[*operation.parameters, REQUEST_ID, *(LIMIT_HEADERS if access else ())],
         auth=SECURITY if access else [],
         request=operation.request,
-        examples=[OpenApiExample("Example", value=operation.example, request_only=True)]
-        if operation.example
-        else [],
+        examples=[OpenApiExample("Example", value=operation.example, request_only=True)] if operation.example else [],
         responses=responses,
     )
     return decorate
@@ -112,9 +110,7 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
         ):
             by_status.setdefault(status, []).append(_example(status, code, text))
     if access is not None:
-        too_many = _example(
-            429, "too_many_requests", "Too many requests. Repeat this one in 42 s.", retryable=True
-        )
+        too_many = _example(429, "too_many_requests", "Too many requests. Repeat this one in 42 s.", retryable=True)
         by_status.setdefault(429, []).append(too_many)
     unavailable = errors.TemporarilyUnavailable
     by_status.setdefault(503, []).append(
@@ -124,15 +120,11 @@ def _refusals(operation: Operation, access: Access | None) -> dict[int, OpenApiR
     by_status[414] = [_example(414, "address_too_long", "The address is longer than 4096 characters.")]
     by_status[431] = [_example(431, "headers_too_large", "The headers are larger than 16 KiB.")]
     by_status[406] = [
-        _example(
-            406, "not_acceptable", "Answers here are application/json; name that in Accept, or leave Accept out."
-        )
+        _example(406, "not_acceptable", "Answers here are application/json; name that in Accept, or leave Accept out.")
     ]
     by_status[500] = [_example(500, "internal_error", "Something went wrong here.", retryable=True)]
     return {
-        status: OpenApiResponse(
-            ErrorAnswer, ", ".join(str(example.name) for example in examples), examples=examples
-        )
+        status: OpenApiResponse(ErrorAnswer, ", ".join(str(example.name) for example in examples), examples=examples)
         for status, examples in by_status.items()
     }
 

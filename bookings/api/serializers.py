@@ -140,9 +140,7 @@ def an_id_shown() -> serializers.IntegerField:
 
 
 def money_shown() -> serializers.IntegerField:
-    return serializers.IntegerField(
-        min_value=0, max_value=HIGHEST_NUMBER, help_text="In the currency's minor unit."
-    )
+    return serializers.IntegerField(min_value=0, max_value=HIGHEST_NUMBER, help_text="In the currency's minor unit.")
 
 
 class BookingShape(serializers.Serializer[Any]):

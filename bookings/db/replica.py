@@ -35,11 +35,11 @@ UNKNOWN_VARIABLE = 1193
 _source: ContextVar[str | None] = ContextVar("source_of_a_list", default=None)
 
 
-class Behind(Exception):
+class ReplicaLagging(Exception):
     """The replica does not have, or nobody can tell that it has, what is committed; the message says why."""
 
 
-class Use:
+class ReplicaHealth:
     """
     Whether this process asks the replica; many threads.
 
@@ -77,7 +77,7 @@ class Use:
             log.warning("replica.left", reason=reason, error=error)
 
 
-use = Use()
+health = ReplicaHealth()
 
 
 def read_list(read: Callable[[], R]) -> R:
@@ -87,21 +87,21 @@ def read_list(read: Callable[[], R]) -> R:
     So a client finds what it has written, on whichever server it was and whichever process answers. `read` may run
     twice, and gives rows, not a query: what is read later is not read here.
     """
-    if REPLICA in connections.settings and use.may_be_asked():
+    if REPLICA in connections.settings and health.may_be_asked():
         position = _position()
         try:
             _await(position)
             found = _read_from(REPLICA, read)
-        except Behind as reason:
-            use.end(str(reason))
+        except ReplicaLagging as reason:
+            health.end(str(reason))
         except UnsafeSession:
-            use.end("its session is not safe to use")
+            health.end("its session is not safe to use")
         except Error as error:
             # Whatever it is: the primary either answers, or raises it again.
             connections[REPLICA].close()
-            use.end("away", error.args[0] if error.args else None)
+            health.end("away", error.args[0] if error.args else None)
         else:
-            use.begin()
+            health.begin()
             return found
     return _read_from(DEFAULT_DB_ALIAS, read)
 
@@ -152,14 +152,14 @@ def _await(position: str) -> None:
     """
     Wait until the replica is so far too.
 
-    :raises Behind: if it is not within `REPLICA_WAIT_SECONDS`, if it is no replica, or nobody can tell
+    :raises ReplicaLagging: if it is not within `REPLICA_WAIT_SECONDS`, if it is no replica, or nobody can tell
     """
     if not position:
-        raise Behind("the primary has no GTIDs")
+        raise ReplicaLagging("the primary has no GTIDs")
     with connections[REPLICA].cursor() as cursor:
         cursor.execute("SELECT MASTER_GTID_WAIT(%s, %s)", [position, REPLICA_WAIT_SECONDS])
         if cursor.fetchone()[0] != 0:
-            raise Behind("behind, or replication has stopped")
+            raise ReplicaLagging("behind, or replication has stopped")
 
 
 def _read_from(alias: str, read: Callable[[], R]) -> R:

@@ -76,8 +76,7 @@ class WaitingLines:
                     left = line.moved_at + STANDSTILL_SECONDS - now
                     if left <= 0 or line.stuck_until > now:
                         raise TemporarilyUnavailable(
-                            "Others are waiting for the same thing. Repeat the request, with the same "
-                            "Idempotency-Key.",
+                            "Others are waiting for the same thing. Repeat the request, with the same Idempotency-Key.",
                             retry_after=RETRY_AFTER_SECONDS,
                         )
                     self._changed.wait(left)

@@ -78,9 +78,7 @@ def check_schedules() -> Iterator[Finding]:
             yield fail("schedules", f"{found}: a machine's clock was ahead", f"{BY_A_WORKER}.")
     missing = ", ".join(missing_schedules())
     if sound:
-        yield ok(
-            "schedules", f"a worker makes again: {missing}" if missing else "each is there, and comes in time"
-        )
+        yield ok("schedules", f"a worker makes again: {missing}" if missing else "each is there, and comes in time")
 
 
 def check_redis() -> Finding:
@@ -115,9 +113,7 @@ def check_replica() -> Iterator[Finding]:
         if each.verdict is not Verdict.OK:
             yield warn("replica", each.found, each.advice.replace("DATABASE_URL", "DATABASE_REPLICA_URL"))
     if not read_only:
-        yield warn(
-            "replica", "it can be written to", "SET GLOBAL read_only=ON there: one stray write parts the two."
-        )
+        yield warn("replica", "it can be written to", "SET GLOBAL read_only=ON there: one stray write parts the two.")
     newest = background.last_pass_finished_at()
     if newest is not None and (there is None or newest - there.finished_at > longest_silence()):
         last = "no pass at all" if there is None else f"a pass of {there.finished_at:%Y-%m-%d %H:%M:%S}"

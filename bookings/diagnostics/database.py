@@ -249,9 +249,7 @@ def _limits(found: dict[str, str], in_use: int) -> Iterator[Finding]:
 def _characters(found: dict[str, str], foreign: list[str]) -> Iterator[Finding]:
     session = found.get("character_set_connection")
     if session != "utf8mb4":
-        yield fail(
-            "characters", f"the session speaks {session}, not utf8mb4", "Let no proxy change it at connect."
-        )
+        yield fail("characters", f"the session speaks {session}, not utf8mb4", "Let no proxy change it at connect.")
     if foreign:
         yield fail(
             "characters",

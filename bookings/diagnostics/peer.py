@@ -9,7 +9,7 @@ from django.conf import settings
 from bookings.diagnostics.finding import Finding, fail, ok, warn
 from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer
 from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight, UnusableFlight
-from bookings.services.seats.key_support import Keys, KeysTried, try_keys
+from bookings.services.seats.key_support import Keys, KeysTried, try_key_support
 
 SUBJECT = "Flight Service"
 CALL_SECONDS = 2.0
@@ -62,7 +62,7 @@ def check_peer(flights: FlightService, flight_id: int | None) -> Iterator[Findin
 
 def check_keys(flights: FlightService, flight_id: int) -> Finding:
     """Ask it twice for a seat of a test flight with one key, and give back what that took."""
-    tried = try_keys(flights=flights, flight_id=flight_id)
+    tried = try_key_support(flights=flights, flight_id=flight_id)
     finding = _judged(tried)
     if not tried.seats_out:
         return finding

@@ -156,9 +156,7 @@ def _flights_shown(service: FlightService) -> list[Flight]:
 
 
 @in_transaction("demo")
-def _write(
-    first: int, last: int, *, of: tuple[int, int], holding: dict[int, Flight], flights: list[Flight]
-) -> None:
+def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Flight], flights: list[Flight]) -> None:
     """Write the bookings of these numbers, with all that belongs to them; again it finds them there."""
     if _next_number() != first:
         return

@@ -52,9 +52,7 @@ class Ending(Enum):
     DECLINED = Standing(
         BookingStatus.CANCELLED, Hold.GIVING_BACK, CancelReason.EXPIRED, ActorKind.SYSTEM, with_payment=True
     )
-    WITHDRAWN = Standing(
-        BookingStatus.CANCELLED, Hold.GIVING_BACK, CancelReason.CUSTOMER_REQUEST, ActorKind.CUSTOMER
-    )
+    WITHDRAWN = Standing(BookingStatus.CANCELLED, Hold.GIVING_BACK, CancelReason.CUSTOMER_REQUEST, ActorKind.CUSTOMER)
     REFUNDED = Standing(
         BookingStatus.CANCELLED,
         Hold.GIVING_BACK,
@@ -172,9 +170,7 @@ def ages_of(first: int, last: int, *, of: tuple[int, int]) -> Iterator[timedelta
 def events_of(story: Story) -> Iterator[EventRow]:
     """What happened to a booking after it was made, oldest first."""
     status = (
-        BookingStatus.INITIATED
-        if story.ending.value.hold in (Hold.HELD, Hold.GIVING_BACK)
-        else BookingStatus.PENDING
+        BookingStatus.INITIATED if story.ending.value.hold in (Hold.HELD, Hold.GIVING_BACK) else BookingStatus.PENDING
     )
     customer = (ActorKind.CUSTOMER, str(story.user_id))
     if story.paid_at is not None:

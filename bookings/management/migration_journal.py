@@ -110,9 +110,7 @@ class MigrationJournal:
         if self._is_there() and not self._run(f"SELECT 1 FROM {TABLE} LIMIT 1"):  # noqa: S608  # nosec B608
             self._run(f"DROP TABLE {TABLE}")
 
-    def __call__(
-        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
-    ) -> Any:
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         """Run one statement; one that the interrupted attempt has done is passed over."""
         step = self._running
         if step is None or TABLE in sql:
@@ -124,9 +122,7 @@ class MigrationJournal:
             return execute(sql, params, many, context)
         if not sql.lstrip().upper().startswith(SCHEMA_STATEMENTS):
             return execute(sql, params, many, context)
-        return self._change(
-            step, f"{sql} {params!r}" if params else sql, lambda: execute(sql, params, many, context)
-        )
+        return self._change(step, f"{sql} {params!r}" if params else sql, lambda: execute(sql, params, many, context))
 
     def _change(self, step: Step, statement: str, execute: Callable[[], Any]) -> Any:
         if self._done[statement]:

@@ -232,9 +232,7 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["state", "next_at"], name="seat_call_to_do")],
                 "constraints": [
                     models.UniqueConstraint(fields=("call_key",), name="seat_call_key_unique"),
-                    models.CheckConstraint(
-                        condition=models.Q(("kind__in", ["give"])), name="seat_call_kind_known"
-                    ),
+                    models.CheckConstraint(condition=models.Q(("kind__in", ["give"])), name="seat_call_kind_known"),
                     models.CheckConstraint(condition=models.Q(("seats__gte", 1)), name="seat_call_has_seats"),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -332,9 +330,7 @@ class Migration(migrations.Migration):
                         ),
                         name="payment_state_known",
                     ),
-                    models.CheckConstraint(
-                        condition=models.Q(("amount__gte", 0)), name="payment_amount_not_negative"
-                    ),
+                    models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="payment_amount_not_negative"),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("next_at__isnull", False), ("state__in", ["processing", "refund_due"])),
@@ -456,9 +452,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("no_of_seats__gte", 1)), name="booking_has_seats"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("no_of_seats__gte", 1)), name="booking_has_seats"),
         ),
         migrations.AddConstraint(
             model_name="booking",

@@ -234,9 +234,7 @@ class Migration(migrations.Migration):
             name="seatcall",
             options={
                 "default_permissions": ("view",),
-                "permissions": [
-                    ("resolve_seatcall", "Can decide about dead and stuck calls to the Flight Service")
-                ],
+                "permissions": [("resolve_seatcall", "Can decide about dead and stuck calls to the Flight Service")],
                 "verbose_name": "call to the Flight Service",
                 "verbose_name_plural": "calls to the Flight Service",
             },

@@ -53,9 +53,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="seatcall",
-            constraint=models.UniqueConstraint(
-                fields=("fixes_flight_id",), name="seat_call_fixes_flight_id_unique"
-            ),
+            constraint=models.UniqueConstraint(fields=("fixes_flight_id",), name="seat_call_fixes_flight_id_unique"),
         ),
         migrations.AddConstraint(
             model_name="seatcall",

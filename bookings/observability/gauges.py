@@ -121,9 +121,7 @@ def _age(moment: datetime | None, now: datetime) -> float:
     return 0.0 if moment is None else max(0.0, (now - moment).total_seconds())
 
 
-def _count_and_age(
-    rows: QuerySet[Booking] | QuerySet[SeatCall], now: datetime
-) -> tuple[list[Number], list[Number]]:
+def _count_and_age(rows: QuerySet[Booking] | QuerySet[SeatCall], now: datetime) -> tuple[list[Number], list[Number]]:
     found = rows.aggregate(count=Count("pk"), since=Min("created_at"))
     return _plain(found["count"]), _plain(_age(found["since"], now))
 

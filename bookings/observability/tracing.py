@@ -27,9 +27,7 @@ TRACEPARENT = re.compile(
 )
 
 # The members of tracestate that the specification allows, and as much of it as must be passed on.
-MEMBER = re.compile(
-    r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
-)
+MEMBER = re.compile(r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]")
 LONGEST_STATE = 512
 MOST_MEMBERS = 32
 

@@ -88,9 +88,7 @@ class SilenceWatch:
         try:
             last_pass, rests = background.last_pass_finished_at(), background.sweep_rests()
             with self._lock:
-                self._silent_seconds = self._silence.seconds(
-                    now=time.monotonic(), last_pass=last_pass, rests=rests
-                )
+                self._silent_seconds = self._silence.seconds(now=time.monotonic(), last_pass=last_pass, rests=rests)
             self._note(answers=True)
         except Error as error:
             with self._lock:

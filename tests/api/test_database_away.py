@@ -76,9 +76,7 @@ def test_the_log_in_says_so_too(client, monkeypatch):
 
 
 def test_somebody_who_cannot_be_looked_up_gets_the_same_page(admin_client, monkeypatch):
-    monkeypatch.setattr(
-        "django.contrib.sessions.backends.db.SessionStore.load", raises(OperationalError(2006, ""))
-    )
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", raises(OperationalError(2006, "")))
 
     assert admin_client.get("/admin/").status_code == 503
 
@@ -132,7 +130,7 @@ def test_whoever_operates_is_told_why_a_session_is_refused(api, monkeypatch, set
 def test_health_asks_nobody_who_it_is_while_the_database_is_away(api, monkeypatch, path):
     asked = []
     monkeypatch.setattr(readiness.quick, "ask", raises(OperationalError(2013, "no")))
-    monkeypatch.setattr(readiness, "recognise_api_key", asked.append)
+    monkeypatch.setattr(readiness, "recognize_api_key", asked.append)
 
     api.client.get(path, headers={"Authorization": "Bearer fbs_x"})
 
@@ -161,9 +159,7 @@ def test_sessions_that_are_not_safe_are_503_everywhere(
     """With a real session that the server gives, and that is refused."""
     settings.DEBUG = True
     connection.close()
-    monkeypatch.setitem(
-        connection.settings_dict, "OPTIONS", {**connection.settings_dict["OPTIONS"], option: value}
-    )
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {**connection.settings_dict["OPTIONS"], option: value})
 
     ready, answer, page = api.get("/health/ready"), api.create(), Client().get("/admin/login/")
     posted = Client().post("/admin/login/", {"username": "a", "password": "b"})

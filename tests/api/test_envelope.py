@@ -209,9 +209,7 @@ def test_the_methods_of_an_address_are_told_in_the_envelope(api):
     }
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/v1/docs", "/api/v1/docs/", "/api/v1/openapi.json", "/api/v1/info", BOOKINGS]
-)
+@pytest.mark.parametrize("path", ["/api/v1/docs", "/api/v1/docs/", "/api/v1/openapi.json", "/api/v1/info", BOOKINGS])
 @pytest.mark.parametrize("accept", ["", "*/*", "text/html,*/*;q=0.8"])
 def test_every_address_tells_its_methods_in_the_envelope(api, path, accept):
     answer = api.client.options(path, headers={"Accept": accept})

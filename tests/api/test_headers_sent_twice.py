@@ -85,9 +85,7 @@ def test_two_credentials_are_refused(db, token_auth, flights, scheme):
     assert explained(answer) == "Authorization was sent twice. Send it once."
 
 
-@pytest.mark.parametrize(
-    "sent", ["Bearer a, Bearer b", ",Bearer b", "Digest u=1,Digest u=2", "Bearer a,  Basic YQ=="]
-)
+@pytest.mark.parametrize("sent", ["Bearer a, Bearer b", ",Bearer b", "Digest u=1,Digest u=2", "Bearer a,  Basic YQ=="])
 def test_two_credentials_are_refused_where_nobody_looks_at_them_too(api, sent):
     assert refused(api.get(BOOKINGS, Authorization=sent)) == (400, "invalid_request")
 

@@ -90,9 +90,7 @@ def test_an_integer_has_bounds_and_a_format_that_fits_them(where):
     assert schema["format"] == ("int32" if schema["maximum"] <= INT32 else "int64")
 
 
-@pytest.mark.parametrize(
-    "name", ["id", "flightId", "userId", "bookingId", "seatPrice", "totalCost", "expectedPrice"]
-)
+@pytest.mark.parametrize("name", ["id", "flightId", "userId", "bookingId", "seatPrice", "totalCost", "expectedPrice"])
 def test_ids_and_sums_are_wide_wherever_they_stand(name):
     of_this_name = [schema for where, schema in ALL.items() if where.endswith(f"/properties/{name}")]
     as_parameter = [
@@ -104,9 +102,7 @@ def test_ids_and_sums_are_wide_wherever_they_stand(name):
     ]
 
     assert of_this_name or as_parameter
-    assert {(one["format"], one["maximum"]) for one in of_this_name + as_parameter} == {
-        ("int64", EXACT_IN_JAVASCRIPT)
-    }
+    assert {(one["format"], one["maximum"]) for one in of_this_name + as_parameter} == {("int64", EXACT_IN_JAVASCRIPT)}
 
 
 @pytest.mark.parametrize("schema", [{"type": "integer"}, {"type": "integer", "minimum": 1}])
@@ -158,8 +154,6 @@ def test_what_is_answered_is_within_the_bounds_that_are_said(api, flights):
 
     numbers = {name: value for name, value in booking.items() if isinstance(value, int)}
     assert numbers.keys() == {name for name, schema in properties.items() if schema.get("type") == "integer"}
-    assert all(
-        properties[name]["minimum"] <= number <= properties[name]["maximum"] for name, number in numbers.items()
-    )
+    assert all(properties[name]["minimum"] <= number <= properties[name]["maximum"] for name, number in numbers.items())
     # What a JavaScript client makes of them is what they are.
     assert all(int(float(number)) == number for number in numbers.values())

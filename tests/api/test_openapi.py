@@ -44,9 +44,7 @@ def responses(document):
 
 
 def answer_schema(document, method, path, status):
-    (found,) = [
-        content["schema"] for m, p, s, content in responses(document) if (m, p, s) == (method, path, status)
-    ]
+    (found,) = [content["schema"] for m, p, s, content in responses(document) if (m, p, s) == (method, path, status)]
     return found
 
 
@@ -124,9 +122,7 @@ def test_every_example_of_a_request_fits_its_schema(document):
 
     assert len(bodies) == 3
     assert [
-        problems(document, body["schema"], example["value"])
-        for body in bodies
-        for example in body["examples"].values()
+        problems(document, body["schema"], example["value"]) for body in bodies for example in body["examples"].values()
     ] == [[], [], []]
 
 

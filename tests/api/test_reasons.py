@@ -118,9 +118,7 @@ def test_what_is_wrong_is_said(api):
 
 def test_the_pattern_of_the_document_says_the_same_of_every_character(api):
     document = api.get("/api/v1/openapi.json").json()
-    pattern = re.compile(
-        document["components"]["schemas"]["CancelBookingRequest"]["properties"]["reason"]["pattern"]
-    )
+    pattern = re.compile(document["components"]["schemas"]["CancelBookingRequest"]["properties"]["reason"]["pattern"])
 
     for code in (*range(0xD800), *range(0xE000, sys.maxunicode + 1)):
         character = chr(code)
@@ -128,9 +126,7 @@ def test_the_pattern_of_the_document_says_the_same_of_every_character(api):
         assert bool(pattern.search(f"a{character}b")) is not legible.is_unruly(character), hex(code)
 
 
-@pytest.mark.parametrize(
-    "text", [*BLANK.values(), *UNRULY.values(), *READABLE.values(), " x ", "x\n", "\u2028x\x85"]
-)
+@pytest.mark.parametrize("text", [*BLANK.values(), *UNRULY.values(), *READABLE.values(), " x ", "x\n", "\u2028x\x85"])
 def test_the_pattern_of_the_document_says_the_same_of_every_text(text):
     is_taken = legible.is_legible(text.strip()) and legible.is_orderly(text.strip())
 

@@ -116,9 +116,7 @@ def test_each_unknown_field_is_named_as_the_client_spelled_it(api):
 def test_a_message_says_what_is_wanted(api):
     answer = api.create({**ORDER, "noOfSeats": "2"})
 
-    assert fields_of(answer) == {
-        "noOfSeats": "Must be an integer, as in 2; not text, a fraction or a truth value."
-    }
+    assert fields_of(answer) == {"noOfSeats": "Must be an integer, as in 2; not text, a fraction or a truth value."}
 
 
 def test_many_unknown_fields_with_long_names_make_no_long_answer(api):
@@ -187,9 +185,7 @@ def test_a_name_that_comes_twice_is_refused(api):
     answer = api.create(b'{"flightId": 1, "userId": 1, "noOfSeats": 1, "noOfSeats": 9}')
 
     assert refused(answer) == (400, "invalid_request")
-    assert answer.json()["error"]["explanation"] == (
-        "The body is not valid JSON: an object has the same name twice."
-    )
+    assert answer.json()["error"]["explanation"] == ("The body is not valid JSON: an object has the same name twice.")
 
 
 @pytest.mark.parametrize(("levels", "explained"), [(20, "See the message"), (21, "The body is nested deeper")])
@@ -313,8 +309,6 @@ def test_an_error_before_the_body_was_read_ends_the_connection(api):
 
 @pytest.mark.parametrize("field", ["\\\\ud800", "reason\\\\udfff"])
 def test_half_a_character_is_refused(api, field):
-    answer = api.create(
-        f'{{"flightId": 1, "userId": 1, "noOfSeats": 1, "{field}": 1}}'.replace("\\\\", "\\").encode()
-    )
+    answer = api.create(f'{{"flightId": 1, "userId": 1, "noOfSeats": 1, "{field}": 1}}'.replace("\\\\", "\\").encode())
 
     assert refused(answer) == (400, "invalid_request")

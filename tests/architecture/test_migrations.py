@@ -129,9 +129,7 @@ SAFE = {
     "a longer text": steps.AlterField("Row", "note", models.CharField(max_length=30)),
     "more choices": steps.AlterField("Row", "note", models.CharField(max_length=20, choices=[("a", "a")])),
     "null is allowed": steps.AlterField("Row", "note", models.CharField(max_length=20, null=True)),
-    "a column is forgotten by the code alone": steps.SeparateDatabaseAndState(
-        [], [steps.RemoveField("Row", "mark")]
-    ),
+    "a column is forgotten by the code alone": steps.SeparateDatabaseAndState([], [steps.RemoveField("Row", "mark")]),
 }
 
 

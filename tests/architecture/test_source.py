@@ -43,9 +43,7 @@ def written_columns(call):
 
 
 def strings(node):
-    return {
-        part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)
-    }
+    return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
 
 
 def writes_of_state(source):

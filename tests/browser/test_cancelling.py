@@ -66,9 +66,7 @@ def test_it_works_with_the_keyboard_alone_and_without_javascript(office, browser
     assert cancellations(booking) == 1
 
 
-def test_with_the_flight_service_down_it_cancels_and_the_page_shows_later_that_seats_are_back(
-    office, page, worker
-):
+def test_with_the_flight_service_down_it_cancels_and_the_page_shows_later_that_seats_are_back(office, page, worker):
     booking = an_initiated_booking(office.flights)
     office.sign_in(page, "Support")
     with office.flights_down():

@@ -118,9 +118,7 @@ def test_a_page_that_is_named_books_and_reads_what_clients_need(world, visit):
     order = {"flightId": 1, "noOfSeats": 1}
 
     made = call("POST", BOOKINGS, order, **me, **{"Idempotency-Key": "k", "X-Request-ID": "abc"})
-    again = call(
-        "POST", BOOKINGS, order, **me, **{"Idempotency-Key": "k", "traceparent": "00", "Prefer": "wait=1"}
-    )
+    again = call("POST", BOOKINGS, order, **me, **{"Idempotency-Key": "k", "traceparent": "00", "Prefer": "wait=1"})
     cancelled = call("POST", f"{made['headers']['location']}/cancel", {"reason": "✈"}, **me)
 
     assert [answer["status"] for answer in (made, again, cancelled)] == [201, 201, 200]

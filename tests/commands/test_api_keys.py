@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from bookings.models import ApiKey
-from bookings.services.access.api_keys import recognise_api_key
+from bookings.services.access.api_keys import recognize_api_key
 from tests.support.api import BOOKINGS, shown
 from tests.support.callers import CallerApi
 
@@ -27,7 +27,7 @@ def create(*words):
 def test_the_last_line_of_create_is_a_key_that_works():
     text = create("--days", "10", "--rate", "600")
 
-    key = recognise_api_key(text)
+    key = recognize_api_key(text)
     assert (key.name, key.scopes, key.requests_per_minute) == ("gate agent", "bookings:read", 600)
     assert (key.expires_at - key.created_at).days == 10
     assert key.created_by.endswith("(command line)")
@@ -44,7 +44,7 @@ def test_the_last_line_of_create_is_a_key_that_works():
 def test_scopes_may_be_spelled_in_any_usual_way(words):
     text = run("api_keys", "create", "--name", "a", *words)[-1]
 
-    assert recognise_api_key(text).scopes == "bookings:read bookings:write"
+    assert recognize_api_key(text).scopes == "bookings:read bookings:write"
 
 
 def test_the_list_shows_every_key_and_no_secret():
@@ -68,7 +68,7 @@ def test_rotate_keeps_the_id_and_the_old_secret_for_a_while():
 
     new = run("api_keys", "rotate", key.key_id, "--grace-hours", "2")[-1]
 
-    assert recognise_api_key(old) == recognise_api_key(new) == key
+    assert recognize_api_key(old) == recognize_api_key(new) == key
     assert new != old
 
 
@@ -77,7 +77,7 @@ def test_revoke_ends_it():
 
     run("api_keys", "revoke", ApiKey.objects.get().key_id)
 
-    assert recognise_api_key(text) is None
+    assert recognize_api_key(text) is None
 
 
 @pytest.mark.parametrize(

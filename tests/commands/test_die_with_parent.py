@@ -12,9 +12,7 @@ import pytest
 
 from tests.support.processes import REPOSITORY
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux tells a process that its parent is gone"
-)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
 
 PATIENCE_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.02

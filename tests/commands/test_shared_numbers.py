@@ -18,7 +18,7 @@ from tests.support.processes import REPOSITORY
 from tests.support.scrapes import numbers_in
 
 COUNT = """
-from bookings import metrics
+from bookings.observability import metrics
 metrics.PAID.inc({paid})
 metrics.CALLS_IN_FLIGHT.inc({calls})
 metrics.RETRY_BUDGET.set({budget})

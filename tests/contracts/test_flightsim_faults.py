@@ -130,8 +130,7 @@ def test_one_flight_is_shown_in_a_way_that_cannot_be_sold(sim):
     sim.faults(unusable_flight=2)
 
     prices = [
-        requests.get(f"{sim.url}/api/v1/flights/{flight_id}", timeout=5).json()["data"]["price"]
-        for flight_id in (1, 2)
+        requests.get(f"{sim.url}/api/v1/flights/{flight_id}", timeout=5).json()["data"]["price"] for flight_id in (1, 2)
     ]
     sim.faults()
 

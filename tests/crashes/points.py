@@ -1,7 +1,7 @@
 """
 The crash points: where a process may die, and the code that makes it die there.
 
-A point is named after the transaction that has just been committed (`create.t1`), or after the call that was
+A point is named after the transaction that has just been committed (`booking.create`), or after the call that was
 sent (`.sent`: written, its answer not read) or answered (`.answered`: read, not recorded). `docs/protocol.md`
 says for each what is left behind and what repairs it.
 """
@@ -23,21 +23,22 @@ from bookings.ports import Applied, NoFlight, NoSeats
 from tests.support.durable_payments import DurablePayments
 
 OF_THE_WEB = (
-    *("create.t1", "create.sent", "create.answered", "create.t2"),
-    *("pay.t3", "pay.sent", "pay.answered", "pay.t4"),
-    "cancel.t5",
+    *("booking.create", "create.sent", "create.answered", "seats.reserved"),
+    *("payment.begin", "pay.sent", "pay.answered", "payment.settled"),
+    "booking.cancel",
 )
 OF_THE_WORKER = (
-    *("expire.t6", "bulk.t11"),
-    *("give.t7", "give.sent", "give.answered", "give.t8"),
-    "sweep.t9",
+    *("booking.expire", "bulk.cancel_one"),
+    *("seats.release", "give.sent", "give.answered", "seats.released"),
+    *("reservation.claim", "release.claim", "payment.claim"),
     *("refund.claimed", "refund.sent"),
 )
 
 # A claim or a batch that found nothing to do is no place to die: nothing has happened.
-MAY_BE_EMPTY = ("expire.t6", "bulk.t11", "give.t7", "sweep.t9")
-
-CLAIMS = {"claim_take": "sweep.t9 of a take", "_claim": "sweep.t9 of a give-back"}
+MAY_BE_EMPTY = (
+    *("booking.expire", "bulk.cancel_one", "seats.release"),
+    *("reservation.claim", "release.claim", "payment.claim"),
+)
 
 DECIDED = (Applied, NoSeats, NoFlight)
 
@@ -85,13 +86,9 @@ def _watch_transactions(reached: Callable[[tuple[str, ...]], None]) -> None:
 
 
 def _more_exactly(name: str, block: Any) -> tuple[str, ...]:
-    """Tell which claim a claim is: all of them are one transaction by name."""
-    if name != "sweep.t9":
-        return ()
-    if block.func.__name__ in CLAIMS:
-        return (CLAIMS[block.func.__name__],)
-    is_refund = block.keywords["state"] == "refund_due"
-    return ("refund.claimed",) if is_refund else ("sweep.t9 of a charge",)
+    """Tell the claim of a refund from that of a charge: both are one transaction by name."""
+    is_refund = name == "payment.claim" and block.keywords["state"] == "refund_due"
+    return ("refund.claimed",) if is_refund else ()
 
 
 def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:

@@ -16,7 +16,7 @@ from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.seats import reserve
-from bookings.services.seats.release import give_seats_back
+from bookings.services.seats.release import release_seats
 from bookings.services.upkeep import run_pass as passing
 from tests.crashes.world import SIGKILLED, TRIES
 from tests.races.guards import rounds
@@ -42,7 +42,7 @@ def lose_answers(world, seed):
 
 
 @pytest.mark.parametrize("first", ["the client", "the worker"])
-@pytest.mark.parametrize("point", ["create.t1", "create.sent", "create.answered", "create.t2"])
+@pytest.mark.parametrize("point", ["booking.create", "create.sent", "create.answered", "seats.reserved"])
 def test_a_create_that_dies_ends_in_one_booking(world, point, first):
     for seed in rounds(1):
         lose_answers(world, seed)
@@ -75,7 +75,7 @@ def test_a_create_without_a_key_that_dies_gives_its_seats_back_when_nobody_pays(
 
 
 @pytest.mark.parametrize("first", ["the client", "the worker"])
-@pytest.mark.parametrize("point", ["pay.t3", "pay.sent", "pay.answered", "pay.t4"])
+@pytest.mark.parametrize("point", ["payment.begin", "pay.sent", "pay.answered", "payment.settled"])
 def test_a_payment_that_dies_is_charged_once(world, point, first):
     for seed in rounds(1):
         booking = an_initiated_booking(world.flights)
@@ -102,7 +102,7 @@ def test_a_cancellation_that_dies_gives_the_seats_back_once(world, first):
         lose_answers(world, seed)
         given_back = world.sim.flight()["given_back"]
 
-        key = world.dies("cancel.t5", act="cancel", booking=booking.pk)
+        key = world.dies("booking.cancel", act="cancel", booking=booking.pk)
 
         if first == "the worker":
             assert world.recovers() == []
@@ -135,7 +135,7 @@ def a_bulk_is_waiting(world):
 def a_give_back_is_open(world):
     a_cancelled_booking(world.flights)
     world.sim.faults(drop_reply_rate=1.0, faults_on="patch")
-    give_seats_back(flights=world.flights, deadline=Deadline(20))
+    release_seats(flights=world.flights, deadline=Deadline(20))
     let_time_pass(seconds=60)
 
 
@@ -160,15 +160,15 @@ def a_refund_is_due(world):
 @pytest.mark.parametrize(
     ("point", "prepare"),
     [
-        ("expire.t6", some_are_overdue),
-        ("bulk.t11", a_bulk_is_waiting),
-        ("give.t7", some_are_cancelled),
+        ("booking.expire", some_are_overdue),
+        ("bulk.cancel_one", a_bulk_is_waiting),
+        ("seats.release", some_are_cancelled),
         ("give.sent", some_are_cancelled),
         ("give.answered", some_are_cancelled),
-        ("give.t8", some_are_cancelled),
-        ("sweep.t9 of a take", a_take_is_open),
-        ("sweep.t9 of a give-back", a_give_back_is_open),
-        ("sweep.t9 of a charge", a_charge_is_open),
+        ("seats.released", some_are_cancelled),
+        ("reservation.claim", a_take_is_open),
+        ("release.claim", a_give_back_is_open),
+        ("payment.claim", a_charge_is_open),
         ("pay.sent", a_charge_is_open),
         ("create.sent", a_take_is_open),
         ("refund.claimed", a_refund_is_due),
@@ -207,9 +207,7 @@ def test_twin_that_sends_before_it_writes_leaks_the_seats_of_a_crash(world):
 def test_twin_with_a_new_key_for_an_old_intent_takes_the_seats_twice(world, monkeypatch):
     world.dies("create.answered", act="create")
     change_of = reserve.change_of
-    monkeypatch.setattr(
-        passing, "change_of", lambda booking: dataclasses.replace(change_of(booking), key=uuid.uuid4())
-    )
+    monkeypatch.setattr(passing, "change_of", lambda booking: dataclasses.replace(change_of(booking), key=uuid.uuid4()))
 
     assert world.recovers() == ["Q8: flight 1: 4 taken, 2 held"]
 

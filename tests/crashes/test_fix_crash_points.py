@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 @pytest.mark.parametrize(
     ("point", "take"),
     [
-        *((point, False) for point in ("fix.written", "give.sent", "give.answered", "give.t8")),
+        *((point, False) for point in ("seats.correct", "give.sent", "give.answered", "seats.released")),
         # Named after what is sent: it takes seats, as a create does.
-        *((point, True) for point in ("fix.written", "create.sent", "create.answered", "give.t8")),
+        *((point, True) for point in ("seats.correct", "create.sent", "create.answered", "seats.released")),
     ],
 )
 def test_a_fix_that_dies_is_ended_by_the_worker(world, point, take):

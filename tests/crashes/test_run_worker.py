@@ -65,9 +65,7 @@ def worker(one_worker, transactional_db):
 @pytest.fixture
 def impatient_worker(transactional_db):
     """A worker that takes its cluster for silent at once; and the sweep's turn comes once a year."""
-    Schedule.objects.create(
-        name="rare", func=SWEEP_TASK, schedule_type=Schedule.CRON, cron=ONCE_A_YEAR, repeats=-1
-    )
+    Schedule.objects.create(name="rare", func=SWEEP_TASK, schedule_type=Schedule.CRON, cron=ONCE_A_YEAR, repeats=-1)
     worker = a_worker(*NO_PATIENCE)
     worker.start()
     yield worker

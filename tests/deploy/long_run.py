@@ -59,9 +59,7 @@ def main() -> int:
                         started, before = time.monotonic(), clients.requests
                         restart(web, name, proxy=proxy, clients=clients)
                         took, asked = time.monotonic() - started, clients.requests - before
-                        print(
-                            f"{number:<7}{name:<11}{took:>8.1f}{asked:>10}{len(clients.failures):>8}", flush=True
-                        )
+                        print(f"{number:<7}{name:<11}{took:>8.1f}{asked:>10}{len(clients.failures):>8}", flush=True)
             wrong = [*clients.failures, *answers_without_rows(clients.heard), *violations(quiet=True)]
             wrong += seats_out_of_step(sim)
             if Booking.objects.count() != clients.bookings:

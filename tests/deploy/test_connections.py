@@ -176,9 +176,7 @@ def test_a_body_whose_end_is_not_sure_is_refused_and_ends_the_connection(port, r
 
 def test_with_a_length_and_chunks_the_chunks_count_and_the_connection_ends(port):
     """RFC 9112, 6.1. Both servers take the length away, so that nothing behind them can believe it."""
-    heard = converse(
-        port, HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks(ORDER) + SMUGGLED
-    )
+    heard = converse(port, HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks(ORDER) + SMUGGLED)
 
     assert statuses(heard) == [201]
     assert ends_connection(heard)

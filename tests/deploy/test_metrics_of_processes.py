@@ -24,9 +24,7 @@ NOBODY = "http://127.0.0.1:9"
 
 
 def test_every_process_of_a_web_server_shows_what_all_have_counted(tmp_path):
-    env = environment(
-        DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=NOBODY, PROMETHEUS_MULTIPROC_DIR=str(tmp_path)
-    )
+    env = environment(DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=NOBODY, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
     with start_web(env=env) as web:
         for _ in range(40):
             web.ask("GET", "/api/v1/info")

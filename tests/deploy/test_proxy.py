@@ -221,9 +221,7 @@ def frame(kind, flags, content, stream=1):
 def ask_in_http_2(port, method, path, body):
     """Send one request in HTTP/2 without its length, the body in two frames; gives the body of the answer."""
     names = {b":method": method, b":scheme": b"http", b":path": path, b":authority": b"localhost"}
-    headers = b"".join(
-        b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in names.items()
-    )
+    headers = b"".join(b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in names.items())
     with socket.create_connection((HOST, port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, b"", stream=0))
         connection.sendall(frame(1, 4, headers) + frame(0, 0, body[:5]) + frame(0, 1, body[5:]))
@@ -333,9 +331,7 @@ def test_behind_a_proxy_that_ends_tls_the_address_is_the_one_that_it_has_seen(we
 
 def test_without_such_a_proxy_nobody_chooses_the_address_that_counts(webs):
     with start_proxy(*(web.server_port for web in webs), ADDRESS_REQUESTS="3", **OFTEN) as proxy:
-        statuses = [
-            status_of(proxy.port, headers=b"X-Forwarded-For: 192.0.2.%d\r\n" % number) for number in range(4)
-        ]
+        statuses = [status_of(proxy.port, headers=b"X-Forwarded-For: 192.0.2.%d\r\n" % number) for number in range(4)]
 
     assert statuses == [200, 200, 200, 429]
 

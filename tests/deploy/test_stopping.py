@@ -36,9 +36,7 @@ def test_it_leaves_readiness_first_and_goes_on_serving_until_a_second_signal(sta
 
     await_that(lambda: web.ask("GET", "/health/ready")[0] == 503)
     assert before == 200
-    assert [web.ask("GET", "/health/ready") for _ in range(QUESTIONS)] == [
-        (503, {"status": "draining"})
-    ] * QUESTIONS
+    assert [web.ask("GET", "/health/ready") for _ in range(QUESTIONS)] == [(503, {"status": "draining"})] * QUESTIONS
     assert web.ask("GET", "/health/live")[0] == 200
     assert web.ask("POST", "/api/v1/bookings", AN_ORDER)[0] == 201
 

@@ -50,7 +50,7 @@ def servers(django_db_blocker: Any) -> Iterator[MariaDBPair]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which a replica rests."""
     fake = Clock()
-    monkeypatch.setattr(replica, "use", replica.Use(clock=fake))
+    monkeypatch.setattr(replica, "health", replica.ReplicaHealth(clock=fake))
     return fake
 
 

@@ -115,9 +115,7 @@ def look_back(stack: Stack, load: Load, result: Result) -> None:
     result.reconciled = (
         "clean"
         if code == 0
-        else "; ".join(
-            f"flight {row['flight']}: {row['held']} held, {row['taken']} taken" for row in found["drift"]
-        )
+        else "; ".join(f"flight {row['flight']}: {row['held']} held, {row['taken']} taken" for row in found["drift"])
     )
     result.wrong += sorted(load.unclean) + [f"not in the list: {name}" for name in load.stale]
     result.wrong += [f"two bookings had one id: {name}" for name in ids_used_twice(load.heard)]
@@ -159,9 +157,7 @@ def print_table(results: list[Result]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.failover.campaign", description=__doc__)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=USUAL_WAYS, metavar="WAY", help=", ".join(WAYS))
-    parser.add_argument(
-        "--seconds", type=float, default=5.0, help="of load before the kill (default: %(default)s)"
-    )
+    parser.add_argument("--seconds", type=float, default=5.0, help="of load before the kill (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     adopt_orphans()

@@ -3,7 +3,7 @@
 import pytest
 
 from bookings.db import replica
-from bookings.db.replica import Router, Use, read_list
+from bookings.db.replica import ReplicaHealth, Router, read_list
 from bookings.db.transactions import run
 from bookings.models import Booking, IdempotencyRecord, Payment
 from tests.failover.conftest import Clock
@@ -43,26 +43,26 @@ def test_no_migration_runs_on_a_replica():
 
 def test_after_a_failure_it_rests_and_then_one_thread_tries_it():
     clock = Clock()
-    use = Use(clock=clock)
+    health = ReplicaHealth(clock=clock)
 
-    use.end("away")
-    at_once = use.may_be_asked()
+    health.end("away")
+    at_once = health.may_be_asked()
     clock.now += 5
-    then = [use.may_be_asked(), use.may_be_asked()]
-    use.begin()
+    then = [health.may_be_asked(), health.may_be_asked()]
+    health.begin()
 
     assert (at_once, then) == (False, [True, False])
-    assert use.may_be_asked()
+    assert health.may_be_asked()
 
 
 def test_a_trial_that_fails_makes_it_rest_again():
     clock = Clock()
-    use = Use(clock=clock)
-    use.end("away")
+    health = ReplicaHealth(clock=clock)
+    health.end("away")
     clock.now += 5
-    use.may_be_asked()
+    health.may_be_asked()
 
-    use.end("away")
+    health.end("away")
     clock.now += 4
 
-    assert not use.may_be_asked()
+    assert not health.may_be_asked()

@@ -106,9 +106,7 @@ def _error_of(response: Any) -> dict[str, Any]:
 
 def _is_more_than_a_schema_says(error: dict[str, Any], request: Any) -> bool:
     """Tell whether the API asks for something that its document can only say in words."""
-    keys = [
-        str(request.headers[name]).strip() for name in KEY_HEADERS if str(request.headers.get(name, "")).strip()
-    ]
+    keys = [str(request.headers[name]).strip() for name in KEY_HEADERS if str(request.headers.get(name, "")).strip()]
     if error["code"] == "idempotency_key_required":
         # Either header will do, and OpenAPI has no word for that.
         return not keys

@@ -279,9 +279,7 @@ def test_a_dripping_redis_holds_a_request_for_a_second(redis_that, said):
     assert max(spent, given) < redis.WHOLE_SECONDS + GRACE_SECONDS
 
 
-@pytest.mark.parametrize(
-    "said", [b"+OK\r\n" * 500, b"*2\r\n:1\r\n:2\r\n" * 200, b"*3\r\n+a\r\n+b\r\n+c\r\n" * 200]
-)
+@pytest.mark.parametrize("said", [b"+OK\r\n" * 500, b"*2\r\n:1\r\n:2\r\n" * 200, b"*3\r\n+a\r\n+b\r\n+c\r\n" * 200])
 def test_what_is_no_redis_counts_nothing(redis_that, said):
     otherwise = Otherwise()
 

@@ -36,9 +36,7 @@ def answer(wire, *, status=200, content=None, headers=None, **anything):
 
 
 @pytest.mark.parametrize("status", [200, 201])
-@pytest.mark.parametrize(
-    "data", [{}, None, [1], {"id": 7}, {"id": 7, "price": "2000"}, {"totalSeats": -5}], ids=str
-)
+@pytest.mark.parametrize("data", [{}, None, [1], {"id": 7}, {"id": 7, "price": "2000"}, {"totalSeats": -5}], ids=str)
 def test_an_envelope_that_says_that_it_is_done_is_applied(wire, service, status, data):
     answer(wire, status=status, content={"success": True, "data": data, "error": {}})
 

@@ -110,9 +110,7 @@ def test_a_listener_that_does_not_accept_was_sent_nothing_and_is_given_up_soon()
         lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"),
         lambda connection: connection.sendall(b"\x00" * 100),
         lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
-        lambda connection: connection.sendall(
-            HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!"
-        ),
+        lambda connection: connection.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!"),
         lambda connection: connection.sendall(HEAD + b"\r\n" + b" " * 200_000),
         lambda connection: connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"),
     ],

@@ -195,9 +195,7 @@ def show(wire, flight_id, **fields):
     wire.add("GET", f"/api/v1/flights/{flight_id}", json={"success": True, "data": content})
 
 
-@pytest.mark.parametrize(
-    "fields", [{"price": "2000"}, {"id": 8}, {"price": 0.5}, {"price": -1}, {"totalSeats": None}]
-)
+@pytest.mark.parametrize("fields", [{"price": "2000"}, {"id": 8}, {"price": 0.5}, {"price": -1}, {"totalSeats": None}])
 def test_a_flight_that_cannot_be_sold_comes_from_a_service_that_works(wire, service, fields):
     show(wire, 7, **fields)
     show(wire, 9)

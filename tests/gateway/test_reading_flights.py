@@ -33,9 +33,7 @@ def test_a_flight_is_read(wire, service):
     assert service.get_flight(7, seconds=5) == Flight(id=7, price=2000, seats_left=5, capacity=100)
 
 
-@pytest.mark.parametrize(
-    "fields", [{}, {"capacity": None}, {"capacity": "9"}, {"capacity": True}, {"capacity": -1}]
-)
+@pytest.mark.parametrize("fields", [{}, {"capacity": None}, {"capacity": "9"}, {"capacity": True}, {"capacity": -1}])
 def test_a_flight_whose_capacity_is_not_told_is_read_all_the_same(wire, service, fields):
     wire.add("GET", FLIGHT, json=flight(**fields))
 

@@ -199,9 +199,7 @@ def test_pages_of_one_row_that_have_pages_themselves_refuse_as_well(desk):
         reverse("admin:bookings_bulkcancel_change", args=[bulk.pk]),
     ]
 
-    for address, query in itertools.product(
-        addresses, ["page=", "page=0", "page=2", "page=x", "p=1", "status=done"]
-    ):
+    for address, query in itertools.product(addresses, ["page=", "page=0", "page=2", "page=x", "p=1", "status=done"]):
         refused(desk.get(f"{address}?{query}"), query.partition("=")[0])
     refused(desk.get(f"/admin/bookings/bulkcancel/{bulk.pk}/results.csv?status=done"), "status")
     assert [desk.get(f"{address}?page=1").status_code for address in addresses] == [200, 200]

@@ -206,9 +206,7 @@ def test_the_filters_live_in_the_address(desk):
     assert Selection.of(dict(pair.split("=") for pair in selection.query_string().split("&"))) == selection
 
 
-@pytest.mark.parametrize(
-    "query", [{}, {"flight": "1"}, {"from": "2026-01-01"}, {"view": "awaiting_payment"}], ids=str
-)
+@pytest.mark.parametrize("query", [{}, {"flight": "1"}, {"from": "2026-01-01"}, {"view": "awaiting_payment"}], ids=str)
 def test_pages_lead_to_each_other_and_back(desk, monkeypatch, query):
     many_rows(7)
     monkeypatch.setattr(pages.page_of, "__kwdefaults__", {**pages.page_of.__kwdefaults__, "size": 3})
@@ -227,17 +225,13 @@ def test_pages_lead_to_each_other_and_back(desk, monkeypatch, query):
 def test_cancelled_today_is_paged_too(desk, monkeypatch):
     many_rows(5, "cancelled")
     for booking in Booking.objects.all():
-        BookingEvent.objects.create(
-            booking=booking, what="cancelled", created_at=database_time(), actor_kind="system"
-        )
+        BookingEvent.objects.create(booking=booking, what="cancelled", created_at=database_time(), actor_kind="system")
     monkeypatch.setattr(pages.page_of, "__kwdefaults__", {**pages.page_of.__kwdefaults__, "size": 3})
 
     first = desk.get(LIST, {"view": "cancelled_today"})
     second = desk.get(LIST + first.context["older"])
 
-    assert shown(first) + shown(second) == list(
-        Booking.objects.order_by("-pk").values_list("reference", flat=True)
-    )
+    assert shown(first) + shown(second) == list(Booking.objects.order_by("-pk").values_list("reference", flat=True))
     assert shown(desk.get(LIST + second.context["newer"])) == shown(first)
 
 

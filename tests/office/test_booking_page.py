@@ -145,9 +145,7 @@ def test_whoever_may_only_look_is_told_which_right_is_missing(flights):
     assert "Keep the note" not in text_of(page)
 
 
-@pytest.mark.parametrize(
-    ("status", "hold", "looks_again"), [("pending", "asking", True), ("initiated", "held", False)]
-)
+@pytest.mark.parametrize(("status", "hold", "looks_again"), [("pending", "asking", True), ("initiated", "held", False)])
 def test_it_looks_again_by_itself_while_something_is_under_way(desk, status, hold, looks_again):
     booking = a_saved_row(status, hold=hold)
 

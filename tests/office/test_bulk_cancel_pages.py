@@ -262,9 +262,7 @@ def test_who_may_only_see_sees_how_far_it_is_and_no_way_to_start_one(client):
     bulk = start()
     client.force_login(a_person("ada", "view_bulkcancel"))
 
-    pages = [
-        client.get(address) for address in (BULKS, f"{BULKS}{bulk.pk}/change/", f"{BULKS}{bulk.pk}/results.csv")
-    ]
+    pages = [client.get(address) for address in (BULKS, f"{BULKS}{bulk.pk}/change/", f"{BULKS}{bulk.pk}/results.csv")]
 
     assert [page.status_code for page in pages] == [200, 200, 200]
     assert "Cancel bookings of a flight" not in text_of(pages[0])
@@ -275,9 +273,7 @@ def test_who_may_not_even_see_sees_nothing(client):
     bulk = start()
     client.force_login(a_person("bo", "view_booking"))
 
-    pages = [
-        client.get(address) for address in (BULKS, f"{BULKS}{bulk.pk}/change/", f"{BULKS}{bulk.pk}/results.csv")
-    ]
+    pages = [client.get(address) for address in (BULKS, f"{BULKS}{bulk.pk}/change/", f"{BULKS}{bulk.pk}/results.csv")]
 
     assert [page.status_code for page in pages] == [403, 403, 403]
 

@@ -51,9 +51,7 @@ def test_the_page_shows_how_far_it_is_and_looks_again_until_all_is_done(supervis
     assert "To refund in all 4,000 Refunded 4,000 Still due 0" in text_of(done)
 
 
-def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_has_ended(
-    supervisor, flights, payments
-):
+def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_has_ended(supervisor, flights, payments):
     booking = an_initiated_booking(flights)
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
     pay(booking, payments)
@@ -66,9 +64,7 @@ def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_ha
     ended = supervisor.get(address)
 
     assert "▲ Waits for its payment 1" in text_of(running)
-    assert f"{booking.reference} 1001 ● Cancelled when its payment had ended 2 ● Seats are back 4,000" in text_of(
-        ended
-    )
+    assert f"{booking.reference} 1001 ● Cancelled when its payment had ended 2 ● Seats are back 4,000" in text_of(ended)
 
 
 def test_the_results_are_a_file(supervisor, flights, payments):
@@ -83,9 +79,7 @@ def test_the_results_are_a_file(supervisor, flights, payments):
     asked_at = bulk.created_at.isoformat(timespec="seconds")
     rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer.headers["Content-Disposition"] == (
-        f'attachment; filename="bulk-cancellation-{bulk.pk}-flight-1.csv"'
-    )
+    assert answer.headers["Content-Disposition"] == (f'attachment; filename="bulk-cancellation-{bulk.pk}-flight-1.csv"')
     assert rows == [
         [
             "reference",

@@ -95,9 +95,7 @@ def test_a_number_that_is_several_things_shows_each_by_itself(desk):
 
     answer = desk.get(SEARCH, {"q": "77"})
 
-    groups = [
-        (group.title, [line.booking.reference for line in group.lines]) for group in answer.context["groups"]
-    ]
+    groups = [(group.title, [line.booking.reference for line in group.lines]) for group in answer.context["groups"]]
     assert groups == [("Booking 77", ["BBBBBB"]), ("User 77", ["CCCCCC"]), ("Flight 77", ["DDDDDD"])]
     page = answer.content.decode()
     assert "/admin/bookings/booking/?user=77" in page

@@ -25,9 +25,7 @@ def noon():
 
 def an_event(what, at, reason=""):
     booking = a_saved_row("cancelled", created_at=at - timedelta(days=9))
-    return BookingEvent.objects.create(
-        booking=booking, what=what, reason=reason, created_at=at, actor_kind="system"
-    )
+    return BookingEvent.objects.create(booking=booking, what=what, reason=reason, created_at=at, actor_kind="system")
 
 
 def test_a_day_is_counted_hour_by_hour(noon):

@@ -184,9 +184,7 @@ def main(server: LoggingMariaDB) -> int:
     """Lose everything once, restore it twice."""
     parser = argparse.ArgumentParser(prog="python -m tests.operations.backup")
     parser.add_argument("--seconds", type=float, default=10, help="of load before the dump, and after it")
-    parser.add_argument(
-        "--fix", action="store_true", help="put right with reconcile_seats --fix what the dump lacks"
-    )
+    parser.add_argument("--fix", action="store_true", help="put right with reconcile_seats --fix what the dump lacks")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         lost = run_and_lose(server, Path(name), seconds=options.seconds)

@@ -27,8 +27,8 @@ from bookings.models.seats.seat_call import SeatCallState
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.payments.pay import PaymentOrder, pay_booking
-from bookings.services.seats.resolve_release import resolve_give_back
-from bookings.services.seats.resolve_reservation import resolve_take
+from bookings.services.seats.resolve_release import resolve_release
+from bookings.services.seats.resolve_reservation import resolve_reservation
 from bookings.services.shared.idempotency import KeyedRequest
 from tests.support.bookings import STAFF, customer, let_time_pass, one_pass
 from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
@@ -136,7 +136,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _decide_take(self, booking: Booking, *, ask: bool) -> None:
         with suppress(BookingError, ProcessDied):
-            resolve_take(
+            resolve_reservation(
                 booking_id=booking.pk,
                 decision=Decision.RETRY if ask else self._what_happened(booking.hold_key),
                 actor=STAFF,
@@ -146,7 +146,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _decide_give_back(self, call: SeatCall, *, ask: bool) -> None:
         with suppress(BookingError, ProcessDied):
-            resolve_give_back(
+            resolve_release(
                 call_id=call.pk,
                 decision=Decision.RETRY if ask else self._what_happened(call.call_key),
                 actor=STAFF,

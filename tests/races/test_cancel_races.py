@@ -70,9 +70,7 @@ def test_a_booking_cancelled_by_three_and_expired_by_two_ends_once(flights, sim)
         Booking.objects.filter(pk=booking.pk).update(expires_at=database_time() + timedelta(milliseconds=3))
         given_back = sim.flight()["given_back"]
 
-        outcomes = all_at_once(
-            [partial(cancel, booking)] * 3 + [partial(expire_bookings, deadline=Deadline(20))] * 2
-        )
+        outcomes = all_at_once([partial(cancel, booking)] * 3 + [partial(expire_bookings, deadline=Deadline(20))] * 2)
 
         one_pass(flights, InstantPayments())
         assert [type(outcome) for outcome in outcomes] == [Booking, Booking, Booking, int, int]

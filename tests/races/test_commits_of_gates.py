@@ -17,7 +17,7 @@ def send(flights, seats):
     return [unkeyed.change_seats(change, seconds=5) for _ in range(2)]
 
 
-@pytest.mark.parametrize("name", ["gate.made", "gate.claimed", "gate.sending", "gate.answered"])
+@pytest.mark.parametrize("name", ["gate.make", "gate.claim", "gate.send", "gate.answered"])
 def test_a_change_is_sent_once_though_a_commit_was_lost(flights, sim, lost_commit, name):
     attempts = lost_commit(name)
 
@@ -28,9 +28,7 @@ def test_a_change_is_sent_once_though_a_commit_was_lost(flights, sim, lost_commi
     assert sim.ledger()["calls"]["patch"] == 1
 
 
-def test_what_was_not_sent_raises_no_alarm_though_its_commit_was_lost(
-    flights, sim, lost_commit, monkeypatch, caplog
-):
+def test_what_was_not_sent_raises_no_alarm_though_its_commit_was_lost(flights, sim, lost_commit, monkeypatch, caplog):
     monkeypatch.setattr(flights, "change_seats", lambda change, *, seconds: NotSent("refused"))
     lost_commit("gate.answered")
 

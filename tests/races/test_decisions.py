@@ -20,9 +20,9 @@ from bookings.services.seats import release as giving
 from bookings.services.seats import reserve
 from bookings.services.seats import resolve_release as give_backs
 from bookings.services.seats import resolve_reservation as take_decisions
-from bookings.services.seats.reserve import Waiting, settle_take
-from bookings.services.seats.resolve_release import resolve_give_back
-from bookings.services.seats.resolve_reservation import resolve_take
+from bookings.services.seats.reserve import Waiting, settle_reservation
+from bookings.services.seats.resolve_release import resolve_release
+from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
 from tests.support.bookings import a_call_row, a_saved_row, one_pass
@@ -37,14 +37,14 @@ def _nothing_is_left():
     forget_everything()
 
 
-def decide_take(booking, decision, flights, *, by):
+def decide_reservation(booking, decision, flights, *, by):
     actor = Actor(kind=ActorKind.STAFF, name=by, request_id=by)
-    return resolve_take(booking_id=booking.pk, decision=decision, actor=actor, note=by, flights=flights)
+    return resolve_reservation(booking_id=booking.pk, decision=decision, actor=actor, note=by, flights=flights)
 
 
-def decide_give_back(call, decision, flights, *, by):
+def decide_release(call, decision, flights, *, by):
     actor = Actor(kind=ActorKind.STAFF, name=by, request_id=by)
-    return resolve_give_back(call_id=call.pk, decision=decision, actor=actor, note=by, flights=flights)
+    return resolve_release(call_id=call.pk, decision=decision, actor=actor, note=by, flights=flights)
 
 
 def a_dead_give_back():
@@ -65,8 +65,8 @@ def test_of_two_who_decide_about_a_take_at_once_one_wins(flights, status):
 
         outcomes = all_at_once(
             [
-                partial(decide_take, booking, Decision.APPLIED, flights, by="anna"),
-                partial(decide_take, booking, Decision.NOT_APPLIED, flights, by="ben"),
+                partial(decide_reservation, booking, Decision.APPLIED, flights, by="anna"),
+                partial(decide_reservation, booking, Decision.NOT_APPLIED, flights, by="ben"),
             ]
         )
 
@@ -83,8 +83,8 @@ def test_the_second_waits_for_the_first_and_changes_nothing(flights, monkeypatch
     decided = Halt(monkeypatch, take_decisions, "reopen_take")
 
     first, second = overtaken(
-        partial(decide_take, booking, Decision.APPLIED, flights, by="anna"),
-        partial(decide_take, booking, Decision.NOT_APPLIED, flights, by="ben"),
+        partial(decide_reservation, booking, Decision.APPLIED, flights, by="anna"),
+        partial(decide_reservation, booking, Decision.NOT_APPLIED, flights, by="ben"),
         at=decided,
     )
 
@@ -98,8 +98,8 @@ def test_twin_without_row_locks_both_decide_and_the_last_one_stands(flights, mon
     decided = Halt(monkeypatch, take_decisions, "reopen_take", before=True)
 
     first, second = overtaken(
-        partial(decide_take, booking, Decision.APPLIED, flights, by="anna"),
-        partial(decide_take, booking, Decision.NOT_APPLIED, flights, by="ben"),
+        partial(decide_reservation, booking, Decision.APPLIED, flights, by="anna"),
+        partial(decide_reservation, booking, Decision.NOT_APPLIED, flights, by="ben"),
         at=decided,
     )
 
@@ -114,7 +114,7 @@ def test_of_two_who_decide_about_a_give_back_at_once_one_wins(flights, sim, pair
 
         outcomes = all_at_once(
             [
-                partial(decide_give_back, call, decision, flights, by=name)
+                partial(decide_release, call, decision, flights, by=name)
                 for decision, name in zip(pair, ("anna", "ben"), strict=True)
             ]
         )
@@ -133,8 +133,8 @@ def test_twin_without_row_locks_seats_that_count_as_back_are_given_back_again(fl
     decided = Halt(monkeypatch, give_backs, "_end", before=True)
 
     overtaken(
-        partial(decide_give_back, call, Decision.APPLIED, flights, by="anna"),
-        partial(decide_give_back, call, Decision.NOT_APPLIED, flights, by="ben"),
+        partial(decide_release, call, Decision.APPLIED, flights, by="anna"),
+        partial(decide_release, call, Decision.NOT_APPLIED, flights, by="ben"),
         at=decided,
     )
 
@@ -147,7 +147,7 @@ def test_a_retry_is_sent_once_however_many_press_it(flights, sim):
         booking = a_saved_row("pending", hold="stuck")
 
         outcomes = all_at_once(
-            [partial(decide_take, booking, Decision.RETRY, flights, by=name) for name in ("anna", "ben", "eve")]
+            [partial(decide_reservation, booking, Decision.RETRY, flights, by=name) for name in ("anna", "ben", "eve")]
         )
 
         assert len(losers(outcomes)) == 2
@@ -157,15 +157,13 @@ def test_a_retry_is_sent_once_however_many_press_it(flights, sim):
 
 @pytest.mark.parametrize("answer", [Applied(), NoSeats()], ids=["taken", "refused"])
 @pytest.mark.parametrize("decision", [Decision.APPLIED, Decision.NOT_APPLIED])
-def test_an_answer_that_comes_during_a_decision_about_the_take_changes_nothing(
-    flights, monkeypatch, decision, answer
-):
+def test_an_answer_that_comes_during_a_decision_about_the_take_changes_nothing(flights, monkeypatch, decision, answer):
     booking = a_saved_row("cancelled", hold="stuck")
     decided = Halt(monkeypatch, take_decisions, "reopen_take")
 
     resolved, _ = overtaken(
-        partial(decide_take, booking, decision, flights, by="anna"),
-        partial(settle_take, booking, lease=uuid.uuid4(), outcome=answer, waiting=Waiting.NOBODY),
+        partial(decide_reservation, booking, decision, flights, by="anna"),
+        partial(settle_reservation, booking, lease=uuid.uuid4(), outcome=answer, waiting=Waiting.NOBODY),
         at=decided,
     )
 
@@ -176,7 +174,7 @@ def test_an_answer_that_comes_during_a_decision_about_the_take_changes_nothing(
 
 def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(flights, monkeypatch):
     booking = a_saved_row("pending", hold="stuck")
-    decide_take(booking, Decision.NOT_APPLIED, flights, by="anna")
+    decide_reservation(booking, Decision.NOT_APPLIED, flights, by="anna")
 
     def confirm_whatever_it_is(booking, *, now):
         Booking.objects.filter(pk=booking.pk).update(
@@ -186,7 +184,7 @@ def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(
 
     monkeypatch.setattr(reserve, "confirm_hold", confirm_whatever_it_is)
 
-    settle_take(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
 
     booking.refresh_from_db()
     assert (booking.status, BookingEvent.objects.get().to_status) == ("initiated", "cancelled")
@@ -200,7 +198,7 @@ def test_an_answer_that_comes_during_a_decision_about_the_give_back_changes_noth
     decided = Halt(monkeypatch, give_backs, "_end", before=True)
 
     resolved, _ = overtaken(
-        partial(decide_give_back, call, decision, flights, by="anna"),
+        partial(decide_release, call, decision, flights, by="anna"),
         partial(giving._settle, SeatCall.objects.get(pk=call.pk), Applied()),
         at=decided,
     )
@@ -219,7 +217,7 @@ def test_what_was_not_applied_goes_back_once_while_the_worker_passes(flights, si
 
         all_at_once(
             [
-                partial(decide_give_back, call, Decision.NOT_APPLIED, flights, by="anna"),
+                partial(decide_release, call, Decision.NOT_APPLIED, flights, by="anna"),
                 partial(one_pass, flights, InstantPayments()),
                 partial(one_pass, flights, InstantPayments()),
             ]
@@ -240,10 +238,10 @@ def takes_of_the_sim(flights):
 @pytest.mark.parametrize("decision", list(Decision))
 def test_a_decision_about_a_take_whose_commit_was_unclear_knows_itself(flights, sim, lost_commit, decision):
     booking = a_saved_row("pending", hold="stuck")
-    name = "take.retried" if decision is Decision.RETRY else "take.decided"
+    name = "reservation.retry" if decision is Decision.RETRY else "reservation.decide"
     attempts = lost_commit(name)
 
-    resolved = decide_take(booking, decision, flights, by="anna")
+    resolved = decide_reservation(booking, decision, flights, by="anna")
 
     assert attempts.count(name) == 2
     assert resolved.hold == ("refused" if decision is Decision.NOT_APPLIED else "held")
@@ -254,10 +252,10 @@ def test_a_decision_about_a_take_whose_commit_was_unclear_knows_itself(flights, 
 def test_a_decision_about_a_give_back_whose_commit_was_unclear_knows_itself(flights, sim, lost_commit, decision):
     takes_of_the_sim(flights)
     call = a_dead_give_back()
-    name = "give.retried" if decision is Decision.RETRY else "give.decided"
+    name = "release.retry" if decision is Decision.RETRY else "release.decide"
     attempts = lost_commit(name)
 
-    resolved = decide_give_back(call, decision, flights, by="anna")
+    resolved = decide_release(call, decision, flights, by="anna")
 
     assert attempts.count(name) == 2
     assert resolved.state == "done"

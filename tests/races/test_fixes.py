@@ -36,9 +36,7 @@ def drift(flights):
 
 
 def fix(flights, drift):
-    return [
-        one.state for one in fix_seats(drift=drift, flights=flights, deadline=Deadline(20), actor=STAFF, note="")
-    ]
+    return [one.state for one in fix_seats(drift=drift, flights=flights, deadline=Deadline(20), actor=STAFF, note="")]
 
 
 def keep_looking_alike(monkeypatch):
@@ -157,10 +155,10 @@ def test_the_number_is_right_even_if_bookings_change_between_look_and_call(fligh
 
 
 def test_a_fix_whose_commit_was_unclear_is_written_and_sent_once(flights, sim, drift, lost_commit):
-    attempts = lost_commit("fix.written")
+    attempts = lost_commit("seats.correct")
 
     states = fix(flights, drift)
 
-    assert (states, attempts.count("fix.written")) == (["done"], 2)
+    assert (states, attempts.count("seats.correct")) == (["done"], 2)
     assert SeatCall.objects.filter(kind="fix").count() == 1
     assert_in_step(sim)

@@ -61,9 +61,7 @@ def test_a_take_that_is_answered_while_its_booking_is_cancelled_leaves_no_seat_b
         sim.faults()
         let_time_pass(seconds=60)
 
-        *_passes, cancelled = all_at_once(
-            [partial(one_pass, flights, InstantPayments())] * 2 + [cancel_the_latest]
-        )
+        *_passes, cancelled = all_at_once([partial(one_pass, flights, InstantPayments())] * 2 + [cancel_the_latest])
 
         let_time_pass(seconds=60)
         one_pass(flights, InstantPayments())

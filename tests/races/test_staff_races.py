@@ -58,7 +58,7 @@ def test_one_page_sent_eight_times_at_once_cancels_once_and_nobody_hears_of_a_co
 
 def test_twin_without_the_key_of_the_page_a_double_click_hears_of_a_conflict(flights, monkeypatch):
     booking = an_initiated_booking(flights)
-    monkeypatch.setattr(cancelling, "begin_act", lambda *_words, **_named: None)
+    monkeypatch.setattr(cancelling, "begin_staff_action", lambda *_words, **_named: None)
     click = from_page(booking, action_key=uuid.uuid4().hex)
 
     outcomes = all_at_once([click] * 8)
@@ -119,7 +119,7 @@ def test_a_note_sent_eight_times_at_once_is_kept_once(flights):
 
 def test_twin_without_the_key_of_the_page_a_note_is_kept_eight_times(flights, monkeypatch):
     booking = an_initiated_booking(flights)
-    monkeypatch.setattr(noting, "begin_act", lambda *_words, **_named: None)
+    monkeypatch.setattr(noting, "begin_staff_action", lambda *_words, **_named: None)
     click = partial(note_booking, booking_id=booking.pk, actor=STAFF, note="x", action_key=uuid.uuid4().hex)
 
     all_at_once([click] * 8)

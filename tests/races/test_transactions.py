@@ -153,7 +153,7 @@ def test_inside_another_transaction_it_refuses_to_run():
 
 
 @pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
-@pytest.mark.parametrize("name", ["create.t1", "create.t2"])
+@pytest.mark.parametrize("name", ["booking.create", "seats.reserved"])
 def test_a_create_whose_commit_was_unclear_makes_one_booking(flights, sim, lost_commit, name, keyed):
     attempts = lost_commit(name)
 
@@ -167,18 +167,18 @@ def test_a_create_whose_commit_was_unclear_makes_one_booking(flights, sim, lost_
 
 def test_a_payment_whose_commit_was_unclear_is_replayed_from_its_own_record(flights, sim, lost_commit):
     booking = an_initiated_booking(flights)
-    attempts = lost_commit("pay.t3")
+    attempts = lost_commit("payment.begin")
 
     answer = pay(booking, InstantPayments())
 
-    assert (answer.status, attempts.count("pay.t3")) == (201, 2)
+    assert (answer.status, attempts.count("payment.begin")) == (201, 2)
     assert Payment.objects.count() == 1
     assert_in_step(sim)
 
 
 def test_a_payment_that_was_unclear_before_the_charge_is_charged_once(flights, sim, lost_commit):
     booking, keyed, payments = an_initiated_booking(flights), a_key(), FakePayments()
-    lost_commit("pay.t3")
+    lost_commit("payment.begin")
 
     with pytest.raises(RequestInProgress):
         pay(booking, payments, keyed=keyed)
@@ -191,17 +191,17 @@ def test_a_payment_that_was_unclear_before_the_charge_is_charged_once(flights, s
 
 def test_a_payment_whose_end_was_unclear_is_booked_once(flights, sim, lost_commit):
     booking, payments = an_initiated_booking(flights), FakePayments()
-    attempts = lost_commit("pay.t4")
+    attempts = lost_commit("payment.settled")
 
     answer = pay(booking, payments)
 
-    assert (answer.status, attempts.count("pay.t4")) == (201, 2)
+    assert (answer.status, attempts.count("payment.settled")) == (201, 2)
     assert_in_step(sim, payments)
 
 
 def test_a_cancellation_whose_commit_was_unclear_gives_the_seats_back_once(flights, sim, lost_commit):
     booking, keyed = an_initiated_booking(flights), a_key()
-    lost_commit("cancel.t5")
+    lost_commit("booking.cancel")
 
     answer = cancel_booking_for_client(
         booking_id=booking.pk, actor=customer(), reason=CancelReason.CUSTOMER_REQUEST, note="", keyed=keyed
@@ -216,22 +216,22 @@ def test_a_cancellation_whose_commit_was_unclear_gives_the_seats_back_once(fligh
 def test_a_sweep_whose_commit_was_unclear_expires_each_booking_once(flights, sim, lost_commit):
     an_initiated_booking(flights)
     let_time_pass(minutes=20)
-    attempts = lost_commit("expire.t6")
+    attempts = lost_commit("booking.expire")
 
     one_pass(flights, InstantPayments())
 
-    assert attempts.count("expire.t6") == 2
+    assert attempts.count("booking.expire") == 2
     assert BookingEvent.objects.count() == 1
     assert_in_step(sim)
 
 
 def test_a_give_back_whose_commit_was_unclear_is_sent_once(flights, sim, lost_commit):
     a_cancelled_booking(flights)
-    attempts = lost_commit("give.t7")
+    attempts = lost_commit("seats.release")
 
     one_pass(flights, InstantPayments())
 
-    assert attempts[:2] == ["give.t7", "give.t7"]
+    assert attempts[:2] == ["seats.release", "seats.release"]
     assert (SeatCall.objects.count(), sim.flight()["given_back"]) == (1, 2)
     assert_in_step(sim)
 
@@ -242,9 +242,9 @@ def test_a_claim_whose_commit_was_unclear_knows_its_own_lease(flights, sim, lost
         create(flights, a_key())
     sim.faults()
     let_time_pass(seconds=20)
-    attempts = lost_commit("sweep.t9")
+    attempts = lost_commit("reservation.claim")
 
     resolved = one_pass(flights, InstantPayments())
 
-    assert (resolved.takes_resolved, attempts.count("sweep.t9")) == (1, 2)
+    assert (resolved.takes_resolved, attempts.count("reservation.claim")) == (1, 2)
     assert_in_step(sim)

@@ -19,7 +19,7 @@ from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.payments import settle as settling
 from bookings.services.seats import release as giving
 from bookings.services.seats import reserve
-from bookings.services.seats.release import give_seats_back
+from bookings.services.seats.release import release_seats
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_conditions, without_row_locks
 from tests.support.bookings import (
@@ -75,7 +75,7 @@ def open_give_back_calls(flights, sim, *, count):
     for number in range(count):
         a_cancelled_booking(flights, flight_id=number + 1)
     sim.faults(drop_reply_rate=1.0, faults_on="patch")
-    give_seats_back(flights=flights, deadline=Deadline(20))
+    release_seats(flights=flights, deadline=Deadline(20))
     sim.faults()
 
 
@@ -109,7 +109,7 @@ def test_two_passes_at_once_send_each_call_once(flights, sim):
 
 
 def give(flights):
-    return give_seats_back(flights=flights, deadline=Deadline(20))
+    return release_seats(flights=flights, deadline=Deadline(20))
 
 
 def test_workers_that_cut_one_flight_at_once_give_its_seats_back_once(flights, sim):

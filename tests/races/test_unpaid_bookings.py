@@ -112,9 +112,7 @@ def test_a_repeat_that_meets_its_own_request_at_the_cap_is_not_one_too_many(flig
     keyed = a_key()
     halt = Halt(monkeypatch, creating, "refuse_one_too_many")
 
-    first, repeat = overtaken(
-        partial(create, flights, keyed=keyed), partial(create, flights, keyed=keyed), at=halt
-    )
+    first, repeat = overtaken(partial(create, flights, keyed=keyed), partial(create, flights, keyed=keyed), at=halt)
 
     assert first.status == 201
     assert isinstance(repeat, Answer | RequestInProgress)
@@ -220,10 +218,7 @@ def test_creates_of_several_seats_never_hold_more_than_the_cap(flights, sim, sea
         orders = [(seats, user, flight) for seats in (1, 2, 3, 5) for user in (1, 2) for flight in (1, 2, 3)] * 2
 
         outcomes = all_at_once(
-            [
-                partial(create_seats, flights, seats, user_id=user, flight_id=flight)
-                for seats, user, flight in orders
-            ]
+            [partial(create_seats, flights, seats, user_id=user, flight_id=flight) for seats, user, flight in orders]
         )
 
         assert {type(outcome) for outcome in outcomes} == {Answer, TooManyUnpaidSeats}

@@ -69,14 +69,10 @@ class Crowd:
         """Try to pay for what is no booking: it is decided by the database, as any payment."""
         wish = json.dumps({"bookingId": 2**40, "userId": 1001, "totalCost": 1}).encode()
         while not self._stopped.wait(0.1):
-            reply = self._ask(
-                "POST", "/api/v1/bookings/payments", wish, {"Idempotency-Key": f"none-{time.time_ns()}"}
-            )
+            reply = self._ask("POST", "/api/v1/bookings/payments", wish, {"Idempotency-Key": f"none-{time.time_ns()}"})
             self.others["answered" if reply.status == 404 else _word_of(reply)] += 1
 
-    def _ask(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> Reply:
+    def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Reply:
         try:
             return exchange(self._port, method, path, body, headers)
         except (OSError, HTTPException):

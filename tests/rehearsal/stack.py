@@ -97,9 +97,7 @@ def start_stack(
     payments_file = folder / "payments.sqlite3"
     with ExitStack() as running:
         switch = running.enter_context(Switch(_let_in(database))) if database else None
-        sim = running.enter_context(
-            start_flightsim("--capacity", str(CAPACITY), *(() if keyed else ("--unkeyed",)))
-        )
+        sim = running.enter_context(start_flightsim("--capacity", str(CAPACITY), *(() if keyed else ("--unkeyed",))))
         env = environment(
             DJANGO_SETTINGS_MODULE="tests.crashes.settings",
             DATABASE_URL=_address(switch),

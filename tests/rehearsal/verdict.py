@@ -83,9 +83,7 @@ def exit_code(rounds: Sequence[Round], *, wanted: int) -> int:
 
 def table(rounds: Sequence[Round]) -> str:
     """Show the rounds, one a line, and below them why any was not stood."""
-    head = (
-        f"{'outage':<34}{'requests':>9}{'refused cleanly':>17}{'cut':>5}{'errors':>8}{'recovered':>14}{'drift':>7}"
-    )
+    head = f"{'outage':<34}{'requests':>9}{'refused cleanly':>17}{'cut':>5}{'errors':>8}{'recovered':>14}{'drift':>7}"
     lines = [head, *(_line(each) for each in rounds)]
     lines += [f"{each.outage}: {fault}" for each in rounds for fault in each.faults()]
     return "\n".join(lines)

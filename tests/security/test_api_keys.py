@@ -17,7 +17,7 @@ from bookings.services.access.api_keys import (
     _Rotation,
     _salted,
     issue_api_key,
-    recognise_api_key,
+    recognize_api_key,
     revoke_api_key,
     rotate_api_key,
 )
@@ -53,7 +53,7 @@ def let_keys_age(age):
 def test_a_key_is_recognised_with_what_it_may_do():
     key, text = issue(scopes={Scope.BOOKINGS_READ, Scope.PAYMENTS_WRITE})
 
-    found = recognise_api_key(text)
+    found = recognize_api_key(text)
 
     assert text == f"fbs_{key.key_id}_{text[-43:]}"
     assert found == key
@@ -73,22 +73,20 @@ def test_the_database_has_no_secret_and_two_hashes_of_one_secret_would_differ():
     assert hashlib.sha256(secret.encode()).hexdigest() not in stored
 
 
-@pytest.mark.parametrize(
-    "change", [str.upper, lambda text: text[:-1], lambda text: f"{text} ", lambda text: text[4:]]
-)
+@pytest.mark.parametrize("change", [str.upper, lambda text: text[:-1], lambda text: f"{text} ", lambda text: text[4:]])
 def test_a_text_that_is_not_quite_the_key_is_not_recognised(change):
     _, text = issue()
 
-    assert recognise_api_key(change(text)) is None
+    assert recognize_api_key(change(text)) is None
 
 
 def test_a_key_ends_on_database_time():
     _, text = issue(life=30 * DAY)
 
     let_keys_age(29 * DAY)
-    before = recognise_api_key(text)
+    before = recognize_api_key(text)
     let_keys_age(DAY)
-    after = recognise_api_key(text)
+    after = recognize_api_key(text)
 
     assert (before is not None, after) == (True, None)
 
@@ -99,7 +97,7 @@ def test_a_revoked_key_ends_at_once_with_the_secret_before_it():
 
     revoke_api_key(key_id=key.key_id, actor=STAFF)
 
-    assert [recognise_api_key(text) for text in (first, second)] == [None, None]
+    assert [recognize_api_key(text) for text in (first, second)] == [None, None]
 
 
 def test_a_key_cannot_be_revoked_or_rotated_once_it_is_revoked():
@@ -116,9 +114,9 @@ def test_after_a_rotation_both_secrets_work_until_the_grace_is_over():
     key, first = issue()
     rotated, second = rotate(key, grace=DAY)
 
-    during = [recognise_api_key(text) == key for text in (first, second)]
+    during = [recognize_api_key(text) == key for text in (first, second)]
     let_keys_age(DAY)
-    after = [recognise_api_key(text) == key for text in (first, second)]
+    after = [recognize_api_key(text) == key for text in (first, second)]
 
     assert rotated.key_id == key.key_id
     assert (during, after) == ([True, True], [False, True])
@@ -129,7 +127,7 @@ def test_a_second_rotation_ends_the_first_secret():
     _, second = rotate(key)
     _, third = rotate(key)
 
-    assert [recognise_api_key(text) == key for text in (first, second, third)] == [False, True, True]
+    assert [recognize_api_key(text) == key for text in (first, second, third)] == [False, True, True]
 
 
 def test_a_leaked_secret_is_rotated_away_at_once_without_grace():
@@ -137,7 +135,7 @@ def test_a_leaked_secret_is_rotated_away_at_once_without_grace():
 
     rotate(key, grace=timedelta(0))
 
-    assert recognise_api_key(leaked) is None
+    assert recognize_api_key(leaked) is None
 
 
 def test_an_expired_key_is_rotated_only_with_a_new_life():
@@ -148,7 +146,7 @@ def test_an_expired_key_is_rotated_only_with_a_new_life():
         rotate(key)
     _, text = rotate(key, life=DAY)
 
-    assert recognise_api_key(text) == key
+    assert recognize_api_key(text) == key
 
 
 @pytest.mark.parametrize(
@@ -183,13 +181,13 @@ def test_a_grace_has_an_end(grace):
 def test_its_last_use_is_noted_once_a_minute(django_assert_num_queries):
     _, text = issue()
     with django_assert_num_queries(2):
-        recognise_api_key(text)
+        recognize_api_key(text)
     with django_assert_num_queries(1):
-        recognise_api_key(text)
+        recognize_api_key(text)
     noted = ApiKey.objects.get().last_used_at
 
     let_keys_age(timedelta(minutes=1))
-    recognise_api_key(text)
+    recognize_api_key(text)
 
     assert ApiKey.objects.get().last_used_at >= noted
 
@@ -198,7 +196,7 @@ def test_a_scope_of_another_release_grants_nothing():
     key, text = issue()
     ApiKey.objects.filter(pk=key.pk).update(scopes="bookings:read seats:sell")
 
-    assert recognise_api_key(text).granted == {Scope.BOOKINGS_READ}
+    assert recognize_api_key(text).granted == {Scope.BOOKINGS_READ}
 
 
 def test_a_key_is_never_deleted():
@@ -217,7 +215,7 @@ def test_a_rotation_that_is_asked_for_twice_keeps_the_secret_that_was_promised_a
         rotate_api_key(key_id=key.key_id, grace=DAY, life=None, actor=STAFF, seen=seen)
 
     assert refused.value.fields == {"key": "It was rotated meanwhile; nothing was changed."}
-    assert recognise_api_key(first) == key
+    assert recognize_api_key(first) == key
 
 
 def test_a_secret_that_had_ended_does_not_work_again_when_its_key_lives_on():
@@ -226,7 +224,7 @@ def test_a_secret_that_had_ended_does_not_work_again_when_its_key_lives_on():
 
     rotate(key, grace=DAY, life=30 * DAY)
 
-    assert recognise_api_key(old) is None
+    assert recognize_api_key(old) is None
 
 
 def test_a_rotation_that_runs_again_after_a_lost_commit_finds_its_own():
@@ -236,7 +234,7 @@ def test_a_rotation_that_runs_again_after_a_lost_commit_finds_its_own():
     for _ in range(2):
         _rotate(key.key_id, again, actor=STAFF, note="")
 
-    assert [recognise_api_key(text) == key for text in (first, f"fbs_{key.key_id}_{'s' * 43}")] == [True, True]
+    assert [recognize_api_key(text) == key for text in (first, f"fbs_{key.key_id}_{'s' * 43}")] == [True, True]
 
 
 def test_a_revocation_that_runs_again_after_a_lost_commit_has_succeeded():

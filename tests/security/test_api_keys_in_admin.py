@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bookings.models import ApiKey
-from bookings.services.access.api_keys import recognise_api_key
+from bookings.services.access.api_keys import recognize_api_key
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ def key(keeper):
 def test_a_key_is_made_and_shown(keeper):
     answer = keeper.post(f"{KEYS}add/", NEW)
 
-    made = recognise_api_key(text_of(answer))
+    made = recognize_api_key(text_of(answer))
     assert (made.name, made.scopes, made.created_by) == ("gate agent", "bookings:read bookings:write", "kim")
     assert "no-store" in answer.headers["Cache-Control"]
 
@@ -71,7 +71,7 @@ def test_a_key_is_rotated(keeper, key):
         {"grace_hours": "1", "days": "", "seen": key.secret_mark, "note": "a laptop was stolen"},
     )
 
-    assert recognise_api_key(text_of(answer)) == key
+    assert recognize_api_key(text_of(answer)) == key
 
 
 def test_a_key_is_revoked_after_a_page_that_says_what_will_happen(keeper, key):
@@ -141,7 +141,7 @@ def test_a_rotation_that_is_sent_twice_rotates_once(keeper, key):
     again = keeper.post(f"{KEYS}{key.pk}/rotate/", sent)
 
     assert "rotated meanwhile" in again.content.decode()
-    assert recognise_api_key(first) == key
+    assert recognize_api_key(first) == key
 
 
 def test_a_key_is_shown_with_what_was_done_with_it_and_why(keeper, key):

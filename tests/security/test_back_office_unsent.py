@@ -351,9 +351,7 @@ def test_a_form_from_another_site_is_refused_and_shown_to_nobody(browser, origin
     token = token_in(browser.get(address))
     said = {**typed, "csrfmiddlewaretoken": token}
 
-    answers = [
-        browser.post(where, said, headers={"Origin": origin}) for where in (address, LOGIN, "/admin/logout/")
-    ]
+    answers = [browser.post(where, said, headers={"Origin": origin}) for where in (address, LOGIN, "/admin/logout/")]
     shown = browser.get(address)
 
     assert [answer.status_code for answer in answers] == [403] * 3

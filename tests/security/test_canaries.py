@@ -185,9 +185,7 @@ def assert_each_request_has_one_line(printed, heard):
     assert {frozenset(line) - {"caller"} for line in lines} == {frozenset(ANSWERED)}
     assert [line for line in lines_of(printed) if not line.get("request_id")] == []
     # Django's own line on a 5xx comes for an exception alone.
-    assert [
-        line for line in lines_of(printed) if line["logger"] == "django.request" and "exception" not in line
-    ] == []
+    assert [line for line in lines_of(printed) if line["logger"] == "django.request" and "exception" not in line] == []
     assert [line for line in lines_of(printed) if "%s" in line["event"]] == []
 
 
@@ -205,9 +203,7 @@ def printed(request, settings):
     """What is logged here, in the form that the service's own configuration gives it."""
     line = settings.LOGGING["formatters"]["line"]
     options = {name: value for name, value in line.items() if name not in ("()", "processors")}
-    formatter = structlog.stdlib.ProcessorFormatter(
-        **options, processors=[*line["processors"][:-1], request.param]
-    )
+    formatter = structlog.stdlib.ProcessorFormatter(**options, processors=[*line["processors"][:-1], request.param])
     output = io.StringIO()
     handler = logging.StreamHandler(output)
     handler.setFormatter(formatter)

@@ -94,9 +94,7 @@ def differences(caller, endpoint, ids):
     expected = same_but_for_the_request(ask(caller, endpoint, UNKNOWN_ID))
     assert (expected[0], expected[1]["error"]["code"]) == (404, "booking_not_found")
     answers = ((one, ask(caller, endpoint, one, number=number)) for number, one in enumerate(ids))
-    return [
-        one for one, answer in answers if answer.status_code < 400 or same_but_for_the_request(answer) != expected
-    ]
+    return [one for one, answer in answers if answer.status_code < 400 or same_but_for_the_request(answer) != expected]
 
 
 def everything_stored():

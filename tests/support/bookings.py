@@ -39,9 +39,7 @@ def a_key() -> KeyedRequest:
 # --- through the services -----------------------------------------------------------------------------
 
 
-def an_initiated_booking(
-    flights: FlightService, *, flight_id: int = 1, user_id: int = 1001, seats: int = 2
-) -> Booking:
+def an_initiated_booking(flights: FlightService, *, flight_id: int = 1, user_id: int = 1001, seats: int = 2) -> Booking:
     """Hold seats as a client does."""
     _create(flights, flight_id=flight_id, user_id=user_id, seats=seats, keyed=None)
     return Booking.objects.latest("pk")
@@ -72,9 +70,7 @@ def a_booked_booking(flights: FlightService, payments: PaymentGateway, **order: 
 def a_cancelled_booking(flights: FlightService, **order: Any) -> Booking:
     """Hold seats and cancel; the seats are owed to the Flight Service."""
     booking = an_initiated_booking(flights, **order)
-    return cancel_booking(
-        booking_id=booking.pk, actor=customer(booking.user_id), reason=CancelReason.CUSTOMER_REQUEST
-    )
+    return cancel_booking(booking_id=booking.pk, actor=customer(booking.user_id), reason=CancelReason.CUSTOMER_REQUEST)
 
 
 def pay(booking: Booking, payments: PaymentGateway, *, keyed: KeyedRequest | None = None) -> Any:
@@ -100,9 +96,7 @@ def let_time_pass(**duration: float) -> None:
         model.objects.update(**{name: F(name) - past for name in columns})
 
 
-def _create(
-    flights: FlightService, *, flight_id: int, user_id: int, seats: int, keyed: KeyedRequest | None
-) -> Any:
+def _create(flights: FlightService, *, flight_id: int, user_id: int, seats: int, keyed: KeyedRequest | None) -> Any:
     return create_booking(
         order=SeatOrder(flight_id, user_id, seats),
         actor=customer(user_id),

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from devtools.mariadb import PrivateMariaDB
 
 
-def run_on_private_mariadb(
-    module: str, *, settings: str = "bookingsite.settings", options: Sequence[str] = ()
-) -> None:
+def run_on_private_mariadb(module: str, *, settings: str = "bookingsite.settings", options: Sequence[str] = ()) -> None:
     """
     Run a module as a program on a private MariaDB, which it finds as `server`.
 

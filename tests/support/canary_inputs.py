@@ -199,7 +199,5 @@ def admin_inputs(put: Canaries, *, cookies: str, form_token: str) -> Iterator[Re
     yield "GET", f"/admin/bookings/booking/?created_at__gte={put('date')}&e=1", None, staff
     key = f"csrfmiddlewaretoken={form_token}&name={put('name of a key')}&scopes={put('scope')}&days={put('days')}"
     yield "POST", "/admin/bookings/apikey/add/", key.encode(), staff
-    old = (
-        f"csrfmiddlewaretoken={form_token}&old_password={put('old password')}&new_password1={put('new password')}"
-    )
+    old = f"csrfmiddlewaretoken={form_token}&old_password={put('old password')}&new_password1={put('new password')}"
     yield "POST", "/admin/password_change/", old.encode(), staff

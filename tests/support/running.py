@@ -53,9 +53,7 @@ class Running:
 
 def migrate(env: dict[str, str]) -> None:
     """Make the tables of the database that this environment names."""
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=REPOSITORY, env=env, check=True
-    )
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=REPOSITORY, env=env, check=True)
 
 
 def await_that(true: Callable[[], Any], seconds: float) -> bool:

@@ -46,10 +46,7 @@ def let_slots_end() -> None:
 def anything_is_open() -> bool:
     """Tell whether the worker has something left to find out, or to give back."""
     asking, owed = Q(hold=Hold.ASKING), Q(hold=Hold.GIVING_BACK, give_back=None)
-    return (
-        Booking.objects.filter(asking | owed).exists()
-        or SeatCall.objects.filter(state=SeatCallState.OPEN).exists()
-    )
+    return Booking.objects.filter(asking | owed).exists() or SeatCall.objects.filter(state=SeatCallState.OPEN).exists()
 
 
 def shown_to_staff(flight_id: int) -> int:

@@ -12,9 +12,7 @@ FEW = 600
 
 # 0 to 9999, without the help of any one server's sequences.
 _DIGITS = "(SELECT 0 d " + " ".join(f"UNION ALL SELECT {digit}" for digit in range(1, 10)) + ")"
-_NUMBERS = (
-    f"(SELECT a.d + 10*b.d + 100*c.d + 1000*e.d AS n FROM {_DIGITS} a, {_DIGITS} b, {_DIGITS} c, {_DIGITS} e)"
-)
+_NUMBERS = f"(SELECT a.d + 10*b.d + 100*c.d + 1000*e.d AS n FROM {_DIGITS} a, {_DIGITS} b, {_DIGITS} c, {_DIGITS} e)"
 
 # Of ten bookings six are over, three are paid, and one is unpaid with its deadline ahead.
 _STATUS = "ELT(1 + MOD(n, 10), 'initiated','booked','booked','booked','cancelled','cancelled','cancelled'," + (
@@ -174,8 +172,6 @@ def effort_of(work: Callable[[], object]) -> Effort:
 def _counters() -> Effort:
     # FLUSH STATUS would be simpler, and would commit the test's transaction.
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler_read%' OR Variable_name = 'Sort_rows'"
-        )
+        cursor.execute("SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler_read%' OR Variable_name = 'Sort_rows'")
         counted = {name: int(count) for name, count in cursor.fetchall()}
     return Effort(sorted=counted.pop("Sort_rows"), read=sum(counted.values()))

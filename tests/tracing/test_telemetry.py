@@ -134,8 +134,7 @@ def test_spans_reach_the_exporter_that_is_named():
     ended = start(
         command=(
             "-c",
-            "import django; django.setup()\n"
-            "from bookings.observability.tracing import Span\nwith Span('a span'): pass",
+            "import django; django.setup()\nfrom bookings.observability.tracing import Span\nwith Span('a span'): pass",
         ),
         DJANGO_SETTINGS_MODULE="bookingsite.settings",
         OTEL_TRACES_EXPORTER="console",

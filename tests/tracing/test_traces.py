@@ -103,9 +103,7 @@ def test_every_line_of_a_request_names_its_trace(api, wire):
 
 def with_trace():
     """The step that puts the trace into a line, as the site is configured."""
-    return [
-        step for step in structlog.get_config()["processors"] if getattr(step, "__name__", "") == "_with_trace"
-    ]
+    return [step for step in structlog.get_config()["processors"] if getattr(step, "__name__", "") == "_with_trace"]
 
 
 def test_a_call_outside_of_everything_begins_a_trace(wire):

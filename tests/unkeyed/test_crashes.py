@@ -23,8 +23,8 @@ from tests.support.unkeyed import (
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
-OF_A_TAKE = ("gate.claimed", "gate.sending", "create.sent", "create.answered", "gate.answered", "create.t2")
-OF_A_GIVE_BACK = ("give.t7", "gate.claimed", "gate.sending", "give.sent", "give.answered", "gate.answered")
+OF_A_TAKE = ("gate.claim", "gate.send", "create.sent", "create.answered", "gate.answered", "seats.reserved")
+OF_A_GIVE_BACK = ("seats.release", "gate.claim", "gate.send", "give.sent", "give.answered", "gate.answered")
 
 # What is sent by a process that dies over it has landed, or not.
 LANDED, LOST = {}, {"drop_request_rate": 1.0, "faults_on": "patch"}

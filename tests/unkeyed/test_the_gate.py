@@ -10,7 +10,7 @@ import pytest
 from bookings.gateways.flight_service.unkeyed import flights, gates
 from bookings.models import FlightGate
 from bookings.ports import Applied, Mistake, NoFlight, NoSeats, NotSent, SeatChange, Unknown
-from bookings.services.seats.reserve import Waiting, settle_take
+from bookings.services.seats.reserve import Waiting, settle_reservation
 from tests.races.crowd import PATIENCE_SECONDS, all_at_once
 from tests.support.bookings import a_call_row, a_saved_row
 from tests.support.unkeyed import let_gates_settle
@@ -82,7 +82,7 @@ def test_the_next_change_waits_until_the_booking_has_the_outcome_of_the_last(imp
     booking = a_saved_row("pending")
     send(shared, a_take(key=booking.hold_key))
     if not is_open:
-        settle_take(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+        settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
 
     outcome = send(shared, a_take())
 

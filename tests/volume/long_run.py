@@ -71,9 +71,7 @@ def say_sizes(bookings: int) -> None:
         each = (data + indexes) / max(1, count)
         print(f"| {name} | {count:,} | {data / 1e6:,.0f} | {indexes / 1e6:,.0f} | {each:,.0f} |")
     lasting = sum(data + indexes for name, _, data, indexes in rows if name != "idempotency_record")
-    print(
-        f"\nFor each booking, with its event, its payment and its share of a call: {lasting / bookings:,.0f} bytes"
-    )
+    print(f"\nFor each booking, with its event, its payment and its share of a call: {lasting / bookings:,.0f} bytes")
 
 
 def say_how_fast_is_reaped(answers: int) -> None:
@@ -101,8 +99,7 @@ def main() -> int:
             print(f"{table}: {seconds:.0f} s", flush=True)
     say_sizes(asked.bookings)
     print(
-        "\n| | statements | rows read | rows sorted | first, ms | median, ms | indexes |"
-        "\n|---|---|---|---|---|---|---|"
+        "\n| | statements | rows read | rows sorted | first, ms | median, ms | indexes |\n|---|---|---|---|---|---|---|"
     )
     with override_settings(ALLOWED_HOSTS=["testserver"]):
         answers = [answer(question) for question in all_questions()]

@@ -202,9 +202,7 @@ class HttpFlightService:
         except CallRefused as refused:
             return NotSent(str(refused))
         if isinstance(reply, Reply) and wants_configuring(reply, result):
-            log.error(
-                "gateway.flights.not_understood", flight=flight_id, outcome=reply.why(), advice=WHAT_TO_CONFIGURE
-            )
+            log.error("gateway.flights.not_understood", flight=flight_id, outcome=reply.why(), advice=WHAT_TO_CONFIGURE)
         return result
 
     def _look_at(self, flight_id: int, *, seconds: float, keep: bool) -> Reply | NotSent | Unknown:

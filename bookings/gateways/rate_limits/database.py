@@ -28,9 +28,7 @@ class DatabaseRateLimiter:
         for _ in range(ROUNDS):
             row = RateWindow.objects.annotate(read_at=Now()).filter(name=name).first()
             if row is None:
-                RateWindow.objects.bulk_create(
-                    [RateWindow(name=name, started_at=Now(), used=0)], ignore_conflicts=True
-                )
+                RateWindow.objects.bulk_create([RateWindow(name=name, started_at=Now(), used=0)], ignore_conflicts=True)
                 continue
             began_after = row.read_at - timedelta(seconds=seconds)
             # One that has yet to begin was begun by a clock that was ahead: nobody is locked out until then.

@@ -50,9 +50,7 @@ class Command(BaseCommand):
         words = [word for part in options["scopes"] for word in part.replace(",", " ").split()]
         unknown = set(words) - set(Scope.values)
         if unknown:
-            raise InvalidRequest(
-                fields={"scopes": f"{', '.join(sorted(unknown))}: use {', '.join(Scope.values)}."}
-            )
+            raise InvalidRequest(fields={"scopes": f"{', '.join(sorted(unknown))}: use {', '.join(Scope.values)}."})
         key, text = issue_api_key(
             name=options["name"],
             scopes={Scope(word) for word in words},
@@ -61,9 +59,7 @@ class Command(BaseCommand):
             actor=actor,
             note=options["note"],
         )
-        self.stdout.write(
-            f"Key {key.key_id} for {key.name}, good until {key.expires_at:%Y-%m-%d}, may: {key.scopes}"
-        )
+        self.stdout.write(f"Key {key.key_id} for {key.name}, good until {key.expires_at:%Y-%m-%d}, may: {key.scopes}")
         self._show(text)
 
     def list(self, *, actor: Actor, options: dict[str, Any]) -> None:

@@ -15,9 +15,7 @@ class Command(BaseCommand):
     help = "Cancels a booking as support staff would; a paid one is refunded. Its seats go back."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "reference", help="the letters and digits of the booking; blanks and dashes do not matter"
-        )
+        parser.add_argument("reference", help="the letters and digits of the booking; blanks and dashes do not matter")
         parser.add_argument("--reason", required=True, choices=[str(reason) for reason in STAFF_REASONS])
         parser.add_argument("--note", default="", help="a sentence for the timeline")
 

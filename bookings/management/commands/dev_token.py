@@ -10,9 +10,7 @@ from bookings.conf import HIGHEST_ID
 
 
 class Command(BaseCommand):
-    help = (
-        "Prints a customer's token for trying things out; only while DEBUG=true. The last line is the token alone."
-    )
+    help = "Prints a customer's token for trying things out; only while DEBUG=true. The last line is the token alone."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", type=int, required=True, help="the id of the user it stands for")
@@ -20,9 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError(
-                "This makes tokens only while DEBUG=true; in production the user service makes them."
-            )
+            raise CommandError("This makes tokens only while DEBUG=true; in production the user service makes them.")
         if not settings.JWT_SECRETS:
             raise CommandError("JWT_JWKS names public keys, which sign nothing. Set JWT_SECRET to try things out.")
         if not 1 <= options["user"] <= HIGHEST_ID:

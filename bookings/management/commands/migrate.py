@@ -43,9 +43,7 @@ class Command(DjangosMigrate):
             finally:
                 self._journal = None
 
-    def migration_progress_callback(
-        self, action: str, migration: Migration | None = None, fake: bool = False
-    ) -> None:
+    def migration_progress_callback(self, action: str, migration: Migration | None = None, fake: bool = False) -> None:
         super().migration_progress_callback(action, migration, fake)
         if self._journal is not None and migration is not None:
             self._journal.follow(action, migration, fake=fake)

@@ -66,9 +66,7 @@ class Command(BaseCommand):
         for row in found.drift:
             self.stdout.write(f"flight {row['flight']}: {row['held']} held, {row['taken']} taken")
         for fix in fixes or ():
-            self.stdout.write(
-                f"flight {fix.flight}: {_direction(fix)} {fix.seats}: {SAID.get(fix.state, fix.state)}"
-            )
+            self.stdout.write(f"flight {fix.flight}: {_direction(fix)} {fix.seats}: {SAID.get(fix.state, fix.state)}")
         self.stdout.write(
             f"flights compared: {found.flights_compared}, skipped: {found.flights_skipped}, "
             f"seats held: {found.seats_held}, taken: {found.seats_taken}"

@@ -34,9 +34,7 @@ class IdempotencyRecord(models.Model):
         verbose_name_plural = _("answers kept under keys")
         default_permissions = ("view",)
         constraints = [
-            models.UniqueConstraint(
-                name="idempotency_record_key_unique", fields=["principal", "endpoint", "key_hash"]
-            ),
+            models.UniqueConstraint(name="idempotency_record_key_unique", fields=["principal", "endpoint", "key_hash"]),
             models.CheckConstraint(
                 name="idempotency_record_done_has_an_answer",
                 condition=Q(state=RecordState.RUNNING, status_code=None)

@@ -57,9 +57,7 @@ class FlightGate(models.Model):
             ),
             models.CheckConstraint(
                 name="flight_gate_in_flight_is_whole",
-                condition=Q(
-                    inflight_kind="", inflight_key=None, inflight_seats=None, inflight_since=None, outcome=""
-                )
+                condition=Q(inflight_kind="", inflight_key=None, inflight_seats=None, inflight_since=None, outcome="")
                 | Q(
                     inflight_kind__in=InFlightKind.values,
                     inflight_key__isnull=False,

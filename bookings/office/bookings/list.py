@@ -95,9 +95,7 @@ class BookingList(AnyModelAdmin):
         export = self.admin_site.admin_view(self.export_view)
         return [path("export/", export, name="bookings_booking_export"), *super().get_urls()]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, object] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         require(request, SEE)
         selection = selection_of(request, *PLACES)
         places = numbers_of(request, *PLACES)

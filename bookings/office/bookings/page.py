@@ -158,9 +158,7 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
             may_resolve=request.user.has_perm("bookings.resolve_seatcall"),
         )
 
-    def _page(
-        self, request: HttpRequest, template: str, page: BookingPage, status: int, **shown: Any
-    ) -> HttpResponse:
+    def _page(self, request: HttpRequest, template: str, page: BookingPage, status: int, **shown: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "page": page}
         context.update(booking=page.booking, **shown)
         return TemplateResponse(request, f"admin/bookings/booking/{template}.html", context, status=status)

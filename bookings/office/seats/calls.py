@@ -34,7 +34,7 @@ MEMBERS_PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCall:
     """A call that waits for a decision: how old it is, and whether it may be sent once more."""
 
     call: Booking | SeatCall
@@ -42,11 +42,11 @@ class Waiting:
     may_be_sent: bool
 
     @classmethod
-    def each(cls, calls: Iterable[Booking | SeatCall], now: datetime) -> "list[Waiting]":
+    def each(cls, calls: Iterable[Booking | SeatCall], now: datetime) -> "list[WaitingCall]":
         return [cls._of(call, now) for call in calls]
 
     @classmethod
-    def _of(cls, call: Booking | SeatCall, now: datetime) -> "Waiting":
+    def _of(cls, call: Booking | SeatCall, now: datetime) -> "WaitingCall":
         sent_at = call.hold_first_sent_at if isinstance(call, Booking) else call.first_sent_at
         return cls(call, now - (sent_at or call.created_at), staff_may_repeat(sent_at, now))
 
@@ -69,9 +69,9 @@ class SeatCallAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": _("Calls that need a decision, or have no answer yet"),
             "flight": asked.flight,
-            "stuck": Waiting.each(takes.rows, now),
+            "stuck": WaitingCall.each(takes.rows, now),
             "more_stuck": takes.has_more,
-            "dead": Waiting.each(give_backs.rows, now),
+            "dead": WaitingCall.each(give_backs.rows, now),
             "more_dead": give_backs.has_more,
             "asking": unanswered_takes(asked.flight),
             "open": unanswered_give_backs(asked.flight),
@@ -98,7 +98,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
             "state": state_of(call),
             "is_void": call.kind == SeatCallKind.VOID,
             "is_fix": call.kind == SeatCallKind.FIX,
-            "waiting": Waiting.each([call], now)[0],
+            "waiting": WaitingCall.each([call], now)[0],
             "waits": call.state == SeatCallState.DEAD,
             "decisions": call.events.order_by("pk"),
             "members": page_at(request, Paginator(members, MEMBERS_PER_PAGE)),

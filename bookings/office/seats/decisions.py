@@ -68,7 +68,7 @@ class DecisionForm(forms.Form):
     )
 
 
-class Case(Protocol):
+class ManualCase(Protocol):
     """One call to the Flight Service that somebody may decide about."""
 
     template: str
@@ -119,7 +119,7 @@ def no_answer(first_sent_at: datetime | None) -> tuple[int, str]:
     return messages.WARNING, _("No answer yet. The worker goes on asking, under the same key.")
 
 
-def decide(request: HttpRequest, site: AdminSite, find: Callable[[], Case], decision: Decision) -> HttpResponse:
+def decide(request: HttpRequest, site: AdminSite, find: Callable[[], ManualCase], decision: Decision) -> HttpResponse:
     """
     Show what a decision will do, and carry it out when it is sent with its reason.
 

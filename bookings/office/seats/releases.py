@@ -15,7 +15,7 @@ from bookings.lifecycle import Decision
 from bookings.models import SeatCall, SeatCallEvent
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.office.seats.decisions import Consequences, no_answer, seats_in_words
-from bookings.services.seats.resolve_release import resolve_give_back
+from bookings.services.seats.resolve_release import resolve_release
 
 # What will happen, and what it costs if the decision is wrong.
 GIVE_BACK: Consequences = MappingProxyType(
@@ -134,7 +134,7 @@ class GiveBack:
 
     def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
         was_correction = self.is_correction
-        call = resolve_give_back(
+        call = resolve_release(
             call_id=self.call.pk, decision=decision, actor=actor, note=note, flights=wiring.flight_service()
         )
         match call.state:

@@ -25,15 +25,13 @@ from bookings.office.seats.decisions import (
     seats_in_words,
 )
 from bookings.queries.bookings.selection import id_in
-from bookings.services.seats.resolve_reservation import resolve_take
+from bookings.services.seats.resolve_reservation import resolve_reservation
 
 OVERSOLD = gettext_lazy(
     "If the Flight Service did not take the %(seats)s, seats are sold that nobody has set aside: the flight can "
     "be oversold, and a passenger stays behind."
 )
-BLOCKED = gettext_lazy(
-    "If the Flight Service did take the %(seats)s, they stay blocked for ever: nobody can buy them."
-)
+BLOCKED = gettext_lazy("If the Flight Service did take the %(seats)s, they stay blocked for ever: nobody can buy them.")
 
 # What will happen, and what it costs if the decision is wrong: of a booking that waits for its seats,
 PENDING: Consequences = MappingProxyType(
@@ -54,9 +52,7 @@ PENDING: Consequences = MappingProxyType(
             OVERSOLD,
         ),
         Decision.NOT_APPLIED: (
-            gettext_lazy(
-                "The booking is cancelled, which cannot be undone. Nothing is sent to the Flight Service."
-            ),
+            gettext_lazy("The booking is cancelled, which cannot be undone. Nothing is sent to the Flight Service."),
             BLOCKED,
         ),
     }
@@ -137,7 +133,7 @@ class Take:
         return BookingEvent.objects.filter(booking=self.booking).order_by("pk").last()
 
     def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
-        booking = resolve_take(
+        booking = resolve_reservation(
             booking_id=self.booking.pk, decision=decision, actor=actor, note=note, flights=wiring.flight_service()
         )
         match booking.hold:

@@ -64,12 +64,8 @@ def chart_of(hours: Sequence[str], series: Sequence[tuple[str, Sequence[int]]]) 
             # What happened once is seen beside what happened a thousand times.
             height = max(1.5, ROW_HEIGHT * value / highest) if value > 0 else 0
             x = LABEL_WIDTH + number * step + 2
-            bars.append(
-                Bar(round(x, 1), round(base - height, 1), round(step - 4, 1), round(height, 1), value, hour)
-            )
+            bars.append(Bar(round(x, 1), round(base - height, 1), round(step - 4, 1), round(height, 1), value, hour))
         rows.append(Row(name, sum(values), base, base - ROW_HEIGHT / 2, bars))
     bottom = TOP + len(series) * (ROW_HEIGHT + GAP)
-    ticks = [
-        (LABEL_WIDTH + number * step + step / 2, hour) for number, hour in enumerate(hours) if number % 4 == 2
-    ]
+    ticks = [(LABEL_WIDTH + number * step + step / 2, hour) for number, hour in enumerate(hours) if number % 4 == 2]
     return Chart(WIDTH, bottom + BOTTOM, LABEL_WIDTH, highest, rows, ticks, bottom + BOTTOM - 8)

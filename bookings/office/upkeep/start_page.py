@@ -13,7 +13,7 @@ from bookings.db.clock import database_time
 from bookings.office.labels import Badge
 from bookings.office.upkeep.chart import chart_of
 from bookings.ports import BreakerState
-from bookings.queries.upkeep.start_page import Hour, Waiting, Work, hours_until, today_of, work
+from bookings.queries.upkeep.start_page import Hour, WaitingWork, Work, hours_until, today_of, work
 
 # A page that says whether the Flight Service answers must not wait for it as a client does.
 PROBE_SECONDS = 0.25
@@ -82,7 +82,7 @@ def _worker(finished_at: datetime | None, now: datetime) -> tuple[Badge, timedel
 def _calls(under_way: Work, now: datetime) -> list[tuple[str, Badge, timedelta | None]]:
     """What was sent to the Flight Service and is not over: how many of each kind, and the age of the oldest."""
 
-    def line(name: str, waiting: Waiting, tone: str) -> tuple[str, Badge, timedelta | None]:
+    def line(name: str, waiting: WaitingWork, tone: str) -> tuple[str, Badge, timedelta | None]:
         age = now - waiting.since if waiting.since else None
         return name, Badge(f"{waiting.count:,}", tone if waiting.count else "good"), age
 

@@ -29,7 +29,7 @@ COLUMNS = (
 )
 
 
-class Fate(NamedTuple):
+class CancelOutcome(NamedTuple):
     """What cancelling does to one booking: `seats` go back at once, `refund` minor units are owed at once."""
 
     state: BulkCancelState
@@ -38,23 +38,23 @@ class Fate(NamedTuple):
     refund: int = 0
 
 
-def fate_of(booking: Booking) -> Fate:
+def cancel_outcome_of(booking: Booking) -> CancelOutcome:
     """
     Say what becomes of a booking that staff cancel, on its own columns alone.
 
     One rule for the page that says what will happen and for the worker that does it, under the booking's lock.
     """
     if booking.status == BookingStatus.CANCELLED:
-        return Fate(State.SKIPPED, Why.ALREADY_CANCELLED)
+        return CancelOutcome(State.SKIPPED, Why.ALREADY_CANCELLED)
     if booking.status == BookingStatus.BOOKED:
-        return Fate(State.CANCELLED, seats=booking.no_of_seats, refund=booking.total_cost)
+        return CancelOutcome(State.CANCELLED, seats=booking.no_of_seats, refund=booking.total_cost)
     if booking.active_payment_id is not None:
-        return Fate(State.REQUESTED, Why.ASKED_BEFORE if booking.cancel_requested else Why.PAYMENT_RUNNING)
+        return CancelOutcome(State.REQUESTED, Why.ASKED_BEFORE if booking.cancel_requested else Why.PAYMENT_RUNNING)
     if booking.hold == Hold.HELD:
-        return Fate(State.CANCELLED, seats=booking.no_of_seats)
+        return CancelOutcome(State.CANCELLED, seats=booking.no_of_seats)
     if booking.hold == Hold.STUCK:
-        return Fate(State.CANCELLED, Why.TAKE_STUCK)
-    return Fate(State.CANCELLED, Why.OUTCOME_UNKNOWN if booking.hold_claims else Why.NEVER_SENT)
+        return CancelOutcome(State.CANCELLED, Why.TAKE_STUCK)
+    return CancelOutcome(State.CANCELLED, Why.OUTCOME_UNKNOWN if booking.hold_claims else Why.NEVER_SENT)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class BulkPlan:
     `is_too_large`: there are more than one bulk cancellation may name; then only the first ones are here.
     """
 
-    lines: tuple[tuple[Booking, Fate], ...]
+    lines: tuple[tuple[Booking, CancelOutcome], ...]
     is_too_large: bool
 
     @cached_property
@@ -99,7 +99,7 @@ class BulkPlan:
     def refund(self) -> int:
         return sum(fate.refund for _, fate in self.lines)
 
-    def in_order(self) -> list[tuple[Booking, Fate]]:
+    def in_order(self) -> list[tuple[Booking, CancelOutcome]]:
         """The lines as a person reads them: those with something to say first."""
         return sorted(self.lines, key=lambda line: (line[1].state != State.REQUESTED, line[1].state, -line[0].pk))
 
@@ -120,7 +120,7 @@ def plan_bulk_cancel(selection: Selection, *, up_to: int | None = None) -> BulkP
     if up_to is not None:
         rows = rows.filter(pk__lte=up_to)
     bookings = list(rows[: BULK_CANCEL_LIMIT + 1])
-    lines = tuple((booking, fate_of(booking)) for booking in bookings[:BULK_CANCEL_LIMIT])
+    lines = tuple((booking, cancel_outcome_of(booking)) for booking in bookings[:BULK_CANCEL_LIMIT])
     return BulkPlan(lines, is_too_large=len(bookings) > BULK_CANCEL_LIMIT)
 
 
@@ -154,9 +154,9 @@ def progress_of(bulk: BulkCancel) -> BulkProgress:
 
     A row whose payment was running counts as cancelled as soon as the end of the payment has cancelled it.
     """
-    groups = bulk.rows.values_list(
-        "state", "booking__status", "booking__hold", "booking__give_back__state"
-    ).annotate(rows=Count("pk"), seats=Sum("booking__no_of_seats"))
+    groups = bulk.rows.values_list("state", "booking__status", "booking__hold", "booking__give_back__state").annotate(
+        rows=Count("pk"), seats=Sum("booking__no_of_seats")
+    )
     counts: Counter[str] = Counter()
     seats: Counter[str] = Counter()
     for state, status, hold, call_state, rows, seats_of_rows in groups:

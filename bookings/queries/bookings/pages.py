@@ -126,9 +126,7 @@ def _ids_cancelled_today(now: datetime, begin: int | None, limit: int, *, backwa
     if begin is not None:
         rows = rows.filter(**{"booking__gt" if backwards else "booking__lt": begin})
     place = F("booking_id") + 0
-    return list(
-        rows.order_by(place.asc() if backwards else place.desc()).values_list("booking_id", flat=True)[:limit]
-    )
+    return list(rows.order_by(place.asc() if backwards else place.desc()).values_list("booking_id", flat=True)[:limit])
 
 
 # Note [Sorted on purpose]

@@ -111,9 +111,7 @@ def _of_take(booking: Booking) -> Iterator[Line]:
 def _of_give_back(call: SeatCall | None) -> Iterator[Line]:
     if call is None:
         return
-    yield Line(
-        at=call.created_at, who=FLIGHT_SERVICE, name="", what="give_back_sent", call=call, note=call.last_error
-    )
+    yield Line(at=call.created_at, who=FLIGHT_SERVICE, name="", what="give_back_sent", call=call, note=call.last_error)
     if call.state == SeatCallState.DONE and call.done_at is not None:
         yield Line(at=call.done_at, who=FLIGHT_SERVICE, name="", what="give_back_done", call=call)
 
@@ -140,6 +138,4 @@ def _of_payment(payment: Payment) -> Iterator[Line]:
     )
     charged = payment.state in (PaymentState.SUCCEEDED, PaymentState.REFUND_DUE, PaymentState.REFUNDED)
     if charged and payment.settled_at is not None:
-        yield Line(
-            at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=payment.amount
-        )
+        yield Line(at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=payment.amount)

@@ -15,32 +15,32 @@ ROWS_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Some(Generic[R]):
+class Truncated(Generic[R]):
     """The first rows of a table, and whether there are more."""
 
     rows: list[R]
     has_more: bool
 
 
-def stuck_takes(flight_id: int | None) -> Some[Booking]:
+def stuck_takes(flight_id: int | None) -> Truncated[Booking]:
     """Takes that wait for staff, by flight, the oldest first; of one flight or of all."""
     rows = _of_flight(Booking.objects.stuck(), flight_id)
     return _first(rows.order_by("flight_id", "pk"))
 
 
-def dead_give_backs(flight_id: int | None) -> Some[SeatCall]:
+def dead_give_backs(flight_id: int | None) -> Truncated[SeatCall]:
     """Give-backs that wait for staff, the oldest first."""
     rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.DEAD, next_at=None), flight_id)
     return _first(rows.order_by("pk"))
 
 
-def unanswered_takes(flight_id: int | None) -> Some[Booking]:
+def unanswered_takes(flight_id: int | None) -> Truncated[Booking]:
     """Takes without an answer, the one that is asked about next first."""
     rows = _of_flight(Booking.objects.unanswered(), flight_id)
     return _first(rows.order_by("hold_next_at"))
 
 
-def unanswered_give_backs(flight_id: int | None) -> Some[SeatCall]:
+def unanswered_give_backs(flight_id: int | None) -> Truncated[SeatCall]:
     """Give-backs without an answer, the one that is sent next first."""
     rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.OPEN), flight_id)
     return _first(rows.order_by("next_at"))
@@ -50,6 +50,6 @@ def _of_flight(rows: QuerySet[R], flight_id: int | None) -> QuerySet[R]:
     return rows if flight_id is None else rows.filter(flight_id=flight_id)
 
 
-def _first(rows: QuerySet[R]) -> Some[R]:
+def _first(rows: QuerySet[R]) -> Truncated[R]:
     found = list(rows[: ROWS_SHOWN + 1])
-    return Some(found[:ROWS_SHOWN], len(found) > ROWS_SHOWN)
+    return Truncated(found[:ROWS_SHOWN], len(found) > ROWS_SHOWN)

@@ -38,7 +38,7 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingWork:
     """How many of a kind wait for something, and since when the oldest does."""
 
     count: int
@@ -50,10 +50,10 @@ class Work:
     """What the background work has before it, and when it last went through."""
 
     finished_at: datetime | None
-    open_calls: Waiting
-    dead_calls: Waiting
-    unknown_takes: Waiting
-    stuck_takes: Waiting
+    open_calls: WaitingWork
+    dead_calls: WaitingWork
+    unknown_takes: WaitingWork
+    stuck_takes: WaitingWork
     seats_owed: int
     compared: Reconciliation | None
 
@@ -103,8 +103,8 @@ def work() -> Work:
     )
 
 
-def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking]) -> Waiting:
-    return Waiting(**rows.aggregate(count=Count("pk"), since=Min("created_at")))
+def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking]) -> WaitingWork:
+    return WaitingWork(**rows.aggregate(count=Count("pk"), since=Min("created_at")))
 
 
 def _made(hour: Hour, number: int) -> Counts:

@@ -175,7 +175,7 @@ def _revoke(key_id: str, *, at: datetime, actor: Actor, note: str) -> ApiKey:
     return key
 
 
-def recognise_api_key(presented: str) -> ApiKey | None:
+def recognize_api_key(presented: str) -> ApiKey | None:
     """
     Find the key that this text is a secret of, if it may be used now; None otherwise, whatever the reason.
 

@@ -19,7 +19,13 @@ from bookings.errors import InvalidRequest, Refusal, SelectionChanged
 from bookings.lifecycle import STAFF_REASONS, CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
-from bookings.queries.bookings.bulk_cancel import BulkPlan, Fate, fate_of, newest_in, plan_bulk_cancel
+from bookings.queries.bookings.bulk_cancel import (
+    BulkPlan,
+    CancelOutcome,
+    cancel_outcome_of,
+    newest_in,
+    plan_bulk_cancel,
+)
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.cancel import cancel_locked
 from bookings.services.shared.best_effort import for_each
@@ -51,9 +57,7 @@ def start_bulk_cancel(
     """
     flight_id = _checked_flight(selection, reason, note)
     try:
-        bulk = _start(
-            flight_id, selection, seen=seen, reason=reason, note=note, actor=actor, action_key=action_key
-        )
+        bulk = _start(flight_id, selection, seen=seen, reason=reason, note=note, actor=actor, action_key=action_key)
     except _AskedAlready:
         return BulkCancel.objects.get(action_key=action_key)
     wake_worker()
@@ -164,7 +168,7 @@ def _try_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
         raise
 
 
-@in_transaction("bulk.t11")
+@in_transaction("bulk.cancel_one")
 def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
     """
     Cancel one booking in the name of whoever asked, and write down what became of it: in one transaction.
@@ -178,12 +182,12 @@ def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
     if row.state != BulkCancelState.WAITING:
         return 0
     now = database_time()
-    fate = fate_of(booking)
+    fate = cancel_outcome_of(booking)
     actor = Actor(kind=ActorKind.STAFF, name=bulk.asked_by, request_id=bulk.request_id)
     try:
         cancelled = cancel_locked(booking, actor=actor, reason=CancelReason(bulk.reason), note=bulk.note, now=now)
     except Refusal as problem:
-        fate = Fate(BulkCancelState.FAILED, problem.explanation[:200])
+        fate = CancelOutcome(BulkCancelState.FAILED, problem.explanation[:200])
     else:
         if cancelled != (fate.state == BulkCancelState.CANCELLED):
             raise AssertionError("a booking was cancelled otherwise than the page had said")
@@ -192,7 +196,7 @@ def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
     return 1
 
 
-@in_transaction("bulk.given_up")
+@in_transaction("bulk.give_up")
 def _give_up_late(row_id: int, *, bulk: BulkCancel) -> None:
     """Write down that a row has failed, once it has had its time. Its booking is left as it is."""
     now = database_time()

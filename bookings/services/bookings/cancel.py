@@ -38,7 +38,7 @@ def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note:
     return booking
 
 
-@in_transaction("cancel.t5")
+@in_transaction("booking.cancel")
 def _cancel(booking_id: int, *, actor: Actor, reason: CancelReason, note: str) -> tuple[Booking, bool]:
     booking = lock_booking(booking_id, actor=actor)
     return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())
@@ -66,7 +66,7 @@ def cancel_booking_for_client(
     return answer
 
 
-@in_transaction("cancel.t5")
+@in_transaction("booking.cancel")
 def _cancel_under_key(
     booking_id: int, *, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
 ) -> tuple[Answer, bool]:

@@ -8,7 +8,7 @@ from bookings.lifecycle import CancelReason
 from bookings.models import Booking
 from bookings.services.bookings.cancel import cancel_locked
 from bookings.services.shared.idempotency import KeyTaken
-from bookings.services.shared.staff_actions import begin_act
+from bookings.services.shared.staff_actions import begin_staff_action
 from bookings.services.shared.transitions import lock_booking
 from bookings.wake import wake_worker
 
@@ -43,11 +43,11 @@ def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
         raise BookingChanged
 
 
-@in_transaction("cancel.t5")
+@in_transaction("booking.cancel")
 def _cancel_once(
     booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
 ) -> tuple[Booking, bool]:
-    begin_act("cancel", key=action_key, actor=actor, booking_id=booking_id)
+    begin_staff_action("cancel", key=action_key, actor=actor, booking_id=booking_id)
     booking = lock_booking(booking_id, actor=actor)
     refuse_if_changed(booking, seen_version=seen_version)
     return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())

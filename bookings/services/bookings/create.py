@@ -41,7 +41,7 @@ from bookings.ports import (
     UnusableFlight,
 )
 from bookings.services.bookings.unpaid_limit import AnotherWasFirst, refuse_one_too_many
-from bookings.services.seats.reserve import Waiting, answer_of, change_of, claim_take, settle_take
+from bookings.services.seats.reserve import Waiting, answer_of, change_of, claim_reservation, settle_reservation
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.retry_policy import is_due
@@ -155,9 +155,7 @@ def _refuse_the_price(order: SeatOrder, price: int) -> None:
     """
     total = price * order.no_of_seats
     if total > HIGHEST_NUMBER:
-        text = (
-            f"At {price} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}. Ask for fewer."
-        )
+        text = f"At {price} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}. Ask for fewer."
         raise InvalidRequest(fields={"noOfSeats": text})
     if order.expected_price not in (None, price):
         raise PriceChanged(
@@ -178,8 +176,8 @@ def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
 
 def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, claimed: bool) -> Booking:
     """
-    Run T1 with fresh names, again where a reference is taken or a second first booking of the user was faster,
-    and find the row of an unclear COMMIT.
+    Run `booking.create` with fresh names, and again where a reference is taken or a second first booking of the user
+    was faster; find the row of an unclear COMMIT.
 
     :raises KeyTaken: if another request has written the key first
     :raises TemporarilyUnavailable: if every reference was taken
@@ -207,7 +205,7 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
     raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
 
 
-@in_transaction("create.t1")
+@in_transaction("booking.create")
 def _write_down(
     order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
 ) -> Booking:
@@ -280,20 +278,18 @@ def _go_on(
     if is_due(booking.hold_next_at, database_time()) and not flights.is_available():
         # Nothing is written, so nothing may be promised either: no 202.
         raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
-    claimed = claim_take(booking.pk, lease=uuid.uuid4())
+    claimed = claim_reservation(booking.pk, lease=uuid.uuid4())
     if claimed is None:
         raise RequestInProgress(retry_after=1)
     return _take(claimed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
 
 
-def _take(
-    booking: Booking, *, waiting: Waiting, actor: Actor, flights: FlightService, deadline: Deadline
-) -> Answer:
+def _take(booking: Booking, *, waiting: Waiting, actor: Actor, flights: FlightService, deadline: Deadline) -> Answer:
     lease = booking.hold_lease
     if lease is None:
         raise AssertionError("a take is sent under a lease only")
     outcome = _ask_for_seats(booking, flights=flights, deadline=deadline)
-    booking = settle_take(booking, lease=lease, outcome=outcome, waiting=waiting, actor=actor)
+    booking = settle_reservation(booking, lease=lease, outcome=outcome, waiting=waiting, actor=actor)
     now = booking.updated_at
     answer = answer_of(booking, now=now)
     if answer is not None:

@@ -43,7 +43,7 @@ def _made_ahead() -> list[int]:
     return list(rows.order_by("created_at").values_list("pk", flat=True)[:EXPIRY_BATCH])
 
 
-@in_transaction("expire.brought_back")
+@in_transaction("booking.redate")
 def _bring_back(booking_id: int) -> int:
     booking = Booking.objects.select_for_update(skip_locked=True).filter(pk=booking_id).first()
     now = database_time()
@@ -64,7 +64,7 @@ def _due_ids(batch: int) -> list[int]:
     return sorted(ids)
 
 
-@in_transaction("expire.t6")
+@in_transaction("booking.expire")
 def _expire_batch(ids: list[int]) -> int:
     now = database_time()
     rows = Booking.objects.past_deadline(now).filter(pk__in=ids).order_by("pk")
@@ -87,7 +87,7 @@ def _unanswered_payments() -> list[int]:
     return list(payments.order_by("booking_id").values_list("booking_id", flat=True)[:CALLS_PER_PASS])
 
 
-@in_transaction("expire.t6")
+@in_transaction("booking.expire")
 def _expire_unanswered(booking_id: int) -> int:
     """The gateway has kept silent too long: other passengers get the seats, a late success gets refunded."""
     booking = lock_booking(booking_id, actor=SYSTEM)

@@ -5,7 +5,7 @@ from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.models.bookings.booking_event import EventKind
 from bookings.services.shared.idempotency import KeyTaken
-from bookings.services.shared.staff_actions import begin_act
+from bookings.services.shared.staff_actions import begin_staff_action
 from bookings.services.shared.transitions import lock_booking, note_event
 
 
@@ -23,8 +23,8 @@ def note_booking(*, booking_id: int, actor: Actor, note: str, action_key: str) -
         return
 
 
-@in_transaction("note")
+@in_transaction("booking.note")
 def _note_once(booking_id: int, actor: Actor, note: str, action_key: str) -> None:
-    begin_act("note", key=action_key, actor=actor, booking_id=booking_id)
+    begin_staff_action("note", key=action_key, actor=actor, booking_id=booking_id)
     booking = lock_booking(booking_id, actor=actor)
     note_event(booking, EventKind.NOTED, actor=actor, now=database_time(), note=note)

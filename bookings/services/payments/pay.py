@@ -81,7 +81,7 @@ def pay_booking(*, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payme
     return charge_and_settle(started, payments=payments, lease=names.lease, actor=actor)
 
 
-@in_transaction("pay.t3")
+@in_transaction("payment.begin")
 def _start(
     order: PaymentOrder, *, actor: Actor, keyed: KeyedRequest, names: _Names, payments: PaymentGateway
 ) -> tuple[Answer | Payment, bool]:

@@ -34,7 +34,7 @@ def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     return for_each(ids, refund, deadline=deadline)
 
 
-@in_transaction("refund.t10")
+@in_transaction("payment.refunded")
 def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> int:
     """Record how a refund ended. Changes nothing if it was recorded meanwhile."""
     booking, payment = lock_with_booking(payment_id)

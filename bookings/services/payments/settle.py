@@ -36,7 +36,7 @@ def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, acto
     return answer
 
 
-@in_transaction("pay.t4")
+@in_transaction("payment.settled")
 def _settle(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor) -> tuple[Answer, bool]:
     booking, payment = lock_with_booking(payment_id)
     now, is_cancelled = database_time(), False
@@ -145,7 +145,7 @@ def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID
     return settle_payment(payment.pk, lease=lease, outcome=outcome, actor=actor)
 
 
-@in_transaction("sweep.t9")
+@in_transaction("payment.claim")
 def claim_payment(payment_id: int, *, state: PaymentState, lease: UUID) -> Payment | None:
     """Lease a payment that waits for the gateway. None: somebody else has it, or it is settled."""
     payment = Payment.objects.select_for_update(skip_locked=True).filter(pk=payment_id).first()

@@ -83,7 +83,7 @@ def _written(seen: Compared, *, actor: Actor, note: str) -> SeatCall | None:
         return None
 
 
-@in_transaction("fix.written")
+@in_transaction("seats.correct")
 def _write_down(seen: Compared, *, call_key: UUID, lease: UUID, actor: Actor, note: str) -> SeatCall:
     """
     Take the flight's place, then look. See Note [One fix for one difference].

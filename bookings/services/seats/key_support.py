@@ -27,7 +27,7 @@ class KeysTried:
     seats_out: int = 0
 
 
-def try_keys(*, flights: FlightService, flight_id: int) -> KeysTried:
+def try_key_support(*, flights: FlightService, flight_id: int) -> KeysTried:
     """
     Take one seat of a test flight, ask for it again with the same key, and give back what is gone.
 

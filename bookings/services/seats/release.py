@@ -36,7 +36,7 @@ GIVEN_BACK = ("seats.given_back", "seats.not_given_back")
 TAKEN = ("seats.taken", "seats.not_taken")
 
 
-def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
+def release_seats(*, flights: FlightService, deadline: Deadline) -> int:
     """
     Send what is owed and return how many seats went back.
 
@@ -45,7 +45,7 @@ def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
     available nothing is cut: all that is owed by then goes into one call.
     """
 
-    def give_back_of(flight_id: int) -> int:
+    def release_call_of(flight_id: int) -> int:
         given = 0
         while deadline and flights.is_available():
             call = _cut(flight_id, call_key=uuid.uuid4(), lease=uuid.uuid4())
@@ -55,7 +55,7 @@ def give_seats_back(*, flights: FlightService, deadline: Deadline) -> int:
                 break
         return given
 
-    return for_each(owed.flights_owed_seats(database_time()), give_back_of, deadline=deadline)
+    return for_each(owed.flights_owed_seats(database_time()), release_call_of, deadline=deadline)
 
 
 def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
@@ -76,7 +76,7 @@ def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
     return for_each(ids, resend, deadline=deadline)
 
 
-@in_transaction("give.t7")
+@in_transaction("seats.release")
 def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
     """
     Put the owed seats of one flight into one call. From here on members and payload are fixed.
@@ -86,20 +86,14 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
     if (cut := SeatCall.objects.filter(call_key=call_key).first()) is not None:
         return cut  # the COMMIT of the run before this one was lost
     now = database_time()
-    owed = Booking.objects.unfinished_business(now).filter(
-        hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None
-    )
+    owed = Booking.objects.unfinished_business(now).filter(hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None)
     ids = sorted(owed.values_list("pk", flat=True)[:GIVE_BACK_BATCH])
     # The plain read may be stale: the condition is asked again of the locked rows.
-    members = list(
-        owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True).only("pk", "no_of_seats")
-    )
+    members = list(owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True).only("pk", "no_of_seats"))
     if not members:
         return None
     seats = sum(booking.no_of_seats for booking in members)
-    call = leased_call(
-        SeatCallKind.GIVE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now
-    )
+    call = leased_call(SeatCallKind.GIVE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now)
     call.save(force_insert=True)
     changed = Booking.objects.filter(
         pk__in=[booking.pk for booking in members], hold=Hold.GIVING_BACK, give_back=None
@@ -127,7 +121,7 @@ def leased_call(
     )
 
 
-@in_transaction("sweep.t9")
+@in_transaction("release.claim")
 def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
     call = SeatCall.objects.select_for_update(skip_locked=True).filter(pk=call_id).first()
     now = database_time()
@@ -165,7 +159,7 @@ def send_call(call: SeatCall, *, flights: FlightService) -> int:
     return 0 if call.takes else call.seats
 
 
-@in_transaction("give.t8")
+@in_transaction("seats.released")
 def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
     """Record an answer. Applied and dead are final for the key, so whoever brings the word may write it."""
     now = database_time()

@@ -59,8 +59,8 @@ def change_of(booking: Booking) -> SeatChange:
     return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, take=True)
 
 
-@in_transaction("sweep.t9")
-def claim_take(booking_id: int, *, lease: UUID) -> Booking | None:
+@in_transaction("reservation.claim")
+def claim_reservation(booking_id: int, *, lease: UUID) -> Booking | None:
     """
     Lease an unresolved take whose lease or pause is over. None: somebody else has it, or it is resolved.
 
@@ -85,8 +85,8 @@ def claim_take(booking_id: int, *, lease: UUID) -> Booking | None:
     return booking
 
 
-@in_transaction("create.t2")
-def settle_take(
+@in_transaction("seats.reserved")
+def settle_reservation(
     booking: Booking, *, lease: UUID, outcome: SeatOutcome, waiting: Waiting, actor: Actor = SYSTEM
 ) -> Booking:
     """

@@ -23,9 +23,7 @@ from bookings.wake import wake_worker
 log = structlog.get_logger(__name__)
 
 
-def resolve_give_back(
-    *, call_id: int, decision: Decision, actor: Actor, note: str, flights: FlightService
-) -> SeatCall:
+def resolve_release(*, call_id: int, decision: Decision, actor: Actor, note: str, flights: FlightService) -> SeatCall:
     """
     Carry out what staff decided about a dead give-back, and return it as it is then.
 
@@ -56,7 +54,7 @@ def resolve_give_back(
     return call
 
 
-@in_transaction("give.retried")
+@in_transaction("release.retry")
 def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
     call = _lock(call_id)
     if call.lease == lease:  # the COMMIT of the run before this one was lost
@@ -75,7 +73,7 @@ def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
     return call
 
 
-@in_transaction("give.decided")
+@in_transaction("release.decide")
 def _close(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCall:
     call = _lock(call_id)
     if _is_mine(call, actor=actor, note=note, since=since):
@@ -87,7 +85,7 @@ def _close(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCal
     return call
 
 
-@in_transaction("give.decided")
+@in_transaction("release.decide")
 def _void(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCall:
     """
     Put the members on the ledger again, to be cut under a new call, and keep this one without any.

@@ -13,7 +13,7 @@ from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.ports import FlightService
-from bookings.services.seats.reserve import Waiting, change_of, keep_answer, settle_take
+from bookings.services.seats.reserve import Waiting, change_of, keep_answer, settle_reservation
 from bookings.services.shared.manual_resolution import is_written, note_of_decision
 from bookings.services.shared.retry_policy import refuse_to_count_twice
 from bookings.services.shared.transitions import (
@@ -28,7 +28,7 @@ from bookings.services.shared.transitions import (
 from bookings.wake import wake_worker
 
 
-def resolve_take(
+def resolve_reservation(
     *, booking_id: int, decision: Decision, actor: Actor, note: str, flights: FlightService
 ) -> Booking:
     """
@@ -57,10 +57,10 @@ def resolve_take(
     lease = uuid.uuid4()
     booking = _claim(booking_id, lease=lease, actor=actor, note=note)
     outcome = flights.change_seats(change_of(booking), seconds=WORKER_CALL_SECONDS)
-    return settle_take(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
+    return settle_reservation(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
 
 
-@in_transaction("take.retried")
+@in_transaction("reservation.retry")
 def _claim(booking_id: int, *, lease: UUID, actor: Actor, note: str) -> Booking:
     booking = lock_booking(booking_id, actor=SYSTEM)
     if booking.hold_lease == lease:  # the COMMIT of the run before this one was lost
@@ -74,7 +74,7 @@ def _claim(booking_id: int, *, lease: UUID, actor: Actor, note: str) -> Booking:
     return booking
 
 
-@in_transaction("take.decided")
+@in_transaction("reservation.decide")
 def _decide(booking_id: int, *, decision: Decision, actor: Actor, note: str, since: datetime) -> Booking:
     booking = lock_booking(booking_id, actor=SYSTEM)
     last = BookingEvent.objects.filter(booking=booking).order_by("pk").last()

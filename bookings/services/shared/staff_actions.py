@@ -9,7 +9,7 @@ from bookings.services.shared.idempotency import KeyedRequest
 DONE = Answer(200, "{}")
 
 
-def begin_act(act: str, *, key: str, actor: Actor, booking_id: int) -> None:
+def begin_staff_action(act: str, *, key: str, actor: Actor, booking_id: int) -> None:
     """
     Write an act down as done, first thing in the transaction that does it.
 

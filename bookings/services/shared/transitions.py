@@ -231,6 +231,4 @@ def _move(
 
 
 def _log_move(booking: Booking, to: BookingStatus, *, actor: Actor, reason: str) -> None:
-    log.info(
-        "booking.moved", booking=booking.reference, to=str(to), actor=str(actor.kind), reason=str(reason) or None
-    )
+    log.info("booking.moved", booking=booking.reference, to=str(to), actor=str(actor.kind), reason=str(reason) or None)

@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 NEVER, FOR_EVER = 0, -1
 
 
-@in_transaction("schedule.paused")
+@in_transaction("schedule.pause")
 def pause_schedule(*, schedule_id: int, paused: bool, actor: Actor) -> bool:
     """
     Let a schedule rest, or run again from now on; tell whether that changed anything.

@@ -133,7 +133,7 @@ def _along(column: str, old: QuerySet[Any], *, dated: str) -> Iterator[int]:
         begin = end
 
 
-@in_transaction("reap")
+@in_transaction("rows.reap")
 def _delete(model: type[Model], found: Mapping[Any, datetime], *, dated: str) -> int:
     """
     Delete the rows that are as they were found, and that nobody else has locked.

@@ -22,8 +22,8 @@ from bookings.services.bookings.bulk_cancel import carry_out_bulk_cancels
 from bookings.services.bookings.expire import expire_bookings
 from bookings.services.payments.refund import refund_payments
 from bookings.services.payments.settle import settle_due_payments
-from bookings.services.seats.release import give_seats_back, resend_open_calls
-from bookings.services.seats.reserve import Waiting, change_of, claim_take, settle_take
+from bookings.services.seats.release import release_seats, resend_open_calls
+from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, settle_reservation
 from bookings.services.shared.best_effort import for_each
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
     """
     whole = Deadline(PASS_SECONDS)
     counts: Counter[str] = Counter()
-    give_back = functools.partial(give_seats_back, flights=flights)
+    give_back = functools.partial(release_seats, flights=flights)
     steps: list[tuple[str, Callable[..., int]]] = [
         ("expired", functools.partial(expire_bookings, limit=limit)),
         # Before the give-backs, so that the seats go back in this very pass, one call for each flight.
@@ -90,7 +90,7 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
     return PassResult(**{field.name: counts[field.name] for field in fields(PassResult)})
 
 
-@in_transaction("pass.finished")
+@in_transaction("pass.finish")
 def _beat() -> None:
     """Say that a pass has gone through; two that are the very first meet at the row that is not there yet."""
     now = database_time()
@@ -111,12 +111,12 @@ def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:
         if not flights.is_available():
             return 0
         lease = uuid.uuid4()
-        booking = claim_take(booking_id, lease=lease)
+        booking = claim_reservation(booking_id, lease=lease)
         if booking is None:
             return 0
         with tracing.resumed(booking.traceparent):  # see Note [A trace goes on]
             outcome = flights.change_seats(change_of(booking), seconds=WORKER_CALL_SECONDS)
-            settle_take(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
+            settle_reservation(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
         return 1
 
     ids = due.order_by("hold_next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]

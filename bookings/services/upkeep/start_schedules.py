@@ -112,7 +112,7 @@ def _start(schedule_id: int) -> int:
     return 0 if row is None else 1
 
 
-@in_transaction("schedule.started")
+@in_transaction("schedule.start")
 def _move_on(schedule_id: int) -> Schedule | None:
     """Move a schedule on by one interval, and queue its task with it, unless that is the sweep."""
     row = Schedule.objects.select_for_update(skip_locked=True).filter(pk=schedule_id).first()
@@ -136,9 +136,7 @@ def _queue(row: Schedule) -> None:
     keywords = _literal(row.kwargs, default={})
     options = {"group": row.name or row.pk, **keywords.pop("q_options", {})}
     arguments = _literal(row.args, default=())
-    async_task(
-        row.func, *(arguments if isinstance(arguments, tuple) else (arguments,)), **keywords, q_options=options
-    )
+    async_task(row.func, *(arguments if isinstance(arguments, tuple) else (arguments,)), **keywords, q_options=options)
 
 
 def _literal(text: str | None, *, default: Any) -> Any:
@@ -159,7 +157,7 @@ def missing_schedules() -> list[str]:
     return [name for name, (task, _) in STANDARD.items() if task not in there]
 
 
-@in_transaction("schedule.made")
+@in_transaction("schedule.make")
 def _insert_missing() -> None:
     """Look again under a lock, and insert; two workers that start at once make one row."""
     Heartbeat.objects.select_for_update().get(pk=LOCK)

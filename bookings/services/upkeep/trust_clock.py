@@ -10,7 +10,7 @@ from bookings.db.transactions import in_transaction
 log = structlog.get_logger(__name__)
 
 
-@in_transaction("clock.trusted")
+@in_transaction("clock.trust")
 def trust_clock() -> datetime:
     """Write down that the database's clock is right now, and return what it shows. All processes go by that."""
     now = database_time()

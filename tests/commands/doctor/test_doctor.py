@@ -171,9 +171,7 @@ def test_a_migration_that_is_missing_is_named(run, a_working_worker):
     assert lines["migrations"][2] == "Run `manage.py migrate` with this version."
 
 
-@pytest.mark.parametrize(
-    ("seconds", "verdict"), [(0, "OK"), (3, "WARN"), (-3, "WARN"), (31, "FAIL"), (-31, "FAIL")]
-)
+@pytest.mark.parametrize(("seconds", "verdict"), [(0, "OK"), (3, "WARN"), (-3, "WARN"), (31, "FAIL"), (-31, "FAIL")])
 def test_a_clock_that_is_off_is_named(monkeypatch, seconds, verdict):
     # Of the machine that asks: half a second of doubt would be a loaded machine.
     now = database.datetime.now(database.UTC)

@@ -66,9 +66,7 @@ def test_double_quotes_are_no_part_of_the_key(api):
     assert again.content == made.content
 
 
-@pytest.mark.parametrize(
-    "key", ["k", "!", "~", "a" * 255, '"' + "a" * 255 + '"', "0f8fad5b-d9cb-469f-a165", "+-."]
-)
+@pytest.mark.parametrize("key", ["k", "!", "~", "a" * 255, '"' + "a" * 255 + '"', "0f8fad5b-d9cb-469f-a165", "+-."])
 def test_one_to_255_visible_characters_are_a_key(api, key):
     assert api.create(key=key).status_code == 201
 

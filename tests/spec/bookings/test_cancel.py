@@ -72,13 +72,9 @@ def test_a_caller_that_proved_who_it_is_cannot_tell_a_foreign_booking_from_an_un
     booking = an_initiated_booking(flights, user_id=1)
 
     with pytest.raises(BookingNotFound) as foreign:
-        cancel_booking(
-            booking_id=booking.pk, actor=customer(2, verified=True), reason=CancelReason.CUSTOMER_REQUEST
-        )
+        cancel_booking(booking_id=booking.pk, actor=customer(2, verified=True), reason=CancelReason.CUSTOMER_REQUEST)
     with pytest.raises(BookingNotFound) as unknown:
-        cancel_booking(
-            booking_id=987654321, actor=customer(2, verified=True), reason=CancelReason.CUSTOMER_REQUEST
-        )
+        cancel_booking(booking_id=987654321, actor=customer(2, verified=True), reason=CancelReason.CUSTOMER_REQUEST)
 
     assert str(foreign.value) == str(unknown.value)
 
@@ -116,9 +112,7 @@ def test_staff_cancel_a_paid_booking_with_a_refund_on_record(flights, payments):
 
 
 @pytest.mark.parametrize("applied", [True, False], ids=["taken", "not taken"])
-def test_a_booking_that_waits_for_its_seats_is_cancelled_and_its_take_still_resolved(
-    api, flights, payments, applied
-):
+def test_a_booking_that_waits_for_its_seats_is_cancelled_and_its_take_still_resolved(api, flights, payments, applied):
     booking = a_pending_booking(flights, applied=applied)
 
     answer = api.cancel(booking)

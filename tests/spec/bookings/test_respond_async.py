@@ -123,9 +123,7 @@ def test_a_repetition_of_one_that_was_accepted_unsent_replays_the_202(api, fligh
     assert Booking.objects.count() == 2
 
 
-@pytest.mark.parametrize(
-    "value", ["respond-async", "wait=10, respond-async", "Respond-Async", "respond-async; foo=1"]
-)
+@pytest.mark.parametrize("value", ["respond-async", "wait=10, respond-async", "Respond-Async", "respond-async; foo=1"])
 def test_the_preference_is_found_among_others(api, flights, value):
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
 

@@ -28,9 +28,7 @@ def test_the_life_of_a_booking_that_is_paid_and_refunded(api, flights, payments)
     payments.fail_next(ChargeFault.DECLINE)
     api.pay(booking)
     api.pay(booking)
-    cancel_booking(
-        booking_id=booking["id"], actor=STAFF, reason=CancelReason.FLIGHT_CANCELLED, note="fog in Delhi"
-    )
+    cancel_booking(booking_id=booking["id"], actor=STAFF, reason=CancelReason.FLIGHT_CANCELLED, note="fog in Delhi")
     one_pass(flights, payments)
 
     lines = timeline(api, booking)

@@ -19,9 +19,7 @@ def test_the_right_amount_within_the_window_books(api, flights):
     assert answer.json()["message"] == "Payment made successfully"
     assert shown(answer)["status"] == "booked"
     assert shown(answer)["availableActions"] == []
-    assert list(Payment.objects.values_list("booking_id", "amount", "state")) == [
-        (booking["id"], 4000, "succeeded")
-    ]
+    assert list(Payment.objects.values_list("booking_id", "amount", "state")) == [(booking["id"], 4000, "succeeded")]
     assert_in_step(flights)
 
 

@@ -12,8 +12,8 @@ from bookings.db.clock import database_time
 from bookings.errors import FlightServiceRests
 from bookings.lifecycle import Decision
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, SeatCall, SeatCallEvent
-from bookings.services.seats.resolve_release import resolve_give_back
-from bookings.services.seats.resolve_reservation import resolve_take
+from bookings.services.seats.resolve_release import resolve_release
+from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.support.api import refused, shown
 from tests.support.bookings import a_cancelled_booking, a_pending_booking, let_time_pass, one_pass
 from tests.support.calls import a_dead_give_back, a_stuck_take
@@ -220,7 +220,7 @@ def test_staff_who_retry_a_take_are_told_and_nothing_changes(flights):
     before = Booking.objects.values().get()
 
     with pytest.raises(FlightServiceRests):
-        resolve_take(booking_id=booking.pk, decision=Decision.RETRY, actor=ANNA, note="again", flights=flights)
+        resolve_reservation(booking_id=booking.pk, decision=Decision.RETRY, actor=ANNA, note="again", flights=flights)
 
     assert Booking.objects.values().get() == before
     assert BookingEvent.objects.filter(actor_kind="staff").count() == 0
@@ -233,7 +233,7 @@ def test_staff_who_retry_a_give_back_are_told_and_nothing_changes(flights):
     before = SeatCall.objects.values().get()
 
     with pytest.raises(FlightServiceRests):
-        resolve_give_back(call_id=call.pk, decision=Decision.RETRY, actor=ANNA, note="again", flights=flights)
+        resolve_release(call_id=call.pk, decision=Decision.RETRY, actor=ANNA, note="again", flights=flights)
 
     assert SeatCall.objects.values().get() == before
     assert SeatCallEvent.objects.count() == 0
@@ -245,8 +245,6 @@ def test_staff_may_decide_in_the_place_of_the_flight_service(flights, decision):
     call = a_dead_give_back()
     flights.resting = True
 
-    after = resolve_give_back(
-        call_id=call.pk, decision=decision, actor=ANNA, note="They said so.", flights=flights
-    )
+    after = resolve_release(call_id=call.pk, decision=decision, actor=ANNA, note="They said so.", flights=flights)
 
     assert after.state == "done"

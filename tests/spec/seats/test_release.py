@@ -193,7 +193,7 @@ def test_a_late_failure_does_not_undo_what_is_done(flights):
 def test_a_late_unknown_does_not_end_the_lease_of_another_worker(flights):
     booking = a_cancelled_booking(flights)
     flights.fail_next(Fault.DROP_REQUEST)
-    ledger.give_seats_back(flights=flights, deadline=Deadline(20))
+    ledger.release_seats(flights=flights, deadline=Deadline(20))
     mine = SeatCall.objects.get()
     let_time_pass(seconds=15)
     theirs = ledger._claim(mine.pk, lease=booking.hold_key)
@@ -230,7 +230,7 @@ def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatc
 def test_without_time_left_nothing_is_cut(flights):
     a_cancelled_booking(flights)
 
-    given = ledger.give_seats_back(flights=flights, deadline=Deadline(0))
+    given = ledger.release_seats(flights=flights, deadline=Deadline(0))
 
     assert given == 0
     assert calls() == []

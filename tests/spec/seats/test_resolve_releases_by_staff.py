@@ -6,7 +6,7 @@ from bookings.actor import Actor, ActorKind
 from bookings.errors import GiveBackNotFound, InvalidRequest, NothingToDecide, RetryTooLate, StaffOnly
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall, SeatCallEvent
-from bookings.services.seats.resolve_release import resolve_give_back
+from bookings.services.seats.resolve_release import resolve_release
 from tests.support.bookings import a_call_row, a_cancelled_booking, customer, let_time_pass, one_pass
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step, violations
@@ -39,7 +39,7 @@ def dead(flights, payments):
 @pytest.fixture
 def decide(flights):
     def as_staff(call, decision, *, note="Their log shows it.", actor=ANNA):
-        return resolve_give_back(call_id=call.pk, decision=decision, actor=actor, note=note, flights=flights)
+        return resolve_release(call_id=call.pk, decision=decision, actor=actor, note=note, flights=flights)
 
     return as_staff
 
@@ -191,4 +191,4 @@ def test_only_staff_decide(decide):
 
 def test_a_give_back_that_is_not_there_is_not_decided_about(flights):
     with pytest.raises(GiveBackNotFound):
-        resolve_give_back(call_id=404, decision=Decision.APPLIED, actor=ANNA, note="why", flights=flights)
+        resolve_release(call_id=404, decision=Decision.APPLIED, actor=ANNA, note="why", flights=flights)

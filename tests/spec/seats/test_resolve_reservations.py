@@ -6,7 +6,7 @@ import pytest
 
 from bookings.models import Booking
 from bookings.ports import Applied, NotSent, Unknown
-from bookings.services.seats.reserve import Waiting, claim_take, settle_take
+from bookings.services.seats.reserve import Waiting, claim_reservation, settle_reservation
 from tests.support.bookings import a_pending_booking, a_saved_row, let_time_pass, one_pass
 from tests.support.fakes import Fault, ProcessDied
 from tests.support.invariants import assert_in_step
@@ -120,8 +120,8 @@ def test_two_workers_cannot_claim_one_take():
     booking = a_saved_row("pending")
     let_time_pass(minutes=2)
 
-    first = claim_take(booking.pk, lease=uuid.uuid4())
-    second = claim_take(booking.pk, lease=uuid.uuid4())
+    first = claim_reservation(booking.pk, lease=uuid.uuid4())
+    second = claim_reservation(booking.pk, lease=uuid.uuid4())
 
     assert first is not None
     assert first.hold_claims == 2
@@ -131,7 +131,7 @@ def test_two_workers_cannot_claim_one_take():
 def test_a_refused_connection_under_a_second_claim_does_not_drop_the_take():
     booking = a_saved_row("pending", hold_claims=2, hold_lease=uuid.uuid4())
 
-    settle_take(booking, lease=booking.hold_lease, outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
+    settle_reservation(booking, lease=booking.hold_lease, outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
 
     assert state_of(booking) == ("pending", "asking", "")
 
@@ -139,7 +139,7 @@ def test_a_refused_connection_under_a_second_claim_does_not_drop_the_take():
 def test_a_refused_connection_without_the_lease_does_not_drop_the_take():
     booking = a_saved_row("pending", hold_claims=1, hold_lease=uuid.uuid4())
 
-    settle_take(booking, lease=uuid.uuid4(), outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
+    settle_reservation(booking, lease=uuid.uuid4(), outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
 
     assert state_of(booking) == ("pending", "asking", "")
 
@@ -149,7 +149,7 @@ def test_a_late_unknown_does_not_end_the_lease_of_another_claim():
     booking = a_saved_row("pending", hold_claims=2, hold_lease=theirs)
     before = Booking.objects.get().hold_next_at
 
-    settle_take(booking, lease=uuid.uuid4(), outcome=Unknown("late"), waiting=Waiting.CLIENT_WITH_KEY)
+    settle_reservation(booking, lease=uuid.uuid4(), outcome=Unknown("late"), waiting=Waiting.CLIENT_WITH_KEY)
 
     after = Booking.objects.get()
     assert (after.hold_lease, after.hold_next_at) == (theirs, before)
@@ -159,16 +159,16 @@ def test_a_late_unknown_does_not_end_the_lease_of_another_claim():
 def test_a_late_answer_does_not_reopen_a_take_that_has_ended(hold):
     booking = a_saved_row("cancelled", hold=hold)
 
-    settle_take(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
 
     assert state_of(booking) == ("cancelled", hold, "expired")
 
 
 def test_an_answer_that_comes_twice_confirms_once():
     booking = a_saved_row("pending", hold_lease=uuid.uuid4())
-    settle_take(booking, lease=booking.hold_key, outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(booking, lease=booking.hold_key, outcome=Applied(), waiting=Waiting.NOBODY)
     version = Booking.objects.get().version
 
-    settle_take(Booking.objects.get(), lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(Booking.objects.get(), lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
 
     assert Booking.objects.get().version == version == 1

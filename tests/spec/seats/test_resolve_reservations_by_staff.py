@@ -9,7 +9,7 @@ from bookings.errors import BookingNotFound, InvalidRequest, NothingToDecide, Re
 from bookings.lifecycle import Decision
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
 from bookings.services.bookings.create import SeatOrder, create_booking
-from bookings.services.seats.resolve_reservation import resolve_take
+from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.support.api import shown
 from tests.support.bookings import (
     a_key,
@@ -48,7 +48,7 @@ def stuck(flights, payments):
 @pytest.fixture
 def decide(flights):
     def as_staff(booking, decision, *, note="They told me on the phone.", actor=ANNA):
-        return resolve_take(booking_id=booking.pk, decision=decision, actor=actor, note=note, flights=flights)
+        return resolve_reservation(booking_id=booking.pk, decision=decision, actor=actor, note=note, flights=flights)
 
     return as_staff
 
@@ -268,7 +268,7 @@ def test_only_staff_decide(decide, actor):
 
 def test_a_booking_that_is_not_there_is_not_decided_about(flights):
     with pytest.raises(BookingNotFound):
-        resolve_take(booking_id=404, decision=Decision.APPLIED, actor=ANNA, note="why", flights=flights)
+        resolve_reservation(booking_id=404, decision=Decision.APPLIED, actor=ANNA, note="why", flights=flights)
 
 
 def test_the_columns_of_a_retry_are_those_of_a_claim(flights, stuck, decide):

@@ -102,8 +102,7 @@ def test_a_worker_whose_clock_is_wrong_begins_what_is_due_and_leaves_its_next_ti
 
     now = database_time()
     assert {
-        row.func: timedelta(seconds=-10) < row.next_run - now <= LONGEST[row.func]
-        for row in Schedule.objects.all()
+        row.func: timedelta(seconds=-10) < row.next_run - now <= LONGEST[row.func] for row in Schedule.objects.all()
     } == dict.fromkeys(LONGEST, True)
 
 

@@ -55,9 +55,7 @@ class Breaker:
     Whoever is admitted must come back with `end`. `clock` is in seconds and never runs backwards.
     """
 
-    def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, pause: Callable[[], float] = open_for
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, pause: Callable[[], float] = open_for) -> None:
         self._clock, self._pause = clock, pause
         self._lock = Lock()
         self._state = BreakerState.CLOSED

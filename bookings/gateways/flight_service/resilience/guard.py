@@ -110,9 +110,7 @@ class Guard:
             yield call
         finally:
             if of_flight is not None:
-                self.flights.end(
-                    of_flight, healthy=None if call.concerns_all and not call.healthy else call.healthy
-                )
+                self.flights.end(of_flight, healthy=None if call.concerns_all and not call.healthy else call.healthy)
             about = None if call.concerns_all else flight_id
             moved = self.breaker.end(admission, healthy=call.healthy, about=about)
             if moved is not None:

@@ -18,7 +18,7 @@ import structlog
 from bookings.conf import GATE_LOOK_EVERY_SECONDS, GATE_SEND_NEEDS_SECONDS, GATE_WAIT_SECONDS, WORKER_CALL_SECONDS
 from bookings.deadline import Deadline
 from bookings.gateways.flight_service.unkeyed.gates import (
-    Busy,
+    NotOurTurn,
     begin_sending,
     claim_gate,
     end_sending,
@@ -101,7 +101,7 @@ class UnkeyedFlights:
         lease = uuid.uuid4()
         make_lockable(change.flight_id, slots=self._at_once)
         gate = _in_turn(functools.partial(self._claim, change, lease), deadline)
-        if isinstance(gate, Busy):
+        if isinstance(gate, NotOurTurn):
             return NotSent(gate.why)
         if not isinstance(gate, FlightGate):
             return gate
@@ -117,7 +117,7 @@ class UnkeyedFlights:
             return self._end(change, verdict, lease=lease, remaining=remaining)
         return self._send(change, gate, remaining, lease=lease, deadline=deadline)
 
-    def _claim(self, change: SeatChange, lease: UUID) -> FlightGate | SeatOutcome | Busy:
+    def _claim(self, change: SeatChange, lease: UUID) -> FlightGate | SeatOutcome | NotOurTurn:
         return claim_gate(change, lease=lease, settle=self._settle, is_exclusive=self._is_exclusive)
 
     def _leave(self, gate: FlightGate, why: str, *, lease: UUID) -> NotSent | Unknown:
@@ -125,9 +125,7 @@ class UnkeyedFlights:
         leave_gate(gate.flight_id, lease=lease)
         return Unknown(why) if gate.is_unresolved else NotSent(why)
 
-    def _look(
-        self, change: SeatChange, gate: FlightGate, deadline: Deadline
-    ) -> Flight | NoFlight | Mistake | None:
+    def _look(self, change: SeatChange, gate: FlightGate, deadline: Deadline) -> Flight | NoFlight | Mistake | None:
         """Read the counter. None: it could not be read."""
         try:
             flight = self._service.get_flight(change.flight_id, seconds=deadline.left())
@@ -161,7 +159,7 @@ class UnkeyedFlights:
     def _send(
         self, change: SeatChange, gate: FlightGate, remaining: int, *, lease: UUID, deadline: Deadline
     ) -> SeatOutcome:
-        def begin() -> Busy | NotSent | None:
+        def begin() -> NotOurTurn | NotSent | None:
             if deadline.left() < GATE_SEND_NEEDS_SECONDS:
                 return NotSent("no time for an answer")
             return begin_sending(
@@ -224,6 +222,6 @@ def _tell_if_oversold(flight: Flight) -> None:
 def _in_turn(ask: Callable[[], R], deadline: Deadline) -> R:
     """Ask until it is one's turn, for a second, or not at all where it cannot be within one."""
     patience = Deadline(min(GATE_WAIT_SECONDS, deadline.left()))
-    while isinstance(answer := ask(), Busy) and answer.seconds <= patience.left() and patience:
+    while isinstance(answer := ask(), NotOurTurn) and answer.seconds <= patience.left() and patience:
         time.sleep(GATE_LOOK_EVERY_SECONDS)
     return answer

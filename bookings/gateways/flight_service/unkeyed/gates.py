@@ -54,7 +54,7 @@ NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
+class NotOurTurn:
     """It is not one's turn: certainly not within so many seconds, where that is known."""
 
     why: str
@@ -68,17 +68,17 @@ def make_lockable(flight_id: int, *, slots: int) -> None:
         _insert_missing(flight_id, slots=slots)
 
 
-@in_transaction("gate.made")
+@in_transaction("gate.make")
 def _insert_missing(flight_id: int, *, slots: int) -> None:
     FlightGate.objects.bulk_create([FlightGate(flight_id=flight_id)], ignore_conflicts=True)
     every = [PatchSlot(number=number, until=NEVER) for number in range(slots)]
     PatchSlot.objects.bulk_create(every, ignore_conflicts=True)
 
 
-@in_transaction("gate.claimed")
+@in_transaction("gate.claim")
 def claim_gate(
     change: SeatChange, *, lease: UUID, settle: timedelta, is_exclusive: bool
-) -> FlightGate | SeatOutcome | Busy:
+) -> FlightGate | SeatOutcome | NotOurTurn:
     """
     Make it this change's turn, or say what became of the change, or that it is somebody else's turn.
 
@@ -88,7 +88,7 @@ def claim_gate(
         with lines.place_for(f"gate {change.flight_id}"):
             gate = _lock(change.flight_id)
     except TemporarilyUnavailable:
-        return Busy("others wait for the gate in vain")
+        return NotOurTurn("others wait for the gate in vain")
     now = database_time()
     if gate.lease == lease:  # the COMMIT of the run before this one was lost
         return gate
@@ -100,11 +100,11 @@ def claim_gate(
         _begin_again_if_ahead(gate, now)
     if gate.is_leased(now):
         return (
-            _unknown("is being sent", gate.leased_until, now) if is_mine else Busy("another change is under way")
+            _unknown("is being sent", gate.leased_until, now) if is_mine else NotOurTurn("another change is under way")
         )
     if (gate.lease is not None or must_settle) and not clock_is_proven():
         # It is over by a clock that has jumped: its holder may be sending still.
-        return _unknown(CLOCK_IN_DOUBT, None, now) if is_mine else Busy(CLOCK_IN_DOUBT)
+        return _unknown(CLOCK_IN_DOUBT, None, now) if is_mine else NotOurTurn(CLOCK_IN_DOUBT)
     if is_mine and not is_exclusive:
         # Whoever sent it has not come back. Nobody can tell by the counter whether it has landed.
         return _end(gate, NeverKnown("no answer, and others change the counter too"), known_remaining=None)
@@ -113,9 +113,9 @@ def claim_gate(
         if settled_at is not None and settled_at > now:
             if is_mine:
                 return _unknown("no answer; the counter is read when it has settled", settled_at, now)
-            return Busy("the outcome of another change is unknown", (settled_at - now).total_seconds())
+            return NotOurTurn("the outcome of another change is unknown", (settled_at - now).total_seconds())
     if not is_mine and _is_open(gate.inflight_key):
-        return Busy("the outcome of another change is being recorded")
+        return NotOurTurn("the outcome of another change is being recorded")
     if not is_mine:
         _take_out_of_flight(gate)
     gate.lease, gate.leased_until, gate.slot = lease, now + GATE_LEASE, None
@@ -123,10 +123,10 @@ def claim_gate(
     return gate
 
 
-@in_transaction("gate.sending")
+@in_transaction("gate.send")
 def begin_sending(
     change: SeatChange, *, lease: UUID, known_remaining: int, slots: int, is_exclusive: bool
-) -> Busy | NotSent | None:
+) -> NotOurTurn | NotSent | None:
     """
     Write down what is in flight, as the last thing before it is sent. None: send it now.
 
@@ -150,7 +150,7 @@ def begin_sending(
     free = every.select_for_update(skip_locked=True).filter(until__lte=now)
     slot = free.order_by("number").first()
     if slot is None:
-        return Busy(f"{slots} changes are under way")
+        return NotOurTurn(f"{slots} changes are under way")
     slot.until = gate.leased_until
     slot.save(update_fields=["until"])
     _put_in_flight(gate, change, now)
@@ -192,7 +192,7 @@ def end_sending(
     return True
 
 
-@in_transaction("gate.left")
+@in_transaction("gate.leave")
 def leave_gate(flight_id: int, *, lease: UUID) -> None:
     """End one's turn without having sent anything; what was in flight before stays."""
     FlightGate.objects.filter(pk=flight_id, lease=lease).update(lease=None, leased_until=None)
@@ -262,9 +262,7 @@ def _end_turn(gate: FlightGate) -> None:
 
 def _free_slot(gate: FlightGate, *, until: datetime) -> None:
     if gate.slot is not None and gate.leased_until is not None:
-        PatchSlot.objects.filter(number=gate.slot, until=gate.leased_until).update(
-            until=min(until, gate.leased_until)
-        )
+        PatchSlot.objects.filter(number=gate.slot, until=gate.leased_until).update(until=min(until, gate.leased_until))
 
 
 def _outcome(gate: FlightGate) -> SeatOutcome:
