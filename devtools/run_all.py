@@ -247,9 +247,9 @@ def _start(service: Service, *, web_port: int, flights_port: int | None, flights
     if flights_port is not None:
         # The demo bookings hold seats at the Flight Service.
         service.await_answer("the Flight Service", f"{flights}/api/v1/flights/1")
-        service.finish("loading the demo", "manage.py", "load_demo")
+        service.finish("loading the demo", "-m", "devtools.demo")
     else:
-        service.finish("making the log-ins of the demo", "manage.py", "load_demo", "--people-only")
+        service.finish("making the log-ins of the demo", "-m", "devtools.demo", "--people-only")
     service.start(
         "the web server",
         *("manage.py", "run_web", "--port", str(web_port)),

@@ -19,19 +19,6 @@ from bookings.conf import WORKER_CALL_SECONDS, payment_window
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.lifecycle import BookingStatus, Hold
-from bookings.management.demo_rows import (
-    BLOCK,
-    NOW_AND_THEN,
-    SEATS_PER_BLOCK,
-    Ending,
-    Story,
-    ages_of,
-    events_of,
-    payment_state_of,
-    reference_of,
-    request_id_of,
-    stories,
-)
 from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
@@ -44,6 +31,19 @@ from bookings.ports import (
     NoSeats,
     SeatChange,
     UnknownFlight,
+)
+from devtools.demo.rows import (
+    BLOCK,
+    NOW_AND_THEN,
+    SEATS_PER_BLOCK,
+    Ending,
+    Story,
+    ages_of,
+    events_of,
+    payment_state_of,
+    reference_of,
+    request_id_of,
+    stories,
 )
 
 # How the rows say whose they are.
