@@ -21,7 +21,6 @@ from bookings.db.transactions import in_transaction
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.payments import PaymentState
-from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import (
     Applied,
     Flight,
@@ -32,6 +31,7 @@ from bookings.ports import (
     SeatChange,
     UnknownFlight,
 )
+from devtools.bulk_rows import insert_values
 from devtools.demo.rows import (
     BLOCK,
     NOW_AND_THEN,
@@ -200,12 +200,8 @@ def _give_backs(told: list[Story], now: datetime) -> dict[int, int]:
         rows.append(
             {
                 "call_key": key,
-                "kind": SeatCallKind.GIVE,
                 "flight_id": members[0].flight.id,
                 "seats": sum(story.seats for story in members),
-                "state": SeatCallState.DONE,
-                "claims": 1,
-                "last_error": "",
                 "first_sent_at": at,
                 "created_at": at,
                 "done_at": min(now, at + NOW_AND_THEN),
@@ -236,15 +232,12 @@ def _booking_rows(told: list[Story], *, references: dict[int, str], calls: dict[
             "expires_at": story.created_at + window,
             # Until the payment has an id.
             "active_payment_id": 0 if story.ending.value.status == BookingStatus.BOOKED else None,
-            "cancel_requested": 0,
             "version": 1 if story.ended_at is None and story.paid_at is None else 2,
             "request_id": story.request_id,
             "created_by": MADE_BY,
             "hold": story.ending.value.hold,
             "hold_key": uuid.uuid4(),
-            "hold_claims": 1,
             "hold_first_sent_at": story.created_at,
-            "hold_error": "",
             "give_back_id": calls.get(story.number),
         }
         for story in told
@@ -264,7 +257,6 @@ def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
             "refund_key": uuid.uuid4(),
             "state": state,
             "active_booking_id": booking_id if state == PaymentState.SUCCEEDED else None,
-            "claims": 1,
             "last_error": "insufficient funds" if state == PaymentState.FAILED else "",
             "request_id": f"{story.request_id}-pay",
             "created_at": story.paid_at,
@@ -275,16 +267,13 @@ def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
 
 
 def _insert(model: type[Model], rows: Iterable[dict[str, Any]]) -> None:
-    """Insert rows with as few statements as the driver makes of them; a column that is not named is null."""
+    """Insert rows with as few statements as the driver makes of them."""
     rows = list(rows)
     if not rows:
         return
-    names = ", ".join(connection.ops.quote_name(name) for name in rows[0])
-    places = ", ".join(["%s"] * len(rows[0]))
-    # Names of columns alone stand in the text.
-    statement = f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({places})"  # noqa: S608  # nosec B608
+    statement, parameters = insert_values(model._meta.db_table, rows)
     with connection.cursor() as cursor:
-        cursor.executemany(statement, [tuple(map(_stored, row.values())) for row in rows])
+        cursor.executemany(statement, [tuple(map(_stored, row)) for row in parameters])
 
 
 def _stored(value: Any) -> Any:
