@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(choices=[("give", "Give"), ("fix", "Fix"), ("void", "Void")], max_length=4)),
                 ("flight_id", models.BigIntegerField()),
                 ("seats", models.PositiveIntegerField()),
-                ("takes", models.BooleanField(db_default=False, default=False)),
+                ("takes", models.BooleanField(default=False)),
                 ("fixes_flight_id", models.BigIntegerField(blank=True, null=True)),
                 (
                     "state",
@@ -287,8 +287,8 @@ class Migration(migrations.Migration):
                 ("cancel_requested", models.BooleanField(default=False)),
                 ("version", models.PositiveIntegerField(default=0)),
                 ("request_id", models.CharField(blank=True, default="", max_length=64)),
-                ("traceparent", models.CharField(blank=True, db_default="", default="", max_length=55)),
-                ("created_by", models.CharField(blank=True, db_default="", default="", max_length=80)),
+                ("traceparent", models.CharField(blank=True, default="", max_length=55)),
+                ("created_by", models.CharField(blank=True, default="", max_length=80)),
                 (
                     "hold",
                     models.CharField(
