@@ -1,7 +1,7 @@
 """
 Looks into an image and runs it, as compose.yaml would, with nothing but the kernel.
 
-`python -m devtools.try_image ROOT CONFIG` is a part of build_image.sh: ROOT is the image's mounted root folder,
+`python -m deploy.image.try_image ROOT CONFIG` is a part of build.sh: ROOT is the image's mounted root folder,
 CONFIG a file with what `buildah inspect` says about it. Needs root and Linux.
 """
 
