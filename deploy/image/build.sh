@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 PATH="$PATH:/usr/sbin:/sbin"
 RELEASE=bookworm
 IMAGE=flight-bookings
-# What the machine's package managers are told; the image must not keep it, so it is mounted while it is built.
+# The machine's package manager settings; the image must not keep them, so they are mounted while it is built.
 MOUNTS="--volume /etc/resolv.conf:/etc/resolv.conf:ro"
 
 say() {
@@ -36,7 +36,7 @@ stored() {
 clean_up() {
     status=$?
     trap - EXIT INT TERM
-    # The image stays where a folder was given; what pip was told does not.
+    # With a folder the image stays; pip's settings do not.
     rm -f "$FOLDER/pip.conf"
     stored umount --all >/dev/null 2>&1 || true
     stored rm --all >/dev/null 2>&1 || true

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 USER_ID = 10001
 COMPILERS = ("as", "c++", "cc", "clang", "cpp", "g++", "gcc", "ld", "make", "pkg-config")
-# What installs packages: programs, and modules of whichever Python.
+# What installs packages: programs, and modules of any Python.
 INSTALLERS = ("pip", "pip3", "wheel")
 INSTALLING_MODULES = ("ensurepip", "pip", "setuptools")
 STRANGERS = (".env", ".git", ".venv", "deploy", "devtools", "docs", "tests", "var/bookings.sqlite3")

@@ -46,7 +46,7 @@ from devtools.demo.rows import (
     stories,
 )
 
-# How the rows say whose they are.
+# Marks the rows of the demo.
 MADE_BY = "demo data"
 
 # One transaction writes this many bookings, with all that belongs to them.
@@ -60,7 +60,7 @@ UNSEEN_FLIGHTS = [Flight(id=number, price=2000, seats_left=0) for number in rang
 
 HIGHEST_NUMBER = 10**9 - 1
 
-# Beyond every demo booking's number: where a stranger has the reference already.
+# Beyond every demo booking's number: used where another booking has the reference already.
 NEXT_REFERENCES = HIGHEST_NUMBER + 1
 
 KEYS = uuid.UUID("6f1c6d43-51c8-4d0e-8f7e-0b8f0c6f0a55")
@@ -95,7 +95,7 @@ def fill_up(total: int, *, flights: FlightService, say: Callable[[str], None]) -
 
 
 class _Seats:
-    """Takes the seats of blocks, each on one flight and under one key for ever."""
+    """Reserves the seats of blocks, each on one flight and always under the same key."""
 
     def __init__(self, service: FlightService, flights: Sequence[Flight]) -> None:
         self._service = service
@@ -142,7 +142,7 @@ def _flights_shown(service: FlightService) -> list[Flight]:
     The flights from 1 on, as far as there are any.
 
     :raises Interrupted: if it is not known which there are. A run that was broken off may have taken the seats
-        of a block: to write that block without them, or for another flight, would lose them for ever
+        of a block: to write that block without them, or for another flight, would lose them for good
     """
     shown: list[Flight] = []
     try:
@@ -177,7 +177,7 @@ def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Fli
 
 
 def _references(told: list[Story]) -> dict[int, str]:
-    """A reference for each, that nobody has."""
+    """A reference for each that no other booking has."""
     wanted = {story.number: reference_of(story.number) for story in told}
     taken = set(Booking.objects.filter(reference__in=wanted.values()).values_list("reference", flat=True))
     return {

@@ -32,11 +32,11 @@ class Command(BaseCommand):
         if options["fix"] and somebody_else_counts():
             raise CommandError(
                 "--fix is refused: with FLIGHT_SERVICE_KEYED=false and FLIGHT_SERVICE_COUNTER=shared a difference "
-                "may be somebody else's seats. Settle it with whoever runs the Flight Service.",
+                "may be another system's seats. Settle it with the operators of the Flight Service.",
                 returncode=2,
             )
         flights = wiring.flight_service()
-        # Nobody waits behind it, so it takes the time that all flights need.
+        # No request waits for it, so it may take the time that all flights need.
         found = reconcile_seats(flights=flights, deadline=Deadline(math.inf), flight_id=options["flight"])
         fixes = None
         if options["fix"]:
