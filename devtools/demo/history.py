@@ -1,9 +1,9 @@
 """
-A million bookings, fast: the demo's past, and a little of its present.
+Many bookings, fast: a million of the past, and a few that are under way.
 
-Their seats are in step with the Flight Service's at every moment but one: the bookings of a block that hold
-seats are on one flight, and one call takes the seats of all of them just before their rows are written. Its
-key is made of the block's number, so that a run that was broken off is simply repeated.
+Their seats agree with the Flight Service's at every moment but one: the bookings of a block that hold seats are
+on one flight, and one call reserves the seats of all of them just before their rows are written. Its key is made
+of the block's number, so an interrupted run is simply repeated.
 """
 
 import uuid
@@ -55,7 +55,7 @@ CHUNK = 50 * BLOCK
 # More flights than a demo shows.
 MOST_FLIGHTS = 500
 
-# Where the Flight Service shows none.
+# Used if the Flight Service shows no flights.
 UNSEEN_FLIGHTS = [Flight(id=number, price=2000, seats_left=0) for number in range(1, 13)]
 
 HIGHEST_NUMBER = 10**9 - 1
@@ -74,7 +74,7 @@ def fill_up(total: int, *, flights: FlightService, say: Callable[[str], None]) -
     """
     Make demo bookings until there are `total` of them, and return how many were made.
 
-    Leaves the seats of every third flight free, and takes those of the others while there are any.
+    Leaves the seats of every third flight free, and reserves those of the others while there are any.
 
     :raises Interrupted: if the Flight Service does not answer, or stops on the way; what was made stays
     """
@@ -104,9 +104,9 @@ class _Seats:
 
     def taken_for(self, block: int) -> Flight | None:
         """
-        Take the seats of a block and return their flight; None where there are none left.
+        Reserve the seats of a block and return their flight; None if none are left.
 
-        :raises Interrupted: if it is not known whether they were taken
+        :raises Interrupted: if it is not known whether they were reserved
         """
         if not self._flights:
             return None
@@ -126,7 +126,7 @@ class _Seats:
 
 
 def _next_number() -> int:
-    """The number of the first demo booking that is not there: they are made in order."""
+    """The number of the first demo booking that is missing: they are made in order."""
     last = _ours(0, HIGHEST_NUMBER).order_by("-request_id").values_list("request_id", flat=True).first()
     return 0 if last is None else int(last.removeprefix("demo-")) + 1
 
@@ -139,9 +139,9 @@ def _ours(first: int, last: int) -> QuerySet[Booking]:
 
 def _flights_shown(service: FlightService) -> list[Flight]:
     """
-    The flights from 1 on, as far as there are any.
+    The flights, numbered from 1 without a gap.
 
-    :raises Interrupted: if it is not known which there are. A run that was broken off may have taken the seats
+    :raises Interrupted: if it is not known which there are. An interrupted run may have reserved the seats
         of a block: to write that block without them, or for another flight, would lose them for good
     """
     shown: list[Flight] = []
@@ -157,7 +157,7 @@ def _flights_shown(service: FlightService) -> list[Flight]:
 
 @in_transaction("demo")
 def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Flight], flights: list[Flight]) -> None:
-    """Write the bookings of these numbers, with all that belongs to them; again it finds them there."""
+    """Write the bookings of these numbers, with all that belongs to them; do nothing if they are there."""
     if _next_number() != first:
         return
     now = database_time()
@@ -187,7 +187,7 @@ def _references(told: list[Story]) -> dict[int, str]:
 
 
 def _give_backs(told: list[Story], now: datetime) -> dict[int, int]:
-    """Make the give-backs of what ended, one for each flight and hour, and name the one of each booking."""
+    """Make the releases of bookings that ended, one for each flight and hour; return the one of each booking."""
     groups: dict[tuple[int, datetime], list[Story]] = defaultdict(list)
     for story in told:
         if story.ending.value.hold == Hold.GIVING_BACK and story.ended_at is not None:
@@ -277,7 +277,7 @@ def _insert(model: type[Model], rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _stored(value: Any) -> Any:
-    """A value as both kinds of database take it: what the ORM does for one field at a time, for many at once."""
+    """Convert a value for both kinds of database, as the ORM does for each field, but faster."""
     kind = type(value)
     if kind is int or kind is str or value is None:
         return value

@@ -20,7 +20,7 @@ from tests.support.processes import REPOSITORY
 from tests.support.servers import environment
 
 SIGKILLED = -signal.SIGKILL
-# Statements that write, on MariaDB: a first migrate has about 340, with ours that keep the journal.
+# Statements that write, on MariaDB: a first migrate has about 310, with ours that keep the journal.
 EVERYDAY, STEP = (150,), 5
 # A later one alters `django_q_schedule`, which this migration has made.
 AN_EARLIER_RELEASE = ("django_q", "0010")
