@@ -67,10 +67,8 @@ def insert_values(table: str, rows: Iterable[Mapping[str, Any]]) -> tuple[str, l
     names = list(whole[0])
     # Nothing but placeholders in the brackets: only then does the driver send many rows in one statement.
     places = ", ".join(["%s"] * len(names))
-    return (
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})",  # noqa: S608  # nosec B608
-        [tuple(row[name] for name in names) for row in whole],
-    )
+    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608  # nosec B608
+    return statement, [tuple(row[name] for name in names) for row in whole]
 
 
 def key_of(kind: str, number: str) -> str:
