@@ -6,7 +6,7 @@
 # It needs no writable file system but /tmp and /app/var: --read-only --tmpfs /tmp --tmpfs /app/var:uid=10001
 # compose.yaml runs all of it; `make image` builds and tries it where there is no Docker engine.
 
-# With a digest it is the same image for ever: see "Images by digest" in docs/operations.md.
+# With a digest it is always the same image: see "Images by digest" in docs/operations.md.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS compile
@@ -26,7 +26,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libmariadb3 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin bookings
-# What installs packages has no use here, but for those who broke in.
+# What installs packages is of use here only to an intruder.
 RUN find /usr -path '*/python3*' \( -name ensurepip -o -name pip -o -name 'pip-*' -o -name setuptools \
         -o -name 'setuptools-*' -o -name pkg_resources -o -name wheel -o -name 'wheel-*' -o -name _distutils_hack \
         -o -name distutils-precedence.pth \) -prune -exec rm -rf {} + \
@@ -48,7 +48,7 @@ RUN SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') A
     && python -m compileall -q bookings bookingsite flightsim \
     && rm -rf var && mkdir var && chown 10001:10001 var
 USER 10001:10001
-# Hands on signals and buries orphans. Only to the command itself: what that starts, it stops in order.
+# Forwards signals and reaps orphans. Only to the command itself, which stops in order what it has started.
 ENTRYPOINT ["tini", "--"]
 EXPOSE 8000
 # Asked by a name that ALLOWED_HOSTS has, as any other would be refused.

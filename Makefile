@@ -21,7 +21,7 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 	JWT_ISSUER=https://users.example.org JWT_JWKS=https://users.example.org/jwks.json \
 	ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
-SOURCES := bookings bookingsite devtools flightsim manage.py
+SOURCES := bookings bookingsite deploy devtools flightsim manage.py
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
 # Two processes, each with a server of its own, as tests look at who waits for a lock. What takes longest begins
@@ -116,7 +116,7 @@ rehearse:  ## play outages one after another against real processes, and see tha
 	@exec $(BIN)/python -m tests.rehearsal
 
 image:  ## build the container image without a Docker engine and try it; needs root and Debian 12
-	@sh devtools/build_image.sh
+	@sh deploy/image/build.sh
 
 clean:  ## delete .venv, caches and var/, with the demo database
 	@rm -rf .venv var static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

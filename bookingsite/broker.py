@@ -22,10 +22,10 @@ log = structlog.get_logger(__name__)
 
 EXPIRY_SCHEDULE = SWEEP
 
-# A failover takes about as long. django-q2 itself would wait for ten, and then start the process again.
+# A failover takes about as long. django-q2 itself would wait for ten seconds, and then start the process again.
 AWAY_SECONDS = 1.0
 
-# What django-q2 need not acknowledge: a wake-up is gone when it is taken.
+# No acknowledgment: a wake-up is deleted when it is taken.
 NOTHING = 0
 
 
@@ -33,7 +33,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     """
     Looks at the schedules at each boundary of EXPIRY_INTERVAL_SECONDS, and hands out one task at a time.
 
-    Slots, locks and schedules are on the database's time: a worker whose own clock is wrong does what the others
+    Slots, locks and schedules are on the database's time: a worker with a wrong clock does what the others
     do. Only the pusher process asks for tasks, so a cluster looks once a slot, and two clusters never begin one
     schedule twice. django-q2's own scheduler, which looks every 30 seconds by the worker's clock, is off.
     """
@@ -42,7 +42,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     _is_away = False
 
     def dequeue(self) -> Any:
-        """Take a task; nothing while the database is away: the next look may find it, on another connection."""
+        """Take a task; none while the database is away. The next look may reach it on a new connection."""
         try:
             taken = self._look()
         except (OperationalError, InterfaceError) as error:
@@ -63,7 +63,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             if self._slot is None:
                 keep_schedule_in_step()
             self._slot = slot
-            # Locked by a clock that was ahead: no worker would ever take them.
+            # Locked while the clock was ahead: no worker would take them for a long time.
             background.misplaced_tasks(now).update(lock=now)
             start_due_schedules()
             now = database_time()
@@ -86,7 +86,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         return taken
 
     def _take(self, now: datetime) -> list[tuple[int, str]]:
-        """Take what has waited longest: a wake-up that is always there must not come before all the others."""
+        """Take the task that has waited longest: a wake-up, which is nearly always there, must not always be first."""
         # Of those that came in one instant, the wake-up is last: its place has the lowest id.
         row = self._due(now).order_by("lock", "-pk").first()
         if row is None or not self._claim(row.pk, now):
@@ -95,7 +95,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
     @in_transaction("task.take")
     def _claim(self, number: int, now: datetime) -> int:
-        """Make a task this cluster's; 0 if another was faster: then its lock is in the future, or it is gone."""
+        """Claim a task for this cluster; 0 if another was faster: its lock is in the future then, or it is gone."""
         seen = self._due(now).filter(pk=number)
         if number == PLACE:
             return int(seen.delete()[0])  # see Note [One place for a wake-up]
@@ -109,6 +109,6 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
 
 def keep_schedule_in_step() -> None:
-    """Write the interval of the settings into the sweep's row. Makes no row."""
+    """Write the interval of the settings into the row of the passes. Makes no row."""
     cron = sweep_cron()
     Schedule.objects.filter(name=EXPIRY_SCHEDULE).exclude(cron=cron).update(cron=cron)

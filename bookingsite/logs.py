@@ -20,11 +20,11 @@ from bookings.observability import tracing
 
 Line = MutableMapping[str, Any]
 
-# What a line is: when, where, how bad, in which request and trace, and of whom (the kind of caller, and the id of
-# a service).
+# The frame of a line: when, where, how bad, in which request and trace, and for which caller (its kind, and the id
+# of a service).
 FRAME = {"event", "level", "logger", "timestamp", "request_id", "trace_id", "caller", "exception"}
 
-# What an event may say. None of it is chosen by a client, save ids that are integers.
+# The fields of an event. A client chooses none of their values, except ids that are integers.
 FIELDS = {
     *("method", "route", "status", "ms"),
     *("booking", "flight", "seats", "to", "what", "actor", "reason", "outcome", "advice"),
@@ -32,11 +32,11 @@ FIELDS = {
     *("key_id", "scopes", "by", "right"),
 }
 
-# Their messages are written here and hold nothing from outside. Others may quote a value: a database does.
+# Their messages are written in this project and quote no value. Others may quote one: a database does.
 PLAIN_SPOKEN = (AssertionError, ImproperlyConfigured)
 
 
-# What may stand in the place of an argument: numbers, and words that HTTP has for a status.
+# What may replace an argument: numbers, and HTTP's phrases for a status.
 PHRASES = {status.phrase for status in HTTPStatus}
 PLACE = re.compile(r"%(\([^)]*\))?[-#0 +]*[0-9*]*(\.[0-9*]+)?[a-zA-Z]")
 HIDDEN = "…"
@@ -44,10 +44,10 @@ HIDDEN = "…"
 
 def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
     """
-    Let the lines of Django, its queue and OpenTelemetry say what happened, not to whom.
+    Keep of the lines of Django, its queue and OpenTelemetry what happened, without what clients sent.
 
-    The arguments of the first are paths, hosts and headers, of the last whatever a collector answers; the queue
-    writes a task's whole traceback. In the place of a path stands its route, in that of other texts a mark.
+    Django's arguments are paths, hosts and headers; OpenTelemetry's are what a collector answers; the queue writes a
+    task's whole traceback. A path is replaced by its route, any other text by a mark.
     """
     record, arguments = line["_record"], line.pop("positional_args", None)
     if record.name.split(".")[0] in ("django", "opentelemetry"):
@@ -59,7 +59,7 @@ def _without_arguments(_logger: Any, _method: str, line: Line) -> Line:
 
 def _said(record: logging.LogRecord, arguments: Any) -> str:
     text, error = str(record.msg), record.exc_info[1] if record.exc_info else None
-    if error is not None and text == str(error):  # its own words, with what was asked for in them; its class is shown
+    if error is not None and text == str(error):  # its text quotes the request, so its class is shown
         status = getattr(record, "status_code", None)
         return HTTPStatus(status).phrase if status in set(HTTPStatus) else type(error).__name__
     request = getattr(record, "request", None)
@@ -69,7 +69,7 @@ def _said(record: logging.LogRecord, arguments: Any) -> str:
         if arguments:
             return text % tuple(_harmless(value, request) for value in arguments)
     except (TypeError, ValueError, KeyError):
-        pass  # a number was wanted where a text is hidden
+        pass  # the format wants a number, and the text is hidden
     return PLACE.sub(HIDDEN, text)
 
 
@@ -82,7 +82,7 @@ def _harmless(value: Any, request: Any) -> Any:
 
 
 def _has_more_to_say(record: logging.LogRecord) -> bool:
-    """Whether Django's line on an answer of 5xx has the exception behind it; else the middleware's says it all."""
+    """Whether Django's line about a 5xx has an exception; without one the middleware's line says enough."""
     return bool(record.exc_info)
 
 
@@ -114,7 +114,7 @@ def _named(error: BaseException) -> str:
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     if isinstance(error, PLAIN_SPOKEN):
         return f"{name}: {printable(str(error))}"
-    # The database's own number, as in its manual.
+    # The database's error number, as in its manual.
     number = error.args[0] if error.args else None
     return f"{name} {number}" if isinstance(number, int) else name
 
@@ -133,9 +133,9 @@ def _only_listed(_logger: Any, _method: str, line: Line) -> Line:
 
 def printable(text: str) -> str:
     """
-    Spell out what is shown as no letter: ends of lines, escapes of terminals, what turns text round or hides it.
+    Escape what does not print: ends of lines, escapes of terminals, controls that reverse text or hide it.
 
-    With one of these, whoever chooses a part of a line could write a second one, or cover the first.
+    With one of these, a client that chooses a part of a line could write a second line, or cover the first.
     """
     if text.isprintable():
         return text
@@ -152,7 +152,7 @@ def _one_line(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
-# Runs for every line of this service and of the libraries alike; the request id comes from here.
+# Runs for every line, of this service and of its libraries; it adds the request id.
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     _with_trace,
@@ -203,10 +203,10 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
         "loggers": {
             # Three lines a task: 26,000 a day from the sweep alone.
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
-            # Each answer has its line from the middleware. A second one comes for an exception alone.
+            # The middleware logs each response. Django adds a line only for an exception.
             "django.request": {"level": "ERROR", "filters": ["more_to_say"]},
             "django.server": {"level": "ERROR", "filters": ["more_to_say"]},
-            # A host that is not ours is somebody's scan.
+            # A request for a foreign host is a scan.
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             # SQL has what clients sent in it.
             "django.db.backends": {"level": "INFO"},

@@ -1,8 +1,8 @@
 """
 Hands the spans of this process to OpenTelemetry. Loaded only where OTEL_ENABLED=true; nothing else imports it.
 
-The ids, and what is passed on, are those of `bookings.observability.tracing`, collected or not. So nothing here
-wraps Django, requests or the database: the packages that do are all pre-releases, and would tell addresses and
+Ids and headers come from `bookings.observability.tracing`, with a collector or without. So nothing here
+wraps Django, requests or the database: the packages that do are all pre-releases, and would export addresses and
 statements with values in them.
 """
 
@@ -28,7 +28,7 @@ SCOPE = InstrumentationScope("bookings")
 
 
 class Collector:
-    """Gives each span that has ended to a processor, in the shape that exporters know."""
+    """Passes each ended span to a processor, in the form that exporters know."""
 
     def __init__(self, processor: SpanProcessor) -> None:
         # Of OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and the names of this process, the SDK makes one.

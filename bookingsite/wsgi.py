@@ -1,4 +1,4 @@
-"""What the web server loads. What would be refused at the first request is refused here."""
+"""What the web server loads. A fault that would break the first request ends the start here."""
 
 import os
 
@@ -17,14 +17,14 @@ from bookings.db.error_numbers import UnsafeSession  # noqa: E402
 from bookingsite.processes.beating import begin_to_beat  # noqa: E402
 from bookingsite.web.lanes import Lanes  # noqa: E402
 
-# A key set or an address that cannot be used; nobody is asked yet, as others may start after this.
+# Refuses a key set or an address that cannot be used; asks no other service, as they may start after this one.
 wiring.signing_keys()
 wiring.rate_limiter()
 limits.use(limits.WEB)
 for connection in connections.all():
     try:
-        # A session that is not safe. A database that is not there yet, or is a replica still, is waited for:
-        # requests answer 503, and without a replica the primary serves the lists.
+        # Refuses an unsafe session. A database that is not there yet, or is still a replica, is no reason to end:
+        # requests answer 503 until it is ready, and without a replica the primary serves the lists.
         connection.ensure_connection()
     except OperationalError as error:
         if isinstance(error, UnsafeSession) and not error.may_pass:

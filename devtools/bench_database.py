@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import MySQLdb
 
+from devtools.bulk_rows import insert_select, key_of
 from devtools.mariadb import DATABASE
 from devtools.processes import HOST
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TABLES = ("booking_event", "payment", "idempotency_record", "booking", "seat_call", "django_q_ormq")
-SEAT_PRICE = 2_000
 # Transaction control, and what a connection says when it opens, are not among them.
 COUNTED = ("Com_select", "Com_insert", "Com_update", "Com_delete")
 # Every booking needs a different one, and six characters are enough for two billion.
@@ -73,14 +73,20 @@ class BenchDatabase:
 
     def hold(self, bookings: int, *, flights: int) -> list[Held]:
         """Make bookings of one seat as a create leaves them, spread evenly over the flights 1 to `flights`."""
+        now = "UTC_TIMESTAMP(6)"
         self._rows(
-            "INSERT INTO booking (reference, user_id, flight_id, no_of_seats, seat_price, total_cost, status,"  # noqa: S608  # nosec B608
-            " cancel_reason, created_at, updated_at, held_at, expires_at, cancel_requested, version, request_id,"
-            " hold, hold_key, hold_claims, hold_first_sent_at, hold_error)"
-            f" SELECT {REFERENCE}, 1000 + seq, 1 + seq MOD {int(flights)}, 1, {SEAT_PRICE}, {SEAT_PRICE},"
-            " 'initiated', '', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),"
-            " UTC_TIMESTAMP(6) + INTERVAL 15 MINUTE, 0, 1, 'bench', 'held', REPLACE(UUID(), '-', ''), 1,"
-            f" UTC_TIMESTAMP(6), '' FROM seq_1_to_{int(bookings)}"
+            insert_select(
+                *("booking", f"seq_1_to_{int(bookings)}"),
+                reference=REFERENCE,
+                user_id="1000 + seq",
+                flight_id=f"1 + seq MOD {int(flights)}",
+                no_of_seats="1",
+                total_cost="2000",
+                **dict.fromkeys(("created_at", "updated_at", "held_at", "hold_first_sent_at"), now),
+                expires_at=f"{now} + INTERVAL 15 MINUTE",
+                request_id="'bench'",
+                hold_key=key_of("bench", "seq"),
+            )
         )
         return [Held(*row) for row in self._rows("SELECT id, user_id, total_cost FROM booking ORDER BY id")]
 

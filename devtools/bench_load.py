@@ -114,7 +114,7 @@ class Clients:
     """
     A fixed number of clients of one server on this machine; used as a context manager.
 
-    Connections stay open from one `drive` to the next. A lost one is counted as an error and opened anew.
+    Connections stay open from one `drive` to the next. A lost one is counted as an error and opened again.
     """
 
     def __init__(self, port: int, *, count: int) -> None:

@@ -205,7 +205,7 @@ class PrivateMariaDB:
             f"--port={self.port}",
             f"--bind-address={HOST}",
             "--skip-name-resolve",
-            # Root has no password here: nobody shall read or write the machine's files through it.
+            # Root has no password here: no local user may read or write the machine's files through it.
             f"--secure-file-priv={data}",
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
@@ -264,7 +264,7 @@ def _program(name: str) -> str:
 
 
 def _as_root() -> list[str]:
-    # MariaDB refuses to run as root unless told, and refuses the option to everybody else.
+    # MariaDB refuses to run as root unless told, and refuses the option to all other users.
     return ["--user=root"] if os.geteuid() == 0 else []
 
 

@@ -21,7 +21,7 @@ EITHER = (
     *("--binlog-format=ROW", "--gtid-strict-mode=1"),
 )
 
-# A primary that hears of no replica for so long goes on without; until then it acknowledges nothing.
+# A primary without an acknowledgment from a replica for so long goes on without it; until then it commits nothing.
 SEMI_SYNC_TIMEOUT_MS = 30_000
 ACKNOWLEDGED = (
     "--rpl-semi-sync-master-enabled=1",
@@ -118,8 +118,8 @@ class MariaDBPair:
         """
         Make a primary of the replica: the second half.
 
-        Ids go on far above those that the dead primary may have given away: nobody who still has one of a booking
-        that was lost must meet another booking under it.
+        Ids go on far above those that the dead primary may have given to clients: a client with the id of a lost
+        booking must not find another booking under it.
         """
         run(self.replica, "STOP SLAVE", "RESET SLAVE ALL")
         for table, next_id in run(self.replica, COUNTED_TABLES):

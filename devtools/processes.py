@@ -21,7 +21,7 @@ KILL_PAUSE_SECONDS = 0.02
 
 
 def free_port() -> int:
-    """Name a port of 127.0.0.1 that nobody uses at this moment."""
+    """Name a port of 127.0.0.1 that is not in use at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

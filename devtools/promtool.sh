@@ -11,7 +11,7 @@ fetch() {
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     chmod 755 "$folder"
-    # Somebody else downloads where this is root.
+    # Run as root, apt downloads as the user _apt.
     [ "$(id -u)" != 0 ] || chown _apt "$folder" 2>/dev/null || true
     (cd "$folder" && apt-get -qq download prometheus >/dev/null 2>&1) || {
         # A machine that has never installed anything knows no packages yet.

@@ -2,7 +2,7 @@
 A pytest plugin: every test run gets a private MariaDB, without a flag.
 
 `TEST_DATABASE_URL` names another database instead (a server that is there already, or SQLite). A developer's
-own `DATABASE_URL` and `.env` are never used, so a test run cannot reach a database that somebody cares for.
+own `DATABASE_URL` and `.env` are never used, so a test run cannot reach a database that is in use.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class PrivateRedis:
         if program is None:
             raise RedisUnavailable(f"redis-server not found: install it (Debian, Ubuntu: {DEBIAN_PACKAGE})")
         self._folder = Path(tempfile.mkdtemp(prefix="bookings-redis-"))
-        # A link and not an argv[0] of ours: whoever ends it with its parent starts it by this path.
+        # A link and not an argv[0]: `ends_with_parent` starts it by this path.
         (self._folder / PROGRAMS[0]).symlink_to(Path(program).resolve())
         try:
             self.start()

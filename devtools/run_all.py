@@ -33,13 +33,13 @@ VAR = ROOT / "var"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # From the start of a server to its first answer; 2 s on two idle cores.
 START_SECONDS = 30
-# What asks politely must leave time to kill what did not listen: five seconds in all.
+# Leaves time to kill what does not stop when it is asked to: five seconds in all.
 STOP_SECONDS = 4
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 2
 WEB_WORKERS = 2
 WEB_THREADS = 16
-# Nobody stands in front, and a web worker that hangs is killed in time for the five seconds.
+# No proxy stands in front, and a web worker that hangs is killed within the five seconds.
 WEB_DRAIN_SECONDS = 0
 WEB_FINISH_SECONDS = 3
 
@@ -62,7 +62,7 @@ curl -sS -w '\\n' {web}/api/v1/bookings/payments{bearer} -H 'Content-Type: appli
 
 Ctrl-C stops it.
 """
-# What the lines above need besides where a token is asked for.
+# What the lines above also need where the API asks for a token.
 AS_CUSTOMER = "TOKEN=$(.venv/bin/python manage.py dev_token --user 1001 | tail -n 1)\n"
 BEARER = ' -H "Authorization: Bearer $TOKEN"'
 
@@ -72,7 +72,7 @@ class CannotRun(Exception):
 
 
 class Stopped(Exception):
-    """Somebody asked for the end: Ctrl-C, or a signal."""
+    """The operator asked for the end: Ctrl-C, or a signal."""
 
 
 class StopRequest:
@@ -124,7 +124,7 @@ class Service:
 
     def await_answer(self, name: str, url: str) -> None:
         """
-        Wait until there is an answer, whichever, at this address.
+        Wait until there is a response, of any status, from this address.
 
         :raises CannotRun: if there is none in time, or a process has ended
         """
@@ -247,9 +247,9 @@ def _start(service: Service, *, web_port: int, flights_port: int | None, flights
     if flights_port is not None:
         # The demo bookings hold seats at the Flight Service.
         service.await_answer("the Flight Service", f"{flights}/api/v1/flights/1")
-        service.finish("loading the demo", "manage.py", "load_demo")
+        service.finish("loading the demo", "-m", "devtools.demo")
     else:
-        service.finish("making the log-ins of the demo", "manage.py", "load_demo", "--people-only")
+        service.finish("making the log-ins of the demo", "-m", "devtools.demo", "--people-only")
     service.start(
         "the web server",
         *("manage.py", "run_web", "--port", str(web_port)),
@@ -265,7 +265,7 @@ def _start(service: Service, *, web_port: int, flights_port: int | None, flights
 
 
 def main() -> int:
-    """Run everything until somebody asks for the end."""
+    """Run everything until the operator ends it."""
     stop = StopRequest()
     adopt_orphans()
     try:

@@ -38,7 +38,7 @@ if ! "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>
     "$PYTHON" -m venv --clear "$VENV"
 fi
 
-# Whoever makes a virtual environment here develops here. The service itself never guesses that.
+# A virtual environment here means development. The service itself never guesses that.
 if [ ! -e .env ]; then
     echo "making .env with DEBUG=true (see .env.example)"
     echo "DEBUG=true" >.env

@@ -26,7 +26,7 @@ from bookings.api.serializers import (
     PayBookingRequest,
     StrictSerializer,
 )
-from bookings.conf import HIGHEST_ID, RATE_WINDOW_SECONDS
+from bookings.conf import RATE_WINDOW_SECONDS
 from bookings.db.replica import read_list
 from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
@@ -37,6 +37,7 @@ from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.services.shared.idempotency import KeyedRequest
+from bookings.text.ids import exact_id
 
 # The scope of an idempotency key beside its principal: one key on two of these is two keys.
 CREATE_ENDPOINT = "POST /bookings"
@@ -211,9 +212,10 @@ def _booking_id(text: str) -> int:
 
     :raises BookingNotFound: for anything that is no id of ours
     """
-    if not text.isascii() or not text.isdigit() or len(text) > 19 or not 1 <= int(text) <= HIGHEST_ID:
+    booking_id = exact_id(text)
+    if booking_id is None:
         raise BookingNotFound
-    return int(text)
+    return booking_id
 
 
 def _matching(asked: dict[str, Any], reader: Actor) -> QuerySet[Booking]:

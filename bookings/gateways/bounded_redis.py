@@ -1,4 +1,4 @@
-"""A Redis client whose calls end in time as a whole, whatever comes a byte at a time."""
+"""A Redis client whose calls end in time as a whole, even if a response comes a byte at a time."""
 
 import threading
 import time
@@ -11,10 +11,10 @@ from redis import Connection, Redis, RedisError, SSLConnection, UnixDomainSocket
 
 CONNECT_SECONDS = 0.5
 
-# What an unusual answer ends in: one from something that is no Redis too, which redis-py does not expect.
+# The errors that redis-py raises for an unusual response; a server that is no Redis causes the last three.
 NOT_ANSWERED = (RedisError, OSError, ValueError, TypeError, AttributeError)
 
-# An answer of ours is three numbers; that of `INFO server`, a page.
+# The responses to our scripts are three numbers; the response to `INFO server` is a page.
 LARGEST_ANSWER_BYTES = 64 * 1024
 
 
@@ -34,7 +34,7 @@ def bounded_redis(url: str, *, seconds: float) -> Redis:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Let everything that this thread asks of any Redis in the block end in time: connections and repeats too."""
+    """End in time whatever this thread asks of any Redis in the block, connections and repetitions included."""
     _block.ends_at, _block.bytes_left = time.monotonic() + seconds, LARGEST_ANSWER_BYTES
     try:
         yield

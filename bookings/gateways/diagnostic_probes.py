@@ -1,4 +1,4 @@
-"""What the doctor asks of the systems beside this one, that no booking needs."""
+"""What `doctor` asks other systems, and no booking needs."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,16 +11,16 @@ ANSWER_SECONDS = 2.0
 
 
 class Unreachable(Exception):
-    """There was no answer; the message has no address and no password in it."""
+    """There was no response; the message contains no address and no password."""
 
 
 def date_of_peer(url: str) -> datetime | None:
     """
-    Read the clock of whoever answers there, in whole seconds; None if the answer has no Date.
+    Read the clock of the server that answers there, in whole seconds; None if its response has no Date.
 
     Neither follows a redirect nor waits for the body.
 
-    :raises Unreachable: if nobody answers
+    :raises Unreachable: if no server answers
     """
     http = HttpExchange(connect_seconds=CONNECT_SECONDS, largest_bytes=0)
     try:
@@ -38,7 +38,7 @@ def redis_version(url: str) -> str:
     """
     Ask a Redis for its version.
 
-    :raises Unreachable: if it does not answer, or lets nobody in
+    :raises Unreachable: if it does not answer, or refuses the log-in
     """
     try:
         with bounded_redis(url, seconds=ANSWER_SECONDS) as redis, within(ANSWER_SECONDS):

@@ -2,17 +2,17 @@
 One HTTP exchange with another service, by libcurl: sent once, and bounded in time and in size as a whole.
 
 One limit holds for all of it, from the look-up of the name to the last trailer, whatever comes a byte at a time.
-See Note [Whose answer it is].
+See Note [Which request a response belongs to].
 """
 
-# Note [Whose answer it is]
-# HTTP/1.1 does not say which request an answer belongs to: it is the next one on the connection. So one that comes
-# twice, or late, or after an informational one that was taken for it, is read by the next request as its own. What
-# must not be mistaken has a connection of its own, which ends with the answer: there is no other request then.
-# What may be kept is not used again after anything odd, nor with a byte waiting on it. A byte that arrives after
-# that look cannot be told from an answer: `Answer.was_kept` says where that may be so.
-# libcurl sends a request again, unasked, where a connection that was kept turns out to be dead. On one of its own
-# it never does, so what must not be sent twice is safe there.
+# Note [Which request a response belongs to]
+# HTTP/1.1 does not say which request a response belongs to: it is the next one on the connection. So a response that
+# comes twice, or late, or after an informational one that was mistaken for it, is read by the next request as its own.
+# A request whose response must not be mistaken has a connection of its own, which ends with the response.
+# A kept connection is not used again after anything odd, nor while a byte waits on it. A byte that arrives after that
+# check looks like a response: `Answer.was_kept` says where this is possible.
+# libcurl repeats a request by itself when a kept connection turns out to be dead. On a new connection it never does,
+# so a request that must not be sent twice is safe there.
 
 import os
 import re
@@ -25,13 +25,13 @@ from http import HTTPStatus
 import certifi
 import pycurl
 
-# Both the head and the trailers of an answer, and every informational answer before it.
+# The head and the trailers of a response, and every informational response before it.
 LARGEST_HEAD_BYTES = 16 * 1024
 
-# A name that points to another machine is looked up again after this.
+# A host name is looked up again after this, as it may point to another machine by then.
 NAMES_HOLD_SECONDS = 5
 
-# What ends an exchange before its request: proof, together with libcurl not having come so far as to send it.
+# Errors that end an exchange before its request. They are proof only if libcurl did not begin to send.
 BEFORE_SENDING = {
     pycurl.E_URL_MALFORMAT,
     pycurl.E_COULDNT_RESOLVE_HOST,
@@ -41,7 +41,7 @@ BEFORE_SENDING = {
     pycurl.E_PEER_FAILED_VERIFICATION,
 }
 
-# The version of an answer that may be read, and its status.
+# The HTTP versions that are read, and the status.
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: |\r?\n)")
 SWITCHED = 101
 
@@ -61,7 +61,7 @@ WORDS: Mapping[int, str] = {
 
 
 class ExchangeFailed(OSError):
-    """There is no answer. The message has no address in it."""
+    """There is no response. The message contains no address."""
 
 
 class NothingSent(ExchangeFailed):
@@ -69,12 +69,12 @@ class NothingSent(ExchangeFailed):
 
 
 class NoAnswer(ExchangeFailed):
-    """The request may have been carried out; its answer did not come, or not as it must be."""
+    """The request may have been carried out; its response did not come, or is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request. Where only the head of its answer is wanted, the rest is not waited for."""
+    """A request. With `head_only` the body of the response is not waited for."""
 
     method: str
     url: str
@@ -85,7 +85,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A final answer: its headers by their names in lower case, and its body after decoding."""
+    """A final response: headers by their names in lower case, and the decoded body."""
 
     status: int
     headers: Mapping[str, str]
@@ -97,8 +97,8 @@ class HttpExchange:
     """
     Sends requests, each in the thread that asks, over connections of that thread alone.
 
-    Follows no redirect, uses no proxy, password or cookie of anybody, and speaks HTTP/1.1 to http and https
-    addresses only. A thread's connections end with it. A process that was forked off has none of its parent's.
+    Follows no redirect, uses no proxy, no stored password and no cookie, and speaks HTTP/1.1 to http and https
+    addresses only. A thread's connections end with it. A forked process uses none of its parent's.
     """
 
     def __init__(self, *, connect_seconds: float, largest_bytes: int) -> None:
@@ -107,7 +107,7 @@ class HttpExchange:
 
     def send(self, question: Question, *, seconds: float, keep: bool = False) -> Answer:
         """
-        Send one request and read its answer; `keep` may use a connection again, and leaves it for the next one.
+        Send one request and read its response; `keep` may use a kept connection, and keeps it for the next request.
 
         :raises NothingSent: if it is certain that no byte of the request went out
         :raises NoAnswer: if it may have been carried out
@@ -121,7 +121,7 @@ class HttpExchange:
             handle.perform()
         except pycurl.error as error:
             answer = reading.answer(handle) if question.head_only and reading.head_is_over else None
-            # Without a request no connection is to be ended, and closing a handle waits for its look-up of a name.
+            # Where nothing was sent there is no connection to end, and closing a handle would wait for its DNS lookup.
             if reading.was_sent:
                 self._mine.drop(keep=keep)
             if answer is not None:
@@ -141,9 +141,9 @@ class _Mine(threading.local):
         self._handles: dict[bool, pycurl.Curl] = {}
 
     def handle(self, *, keep: bool) -> pycurl.Curl:
-        """Give a handle that nothing is set on, and on whose connection nothing is waiting to be read."""
+        """Give a handle without options, whose connection has no byte to read."""
         if self._pid != os.getpid():
-            # The connections are the parent's: to end one here would tell the other side so.
+            # The connections are the parent's: closing one here would close it for the parent.
             _OF_A_PARENT.extend(self._handles.values())
             self._pid, self._handles = os.getpid(), {}
         if keep and _has_something_to_read(self._handles.get(keep)):
@@ -165,7 +165,7 @@ _OF_A_PARENT: list[pycurl.Curl] = []
 
 
 def _has_something_to_read(handle: pycurl.Curl | None) -> bool:
-    """Whether anything has come on a kept connection since its last answer, the end of it included."""
+    """Whether a kept connection has received anything since its last response, or has ended."""
     number = -1 if handle is None else handle.getinfo(pycurl.ACTIVESOCKET)
     if number < 0:
         return False
@@ -175,7 +175,7 @@ def _has_something_to_read(handle: pycurl.Curl | None) -> bool:
 
 
 class _Reading:
-    """What has come of an answer so far."""
+    """What has arrived of a response so far."""
 
     def __init__(self, largest_bytes: int, *, head_only: bool) -> None:
         self.head_is_over = False
@@ -189,7 +189,7 @@ class _Reading:
         self._body = bytearray()
 
     def take_line(self, line: bytes) -> int:
-        """Take a status line, a header, the empty line after them, or a trailer; 0 stops libcurl."""
+        """Process a status line, a header, the empty line after them, or a trailer; 0 stops libcurl."""
         self._head_bytes += len(line)
         if self._head_bytes > LARGEST_HEAD_BYTES:
             return self._refuse("answer too large")
@@ -206,27 +206,27 @@ class _Reading:
         return len(line)
 
     def take_body(self, piece: bytes) -> int:
-        """Take a piece of the body, after decoding; 0 stops libcurl."""
+        """Process a piece of the decoded body; 0 stops libcurl."""
         self._body += piece
         if len(self._body) > self._largest_bytes:
             return self._refuse("answer too large")
         return len(piece)
 
     def answer(self, handle: pycurl.Curl) -> Answer:
-        """Put together what has come."""
+        """Build the response from what has arrived."""
         was_kept = handle.getinfo(pycurl.NUM_CONNECTS) == 0
         return Answer(handle.getinfo(pycurl.RESPONSE_CODE), self._headers, bytes(self._body), was_kept)
 
     def may_be_sent(self, *_addresses: object) -> int:
-        """Hear that there is a connection, and that the request goes out on it now."""
+        """Note that a connection is there and that the request is about to be sent on it."""
         self.was_sent = True
         return int(pycurl.PREREQFUNC_OK)
 
     def _begin(self, line: bytes) -> int:
-        """Begin with an answer, informational or final."""
+        """Begin a response, informational or final."""
         found = STATUS_LINE.match(line)
         status = int(found[1]) if found else SWITCHED
-        if status == SWITCHED:  # nobody asked for another protocol
+        if status == SWITCHED:  # no other protocol was asked for
             return self._refuse("answer is not HTTP/1")
         self._headers.clear()
         self._is_informational = status < HTTPStatus.OK
@@ -234,13 +234,13 @@ class _Reading:
 
     def _end_of_head(self, length: int) -> int:
         if self._is_informational:
-            # The answer comes after it; who sends one may send another behind the answer.
+            # The response comes after it; a server that sends one may send another after the response.
             self.is_odd = True
             return length
         self.head_is_over = True
         lengths = {each.strip() for each in self._headers.get("content-length", "").split(",")}
         if len(lengths) > 1 or ("transfer-encoding" in self._headers and lengths != {""}):
-            # A proxy in between may see another end of this answer, and so another answer behind it.
+            # A proxy on the way may see the end elsewhere, and so another response behind it.
             return self._refuse("answer with two lengths")
         return 0 if self._head_only else length
 
@@ -250,7 +250,7 @@ class _Reading:
 
 
 def _prepare(handle: pycurl.Curl, question: Question, reading: _Reading, *, keep: bool) -> None:
-    """Say everything that libcurl must and must not do. The handle has been reset."""
+    """Set every option that libcurl must and must not use. The handle has been reset."""
     set_to = handle.setopt
     set_to(pycurl.URL, question.url)
     set_to(pycurl.CUSTOMREQUEST, question.method)
@@ -258,7 +258,7 @@ def _prepare(handle: pycurl.Curl, question: Question, reading: _Reading, *, keep
         set_to(pycurl.POSTFIELDSIZE, len(question.body))
         set_to(pycurl.COPYPOSTFIELDS, question.body)
     headers = {"Expect": "", "User-Agent": "", **question.headers, **({} if keep else {"Connection": "close"})}
-    # One that has no value is left away.
+    # A header without a value is not sent.
     set_to(pycurl.HTTPHEADER, [f"{name}: {value}" if value else f"{name}:" for name, value in headers.items()])
     set_to(pycurl.HEADERFUNCTION, reading.take_line)
     set_to(pycurl.WRITEFUNCTION, reading.take_body)
@@ -275,7 +275,7 @@ def _prepare(handle: pycurl.Curl, question: Question, reading: _Reading, *, keep
     set_to(pycurl.PROXY, "")
     set_to(pycurl.NOPROXY, "*")
     set_to(pycurl.NETRC, pycurl.NETRC_IGNORED)
-    # Nothing is asked to be compressed; what is so all the same is read.
+    # No compression is asked for; a compressed response is read all the same.
     set_to(pycurl.ACCEPT_ENCODING, "identity")
     set_to(pycurl.CAINFO, certifi.where())
     set_to(pycurl.SSL_VERIFYPEER, 1)

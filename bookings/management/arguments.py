@@ -1,6 +1,14 @@
-"""Arguments that several commands take."""
+"""What several commands share: who runs them, and arguments that they take."""
 
-from bookings.conf import HIGHEST_ID
+import getpass
+
+from bookings.actor import Actor, ActorKind
+from bookings.text.ids import exact_id
+
+
+def operator() -> Actor:
+    """Name the person at the command line, by the account of this machine."""
+    return Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150])
 
 
 def flight(text: str) -> int:
@@ -9,6 +17,7 @@ def flight(text: str) -> int:
 
     :raises ValueError: if it can be none
     """
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= HIGHEST_ID):
+    flight_id = exact_id(text)
+    if flight_id is None:
         raise ValueError(text)
-    return int(text)
+    return flight_id

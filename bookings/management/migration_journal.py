@@ -1,10 +1,10 @@
 """
-Lets a `migrate` that was killed be continued, on whichever migration it was.
+Lets a `migrate` that was killed be continued, at any migration.
 
 On MariaDB and MySQL a migration is no transaction: each statement that changes tables is done for good, wholly
 or not at all, and only the last step writes down that the migration was applied. So each of them is written
 down before it is sent, and all of them are deleted when the migration has ended. A migration of which such rows
-are found is run once more: what stands there is passed over, and only of the last one must the database say
+are found is run again: what stands there is skipped, and only for the last one must the database say
 whether it was done. Nothing is ever dropped to begin again, so no data can be lost.
 
 On SQLite a migration is one transaction, but for the row that says that it was applied. There a row of ours is
@@ -39,7 +39,7 @@ SCHEMA_STATEMENTS = ("ALTER ", "CREATE ", "DROP ", "RENAME ")
 # The table, the column, the index, the key or the condition is there already; or what is to be changed or dropped
 # is not there any more.
 DONE_ALREADY = frozenset({1050, 1060, 1061, 1068, 1826, 3822, 1051, 1054, 1091, 1146, 3821})
-# MariaDB's only word for a foreign key whose name is in use.
+# MariaDB's only error for a foreign key whose name is in use.
 CANNOT_CREATE, NAME_IN_USE = 1005, "errno: 121 "
 
 
@@ -68,7 +68,7 @@ class MigrationJournal:
         self._doubtful: str | None = None
 
     def read(self) -> Iterator[str]:
-        """Take up what was interrupted, and tell each in one line."""
+        """Read what was interrupted, and report each migration in one line."""
         if not self._is_there():
             return
         self._is_made = True
@@ -91,7 +91,7 @@ class MigrationJournal:
                 yield f"{step} was interrupted halfway; it is continued."
 
     def follow(self, action: str, migration: Migration, *, fake: bool) -> None:
-        """Hear what the executor tells of its progress: `apply_start`, `apply_success` and the like."""
+        """Follow the progress that the executor reports: `apply_start`, `apply_success` and the like."""
         direction, _, moment = action.partition("_")
         if fake or direction not in (APPLY, UNAPPLY):
             return
@@ -106,12 +106,12 @@ class MigrationJournal:
             self._forget(step)
 
     def close(self) -> None:
-        """Leave no trace, unless something is still to be continued that this run was not asked for."""
+        """Drop the table, unless this run was not asked to continue everything in it."""
         if self._is_there() and not self._run(f"SELECT 1 FROM {TABLE} LIMIT 1"):  # noqa: S608  # nosec B608
             self._run(f"DROP TABLE {TABLE}")
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        """Run one statement; one that the interrupted attempt has done is passed over."""
+        """Run one statement, or skip it if the interrupted attempt has done it."""
         step = self._running
         if step is None or TABLE in sql:
             return execute(sql, params, many, context)
@@ -140,7 +140,7 @@ class MigrationJournal:
         try:
             return execute()
         except DatabaseError as error:
-            # What is in the way was there before, so this did nothing. After any other error that is in doubt.
+            # The obstacle was there before, so the statement did nothing. After any other error that is not certain.
             if _says_done_already(error):
                 self._run(f"DELETE FROM {TABLE} WHERE id = LAST_INSERT_ID()")  # noqa: S608  # nosec B608
             raise
@@ -150,7 +150,7 @@ class MigrationJournal:
             return TABLE in self._connection.introspection.table_names(cursor)
 
     def _note(self, step: Step, statement: str) -> None:
-        # Only now: who has nothing to migrate needs no right to make tables.
+        # Only now: a user with nothing to migrate needs no right to make tables.
         if not self._is_made:
             self._run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS[self._connection.vendor]})")
             self._is_made = True

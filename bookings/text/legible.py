@@ -1,14 +1,14 @@
-"""What counts as text that somebody can read: said of customers' reasons, of staff's notes, and of names."""
+"""What counts as readable text: in customers' reasons, in staff's notes, and in names."""
 
 import unicodedata
 from collections.abc import Callable
 from functools import cache
 
 # Note [What can be read]
-# A reason that shows nothing is none, and one that shows in another order than it was written says what its writer
-# did not. So there must be a letter, a number, a sign of punctuation or a symbol; and nowhere a control character,
-# an end of a line (staff's notes may have several lines) or a control of direction. Joiners, selectors and tags
-# between readable characters are let be: families, flags and Persian words are written with them.
+# A reason that shows nothing is no reason, and one that is shown in another order than it was written says what its
+# writer did not. So there must be a letter, a number, a sign of punctuation or a symbol; and nowhere a control
+# character, an end of a line (staff's notes may have several lines) or a control of direction. Joiners, selectors
+# and tags between readable characters are allowed: families, flags and Persian words are written with them.
 
 # Letters and symbols by their category, and blank; two are not known to an older Python.
 BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U00013441\U00013442\U0001d159")
@@ -44,7 +44,7 @@ def is_legible(text: str) -> bool:
 
 def is_orderly(text: str, *, of_lines: bool = False) -> bool:
     """
-    Tell whether a text has nothing in it that is not text. See Note [What can be read].
+    Tell whether a text contains nothing but text. See Note [What can be read].
 
     :param of_lines: it may have several lines
     """

@@ -1,5 +1,5 @@
 """
-What a booking is called: what new references are made of, and how one that somebody typed is read.
+References of bookings: what new ones are made of, and how a typed one is read.
 
 Pure. See Note [Why a reference begins and ends with a consonant].
 """
@@ -8,8 +8,8 @@ Pure. See Note [Why a reference begins and ends with a consonant].
 # References travel in exports, and a spreadsheet makes numbers and dates of text that looks like one, without
 # asking: 23456789, 12E45678 (an exponent), 29MAY234 and MAR23456 (dates), R2345678 and 234567KR (money), 2345678P
 # (a time). All of these begin or end with a digit. What does neither is text, unless it is a word: those
-# (TRUE, MARCH, and what nobody wants to read out on the telephone) need a vowel, and there are none: Y counts as
-# one. 0, O, 1, I and L are missed besides, as people mistake them for one another.
+# (TRUE, MARCH, and words that staff cannot read out on the telephone) need a vowel, and there are none: Y counts as
+# one. 0, O, 1, I and L are left out too, as people confuse them.
 
 import re
 import secrets
@@ -18,16 +18,16 @@ DIGITS = "23456789"
 CONSONANTS = "BCDFGHJKMNPQRSTVWXZ"
 LENGTH = 8
 
-# References are never used again. At a thousand million bookings one new reference in 140 is taken.
+# References are never reused. At a billion bookings one new reference in 140 is in use already.
 HOW_MANY = len(CONSONANTS) ** 2 * len(DIGITS + CONSONANTS) ** (LENGTH - 2)
 
-# Those of bookings made before there were eight characters have six, of any letter.
+# Six characters of any letter are read too: references had six once.
 _READ = re.compile(r"[A-Z0-9]{6}(?:[A-Z0-9]{2})?")
 _BETWEEN_LETTERS = re.compile(r"[\s\u00a0.\u2010-\u2015-]+")
 
 
 def new_reference() -> str:
-    """Draw a reference by lot; it may be taken."""
+    """Draw a random reference; it may be in use already."""
     return reference_at(secrets.randbelow(HOW_MANY))
 
 

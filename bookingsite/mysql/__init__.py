@@ -1,1 +1,1 @@
-"""Django's backend for MariaDB and MySQL, which lets go of connections that lead nowhere."""
+"""Django's backend for MariaDB and MySQL, which closes connections that are of no use any more."""

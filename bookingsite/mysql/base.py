@@ -1,10 +1,10 @@
 """
 Django's backend for MariaDB and MySQL, with three habits of its own.
 
-- A connection whose server has died, or takes no writes any more, is closed where that is said, whoever asked: a
-  service, a page, the queue. Django would ask whether it still answers, and a demoted server does.
+- A connection whose server has died, or accepts no writes any more, is closed as soon as the server says so, whether a
+  service, a page or the queue asked. Django would ask whether it still answers, and a demoted server does.
 - A value that cannot be stored is an error of the value, not of the server.
-- While the server hangs, whoever would wait for a new connection is refused at once, except one in a second.
+- While the server hangs, a thread that needs a new connection is refused at once, except one each second.
 
 It repeats nothing: that is for `bookings.db.transactions`.
 """
@@ -27,12 +27,12 @@ UNANSWERED = (2002, 2003, CONNECTION_LOST)
 
 
 class Errors(DatabaseErrorWrapper):
-    """Turns the library's errors into Django's, and tells the connection of those that end it."""
+    """Turns the library's errors into Django's, and closes the connection after those that end it."""
 
     def __init__(self, wrapper: "DatabaseWrapper") -> None:
         super().__init__(wrapper)
         self._wrapper = wrapper
-        # One in another: a cursor connects first.
+        # Calls nest: a cursor connects first.
         self._begun: list[float] = []
 
     def __enter__(self) -> None:
@@ -67,14 +67,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias)
-        # In the place of Django's cached property of this name.
+        # Replaces Django's cached property of this name.
         self.wrap_database_errors = Errors(self)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """
-        Connect, unless the server hangs and somebody else is finding out whether it still does.
+        Connect, unless the server hangs and another thread is already trying.
 
-        :raises OperationalError: of the library, as if there had been no answer
+        :raises OperationalError: the library's, as if there had been no response
         """
         if self._fails_fast and not hang.may_try():
             raise MySQLdb.OperationalError(CONNECTION_LOST, "the server hangs; it was not asked")
@@ -105,7 +105,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         Close the connection at once, inside a transaction too, whose end then does not open another one.
 
-        Nothing is raised: what the server has said is about to be.
+        Nothing is raised here: the server's error is raised next.
         """
         if self._is_leaving:
             return

@@ -1,4 +1,4 @@
-"""Lets `run_web` know that this web process lives and its threads come back."""
+"""Tells `run_web` that this web process lives and its threads are not stuck."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 def begin_to_beat(lanes: Lanes) -> None:
-    """Beat from now on, in a thread of its own, where `run_web` has said where to."""
+    """Beat from now on, in a thread of its own, if `run_web` has named a folder."""
     if folder := os.environ.get(FOLDER):
         beat = Beat(Path(folder))
         beat.strike()

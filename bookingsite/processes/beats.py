@@ -1,8 +1,8 @@
 """
 How a web process shows that it lives: it writes the time into a file of its own, again and again.
 
-The time is the machine's monotonic one, which all processes share and nobody sets. A process that was stopped, or
-that hangs with Python's lock in its hand, stops to write; `run_web` reads the files.
+The time is the machine's monotonic clock, which all processes share and which cannot be set. A process that was
+stopped, or that hangs while it holds Python's lock, stops writing; `run_web` reads the files.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 # Names the folder; without it no process beats.
 FOLDER = "WEB_BEATS_DIR"
 
-# Often enough that a busy machine does not look like a dead process.
+# Short enough that a busy machine does not look like a dead process.
 BEAT_SECONDS = 1.0
 
 _FORM = struct.Struct("=d")
@@ -31,7 +31,7 @@ class Beat:
 
 
 def last_beats(folder: Path) -> dict[int, float]:
-    """Tell when each process was last alive, by its id; one that has ended is still there."""
+    """Tell when each process was last alive, by its id; processes that have ended are included."""
     beats = {}
     for file in folder.iterdir():
         content = file.read_bytes()
@@ -41,5 +41,5 @@ def last_beats(folder: Path) -> dict[int, float]:
 
 
 def forget(folder: Path, pid: int) -> None:
-    """Remove what a process that has ended has left."""
+    """Remove the file of a process that has ended."""
     (folder / str(pid)).unlink(missing_ok=True)

@@ -4,9 +4,9 @@ Runs a Python program that ends with the process that has started it, and with i
     python -m bookingsite.processes.die_with_parent PARENT SIGNAL FILE ARGUMENTS…
     python -m bookingsite.processes.die_with_parent PARENT SIGNAL -m MODULE ARGUMENTS…
 
-A process that is killed takes nobody with it: django-q2's sentinel, for one, never looks at its parent, and
-would go on for ever. So the kernel is asked: the program gets SIGNAL as soon as the process PARENT is gone, and
-what it forks is killed as soon as the one that has forked it is gone. Only Linux can be asked; elsewhere the
+When a process is killed, its children go on: django-q2's sentinel, for one, never looks at its parent, and
+would run forever. So the kernel is asked: the program gets SIGNAL as soon as the process PARENT is gone, and
+what it forks is killed as soon as the process that has forked it is gone. Only Linux offers this; elsewhere the
 program simply runs.
 """
 
@@ -29,7 +29,7 @@ class Lifeline:
         os.register_at_fork(after_in_child=self._tie_child)
 
     def _tie_child(self) -> None:
-        # The kernel forgets the wish at each fork.
+        # The kernel forgets the signal at each fork.
         parent, self._pid = self._pid, os.getpid()
         _end_with(parent, signal.SIGKILL)
 

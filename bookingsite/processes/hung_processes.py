@@ -1,4 +1,4 @@
-"""Finds the web processes that live and do not work: stopped, or hanging with Python's lock in their hand."""
+"""Finds web processes that live but do not work: stopped, or hanging while they hold Python's lock."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bookingsite.processes.beats import forget, last_beats
 
-# More than this between two looks, and the machine or this process was paused, and so perhaps were the others.
+# If two looks are further apart, the machine or this process was paused, and perhaps the others were too.
 PAUSED_SECONDS = 3.0
 
 
@@ -35,7 +35,7 @@ class HungProcesses:
         return found
 
     def _is_there(self, pid: int) -> bool:
-        """Whether this is still the process that has beaten: ids are given to others when a process has ended."""
+        """Whether this is still the process that wrote the beat: ids of ended processes are used again."""
         try:
             return os.getsid(pid) == self._session
         except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Finds out that the background work has fallen silent."""
+"""Detects that the background work has stalled."""
 
 import threading
 import time
@@ -28,14 +28,14 @@ class Silence:
         self._last_pass: datetime | None = None
 
     def seconds(self, *, now: float, last_pass: datetime | None, rests: bool) -> float:
-        """Take down what the database says now; give how long it has said nothing new."""
+        """Note what the database says now, and return for how long no new pass has finished."""
         if rests or last_pass != self._last_pass:
             self.excuse(now=now)
         self._last_pass = last_pass
         return now - self._since
 
     def excuse(self, *, now: float) -> None:
-        """Begin to count anew."""
+        """Begin to count again."""
         self._since = now
 
 
@@ -43,8 +43,8 @@ class SilenceWatch:
     """
     Looks at the database now and then, in a thread of its own that ends with the process.
 
-    In a thread, because a database may also not answer at all: whoever waits for the end of a cluster, or for a
-    signal, must not wait for that.
+    In a thread, because a database may also not answer at all: the command that waits for the end of a cluster, or
+    for a signal, must not wait for that.
     """
 
     def __init__(self) -> None:
@@ -57,15 +57,15 @@ class SilenceWatch:
 
     def database_answers(self) -> bool:
         """
-        Tell whether it did when it was last asked; False if it was not yet.
+        Tell whether the database answered when it was last asked; False if it has not been asked yet.
 
-        :raises RuntimeError: if nobody asks it any more
+        :raises RuntimeError: if the watching thread has ended
         """
         if not self._thread.is_alive():
-            raise RuntimeError("nobody watches the database any more; why stands above")
+            raise RuntimeError("the thread that watches the database has ended; the log above says why")
         return bool(self._database_answers)
 
-    def begin_anew(self) -> None:
+    def begin_again(self) -> None:
         """Forget what was before: a new cluster has its own silence."""
         with self._lock:
             self._silence, self._silent_seconds = Silence(now=time.monotonic()), 0.0
@@ -74,7 +74,7 @@ class SilenceWatch:
         """
         Tell how long passes had been missing when the database last answered.
 
-        :raises RuntimeError: if nobody asks it any more
+        :raises RuntimeError: if the watching thread has ended
         """
         with self._lock:
             return self._silent_seconds if self.database_answers() else 0.0

@@ -1,4 +1,4 @@
-"""What `run_web` and `run_worker` share: one program, started, watched, and ended without leaving anything."""
+"""What `run_web` and `run_worker` share: one program is started, watched, and ended with all its processes."""
 
 import contextlib
 import fcntl
@@ -19,14 +19,14 @@ from django.conf import settings
 # How soon the end of the program is seen; a signal is seen at once.
 LOOK_EVERY_SECONDS = 0.25
 
-# A folder is made and locked within a moment; one that is younger may be about to be.
+# A folder is made and locked within a moment; a younger one may not be locked yet.
 LOCKED_AFTER_SECONDS = 60
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopSignals:
-    """The signals that ask this process to stop, from here on: each is counted, none interrupts anything."""
+    """The signals that ask this process to stop, from here on: each is counted, and none interrupts a call."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -52,9 +52,9 @@ class Program:
     """
     One Python program and all that it starts.
 
-    It runs in a session of its own, so that what is sent to the whole process group of this process (Ctrl-C, a
-    stop by the group) reaches this process alone, which passes it on in its own way. It ends with this process,
-    however that ends; see `lifeline`.
+    It runs in a session of its own, so that a signal to the whole process group of this process (Ctrl-C, a stop of
+    the group) reaches this process alone, which passes it on in its own way. It ends with this process, however
+    that ends; see `die_with_parent`.
 
     :param ends_by: the signal that the program gets when this process is gone
     """
@@ -75,7 +75,7 @@ class Program:
         return self._process.poll()
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM to its first process alone: what the others do is that one's business."""
+        """Send SIGTERM to its first process alone, which stops the others."""
         self._process.terminate()
 
     def ends_within(self, seconds: float, *, unless: StopSignals) -> bool:
@@ -98,8 +98,8 @@ def private_folder(name: str) -> Iterator[Path]:
     """
     Make a folder that only this user can look into; it is gone after the block.
 
-    It is locked as long as this process lives. So what a killed one has left can be told from what is in use, and
-    systemd's cleaning of old files passes it over.
+    It is locked as long as this process lives. So a folder that a killed process has left can be told from one in
+    use, and systemd's cleaning of old files skips it.
     """
     prefix = f"bookings-{name}-"
     _remove_what_is_left(prefix)

@@ -1,6 +1,6 @@
-"""The command line of the web server: the one place where it stands."""
+"""The command line of the web server: the one place that builds it."""
 
-# Threads that take requests and do no work: for those that wait for their turn, send their body or take their
+# Threads that accept requests and do no work: for requests that wait for their turn, send their body or receive a
 # file, and for health meanwhile. See `bookingsite.web.lanes`, which counts them.
 CARRIERS_BESIDE_THREADS = 144
 
@@ -15,15 +15,15 @@ def granian(*, host: str, port: int, workers: int, threads: int, finish_seconds:
     return [
         *("-m", "granian", "--interface", "wsgi", "--no-ws", "--host", host, "--port", str(port)),
         *("--workers", str(workers), "--blocking-threads", str(threads + CARRIERS_BESIDE_THREADS)),
-        # It counts connections here, idle ones too: fewer, and a few quiet browsers would lock everybody out. The
+        # It counts connections here, idle ones too: with fewer, a few idle browsers would lock all clients out. The
         # proxy of deploy/ opens 256 at most, to all processes together, so its health checks are always heard.
         *("--backpressure", "512"),
-        # Nobody asks for HTTP/2 without TLS, and a proxy could be made to open a tunnel to it.
+        # No client needs HTTP/2 without TLS, and an attacker could make a proxy open a tunnel to it.
         *("--http", "1"),
         # The most that a request's headers may take; more costs time before the service can refuse it.
         *("--http1-buffer-size", "32768"),
         *("--respawn-failed-workers", "--workers-kill-timeout", str(finish_seconds)),
-        # Its warning is that two cores are few for this many threads; the threads wait for the database and the
+        # It warns that two cores are few for so many threads; these threads wait for the database and the
         # Flight Service.
         *("--log-level", "error", "--no-access-log"),
         "bookingsite.wsgi:application",

@@ -1,4 +1,4 @@
-"""Shows what the processes of the background cluster count: it has no web server of its own."""
+"""Serves what the processes of the background cluster count: the cluster has no web server."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def serve_worker_metrics(folder: Path) -> None:
     """
     Serve the numbers in `folder` at WORKER_METRICS_PORT, in a thread, until this process ends; 0 serves nothing.
 
-    The folder may come and go with a cluster. What tables know is not here: the web shows that.
+    The folder may come and go with a cluster. Numbers from tables are not here: the web servers show them.
 
     :raises CommandError: if the address cannot be had
     """

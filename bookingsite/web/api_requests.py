@@ -12,20 +12,20 @@ from bookingsite.web.refusals import Refusal, answer, is_api
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-# A request that changes nothing may be sent on to https://; the client follows it as what it was.
+# A read may be redirected to https://: the client repeats it as the same request.
 FOLLOWED_SAFELY = ("GET", "HEAD")
 
 # Note [A header that came twice]
-# A server hands a header that came twice on as one, with a comma between the values: this one does, and any proxy
+# A server joins a header that came twice into one, with a comma between the values: this one does, and any proxy
 # may. A client that sends its key twice (the caller and an interceptor each add it, say) would have its first try
-# under "a" and another under "a,a": two bookings. So where one value is meant, a comma is refused; no value of
+# under "a" and another under "a,a": two bookings. So where one value is expected, a comma is refused; no value of
 # these headers needs one. Not in this list: X-Request-ID, which is replaced unless it is sane, as proxies add
 # theirs; traceparent, of which W3C says that one that cannot be read is as none; Host, which is compared with
 # ALLOWED_HOSTS; and Prefer, Accept, Content-Encoding and X-Forwarded-*, which are lists.
 SENT_ONCE = ("Idempotency-Key", "x-idempotency-key", "Origin")
 
 # WSGI has these two under names of their own, so what is here came with an underscore in its name. Of others that
-# cannot be told: the proxy in front must drop such names, see docs/security.md.
+# cannot be recognized: the proxy in front must drop such names, see docs/security.md.
 UNDERSCORED = {"HTTP_CONTENT_TYPE": "Content_Type", "HTTP_CONTENT_LENGTH": "Content_Length"}
 
 # To its end, or to the end of the header: so each character is looked at once.
@@ -40,8 +40,8 @@ class OnlyEncrypted:
     """
     Refuses what is sent to the API without TLS, where TLS is asked for.
 
-    Reads are sent on to https:// by the framework. Of anything else a client would take the answer for success: it
-    follows a 301 to a POST with a GET. Nor is a token that has been read on the way one to go on with.
+    The framework redirects reads to https://. A client would mistake the response to anything else for success: it
+    follows a 301 to a POST with a GET. And a token that may have been read on the way must not be used further.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -87,7 +87,7 @@ class SlashOrNone:
 
 
 def _wrong_header(request: HttpRequest) -> str | None:
-    """Say which header is not clear; None if all are."""
+    """Name the header that is ambiguous; None if all are clear."""
     sent = request.META
     twice = next((name for name in SENT_ONCE if "," in sent.get(_in_wsgi(name), "")), None)
     if twice:

@@ -19,8 +19,8 @@ from bookingsite.web.refusals import REFUSAL, Refusal, answer
 # Stands beside a body that was read, so that it is read once.
 READ = "bookings.body_was_read"
 
-# A body that is too large is thrown away up to here: a client that still sends when the connection ends loses the
-# answer.
+# A body that is too large is read and thrown away up to here: a client that still sends when the connection ends
+# loses the response.
 LARGEST_DISCARDED = 1024 * 1024
 _PIECE = 64 * 1024
 
@@ -39,7 +39,7 @@ def has_body(environ: dict[str, Any]) -> bool:
 
 
 def read_body(environ: dict[str, Any]) -> Refusal | None:
-    """Read the body and leave it, with its length, where the framework looks; or give the reason to refuse it."""
+    """Read the body and put it, with its length, where the framework looks; or give the reason to refuse it."""
     if not has_body(environ) or READ in environ:
         return None
     largest: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -57,7 +57,7 @@ def read_body(environ: dict[str, Any]) -> Refusal | None:
     content = _read(environ["wsgi.input"], largest + 1 if coding is not None else announced)
     if len(content) > largest:
         return TOO_LARGE
-    # A broken connection gives nothing, and so does an empty body in chunks: what was meant is not known.
+    # A broken connection gives nothing, and so does an empty body in chunks: it is not known which this is.
     if not content or (coding is None and len(content) < announced):
         return CUT_SHORT
     environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -67,9 +67,9 @@ def read_body(environ: dict[str, Any]) -> Refusal | None:
 
 class WholeBodies:
     """
-    Answers what the lanes have refused, and reads bodies where no lanes have done it.
+    Answers requests that the lanes have refused, and reads bodies where there are no lanes.
 
-    An answer to a request whose body was not read ends its connection: the rest of the body would be taken for the
+    A response to a request whose body was not read ends its connection: the rest of the body would look like the
     next request.
     """
 
@@ -90,12 +90,12 @@ class WholeBodies:
 
 
 def is_development_server(environ: dict[str, Any]) -> bool:
-    """Tell whether this is `runserver`, which knows no chunks, and refuses to hear how connections end."""
+    """Tell whether this is `runserver`, which knows no chunks, and refuses the header Connection."""
     return str(environ.get("SERVER_SOFTWARE", "")).startswith("WSGIServer")
 
 
 def _is_length(text: str) -> bool:
-    """Tell whether this is a length of a body; none has twenty digits."""
+    """Tell whether this is the length of a body; no length has twenty digits."""
     return text.isascii() and text.isdigit() and len(text) < 20
 
 
@@ -109,7 +109,7 @@ def _read(stream: IO[bytes], most: int) -> bytes:
 
 
 def discard(environ: dict[str, Any]) -> None:
-    """Throw away what is on its way of a refused body; what waits to be asked for is not asked for."""
+    """Read and throw away a refused body that is on its way; with Expect the client has not sent it yet."""
     length = environ.get("CONTENT_LENGTH") or "0"
     is_hopeless = not _is_length(length) or int(length) > LARGEST_DISCARDED
     left = 0 if is_hopeless or "HTTP_EXPECT" in environ else LARGEST_DISCARDED

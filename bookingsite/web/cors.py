@@ -9,20 +9,20 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 # Note [Who answers a preflight]
-# A browser asks before it sends a request with a token, without one. So the answer comes before anybody is
-# authenticated or counted, and costs nothing but itself; yet it is an answer, so that what is refused whatever it
-# asks for (a foreign host, no TLS, headers that are too large) is refused before. `Cors`, which is far out, writes
-# its headers on every answer, as a page must be able to read a refusal; `Preflights`, farther in, answers.
+# A browser asks, without a token, before it sends a request with one. So the response comes before the caller is
+# authenticated or counted, and costs little. Requests that are refused in any case (a foreign host, no TLS, headers
+# that are too large) are refused before it. `Cors`, an outer middleware, writes its headers on every response, as a
+# page must be able to read a refusal; `Preflights`, an inner one, answers.
 
 
 class Cors(CorsMiddleware):
-    """Tells browsers that pages of the origins that are named may read an answer. Without any it does nothing."""
+    """Tells browsers that pages of the named origins may read a response. Without any it does nothing."""
 
     def is_enabled(self, request: HttpRequest) -> bool:
         return bool(settings.CORS_ALLOWED_ORIGINS) and super().is_enabled(request)
 
     def origin_found_in_white_lists(self, origin: str, url: SplitResult) -> bool:
-        """Compare as browsers do, to the letter: the framework's own lets a path pass."""
+        """Compare as browsers do, to the letter: the framework's own comparison accepts a path."""
         return origin in settings.CORS_ALLOWED_ORIGINS
 
     def check_preflight(self, request: HttpRequest) -> None:

@@ -1,4 +1,4 @@
-"""To which host names the service answers: to its own alone, and to probes under any."""
+"""Which host names the service answers to: its own, and any for probes."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from django.middleware.common import CommonMiddleware
 
 from bookingsite.web.api_requests import FOLLOWED_SAFELY
 
-# Asked by the address of a container or a machine, as a kubelet does, or by HTTP/1.0 without any name. What they
-# answer has no name of a host and no link in it, so a forged one changes nothing.
+# Asked by the address of a container or a machine, as a kubelet does, or by HTTP/1.0 without any name. Their
+# responses contain no host name and no link, so a forged name changes nothing.
 PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
@@ -30,11 +30,11 @@ class OwnHost:
 
 
 class CommonForHosts(CommonMiddleware):
-    """The framework's own, which looks at the host again; but for probes, see OwnHost. It sends no write on."""
+    """The framework's own, which checks the host again, except for probes: see OwnHost. It redirects no write."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if request.path_info in PROBES else super().process_request(request)
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
-        """Send only reads on to the address with a slash: of a write a GET would come, and be taken for it."""
+        """Redirect only reads to the address with a slash: a client would repeat a write as a GET."""
         return request.method in FOLLOWED_SAFELY and super().should_redirect_with_slash(request)

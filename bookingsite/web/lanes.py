@@ -2,7 +2,7 @@
 Threads by kind of request, so that no kind of request takes those of another.
 
 The web server gives each request a thread of its own, a *carrier*, and there are many of these: it reads the
-body, waits for its turn, and sends the answer, at the client's pace. Work is done by the threads of *lanes*, which
+body, waits for its turn, and sends the response, at the client's pace. Work is done by the threads of *lanes*, which
 are as many as WEB_THREADS says, and they alone keep connections to the database. Whatever a kind of request waits
 for, a slow Flight Service or a lock, it holds its own lane. Health has a lane too, and liveness needs none.
 """
@@ -30,25 +30,25 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# A burst is served one after another. A client that is told to wait after so long still has patience.
+# A burst is served one after another. After so long a client is told to try again later.
 LINE_SECONDS = 2.0
 
-# Requests that wait for their turn, of one lane and of all: a lane that stands still leaves the others a line.
+# Requests that wait for their turn, in one lane and in all: a lane that is stuck leaves the others a line.
 LONGEST_LINE = 48
 LONGEST_LINES = 64
 
 # The proxy waits longer, and sends what is here as a whole.
 BODY_SECONDS = 5.0
-# A client that still sends has that long to end before its connection does, so that it reads the answer.
+# A client that still sends has so long to finish before its connection ends, so that it reads the response.
 DISCARD_SECONDS = 0.5
 
 # Bodies that are being read, and files that are being sent: clients set the pace.
 BODIES_AT_ONCE = 32
 FILES_AT_ONCE = 32
-# Each reads on while its client takes what it has read, on a connection to the database of its own.
+# Each reads while its client receives, on a database connection of its own.
 EXPORTS_AT_ONCE = 2
 
-# What is refused, and liveness, find a carrier even then.
+# So that refusals and liveness find a carrier even then.
 SPARE_CARRIERS = 8
 
 # Health and metrics. Two, as one of them may wait for the database.
@@ -78,7 +78,7 @@ class Kind(StrEnum):
 
 
 def kind_of(method: str, path: str) -> Kind:
-    """Tell what kind of request this is. What is not known changes nothing, and is read like anything else."""
+    """Tell what kind of request this is. An unknown address changes nothing, so a GET of it is a read."""
     address = path.rstrip("/")
     if address == "/health/live":
         return Kind.LIVE
@@ -111,11 +111,11 @@ def threads_by_kind(threads: int) -> Mapping[Kind, int]:
 
 
 class LaneFull(Exception):
-    """There is no turn for this request in time; nothing of it was done."""
+    """The turn of this request did not come in time; nothing of it was done."""
 
 
 class Lane:
-    """The threads of one kind of request, and those who wait for one of them."""
+    """The threads of one kind of request, and the requests that wait for one of them."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -156,7 +156,7 @@ class Lane:
         return list(self._begun.values())
 
     def is_stuck(self, now: float) -> bool:
-        """Whether no thread of it has come back for longer than any request takes."""
+        """Whether all its threads have been busy for longer than any request takes."""
         begun = self.running()
         return len(begun) >= self.threads and now - max(begun) > STUCK_SECONDS
 
@@ -169,7 +169,7 @@ class Lane:
 
 
 class _Sent:
-    """An answer that is made while it is sent; it holds its place until its client has it, or is gone."""
+    """A response that is made while it is sent; it holds its place until the client has it, or is gone."""
 
     def __init__(self, answer: Iterable[bytes], place: Semaphore) -> None:
         self._answer, self._place = answer, place
@@ -216,7 +216,7 @@ class Lanes:
         return self._whole(environ, start_response)
 
     def show(self, now: float) -> None:
-        """Let the metrics say what is being worked on."""
+        """Update the metrics of the requests that are being worked on."""
         oldest = 0.0
         for kind, lane in self._lanes.items():
             begun = lane.running()
@@ -247,7 +247,6 @@ class Lanes:
         Nothing can interrupt a read but the client, by ending its connection; until then its place is taken.
         Behind the proxy bodies are here as a whole.
 
-
         :raises TimeoutError: if it takes longer
         :raises LaneFull: if too many clients are waited for
         """
@@ -273,7 +272,7 @@ class Lanes:
         return self._sent(self._exports, lambda: answer) if isinstance(answer, StreamingHttpResponse) else answer
 
     def _whole(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Work on a request, and give all of its answer, so that its thread need not wait for the client."""
+        """Work on a request, and give its whole response, so that its thread need not wait for the client."""
         answer = self._application(environ, start_response)
         if isinstance(answer, StreamingHttpResponse):
             return answer

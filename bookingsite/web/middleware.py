@@ -53,11 +53,11 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Bookings are somebody's; only static files say otherwise.
+    # Bookings are private; only static files override this.
     "Cache-Control": "no-store",
 }
 
-# A page sets the end of its session anew this often, and not at each request.
+# A page moves the end of its session this often, and not at each request.
 IDLE_RESOLUTION_SECONDS = 60
 
 
@@ -82,7 +82,7 @@ class RequestContext:
         request.client_address = client_address(request)  # type: ignore[attr-defined]  # likewise
         believe_the_scheme(request)
         started = time.perf_counter()
-        # Whoever authenticates adds the caller; the next request on this thread must not inherit it.
+        # Authentication adds the caller; the next request on this thread must not inherit it.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
@@ -103,7 +103,7 @@ class RequestContext:
         return response
 
 
-# Asked all day by machines, and said by none.
+# Polled by machines: neither logged nor counted.
 UNREPORTED = ("/health/", "/static/", "/metrics")
 
 KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -128,7 +128,7 @@ class ConnectionsEnd:
 
 
 class SafeHeaders:
-    """Sets the headers that browsers protect users by on every answer, whoever gives it."""
+    """Sets on every response the headers by which browsers protect users."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -172,8 +172,8 @@ class IdleLogout:
     Ends the session of staff half an hour after its last page.
 
     A session ends SESSION_COOKIE_AGE after it was last written, so it is written once a minute while it is in
-    use: only for who is logged in, so that strangers' cookies write nothing. A page that looks again by itself
-    is not used by anybody: left open, it would keep the session for ever.
+    use: only for staff who are logged in, so that strangers' cookies write nothing. A page that refreshes itself
+    does not count as use: left open, it would keep the session forever.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -183,7 +183,7 @@ class IdleLogout:
         response = self.get_response(request)
         by_itself = "X-Refresh" in request.headers  # sent by office.js
         if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return response  # who it was may be what could not be found out
+            return response  # the user may be what could not be read
         if request.path_info.startswith("/admin/") and not by_itself and request.user.is_authenticated:
             now = int(time.time())
             # In either direction: another web's clock may be ahead of this one's.
@@ -194,9 +194,9 @@ class IdleLogout:
 
 class ApiAnswersInJson:
     """
-    Puts the envelope round every error under /api that some other layer answered in its own way.
+    Puts the envelope around every error under /api that another layer answered in its own way.
 
-    Django itself answers in HTML to a host it does not know, for instance.
+    Django, for instance, answers in HTML to a host that it does not know.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -222,7 +222,7 @@ class ApiAnswersInJson:
         return response
 
 
-# Of the answer in whose place the envelope comes: what these say is not true of the envelope.
+# Headers of the replaced response that would not be true of the envelope.
 ABOUT_A_BODY = {
     "Content-Type",
     "Content-Length",
@@ -247,8 +247,8 @@ def client_address(request: HttpRequest) -> str:
     """
     Tell where a request comes from: the address that the outermost of our own proxies has seen.
 
-    What stands further left in X-Forwarded-For was written by somebody else, and anything may stand there. An
-    IPv6 address is cut to its first 64 bits: whoever has one has all of these.
+    What stands further left in X-Forwarded-For was not written by our proxies, so it may be anything. An IPv6
+    address is cut to its first 64 bits: a client that has one address has the whole network.
     """
     seen = request.META.get("REMOTE_ADDR", "")
     hops: int = settings.PROXY_HOPS
@@ -270,11 +270,11 @@ def client_address(request: HttpRequest) -> str:
 
 def believe_the_scheme(request: HttpRequest) -> None:
     """
-    Leave of X-Forwarded-Proto what the outermost of our own proxies has said, in the spelling of the framework.
+    Keep of X-Forwarded-Proto only what the outermost of our own proxies has written, in the framework's spelling.
 
-    Whether that counts says SECURE_PROXY_SSL_HEADER. It is a list where a proxy adds to it; the framework would
-    believe the first, which anybody may have written. Where it has fewer members than we have proxies, some of
-    these hand it on, and one of ours has written the first.
+    SECURE_PROXY_SSL_HEADER decides whether that counts. The header is a list where a proxy adds to it; the framework
+    would believe the first member, which any client may have written. Where it has fewer members than we have
+    proxies, some of them pass it on unchanged, and one of ours has written the first.
     """
     hops = max(1, settings.PROXY_HOPS)
     sent = request.META.get("HTTP_X_FORWARDED_PROTO")

@@ -1,4 +1,4 @@
-"""What is refused before the framework works on it: the words, and how they become an answer."""
+"""What is refused before the framework works on it: the texts, and how they become a response."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,7 +15,7 @@ API = "/api"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is known before any work."""
+    """A response that is known before any work."""
 
     status: HTTPStatus
     code: str
@@ -25,7 +25,7 @@ class Refusal:
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Tell whether an address is one of the API, be there something at it or not."""
+    """Tell whether an address is one of the API, whether or not there is anything at it."""
     return request.path_info == API or request.path_info.startswith(f"{API}/")
 
 

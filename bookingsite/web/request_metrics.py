@@ -12,10 +12,10 @@ from bookingsite.web.middleware import KNOWN_METHODS, UNREPORTED
 
 class RequestMetrics:
     """
-    Counts a request by method, route and status, and how long it took. Asks nobody.
+    Counts a request by method, route and status, and how long it took. Reads no table.
 
-    The route is the pattern of the address, and there is one word for all that have none: what a client types must
-    neither be seen in a metric nor make a new one.
+    The route is the pattern of the address, and `unknown` for all that have none: what a client types must
+    neither appear in a metric nor make a new one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,4 +1,4 @@
-"""What is answered where the database is away: a page that says so, and when to come again."""
+"""The responses while the database is away: a page that says so, and when to try again."""
 
 import sys
 from http import HTTPStatus
@@ -22,9 +22,9 @@ OUTAGES = (OperationalError, InterfaceError, TemporarilyUnavailable)
 
 class DatabasePatience:
     """
-    Bounds how long a request waits for the database in all, and answers for pages that it has no answer for.
+    Bounds how long a request waits for the database in all, and answers 503 for pages that an outage has ended.
 
-    The API answers in its own words, see `bookings.api.errors`.
+    The API has its own responses, see `bookings.api.errors`.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -35,7 +35,7 @@ class DatabasePatience:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer for a view that an outage has ended."""
+        """Answer 503 for a view that an outage has ended."""
         if not isinstance(exception, OUTAGES):
             return None
         log.error("page.database_unavailable", exc_info=exception)
@@ -43,7 +43,7 @@ class DatabasePatience:
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """Say that the service is not available now. Asks nobody who it is that asks."""
+    """Say that the service is not available now, without looking up who asks."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if request.path_info.startswith("/health/"):
@@ -52,7 +52,7 @@ def unavailable(request: HttpRequest) -> HttpResponse:
 
 
 def answer_500(request: HttpRequest) -> HttpResponseBase:
-    """Answer what a middleware has run into; the session is one that asks the database."""
+    """Answer for an error in a middleware: that of the session reads the database."""
     if isinstance(sys.exception(), OUTAGES):
         return unavailable(request)
     return server_error(request)

@@ -183,14 +183,14 @@ def test_a_database_that_does_not_answer_is_named_and_nothing_of_it_is_told(api,
 def test_tables_that_lack_a_migration_of_this_code_are_unready_and_operators_learn_which(operator, monkeypatch):
     worker_finished(seconds=5)
     monkeypatch.setattr(schema, "_complete", set())
-    MigrationRecorder.Migration.objects.filter(app="bookings", name="0006_reconcile_schedule").delete()
+    MigrationRecorder.Migration.objects.filter(app="bookings", name="0003_schedules").delete()
 
     told, answer = operator.get(READY), Api().get(READY)
 
     assert (answer.status_code, answer.json()["checks"]["migrations"]) == (503, "failed")
-    assert b"0006" not in answer.content
+    assert b"0003" not in answer.content
     assert told.json()["details"]["migrations"] == {
-        "unapplied": ["bookings.0006_reconcile_schedule"],
+        "unapplied": ["bookings.0003_schedules"],
         "do": "run `manage.py migrate` of this release",
     }
 

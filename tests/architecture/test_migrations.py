@@ -1,4 +1,4 @@
-"""While a new version is rolled out, the old one runs on the tables that the new one's migrations have changed."""
+"""From 1.0.0 on: while a new version is rolled out, the old one runs on the tables that the new one has changed."""
 
 import pytest
 from django.db import models
@@ -7,46 +7,26 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 from django.db.migrations.state import ModelState, ProjectState
 
+from bookingsite.settings import VERSION
 from tests.architecture.migrations import unsafe_steps
 
 APP = "bookings"
 
-# These came out together with the first version, or before: nothing older runs any more.
-NOTHING_OLDER_RUNS = {
-    "0001_tables",
-    "0002_schedule",
-    "0003_callers",
-    "0004_back_office",
-    "0005_groups",
-    "0006_reconcile_schedule",
-}
+# The last migration of release 1.0.0, once that is tagged. Until then nothing older runs beside this code, and all
+# changes become part of one initial set.
+LAST_OF_1_0_0: str | None = None
 
 # (migration, step) to the reason why the old version survives it all the same. Each is looked at by a person.
-ONLY_OF_FIXES = "it is about fixes, and the old version writes none"
-TOTAL_IS_EXACT = "Create constraint booking_total_is_exact_for_every_client on model booking"
-EXEMPT: dict[tuple[str, str], str] = {
-    ("0007_fix_calls", "Create constraint seat_call_kind_known on model seatcall"): "it allows one kind more",
-    ("0007_fix_calls", "Create constraint seat_call_fixes_flight_id_unique on model seatcall"): ONLY_OF_FIXES,
-    ("0007_fix_calls", "Create constraint seat_call_only_a_fix_takes on model seatcall"): ONLY_OF_FIXES,
-    ("0007_fix_calls", "Create constraint seat_call_fix_names_its_flight on model seatcall"): ONLY_OF_FIXES,
-    ("0007_fix_calls", "Create constraint seat_call_fix_is_claimed_as_one on model seatcall"): (
-        "its purpose is to keep the old version from sending a fix, which that would send the wrong way"
-    ),
-    (
-        "0011_longer_references",
-        TOTAL_IS_EXACT,
-    ): "up to 90 seats, at the highest price there is, no total comes so far",
-}
+EXEMPT: dict[tuple[str, str], str] = {}
 
 
-def found():
-    """Every unsafe step of every migration that may run beside an older version."""
-    loader = MigrationLoader(None)
+def found(loader, *, after):
+    """Every unsafe step of every migration of ours after this one; beside those before it no older version runs."""
     state = ProjectState()
     unsafe = []
     for app, name in full_plan(loader):
         migration = loader.disk_migrations[app, name]
-        if app == APP and name not in NOTHING_OLDER_RUNS:
+        if app == APP and after is not None and name > after:
             unsafe += [(name, step, reason) for step, reason in unsafe_steps(migration, state)]
         else:
             migration.mutate_state(state, preserve=False)
@@ -61,17 +41,39 @@ def full_plan(loader):
     return plan
 
 
-def test_every_migration_is_safe_while_the_version_before_it_still_runs():
-    unsafe = [(name, step, reason) for name, step, reason in found() if (name, step) not in EXEMPT]
+def test_the_last_migration_of_1_0_0_is_named_from_that_release_on():
+    is_released = int(VERSION.partition(".")[0]) >= 1
 
-    assert unsafe == []
+    assert (LAST_OF_1_0_0 is not None) == is_released
+    assert LAST_OF_1_0_0 is None or (APP, LAST_OF_1_0_0) in MigrationLoader(None).disk_migrations
+
+
+def test_every_migration_is_safe_while_the_version_before_it_still_runs():
+    unsafe = found(MigrationLoader(None), after=LAST_OF_1_0_0)
+
+    assert [(name, step, reason) for name, step, reason in unsafe if (name, step) not in EXEMPT] == []
 
 
 def test_every_exemption_is_for_a_step_that_is_there_and_says_why():
-    there = {(name, step) for name, step, _reason in found()}
+    there = {(name, step) for name, step, _reason in found(MigrationLoader(None), after=LAST_OF_1_0_0)}
 
     assert EXEMPT.keys() <= there
     assert all(EXEMPT.values())
+
+
+@pytest.mark.parametrize(("is_released", "unsafe"), [(True, ["Remove field reference from Booking"]), (False, [])])
+def test_a_migration_is_judged_if_it_comes_after_the_last_one_of_1_0_0(is_released, unsafe):
+    loader = MigrationLoader(None)
+    (last,) = loader.graph.leaf_nodes(APP)
+    late = Migration("9999_late", APP)
+    late.operations = [steps.RemoveField("Booking", "reference")]
+    loader.disk_migrations[APP, late.name] = late
+    loader.graph.add_node((APP, late.name), late)
+    loader.graph.add_dependency(late, (APP, late.name), last)
+
+    steps_found = [step for _name, step, _reason in found(loader, after=last[1] if is_released else None)]
+
+    assert steps_found == unsafe
 
 
 # --- the search itself ------------------------------------------------------------------------------------

@@ -89,8 +89,8 @@ def start_office() -> Iterator[Office]:
 
 def open_anew(office: Office) -> None:
     """Give an emptied database the rows that migrations make, and the Flight Service all its seats."""
-    import_module("bookings.migrations.0002_schedule").add_schedules(apps, None)
-    import_module("bookings.migrations.0005_groups").make_groups(apps, None)
+    import_module("bookings.migrations.0003_schedules").add_schedules(apps, None)
+    import_module("bookings.migrations.0002_groups").make_groups(apps, None)
     office.sim.faults()
     office.sim.reset()
 

@@ -35,8 +35,8 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with PrivateMariaDB() as server, start_flightsim("--flights", "50", "--capacity", "180") as sim:
         env = environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, EXPIRY_INTERVAL_SECONDS="1")
-        for command in (["migrate", "--verbosity", "0"], ["load_demo"]):
-            subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=env, check=True)
+        for command in (["manage.py", "migrate", "--verbosity", "0"], ["-m", "devtools.demo"]):
+            subprocess.run([sys.executable, *command], cwd=REPOSITORY, env=env, check=True)
         with start_web(env=env) as web, start_worker(env=env), start_chromium() as browser:
             *_earlier, last = [_booking(web, *line) for line in STORY]
             _picture(browser, web, last)

@@ -155,5 +155,5 @@ def test_fix_is_refused_where_a_difference_may_be_somebody_elses(run, drifting, 
 def test_the_refusal_says_what_to_do(drifting, settings):
     settings.FLIGHT_SERVICE_KEYED = False
 
-    with pytest.raises(CommandError, match="FLIGHT_SERVICE_COUNTER=shared a difference may be somebody else's"):
+    with pytest.raises(CommandError, match="FLIGHT_SERVICE_COUNTER=shared a difference may be another system's"):
         call_command("reconcile_seats", "--fix")

@@ -30,7 +30,7 @@ SWEEP = "expiry sweep"
 def add_schedules():
     """What the migration runs; no schedule is there yet, whatever other tests have done to the tables."""
     Schedule.objects.all().delete()
-    migration = importlib.import_module("bookings.migrations.0002_schedule").Migration
+    migration = importlib.import_module("bookings.migrations.0003_schedules").Migration
     (operation,) = migration.operations
     return lambda: operation.code(apps, None)
 
@@ -144,25 +144,14 @@ def test_text_of_every_language_is_kept():
     assert BookingEvent.objects.get().note == "Đà Nẵng ✈ 🛫"
 
 
-def test_the_schedule_is_made_once_however_often_the_migration_runs(add_schedules):
+def test_each_schedule_is_made_once_however_often_the_migration_runs(add_schedules):
     add_schedules()
     add_schedules()
 
-    sweeps = Schedule.objects.filter(name=SWEEP)
-    assert list(sweeps.values_list("func", "schedule_type", "cron", "repeats")) == [
-        ("bookings.tasks.sweep", "C", "* * * * * */10", -1)
-    ]
-
-
-def test_the_schedule_of_the_comparison_is_made_once():
-    Schedule.objects.all().delete()
-    (operation,) = importlib.import_module("bookings.migrations.0006_reconcile_schedule").Migration.operations
-
-    operation.code(apps, None)
-    operation.code(apps, None)
-
-    assert list(Schedule.objects.values_list("func", "cron", "repeats")) == [
-        ("bookings.tasks.reconcile", "37 * * * * 5", -1)
+    assert list(Schedule.objects.order_by("pk").values_list("name", "func", "schedule_type", "cron", "repeats")) == [
+        (SWEEP, "bookings.tasks.sweep", "C", "* * * * * */10", -1),
+        ("forget old answers", "bookings.tasks.reap", "C", "4-59/5 * * * * 5", -1),
+        ("compare seats", "bookings.tasks.reconcile", "C", "37 * * * * 5", -1),
     ]
 
 

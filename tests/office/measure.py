@@ -6,7 +6,7 @@ nothing else is changed. Fill it first, and compare only runs on one machine:
 
     python -m devtools.mariadb                    # prints a DATABASE_URL; export it, with DEBUG=true ENV_FILE=
     python -m flightsim --flights 300 --capacity 5000 --store /tmp/flights.sqlite3
-    python manage.py migrate && python manage.py load_demo --bookings 1000000
+    python manage.py migrate && python -m devtools.demo --bookings 1000000
     python -m tests.office.measure
 
 Prints a table: of each page the SQL statements, and the median and the worst of five runs, in milliseconds.

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from devtools.bulk_rows import insert_select, key_of
+
 # In 10,000 rows: more would be a walk. 200 bookings are those of one flight.
 FEW = 600
 
@@ -22,42 +24,59 @@ _STATUS = "ELT(1 + MOD(n, 10), 'initiated','booked','booked','booked','cancelled
 # Of what the reaper looks after one row in ten is old.
 _AT = "UTC_TIMESTAMP(6) - INTERVAL IF(MOD(n, 10) = 0, 60, 0) DAY"
 
-BOOKINGS = f"""
-    INSERT INTO booking (reference, user_id, flight_id, no_of_seats, seat_price, total_cost, status, cancel_reason,
-        created_at, updated_at, held_at, expires_at, active_payment_id, cancel_requested, version, request_id,
-        hold, hold_key, hold_claims, hold_error)
-    SELECT LPAD(n, 6, '0'), 1 + MOD(n, 1000), 1 + MOD(n, 50), 2, 2000, 4000, {_STATUS},
-        IF(MOD(n, 10) > 3, 'expired', ''),
-        UTC_TIMESTAMP(6) - INTERVAL n SECOND, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6),
-        IF(MOD(n, 10) = 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL n SECOND) + INTERVAL 15 MINUTE,
-        IF(MOD(n, 10) BETWEEN 1 AND 3, 1 + n, NULL), 0, 1, '',
-        IF(MOD(n, 10) > 3, 'refused', 'held'), REPLACE(UUID(), '-', ''), 1, ''
-    FROM {_NUMBERS} numbers WHERE n < %s ORDER BY n DESC"""
+_SOME = f"{_NUMBERS} numbers WHERE n < %s"
 
-PAYMENTS = """
-    INSERT INTO payment (booking_id, amount, gateway_key, refund_key, state, active_booking_id, claims, last_error,
-        request_id, created_at)
-    SELECT id, total_cost, REPLACE(UUID(), '-', ''), REPLACE(UUID(), '-', ''), 'succeeded', id, 1, '', '',
-        created_at
-    FROM booking WHERE status = 'booked'"""
+BOOKINGS = insert_select(
+    *("booking", f"{_SOME} ORDER BY n DESC"),
+    reference="LPAD(n, 6, '0')",
+    user_id="1 + MOD(n, 1000)",
+    flight_id="1 + MOD(n, 50)",
+    status=_STATUS,
+    cancel_reason="IF(MOD(n, 10) > 3, 'expired', '')",
+    created_at="UTC_TIMESTAMP(6) - INTERVAL n SECOND",
+    updated_at="UTC_TIMESTAMP(6)",
+    held_at="UTC_TIMESTAMP(6)",
+    expires_at="IF(MOD(n, 10) = 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL n SECOND) + INTERVAL 15 MINUTE",
+    active_payment_id="IF(MOD(n, 10) BETWEEN 1 AND 3, 1 + n, NULL)",
+    hold="IF(MOD(n, 10) > 3, 'refused', 'held')",
+    hold_key=key_of("hold", "n"),
+)
 
-GIVE_BACKS = f"""
-    INSERT INTO seat_call (call_key, kind, flight_id, seats, state, claims, last_error, created_at)
-    SELECT REPLACE(UUID(), '-', ''), 'give', 1 + MOD(n, 50), 2, 'done', 1, '', UTC_TIMESTAMP(6)
-    FROM {_NUMBERS} numbers WHERE n < %s"""
+PAYMENTS = insert_select(
+    *("payment", "booking WHERE status = 'booked'"),
+    booking_id="id",
+    active_booking_id="id",
+    amount="total_cost",
+    gateway_key=key_of("gateway", "id"),
+    refund_key=key_of("refund", "id"),
+    created_at="created_at",
+)
 
-RECORDS = f"""
-    INSERT INTO idempotency_record (principal, endpoint, key_hash, fingerprint, call_key, state, status_code, body,
-        location, created_at)
-    SELECT 'open', 'POST /bookings', SHA2(n, 256), SHA2(n, 256), REPLACE(UUID(), '-', ''), 'done', 201, '', '',
-        {_AT}
-    FROM {_NUMBERS} numbers WHERE n < %s"""
+GIVE_BACKS = insert_select(
+    *("seat_call", _SOME),
+    call_key=key_of("call", "n"),
+    flight_id="1 + MOD(n, 50)",
+    created_at="UTC_TIMESTAMP(6)",
+)
 
-EVENTS = """
-    INSERT INTO booking_event (booking_id, what, actor_kind, actor_name, from_status, to_status, reason, note,
-        request_id, created_at)
-    SELECT id, 'cancelled', 'system', 'worker', 'initiated', 'cancelled', 'expired', '', '', created_at
-    FROM booking WHERE status = 'cancelled'"""
+RECORDS = insert_select(
+    *("idempotency_record", _SOME),
+    key_hash="SHA2(n, 256)",
+    fingerprint="SHA2(n, 256)",
+    call_key=key_of("hold", "n"),
+    created_at=_AT,
+)
+
+EVENTS = insert_select(
+    *("booking_event", "booking WHERE status = 'cancelled'"),
+    booking_id="id",
+    what="'cancelled'",
+    actor_kind="'system'",
+    actor_name="'worker'",
+    to_status="'cancelled'",
+    reason="'expired'",
+    created_at="created_at",
+)
 
 WINDOWS = f"""
     INSERT INTO rate_window (name, started_at, used) SELECT n, {_AT}, 1 FROM {_NUMBERS} numbers WHERE n < %s"""

@@ -8,7 +8,7 @@ from django.db import connection
 from bookings.conf import PASS_SECONDS
 from bookings.deadline import Deadline
 from bookings.services.upkeep.reap import reap_old_rows
-from tests.volume.fill import uuid_of
+from devtools.bulk_rows import key_of
 
 _LONG_AGO = "UTC_TIMESTAMP(6) - INTERVAL 60 DAY + INTERVAL seq * 1000 MICROSECOND"
 
@@ -19,7 +19,7 @@ _LEFTOVERS = {
         f"""
         INSERT INTO idempotency_record (principal, endpoint, key_hash, fingerprint, call_key, state, status_code,
             body, location, created_at)
-        SELECT CONCAT('user:', seq), 'old', SHA2(seq, 256), SHA2(seq, 256), {uuid_of("old", "seq")}, 'done', 201,
+        SELECT CONCAT('user:', seq), 'old', SHA2(seq, 256), SHA2(seq, 256), {key_of("old", "seq")}, 'done', 201,
             REPEAT('x', 600), '', {_LONG_AGO}""",
     ),
     "rate_window": (

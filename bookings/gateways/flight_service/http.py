@@ -1,7 +1,7 @@
 """
 The Flight Service over HTTP.
 
-The only file that knows its addresses; `flight_answers` knows what it says. An exchange whose end is not seen
+The only file that knows its addresses; `responses` knows what they mean. An exchange whose end is not seen
 is *unknown*, never failed: the request may have been carried out.
 """
 
@@ -57,17 +57,17 @@ from bookings.ports import (
 log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 0.5
-# Of a whole exchange, its connection included.
+# For a whole exchange, including its connection.
 EXCHANGE_SECONDS = 2.0
 GET_TRIES = 2
 
-# Any flight will do where the question is whether anybody answers.
+# Any flight will do to find out whether the service answers.
 PROBED_FLIGHT = 1
 
-# A flight is a few hundred bytes; more is somebody else answering.
+# A flight is a few hundred bytes; a larger response comes from another server.
 LARGEST_ANSWER_BYTES = 64 * 1024
 
-# A price this old may still be promised to a client that asked to be answered later.
+# A price this old may still be promised to a client that asked for a response later (202).
 RECALL_SECONDS = 300.0
 RECALL_FLIGHTS = 1_000
 
@@ -76,12 +76,12 @@ T = TypeVar("T")
 
 class HttpFlightService:
     """
-    The port over HTTP, with the guard of this process before it.
+    The port over HTTP, behind the guard of this process.
 
-    Repeats a GET once; a change of seats is sent once, its repetition is the caller's. It has a connection of its
-    own, whether the Flight Service knows keys or not: see Note [Whose answer it is]. With `keep_alive=False` a GET
-    has one too. `change_seconds` is how long a change of seats may take, if the caller has as much time, and
-    `own_words` are refusals that this Flight Service writes in its own way.
+    Repeats a GET once; a change of seats is sent once, and the caller decides about a repetition. A change has a
+    connection of its own, whether the Flight Service knows keys or not: see Note [Which request a response belongs
+    to]. With `keep_alive=False` a GET has one too. `change_seconds` is how long a change of seats may take, if the
+    caller has as much time, and `own_words` are the refusals that this Flight Service words in its own way.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class HttpFlightService:
             left = ends_at - time.monotonic()
             if tries_before and not self._may_repeat(left):
                 break
-            # What has failed may have failed by the connection: it is not asked for on another's again.
+            # The connection may be what failed: the repetition does not use a kept one.
             shown = self._ask_for(flight_id, seconds=left, keep=self._keep_alive and not tries_before)
             if isinstance(shown, Flight):
                 self._unusable.forget(flight_id)
@@ -125,7 +125,7 @@ class HttpFlightService:
     def answers(self, *, seconds: float) -> bool:
         if seconds <= 0:
             return False
-        # Neither counted nor kept back: see Note [A probe decides nothing].
+        # The guard neither counts nor refuses it: see Note [A probe decides nothing].
         reply = self._look_at(PROBED_FLIGHT, seconds=seconds, keep=self._keep_alive)
         if not isinstance(reply, Reply):
             return False
@@ -137,7 +137,7 @@ class HttpFlightService:
         return flight if flight is not None and time.monotonic() - read_at <= RECALL_SECONDS else None
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
-        # JSON integers: the original peer reads `true` as zero, and gives seats back for it.
+        # JSON integers: the original peer reads `true` as zero, and releases seats for it.
         body = json.dumps({"seats": int(change.seats), "dec": 1 if change.take else 0}).encode()
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(change.key)}
         question = Question("PATCH", f"{self._address(change.flight_id)}/seats", headers, body)
@@ -185,7 +185,7 @@ class HttpFlightService:
         *,
         seconds: float,
     ) -> T | NotSent | Unknown:
-        """Send one request about a flight if the guard lets it pass, and have its answer read."""
+        """Send one request about a flight if the guard admits it, and read its response."""
         if seconds <= 0:
             return NotSent("no time left")
         try:
@@ -207,9 +207,9 @@ class HttpFlightService:
 
     def _look_at(self, flight_id: int, *, seconds: float, keep: bool) -> Reply | NotSent | Unknown:
         """
-        Ask for a flight; once more where an answer that would count may belong to another request.
+        Ask for a flight; ask once more where a response that would count may belong to another request.
 
-        What comes on a connection that was kept counts only if it names the flight.
+        A response on a kept connection counts only if it names the flight.
         """
         ends_at = time.monotonic() + min(seconds, EXCHANGE_SECONDS)
         question = Question("GET", self._address(flight_id))
@@ -222,11 +222,11 @@ class HttpFlightService:
         return reply
 
     def _decides(self, flight_id: int, reply: Reply | NotSent | Unknown) -> bool:
-        """Whether an answer would be believed. Others are asked for again in any case, or not at all."""
+        """Whether a response would be believed. For any other the caller repeats the request, or gives up."""
         return isinstance(reply, Reply) and not isinstance(self._shown(flight_id, reply), Unknown)
 
     def _exchange(self, question: Question, *, seconds: float, keep: bool) -> Answer | NotSent | Unknown:
-        """Send one request and read its answer. Raises nothing that a network can do."""
+        """Send one request and read its response. A network fault is a result, not an exception."""
         trace = tracing.current()
         headers = {"Accept": "application/json", **(trace.headers() if trace else {}), **question.headers}
         try:
@@ -251,7 +251,7 @@ class HttpFlightService:
 
 
 def _read(answer: Answer | NotSent | Unknown) -> Reply | NotSent | Unknown:
-    """Read what was answered, if anything was."""
+    """Read the response, if there is one."""
     if not isinstance(answer, Answer):
         return answer
     headers = answer.headers

@@ -1,5 +1,5 @@
 """
-What the answers of the Flight Service mean.
+What the responses of the Flight Service mean.
 
 The only file that knows its status codes, its words and its envelope. Opens no connection.
 """
@@ -31,7 +31,7 @@ from bookings.ports import (
 # Ten seats at this price still fit the database's integers, and a JavaScript client's.
 HIGHEST_PRICE = 10**14
 
-# A day: what is longer is a mistake. How much of it is honoured, those who repeat decide.
+# A day: a longer pause is a mistake. The retry policy decides how much of it is waited for.
 LONGEST_PAUSE_ASKED_FOR = 24 * 3600.0
 
 # A counter of seats is a 32-bit column in the original.
@@ -39,13 +39,13 @@ MOST_SEATS = 2**31 - 1
 
 CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
-# Longer numbers cost more to read than anything they could mean is worth.
+# A longer number costs time to read, and can mean nothing.
 LONGEST_NUMBER = 20
 
-# What says that a change of seats is done. A 202 promises it, and a 206 is a part of something.
+# The statuses that say that a change of seats is done. A 202 only promises it; a 206 is a part of something.
 DONE = {HTTPStatus.OK, HTTPStatus.CREATED}
 
-# A refusal in these words is final for its key; any other 4xx is a mistake, except those that say "later".
+# A refusal with one of these codes is final for its key; any other 4xx is a mistake, unless it means "later".
 FINAL: dict[str, Callable[[], NoSeats | NoFlight]] = {"insufficient_seats": NoSeats, "flight_not_found": NoFlight}
 UNDECIDED = {
     HTTPStatus.UNAUTHORIZED,
@@ -56,7 +56,7 @@ UNDECIDED = {
     HTTPStatus.TOO_MANY_REQUESTS,
 }
 
-# Any other 4xx comes from a service that works. These turn everybody away.
+# Any other 4xx comes from a service that works. These refuse every request.
 TURNED_AWAY = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 
 WHAT_TO_CONFIGURE = "if it means that there is no such flight, or no seat, set FLIGHT_SERVICE_REFUSAL_CODES"
@@ -64,7 +64,7 @@ WHAT_TO_CONFIGURE = "if it means that there is no such flight, or no seat, set F
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A flight was shown, and cannot be sold as it is."""
+    """The Flight Service shows this flight, but in a form that cannot be sold."""
 
     why: str
 
@@ -82,8 +82,8 @@ WORDS: dict[type[Any], CallWord] = {
     NotSent: CallWord.NOT_SENT,
 }
 
-# What a Flight Service says in its own words for `insufficient_seats` or `flight_not_found`: by the status of its
-# answer, and by one of its words, which may be empty where the status says enough.
+# How a Flight Service says `insufficient_seats` or `flight_not_found` in its own words: by the status of its
+# response and one of its words; the word is empty where the status alone says it.
 OwnWords = Mapping[tuple[int, str], str]
 NO_WORDS: OwnWords = MappingProxyType({})
 
@@ -91,7 +91,7 @@ NO_WORDS: OwnWords = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Reply:
     """
-    An answer that was read whole: its status, its envelope, and the pause it asks for, in seconds.
+    A response that was read whole: its status, its envelope, and the pause it asks for, in seconds.
 
     `envelope` is None where the body is no JSON object.
     """
@@ -102,24 +102,24 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """The peer's own word for an error, if it is one: it goes into the log and the database."""
+        """The peer's error code, if it looks like one: it is written to the log and the database."""
         error = (self.envelope or {}).get("error")
         code = error.get("code") if isinstance(error, dict) else None
         return code if isinstance(code, str) and CODE.fullmatch(code) else ""
 
     @property
     def success(self) -> object:
-        """What the envelope says of it: True, False, or nothing that counts."""
+        """What the envelope says about success: True, False, or a value without meaning."""
         return (self.envelope or {}).get("success")
 
     def why(self) -> str:
-        """Name the answer by its status and its word."""
+        """Name the response by its status and its error code."""
         if self.envelope is None:
             return f"answer {self.status} is not a JSON object"
         return f"{self.status} {self.code}".strip()
 
     def words(self) -> Iterator[str]:
-        """Give every text in which a peer may say why it refuses; a status alone is the empty one."""
+        """Give every text in which a peer may say why it refuses; the empty one stands for the status alone."""
         envelope = self.envelope or {}
         error = envelope.get("error")
         for holder in (error if isinstance(error, dict) else {}, envelope):
@@ -130,7 +130,7 @@ class Reply:
 
 
 def read_reply(status: int, body: bytes, retry_after: float | None) -> Reply:
-    """Read an answer's body; NaN and numbers of thousands of digits are no integers, and no reason to give up."""
+    """Read a response's body. NaN and numbers of thousands of digits do not fail; they are no integers."""
     try:
         envelope = json.loads(body, parse_int=_number)
     except (ValueError, RecursionError):
@@ -140,9 +140,9 @@ def read_reply(status: int, body: bytes, retry_after: float | None) -> Reply:
 
 def retry_after(value: str, *, date: str, now: datetime) -> float | None:
     """
-    Read the header Retry-After: whole seconds, or a date, which is compared with the answer's own `date`.
+    Read the header Retry-After: whole seconds, or a date, which is compared with the response's own `date`.
 
-    None where it asks for nothing that could be done: no sense, the past, or more than a day.
+    None where it cannot be followed: nonsense, the past, or more than a day.
     """
     if value.isascii() and value.isdigit():
         seconds = float(value[:LONGEST_NUMBER])
@@ -155,12 +155,12 @@ def retry_after(value: str, *, date: str, now: datetime) -> float | None:
 
 
 def outcome_of(reply: Reply, *, flight_id: int, take: bool, own_words: OwnWords = NO_WORDS) -> SeatOutcome:
-    """Read the answer to a change of seats."""
+    """Read the response to a change of seats."""
     if (refused := _refusal(reply, own_words)) is not None:
         return refused if take else Mistake(reply.why())
     if reply.envelope is None:
         return Unknown(reply.why(), reply.retry_after)
-    # A 2xx that does not say so itself, or is about another flight, is no proof that the seats have moved.
+    # A 2xx whose envelope does not say so, or that is about another flight, is no proof that seats were changed.
     if reply.status in DONE and reply.success is True:
         return Applied() if _is_about(flight_id, reply) else Unknown("answer about another flight")
     is_running = reply.status == HTTPStatus.CONFLICT and reply.code == "in_progress"
@@ -170,7 +170,7 @@ def outcome_of(reply: Reply, *, flight_id: int, take: bool, own_words: OwnWords 
 
 
 def flight_shown(reply: Reply, *, flight_id: int, own_words: OwnWords = NO_WORDS) -> Shown:
-    """Read the answer to a question about a flight."""
+    """Read the response to a request for a flight."""
     if isinstance(_refusal(reply, own_words), NoFlight) or _says_there_is_no_flight(reply):
         return NoFlight()
     if reply.status == HTTPStatus.OK and reply.success is True:
@@ -179,7 +179,7 @@ def flight_shown(reply: Reply, *, flight_id: int, own_words: OwnWords = NO_WORDS
 
 
 def names_flight(flight_id: int, reply: Reply | NotSent | Unknown) -> bool:
-    """Tell whether an answer can only be about this flight, as it says so itself."""
+    """Tell whether a response names this flight, so that it can be about no other."""
     if not isinstance(reply, Reply) or reply.envelope is None:
         return False
     data = reply.envelope.get("data")
@@ -187,7 +187,7 @@ def names_flight(flight_id: int, reply: Reply | NotSent | Unknown) -> bool:
 
 
 def wants_configuring(reply: Reply, result: object) -> bool:
-    """Tell whether a peer that works said something about a flight that means nothing here."""
+    """Tell whether a peer that works refused in words that are not known here."""
     if not 400 <= reply.status < 500:
         return False
     is_plain_404 = reply.status == HTTPStatus.NOT_FOUND and isinstance(result, Unknown)
@@ -195,7 +195,7 @@ def wants_configuring(reply: Reply, result: object) -> bool:
 
 
 def _refusal(reply: Reply, own_words: OwnWords) -> NoSeats | NoFlight | None:
-    """Read a refusal that is final, in the words of the protocol or in those that the settings name."""
+    """Read a final refusal, by the codes of the protocol or by the words that the settings name."""
     if reply.success is True:
         return None
     if reply.status == HTTPStatus.GONE:
@@ -209,7 +209,7 @@ def _refusal(reply: Reply, own_words: OwnWords) -> NoSeats | NoFlight | None:
 
 
 def _is_about(flight_id: int, reply: Reply) -> bool:
-    """Whether an answer is about this flight, as far as it says: data without an id says nothing."""
+    """Whether a response can be about this flight: data without an id names none."""
     data = (reply.envelope or {}).get("data")
     shown = data.get("id", flight_id) if isinstance(data, dict) else flight_id
     return type(shown) is int and shown == flight_id
@@ -235,7 +235,7 @@ def _flight(flight_id: int, data: Any) -> Flight | Unusable:
     capacity = data.get("capacity")  # the original peer shows none
     if type(capacity) is not int or not 0 <= capacity <= MOST_SEATS:
         capacity = None
-    # The original peer may have oversold: below zero there are no seats, which is an answer.
+    # The original peer may have oversold: below zero means that no seats are left.
     return Flight(flight_id, price, max(0, seats_left), capacity, oversold=max(0, -seats_left))
 
 
@@ -253,18 +253,18 @@ def _moment(text: str) -> datetime | None:
 
 
 def is_healthy(reply: Reply | NotSent | Unknown, result: object, *, seconds: float) -> bool | None:
-    """Tell whether an exchange speaks for the peer. None: too little time was allowed to tell."""
+    """Tell whether an exchange shows a healthy peer. None: it had too little time to show anything."""
     if not isinstance(reply, Reply):
         return False if seconds >= RETRY_NEEDS_SECONDS else None
-    if reply.envelope is None:  # whoever said so, it was not the Flight Service, unless it was final all the same
+    if reply.envelope is None:  # not the Flight Service said this, unless it is a final refusal
         return isinstance(result, NoFlight | NoSeats)
     if 400 <= reply.status < 500:
         return reply.status not in TURNED_AWAY
     if reply.status in DONE and reply.success is True:
-        return True  # whatever it makes of the flight: that is between the flight and whoever runs it
+        return True  # what it shows of the flight is for its operators to correct
     return not isinstance(result, Unknown)
 
 
 def concerns_all(reply: Reply | NotSent | Unknown) -> bool:
-    """Tell whether a failure is one of the peer for sure: other flights would not have fared better."""
+    """Tell whether a failure is certainly of the whole peer: a request for another flight would fail too."""
     return isinstance(reply, NotSent) or (isinstance(reply, Reply) and reply.status in TURNED_AWAY)

@@ -1,4 +1,4 @@
-"""Names the flights that the Flight Service shows in a way that cannot be sold, to those who watch."""
+"""Shows operators the flights that the Flight Service shows in a form that cannot be sold."""
 
 import time
 from collections import OrderedDict
@@ -17,7 +17,7 @@ class UnusableFlights:
     """
     The last ten of them. A flight is a gauge's value and not its label, as there may be a million of them.
 
-    `clock` is the time of day in seconds, as those who watch have it.
+    `clock` is the time of day in seconds, as Prometheus has it.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
@@ -26,7 +26,7 @@ class UnusableFlights:
         self._places: OrderedDict[int, int] = OrderedDict()
 
     def note(self, flight_id: int, why: str) -> None:
-        """Name a flight; those that were named longest ago make place."""
+        """Name a flight, in the place of the one that was named longest ago if all ten are taken."""
         with self._lock:
             is_new = flight_id not in self._places
             if is_new:

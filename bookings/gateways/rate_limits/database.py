@@ -12,16 +12,16 @@ from bookings.db.waiting_line import lines
 from bookings.models import RateWindow
 from bookings.ports import Allowance
 
-# A round is lost only to somebody who was counted, or who began the window, in between.
+# A round is lost only to another request that was counted, or that began the window, in between.
 ROUNDS = 100
 
 
 class DatabaseRateLimiter:
     """
-    One row for each name. Never inside a transaction: a row that many want must be let go at once.
+    One row for each name. Never inside a transaction: a row that many requests want must be released at once.
 
-    A full window costs one plain read, so that whoever is refused does not make others wait. Otherwise one
-    conditional UPDATE decides; the last of several that try at once find it changed, and look again.
+    A full window costs one plain read, so that a refused request does not make others wait. Otherwise one
+    conditional UPDATE decides; of several at once, all but the first find the row changed, and read it again.
     """
 
     def spend(self, name: str, *, limit: int, seconds: int) -> Allowance:
@@ -31,7 +31,7 @@ class DatabaseRateLimiter:
                 RateWindow.objects.bulk_create([RateWindow(name=name, started_at=Now(), used=0)], ignore_conflicts=True)
                 continue
             began_after = row.read_at - timedelta(seconds=seconds)
-            # One that has yet to begin was begun by a clock that was ahead: nobody is locked out until then.
+            # A window that begins in the future was written while the clock was ahead: it locks no client out.
             too_late = row.read_at + CLOCK_TOLERANCE
             if row.started_at <= began_after or row.started_at > too_late:
                 over = RateWindow.objects.filter(name=name, started_at=row.started_at)
@@ -54,7 +54,7 @@ def _change(name: str, rows: QuerySet[RateWindow], **columns: Any) -> int:
     """
     Change the row, if it is still as it was read.
 
-    :raises TemporarilyUnavailable: if others wait for it in vain
+    :raises TemporarilyUnavailable: if too many requests wait for this row
     """
     with lines.place_for(f"limit {name}"):
         return rows.update(**columns)

@@ -7,11 +7,11 @@ from bookings.ports import Allowance, RateLimiter
 
 log = structlog.get_logger(__name__)
 
-# Redis answers within a millisecond; a request must not wait long for one that does not, nor for one that drips.
+# Redis answers within a millisecond. A request must not wait long for one that is silent or sends byte by byte.
 ANSWER_SECONDS = 0.5
 WHOLE_SECONDS = 1.0
 
-# One script is one step to Redis: nobody else counts in between. In milliseconds, as seconds would end it early.
+# Redis runs a script as one step: no other client counts in between. In milliseconds, as seconds would end it early.
 SPEND = """
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
@@ -36,7 +36,7 @@ class RedisRateLimiter:
     """
     The port over Redis.
 
-    While Redis does not answer, `otherwise` counts: nobody is let through uncounted, and nobody is locked out.
+    While Redis does not answer, `otherwise` counts: no request passes uncounted, and no client is locked out.
     """
 
     def __init__(self, url: str, *, otherwise: RateLimiter) -> None:
@@ -50,13 +50,13 @@ class RedisRateLimiter:
             with within(WHOLE_SECONDS):
                 passed, used, left = map(int, self._spend(keys=[_key(name)], args=[limit, seconds * 1000]))
         except NOT_ANSWERED as error:
-            self._tell_and_hang_up(error)
+            self._log_and_disconnect(error)
             return self._otherwise.spend(name, limit=limit, seconds=seconds)
         return Allowance(
             passed=bool(passed),
             limit=limit,
             remaining=max(0, limit - used),
-            # A Redis whose clock went back would have it wait for as long.
+            # If the clock of Redis has gone back, the client would have to wait for as long.
             resets_in=min(seconds, max(1, -(-left // 1000))),
         )
 
@@ -65,11 +65,11 @@ class RedisRateLimiter:
             with within(WHOLE_SECONDS):
                 self._give_back(keys=[_key(name)])
         except NOT_ANSWERED as error:
-            self._tell_and_hang_up(error)
+            self._log_and_disconnect(error)
             self._otherwise.give_back(name)
 
-    def _tell_and_hang_up(self, error: Exception) -> None:
-        """Use no connection again on which an answer may be left over."""
+    def _log_and_disconnect(self, error: Exception) -> None:
+        """Drop every connection on which a response may still be unread."""
         log.warning("gateway.redis.unavailable", error=type(error).__name__)
         self._redis.connection_pool.disconnect(inuse_connections=False)
 

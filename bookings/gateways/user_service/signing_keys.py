@@ -28,9 +28,10 @@ LOOK_AGAIN_SECONDS = 10.0
 KEPT_SECONDS = 24 * 3600.0
 
 CONNECT_SECONDS = 0.5
-# Of the whole exchange: a user service that drips its keys holds one thread so long, once in ten seconds.
+# For the whole exchange: a user service that sends byte by byte holds one thread so long, once in ten seconds.
 WHOLE_SECONDS = 2.0
-# Of those who come while the first keys are being read: the rest of a good answer, and no thread for a bad one.
+# For requests that come while the first keys are being read: long enough for a good response, and a bad one
+# does not hold their threads.
 WAIT_SECONDS = 0.5
 LARGEST_SET_BYTES = 64 * 1024
 
@@ -42,7 +43,7 @@ KEY_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class InvalidKeySet(ValueError):
-    """What should be a JSON Web Key Set is none; the message says why, without what it contains."""
+    """This is no valid JSON Web Key Set; the message says why, without quoting it."""
 
 
 class SharedSecrets:
@@ -59,19 +60,19 @@ class KeySet:
     """
     The public keys of the user service, read again from time to time and when a token names a new one.
 
-    One thread reads while the others go on with what is known; where nothing is, they wait for it half a second.
+    One thread reads while the others use the known keys; without any, they wait half a second for the first.
     After a failure the known keys stay good for a day, counted from the last time they were read.
     """
 
     def __init__(self, read: Callable[[], bytes], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._read, self._clock = read, clock
         self._lock = Lock()
-        # When the keys were read, and the keys: replaced together, as others read them without the lock.
+        # When the keys were read, and the keys: replaced together, as other threads read them without the lock.
         self._known: tuple[float, Mapping[str, SigningKey]] = (float("-inf"), {})
         self._tried_at = float("-inf")
 
     def candidates(self, *, algorithm: str, key_id: str | None) -> Sequence[SigningKey]:
-        # Others are not in any set, and must not cause one to be read.
+        # Such a key is in no set, and must not cause one to be read.
         if key_id is None or algorithm not in ALGORITHMS.values():
             return []
         keys = self._fresh_keys(key_id)
@@ -81,7 +82,7 @@ class KeySet:
     def _fresh_keys(self, key_id: str) -> Mapping[str, SigningKey]:
         read_at, keys = self._known
         is_old = self._clock() - read_at > REFRESH_SECONDS
-        # Without any keys there is nothing to go on with; those who cannot wait any longer are told to come again.
+        # Without any keys no token can be verified; requests that cannot wait any longer answer 503.
         if (is_old or key_id not in keys) and self._lock.acquire(timeout=0 if keys else WAIT_SECONDS):
             try:
                 self._read_again()
@@ -99,7 +100,7 @@ class KeySet:
         try:
             self._known = (self._tried_at, parse_key_set(self._read()))
         except (OSError, InvalidKeySet) as error:
-            # Ours says what is wrong with the set, without what it contains.
+            # Our own message says what is wrong with the set, and quotes nothing of it.
             why = str(error) if isinstance(error, InvalidKeySet) else None
             log.error("gateway.signing_keys.not_read", error=type(error).__name__, reason=why)
 

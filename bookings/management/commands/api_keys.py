@@ -1,13 +1,13 @@
-import getpass
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bookings.actor import Actor, ActorKind, Scope
+from bookings.actor import Actor, Scope
 from bookings.db.clock import database_time
 from bookings.errors import InvalidRequest
+from bookings.management.arguments import operator
 from bookings.models import ApiKey
 from bookings.services.access.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
 
@@ -35,9 +35,8 @@ class Command(BaseCommand):
             action.add_argument("--note", default="", help="why, for those who look at the key later")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        actor = Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150])
         try:
-            getattr(self, options["action"])(actor=actor, options=options)
+            getattr(self, options["action"])(actor=operator(), options=options)
         except UnknownApiKey as error:
             raise CommandError(
                 f"There is no key {options['key_id']} that is not revoked; see: api_keys list"

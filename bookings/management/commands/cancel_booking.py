@@ -1,12 +1,11 @@
-import getpass
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bookings.actor import Actor, ActorKind
 from bookings.errors import BookingError
 from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason
+from bookings.management.arguments import operator
 from bookings.queries.bookings import visible
 from bookings.services.bookings.cancel import cancel_booking
 
@@ -20,12 +19,11 @@ class Command(BaseCommand):
         parser.add_argument("--note", default="", help="a sentence for the timeline")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        actor = Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150])
         try:
             booking_id = visible.booking_id_of(options["reference"])
             booking = cancel_booking(
                 booking_id=booking_id,
-                actor=actor,
+                actor=operator(),
                 reason=CancelReason(options["reason"]),
                 note=options["note"][:500],
             )

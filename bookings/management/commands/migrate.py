@@ -60,12 +60,12 @@ class Command(DjangosMigrate):
             yield
             return
         name = "migrate " + hashlib.sha256(connection.settings_dict["NAME"].encode()).hexdigest()[:32]
-        told = False
+        is_reported = False
         with connection.cursor() as cursor:
             while not _ask(cursor, "SELECT GET_LOCK(%s, %s)", [name, LOCK_SECONDS]):
-                if not told:
+                if not is_reported:
                     self.stdout.write("Another migrate is running on this database; waiting for its end.")
-                told = True
+                is_reported = True
         try:
             yield
         finally:

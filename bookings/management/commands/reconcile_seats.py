@@ -1,4 +1,3 @@
-import getpass
 import json
 import math
 from argparse import ArgumentParser
@@ -7,10 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bookings import wiring
-from bookings.actor import Actor, ActorKind
 from bookings.conf import somebody_else_counts
 from bookings.deadline import Deadline
-from bookings.management.arguments import flight
+from bookings.management.arguments import flight, operator
 from bookings.models import Reconciliation
 from bookings.services.seats.correct import LEFT_ALONE, Fix, fix_seats
 from bookings.services.seats.reconcile import reconcile_seats
@@ -34,11 +32,11 @@ class Command(BaseCommand):
         if options["fix"] and somebody_else_counts():
             raise CommandError(
                 "--fix is refused: with FLIGHT_SERVICE_KEYED=false and FLIGHT_SERVICE_COUNTER=shared a difference "
-                "may be somebody else's seats. Settle it with whoever runs the Flight Service.",
+                "may be another system's seats. Settle it with the operators of the Flight Service.",
                 returncode=2,
             )
         flights = wiring.flight_service()
-        # Nobody waits behind it, so it takes the time that all flights need.
+        # No request waits for it, so it may take the time that all flights need.
         found = reconcile_seats(flights=flights, deadline=Deadline(math.inf), flight_id=options["flight"])
         fixes = None
         if options["fix"]:
@@ -46,7 +44,7 @@ class Command(BaseCommand):
                 drift=found.drift,
                 flights=flights,
                 deadline=Deadline(math.inf),
-                actor=Actor(kind=ActorKind.STAFF, name=f"{getpass.getuser()} (command line)"[:150]),
+                actor=operator(),
                 note=options["reason"],
             )
         self._say(found, fixes, as_json=options["json"])

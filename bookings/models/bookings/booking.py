@@ -66,11 +66,10 @@ class Booking(models.Model):
     cancel_requested = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=0)
     request_id = models.CharField(max_length=64, blank=True, default="")
-    # Where in which trace it was asked for; see Note [A trace goes on]. Its default as that of the next column.
-    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
-    # The service that asked on the user's behalf; empty where the user did. With a default in the database, so
-    # that the release before this column can go on inserting.
-    created_by = models.CharField(max_length=80, blank=True, default="", db_default="")
+    # Where in which trace it was asked for; see Note [A trace goes on].
+    traceparent = models.CharField(max_length=55, blank=True, default="")
+    # The service that asked on the user's behalf; empty where the user did.
+    created_by = models.CharField(max_length=80, blank=True, default="")
 
     hold = models.CharField(max_length=11, choices=Hold.choices, default=Hold.ASKING)
     hold_key = models.UUIDField()

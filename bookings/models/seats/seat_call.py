@@ -32,7 +32,7 @@ class SeatCall(models.Model):
     flight_id = models.BigIntegerField()
     seats = models.PositiveIntegerField()
     # The direction: only a fix takes seats, all other calls give some back.
-    takes = models.BooleanField(default=False, db_default=False)
+    takes = models.BooleanField(default=False)
     # The flight again, until a fix is over: unique, so that no two put the same difference right.
     fixes_flight_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=4, choices=SeatCallState.choices, default=SeatCallState.OPEN)

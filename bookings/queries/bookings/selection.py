@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 from django.db.models import F, Q, QuerySet
 
-from bookings.conf import HIGHEST_ID
 from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
+from bookings.text.ids import exact_id
 
 EXPIRING_WITHIN = timedelta(minutes=5)
 
@@ -158,12 +158,8 @@ class Selection:
 
 
 def id_in(text: str) -> int | None:
-    """An id as somebody types it, or None."""
-    text = text.strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        return None
-    number = int(text)
-    return number if 1 <= number <= HIGHEST_ID else None
+    """Read an id as staff type it, with blanks around it; None if the text can be none."""
+    return exact_id(text.strip())
 
 
 def _one_of(words: Collection[str]) -> Callable[[str], str | None]:

@@ -16,7 +16,7 @@ class StrictSentinel(cluster.Sentinel):  # type: ignore[misc]  # django-q2 has n
     A sentinel that ends the whole cluster when one of its processes was killed.
 
     A process that waits for work holds the lock of its queue. Killed (by the kernel, when memory runs out), it
-    leaves it locked, and whoever is put in its place waits for ever: the cluster would live and do nothing.
+    leaves it locked, and its replacement waits forever: the cluster would live and do nothing.
     """
 
     def reincarnate(self, process: Any) -> None:
@@ -28,7 +28,7 @@ class StrictSentinel(cluster.Sentinel):  # type: ignore[misc]  # django-q2 has n
         log.error("worker.process_killed", pid=process.pid, status=status)
         for other in multiprocessing.active_children():
             other.kill()
-        os._exit(1)  # in order would be to wait for what never comes
+        os._exit(1)  # an orderly exit would wait forever
 
 
 class Command(qcluster.Command):  # type: ignore[misc]  # likewise

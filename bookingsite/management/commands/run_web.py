@@ -25,10 +25,10 @@ FINISH_SECONDS = 10
 # A process beats every second. A machine that is busy with other things lets it wait for some.
 SILENCE_SECONDS = 15.0
 
-# Whether the kernel hands waiting connections on.
+# Whether the kernel passes waiting connections on to other processes.
 MIGRATES = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 
-# granian cuts off at the limit by itself, and then has to end.
+# granian cuts off running requests at its limit, and then needs a moment to end.
 END_SECONDS = 2.0
 
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         "Runs the web server. SIGTERM stops it in order: first /health/ready answers 503 while everything is "
         "still served, then no new connection is taken and running requests are finished, then what is left is "
         "cut off. A second signal cuts off at once. A process that hangs is killed, and another one takes its "
-        "place. What production runs."
+        "place. Production runs this."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -118,9 +118,9 @@ class Command(BaseCommand):
 
 def _must_be_free(host: str, port: int) -> None:
     """
-    Refuse an address that somebody has: granian would share its requests with whoever was forgotten there.
+    Refuse an address that is in use: granian would share its requests with a forgotten process there.
 
-    :raises CommandError: if nobody can listen there, or the host is a name
+    :raises CommandError: if it is in use, or the host is a name
     """
     try:
         family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
@@ -160,7 +160,7 @@ def _leave_readiness(flag: Path) -> None:
 
 
 def _stop(web: Program, signals: StopSignals, *, drain_seconds: float, finish_seconds: float) -> None:
-    """Go on serving while the proxy turns away, then let running requests finish, unless another signal comes."""
+    """Serve on while the proxy turns to others, then let running requests finish, unless another signal comes."""
     if signals.arrives_within(drain_seconds):
         log.warning("web.cut_off", pid=web.pid)
         return

@@ -19,10 +19,10 @@ log = structlog.get_logger(__name__)
 # A pass takes 20 s at most and begins every EXPIRY_INTERVAL_SECONDS: longer silence is a wedged cluster.
 SILENCE_SECONDS = 45
 
-# A cluster in good order stops in a second or two; a call that is cut off is sent again when its lease is over.
+# A healthy cluster stops in a second or two; a call that is cut off is sent again when its lease is over.
 GRACE_SECONDS = 4.0
 
-# A cluster that cannot start must not eat a processor; one that died in good health is back at once.
+# A cluster that cannot start must not use up a processor; one that had been healthy is started again at once.
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 15.0
 HEALTHY_AFTER_SECONDS = 60.0
@@ -31,7 +31,7 @@ HEALTHY_AFTER_SECONDS = 60.0
 class Command(BaseCommand):
     help = (
         "Runs the background cluster and watches it: a cluster that dies, or that finishes no pass any "
-        "more, is started again. What production runs."
+        "more, is started again. Production runs this."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -64,16 +64,16 @@ class Command(BaseCommand):
 
 def _run_cluster(signals: StopSignals, watch: SilenceWatch, metrics: Path, *, silence_seconds: float) -> None:
     """Run one cluster until it dies, falls silent, or a signal comes; nothing of it is left then."""
-    # What a cluster that is gone has counted is nobody's any more.
+    # The numbers of a cluster that has ended are not shown any more.
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(exist_ok=True)
     cluster = Program(
         *("manage.py", "qcluster"),
         ends_by=signal.SIGKILL,
-        # Where nobody reads numbers, none are written.
+        # Without a port to read them at, no numbers are written.
         environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if settings.WORKER_METRICS_PORT else {},
     )
-    watch.begin_anew()
+    watch.begin_again()
     log.info("worker.cluster_started", pid=cluster.pid)
     try:
         while not signals.arrives_within(LOOK_EVERY_SECONDS):

@@ -1,7 +1,7 @@
 """
-A circuit breaker: a peer that keeps failing is not asked for a while, then carefully.
+A circuit breaker: a peer that keeps failing gets no calls for a while, and then one at a time.
 
-Knows no network and no booking. The lock is held while it looks and counts, never while somebody calls.
+Knows no network and no booking. The lock is held while it looks and counts, never during a call.
 """
 
 import random
@@ -31,7 +31,7 @@ def open_for() -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Admission:
-    """The leave to make one call; `round` counts how often the breaker had closed by then."""
+    """The permission for one call; `round` counts how often the breaker had closed by then."""
 
     round: int
 
@@ -47,12 +47,12 @@ class BreakerView:
 
 class Breaker:
     """
-    Closed: everybody calls, the last twenty calls count. Open: nobody does. Half-open: one at a time.
+    Closed: all calls are admitted, and the last twenty count. Open: none is. Half-open: one at a time.
 
     It opens when half of at least ten calls have failed, or five in a row; three probes that succeed close it.
-    A failure may be `about` one flight: of those two count, so that one flight alone opens nothing; and of its
-    probes one that fails, so that one flight alone keeps nothing open. A breaker of its own keeps that one back.
-    Whoever is admitted must come back with `end`. `clock` is in seconds and never runs backwards.
+    A failure may be `about` one flight. Two failures of a flight count, so that one flight alone cannot open it; and
+    one failed probe of a flight, so that one flight alone cannot keep it open. That flight has its own breaker.
+    The caller of an admitted call must `end` it. `clock` is in seconds and never runs backwards.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, pause: Callable[[], float] = open_for) -> None:
@@ -60,9 +60,9 @@ class Breaker:
         self._lock = Lock()
         self._state = BreakerState.CLOSED
         self._round = 0
-        # What failed: the flight that a failure was about, None for all of them, or nothing.
+        # For each call: the flight that its failure was about, None for a failure of all, or "healthy".
         self._recent: deque[int | Literal["healthy"] | None] = deque(maxlen=BREAKER_WINDOW)
-        self._failures = 0  # that have opened it, and of probes since then
+        self._failures = 0  # those that have opened it, and probes that failed since then
         self._retry_at = 0.0
         self._probe: Admission | None = None
         self._probe_ends_at = 0.0
@@ -70,7 +70,7 @@ class Breaker:
         self._opened_again_by: set[int] = set()  # flights whose probe has failed since it was closed
 
     def admit(self) -> Admission | None:
-        """Give leave for one call, or none."""
+        """Admit one call; None refuses it."""
         with self._lock:
             now = self._clock()
             if not self._would_admit(now):
@@ -83,11 +83,11 @@ class Breaker:
 
     def end(self, admission: Admission, *, healthy: bool | None, about: int | None = None) -> BreakerState | None:
         """
-        Count how a call ended. None is a call that says nothing about the peer; a failure `about` None is of all.
+        Count how a call ended. `healthy=None` says nothing about the peer; a failure `about` None concerns all flights.
 
-        Calls of an earlier round, and probes that were given up, count for nothing: what they met is over.
+        Calls of an earlier round, and probes that were given up, do not count: what they met is over.
 
-        :returns: the state that this has led to, if it is another one
+        :returns: the new state, if it has changed
         """
         with self._lock:
             before = self._state
@@ -99,7 +99,7 @@ class Breaker:
             return None if self._state is before else self._state
 
     def would_admit(self) -> bool:
-        """Tell whether a call would get leave now. Takes none."""
+        """Tell whether a call would be admitted now, without admitting one."""
         with self._lock:
             return self._would_admit(self._clock())
 
@@ -122,7 +122,7 @@ class Breaker:
             return True
         if self._state is BreakerState.OPEN:
             return now >= self._retry_at
-        # A probe that does not come back (its thread died) must not keep it half-open for ever.
+        # A probe that does not come back (its thread died) must not keep it half-open forever.
         return self._probe is None or now >= self._probe_ends_at
 
     def _count(self, healthy: bool | None, about: int | None) -> None:
@@ -136,7 +136,7 @@ class Breaker:
             self._open()
 
     def _weigh(self) -> tuple[int, int, int]:
-        """Count failures in a row, failures and calls, without those of one flight that are too many."""
+        """Count failures in a row, failures and calls, with at most two failures for each flight."""
         in_a_row = failed = calls = 0
         of_flight: Counter[int] = Counter()
         is_unbroken = True

@@ -4,7 +4,7 @@ from threading import Lock
 
 
 class Bulkhead:
-    """Lets so many in at once and sends the others away; nobody waits."""
+    """Admits so many calls at once and refuses the others; no call waits."""
 
     def __init__(self, places: int) -> None:
         self._lock = Lock()
@@ -12,7 +12,7 @@ class Bulkhead:
         self._inside = 0
 
     def enter(self) -> bool:
-        """Take a place. False: all are taken. Whoever got one must `leave`."""
+        """Take a place. False: all are taken. A caller that got one must `leave`."""
         with self._lock:
             inside = self._inside
             if inside >= self._places:
@@ -30,5 +30,5 @@ class Bulkhead:
         return self._inside
 
     def is_full(self) -> bool:
-        """Whether nobody would be let in now."""
+        """Whether a call would be refused now."""
         return self._inside >= self._places

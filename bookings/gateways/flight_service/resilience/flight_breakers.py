@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FlightAdmission:
-    """The leave to ask about one flight; without an admission of its breaker, where it has none."""
+    """The permission to ask about one flight; a flight without failures has no breaker."""
 
     flight_id: int
     breaker: Breaker | None
@@ -33,7 +33,7 @@ class FlightAdmission:
 
 
 class BreakersOfFlights:
-    """Flights that fail, each with its breaker; of more than a thousand the one that began first is forgotten."""
+    """Flights that fail, each with its breaker; beyond a thousand, the one that failed first is forgotten."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -41,13 +41,13 @@ class BreakersOfFlights:
         self._failing: OrderedDict[int, Breaker] = OrderedDict()
 
     def admit(self, flight_id: int) -> FlightAdmission:
-        """Ask for leave for one call about a flight. Who gets it must `end` it."""
+        """Admit one call about a flight, or refuse it. The caller of an admitted call must `end` it."""
         with self._lock:
             breaker = self._failing.get(flight_id)
         return FlightAdmission(flight_id, breaker, breaker.admit() if breaker else None)
 
     def end(self, leave: FlightAdmission, *, healthy: bool | None) -> None:
-        """Count how the call ended; None says nothing about the flight. Without failures it has no breaker."""
+        """Count how the call ended; None says nothing about the flight. A flight without failures loses its breaker."""
         breaker, admission = leave.breaker, leave.admission
         if breaker is None and healthy is False:
             breaker = self._begin(leave.flight_id)

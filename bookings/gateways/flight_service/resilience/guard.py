@@ -1,7 +1,7 @@
 """
-What keeps this process from leaning on a peer in trouble: breaker, bulkhead and retry budget together.
+Keeps this process from burdening a peer in trouble: breaker, bulkhead and retry budget together.
 
-All of it is of this process and is gone with it: nothing about bookings is decided on it.
+All of it belongs to this process and ends with it: nothing about bookings is decided by it.
 """
 
 import math
@@ -36,7 +36,7 @@ class CallRefused(Exception):
 
 
 class Call:
-    """One call under way; whoever makes it says how it ended. Until then it has failed, for its flight alone."""
+    """One call under way; the caller says how it ended. Until then it counts as failed, for its flight alone."""
 
     def __init__(self) -> None:
         self.word = CallWord.UNKNOWN
@@ -45,9 +45,9 @@ class Call:
 
     def ended(self, word: CallWord, *, healthy: bool | None, concerns_all: bool = True) -> None:
         """
-        Say how it ended, and whether that speaks for the peer; None says nothing about it.
+        Say how it ended, and whether the peer is healthy; None says nothing about that.
 
-        A failure either concerns all flights, or may be one of the flight that was asked about.
+        A failure either concerns all flights, or may concern only the flight that was asked about.
         """
         self.word, self.healthy, self.concerns_all = word, healthy, concerns_all
 
@@ -64,14 +64,14 @@ class Guard:
         self._lock = Lock()
         self._calls: Counter[CallWord] = Counter()
         self._answered_at = -math.inf
-        for word in CallWord:  # one that has not happened yet is a zero, not a gap
+        for word in CallWord:  # an outcome that has not happened yet is a zero, not a gap
             metrics.FLIGHT_CALLS.labels(word)
         self._show()
 
     @contextmanager
     def call(self, flight_id: int | None = None) -> Iterator[Call]:
         """
-        Admit one call for the length of the block. One that ends by an exception has failed.
+        Admit one call for the length of the block. A call that ends by an exception has failed.
 
         :param flight_id: what it asks about, if that is one flight
         :raises CallRefused: if none may be made now
@@ -96,7 +96,7 @@ class Guard:
 
     @contextmanager
     def _admitted(self, flight_id: int | None) -> Iterator[Call]:
-        """Ask both breakers for leave, and tell them how the call ended."""
+        """Ask both breakers to admit the call, and tell them how it ended."""
         of_flight = None if flight_id is None else self.flights.admit(flight_id)
         if of_flight is not None and of_flight.is_refused:
             raise self._refused(CallWord.OPEN, "circuit breaker of this flight open")
@@ -118,7 +118,7 @@ class Guard:
             self._show()
 
     def is_available(self) -> bool:
-        """Tell whether a call would be let through now."""
+        """Tell whether a call would be admitted now."""
         return not self.bulkhead.is_full() and self.breaker.would_admit()
 
     def health(self) -> FlightsHealth:
@@ -138,7 +138,7 @@ class Guard:
         )
 
     def _show(self) -> None:
-        """Let the metrics say how it stands now."""
+        """Update the metrics."""
         metrics.BREAKER_STATE.set(LEVELS[self.breaker.view().state])
         metrics.RETRY_BUDGET.set(self.budget.left())
 

@@ -1,4 +1,4 @@
-"""How many repetitions a process may send, so that a peer in trouble does not get twice the calls."""
+"""How many repetitions a process may send, so that a peer in trouble does not get twice as many calls."""
 
 from threading import Lock
 
@@ -17,7 +17,7 @@ class RetryBudget:
         self._parts = RETRY_BUDGET * SUCCESSES_PER_RETRY
 
     def spend(self) -> bool:
-        """Pay for one repetition. False: there is nothing left to pay with, so none may be sent."""
+        """Spend one repetition. False: none is left, so none may be sent."""
         with self._lock:
             parts = self._parts
             if parts < SUCCESSES_PER_RETRY:
@@ -31,5 +31,5 @@ class RetryBudget:
             self._parts = min(RETRY_BUDGET * SUCCESSES_PER_RETRY, self._parts + 1)
 
     def left(self) -> float:
-        """The repetitions that could be paid for now, in tenths."""
+        """How many repetitions are left, in tenths."""
         return self._parts / SUCCESSES_PER_RETRY

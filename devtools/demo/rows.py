@@ -1,7 +1,7 @@
 """
-What became of demo bookings, as rows that satisfy every constraint.
+What became of demo bookings: rows that satisfy every constraint.
 
-Pure but for dice that always fall alike: a booking's number decides what it is, so a repetition is harmless.
+Deterministic: a booking's number decides what it is, so a repetition is harmless.
 """
 
 import math

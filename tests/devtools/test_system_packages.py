@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent / "devtools" / "system_packages.sh"
+SCRIPT = Path(__file__).resolve().parents[2] / "devtools" / "system_packages.sh"
 DATABASES = ("my_print_defaults", "mariadbd", "mariadb-install-db")
 FOR_RUN = ("python3", "gcc", "pkg-config")
 # Where it is kept is looked into on every machine: one with it must look like one without.

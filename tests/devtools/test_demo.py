@@ -1,4 +1,4 @@
-"""manage.py load_demo: may run twice."""
+"""`python -m devtools.demo`: may run twice."""
 
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, Payment
+from devtools.demo.load import Command
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step
@@ -22,7 +23,7 @@ def load(flights, capsys):
     """Run the command and give what it printed."""
 
     def run_command(*options):
-        call_command("load_demo", *options)
+        call_command(Command(), *options)
         return capsys.readouterr()
 
     return run_command

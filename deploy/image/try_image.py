@@ -1,7 +1,7 @@
 """
 Looks into an image and runs it, as compose.yaml would, with nothing but the kernel.
 
-`python -m devtools.try_image ROOT CONFIG` is a part of build_image.sh: ROOT is the image's mounted root folder,
+`python -m deploy.image.try_image ROOT CONFIG` is a part of build.sh: ROOT is the image's mounted root folder,
 CONFIG a file with what `buildah inspect` says about it. Needs root and Linux.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 USER_ID = 10001
 COMPILERS = ("as", "c++", "cc", "clang", "cpp", "g++", "gcc", "ld", "make", "pkg-config")
-# What installs packages: programs, and modules of whichever Python.
+# What installs packages: programs, and modules of any Python.
 INSTALLERS = ("pip", "pip3", "wheel")
 INSTALLING_MODULES = ("ensurepip", "pip", "setuptools")
 STRANGERS = (".env", ".git", ".venv", "deploy", "devtools", "docs", "tests", "var/bookings.sqlite3")

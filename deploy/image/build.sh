@@ -1,18 +1,18 @@
 #!/bin/sh
 # Builds the image of the Dockerfile on a Debian 12 without a Docker engine, tries it, and throws it away.
 #
-#   sh devtools/build_image.sh
-#   IMAGE_FOLDER=/var/tmp/image sh devtools/build_image.sh    keeps image and base there, and takes the base from there
+#   sh deploy/image/build.sh
+#   IMAGE_FOLDER=/var/tmp/image sh deploy/image/build.sh    keeps image and base there, and takes the base from there
 #
 # The real base image is not fetched: a Debian of the same release, with the same Python, stands in under its name.
 # Packages come from where this machine's own apt and pip take theirs. Needs root, 2 GB and three minutes.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 PATH="$PATH:/usr/sbin:/sbin"
 RELEASE=bookworm
 IMAGE=flight-bookings
-# What the machine's package managers are told; the image must not keep it, so it is mounted while it is built.
+# The machine's package manager settings; the image must not keep them, so they are mounted while it is built.
 MOUNTS="--volume /etc/resolv.conf:/etc/resolv.conf:ro"
 
 say() {
@@ -36,7 +36,7 @@ stored() {
 clean_up() {
     status=$?
     trap - EXIT INT TERM
-    # The image stays where a folder was given; what pip was told does not.
+    # With a folder the image stays; pip's settings do not.
     rm -f "$FOLDER/pip.conf"
     stored umount --all >/dev/null 2>&1 || true
     stored rm --all >/dev/null 2>&1 || true
@@ -118,5 +118,5 @@ make_base
 build
 say "trying it"
 stored inspect --type image "localhost/$IMAGE" >"$FOLDER/image.json"
-"$PYTHON" -m devtools.try_image "$(stored mount "$(stored from --pull-never "localhost/$IMAGE")")" "$FOLDER/image.json"
+"$PYTHON" -m deploy.image.try_image "$(stored mount "$(stored from --pull-never "localhost/$IMAGE")")" "$FOLDER/image.json"
 say "done$([ -z "${IMAGE_FOLDER:-}" ] || echo "; kept in $FOLDER")"

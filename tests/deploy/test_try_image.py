@@ -2,7 +2,7 @@
 
 import pytest
 
-from devtools.try_image import Image, ImageFault, look_inside
+from deploy.image.try_image import Image, ImageFault, look_inside
 
 GOOD = {
     "Env": ["PATH=/venv/bin"],

@@ -8,7 +8,7 @@ PEOPLE = {"support": "Support", "supervisor": "Supervisor", "auditor": "Auditor"
 
 
 def make_people() -> list[str]:
-    """Make the log-ins that are not there, leave alone those that are, and return the groups that are missing."""
+    """Make the log-ins that are missing, leave the others alone, and return the groups that do not exist."""
     users = get_user_model().objects
     if not users.filter(username="admin").exists():
         users.create_superuser(username="admin", password="admin")  # a demo, DEBUG only  # noqa: S106  # nosec B106

@@ -1,9 +1,9 @@
 """
-A million bookings, fast: the demo's past, and a little of its present.
+Many bookings, fast: a million of the past, and a few that are under way.
 
-Their seats are in step with the Flight Service's at every moment but one: the bookings of a block that hold
-seats are on one flight, and one call takes the seats of all of them just before their rows are written. Its
-key is made of the block's number, so that a run that was broken off is simply repeated.
+Their seats agree with the Flight Service's at every moment but one: the bookings of a block that hold seats are
+on one flight, and one call reserves the seats of all of them just before their rows are written. Its key is made
+of the block's number, so an interrupted run is simply repeated.
 """
 
 import uuid
@@ -19,7 +19,20 @@ from bookings.conf import WORKER_CALL_SECONDS, payment_window
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.lifecycle import BookingStatus, Hold
-from bookings.management.demo_rows import (
+from bookings.models import Booking, BookingEvent, Payment, SeatCall
+from bookings.models.payments import PaymentState
+from bookings.ports import (
+    Applied,
+    Flight,
+    FlightService,
+    FlightsUnreachable,
+    NoFlight,
+    NoSeats,
+    SeatChange,
+    UnknownFlight,
+)
+from devtools.bulk_rows import insert_values
+from devtools.demo.rows import (
     BLOCK,
     NOW_AND_THEN,
     SEATS_PER_BLOCK,
@@ -32,21 +45,8 @@ from bookings.management.demo_rows import (
     request_id_of,
     stories,
 )
-from bookings.models import Booking, BookingEvent, Payment, SeatCall
-from bookings.models.payments import PaymentState
-from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
-from bookings.ports import (
-    Applied,
-    Flight,
-    FlightService,
-    FlightsUnreachable,
-    NoFlight,
-    NoSeats,
-    SeatChange,
-    UnknownFlight,
-)
 
-# How the rows say whose they are.
+# Marks the rows of the demo.
 MADE_BY = "demo data"
 
 # One transaction writes this many bookings, with all that belongs to them.
@@ -55,12 +55,12 @@ CHUNK = 50 * BLOCK
 # More flights than a demo shows.
 MOST_FLIGHTS = 500
 
-# Where the Flight Service shows none.
+# Used if the Flight Service shows no flights.
 UNSEEN_FLIGHTS = [Flight(id=number, price=2000, seats_left=0) for number in range(1, 13)]
 
 HIGHEST_NUMBER = 10**9 - 1
 
-# Beyond every demo booking's number: where a stranger has the reference already.
+# Beyond every demo booking's number: used where another booking has the reference already.
 NEXT_REFERENCES = HIGHEST_NUMBER + 1
 
 KEYS = uuid.UUID("6f1c6d43-51c8-4d0e-8f7e-0b8f0c6f0a55")
@@ -74,7 +74,7 @@ def fill_up(total: int, *, flights: FlightService, say: Callable[[str], None]) -
     """
     Make demo bookings until there are `total` of them, and return how many were made.
 
-    Leaves the seats of every third flight free, and takes those of the others while there are any.
+    Leaves the seats of every third flight free, and reserves those of the others while there are any.
 
     :raises Interrupted: if the Flight Service does not answer, or stops on the way; what was made stays
     """
@@ -95,7 +95,7 @@ def fill_up(total: int, *, flights: FlightService, say: Callable[[str], None]) -
 
 
 class _Seats:
-    """Takes the seats of blocks, each on one flight and under one key for ever."""
+    """Reserves the seats of blocks, each on one flight and always under the same key."""
 
     def __init__(self, service: FlightService, flights: Sequence[Flight]) -> None:
         self._service = service
@@ -104,9 +104,9 @@ class _Seats:
 
     def taken_for(self, block: int) -> Flight | None:
         """
-        Take the seats of a block and return their flight; None where there are none left.
+        Reserve the seats of a block and return their flight; None if none are left.
 
-        :raises Interrupted: if it is not known whether they were taken
+        :raises Interrupted: if it is not known whether they were reserved
         """
         if not self._flights:
             return None
@@ -126,7 +126,7 @@ class _Seats:
 
 
 def _next_number() -> int:
-    """The number of the first demo booking that is not there: they are made in order."""
+    """The number of the first demo booking that is missing: they are made in order."""
     last = _ours(0, HIGHEST_NUMBER).order_by("-request_id").values_list("request_id", flat=True).first()
     return 0 if last is None else int(last.removeprefix("demo-")) + 1
 
@@ -139,10 +139,10 @@ def _ours(first: int, last: int) -> QuerySet[Booking]:
 
 def _flights_shown(service: FlightService) -> list[Flight]:
     """
-    The flights from 1 on, as far as there are any.
+    The flights, numbered from 1 without a gap.
 
-    :raises Interrupted: if it is not known which there are. A run that was broken off may have taken the seats
-        of a block: to write that block without them, or for another flight, would lose them for ever
+    :raises Interrupted: if it is not known which there are. An interrupted run may have reserved the seats
+        of a block: to write that block without them, or for another flight, would lose them for good
     """
     shown: list[Flight] = []
     try:
@@ -157,7 +157,7 @@ def _flights_shown(service: FlightService) -> list[Flight]:
 
 @in_transaction("demo")
 def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Flight], flights: list[Flight]) -> None:
-    """Write the bookings of these numbers, with all that belongs to them; again it finds them there."""
+    """Write the bookings of these numbers, with all that belongs to them; do nothing if they are there."""
     if _next_number() != first:
         return
     now = database_time()
@@ -177,7 +177,7 @@ def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Fli
 
 
 def _references(told: list[Story]) -> dict[int, str]:
-    """A reference for each, that nobody has."""
+    """A reference for each that no other booking has."""
     wanted = {story.number: reference_of(story.number) for story in told}
     taken = set(Booking.objects.filter(reference__in=wanted.values()).values_list("reference", flat=True))
     return {
@@ -187,7 +187,7 @@ def _references(told: list[Story]) -> dict[int, str]:
 
 
 def _give_backs(told: list[Story], now: datetime) -> dict[int, int]:
-    """Make the give-backs of what ended, one for each flight and hour, and name the one of each booking."""
+    """Make the releases of bookings that ended, one for each flight and hour; return the one of each booking."""
     groups: dict[tuple[int, datetime], list[Story]] = defaultdict(list)
     for story in told:
         if story.ending.value.hold == Hold.GIVING_BACK and story.ended_at is not None:
@@ -200,12 +200,8 @@ def _give_backs(told: list[Story], now: datetime) -> dict[int, int]:
         rows.append(
             {
                 "call_key": key,
-                "kind": SeatCallKind.GIVE,
                 "flight_id": members[0].flight.id,
                 "seats": sum(story.seats for story in members),
-                "state": SeatCallState.DONE,
-                "claims": 1,
-                "last_error": "",
                 "first_sent_at": at,
                 "created_at": at,
                 "done_at": min(now, at + NOW_AND_THEN),
@@ -236,15 +232,12 @@ def _booking_rows(told: list[Story], *, references: dict[int, str], calls: dict[
             "expires_at": story.created_at + window,
             # Until the payment has an id.
             "active_payment_id": 0 if story.ending.value.status == BookingStatus.BOOKED else None,
-            "cancel_requested": 0,
             "version": 1 if story.ended_at is None and story.paid_at is None else 2,
             "request_id": story.request_id,
             "created_by": MADE_BY,
             "hold": story.ending.value.hold,
             "hold_key": uuid.uuid4(),
-            "hold_claims": 1,
             "hold_first_sent_at": story.created_at,
-            "hold_error": "",
             "give_back_id": calls.get(story.number),
         }
         for story in told
@@ -264,7 +257,6 @@ def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
             "refund_key": uuid.uuid4(),
             "state": state,
             "active_booking_id": booking_id if state == PaymentState.SUCCEEDED else None,
-            "claims": 1,
             "last_error": "insufficient funds" if state == PaymentState.FAILED else "",
             "request_id": f"{story.request_id}-pay",
             "created_at": story.paid_at,
@@ -275,20 +267,17 @@ def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
 
 
 def _insert(model: type[Model], rows: Iterable[dict[str, Any]]) -> None:
-    """Insert rows with as few statements as the driver makes of them; a column that is not named is null."""
+    """Insert rows with as few statements as the driver makes of them."""
     rows = list(rows)
     if not rows:
         return
-    names = ", ".join(connection.ops.quote_name(name) for name in rows[0])
-    places = ", ".join(["%s"] * len(rows[0]))
-    # Names of columns alone stand in the text.
-    statement = f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({places})"  # noqa: S608  # nosec B608
+    statement, parameters = insert_values(model._meta.db_table, rows)
     with connection.cursor() as cursor:
-        cursor.executemany(statement, [tuple(map(_stored, row.values())) for row in rows])
+        cursor.executemany(statement, [tuple(map(_stored, row)) for row in parameters])
 
 
 def _stored(value: Any) -> Any:
-    """A value as both kinds of database take it: what the ORM does for one field at a time, for many at once."""
+    """Convert a value for both kinds of database, as the ORM does for each field, but faster."""
     kind = type(value)
     if kind is int or kind is str or value is None:
         return value

@@ -1,12 +1,19 @@
-"""The Schedule rows of the background work. The worker keeps the sweep's interval in step with the settings."""
+"""
+The rows of the periodic work, as `bookings.services.upkeep.start_schedules` knows them.
+
+The worker makes a missing one too, but it logs that. The worker also keeps the interval of the expiry sweep in step
+with the settings.
+"""
 
 from django.db import migrations
 from django.utils import timezone
 
-# Name, task, and cron with the seconds last.
+# Name, task, and cron with the seconds last. The second and the third never start in the same minute: each occupies
+# one of the two workers.
 SCHEDULES = [
     ("expiry sweep", "bookings.tasks.sweep", "* * * * * */10"),
-    ("forget old answers", "bookings.tasks.reap", "17 * * * * 5"),
+    ("forget old answers", "bookings.tasks.reap", "4-59/5 * * * * 5"),
+    ("compare seats", "bookings.tasks.reconcile", "37 * * * * 5"),
 ]
 
 
@@ -26,13 +33,13 @@ def add_schedules(apps, schema_editor):
 
 
 def remove_schedules(apps, schema_editor):
-    names = [name for name, _, _ in SCHEDULES]
+    names = [name for name, _task, _cron in SCHEDULES]
     apps.get_model("django_q", "Schedule").objects.filter(name__in=names).delete()
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0001_tables"),
+        ("bookings", "0002_groups"),
         ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
     ]
 

@@ -1,0 +1,76 @@
+"""
+How bookings, and what belongs to them, are inserted in bulk: for the demo, for benchmarks and for tests of volume.
+
+A caller names the columns that matter to it. All others say that two seats are held and not paid for, and that each
+call was answered at its first try.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PLAIN: Mapping[str, Mapping[str, int | str]] = {
+    "booking": {
+        "no_of_seats": 2,
+        "seat_price": 2000,
+        "total_cost": 4000,
+        "status": "initiated",
+        "cancel_reason": "",
+        "cancel_requested": 0,
+        "version": 1,
+        "request_id": "",
+        "traceparent": "",
+        "created_by": "",
+        "hold": "held",
+        "hold_claims": 1,
+        "hold_error": "",
+    },
+    "payment": {"state": "succeeded", "claims": 1, "last_error": "", "request_id": ""},
+    "seat_call": {
+        "kind": "give",
+        "seats": 2,
+        "takes": 0,
+        "state": "done",
+        "claims": 1,
+        "claims_fence": 0,
+        "last_error": "",
+    },
+    "booking_event": {"from_status": "initiated", "reason": "", "note": "", "request_id": ""},
+    "idempotency_record": {
+        "principal": "open",
+        "endpoint": "POST /bookings",
+        "state": "done",
+        "status_code": 201,
+        "body": "",
+        "location": "",
+    },
+}
+
+
+def insert_select(table: str, source: str, /, **columns: str) -> str:
+    """
+    Write SQL that inserts one row for each row of `source`.
+
+    :param columns: an expression for each column that is not as in `PLAIN`
+    """
+    plain = {name: f"'{value}'" if isinstance(value, str) else str(value) for name, value in PLAIN[table].items()}
+    named = {**plain, **columns}
+    return f"INSERT INTO {table} ({', '.join(named)}) SELECT {', '.join(named.values())} FROM {source}"  # noqa: S608  # nosec B608
+
+
+def insert_values(table: str, rows: Iterable[Mapping[str, Any]]) -> tuple[str, list[tuple[Any, ...]]]:
+    """Give a statement and its parameters for `executemany`: all rows name the same columns."""
+    whole = [{**PLAIN[table], **row} for row in rows]
+    names = list(whole[0])
+    # Nothing but placeholders in the brackets: only then does the driver send many rows in one statement.
+    places = ", ".join(["%s"] * len(names))
+    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608  # nosec B608
+    return statement, [tuple(row[name] for name in names) for row in whole]
+
+
+def key_of(kind: str, number: str) -> str:
+    """Write SQL for a random-looking UUID, always the same for this kind and number."""
+    return f"INSERT(INSERT(MD5(CONCAT('{kind}', {number})), 13, 1, '4'), 17, 1, 'a')"

@@ -1,0 +1,1 @@
+"""Demo log-ins and bookings: `python -m devtools.demo`."""
