@@ -2,8 +2,9 @@
 Kills a `migrate` before its n-th statement that writes: `python -m tests.operations.dying_migrate`.
 
 It reads a line `URL N WHOSE` for each migrate and forks a process for it, as Django takes a second to load. N is 0
-for one that lives; WHOSE is `ours`, or `djangos` for the command without what ours adds. Prints how each has
-ended: its exit code, or minus the signal.
+for one that lives. WHOSE is `ours`; or `continued`, which does not count the statements that an interrupted attempt
+has done; or `djangos` for the command without what ours adds. Prints how each has ended: its exit code, or minus
+the signal.
 """
 
 from __future__ import annotations
@@ -49,9 +50,20 @@ def migrate(url: str, before: int, whose: str) -> int:
     connections.settings.update(connections.configure_settings({"default": databases.database()}))
     # It was made for another address, maybe of another kind.
     del connections["default"]
-    command = OurMigrate() if whose == "ours" else DjangosMigrate()
+    command = DjangosMigrate() if whose == "djangos" else OurMigrate()
+    death = Death(before)
+    if whose == "continued":
+        # The wrapper that is added last is the innermost: it sees only what the journal lets pass.
+        inner, death = death, Death(0)
+        handle = DjangosMigrate.handle
+
+        def dying_inside(*args: Any, **options: Any) -> None:
+            with connections["default"].execute_wrapper(inner):
+                handle(*args, **options)
+
+        DjangosMigrate.handle = dying_inside  # type: ignore[method-assign]
     try:
-        with connections["default"].execute_wrapper(Death(before)):
+        with connections["default"].execute_wrapper(death):
             call_command(command, interactive=False, stdout=io.StringIO())
     except DatabaseError as reason:
         print(repr(reason), file=sys.stderr, flush=True)
