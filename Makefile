@@ -21,7 +21,7 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 	JWT_ISSUER=https://users.example.org JWT_JWKS=https://users.example.org/jwks.json \
 	ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
-SOURCES := bookings bookingsite deploy devtools flightsim manage.py
+SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
 # Two processes, each with a server of its own, as tests look at who waits for a lock. What takes longest begins
@@ -108,7 +108,7 @@ screenshots:  ## make the pictures in docs/screenshots/, from demo data on a pri
 bench:  ## measure the service on a private MariaDB
 	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
-	@exec $(BIN)/python -m devtools.bench
+	@exec $(BIN)/python -m benchmarks
 
 rehearse:  ## play outages one after another against real processes, and see that nothing is lost; some minutes
 	@sh devtools/system_packages.sh test

@@ -11,7 +11,7 @@ from tests.architecture.test_source import REPOSITORY
 
 PRODUCT = ("bookings", "bookingsite", "flightsim")
 # What `make run`, `make bench` and `make devdb` run; the plugin is for pytest alone.
-TOOLS, PLUGIN = "devtools", "devtools/pytest_mariadb.py"
+TOOLS, PLUGIN = ("benchmarks", "devtools"), "devtools/pytest_mariadb.py"
 # Imported by name, and brought by what is listed, the second by its extra.
 PART_OF = {"urllib3": "requests", "croniter": "django-q2"}
 # Imported where it is wanted alone: see requirements-tracing.in.
@@ -41,7 +41,7 @@ def imported(source):
 def unlisted(paths, allowed):
     """The (module, import) pairs that need a distribution which is not allowed."""
     brings = packages_distributions()
-    own = {*PRODUCT, TOOLS, *sys.stdlib_module_names, "__future__"}
+    own = {*PRODUCT, *TOOLS, *sys.stdlib_module_names, "__future__"}
     found = []
     for path in paths:
         for name in sorted(set(imported(path.read_text())) - own):
@@ -68,7 +68,7 @@ def test_what_is_optional_imports_only_what_the_lists_for_it_name():
 
 
 def test_the_tools_need_no_package_of_the_tests():
-    paths = [path for path in modules_of(TOOLS) if path != REPOSITORY / PLUGIN]
+    paths = [path for path in modules_of(*TOOLS) if path != REPOSITORY / PLUGIN]
 
     assert unlisted(paths, listed("requirements.in")) == []
 

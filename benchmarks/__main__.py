@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from devtools.bench_database import BenchDatabase, Statements
-from devtools.bench_load import Clients, Load, LoadFailed, post
-from devtools.bench_meters import CpuTimes
-from devtools.bench_stack import FLIGHTS, Stack, StackFailed
+from benchmarks.database import BenchDatabase, Statements
+from benchmarks.load import Clients, Load, LoadFailed, post
+from benchmarks.meters import CpuTimes
+from benchmarks.stack import FLIGHTS, Stack, StackFailed
 from devtools.mariadb import MariaDBUnavailable
 from devtools.processes import adopt_orphans, kill_descendants
 from devtools.run_all import WEB_THREADS, WEB_WORKERS
