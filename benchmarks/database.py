@@ -82,7 +82,7 @@ class BenchDatabase:
                 flight_id=f"1 + seq MOD {int(flights)}",
                 no_of_seats="1",
                 total_cost="2000",
-                **dict.fromkeys(("created_at", "updated_at", "held_at", "hold_first_sent_at"), now),
+                **dict.fromkeys(("created_at", "updated_at", "held_at", "first_sent_at"), now),
                 expires_at=f"{now} + INTERVAL 15 MINUTE",
                 request_id="'bench'",
                 hold_key=key_of("bench", "seq"),
@@ -100,7 +100,7 @@ class BenchDatabase:
         """Tell whether no booking holds seats, and every give-back is acknowledged."""
         ((held, owed, unanswered),) = self._rows(
             "SELECT EXISTS(SELECT 1 FROM booking WHERE status IN ('pending', 'initiated')),"
-            " EXISTS(SELECT 1 FROM booking WHERE hold_next_at IS NOT NULL),"
+            " EXISTS(SELECT 1 FROM booking WHERE next_at IS NOT NULL),"
             " EXISTS(SELECT 1 FROM seat_call WHERE state <> 'done')"
         )
         return not (held or owed or unanswered)

@@ -25,8 +25,8 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "traceparent": "",
         "created_by": "",
         "hold": "held",
-        "hold_claims": 1,
-        "hold_error": "",
+        "claims": 1,
+        "last_error": "",
     },
     "payment": {"state": "succeeded", "claims": 1, "last_error": "", "request_id": ""},
     "seat_call": {

@@ -305,11 +305,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("hold_key", models.UUIDField()),
-                ("hold_claims", models.PositiveIntegerField(default=0)),
-                ("hold_lease", models.UUIDField(blank=True, null=True)),
-                ("hold_next_at", models.DateTimeField(blank=True, null=True)),
-                ("hold_first_sent_at", models.DateTimeField(blank=True, null=True)),
-                ("hold_error", models.CharField(blank=True, default="", max_length=200)),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
                 (
                     "give_back",
                     models.ForeignKey(
@@ -332,7 +332,7 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["status", "expires_at"], name="booking_deadline"),
-                    models.Index(fields=["hold_next_at", "hold", "flight_id"], name="booking_to_do"),
+                    models.Index(fields=["next_at", "hold", "flight_id"], name="booking_to_do"),
                     models.Index(fields=["user_id", "id"], name="booking_of_user"),
                     models.Index(fields=["user_id", "status"], name="booking_of_user_in_status"),
                     models.Index(fields=["flight_id", "status"], name="booking_of_flight"),
@@ -362,15 +362,15 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("hold", "asking"), ("hold_next_at__isnull", False)),
-                            models.Q(("give_back", None), ("hold", "giving_back"), ("hold_next_at__isnull", False)),
+                            models.Q(("hold", "asking"), ("next_at__isnull", False)),
+                            models.Q(("give_back", None), ("hold", "giving_back"), ("next_at__isnull", False)),
                             models.Q(
                                 models.Q(
                                     ("hold__in", ["held", "refused", "dropped", "stuck"]),
                                     models.Q(("give_back__isnull", False), ("hold", "giving_back")),
                                     _connector="OR",
                                 ),
-                                ("hold_next_at", None),
+                                ("next_at", None),
                             ),
                             _connector="OR",
                         ),
@@ -397,7 +397,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             models.Q(("status", "cancelled"), _negated=True),
                             models.Q(("hold", "asking"), _negated=True),
-                            ("hold_claims__gte", 1),
+                            ("claims__gte", 1),
                             _connector="OR",
                         ),
                         name="booking_cancelled_asks_only_after_sending",

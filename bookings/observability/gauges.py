@@ -31,9 +31,9 @@ def numbers() -> list[Numbers]:
 
 def _waiting(now: datetime) -> list[Numbers]:
     """Bookings and calls that wait for somebody, and how long the oldest has."""
-    unresolved = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.ASKING)
+    unresolved = Booking.objects.filter(next_at__isnull=False, hold=Hold.ASKING)
     # Without the null, which a stuck row always has, this would walk the whole index.
-    stuck = Booking.objects.filter(hold_next_at=None, hold=Hold.STUCK)
+    stuck = Booking.objects.filter(next_at=None, hold=Hold.STUCK)
     takes, takes_age = _count_and_age(unresolved, now)
     stuck_takes, stuck_age = _count_and_age(stuck, now)
     open_calls, open_age = _count_and_age(SeatCall.objects.filter(state=SeatCallState.OPEN), now)

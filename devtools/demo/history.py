@@ -237,7 +237,7 @@ def _booking_rows(told: list[Story], *, references: dict[int, str], calls: dict[
             "created_by": MADE_BY,
             "hold": story.ending.value.hold,
             "hold_key": uuid.uuid4(),
-            "hold_first_sent_at": story.created_at,
+            "first_sent_at": story.created_at,
             "give_back_id": calls.get(story.number),
         }
         for story in told

@@ -87,7 +87,7 @@ def test_creating_with_every_outcome(api, sim, sent):
         heard.append(api.create().status_code)
         sim.faults(**{fault: 1.0}, faults_on="patch", times=2)
         heard.append(api.create(key=fault).status_code)
-        Booking.objects.filter(hold="asking").update(hold_next_at=Booking.objects.earliest("pk").created_at)
+        Booking.objects.filter(hold="asking").update(next_at=Booking.objects.earliest("pk").created_at)
         heard.append(api.create(key=fault).status_code)
         sim.faults(**{fault: 1.0}, faults_on="patch", times=2)
         heard.append(api.create(headers={"Prefer": "respond-async"}).status_code)

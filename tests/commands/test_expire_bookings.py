@@ -91,7 +91,7 @@ def test_a_dry_run_in_json(run, flights):
 def test_a_limit_bounds_how_many_expire(run):
     past = database_time() - timedelta(minutes=16)
     for _ in range(3):
-        a_saved_row("pending", hold_claims=0, created_at=past)
+        a_saved_row("pending", claims=0, created_at=past)
 
     _, printed, _ = run("--limit", "2", "--json")
 

@@ -127,6 +127,6 @@ class World:
 def let_leases_end() -> None:
     """Move the ends of all leases and pauses to now."""
     now = database_time()
-    Booking.objects.filter(hold_next_at__gt=now).update(hold_next_at=now)
+    Booking.objects.filter(next_at__gt=now).update(next_at=now)
     for table in (SeatCall, Payment):
         table.objects.filter(next_at__gt=now).update(next_at=now)

@@ -23,7 +23,7 @@ def refusal(change):
 def times_of(hold):
     """What the constraints on times want of a hold."""
     is_due = hold in (Hold.ASKING, Hold.GIVING_BACK)
-    return {"hold_next_at": F("created_at") if is_due else None}
+    return {"next_at": F("created_at") if is_due else None}
 
 
 def why_of(status):
@@ -88,13 +88,13 @@ def test_no_unknown_word_is_a_status_or_a_hold(column):
         ("cancelled", {"cancel_reason": ""}, "booking_cancelled_says_why"),
         ("booked", {"active_payment_id": None}, "booking_booked_names_its_payment"),
         ("pending", {"active_payment_id": 1}, "booking_booked_names_its_payment"),
-        ("pending", {"hold_next_at": None}, "booking_unfinished_business_has_a_time"),
-        ("initiated", {"hold_next_at": F("created_at")}, "booking_unfinished_business_has_a_time"),
+        ("pending", {"next_at": None}, "booking_unfinished_business_has_a_time"),
+        ("initiated", {"next_at": F("created_at")}, "booking_unfinished_business_has_a_time"),
         ("cancelled", {"hold": "giving_back"}, "booking_unfinished_business_has_a_time"),
-        ("cancelled", {"hold_next_at": F("created_at")}, "booking_unfinished_business_has_a_time"),
+        ("cancelled", {"next_at": F("created_at")}, "booking_unfinished_business_has_a_time"),
         (
             "cancelled",
-            {"hold": "asking", "hold_claims": 0, "hold_next_at": F("created_at")},
+            {"hold": "asking", "claims": 0, "next_at": F("created_at")},
             "booking_cancelled_asks_only_after_sending",
         ),
     ],
@@ -120,7 +120,7 @@ def test_only_a_booking_that_gives_back_names_a_call(hold):
 def test_a_booking_in_a_call_has_no_time_of_its_own():
     booking = a_saved_row("cancelled", hold="giving_back", give_back=a_call_row())
 
-    said = refusal(lambda: Booking.objects.filter(pk=booking.pk).update(hold_next_at=F("created_at")))
+    said = refusal(lambda: Booking.objects.filter(pk=booking.pk).update(next_at=F("created_at")))
 
     assert "booking_unfinished_business_has_a_time" in said
 

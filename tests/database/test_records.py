@@ -86,11 +86,11 @@ def test_the_named_columns_of_a_booking_are_saved_and_no_others():
     booking, stale = a_saved_row(), Booking.objects.get()
     Booking.objects.update(request_id="newer")
 
-    stale.hold_error = "noted"
-    stale.save(update_fields=["hold_error"])
+    stale.last_error = "noted"
+    stale.save(update_fields=["last_error"])
 
     booking.refresh_from_db()
-    assert (booking.request_id, booking.hold_error) == ("newer", "noted")
+    assert (booking.request_id, booking.last_error) == ("newer", "noted")
 
 
 def test_a_booking_is_never_deleted():

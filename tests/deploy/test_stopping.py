@@ -79,7 +79,7 @@ def test_what_runs_longer_than_the_limit_is_cut_off_and_the_worker_finds_out_wha
     assert Booking.objects.get().status == BookingStatus.PENDING
 
     sim.faults()
-    Booking.objects.update(hold_next_at=database_time())  # its lease is over
+    Booking.objects.update(next_at=database_time())  # its lease is over
     run_pass(flights=a_tireless_gateway(sim.url), payments=FakePayments())
 
     assert Booking.objects.get().status == BookingStatus.INITIATED

@@ -73,7 +73,7 @@ def give_back(**columns):
     ("status", "columns", "sentence"),
     [
         ("initiated", dict, "Seats: 2 seats are held on flight 1."),
-        ("pending", lambda: {"hold_claims": 3}, "Seats: outcome unknown. The Flight Service was asked 3 times"),
+        ("pending", lambda: {"claims": 3}, "Seats: outcome unknown. The Flight Service was asked 3 times"),
         ("pending", lambda: {"hold": Hold.STUCK}, "Seats: nobody can tell whether they were taken."),
         ("cancelled", lambda: {"hold": Hold.DROPPED}, "Seats: none were taken."),
         ("cancelled", lambda: {"hold": Hold.GIVING_BACK}, "Seats: give-back pending, next try "),

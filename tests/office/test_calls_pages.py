@@ -18,9 +18,9 @@ def desk():
 
 
 def test_all_four_kinds_are_on_one_page_with_what_was_said(desk):
-    a_stuck_take(flight_id=11, hold_claims=7)
+    a_stuck_take(flight_id=11, claims=7)
     a_dead_give_back(flight_id=12, seats=5)
-    asking = a_saved_row("pending", flight_id=13, hold_error="ReadTimeout")
+    asking = a_saved_row("pending", flight_id=13, last_error="ReadTimeout")
     a_call_row(flight_id=14, seats=9, last_error="502")
 
     text = text_of(desk.get(CALLS))

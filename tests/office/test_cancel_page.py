@@ -72,7 +72,7 @@ def test_it_says_that_the_seats_wait_for_a_decision(desk):
 
 
 def test_it_says_that_the_seats_were_not_asked_for_yet(desk):
-    booking = a_saved_row("pending", hold_claims=0)
+    booking = a_saved_row("pending", claims=0)
 
     text = text_of(desk.get(cancel_address(booking)))
 

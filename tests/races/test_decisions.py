@@ -178,7 +178,7 @@ def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(
 
     def confirm_whatever_it_is(booking, *, now):
         Booking.objects.filter(pk=booking.pk).update(
-            status=BookingStatus.INITIATED, hold=Hold.HELD, hold_lease=None, hold_next_at=None, cancel_reason=""
+            status=BookingStatus.INITIATED, hold=Hold.HELD, lease=None, next_at=None, cancel_reason=""
         )
         return True
 

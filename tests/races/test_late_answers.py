@@ -98,7 +98,7 @@ def test_twin_with_an_unconditional_update_a_cancelled_booking_rises_again(fligh
 
     def confirm_whatever_it_is(booking, *, now):
         Booking.objects.filter(pk=booking.pk).update(
-            status=BookingStatus.INITIATED, hold=Hold.HELD, hold_lease=None, hold_next_at=None, cancel_reason=""
+            status=BookingStatus.INITIATED, hold=Hold.HELD, lease=None, next_at=None, cancel_reason=""
         )
         return True
 

@@ -204,7 +204,7 @@ def test_what_one_worker_has_claimed_the_other_does_not_send(unfinished, sim):
 
 def test_twin_without_the_condition_of_a_claim_both_workers_send(unfinished, sim, monkeypatch):
     work, claimed, sent = unfinished
-    without_conditions(monkeypatch, "next_at__lte", "hold_next_at__lte")
+    without_conditions(monkeypatch, "next_at__lte")
     for module in (reserve, giving, settling):
         monkeypatch.setattr(module, "is_due", lambda next_at, now: True)
 

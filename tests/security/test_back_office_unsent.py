@@ -65,7 +65,7 @@ def deciding():
 
 
 def deciding_about_a_take():
-    booking = a_saved_row("pending", hold="stuck", hold_first_sent_at=database_time(), hold_claims=1)
+    booking = a_saved_row("pending", hold="stuck", first_sent_at=database_time(), claims=1)
     return f"/admin/bookings/booking/{booking.pk}/take/applied/", {"note": TYPED}
 
 

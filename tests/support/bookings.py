@@ -140,9 +140,9 @@ def a_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any)
         "active_payment_id": number + 1 if status == BookingStatus.BOOKED else None,
         "hold": hold,
         "hold_key": uuid.uuid4(),
-        "hold_claims": 1,
-        "hold_next_at": now + timedelta(minutes=1) if is_due else None,
-        "hold_first_sent_at": now,
+        "claims": 1,
+        "next_at": now + timedelta(minutes=1) if is_due else None,
+        "first_sent_at": now,
     }
     return Booking(**{**values, **columns})
 

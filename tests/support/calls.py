@@ -22,7 +22,7 @@ def give_back_address(call: SeatCall, word: str) -> str:
 def a_stuck_take(**columns: Any) -> Booking:
     """Insert a booking whose take was given up; `hours` is the age of its first sending."""
     first_sent_at = database_time() - timedelta(hours=columns.pop("hours", 3))
-    values = {"hold": "stuck", "hold_first_sent_at": first_sent_at, "hold_error": "400 invalid_request"}
+    values = {"hold": "stuck", "first_sent_at": first_sent_at, "last_error": "400 invalid_request"}
     return a_saved_row("pending", **{**values, **columns})
 
 

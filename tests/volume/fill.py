@@ -66,8 +66,8 @@ _BOOKINGS = insert_select(
     request_id="CONCAT('request-', MD5(seq))",
     hold="hold",
     hold_key=key_of("hold", "seq"),
-    hold_next_at="IF(is_new AND hold <> 'held', '{now}' + INTERVAL 1 MINUTE, NULL)",
-    hold_first_sent_at="at",
+    next_at="IF(is_new AND hold <> 'held', '{now}' + INTERVAL 1 MINUTE, NULL)",
+    first_sent_at="at",
     give_back_id=f"IF(is_new OR hold <> 'giving_back', NULL, 1 + seq DIV {BOOKINGS_PER_CALL})",
 )
 

@@ -14,15 +14,15 @@ from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
 class BookingQuerySet(models.QuerySet["Booking"]):
     def unfinished_business(self, now: datetime) -> Self:
         """Rows the worker has something to do for: their lease or pause is over, or longer than any."""
-        return self.filter(hold_next_at__lte=now) | self.filter(hold_next_at__gt=now + LONGEST_WAIT)
+        return self.filter(next_at__lte=now) | self.filter(next_at__gt=now + LONGEST_WAIT)
 
     def unanswered(self) -> Self:
         """Takes without an answer. Each has a next try: asked for with it, they are a short range of an index."""
-        return self.filter(hold_next_at__isnull=False, hold=Hold.ASKING)
+        return self.filter(next_at__isnull=False, hold=Hold.ASKING)
 
     def stuck(self) -> Self:
         """Takes that wait for staff. Without the null, which each has, this would walk the whole to-do list."""
-        return self.filter(hold_next_at=None, hold=Hold.STUCK)
+        return self.filter(next_at=None, hold=Hold.STUCK)
 
     def past_deadline(self, now: datetime) -> Self:
         """Unpaid bookings whose payment window has closed and for which no payment is being settled."""
@@ -73,12 +73,12 @@ class Booking(models.Model):
 
     hold = models.CharField(max_length=11, choices=Hold.choices, default=Hold.ASKING)
     hold_key = models.UUIDField()
-    hold_claims = models.PositiveIntegerField(default=0)
-    hold_lease = models.UUIDField(null=True, blank=True)
+    claims = models.PositiveIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True)
     # End of the lease, or the next try. Null when the worker has nothing to do for this row.
-    hold_next_at = models.DateTimeField(null=True, blank=True)
-    hold_first_sent_at = models.DateTimeField(null=True, blank=True)
-    hold_error = models.CharField(max_length=200, blank=True, default="")
+    next_at = models.DateTimeField(null=True, blank=True)
+    first_sent_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=200, blank=True, default="")
     give_back = models.ForeignKey(
         "bookings.SeatCall", null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
     )
@@ -113,13 +113,13 @@ class Booking(models.Model):
             ),
             models.CheckConstraint(
                 name="booking_unfinished_business_has_a_time",
-                condition=Q(hold=Hold.ASKING, hold_next_at__isnull=False)
-                | Q(hold=Hold.GIVING_BACK, give_back=None, hold_next_at__isnull=False)
+                condition=Q(hold=Hold.ASKING, next_at__isnull=False)
+                | Q(hold=Hold.GIVING_BACK, give_back=None, next_at__isnull=False)
                 | (
                     Q(hold__in=[Hold.HELD, Hold.REFUSED, Hold.DROPPED, Hold.STUCK])
                     | Q(hold=Hold.GIVING_BACK, give_back__isnull=False)
                 )
-                & Q(hold_next_at=None),
+                & Q(next_at=None),
             ),
             models.CheckConstraint(
                 name="booking_cancelled_says_why",
@@ -134,7 +134,7 @@ class Booking(models.Model):
             ),
             models.CheckConstraint(
                 name="booking_cancelled_asks_only_after_sending",
-                condition=~Q(status=BookingStatus.CANCELLED) | ~Q(hold=Hold.ASKING) | Q(hold_claims__gte=1),
+                condition=~Q(status=BookingStatus.CANCELLED) | ~Q(hold=Hold.ASKING) | Q(claims__gte=1),
             ),
             models.CheckConstraint(name="booking_has_seats", condition=Q(no_of_seats__gte=1)),
             models.CheckConstraint(
@@ -152,7 +152,7 @@ class Booking(models.Model):
             # The sweep: unpaid bookings whose window has closed.
             models.Index(name="booking_deadline", fields=["status", "expires_at"]),
             # The worker's to-do list: what is due, of which kind, for which flight.
-            models.Index(name="booking_to_do", fields=["hold_next_at", "hold", "flight_id"]),
+            models.Index(name="booking_to_do", fields=["next_at", "hold", "flight_id"]),
             # GET /bookings?userId=, newest first.
             models.Index(name="booking_of_user", fields=["user_id", "id"]),
             # A user's unpaid bookings, counted at every create; GET /bookings?userId=&status=.

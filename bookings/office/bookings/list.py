@@ -180,7 +180,7 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
         flags.append(Badge(_("Give-back dead: needs a decision"), "bad"))
     if PaymentState.DEAD in payments:
         flags.append(Badge(_("Payment dead: needs a decision"), "bad"))
-    asked_for = now - (booking.hold_first_sent_at or booking.created_at)
+    asked_for = now - (booking.first_sent_at or booking.created_at)
     if booking.hold == Hold.ASKING and asked_for > UNKNOWN_AFTER:
         flags.append(Badge(_("Outcome unknown for %(age)s") % {"age": span(asked_for)}, "warn"))
     is_uncut = booking.hold == Hold.GIVING_BACK and call is None

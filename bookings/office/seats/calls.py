@@ -47,7 +47,7 @@ class WaitingCall:
 
     @classmethod
     def _of(cls, call: Booking | SeatCall, now: datetime) -> "WaitingCall":
-        sent_at = call.hold_first_sent_at if isinstance(call, Booking) else call.first_sent_at
+        sent_at = call.first_sent_at
         return cls(call, now - (sent_at or call.created_at), staff_may_repeat(sent_at, now))
 
 

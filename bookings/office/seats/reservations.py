@@ -124,7 +124,7 @@ class Take:
 
     @property
     def first_sent_at(self) -> datetime | None:
-        return self.booking.hold_first_sent_at
+        return self.booking.first_sent_at
 
     def look_again(self) -> None:
         self.booking.refresh_from_db()
@@ -138,10 +138,10 @@ class Take:
         )
         match booking.hold:
             case Hold.ASKING:
-                return no_answer(booking.hold_first_sent_at)
+                return no_answer(booking.first_sent_at)
             case Hold.STUCK:
                 said = _("The Flight Service says again that it cannot use this request: %(error)s")
-                return messages.ERROR, said % {"error": booking.hold_error}
+                return messages.ERROR, said % {"error": booking.last_error}
             case Hold.HELD:
                 return messages.SUCCESS, _("The booking has its seats.")
             case Hold.GIVING_BACK:

@@ -24,7 +24,7 @@ State, Why = BulkCancelState, BulkCancelWhy
 IN_ORDER = (State.FAILED, State.REQUESTED, State.SKIPPED, State.CANCELLED, State.WAITING)
 
 COLUMNS = (
-    *("id", "reference", "user_id", "status", "hold", "hold_claims", "version"),
+    *("id", "reference", "user_id", "status", "hold", "claims", "version"),
     *("no_of_seats", "total_cost", "active_payment_id", "cancel_requested"),
 )
 
@@ -54,7 +54,7 @@ def cancel_outcome_of(booking: Booking) -> CancelOutcome:
         return CancelOutcome(State.CANCELLED, seats=booking.no_of_seats)
     if booking.hold == Hold.STUCK:
         return CancelOutcome(State.CANCELLED, Why.TAKE_STUCK)
-    return CancelOutcome(State.CANCELLED, Why.OUTCOME_UNKNOWN if booking.hold_claims else Why.NEVER_SENT)
+    return CancelOutcome(State.CANCELLED, Why.OUTCOME_UNKNOWN if booking.claims else Why.NEVER_SENT)
 
 
 @dataclass(frozen=True)

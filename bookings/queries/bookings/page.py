@@ -60,7 +60,7 @@ class BookingPage:
         if self.booking.hold != Hold.GIVING_BACK:
             return None
         call = self.booking.give_back
-        planned = self.booking.hold_next_at if call is None else call.next_at
+        planned = self.booking.next_at if call is None else call.next_at
         return None if planned is None else max(planned, self.now)
 
     @property

@@ -36,7 +36,7 @@ def _not_given_back(_: "Selection", now: datetime) -> Q:
     """In no call yet, or in one without an answer. The calls are read first: no index serves both in one query."""
     calls = SeatCall.objects.filter(state__in=[SeatCallState.OPEN, SeatCallState.DEAD], kind=SeatCallKind.GIVE)
     unanswered = list(calls.values_list("pk", flat=True)[:MOST_CALLS])
-    return Q(hold_next_at__isnull=False, hold=Hold.GIVING_BACK) | Q(give_back__in=unanswered)
+    return Q(next_at__isnull=False, hold=Hold.GIVING_BACK) | Q(give_back__in=unanswered)
 
 
 def _cancelled_today(selection: "Selection", now: datetime) -> Q:
@@ -54,7 +54,7 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
         "expiring": lambda _, now: Q(status__in=UNPAID, expires_at__lte=now + EXPIRING_WITHIN),
         "not_given_back": _not_given_back,
         # Whoever is asking has a next try: with it, it is a short range of the worker's to-do list.
-        "unknown": lambda _, now: Q(hold_next_at__isnull=False, hold=Hold.ASKING),
+        "unknown": lambda _, now: Q(next_at__isnull=False, hold=Hold.ASKING),
         "refund_due": lambda _, now: Q(
             pk__in=Payment.objects.filter(state=PaymentState.REFUND_DUE).values("booking_id")
         ),

@@ -103,9 +103,9 @@ def _of_event(event: BookingEvent) -> Line:
 
 def _of_take(booking: Booking) -> Iterator[Line]:
     """The Flight Service was asked for the seats: worth a line where it did not answer at once."""
-    asked_at = booking.hold_first_sent_at
-    if asked_at is not None and (booking.hold_claims > 1 or booking.hold in (Hold.ASKING, Hold.STUCK)):
-        yield Line(at=asked_at, who=FLIGHT_SERVICE, name="", what="asked", note=booking.hold_error)
+    asked_at = booking.first_sent_at
+    if asked_at is not None and (booking.claims > 1 or booking.hold in (Hold.ASKING, Hold.STUCK)):
+        yield Line(at=asked_at, who=FLIGHT_SERVICE, name="", what="asked", note=booking.last_error)
 
 
 def _of_give_back(call: SeatCall | None) -> Iterator[Line]:

@@ -37,7 +37,7 @@ def dead_give_backs(flight_id: int | None) -> Truncated[SeatCall]:
 def unanswered_takes(flight_id: int | None) -> Truncated[Booking]:
     """Takes without an answer, the one that is asked about next first."""
     rows = _of_flight(Booking.objects.unanswered(), flight_id)
-    return _first(rows.order_by("hold_next_at"))
+    return _first(rows.order_by("next_at"))
 
 
 def unanswered_give_backs(flight_id: int | None) -> Truncated[SeatCall]:

@@ -19,7 +19,7 @@ def flights_owed_seats(now: datetime) -> list[int]:
 
 def seats_still_owed() -> int:
     """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
-    uncut = Booking.objects.filter(hold_next_at__isnull=False, hold=Hold.GIVING_BACK)
+    uncut = Booking.objects.filter(next_at__isnull=False, hold=Hold.GIVING_BACK)
     now = database_time()
     not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)
     waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, takes=False)

@@ -229,10 +229,10 @@ def _write_down(
         created_by=actor.name if actor.kind == ActorKind.SERVICE else "",
         hold=Hold.ASKING,
         hold_key=names.hold_key,
-        hold_claims=1 if claimed else 0,
-        hold_lease=names.lease if claimed else None,
-        hold_next_at=now + LEASE if claimed else now,
-        hold_first_sent_at=now if claimed else None,
+        claims=1 if claimed else 0,
+        lease=names.lease if claimed else None,
+        next_at=now + LEASE if claimed else now,
+        first_sent_at=now if claimed else None,
     )
     booking.save(force_insert=True)
     if record is not None and not claimed:
@@ -275,7 +275,7 @@ def _go_on(
             "The Flight Service gave no usable answer; support staff will decide.",
             retry_after=STUCK_RETRY_AFTER_SECONDS,
         )
-    if is_due(booking.hold_next_at, database_time()) and not flights.is_available():
+    if is_due(booking.next_at, database_time()) and not flights.is_available():
         # Nothing is written, so nothing may be promised either: no 202.
         raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     claimed = claim_reservation(booking.pk, lease=uuid.uuid4())
@@ -285,7 +285,7 @@ def _go_on(
 
 
 def _take(booking: Booking, *, waiting: Waiting, actor: Actor, flights: FlightService, deadline: Deadline) -> Answer:
-    lease = booking.hold_lease
+    lease = booking.lease
     if lease is None:
         raise AssertionError("a take is sent under a lease only")
     outcome = _ask_for_seats(booking, flights=flights, deadline=deadline)

@@ -97,7 +97,7 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
     call.save(force_insert=True)
     changed = Booking.objects.filter(
         pk__in=[booking.pk for booking in members], hold=Hold.GIVING_BACK, give_back=None
-    ).update(give_back=call, hold_next_at=None)
+    ).update(give_back=call, next_at=None)
     if changed != len(members):
         raise AssertionError("locked rows changed: the call would not match its members")
     return call

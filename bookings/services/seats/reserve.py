@@ -72,14 +72,14 @@ def claim_reservation(booking_id: int, *, lease: UUID) -> Booking | None:
     now = database_time()
     if booking is None or booking.hold != Hold.ASKING:
         return None
-    if booking.hold_lease == lease:  # the COMMIT of the run before this one was lost
+    if booking.lease == lease:  # the COMMIT of the run before this one was lost
         return booking
-    if not is_due(booking.hold_next_at, now):
+    if not is_due(booking.next_at, now):
         return None
-    if is_too_old(booking.hold_first_sent_at, now):
+    if is_too_old(booking.first_sent_at, now):
         if not clock_is_proven():
             return None
-        end_take(booking, Hold.STUCK, now=now, why=booking.hold_error)
+        end_take(booking, Hold.STUCK, now=now, why=booking.last_error)
         return None
     lease_take(booking, lease=lease, now=now)
     return booking
@@ -148,7 +148,7 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
 
     A pending booking without a waiting client is kept: it was promised an answer by its deadline.
     """
-    only_claim = booking.hold_claims == 1 and booking.hold_lease == lease
+    only_claim = booking.claims == 1 and booking.lease == lease
     told_to_retry = waiting in (Waiting.CLIENT, Waiting.CLIENT_WITH_KEY)
     if not only_claim or not (told_to_retry or booking.status == BookingStatus.CANCELLED):
         _try_later(booking, lease, outcome, now)
@@ -167,14 +167,14 @@ def _give_up(booking: Booking, outcome: NeverKnown, now: datetime) -> None:
 
 
 def _try_later(booking: Booking, lease: UUID, outcome: NotSent | Unknown, now: datetime) -> None:
-    if booking.hold_lease != lease:
+    if booking.lease != lease:
         return  # another claim is running: its lease is not ours to end
     at, first_sent_at = plan_repetition(
         outcome,
         now=now,
-        claims=booking.hold_claims,
-        first_sent_at=booking.hold_first_sent_at,
-        leased_until=booking.hold_next_at,
+        claims=booking.claims,
+        first_sent_at=booking.first_sent_at,
+        leased_until=booking.next_at,
     )
     try_take_later(booking, at=at, first_sent_at=first_sent_at, why=outcome.why)
 

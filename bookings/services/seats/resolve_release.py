@@ -103,7 +103,7 @@ def _void(call_id: int, *, actor: Actor, note: str, since: datetime) -> SeatCall
     if call.kind == SeatCallKind.GIVE and sum(booking.no_of_seats for booking in locked) != call.seats:
         raise AssertionError("a dead give-back has lost a member: its seats would be given back by nobody")
     now = database_time()
-    members.update(give_back=None, hold_next_at=now)
+    members.update(give_back=None, next_at=now)
     call.kind = SeatCallKind.VOID  # a give-back has as many seats as its members
     _end(call, now=now)
     _append(call, SeatCallEventKind.NOT_APPLIED, actor=actor, note=note, now=now)

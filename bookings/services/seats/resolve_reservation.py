@@ -63,11 +63,11 @@ def resolve_reservation(
 @in_transaction("reservation.retry")
 def _claim(booking_id: int, *, lease: UUID, actor: Actor, note: str) -> Booking:
     booking = lock_booking(booking_id, actor=SYSTEM)
-    if booking.hold_lease == lease:  # the COMMIT of the run before this one was lost
+    if booking.lease == lease:  # the COMMIT of the run before this one was lost
         return booking
     _must_be_stuck(booking)
     now = database_time()
-    refuse_to_count_twice(booking.hold_first_sent_at, now)
+    refuse_to_count_twice(booking.first_sent_at, now)
     reopen_take(booking, now=now)
     lease_take(booking, lease=lease, now=now)
     note_event(booking, EventKind.TAKE_RETRIED, actor=actor, now=now, note=note)
@@ -89,10 +89,10 @@ def _decide(booking_id: int, *, decision: Decision, actor: Actor, note: str, sin
     else:
         note_event(booking, EventKind.TAKE_RESOLVED, actor=actor, now=now, reason=decision, note=note)
     if decision is Decision.NOT_APPLIED:
-        end_take(booking, Hold.REFUSED, now=now, why=booking.hold_error)
+        end_take(booking, Hold.REFUSED, now=now, why=booking.last_error)
     elif not confirm_hold(booking, now=now):
         # Cancelled meanwhile: the seats were taken for nobody.
-        end_take(booking, Hold.GIVING_BACK, now=now, why=booking.hold_error)
+        end_take(booking, Hold.GIVING_BACK, now=now, why=booking.last_error)
     keep_answer(booking, Waiting.NOBODY, now)
     return booking
 

@@ -57,8 +57,8 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
     changed = Booking.objects.filter(pk=booking.pk, status=BookingStatus.PENDING, hold=Hold.ASKING).update(
         status=BookingStatus.INITIATED,
         hold=Hold.HELD,
-        hold_lease=None,
-        hold_next_at=None,
+        lease=None,
+        next_at=None,
         held_at=now,
         updated_at=now,
         # As it was read: whatever else raises it ends `pending` as well.
@@ -67,7 +67,7 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
     if not changed:
         return False
     booking.status, booking.hold = BookingStatus.INITIATED, Hold.HELD
-    booking.hold_lease, booking.hold_next_at = None, None
+    booking.lease, booking.next_at = None, None
     booking.held_at = booking.updated_at = now
     booking.version += 1
     transaction.on_commit(metrics.HELD.inc)
@@ -77,36 +77,36 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
 
 def lease_take(booking: Booking, *, lease: UUID, now: datetime) -> None:
     """Make an unresolved take somebody's to send, until its lease is over."""
-    booking.hold_lease = lease
-    booking.hold_claims += 1
-    booking.hold_next_at = now + LEASE
-    booking.hold_first_sent_at = first_sending(booking.hold_first_sent_at, now)
-    booking.save(update_fields=["hold_lease", "hold_claims", "hold_next_at", "hold_first_sent_at"])
+    booking.lease = lease
+    booking.claims += 1
+    booking.next_at = now + LEASE
+    booking.first_sent_at = first_sending(booking.first_sent_at, now)
+    booking.save(update_fields=["lease", "claims", "next_at", "first_sent_at"])
 
 
 def reopen_take(booking: Booking, *, now: datetime) -> None:
     """Make a stuck take one that can be sent or answered again. It keeps its key: the request is the same."""
     booking.hold = Hold.ASKING
-    booking.hold_next_at = now
-    booking.save(update_fields=["hold", "hold_next_at"])
+    booking.next_at = now
+    booking.save(update_fields=["hold", "next_at"])
 
 
 def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
     """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
     booking.hold = hold
-    booking.hold_lease = None
-    booking.hold_next_at = now if hold == Hold.GIVING_BACK else None
-    booking.hold_error = why[:200]
-    booking.save(update_fields=["hold", "hold_lease", "hold_next_at", "hold_error"])
+    booking.lease = None
+    booking.next_at = now if hold == Hold.GIVING_BACK else None
+    booking.last_error = why[:200]
+    booking.save(update_fields=["hold", "lease", "next_at", "last_error"])
 
 
 def try_take_later(booking: Booking, *, at: datetime, first_sent_at: datetime | None, why: str) -> None:
     """End the lease of a take whose outcome is unknown; whoever asks next, asks with the same key."""
-    booking.hold_lease = None
-    booking.hold_next_at = at
-    booking.hold_first_sent_at = first_sent_at
-    booking.hold_error = why[:200]
-    booking.save(update_fields=["hold_lease", "hold_next_at", "hold_first_sent_at", "hold_error"])
+    booking.lease = None
+    booking.next_at = at
+    booking.first_sent_at = first_sent_at
+    booking.last_error = why[:200]
+    booking.save(update_fields=["lease", "next_at", "first_sent_at", "last_error"])
 
 
 def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
@@ -123,11 +123,11 @@ def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetim
     the Flight Service and does not touch payments.
     """
     if booking.hold == Hold.HELD:
-        booking.hold, booking.hold_next_at = Hold.GIVING_BACK, now
-    elif booking.hold == Hold.ASKING and booking.hold_claims == 0:
-        booking.hold, booking.hold_next_at = Hold.DROPPED, None
+        booking.hold, booking.next_at = Hold.GIVING_BACK, now
+    elif booking.hold == Hold.ASKING and booking.claims == 0:
+        booking.hold, booking.next_at = Hold.DROPPED, None
     booking.cancel_reason = reason
-    columns = ["hold", "hold_next_at", "cancel_reason", "active_payment_id"]
+    columns = ["hold", "next_at", "cancel_reason", "active_payment_id"]
     _move(booking, BookingStatus.CANCELLED, actor=actor, now=now, reason=reason, note=note, columns=columns)
     transaction.on_commit(metrics.CANCELLED.labels(reason).inc)
 
@@ -145,7 +145,7 @@ def redate(booking: Booking, *, now: datetime) -> None:
 def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
     """Cancel many locked bookings as expired, with a handful of statements in all."""
     held = [b.pk for b in bookings if b.hold == Hold.HELD]
-    never_sent = [b.pk for b in bookings if b.hold == Hold.ASKING and b.hold_claims == 0]
+    never_sent = [b.pk for b in bookings if b.hold == Hold.ASKING and b.claims == 0]
     settled = {*held, *never_sent}
     unresolved = [b.pk for b in bookings if b.pk not in settled]
     common = {
@@ -155,8 +155,8 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
         "version": F("version") + 1,
     }
     for ids, columns in (
-        (held, {"hold": Hold.GIVING_BACK, "hold_next_at": now}),
-        (never_sent, {"hold": Hold.DROPPED, "hold_next_at": None}),
+        (held, {"hold": Hold.GIVING_BACK, "next_at": now}),
+        (never_sent, {"hold": Hold.DROPPED, "next_at": None}),
         (unresolved, {}),
     ):
         if ids:

@@ -119,5 +119,5 @@ def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:
             settle_reservation(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
         return 1
 
-    ids = due.order_by("hold_next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
+    ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, ask, deadline=deadline)

@@ -197,7 +197,7 @@ def test_a_503_is_not_kept_and_the_key_goes_on_where_it_stood(api, flights):
     unclear = api.create(key="k")
     waiting = Booking.objects.get()
     pending = (waiting.status, waiting.hold)
-    Booking.objects.update(hold_next_at=waiting.created_at)
+    Booking.objects.update(next_at=waiting.created_at)
 
     again = api.create(key="k")
 
@@ -244,7 +244,7 @@ def test_a_request_that_died_is_taken_over_by_its_repetition_after_the_lease(api
     with pytest.raises(ProcessDied):
         api.create(key="k")
     too_early = api.create(key="k")
-    Booking.objects.update(hold_next_at=Booking.objects.get().created_at)
+    Booking.objects.update(next_at=Booking.objects.get().created_at)
 
     answer = api.create(key="k")
 
@@ -268,7 +268,7 @@ def test_a_stuck_take_tells_the_client_to_wait_for_staff(api, flights):
 def test_the_worker_keeps_the_answer_for_a_client_that_comes_back(api, flights, payments):
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
     api.create(key="k")
-    Booking.objects.update(hold_next_at=Booking.objects.get().created_at)
+    Booking.objects.update(next_at=Booking.objects.get().created_at)
     one_pass(flights, payments)
 
     answer = api.create(key="k")

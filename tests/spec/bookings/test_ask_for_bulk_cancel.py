@@ -41,8 +41,8 @@ def test_the_plan_says_what_would_become_of_each_booking(flights, payments):
     payments.fail_next(ChargeFault.UNKNOWN)
     pay(paying, payments)
     asking = a_pending_booking(flights)
-    never_sent = a_saved_row("pending", hold_claims=0)
-    stuck = a_saved_row("pending", hold="stuck", hold_next_at=None)
+    never_sent = a_saved_row("pending", claims=0)
+    stuck = a_saved_row("pending", hold="stuck", next_at=None)
 
     plan = plan_bulk_cancel(FLIGHT_1)
 

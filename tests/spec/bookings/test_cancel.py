@@ -127,7 +127,7 @@ def test_a_booking_that_waits_for_its_seats_is_cancelled_and_its_take_still_reso
 
 
 def test_a_take_that_was_never_sent_is_dropped(api):
-    booking = a_saved_row("pending", hold_claims=0)
+    booking = a_saved_row("pending", claims=0)
 
     api.cancel(booking)
 
@@ -135,7 +135,7 @@ def test_a_take_that_was_never_sent_is_dropped(api):
 
 
 def test_a_stuck_take_stays_with_staff(api):
-    booking = a_saved_row("pending", hold="stuck", hold_next_at=None)
+    booking = a_saved_row("pending", hold="stuck", next_at=None)
 
     api.cancel(booking)
 

@@ -128,7 +128,7 @@ def test_a_take_whose_answer_was_lost_goes_on_at_the_price_it_was_asked_at(api, 
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
     lost = api.create(key="k", expectedPrice=2000)
     flights.set_flight(1, price=2500)
-    Booking.objects.update(hold_next_at=Booking.objects.get().created_at)
+    Booking.objects.update(next_at=Booking.objects.get().created_at)
 
     answer = api.create(key="k", expectedPrice=2000)
 

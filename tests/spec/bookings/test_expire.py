@@ -101,7 +101,7 @@ def test_a_booking_whose_take_is_unknown_expires_and_is_still_resolved(flights, 
 
 
 def test_a_take_that_was_never_sent_is_dropped():
-    booking = a_saved_row("pending", hold_claims=0)
+    booking = a_saved_row("pending", claims=0)
     let_time_pass(minutes=15)
 
     sweep()

@@ -14,7 +14,7 @@ IN_NO_HURRY = {"Prefer": "respond-async"}
 
 
 def states():
-    return list(Booking.objects.order_by("pk").values_list("status", "hold", "hold_claims"))
+    return list(Booking.objects.order_by("pk").values_list("status", "hold", "claims"))
 
 
 def test_while_all_is_well_the_answer_is_the_usual_one(api):

@@ -37,7 +37,7 @@ def writes(statements):
 
 
 def takes():
-    return list(Booking.objects.order_by("pk").values_list("status", "hold", "hold_claims", "hold_next_at"))
+    return list(Booking.objects.order_by("pk").values_list("status", "hold", "claims", "next_at"))
 
 
 @pytest.mark.parametrize("key", [None, "k"], ids=["without key", "with key"])
@@ -118,7 +118,7 @@ def test_a_repetition_of_an_unknown_create_claims_nothing(api, flights, payments
 def test_a_repetition_of_one_that_runs_is_told_so_as_ever(api, flights):
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
     api.create(key="k")
-    Booking.objects.update(hold_next_at=database_time() + timedelta(seconds=15))
+    Booking.objects.update(next_at=database_time() + timedelta(seconds=15))
     flights.resting = True
 
     assert refused(api.create(key="k")) == (409, "request_in_progress")
@@ -186,7 +186,7 @@ def test_the_worker_claims_and_cuts_nothing_and_expires_all_the_same(flights, pa
     assert (sent(flights), list(SeatCall.objects.values_list("pk", "claims", "next_at"))) == before
     assert (result.expired, result.takes_resolved, result.seats_given_back) == (1, 0, 0)
     asking.refresh_from_db()
-    assert (asking.status, asking.hold, asking.hold_claims) == ("cancelled", "asking", 1)
+    assert (asking.status, asking.hold, asking.claims) == ("cancelled", "asking", 1)
     later.refresh_from_db()
     assert later.give_back_id is None
     flights.resting = False

@@ -110,7 +110,7 @@ def a_hold_that_comes_and_goes(flights):
     """Held, cancelled and given back: afterwards all is as it was, save that there is one booking more."""
     a_cancelled_booking(flights)
     call = a_call_row(state="done")
-    Booking.objects.filter(hold="giving_back").update(give_back=call, hold_next_at=None)
+    Booking.objects.filter(hold="giving_back").update(give_back=call, next_at=None)
 
 
 @pytest.mark.parametrize("change", [a_hold, a_hold_that_comes_and_goes])

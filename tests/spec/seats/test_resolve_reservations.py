@@ -44,7 +44,7 @@ def test_the_worker_ends_a_pending_booking_that_is_refused(flights, payments):
 
 
 def test_a_take_is_not_asked_about_while_its_lease_runs(flights, payments):
-    booking = a_saved_row("pending", hold_lease=uuid.uuid4())
+    booking = a_saved_row("pending", lease=uuid.uuid4())
     let_time_pass(seconds=14)
 
     result = one_pass(flights, payments)
@@ -113,7 +113,7 @@ def test_a_mistake_is_left_to_staff_at_once(flights, payments):
     one_pass(flights, payments)
 
     assert state_of(booking) == ("pending", "stuck", "")
-    assert booking.hold_error == "400 invalid_request"
+    assert booking.last_error == "400 invalid_request"
 
 
 def test_two_workers_cannot_claim_one_take():
@@ -124,20 +124,20 @@ def test_two_workers_cannot_claim_one_take():
     second = claim_reservation(booking.pk, lease=uuid.uuid4())
 
     assert first is not None
-    assert first.hold_claims == 2
+    assert first.claims == 2
     assert second is None
 
 
 def test_a_refused_connection_under_a_second_claim_does_not_drop_the_take():
-    booking = a_saved_row("pending", hold_claims=2, hold_lease=uuid.uuid4())
+    booking = a_saved_row("pending", claims=2, lease=uuid.uuid4())
 
-    settle_reservation(booking, lease=booking.hold_lease, outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
+    settle_reservation(booking, lease=booking.lease, outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
 
     assert state_of(booking) == ("pending", "asking", "")
 
 
 def test_a_refused_connection_without_the_lease_does_not_drop_the_take():
-    booking = a_saved_row("pending", hold_claims=1, hold_lease=uuid.uuid4())
+    booking = a_saved_row("pending", claims=1, lease=uuid.uuid4())
 
     settle_reservation(booking, lease=uuid.uuid4(), outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
 
@@ -146,13 +146,13 @@ def test_a_refused_connection_without_the_lease_does_not_drop_the_take():
 
 def test_a_late_unknown_does_not_end_the_lease_of_another_claim():
     theirs = uuid.uuid4()
-    booking = a_saved_row("pending", hold_claims=2, hold_lease=theirs)
-    before = Booking.objects.get().hold_next_at
+    booking = a_saved_row("pending", claims=2, lease=theirs)
+    before = Booking.objects.get().next_at
 
     settle_reservation(booking, lease=uuid.uuid4(), outcome=Unknown("late"), waiting=Waiting.CLIENT_WITH_KEY)
 
     after = Booking.objects.get()
-    assert (after.hold_lease, after.hold_next_at) == (theirs, before)
+    assert (after.lease, after.next_at) == (theirs, before)
 
 
 @pytest.mark.parametrize("hold", ["refused", "dropped", "stuck"])
@@ -165,7 +165,7 @@ def test_a_late_answer_does_not_reopen_a_take_that_has_ended(hold):
 
 
 def test_an_answer_that_comes_twice_confirms_once():
-    booking = a_saved_row("pending", hold_lease=uuid.uuid4())
+    booking = a_saved_row("pending", lease=uuid.uuid4())
     settle_reservation(booking, lease=booking.hold_key, outcome=Applied(), waiting=Waiting.NOBODY)
     version = Booking.objects.get().version
 

@@ -273,15 +273,15 @@ def test_a_booking_that_is_not_there_is_not_decided_about(flights):
 
 def test_the_columns_of_a_retry_are_those_of_a_claim(flights, stuck, decide):
     booking = stuck(taken=True)
-    first_sent_at, claims = booking.hold_first_sent_at, booking.hold_claims
+    first_sent_at, claims = booking.first_sent_at, booking.claims
     seen = []
     flights.meanwhile(lambda: seen.append(Booking.objects.get(pk=booking.pk)))
 
     decide(booking, Decision.RETRY)
 
     (sending,) = seen
-    assert (sending.hold, sending.hold_claims) == ("asking", claims + 1)
-    assert (sending.hold_lease is not None, sending.hold_first_sent_at) == (True, first_sent_at)
+    assert (sending.hold, sending.claims) == ("asking", claims + 1)
+    assert (sending.lease is not None, sending.first_sent_at) == (True, first_sent_at)
     assert violations() == []
 
 

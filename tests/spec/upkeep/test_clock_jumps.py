@@ -250,20 +250,20 @@ def test_a_refund_whose_pause_is_longer_than_any_is_made(flights, payments):
 @pytest.mark.parametrize("seconds", [1, 14])
 def test_a_lease_of_usual_length_is_left_to_its_holder(flights, payments, seconds):
     a_pending_booking(flights)
-    Booking.objects.update(hold_lease=uuid.uuid4(), hold_next_at=database_time() + timedelta(seconds=seconds))
+    Booking.objects.update(lease=uuid.uuid4(), next_at=database_time() + timedelta(seconds=seconds))
 
     assert one_pass(flights, payments).takes_resolved == 0
 
 
 def test_a_take_that_was_first_sent_in_what_is_to_come_was_sent_now(flights, payments):
     a_pending_booking(flights)
-    ahead = F("hold_first_sent_at") + timedelta(days=30)
-    Booking.objects.update(hold_first_sent_at=ahead, hold_next_at=database_time())
+    ahead = F("first_sent_at") + timedelta(days=30)
+    Booking.objects.update(first_sent_at=ahead, next_at=database_time())
     flights.fail_next(Fault.DROP_REPLY)
 
     one_pass(flights, payments)
 
-    assert Booking.objects.get().hold_first_sent_at <= database_time()
+    assert Booking.objects.get().first_sent_at <= database_time()
 
 
 def test_a_booking_that_was_made_by_a_clock_that_was_ahead_has_its_window_from_now_on(
