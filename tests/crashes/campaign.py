@@ -12,4 +12,4 @@ from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
     os.environ.pop("CRASH_FLAG", None)
-    run_on_private_mariadb("tests.crashes.long_run", settings="tests.crashes.settings")
+    run_on_private_mariadb("tests.campaigns.crashes", settings="tests.campaigns.settings")

@@ -23,7 +23,7 @@ from bookings.models import Booking  # noqa: E402
 from bookings.ports import SeatChange  # noqa: E402
 from bookings.services.bookings import create as creating  # noqa: E402
 from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
-from tests.crashes import points  # noqa: E402
+from tests.campaigns import points  # noqa: E402
 from tests.support.api import Api  # noqa: E402
 
 

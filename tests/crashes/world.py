@@ -46,7 +46,7 @@ class Mortals:
             [sys.executable, "-m", "tests.crashes.child"],
             cwd=REPOSITORY,
             env=environment(
-                DJANGO_SETTINGS_MODULE="tests.crashes.settings",
+                DJANGO_SETTINGS_MODULE="tests.campaigns.settings",
                 DATABASE_URL=database_url(),
                 LOG_LEVEL="CRITICAL",
                 **self._settings,

@@ -10,4 +10,4 @@ seat out of step.
 from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
-    run_on_private_mariadb("tests.deploy.long_run")
+    run_on_private_mariadb("tests.campaigns.deploy")

@@ -9,9 +9,9 @@ import pytest
 
 from bookings.models import Booking
 from devtools.processes import HOST
-from tests.deploy.proxy import start_proxy
 from tests.deploy.webs import RunWeb, await_that
 from tests.support.processes import start_flightsim
+from tests.support.proxy import start_proxy
 from tests.support.servers import database_url, environment
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 import pytest
 
 from devtools.processes import HOST, free_port
-from tests.deploy.proxy import CONFIGURATION, check, start_proxy
+from tests.support.proxy import CONFIGURATION, check, start_proxy
 
 PATIENCE_SECONDS = 30.0
 

@@ -3,9 +3,9 @@
 import pytest
 
 from bookings.models import Booking
-from tests.deploy.proxy import start_proxy
 from tests.deploy.webs import Clients, await_that, in_the_background, restart, stop
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
+from tests.support.proxy import start_proxy
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 

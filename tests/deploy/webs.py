@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from devtools.processes import HOST, free_port
-from tests.deploy.proxy import Proxy
+from tests.support.proxy import Proxy
 from tests.support.servers import Command
 
 PATIENCE_SECONDS = 60.0

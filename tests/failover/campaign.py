@@ -20,4 +20,4 @@ if __name__ == "__main__":
         DJANGO_SETTINGS_MODULE="bookingsite.settings",
     )
     os.environ.pop("DATABASE_REPLICA_URL", None)
-    runpy.run_module("tests.failover.long_run", run_name="__main__")
+    runpy.run_module("tests.campaigns.failover", run_name="__main__")

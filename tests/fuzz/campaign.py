@@ -8,4 +8,4 @@ status; exits with 1 on any failure.
 from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
-    run_on_private_mariadb("tests.fuzz.long_run")
+    run_on_private_mariadb("tests.campaigns.fuzz")

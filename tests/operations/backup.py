@@ -23,4 +23,4 @@ if __name__ == "__main__":
             DJANGO_SETTINGS_MODULE="bookingsite.settings",
             PAYMENT_WINDOW_SECONDS="20",
         )
-        runpy.run_module("tests.operations.lose_and_restore", init_globals={"server": server}, run_name="__main__")
+        runpy.run_module("tests.campaigns.backup", init_globals={"server": server}, run_name="__main__")

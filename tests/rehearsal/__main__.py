@@ -11,4 +11,4 @@ from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
     # With the log that a replica is fed from.
-    run_on_private_mariadb("tests.rehearsal.long_run", options=("--server-id=1", *EITHER))
+    run_on_private_mariadb("tests.campaigns.rehearsal", options=("--server-id=1", *EITHER))

@@ -16,8 +16,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from tests.rehearsal.doors import Doors
-from tests.rehearsal.verdict import Word, word_for
+from tests.campaigns.doors import Doors
+from tests.campaigns.verdict import Word, word_for
 from tests.support.http import Reply
 
 CLIENTS = 8

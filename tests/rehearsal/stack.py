@@ -12,10 +12,10 @@ from bookings.models import Booking
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.mariadb_pair import WRITER, run
 from devtools.processes import HOST
-from tests.deploy.proxy import Proxy, start_proxy
-from tests.rehearsal.doors import Door
+from tests.campaigns.doors import Door
 from tests.support.durable_payments import DurablePayments
 from tests.support.processes import start_flightsim
+from tests.support.proxy import Proxy, start_proxy
 from tests.support.running import Running
 from tests.support.servers import database_url, environment, start_worker
 from tests.support.switch import Switch
@@ -99,7 +99,7 @@ def start_stack(
         switch = running.enter_context(Switch(_let_in(database))) if database else None
         sim = running.enter_context(start_flightsim("--capacity", str(CAPACITY), *(() if keyed else ("--unkeyed",))))
         env = environment(
-            DJANGO_SETTINGS_MODULE="tests.crashes.settings",
+            DJANGO_SETTINGS_MODULE="tests.campaigns.settings",
             DATABASE_URL=_address(switch),
             FLIGHT_SERVICE_URL=sim.url,
             PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),

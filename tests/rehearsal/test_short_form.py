@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from tests.rehearsal.outages import Outage, web_killed
-from tests.rehearsal.play import Play
+from tests.campaigns.outages.catalog import Outage, web_killed
+from tests.campaigns.play import Play
+from tests.campaigns.verdict import Word
 from tests.rehearsal.progress import Progress
 from tests.rehearsal.stack import start_stack
-from tests.rehearsal.verdict import Word
 from tests.support.running import await_that
 from tests.support.schedules import schedule_the_sweep
 

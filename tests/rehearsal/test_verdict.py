@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.rehearsal.verdict import Round, Word, exit_code, table, word_for
+from tests.campaigns.verdict import Round, Word, exit_code, table, word_for
 from tests.support.http import Reply
 
 STOOD = {"outage": "web killed", "limit_seconds": 30.0, "requests": 400, "refused": 2, "recovered_after": 12.0}

@@ -10,4 +10,4 @@ that says so.
 from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
-    run_on_private_mariadb("tests.unkeyed.long_run", settings="tests.crashes.settings")
+    run_on_private_mariadb("tests.campaigns.unkeyed", settings="tests.campaigns.settings")

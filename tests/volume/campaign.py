@@ -9,4 +9,4 @@ Exits with 1 if something read more rows than it may: more of them would be slow
 from tests.support.campaigns import run_on_private_mariadb
 
 if __name__ == "__main__":
-    run_on_private_mariadb("tests.volume.long_run")
+    run_on_private_mariadb("tests.campaigns.volume")

@@ -11,7 +11,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
-from tests.rehearsal.outage import Feel, NotPlayed
+from tests.campaigns.outages.outage import Feel, NotPlayed
 from tests.rehearsal.stack import Stack
 from tests.support.http import Reply, exchange
 

@@ -7,12 +7,12 @@ import uuid
 from collections import Counter
 from datetime import UTC, datetime
 
+from tests.campaigns.doors import Door, Doors, ThroughProxy
+from tests.campaigns.outages.catalog import NotPlayed, Outage
+from tests.campaigns.verdict import Round, Word
 from tests.rehearsal.clients import Clients
-from tests.rehearsal.doors import Door, Doors, ThroughProxy
-from tests.rehearsal.outages import NotPlayed, Outage
 from tests.rehearsal.progress import Progress
 from tests.rehearsal.stack import Stack
-from tests.rehearsal.verdict import Round, Word
 from tests.support.http import exchange
 from tests.support.invariants import answers_without_rows, seats_adrift
 from tests.support.running import LOOK_EVERY_SECONDS

@@ -22,7 +22,7 @@ from django.core.management import call_command  # noqa: E402 - models can be im
 from django.db import connection  # noqa: E402
 
 from devtools.mariadb import DATABASE  # noqa: E402
-from tests.crashes.load import Load  # noqa: E402
+from tests.campaigns.load import Load  # noqa: E402
 from tests.operations.servers import LoggingMariaDB  # noqa: E402
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402
 from tests.support.processes import REPOSITORY, FlightSim, start_flightsim  # noqa: E402

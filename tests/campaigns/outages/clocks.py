@@ -13,7 +13,7 @@ from django.db import connection
 
 from bookings.lifecycle import CancelReason
 from bookings.models import BookingEvent
-from tests.rehearsal.outages import DEAD_WORKER_SECONDS, Feel, NotPlayed, Outage
+from tests.campaigns.outages.catalog import DEAD_WORKER_SECONDS, Feel, NotPlayed, Outage
 from tests.rehearsal.stack import PAYMENT_WINDOW_SECONDS, Stack
 
 SOURCE = Path(__file__).with_name("wrong_clock.c")

@@ -15,11 +15,11 @@ django.setup()
 
 from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.rehearsal.outages import OUTAGES, Outage  # noqa: E402
-from tests.rehearsal.play import FELT_SECONDS, Play  # noqa: E402
+from tests.campaigns.outages.catalog import OUTAGES, Outage  # noqa: E402
+from tests.campaigns.play import FELT_SECONDS, Play  # noqa: E402
+from tests.campaigns.verdict import Round, exit_code, table  # noqa: E402
 from tests.rehearsal.progress import Progress  # noqa: E402
 from tests.rehearsal.stack import EXPIRY_INTERVAL_SECONDS, start_stack  # noqa: E402
-from tests.rehearsal.verdict import Round, exit_code, table  # noqa: E402
 from tests.support.running import await_that, migrate  # noqa: E402
 from tests.support.schedules import schedule_the_sweep  # noqa: E402
 from tests.support.servers import database_url, environment  # noqa: E402

@@ -53,7 +53,7 @@ def start_stack(folder: Path, *, seed: int) -> Iterator[Stack]:
         *("--drop-reply-rate", str(LOST_ANSWERS), "--seed", str(seed), "--capacity", str(CAPACITY))
     ) as sim:
         common = environment(
-            DJANGO_SETTINGS_MODULE="tests.crashes.settings",
+            DJANGO_SETTINGS_MODULE="tests.campaigns.settings",
             DATABASE_URL=database_url(),
             FLIGHT_SERVICE_URL=sim.url,
             PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),

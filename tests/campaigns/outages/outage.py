@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.campaigns.verdict import Word
 from tests.rehearsal.stack import Stack
-from tests.rehearsal.verdict import Word
 
 USUAL_SECONDS = 30.0
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from http.client import HTTPException
 
+from tests.campaigns.verdict import Word, word_for
 from tests.deploy.webs import RunWeb
-from tests.rehearsal.verdict import Word, word_for
 from tests.support.http import Reply, exchange
 
 # No answer at all: neither a status nor a body.

@@ -5,14 +5,14 @@ from pathlib import Path
 from django.apps import AppConfig
 from django.conf import settings
 
-from tests.crashes import points
+from tests.campaigns import points
 
 
 class Mortal(AppConfig):
     """Watches the crash points, if the settings name a flag."""
 
-    name = "tests.crashes"
-    label = "crashes"
+    name = "tests.campaigns"
+    label = "campaigns"
 
     def ready(self) -> None:
         if settings.CRASH_FLAG:

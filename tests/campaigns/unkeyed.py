@@ -16,7 +16,7 @@ django.setup()
 
 from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.crashes.load import Load  # noqa: E402
+from tests.campaigns.load import Load  # noqa: E402
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402
 from tests.support.processes import REPOSITORY, FlightSim, start_flightsim  # noqa: E402
 from tests.support.servers import Web, Worker, database_url, environment, start_web, start_worker  # noqa: E402
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace, folder: Path) -> list[Round]:
     rounds = []
     with start_flightsim("--unkeyed", "--capacity", str(CAPACITY), "--freeze-seconds", "60") as sim:
         env = environment(
-            DJANGO_SETTINGS_MODULE="tests.crashes.settings",
+            DJANGO_SETTINGS_MODULE="tests.campaigns.settings",
             DATABASE_URL=database_url(),
             FLIGHT_SERVICE_URL=sim.url,
             FLIGHT_SERVICE_KEYED="false",

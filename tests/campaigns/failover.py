@@ -14,8 +14,8 @@ django.setup()
 from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
 from devtools.mariadb_pair import run  # noqa: E402
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
+from tests.campaigns.losses import flights_that_lack, ids_used_twice, lost, snapshot  # noqa: E402
 from tests.failover.load import Load  # noqa: E402
-from tests.failover.losses import flights_that_lack, ids_used_twice, lost, snapshot  # noqa: E402
 from tests.failover.stack import QUIET_SECONDS, Stack, answered_by, await_that, start_stack  # noqa: E402
 
 SEMI_SYNC, ASYNC, BEHIND = "semi-sync", "async", "async, behind"

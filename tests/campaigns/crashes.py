@@ -18,9 +18,9 @@ django.setup()
 
 from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.crashes import points  # noqa: E402
-from tests.crashes.load import Load  # noqa: E402
-from tests.crashes.stack import Stack, start_stack  # noqa: E402
+from tests.campaigns import points  # noqa: E402
+from tests.campaigns.load import Load  # noqa: E402
+from tests.campaigns.stack import Stack, start_stack  # noqa: E402
 from tests.support.invariants import answers_without_rows  # noqa: E402
 from tests.support.running import LOOK_EVERY_SECONDS, await_that  # noqa: E402
 

@@ -14,10 +14,10 @@ django.setup()
 from bookings.models import Booking  # noqa: E402 - models can be imported only now
 from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402
 from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.deploy.proxy import Proxy, start_proxy  # noqa: E402
 from tests.deploy.webs import Clients, RunWeb, await_that, restart  # noqa: E402
 from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402
 from tests.support.processes import REPOSITORY, FlightSim, start_flightsim  # noqa: E402
+from tests.support.proxy import Proxy, start_proxy  # noqa: E402
 from tests.support.servers import database_url, environment, start_worker  # noqa: E402
 
 # A Flight Service over a network; so there is a create under way at every moment.

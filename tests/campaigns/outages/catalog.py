@@ -14,11 +14,11 @@ from django.db.models import Max
 
 from bookings.lifecycle import Hold
 from bookings.models import Booking
-from tests.rehearsal.crowd import flight_service_hangs_under_a_crowd
-from tests.rehearsal.database_outages import database_demoted, database_hangs
-from tests.rehearsal.outage import USUAL_SECONDS, Feel, NotPlayed, Outage
+from tests.campaigns.outages.crowd import flight_service_hangs_under_a_crowd
+from tests.campaigns.outages.databases import database_demoted, database_hangs
+from tests.campaigns.outages.outage import USUAL_SECONDS, Feel, NotPlayed, Outage
+from tests.campaigns.verdict import Word
 from tests.rehearsal.stack import SETTLE_SECONDS, Stack
-from tests.rehearsal.verdict import Word
 from tests.support.running import await_that
 
 DEAD_WORKER_SECONDS = 120.0
@@ -160,7 +160,7 @@ HINTS = with_faults(informational_rate=0.5)
 LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
 
 # Made of what stands above.
-from tests.rehearsal.clocks import OF_CLOCKS  # noqa: E402
+from tests.campaigns.outages.clocks import OF_CLOCKS  # noqa: E402
 
 ALL = (
     Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
