@@ -1,7 +1,7 @@
 """
 A Flight Service without keys, made to look as if it had them.
 
-See Note [What a gate remembers], and "A Flight Service without keys" in docs/protocol.md.
+See Note [What a gate remembers], and docs/unkeyed.md.
 """
 
 import enum
