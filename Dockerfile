@@ -43,7 +43,7 @@ COPY bookingsite bookingsite
 COPY bookings bookings
 # The settings want values in production; these are for this one command and stay out of the image. What Python
 # compiles is written now, as the running service cannot write it.
-RUN SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') ALLOWED_HOSTS=localhost \
+RUN SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(64))') ALLOWED_HOSTS=localhost CURRENCY=EUR \
     python manage.py collectstatic --noinput --verbosity 0 \
     && python -m compileall -q bookings bookingsite flightsim \
     && rm -rf var && mkdir var && chown 10001:10001 var

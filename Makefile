@@ -19,7 +19,7 @@ BIN := .venv/bin
 DEVELOPMENT := ENV_FILE= DEBUG=true DATABASE_URL=sqlite://:memory:
 PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/bookings \
 	JWT_ISSUER=https://users.example.org JWT_JWKS=https://users.example.org/jwks.json \
-	ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
+	CURRENCY=EUR ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py
 # What depends on the database, and must not depend on which.

@@ -106,7 +106,7 @@ def error(
     message: str = "Request failed",
     retryable: bool = False,
     fields: Mapping[str, str] | None = None,
-    details: Mapping[str, int] | None = None,
+    details: Mapping[str, int | str] | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
 ) -> Answer:
     """Wrap an error in the envelope; `details` is there only if there are some."""
@@ -190,6 +190,7 @@ def booking_as_json(booking: Booking, *, now: datetime) -> dict[str, Any]:
         "noOfSeats": booking.no_of_seats,
         "seatPrice": booking.seat_price,
         "totalCost": booking.total_cost,
+        "currency": booking.currency,
         "cancelReason": str(booking.cancel_reason) or None,
         "createdAt": iso(booking.created_at),
         "updatedAt": iso(booking.updated_at),

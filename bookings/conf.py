@@ -179,6 +179,12 @@ def payment_window() -> timedelta:
     return timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS)
 
 
+def currency() -> str:
+    """What prices are in where the Flight Service does not say it: an ISO 4217 code."""
+    code: str = settings.CURRENCY
+    return code
+
+
 def peer_knows_keys() -> bool:
     """Whether the Flight Service carries out a seat change once, however often it is sent under its key."""
     known: bool = settings.FLIGHT_SERVICE_KEYED

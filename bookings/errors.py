@@ -8,6 +8,8 @@ BookingError                     not decided: the same request may end otherwise
 └── OfficeError                  said to those who work here; the API has no request that ends so
 """
 
+from collections.abc import Mapping
+
 
 class BookingError(Exception):
     """The request could not be carried out."""
@@ -21,7 +23,7 @@ class BookingError(Exception):
         *,
         retry_after: int | None = None,
         fields: dict[str, str] | None = None,
-        details: dict[str, int] | None = None,
+        details: Mapping[str, int | str] | None = None,
     ) -> None:
         self.explanation = explanation or (type(self).__doc__ or "").strip()
         self.retry_after = retry_after

@@ -16,10 +16,10 @@ from uuid import UUID
 @dataclass(frozen=True, slots=True)
 class Flight:
     """
-    A flight as the Flight Service last showed it. `price` is per seat, in minor units.
+    A flight as the Flight Service last showed it. `price` is per seat, in minor units of `currency`.
 
-    `capacity` is all its seats, taken or not; None where the Flight Service does not show that. `oversold` is how
-    far below zero its counter is: `seats_left` is 0 then.
+    `capacity` is all its seats, taken or not. It and `currency` are None where the Flight Service does not show
+    that. `oversold` is how far below zero its counter is: `seats_left` is 0 then.
     """
 
     id: int
@@ -27,6 +27,7 @@ class Flight:
     seats_left: int
     capacity: int | None = None
     oversold: int = 0
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from bookingsite.config.env import (
     BASE_DIR,
     DEVELOPMENT_TOKEN_SECRET,
     base_address,
+    currency,
     env,
     host_names,
     is_plaintext,
@@ -104,6 +105,8 @@ FLIGHT_SERVICE_REFUSAL_CODES = refusal_codes("FLIGHT_SERVICE_REFUSAL_CODES")
 FLIGHT_SERVICE_COUNTER = one_of("FLIGHT_SERVICE_COUNTER", default="shared", choices=("exclusive", "shared"))
 FLIGHT_SERVICE_SETTLE_SECONDS = whole_number("FLIGHT_SERVICE_SETTLE_SECONDS", default=60, low=1, high=3600)
 FLIGHT_SERVICE_CHANGES_AT_ONCE = whole_number("FLIGHT_SERVICE_CHANGES_AT_ONCE", default=4, low=1, high=64)
+# Of a flight that the Flight Service shows without a currency of its own.
+CURRENCY = currency("CURRENCY", development=DEBUG)
 PAYMENT_WINDOW_SECONDS = whole_number("PAYMENT_WINDOW_SECONDS", default=900, low=1, high=7 * 24 * 3600)
 EXPIRY_INTERVAL_SECONDS = whole_number("EXPIRY_INTERVAL_SECONDS", default=10, low=1, high=60)
 MAX_SEATS_PER_BOOKING = whole_number("MAX_SEATS_PER_BOOKING", default=10, low=1, high=1000)

@@ -17,6 +17,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "no_of_seats": 2,
         "seat_price": 2000,
         "total_cost": 4000,
+        "currency": "XXX",
         "status": "initiated",
         "cancel_reason": "",
         "cancel_requested": 0,
@@ -28,7 +29,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "claims": 1,
         "last_error": "",
     },
-    "payment": {"state": "succeeded", "claims": 1, "last_error": "", "request_id": ""},
+    "payment": {"currency": "XXX", "state": "succeeded", "claims": 1, "last_error": "", "request_id": ""},
     "seat_call": {
         "kind": "give",
         "seats": 2,

@@ -42,6 +42,8 @@ WEB_THREADS = 16
 # No proxy stands in front, and a web worker that hangs is killed within the five seconds.
 WEB_DRAIN_SECONDS = 0
 WEB_FINISH_SECONDS = 3
+# The stand-in sells flights in India.
+FLIGHTS_CURRENCY = "INR"
 
 WELCOME = """
 The flight booking service is running.
@@ -240,6 +242,7 @@ def _start(service: Service, *, web_port: int, flights_port: int | None, flights
         service.start(
             "the Flight Service",
             *("-m", "flightsim", "--port", str(flights_port), "--store", str(VAR / "flightsim.sqlite3")),
+            *("--currency", _given("CURRENCY") or FLIGHTS_CURRENCY),
         )
     service.finish("the migration", "manage.py", "migrate", "--noinput", "--verbosity", "0")
     if os.environ.get("DEBUG", "true").lower() in {"false", "0", "no", "off"}:

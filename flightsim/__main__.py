@@ -34,6 +34,9 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--unkeyed", action="store_true", help="imitate the original, which knows no keys")
     parser.add_argument("--flights", type=int, default=12, metavar="N", help="flights (default: %(default)s)")
     parser.add_argument("--capacity", type=int, metavar="N", help="seats of every flight of a new store")
+    parser.add_argument(
+        "--currency", metavar="CODE", help="of all prices of a new store, as in INR; shown only if given"
+    )
     parser.add_argument("--allow-reset", action="store_true", help="serve POST /__reset and POST /__faults")
     parser.add_argument(
         "--freeze-seconds",
@@ -94,7 +97,7 @@ def desk_of(options: argparse.Namespace, store: Store) -> Desk:
 
     :raises sqlite3.Error: if the store cannot be written
     """
-    first_state = demo_flights(options.flights, capacity=options.capacity)
+    first_state = demo_flights(options.flights, capacity=options.capacity, currency=options.currency)
     with store.transaction():
         store.add_missing(first_state)
         tally = Tally(flight.id for flight in store.flights())

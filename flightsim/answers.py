@@ -53,9 +53,11 @@ def flight_as_json(flight: Flight, *, with_capacity: bool) -> dict[str, object]:
         "arrivalTime": flight.arrival_time,
         "departureTime": flight.departure_time,
         "price": flight.price,
-        "boardingGate": flight.boarding_gate,
-        "totalSeats": flight.remaining,
     }
+    if flight.currency is not None:
+        described["currency"] = flight.currency
+    described["boardingGate"] = flight.boarding_gate
+    described["totalSeats"] = flight.remaining
     if with_capacity:
         described["capacity"] = flight.capacity
     described["createdAt"] = flight.created_at

@@ -44,17 +44,17 @@ _ROUTES = (
 )
 
 
-def demo_flights(count: int, *, capacity: int | None) -> list[Flight]:
+def demo_flights(count: int, *, capacity: int | None, currency: str | None) -> list[Flight]:
     """
     Return flights 1 to `count`, with all their seats free.
 
-    The dozen leaves again every day. `capacity`, where given, is the seats of each.
+    The dozen leaves again every day. `capacity`, where given, is the seats of each, and `currency` is shown with each.
     """
     created_at = now_text()
-    return [_flight(number, capacity, created_at) for number in range(1, count + 1)]
+    return [_flight(number, capacity, currency, created_at) for number in range(1, count + 1)]
 
 
-def _flight(number: int, capacity: int | None, created_at: str) -> Flight:
+def _flight(number: int, capacity: int | None, currency: str | None, created_at: str) -> Flight:
     day, index = divmod(number - 1, len(_ROUTES))
     route = _ROUTES[index]
     departs = FIRST_DAY + timedelta(days=day) + route.leaves_at
@@ -68,6 +68,7 @@ def _flight(number: int, capacity: int | None, created_at: str) -> Flight:
         arrival_time=_text(departs + timedelta(minutes=route.minutes)),
         departure_time=_text(departs),
         price=route.price,
+        currency=currency,
         boarding_gate=route.gate,
         capacity=seats,
         remaining=seats,

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS flight (
     arrival_time TEXT NOT NULL,
     departure_time TEXT NOT NULL,
     price INTEGER NOT NULL,
+    currency TEXT,
     boarding_gate TEXT NOT NULL,
     capacity INTEGER NOT NULL,
     remaining INTEGER NOT NULL,
@@ -63,7 +64,7 @@ WHERE id = :id
 
 
 class Flight(NamedTuple):
-    """A row of `flight`; `price` in minor units, times as ISO 8601 text in UTC."""
+    """A row of `flight`; `price` in minor units of `currency`, if that is shown; times as ISO 8601 text in UTC."""
 
     id: int
     flight_number: str
@@ -73,6 +74,7 @@ class Flight(NamedTuple):
     arrival_time: str
     departure_time: str
     price: int
+    currency: str | None
     boarding_gate: str
     capacity: int
     remaining: int
@@ -170,7 +172,7 @@ class Store:
     def add_missing(self, flights: Iterable[Flight]) -> None:
         """Add the flights whose ids are not there; those that are stay as they are."""
         self._connection.executemany(
-            "INSERT OR IGNORE INTO flight VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", flights
+            "INSERT OR IGNORE INTO flight VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", flights
         )
 
     def start_over(self, flights: Iterable[Flight]) -> None:

@@ -17,6 +17,7 @@ SAFE = {
     "DATABASE_URL": "sqlite://:memory:",
     "SECRET_KEY": STRONG,
     "ALLOWED_HOSTS": "bookings.example.org",
+    "CURRENCY": "EUR",
     "JWT_ISSUER": "https://users.example.org",
     "JWT_SECRET": "a secret of the user service and long enough",
 }
@@ -37,6 +38,11 @@ REFUSED = {
     "a host with a star among others": ({"ALLOWED_HOSTS": "a.example.org, *.example.org"}, "name each host"),
     "debug for another machine": ({"DEBUG": "true"}, "DEBUG=true is for this machine alone"),
     "debug for any machine": ({"DEBUG": "true", "ALLOWED_HOSTS": "*"}, "DEBUG=true is for this machine alone"),
+    "no currency": ({"CURRENCY": ""}, "CURRENCY is not set"),
+    "the currency of development": ({"CURRENCY": "XXX"}, "CURRENCY is 'XXX'"),
+    "a currency without a minor unit": ({"CURRENCY": "XAU"}, "CURRENCY is 'XAU'"),
+    "a currency that ISO 4217 does not know": ({"CURRENCY": "EURO"}, "CURRENCY is 'EURO'"),
+    "a currency in small letters": ({"CURRENCY": "eur"}, "it must be the ISO 4217 code of a currency"),
     "an unknown way to authenticate": ({"API_AUTH": "none"}, "API_AUTH is 'none'"),
     "the token secret of development": (
         {"JWT_SECRET": "for development only: signs the tokens of dev_token"},
@@ -160,6 +166,13 @@ def test_an_address_of_a_database_that_is_refused_is_not_shown():
 
     assert result.returncode != 0
     assert "pa55word" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(("set_to", "counted_in"), [("", "XXX"), ("XXX", "XXX"), ("JPY", "JPY")])
+def test_development_counts_in_no_currency_unless_one_is_named(set_to, counted_in):
+    result = start("-c", PRINT_SETTINGS.format("CURRENCY"), DEBUG="true", ALLOWED_HOSTS="localhost", CURRENCY=set_to)
+
+    assert result.stdout == f"{counted_in}\n"
 
 
 def test_a_secret_may_begin_with_a_dollar_sign_and_keys_may_have_a_query():

@@ -32,13 +32,14 @@ BOOKING = {
     "noOfSeats": 2,
     "seatPrice": 2000,
     "totalCost": 4000,
+    "currency": "INR",
     "cancelReason": None,
     "createdAt": "2026-11-22T10:00:00.000Z",
     "updatedAt": "2026-11-22T10:00:00.031Z",
     "expiresAt": "2026-11-22T10:15:00.000Z",
     "availableActions": ["pay", "cancel"],
 }
-PRICE = {"seatPrice": 2500, "totalCost": 5000}
+PRICE: Mapping[str, int | str] = {"seatPrice": 2500, "totalCost": 5000, "currency": "INR"}
 PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
 PAID = {**BOOKING, "status": "booked", "availableActions": []}
 ENDED = {**BOOKING, "status": "cancelled", "cancelReason": "customer_request", "availableActions": []}

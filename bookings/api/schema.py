@@ -135,7 +135,7 @@ def _example(
     explanation: str,
     *,
     retryable: bool = False,
-    details: Mapping[str, int] | None = None,
+    details: Mapping[str, int | str] | None = None,
 ) -> OpenApiExample:
     detail: dict[str, Any] = {
         "statusCode": status,

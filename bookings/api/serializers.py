@@ -143,6 +143,10 @@ def money_shown() -> serializers.IntegerField:
     return serializers.IntegerField(min_value=0, max_value=HIGHEST_NUMBER, help_text="In the currency's minor unit.")
 
 
+def currency_shown() -> serializers.RegexField:
+    return serializers.RegexField("^[A-Z]{3}$", help_text="ISO 4217. A booking keeps the one that it was made with.")
+
+
 class BookingShape(serializers.Serializer[Any]):
     id = an_id_shown()
     reference = serializers.CharField(
@@ -154,6 +158,7 @@ class BookingShape(serializers.Serializer[Any]):
     noOfSeats = serializers.IntegerField(min_value=1, max_value=MOST_SEATS)
     seatPrice = money_shown()
     totalCost = money_shown()
+    currency = currency_shown()
     cancelReason = serializers.ChoiceField(choices=CancelReason.choices, allow_null=True)
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
@@ -202,6 +207,7 @@ class PriceShape(serializers.Serializer[Any]):
 
     seatPrice = money_shown()
     totalCost = money_shown()
+    currency = currency_shown()
 
 
 class ErrorShape(serializers.Serializer[Any]):

@@ -35,7 +35,8 @@ def check_peer(flights: FlightService, flight_id: int | None) -> Iterator[Findin
         yield warn(
             SUBJECT,
             f"answers, and shows flight {flight_id or SOME_FLIGHT} in a way that cannot be sold",
-            "Ask for that flight with curl: it needs its own id, a whole price from 0, and whole totalSeats.",
+            "Ask for that flight with curl: it needs its own id, a whole price from 0, whole totalSeats, and "
+            "no currency or one of ISO 4217.",
         )
         return
     except FlightsUnreachable:

@@ -245,6 +245,7 @@ class Migration(migrations.Migration):
                 ("no_of_seats", models.PositiveSmallIntegerField()),
                 ("seat_price", models.BigIntegerField()),
                 ("total_cost", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
                 (
                     "status",
                     models.CharField(
@@ -418,6 +419,10 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("total_cost__lte", 9007199254740991)),
                         name="booking_total_is_exact_for_every_client",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
+                        name="booking_currency_is_three_capitals",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("expires_at__gt", models.F("created_at"))),
@@ -601,6 +606,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
                 ("gateway_key", models.UUIDField()),
                 ("refund_key", models.UUIDField()),
                 (
@@ -663,6 +669,10 @@ class Migration(migrations.Migration):
                         name="payment_state_known",
                     ),
                     models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="payment_amount_not_negative"),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
+                        name="payment_currency_is_three_capitals",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("next_at__isnull", False), ("state__in", ["processing", "refund_due"])),

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models.bookings.booking import Booking
+from bookings.models.bookings.booking import CAPITALS, Booking
 
 
 class PaymentState(models.TextChoices):
@@ -26,8 +26,9 @@ class Payment(models.Model):
     """
 
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="payments")
-    # Minor units.
+    # Minor units of `currency`, which is the booking's.
     amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
     gateway_key = models.UUIDField()
     refund_key = models.UUIDField()
     state = models.CharField(max_length=10, choices=PaymentState.choices, default=PaymentState.PROCESSING)
@@ -61,6 +62,7 @@ class Payment(models.Model):
             ),
             models.CheckConstraint(name="payment_state_known", condition=Q(state__in=PaymentState.values)),
             models.CheckConstraint(name="payment_amount_not_negative", condition=Q(amount__gte=0)),
+            models.CheckConstraint(name="payment_currency_is_three_capitals", condition=Q(currency__regex=CAPITALS)),
             models.CheckConstraint(
                 name="payment_due_has_a_time",
                 condition=Q(state__in=DUE, next_at__isnull=False) | (~Q(state__in=DUE) & Q(next_at=None)),

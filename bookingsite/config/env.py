@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.text.money import NO_CURRENCY, is_currency
+
 # What Django's own check asks of a key.
 SHORTEST_KEY, FEWEST_CHARACTERS = 50, 5
 DEVELOPMENT_KEY = "for development only: not a secret, and refused in production"
@@ -67,6 +69,18 @@ def secret_key(*, development: bool) -> str:
             "with: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
         )
     return value
+
+
+def currency(name: str, *, development: bool) -> str:
+    """
+    Read the currency of prices that come without one.
+
+    :raises ImproperlyConfigured: if it is missing and this is not development, or no currency of ISO 4217
+    """
+    code = required_unless(development, name, NO_CURRENCY)
+    if not (is_currency(code) or (development and code == NO_CURRENCY)):
+        raise ImproperlyConfigured(f"{name} is {code!r}; it must be the ISO 4217 code of a currency, as in EUR.")
+    return code
 
 
 def host_names(*, development: bool) -> list[str]:

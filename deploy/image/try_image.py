@@ -75,6 +75,7 @@ class Image:
         self._environment = {
             **dict(word.split("=", 1) for word in config["Env"]),
             "ALLOWED_HOSTS": "localhost",
+            "CURRENCY": "EUR",
             "SECRET_KEY": secrets.token_urlsafe(64),
             "DATABASE_URL": "sqlite:////app/var/bookings.sqlite3",
         }

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model, OuterRef, QuerySet, Subquery
 
-from bookings.conf import WORKER_CALL_SECONDS, payment_window
+from bookings.conf import WORKER_CALL_SECONDS, currency, payment_window
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.lifecycle import BookingStatus, Hold
@@ -222,6 +222,7 @@ def _booking_rows(told: list[Story], *, references: dict[int, str], calls: dict[
             "no_of_seats": story.seats,
             "seat_price": story.flight.price,
             "total_cost": story.cost,
+            "currency": _currency_of(story),
             "status": story.ending.value.status,
             "cancel_reason": story.ending.value.reason,
             "created_at": story.created_at,
@@ -244,6 +245,10 @@ def _booking_rows(told: list[Story], *, references: dict[int, str], calls: dict[
     ]
 
 
+def _currency_of(story: Story) -> str:
+    return story.flight.currency or currency()
+
+
 def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
     state = payment_state_of(story)
     if state is None:
@@ -253,6 +258,7 @@ def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
         {
             "booking_id": booking_id,
             "amount": story.cost,
+            "currency": _currency_of(story),
             "gateway_key": uuid.uuid4(),
             "refund_key": uuid.uuid4(),
             "state": state,

@@ -84,6 +84,7 @@ def test_a_booking_is_shown_with_these_fields(api):
         "noOfSeats",
         "seatPrice",
         "totalCost",
+        "currency",
         "cancelReason",
         "createdAt",
         "updatedAt",

@@ -60,6 +60,16 @@ def test_a_flight_is_shown_in_the_envelope(sim):
     }
 
 
+def test_a_currency_is_shown_beside_every_price_where_one_is_given():
+    with start_flightsim("--currency", "INR") as sim:
+        answers = [get(sim, "/api/v1/flights/1"), take(sim, 1, key="k"), get(sim, "/api/v1/flights/12")]
+        sim.reset()
+        answers.append(get(sim, "/api/v1/flights/1"))
+
+    assert [answer.json()["data"]["currency"] for answer in answers] == ["INR"] * 4
+    assert list(answers[0].json()["data"])[7:10] == ["price", "currency", "boardingGate"]
+
+
 def test_all_flights_are_listed_in_the_same_form(sim):
     listed = get(sim, "/api/v1/flights").json()["data"]
 

@@ -40,6 +40,19 @@ def test_a_flight_whose_capacity_is_not_told_is_read_all_the_same(wire, service,
     assert service.get_flight(7, seconds=5) == Flight(id=7, price=2000, seats_left=5, capacity=None)
 
 
+def test_a_flight_may_be_priced_in_a_currency_of_its_own(wire, service):
+    wire.add("GET", FLIGHT, json=flight(currency="INR"))
+
+    assert service.get_flight(7, seconds=5) == Flight(id=7, price=2000, seats_left=5, currency="INR")
+
+
+@pytest.mark.parametrize("fields", [{}, {"currency": None}])
+def test_a_flight_without_a_currency_is_read_all_the_same(wire, service, fields):
+    wire.add("GET", FLIGHT, json=flight(**fields))
+
+    assert service.get_flight(7, seconds=5) == Flight(id=7, price=2000, seats_left=5, currency=None)
+
+
 def test_a_flight_that_is_oversold_has_no_seats(wire, service):
     wire.add("GET", FLIGHT, json=flight(totalSeats=-3))
 
@@ -74,6 +87,20 @@ def test_a_404_of_somebody_else_says_nothing_about_the_flight(wire, service):
         {"price": float("nan")},
         {"price": float("inf")},
         {"price": [2000]},
+        {"price": 19.99, "currency": "EUR"},
+        {"price": "19.99", "currency": "EUR"},
+        {"currency": "inr"},
+        {"currency": "EURO"},
+        {"currency": "QQQ"},
+        {"currency": "XXX"},
+        {"currency": "XAU"},
+        {"currency": "€"},
+        {"currency": "INR\n"},
+        {"currency": ""},
+        {"currency": 356},
+        {"currency": True},
+        {"currency": ["INR"]},
+        {"currency": {"code": "INR"}},
         {"totalSeats": "5"},
         {"totalSeats": HUGE},
         {"totalSeats": 2**31},

@@ -64,6 +64,7 @@ def service(put, database):
             JWT_SECRET=put.secret("JWT_SECRET", 48),
             JWT_ISSUER="https://users.example.org",
             ALLOWED_HOSTS="127.0.0.1",
+            CURRENCY="EUR",
             SECURE_SSL_REDIRECT="false",
             API_AUTH="token",
             LOG_FORMAT="json",

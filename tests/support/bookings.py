@@ -130,6 +130,7 @@ def a_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any)
         "user_id": 1001,
         "flight_id": 1,
         "total_cost": price * seats,
+        "currency": "XXX",
         "status": status,
         "cancel_reason": CancelReason.EXPIRED if status == BookingStatus.CANCELLED else "",
         "created_at": now,
@@ -183,6 +184,7 @@ def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSIN
     values = {
         "booking": booking,
         "amount": booking.total_cost,
+        "currency": booking.currency,
         "gateway_key": uuid.uuid4(),
         "refund_key": uuid.uuid4(),
         "state": state,

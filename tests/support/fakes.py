@@ -55,6 +55,7 @@ class _Shelf:
     capacity: int
     price: int
     remaining: int
+    currency: str | None = None
 
 
 class FakeFlights:
@@ -102,8 +103,9 @@ class FakeFlights:
             if shelf is None:
                 raise UnknownFlight(flight_id)
             capacity = shelf.capacity if self.shows_capacity else None
-            self._recalled[flight_id] = Flight(flight_id, shelf.price, shelf.remaining, capacity)
-            return self._recalled[flight_id]
+            flight = Flight(flight_id, shelf.price, shelf.remaining, capacity, currency=shelf.currency)
+            self._recalled[flight_id] = flight
+            return flight
 
     def answers(self, *, seconds: float) -> bool:
         self.probes += 1
@@ -169,9 +171,12 @@ class FakeFlights:
         """Run `action` while the next change is under way."""
         self._meanwhile.append(action)
 
-    def set_flight(self, flight_id: int, *, price: int | None = None, remaining: int | None = None) -> None:
-        """Change a flight's price, or sell and return its seats elsewhere: its capacity follows."""
+    def set_flight(
+        self, flight_id: int, *, price: int | None = None, currency: str | None = None, remaining: int | None = None
+    ) -> None:
+        """Change a flight's price, or what it is in, or sell and return seats elsewhere: its capacity follows."""
         shelf = self._shelves[flight_id]
+        shelf.currency = currency or shelf.currency
         if price is not None:
             shelf.price = price
         if remaining is not None:

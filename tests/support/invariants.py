@@ -1,7 +1,7 @@
 """
 What must be true of the tables, and between them and the other systems.
 
-The queries return no row: the first six at any time, the others when nothing is under way any more.
+The queries return no row: those of `AT_ANY_TIME` always, the others when nothing is under way any more.
 """
 
 from collections import defaultdict
@@ -29,6 +29,8 @@ AT_ANY_TIME = {
     "Q6: paid, but not booked": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id
         WHERE p.state='succeeded' AND b.status<>'booked'""",
+    "Q9: a payment in another currency than its booking": """
+        SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }
 
 TWO_MINUTES_AGO = {

@@ -27,6 +27,7 @@ from bookings.ports import (
     SeatOutcome,
     Unknown,
 )
+from bookings.text.money import is_currency
 
 # Ten seats at this price still fit the database's integers, and a JavaScript client's.
 HIGHEST_PRICE = 10**14
@@ -230,13 +231,17 @@ def _flight(flight_id: int, data: Any) -> Flight | Unusable:
     price, seats_left = data.get("price"), data.get("totalSeats")
     if type(price) is not int or not 0 <= price <= HIGHEST_PRICE:
         return Unusable("no price that could be charged")
+    currency = data.get("currency")  # the original peer shows none
+    if currency is not None and not is_currency(currency):
+        return Unusable("no currency that a price can be in")
     if type(seats_left) is not int or abs(seats_left) > MOST_SEATS:
         return Unusable("no number of seats")
     capacity = data.get("capacity")  # the original peer shows none
     if type(capacity) is not int or not 0 <= capacity <= MOST_SEATS:
         capacity = None
     # The original peer may have oversold: below zero means that no seats are left.
-    return Flight(flight_id, price, max(0, seats_left), capacity, oversold=max(0, -seats_left))
+    oversold = max(0, -seats_left)
+    return Flight(flight_id, price, max(0, seats_left), capacity, oversold=oversold, currency=currency)
 
 
 def _number(digits: str) -> int | float:

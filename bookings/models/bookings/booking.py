@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from bookings.conf import HIGHEST_NUMBER, LONGEST_WAIT
 from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
 
+# An ISO 4217 code in form. Which codes there are is checked before a booking is made: it outlives that list.
+CAPITALS = "^[A-Z]{3}$"
+
 
 class BookingQuerySet(models.QuerySet["Booking"]):
     def unfinished_business(self, now: datetime) -> Self:
@@ -53,6 +56,7 @@ class Booking(models.Model):
     # Minor units, as the Flight Service gave it before the seats were taken; never read again.
     seat_price = models.BigIntegerField()
     total_cost = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
 
     status = models.CharField(max_length=9, choices=BookingStatus.choices, default=BookingStatus.PENDING)
     cancel_reason = models.CharField(max_length=16, choices=CancelReason.choices, blank=True, default="")
@@ -144,6 +148,7 @@ class Booking(models.Model):
             models.CheckConstraint(
                 name="booking_total_is_exact_for_every_client", condition=Q(total_cost__lte=HIGHEST_NUMBER)
             ),
+            models.CheckConstraint(name="booking_currency_is_three_capitals", condition=Q(currency__regex=CAPITALS)),
             models.CheckConstraint(
                 name="booking_window_opens_before_it_closes", condition=Q(expires_at__gt=F("created_at"))
             ),

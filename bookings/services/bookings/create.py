@@ -10,7 +10,14 @@ from django.db import IntegrityError
 from bookings import answers
 from bookings.actor import Actor, ActorKind
 from bookings.answers import Answer
-from bookings.conf import CREATE_DEADLINE_SECONDS, HIGHEST_NUMBER, LEASE, RETRY_NEEDS_SECONDS, payment_window
+from bookings.conf import (
+    CREATE_DEADLINE_SECONDS,
+    HIGHEST_NUMBER,
+    LEASE,
+    RETRY_NEEDS_SECONDS,
+    currency,
+    payment_window,
+)
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
@@ -32,6 +39,7 @@ from bookings.models import Booking, IdempotencyRecord
 from bookings.models.access.idempotency import RecordState
 from bookings.observability import tracing
 from bookings.ports import (
+    Flight,
     FlightService,
     FlightsUnreachable,
     NotSent,
@@ -45,6 +53,7 @@ from bookings.services.seats.reserve import Waiting, answer_of, change_of, claim
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.retry_policy import is_due
+from bookings.text.money import Money
 from bookings.text.references import new_reference
 
 log = structlog.get_logger(__name__)
@@ -123,18 +132,20 @@ def create_booking(
         known = flights.recall_flight(order.flight_id) if respond_async else None
         if known is None:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-        _refuse_the_price(order, known.price)
-        return _accept(order, price=known.price, actor=actor, keyed=keyed)
+        price = _price_of(known)
+        _refuse_the_price(order, price)
+        return _accept(order, price=price, actor=actor, keyed=keyed)
     if flight.seats_left < order.no_of_seats:
         raise SeatsUnavailable
-    _refuse_the_price(order, flight.price)
+    price = _price_of(flight)
+    _refuse_the_price(order, price)
     # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
         if not respond_async:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
-        return _accept(order, price=flight.price, actor=actor, keyed=keyed)
+        return _accept(order, price=price, actor=actor, keyed=keyed)
     try:
-        booking = _insert(order, price=flight.price, actor=actor, keyed=keyed, claimed=True)
+        booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=True)
     except KeyTaken:
         return _look_again(keyed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
     return _take(booking, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
@@ -146,26 +157,31 @@ def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
     return Waiting.CLIENT if keyed is None else Waiting.CLIENT_WITH_KEY
 
 
-def _refuse_the_price(order: SeatOrder, price: int) -> None:
+def _price_of(flight: Flight) -> Money:
+    """What one seat costs."""
+    return Money(flight.price, flight.currency or currency())
+
+
+def _refuse_the_price(order: SeatOrder, price: Money) -> None:
     """
     Refuse a price that the client does not expect, or that makes a total which not every client reads exactly.
 
     :raises PriceChanged: see `create_booking`
     :raises InvalidRequest: likewise
     """
-    total = price * order.no_of_seats
+    total = price.amount * order.no_of_seats
     if total > HIGHEST_NUMBER:
-        text = f"At {price} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}. Ask for fewer."
-        raise InvalidRequest(fields={"noOfSeats": text})
-    if order.expected_price not in (None, price):
+        text = f"At {price.amount} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}."
+        raise InvalidRequest(fields={"noOfSeats": f"{text} Ask for fewer."})
+    if order.expected_price not in (None, price.amount):
         raise PriceChanged(
-            f"A seat costs {price} now, and {order.expected_price} was expected. Nothing is held.",
-            fields={"expectedPrice": f"A seat costs {price} now."},
-            details={"seatPrice": price, "totalCost": total},
+            f"A seat costs {price.amount} now, and {order.expected_price} was expected. Nothing is held.",
+            fields={"expectedPrice": f"A seat costs {price.amount} now."},
+            details={"seatPrice": price.amount, "totalCost": total, "currency": price.currency},
         )
 
 
-def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None) -> Answer:
+def _accept(order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest | None) -> Answer:
     """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
     try:
         booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=False)
@@ -174,7 +190,7 @@ def _accept(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
     return answers.booking_accepted(booking, now=booking.created_at)
 
 
-def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, claimed: bool) -> Booking:
+def _insert(order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest | None, claimed: bool) -> Booking:
     """
     Run `booking.create` with fresh names, and again where a reference is taken or a second first booking of the user
     was faster; find the row of an unclear COMMIT.
@@ -207,7 +223,7 @@ def _insert(order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest |
 
 @in_transaction("booking.create")
 def _write_down(
-    order: SeatOrder, *, price: int, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
+    order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
 ) -> Booking:
     refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
     now = database_time()
@@ -219,8 +235,9 @@ def _write_down(
         user_id=order.user_id,
         flight_id=order.flight_id,
         no_of_seats=order.no_of_seats,
-        seat_price=price,
-        total_cost=price * order.no_of_seats,
+        seat_price=price.amount,
+        total_cost=price.amount * order.no_of_seats,
+        currency=price.currency,
         created_at=now,
         updated_at=now,
         expires_at=now + payment_window(),

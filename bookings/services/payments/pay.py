@@ -102,6 +102,7 @@ def _start(
     payment = Payment(
         booking=booking,
         amount=order.total_cost,
+        currency=booking.currency,
         gateway_key=names.gateway_key,
         refund_key=names.refund_key,
         active_booking_id=booking.pk,

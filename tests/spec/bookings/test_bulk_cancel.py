@@ -157,6 +157,7 @@ def test_a_row_that_fails_waits_for_the_next_pass_and_keeps_nobody_else_waiting(
         pk=broken.active_payment_id,
         booking=broken,
         amount=4000,
+        currency="XXX",
         gateway_key=uuid.uuid4(),
         refund_key=uuid.uuid4(),
         state="succeeded",

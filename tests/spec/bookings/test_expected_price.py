@@ -46,7 +46,7 @@ def test_at_any_other_price_nothing_is_held_and_todays_price_is_said(api, flight
             "explanation": f"A seat costs 4500 now, and {price} was expected. Nothing is held.",
             "retryable": False,
             "fields": {"expectedPrice": "A seat costs 4500 now."},
-            "details": {"seatPrice": 4500, "totalCost": 9000},
+            "details": {"seatPrice": 4500, "totalCost": 9000, "currency": "XXX"},
         },
     }
     assert nothing_has_happened(flights)
@@ -147,7 +147,7 @@ def test_a_booking_that_is_accepted_without_a_look_has_the_price_that_was_seen_l
     answers = [api.create(expectedPrice=price, headers=ASYNC) for price in (2001, 2000)]
 
     assert refused(answers[0]) == CHANGED
-    assert answers[0].json()["error"]["details"] == {"seatPrice": 2000, "totalCost": 4000}
+    assert answers[0].json()["error"]["details"] == {"seatPrice": 2000, "totalCost": 4000, "currency": "XXX"}
     assert (answers[1].status_code, shown(answers[1])["seatPrice"]) == (202, 2000)
     assert Booking.objects.count() == 1
 

@@ -1,0 +1,37 @@
+"""
+Money, and how people read it.
+
+An amount is a whole number of its currency's minor unit, as ISO 4217 defines that: 1222000 is 12,220.00 INR,
+1,222,000 JPY and 1,222.000 BHD.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from iso4217 import Currency
+
+# What development counts in: by ISO 4217 the code of no currency.
+NO_CURRENCY = "XXX"
+
+# Digits after the point, by code; None for what has no minor unit, as gold (XAU) and no currency.
+_DIGITS: dict[str, int | None] = {currency.code: currency.exponent for currency in Currency}
+
+
+def is_currency(code: object) -> bool:
+    """Tell whether this is the ISO 4217 code of a currency with a minor unit: one that a price can be in."""
+    return isinstance(code, str) and _DIGITS.get(code) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units, with its currency. As text it is what people read: `12,220.00 INR`."""
+
+    amount: int
+    currency: str
+
+    def __str__(self) -> str:
+        if self.currency not in _DIGITS:
+            # A currency that ISO has taken off its list since: how many digits it had is not known any more.
+            return f"{self.amount:,} minor units of {self.currency}"
+        digits = _DIGITS[self.currency] or 0
+        return f"{Decimal(self.amount).scaleb(-digits):,.{digits}f} {self.currency}"
