@@ -164,9 +164,9 @@ def test_what_an_address_asks_for_stays_in_every_kind_of_process():
     program = (
         PRINT_SETTINGS.format("DEBUG")
         + "import django; django.setup()\n"
-        + "from bookings import database_limits\nfrom django.db import connections\n"
-        + "for limits in (database_limits.WEB, database_limits.WORKER, database_limits.COMMAND):\n"
-        + "    database_limits.use(limits)\n"
+        + "from bookings.db import limits\nfrom django.db import connections\n"
+        + "for kind in (limits.WEB, limits.WORKER, limits.COMMAND):\n"
+        + "    limits.use(kind)\n"
         + "    options = connections.settings['default']['OPTIONS']\n"
         + "    print(options['connect_timeout'], options['read_timeout'], options['write_timeout'])\n"
     )

@@ -11,7 +11,7 @@ from bookings.db.clock import database_time
 from bookings.queries.upkeep.background import last_pass_finished_at
 from bookings.wake import SWEEP_TASK
 from tests.support.schedules import schedule_the_sweep
-from tests.support.servers import Worker, database_url, environment
+from tests.support.servers import Worker, database_url, empty_the_database, environment
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -47,8 +47,9 @@ def one_worker(django_db_setup, django_db_blocker):
     """A worker that outlives the tests that leave it running."""
     with django_db_blocker.unblock():
         worker = a_worker()
-    yield worker
-    worker.kill()
+        yield worker
+        worker.kill()
+        empty_the_database()
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def limits_of_this_process():
 
 
 @contextmanager
-def stopped_in_a_transaction(limits):
+def stopped_in_a_transaction(of_process):
     """Stop a process while it has the row that says that a pass went through; give what lets it go on."""
     has_it, may_go_on, runs = threading.Event(), threading.Event(), []
 
@@ -44,7 +44,7 @@ def stopped_in_a_transaction(limits):
         Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).exists()
         return len(runs)
 
-    limits.use(limits)
+    limits.use(of_process)
     with ThreadPoolExecutor(1) as pool:
         stopped = pool.submit(on_own_connection, run, "stopped", block)
         try:

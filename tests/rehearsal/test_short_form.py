@@ -11,6 +11,7 @@ from tests.rehearsal.progress import Progress
 from tests.rehearsal.stack import start_stack
 from tests.support.running import await_that
 from tests.support.schedules import schedule_the_sweep
+from tests.support.servers import empty_the_database
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -25,8 +26,10 @@ PATIENCE_SECONDS = 100.0
 @pytest.fixture(scope="module")
 def one_stack(tmp_path_factory, django_db_setup, django_db_blocker):
     folder = tmp_path_factory.mktemp("rehearsal")
-    with django_db_blocker.unblock(), start_stack(folder, interval_seconds=INTERVAL_SECONDS) as running:
-        yield running
+    with django_db_blocker.unblock():
+        with start_stack(folder, interval_seconds=INTERVAL_SECONDS) as running:
+            yield running
+        empty_the_database()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
+from django.core.management import call_command
 from django.db import connection
 
 from bookingsite.processes.web_server import granian
@@ -59,6 +60,16 @@ def spawn(*words: str, env: dict[str, str], log: Any = subprocess.DEVNULL) -> su
         stderr=log,
         start_new_session=True,
     )
+
+
+def empty_the_database() -> None:
+    """
+    Delete every row, once a process has ended that outlived a test.
+
+    The test cleans up at its own end. What the process wrote after that would meet the tests of the next module.
+    """
+    call_command("flush", verbosity=0, interactive=False)
+    connection.close()
 
 
 class Web:
