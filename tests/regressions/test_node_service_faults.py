@@ -180,12 +180,12 @@ def test_7_a_key_that_paid_another_booking_is_refused_and_leaves_this_one_unpaid
 def test_8_a_payment_that_overlaps_the_expiry_never_revives_a_booking(api, flights, payments, fault):
     booking = shown(api.create())
 
-    def expire():
+    def window_closes():
         let_time_pass(minutes=31)
         expire.expire_bookings(deadline=Deadline(20))
 
     payments.fail_next(*[fault] if fault else [])
-    payments.meanwhile(expire)
+    payments.meanwhile(window_closes)
 
     api.pay(booking)
 
