@@ -3,12 +3,10 @@
 import ast
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from tests.support import starts
 
 STRONG = "kXo3vB8t0qLw5ZyN1rHd7uPfJ2mGcSaE9iTbQ4xVeR6gYhKjDlUzWnMpOsFA-_09"
 SAFE = {
@@ -136,14 +134,7 @@ def start(*command, **settings):
     """Run one command of the service with these settings beside safe ones."""
     # What this machine's environment says must not decide.
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=REPOSITORY,
-        env={**inherited, **SAFE, **settings},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return starts.start(*command, env={**inherited, **SAFE, **settings})
 
 
 def test_it_starts_with_safe_settings_and_says_nothing():

@@ -1,8 +1,6 @@
 """OTEL_ENABLED=true: the spans of requests, calls and passes, collected in memory."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -12,8 +10,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from bookings import tasks
 from bookings.observability import tracing
 from bookingsite.telemetry import Collector
+from tests.support import starts
 from tests.support.api import shown
-from tests.support.processes import REPOSITORY
 from tests.tracing.wire import ID, PARENT, SENT, answer_patches
 
 pytestmark = pytest.mark.django_db
@@ -96,17 +94,11 @@ def test_what_the_caller_does_not_sample_is_not_collected_and_what_begins_here_i
     assert len(collected()) == 3
 
 
-def start(**settings):
+def start(*command, **settings):
     """Start a command with OpenTelemetry wanted."""
     environment = {**os.environ, "DEBUG": "true", "ENV_FILE": "", "DATABASE_URL": "sqlite://:memory:"}
-    return subprocess.run(
-        [sys.executable, *settings.pop("command", ("manage.py", "check"))],
-        cwd=REPOSITORY,
-        env={**environment, "OTEL_ENABLED": "true", **settings},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = command or ("manage.py", "check")
+    return starts.start(*command, env={**environment, "OTEL_ENABLED": "true", **settings})
 
 
 def test_an_exporter_that_is_not_installed_is_refused_at_the_start():
@@ -120,22 +112,20 @@ WITHOUT = "import sys; sys.modules['opentelemetry'] = None; import bookingsite.s
 
 
 def test_without_its_packages_it_is_refused_at_the_start():
-    refused = start(command=("-c", WITHOUT))
+    refused = start("-c", WITHOUT)
 
     assert refused.returncode == 1
     assert "OTEL_ENABLED=true needs OpenTelemetry, which is not installed: pip install -r" in refused.stderr
 
 
 def test_without_its_packages_all_else_starts():
-    assert start(command=("-c", WITHOUT), OTEL_ENABLED="false").returncode == 0
+    assert start("-c", WITHOUT, OTEL_ENABLED="false").returncode == 0
 
 
 def test_spans_reach_the_exporter_that_is_named():
     ended = start(
-        command=(
-            "-c",
-            "import django; django.setup()\nfrom bookings.observability.tracing import Span\nwith Span('a span'): pass",
-        ),
+        "-c",
+        "import django; django.setup()\nfrom bookings.observability.tracing import Span\nwith Span('a span'): pass",
         DJANGO_SETTINGS_MODULE="bookingsite.settings",
         OTEL_TRACES_EXPORTER="console",
     )

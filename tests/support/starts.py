@@ -1,0 +1,103 @@
+"""
+Runs short commands of the service, as processes of their own, with an environment of their own.
+
+Python and the libraries take longer to load than most of these commands to run, so each is a fork of one process that
+has loaded them. Nothing of this project is loaded there, and nothing that reads the environment when it is loaded.
+"""
+
+import atexit
+import importlib
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LIBRARIES = (
+    "MySQLdb",
+    "asyncio",
+    "django.core.management",
+    "django.db.models",
+    "environ",
+    "jwt",
+    "pycurl",
+    "structlog",
+)
+SECONDS = 60
+
+
+def start(*command: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run `-c PROGRAM` or `SCRIPT [ARGUMENT]…` in the repository, with this environment alone, for at most a minute."""
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.write(json.dumps([command, env]) + "\n")
+    server.stdin.flush()
+    return subprocess.CompletedProcess(command, *json.loads(server.stdout.readline()))
+
+
+@cache
+def _server() -> "subprocess.Popen[str]":
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.starts"],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(server.communicate)
+    return server
+
+
+def _serve() -> tuple[list[str], dict[str, str]]:
+    """Start what is asked for, until nothing more is; return in each new process, with its command and environment."""
+    for line in sys.stdin:
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            child = os.fork()
+            if child == 0:
+                _redirect(out, err)
+                command, env = json.loads(line)
+                return command, env
+            _, status = os.waitpid(child, 0)
+            said = [_text(out), _text(err)]
+        print(json.dumps([os.waitstatus_to_exitcode(status), *said]), flush=True)
+    sys.exit()
+
+
+def _redirect(out: IO[bytes], err: IO[bytes]) -> None:
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+def _run(command: list[str], env: dict[str, str]) -> None:
+    signal.alarm(SECONDS)
+    os.environ.clear()
+    os.environ.update(env)
+    first, *arguments = command
+    if first == "-c":
+        program, *arguments = arguments
+        sys.argv = [first, *arguments]
+        names: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(program, "<string>", "exec"), names)
+    else:
+        sys.argv = command
+        runpy.run_path(first, run_name="__main__")
+
+
+if __name__ == "__main__":
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    _run(*_serve())
