@@ -5,12 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 
 from bookings import wiring
 from bookings.services.shared import retry_policy
 from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
+from tests.support.tables import empty_tables
 from tests.support.volume import many_rows_in_each_table
 
 # Their files take the longest: with `-n`, what is begun last must be short.
@@ -27,6 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def quick_passwords() -> Iterator[None]:
     """Half a second for each log-in's hash is for guessers, not for tests."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_emptying() -> Iterator[None]:
+    """What a test commits is deleted after it by the shortest way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: empty_tables())
         yield
 
 
