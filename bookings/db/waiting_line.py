@@ -28,7 +28,7 @@ STANDSTILL_SECONDS = 1.0
 # A line in which somebody has waited in vain is known to be stuck for so long: as long as a repeat waits.
 KNOWN_STUCK_SECONDS = 3.0
 
-RETRY_AFTER_SECONDS = 2
+LINE_RETRY_AFTER_SECONDS = 2
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class WaitingLines:
                     if left <= 0 or line.stuck_until > now:
                         raise TemporarilyUnavailable(
                             "Others are waiting for the same thing. Repeat the request, with the same Idempotency-Key.",
-                            retry_after=RETRY_AFTER_SECONDS,
+                            retry_after=LINE_RETRY_AFTER_SECONDS,
                         )
                     self._changed.wait(left)
                 line.waiting += 1

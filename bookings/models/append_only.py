@@ -1,8 +1,9 @@
-from typing import Any, NoReturn
+from datetime import datetime
+from typing import Any, NoReturn, Self
 
 from django.db import models
 
-from bookings.actor import ActorKind
+from bookings.actor import Actor, ActorKind
 
 
 class AppendOnly(models.Model):
@@ -33,3 +34,14 @@ class RecordedAct(AppendOnly):
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def by(cls, actor: Actor, *, at: datetime, **columns: Any) -> Self:
+        """Make a row that says who acted, and when. It is not saved."""
+        return cls(
+            actor_kind=actor.kind,
+            actor_name=actor.name[:150],
+            request_id=actor.request_id,
+            created_at=at,
+            **columns,
+        )

@@ -17,6 +17,7 @@ from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import Selection
+from bookings.text.ids import exact_id
 
 State, Why = BulkCancelState, BulkCancelWhy
 
@@ -106,8 +107,7 @@ class BulkPlan:
 
 def newest_in(seen: str) -> int:
     """The newest booking of a mark that a plan has given; 0, which is none, for any other text."""
-    newest = seen.partition("-")[0]
-    return min(int(newest), HIGHEST_ID) if newest.isascii() and newest.isdigit() and len(newest) <= 19 else 0
+    return exact_id(seen.partition("-")[0]) or 0
 
 
 def plan_bulk_cancel(selection: Selection, *, up_to: int | None = None) -> BulkPlan:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings.actor import ActorKind
+from bookings.actor import Actor, ActorKind
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
@@ -34,28 +34,16 @@ class Line:
 
 def made_and_held(booking: Booking) -> list[BookingEvent]:
     """The first lines of every timeline. They have no rows: they are columns of the booking."""
-    maker = {"actor_kind": ActorKind.CUSTOMER, "actor_name": str(booking.user_id)}
+    maker = Actor(ActorKind.CUSTOMER, str(booking.user_id), booking.request_id)
     if booking.created_by:
-        maker = {"actor_kind": ActorKind.SERVICE, "actor_name": booking.created_by}
-    made = BookingEvent(
-        booking=booking,
-        what=EventKind.CREATED,
-        to_status=BookingStatus.PENDING,
-        request_id=booking.request_id,
-        created_at=booking.created_at,
-        **maker,
-    )
+        maker = Actor(ActorKind.SERVICE, booking.created_by, booking.request_id)
+    pending, initiated = BookingStatus.PENDING, BookingStatus.INITIATED
+    made = BookingEvent.by(maker, at=booking.created_at, booking=booking, what=EventKind.CREATED, to_status=pending)
     if booking.held_at is None:
         return [made]
-    held = BookingEvent(
-        booking=booking,
-        what=EventKind.HELD,
-        actor_kind=ActorKind.SYSTEM,
-        actor_name=FLIGHT_SERVICE,
-        from_status=BookingStatus.PENDING,
-        to_status=BookingStatus.INITIATED,
-        request_id=booking.request_id,
-        created_at=booking.held_at,
+    holder = Actor(ActorKind.SYSTEM, FLIGHT_SERVICE, booking.request_id)
+    held = BookingEvent.by(
+        holder, at=booking.held_at, booking=booking, what=EventKind.HELD, from_status=pending, to_status=initiated
     )
     return [made, held]
 

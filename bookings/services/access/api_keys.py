@@ -206,15 +206,7 @@ def _lock(key_id: str, *, or_revoked_at: datetime | None = None) -> ApiKey:
 
 
 def _append(key: ApiKey, what: ApiKeyEventKind, *, actor: Actor, note: str, now: datetime) -> None:
-    ApiKeyEvent.objects.create(
-        api_key=key,
-        what=what,
-        actor_kind=actor.kind,
-        actor_name=actor.name[:150],
-        note=note,
-        request_id=actor.request_id,
-        created_at=now,
-    )
+    ApiKeyEvent.by(actor, at=now, api_key=key, what=what, note=note).save()
 
 
 def _note_use(key: ApiKey) -> None:

@@ -14,6 +14,7 @@ from bookings.conf import (
     CREATE_DEADLINE_SECONDS,
     HIGHEST_NUMBER,
     LEASE,
+    RETRY_AFTER_SECONDS,
     RETRY_NEEDS_SECONDS,
     currency,
     payment_window,
@@ -61,7 +62,6 @@ log = structlog.get_logger(__name__)
 # Where one reference in a hundred is taken, ten of them in a row never are; where half are, once in a thousand.
 MOST_REFERENCES_TRIED = 10
 
-RETRY_AFTER_SECONDS = 5
 STUCK_RETRY_AFTER_SECONDS = 60
 
 

@@ -101,14 +101,7 @@ def _write_down(seen: Compared, *, call_key: UUID, lease: UUID, actor: Actor, no
     if seats_of(seen.flight, besides=call.pk) != seen.ours:
         raise _Changed
     found = f"{seen.held} held, {seen.taken} taken"
-    SeatCallEvent.objects.create(
-        seat_call=call,
-        what=SeatCallEventKind.FIXED,
-        actor_kind=actor.kind,
-        actor_name=actor.name,
-        note=(f"{found}: {note}" if note else found)[:LONGEST_NOTE],
-        request_id=actor.request_id,
-        created_at=now,
-    )
+    said = (f"{found}: {note}" if note else found)[:LONGEST_NOTE]
+    SeatCallEvent.by(actor, at=now, seat_call=call, what=SeatCallEventKind.FIXED, note=said).save()
     log.warning("seat_call.decided", flight=call.flight_id, seats=call.seats, what="fixed", actor=str(actor.kind))
     return call

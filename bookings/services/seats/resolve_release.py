@@ -138,13 +138,5 @@ def _end(call: SeatCall, *, now: datetime) -> None:
 
 
 def _append(call: SeatCall, what: SeatCallEventKind, *, actor: Actor, note: str, now: datetime) -> None:
-    SeatCallEvent.objects.create(
-        seat_call=call,
-        what=what,
-        actor_kind=actor.kind,
-        actor_name=actor.name,
-        note=note,
-        request_id=actor.request_id,
-        created_at=now,
-    )
+    SeatCallEvent.by(actor, at=now, seat_call=call, what=what, note=note).save()
     log.info("seat_call.decided", flight=call.flight_id, seats=call.seats, what=str(what), actor=str(actor.kind))

@@ -161,39 +161,19 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
     ):
         if ids:
             Booking.objects.filter(pk__in=ids).update(**common, **columns)
-    BookingEvent.objects.bulk_create(
-        BookingEvent(
-            booking=booking,
-            what=EventKind.CANCELLED,
-            actor_kind=SYSTEM.kind,
-            actor_name=SYSTEM.name,
-            from_status=booking.status,
-            to_status=BookingStatus.CANCELLED,
-            reason=CancelReason.EXPIRED,
-            created_at=now,
-        )
-        for booking in bookings
-    )
+    to, reason = BookingStatus.CANCELLED, CancelReason.EXPIRED
+    BookingEvent.objects.bulk_create(_moved(booking, to, actor=SYSTEM, now=now, reason=reason) for booking in bookings)
     expired = metrics.CANCELLED.labels(CancelReason.EXPIRED)
     transaction.on_commit(functools.partial(expired.inc, len(bookings)))
     for booking in bookings:
-        _log_move(booking, BookingStatus.CANCELLED, actor=SYSTEM, reason=CancelReason.EXPIRED)
+        _log_move(booking, to, actor=SYSTEM, reason=reason)
 
 
 def note_event(
     booking: Booking, what: EventKind, *, actor: Actor, now: datetime, reason: str = "", note: str = ""
 ) -> None:
     """Append something to the timeline that is not a change of status."""
-    BookingEvent.objects.create(
-        booking=booking,
-        what=what,
-        actor_kind=actor.kind,
-        actor_name=actor.name,
-        reason=reason,
-        note=note,
-        request_id=actor.request_id,
-        created_at=now,
-    )
+    BookingEvent.by(actor, at=now, booking=booking, what=what, reason=reason, note=note).save()
     log.info("booking.noted", booking=booking.reference, what=str(what), actor=str(actor.kind))
 
 
@@ -211,23 +191,29 @@ def _move(
     before = BookingStatus(booking.status)
     if to not in TRANSITIONS[before]:
         raise AssertionError(f"{before} -> {to} is not a transition: a service did not look before it moved")
+    event = _moved(booking, to, actor=actor, now=now, reason=reason, note=note)
     booking.status = to
     booking.version += 1
     booking.updated_at = now
     booking.save(update_fields=["status", "version", "updated_at", *columns])
-    BookingEvent.objects.create(
+    event.save()
+    _log_move(booking, to, actor=actor, reason=reason)
+
+
+def _moved(
+    booking: Booking, to: BookingStatus, *, actor: Actor, now: datetime, reason: str, note: str = ""
+) -> BookingEvent:
+    """The event of a change of status that is about to be made."""
+    return BookingEvent.by(
+        actor,
+        at=now,
         booking=booking,
         what=EventKind(to),
-        actor_kind=actor.kind,
-        actor_name=actor.name,
-        from_status=before,
+        from_status=booking.status,
         to_status=to,
         reason=reason,
         note=note,
-        request_id=actor.request_id,
-        created_at=now,
     )
-    _log_move(booking, to, actor=actor, reason=reason)
 
 
 def _log_move(booking: Booking, to: BookingStatus, *, actor: Actor, reason: str) -> None:
