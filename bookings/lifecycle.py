@@ -5,8 +5,10 @@ Pure: nothing here reads a clock, a row or a setting.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Protocol
 
 from django.db.models import TextChoices
 
@@ -55,6 +57,56 @@ class Decision(TextChoices):
     NOT_APPLIED = "not_applied"
 
 
+class CancelEffect(TextChoices):
+    """What cancelling does to a booking."""
+
+    CANCELLED = "cancelled"
+    # A payment is being settled: its end cancels.
+    REQUESTED = "requested"
+    # It was cancelled before.
+    SKIPPED = "skipped"
+
+
+class CancelWhy(TextChoices):
+    """Why a booking is not cancelled now, or gives no seats back now."""
+
+    ALREADY_CANCELLED = "already_cancelled"
+    PAYMENT_RUNNING = "payment_running"
+    ASKED_BEFORE = "asked_before"
+    NEVER_SENT = "never_sent"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    TAKE_STUCK = "take_stuck"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOutcome:
+    """What cancelling does to one booking: `seats` go back at once, `refund` minor units are owed at once."""
+
+    effect: CancelEffect
+    why: str = ""
+    seats: int = 0
+    refund: int = 0
+
+
+class Cancellable(Protocol):
+    """The columns of a booking that decide what cancelling does."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def hold(self) -> str: ...
+    @property
+    def claims(self) -> int: ...
+    @property
+    def active_payment_id(self) -> int | None: ...
+    @property
+    def cancel_requested(self) -> bool: ...
+    @property
+    def no_of_seats(self) -> int: ...
+    @property
+    def total_cost(self) -> int: ...
+
+
 STAFF_REASONS: tuple[CancelReason, ...] = (
     CancelReason.CUSTOMER_REQUEST,
     CancelReason.DUPLICATE,
@@ -96,3 +148,24 @@ def available_actions(status: str, *, expires_at: datetime, now: datetime) -> li
     if status == S.INITIATED:
         return ["pay", "cancel"] if now < expires_at else ["cancel"]
     return []
+
+
+def cancel_outcome_of(booking: Cancellable) -> CancelOutcome:
+    """
+    Say what becomes of a booking that support staff cancel.
+
+    One rule for the pages that say what will happen and for the services that do it, under the booking's lock.
+    """
+    if booking.status == S.CANCELLED:
+        return CancelOutcome(CancelEffect.SKIPPED, CancelWhy.ALREADY_CANCELLED)
+    if booking.status == S.BOOKED:
+        return CancelOutcome(CancelEffect.CANCELLED, seats=booking.no_of_seats, refund=booking.total_cost)
+    if booking.active_payment_id is not None:
+        why = CancelWhy.ASKED_BEFORE if booking.cancel_requested else CancelWhy.PAYMENT_RUNNING
+        return CancelOutcome(CancelEffect.REQUESTED, why)
+    if booking.hold == H.HELD:
+        return CancelOutcome(CancelEffect.CANCELLED, seats=booking.no_of_seats)
+    if booking.hold == H.STUCK:
+        return CancelOutcome(CancelEffect.CANCELLED, CancelWhy.TAKE_STUCK)
+    why = CancelWhy.OUTCOME_UNKNOWN if booking.claims else CancelWhy.NEVER_SENT
+    return CancelOutcome(CancelEffect.CANCELLED, why)

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import ActorKind
-from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason, Hold
+from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason, CancelWhy, Hold
 from bookings.models.access.api_key import ApiKeyEventKind
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
@@ -101,15 +101,13 @@ BULK_PLAN: Mapping[str, Badge] = MappingProxyType(
 
 BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
     {
-        BulkCancelWhy.ALREADY_CANCELLED: _("it was cancelled before"),
-        BulkCancelWhy.PAYMENT_RUNNING: _(
-            "a payment is running: it will be cancelled, and refunded, when the payment ends"
-        ),
+        CancelWhy.ALREADY_CANCELLED: _("it was cancelled before"),
+        CancelWhy.PAYMENT_RUNNING: _("a payment is running: it will be cancelled, and refunded, when the payment ends"),
         BulkCancelWhy.PAYMENT_ENDED: _("when its payment had ended"),
-        BulkCancelWhy.ASKED_BEFORE: _("a payment is running, and its cancellation was asked for before"),
-        BulkCancelWhy.NEVER_SENT: _("no seats were taken yet"),
-        BulkCancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
-        BulkCancelWhy.TAKE_STUCK: _("whether seats were taken waits for a decision of staff"),
+        CancelWhy.ASKED_BEFORE: _("a payment is running, and its cancellation was asked for before"),
+        CancelWhy.NEVER_SENT: _("no seats were taken yet"),
+        CancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
+        CancelWhy.TAKE_STUCK: _("whether seats were taken waits for a decision of staff"),
         BulkCancelWhy.OUR_FAULT: _("it failed for an hour: look at the booking and the log"),
     }
 )

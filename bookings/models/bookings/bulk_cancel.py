@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from bookings.lifecycle import CancelReason
+from bookings.lifecycle import CancelEffect, CancelReason
 from bookings.models.bookings.booking import Booking
 
 
@@ -41,25 +41,20 @@ class BulkCancel(models.Model):
 
 
 class BulkCancelState(models.TextChoices):
+    """Waiting, then what cancelling has done to the booking, or that it failed."""
+
     WAITING = "waiting"
-    CANCELLED = "cancelled"
-    # A payment is being settled: its end cancels.
-    REQUESTED = "requested"
-    SKIPPED = "skipped"
+    CANCELLED = CancelEffect.CANCELLED.value
+    REQUESTED = CancelEffect.REQUESTED.value
+    SKIPPED = CancelEffect.SKIPPED.value
     FAILED = "failed"
 
 
 class BulkCancelWhy(models.TextChoices):
-    """What there is to say about a row's state, or about seats that it did not give back."""
+    """What there is to say about a row's state beside a `CancelWhy`."""
 
-    ALREADY_CANCELLED = "already_cancelled"
-    PAYMENT_RUNNING = "payment_running"
     # Never stored: said of a row that waited for its payment, once that has ended and cancelled the booking.
     PAYMENT_ENDED = "payment_ended"
-    ASKED_BEFORE = "asked_before"
-    NEVER_SENT = "never_sent"
-    OUTCOME_UNKNOWN = "outcome_unknown"
-    TAKE_STUCK = "take_stuck"
     # It failed in every pass of an hour; the log says how.
     OUR_FAULT = "our_fault"
 
@@ -70,7 +65,7 @@ class BulkCancelRow(models.Model):
     bulk = models.ForeignKey(BulkCancel, on_delete=models.PROTECT, related_name="rows")
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=9, choices=BulkCancelState.choices, default=BulkCancelState.WAITING)
-    # One of `BulkCancelWhy`, or what a refusal said.
+    # A `CancelWhy`, a `BulkCancelWhy`, or what a refusal said.
     why = models.CharField(max_length=200, blank=True, default="")
     # What it gave back and what is refunded, in minor units.
     seats = models.PositiveIntegerField(default=0)

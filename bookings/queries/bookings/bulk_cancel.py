@@ -5,21 +5,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Case, Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 
 from bookings.conf import BULK_CANCEL_LIMIT, HIGHEST_ID
 from bookings.db.clock import database_time
-from bookings.lifecycle import BookingStatus, Hold
+from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, Hold, cancel_outcome_of
 from bookings.models import Booking, BulkCancel, BulkCancelRow, Payment
-from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
+from bookings.models.bookings.bulk_cancel import BulkCancelState as State
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import Selection
 from bookings.text.ids import exact_id
-
-State, Why = BulkCancelState, BulkCancelWhy
 
 # What a person has to look at comes first, what went as it should comes last.
 IN_ORDER = (State.FAILED, State.REQUESTED, State.SKIPPED, State.CANCELLED, State.WAITING)
@@ -28,34 +26,6 @@ COLUMNS = (
     *("id", "reference", "user_id", "status", "hold", "claims", "version"),
     *("no_of_seats", "total_cost", "active_payment_id", "cancel_requested"),
 )
-
-
-class CancelOutcome(NamedTuple):
-    """What cancelling does to one booking: `seats` go back at once, `refund` minor units are owed at once."""
-
-    state: BulkCancelState
-    why: str = ""
-    seats: int = 0
-    refund: int = 0
-
-
-def cancel_outcome_of(booking: Booking) -> CancelOutcome:
-    """
-    Say what becomes of a booking that staff cancel, on its own columns alone.
-
-    One rule for the page that says what will happen and for the worker that does it, under the booking's lock.
-    """
-    if booking.status == BookingStatus.CANCELLED:
-        return CancelOutcome(State.SKIPPED, Why.ALREADY_CANCELLED)
-    if booking.status == BookingStatus.BOOKED:
-        return CancelOutcome(State.CANCELLED, seats=booking.no_of_seats, refund=booking.total_cost)
-    if booking.active_payment_id is not None:
-        return CancelOutcome(State.REQUESTED, Why.ASKED_BEFORE if booking.cancel_requested else Why.PAYMENT_RUNNING)
-    if booking.hold == Hold.HELD:
-        return CancelOutcome(State.CANCELLED, seats=booking.no_of_seats)
-    if booking.hold == Hold.STUCK:
-        return CancelOutcome(State.CANCELLED, Why.TAKE_STUCK)
-    return CancelOutcome(State.CANCELLED, Why.OUTCOME_UNKNOWN if booking.claims else Why.NEVER_SENT)
 
 
 @dataclass(frozen=True)
@@ -84,8 +54,8 @@ class BulkPlan:
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
-        """How many bookings have which fate, by state."""
-        return Counter(str(fate.state) for _, fate in self.lines)
+        """How many bookings cancelling does what to."""
+        return Counter(str(outcome.effect) for _, outcome in self.lines)
 
     @property
     def work(self) -> int:
@@ -94,15 +64,17 @@ class BulkPlan:
 
     @cached_property
     def seats(self) -> int:
-        return sum(fate.seats for _, fate in self.lines)
+        return sum(outcome.seats for _, outcome in self.lines)
 
     @cached_property
     def refund(self) -> int:
-        return sum(fate.refund for _, fate in self.lines)
+        return sum(outcome.refund for _, outcome in self.lines)
 
     def in_order(self) -> list[tuple[Booking, CancelOutcome]]:
         """The lines as a person reads them: those with something to say first."""
-        return sorted(self.lines, key=lambda line: (line[1].state != State.REQUESTED, line[1].state, -line[0].pk))
+        return sorted(
+            self.lines, key=lambda line: (line[1].effect != CancelEffect.REQUESTED, line[1].effect, -line[0].pk)
+        )
 
 
 def newest_in(seen: str) -> int:

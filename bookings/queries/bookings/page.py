@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings.lifecycle import BookingStatus, Hold
+from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
 from bookings.models import Booking, BookingEvent, Payment, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
@@ -33,15 +33,9 @@ class BookingPage:
         return self.payment is not None and self.payment.state == PaymentState.PROCESSING
 
     @property
-    def seats_come_back(self) -> int:
-        """Seats that a cancellation would give back, as far as is known."""
-        return self.booking.no_of_seats if self.booking.hold == Hold.HELD else 0
-
-    @property
-    def money_comes_back(self) -> int:
-        """What a cancellation would refund, in minor units."""
-        is_paid = self.payment is not None and self.payment.state == PaymentState.SUCCEEDED
-        return self.payment.amount if self.payment is not None and is_paid else 0
+    def cancel_outcome(self) -> CancelOutcome:
+        """What a cancellation would do."""
+        return cancel_outcome_of(self.booking)
 
     @property
     def is_cancelled(self) -> bool:

@@ -16,16 +16,10 @@ from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import InvalidRequest, Refusal, SelectionChanged
-from bookings.lifecycle import STAFF_REASONS, CancelReason
+from bookings.lifecycle import STAFF_REASONS, CancelEffect, CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
-from bookings.queries.bookings.bulk_cancel import (
-    BulkPlan,
-    CancelOutcome,
-    cancel_outcome_of,
-    newest_in,
-    plan_bulk_cancel,
-)
+from bookings.queries.bookings.bulk_cancel import BulkPlan, newest_in, plan_bulk_cancel
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.cancel import cancel_locked
 from bookings.services.shared.best_effort import for_each
@@ -123,10 +117,10 @@ def _start(
 def _insert_rows(bulk: BulkCancel, plan: BulkPlan) -> None:
     """One row for each booking, by ascending id. Cancelled is for ever, so those that are need no worker."""
     rows = []
-    for booking, fate in plan.lines:
+    for booking, outcome in plan.lines:
         row = BulkCancelRow(bulk=bulk, booking=booking)
-        if fate.state == BulkCancelState.SKIPPED:
-            row.state, row.why, row.done_at = fate.state, fate.why, bulk.created_at
+        if outcome.effect == CancelEffect.SKIPPED:
+            row.state, row.why, row.done_at = outcome.effect, outcome.why, bulk.created_at
         rows.append(row)
     BulkCancelRow.objects.bulk_create(rows, batch_size=ROWS_PER_INSERT)
 
@@ -181,17 +175,14 @@ def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
     row = BulkCancelRow.objects.select_for_update().get(pk=row_id)
     if row.state != BulkCancelState.WAITING:
         return 0
-    now = database_time()
-    fate = cancel_outcome_of(booking)
+    row.done_at = database_time()
     actor = Actor(kind=ActorKind.STAFF, name=bulk.asked_by, request_id=bulk.request_id)
+    reason = CancelReason(bulk.reason)
     try:
-        cancelled = cancel_locked(booking, actor=actor, reason=CancelReason(bulk.reason), note=bulk.note, now=now)
+        outcome = cancel_locked(booking, actor=actor, reason=reason, note=bulk.note, now=row.done_at)
+        row.state, row.why, row.seats, row.refund = outcome.effect, outcome.why, outcome.seats, outcome.refund
     except Refusal as problem:
-        fate = CancelOutcome(BulkCancelState.FAILED, problem.explanation[:200])
-    else:
-        if cancelled != (fate.state == BulkCancelState.CANCELLED):
-            raise AssertionError("a booking was cancelled otherwise than the page had said")
-    row.state, row.why, row.seats, row.refund, row.done_at = *fate, now
+        row.state, row.why = BulkCancelState.FAILED, problem.explanation[:200]
     row.save(update_fields=["state", "why", "seats", "refund", "done_at"])
     return 1
 

@@ -8,11 +8,10 @@ from bookings.answers import Answer
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import AlreadyPaid, PaymentInProgress, Refusal
-from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, CancelReason, cancel_outcome_of
 from bookings.models import Booking, Payment
 from bookings.models.access.idempotency import RecordState
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import PaymentState
 from bookings.services.payments.settle import owe_refund
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
@@ -32,14 +31,14 @@ def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note:
     :raises AlreadyPaid: if it is booked and the actor is not support staff
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
     """
-    booking, is_news = _cancel(booking_id, actor=actor, reason=reason, note=note)
-    if is_news:
+    booking, outcome = _cancel(booking_id, actor=actor, reason=reason, note=note)
+    if outcome.effect == CancelEffect.CANCELLED:
         wake_worker()
     return booking
 
 
 @in_transaction("booking.cancel")
-def _cancel(booking_id: int, *, actor: Actor, reason: CancelReason, note: str) -> tuple[Booking, bool]:
+def _cancel(booking_id: int, *, actor: Actor, reason: CancelReason, note: str) -> tuple[Booking, CancelOutcome]:
     booking = lock_booking(booking_id, actor=actor)
     return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())
 
@@ -77,7 +76,8 @@ def _cancel_under_key(
     booking = lock_booking(booking_id, actor=actor)
     now = database_time()
     try:
-        is_news = cancel_locked(booking, actor=actor, reason=reason, note=note, now=now)
+        outcome = cancel_locked(booking, actor=actor, reason=reason, note=note, now=now)
+        is_news = outcome.effect == CancelEffect.CANCELLED
     except Refusal as problem:
         if record is None:
             raise
@@ -89,27 +89,27 @@ def _cancel_under_key(
     return answer, is_news
 
 
-def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> bool:
+def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> CancelOutcome:
     """
-    Cancel a booking, as `cancel_booking` does, in the transaction that has locked it. Does not wake the worker.
+    Cancel a booking, as `cancel_booking` does, in the transaction that has locked it; return what it came to.
 
-    Tells whether it was cancelled here and now: not if it was before, nor if the end of its payment decides.
+    Does not wake the worker.
 
     :raises AlreadyPaid: if it is booked and the actor is not support staff
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
     """
-    if booking.status == BookingStatus.CANCELLED:
-        return False
+    outcome = cancel_outcome_of(booking)
+    if outcome.effect == CancelEffect.SKIPPED:
+        return outcome
     if booking.status == BookingStatus.BOOKED and not actor.is_staff:
         raise AlreadyPaid
+    if outcome.effect == CancelEffect.REQUESTED:
+        _ask_to_cancel(booking, actor=actor, reason=reason, note=note, now=now)
+        return outcome
     if booking.active_payment_id is not None:
-        payment = Payment.objects.select_for_update().get(pk=booking.active_payment_id)
-        if payment.state == PaymentState.PROCESSING:
-            _ask_to_cancel(booking, actor=actor, reason=reason, note=note, now=now)
-            return False
-        owe_refund(booking, payment, now=now)
+        owe_refund(booking, Payment.objects.select_for_update().get(pk=booking.active_payment_id), now=now)
     cancel(booking, actor=actor, reason=reason, note=note, now=now)
-    return True
+    return outcome
 
 
 def _ask_to_cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> None:

@@ -4,7 +4,7 @@ from bookings.actor import Actor
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import BookingChanged
-from bookings.lifecycle import CancelReason
+from bookings.lifecycle import CancelEffect, CancelOutcome, CancelReason
 from bookings.models import Booking
 from bookings.services.bookings.cancel import cancel_locked
 from bookings.services.shared.idempotency import KeyTaken
@@ -25,10 +25,10 @@ def cancel_for_staff(
     :raises BookingChanged: if somebody was faster; nothing is changed
     """
     try:
-        booking, is_news = _cancel_once(booking_id, actor, reason, note, seen_version, action_key)
+        booking, outcome = _cancel_once(booking_id, actor, reason, note, seen_version, action_key)
     except KeyTaken:
         return Booking.objects.get(pk=booking_id)
-    if is_news:
+    if outcome.effect == CancelEffect.CANCELLED:
         wake_worker()
     return booking
 
@@ -46,7 +46,7 @@ def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
 @in_transaction("booking.cancel")
 def _cancel_once(
     booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
-) -> tuple[Booking, bool]:
+) -> tuple[Booking, CancelOutcome]:
     begin_staff_action("cancel", key=action_key, actor=actor, booking_id=booking_id)
     booking = lock_booking(booking_id, actor=actor)
     refuse_if_changed(booking, seen_version=seen_version)

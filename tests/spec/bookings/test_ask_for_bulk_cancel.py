@@ -1,6 +1,7 @@
 """Bulk cancellation: what it would do, and asking for it."""
 
 import uuid
+from dataclasses import astuple
 
 import pytest
 from django.db import connection
@@ -46,7 +47,7 @@ def test_the_plan_says_what_would_become_of_each_booking(flights, payments):
 
     plan = plan_bulk_cancel(FLIGHT_1)
 
-    assert [(booking.pk, *fate) for booking, fate in plan.lines] == [
+    assert [(booking.pk, *astuple(outcome)) for booking, outcome in plan.lines] == [
         (booked.pk, "cancelled", "", 3, 6000),
         (unpaid.pk, "cancelled", "", 2, 0),
         (cancelled.pk, "skipped", "already_cancelled", 0, 0),
@@ -68,7 +69,7 @@ def test_the_plan_costs_as_much_for_many_bookings_as_for_one():
     many_rows(50)
     with CaptureQueriesContext(connection) as many:
         plan = plan_bulk_cancel(FLIGHT_1)
-        assert all(fate.state == "cancelled" for _, fate in plan.in_order())
+        assert all(outcome.effect == "cancelled" for _, outcome in plan.in_order())
 
     assert (len(one), len(many), len(plan.lines)) == (2, 2, 51)
 
