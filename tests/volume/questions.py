@@ -176,8 +176,8 @@ def of_the_office() -> Iterator[Question]:
     yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many + 2 * _of_a_day())
     yield Question("payments of a page", lambda: unsettled_payments([middle, newest]), FEW)
     yield Question("start page: what waits", start_page.work, 2 * many)
-    # All of a day is counted, hour by hour, on two indexes alone.
-    yield Question("start page: the day", lambda: start_page.hours_until(now), 3 * _of_a_day() + FEW)
+    # All of a day is counted, on two indexes alone.
+    yield Question("start page: the day", lambda: start_page.today(now), 3 * _of_a_day() + FEW)
     for ask in (calls.stuck_takes, calls.unanswered_takes, calls.dead_give_backs, calls.unanswered_give_backs):
         yield Question(f"calls: {ask.__name__.replace('_', ' ')}", lambda ask=ask: ask(None), many)
 

@@ -1,4 +1,4 @@
-"""What the start page says: today's numbers, a picture of the last day, and what is not as it should be."""
+"""What the start page says: today's numbers, and what is not as it should be."""
 
 import math
 from datetime import datetime, timedelta
@@ -11,9 +11,8 @@ from bookings import wiring
 from bookings.conf import longest_silence
 from bookings.db.clock import database_time
 from bookings.office.labels import Badge
-from bookings.office.upkeep.chart import chart_of
 from bookings.ports import BreakerState
-from bookings.queries.upkeep.start_page import Hour, WaitingWork, Work, hours_until, today_of, work
+from bookings.queries.upkeep.start_page import WaitingWork, Work, today, work
 
 # A page that says whether the Flight Service answers must not wait for it as a client does.
 PROBE_SECONDS = 0.25
@@ -24,18 +23,15 @@ def start_context(request: HttpRequest) -> dict[str, Any]:
     if not request.user.has_perm("bookings.view_booking"):
         return {}
     now = database_time()
-    hours, under_way = hours_until(now), work()
-    today = today_of(hours, now)
+    so_far, under_way = today(now), work()
     return {
         "now": now,
         "today": [
-            (_("Bookings held"), today.held),
-            (_("Paid"), today.paid),
-            (_("Expired"), today.expired),
-            (_("Cancelled by people"), today.cancelled),
+            (_("Bookings held"), so_far.held),
+            (_("Paid"), so_far.paid),
+            (_("Expired"), so_far.expired),
+            (_("Cancelled by people"), so_far.cancelled),
         ],
-        "hours": hours,
-        "chart": _chart(hours),
         "flight_service": _flight_service(),
         "worker": _worker(under_way.finished_at, now),
         "calls": _calls(under_way, now),
@@ -43,18 +39,6 @@ def start_context(request: HttpRequest) -> dict[str, Any]:
         "compared": under_way.compared,
         "compared_age": now - under_way.compared.finished_at if under_way.compared else None,
     }
-
-
-def _chart(hours: list[Hour]) -> Any:
-    return chart_of(
-        [f"{hour.begin:%H}:00" for hour in hours],
-        [
-            (_("Held"), [hour.held for hour in hours]),
-            (_("Paid"), [hour.paid for hour in hours]),
-            (_("Expired"), [hour.expired for hour in hours]),
-            (_("Cancelled"), [hour.cancelled for hour in hours]),
-        ],
-    )
 
 
 def _flight_service() -> tuple[Badge, str]:
