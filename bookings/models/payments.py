@@ -3,6 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.bookings.booking import CAPITALS, Booking
+from bookings.text.money import Money
 
 
 class PaymentState(models.TextChoices):
@@ -76,4 +77,4 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} for booking {self.booking_id}"
+        return f"{Money(self.amount, self.currency)} for booking {self.booking_id}"

@@ -12,6 +12,7 @@ from bookings.models import SeatCall
 from bookings.models.seats.seat_call import SeatCallKind
 from bookings.office import labels
 from bookings.office.labels import Badge
+from bookings.text.money import Money
 
 register = template.Library()
 
@@ -63,9 +64,15 @@ def kind_of(call: SeatCall) -> str:
 
 
 @register.filter
-def money(minor_units: int | None) -> str:
-    """An amount in minor units, its thousands set apart."""
-    return "" if minor_units is None else f"{minor_units:,}"
+def thousands(number: int) -> str:
+    """A count, its thousands set apart."""
+    return f"{number:,}"
+
+
+@register.filter
+def money(amount: int, currency: str) -> str:
+    """An amount in minor units, as people read it: `{{ payment.amount|money:payment.currency }}`."""
+    return str(Money(amount, currency))
 
 
 @register.filter

@@ -5,6 +5,8 @@ An amount is a whole number of its currency's minor unit, as ISO 4217 defines th
 1,222,000 JPY and 1,222.000 BHD.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -35,3 +37,11 @@ class Money:
             return f"{self.amount:,} minor units of {self.currency}"
         digits = _DIGITS[self.currency] or 0
         return f"{Decimal(self.amount).scaleb(-digits):,.{digits}f} {self.currency}"
+
+
+def totals(amounts: Iterable[Money]) -> list[Money]:
+    """Add up what is in the same currency, in the order of codes; a sum of nothing is left out."""
+    sums: Counter[str] = Counter()
+    for each in amounts:
+        sums[each.currency] += each.amount
+    return [Money(total, currency) for currency, total in sorted(sums.items()) if total]

@@ -50,8 +50,8 @@ def test_it_tells_what_happened_in_the_order_of_time(desk, flights, payments):
     happened = [
         "Booking made by customer 1001",
         "Seats confirmed by Flight Service",
-        "Payment started 4,000 by payment gateway",
-        "Money charged 4,000 by payment gateway",
+        "Payment started 4,000 XXX by payment gateway",
+        "Money charged 4,000 XXX by payment gateway",
         "Paid and booked by",
         "Cancelled: fraud by staff anna",
         "card was stolen",
@@ -99,11 +99,11 @@ def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, s
     ("state", "sentence"),
     [
         (None, "Money: nothing was paid."),
-        (PaymentState.PROCESSING, "Money: a payment of 4,000 is being settled since "),
-        (PaymentState.SUCCEEDED, "Money: 4,000 paid on "),
+        (PaymentState.PROCESSING, "Money: a payment of 4,000 XXX is being settled since "),
+        (PaymentState.SUCCEEDED, "Money: 4,000 XXX paid on "),
         (PaymentState.FAILED, "Money: the payment was declined; nothing was charged."),
-        (PaymentState.REFUND_DUE, "Money: a refund of 4,000 is due, next try "),
-        (PaymentState.REFUNDED, "Money: 4,000 refunded on "),
+        (PaymentState.REFUND_DUE, "Money: a refund of 4,000 XXX is due, next try "),
+        (PaymentState.REFUNDED, "Money: 4,000 XXX refunded on "),
         (PaymentState.DEAD, "Money: nobody can tell what became of the payment."),
     ],
 )
@@ -115,6 +115,16 @@ def test_it_says_in_a_sentence_what_became_of_the_money(desk, state, sentence):
     text = text_of(desk.get(page_of(booking)))
 
     assert sentence in text
+
+
+def test_it_shows_prices_with_the_digits_of_their_currency(desk, flights, payments):
+    flights.set_flight(1, price=611000, currency="INR")
+    booking = a_booked_booking(flights, payments)
+
+    text = text_of(desk.get(page_of(booking)))
+
+    assert " 6,110.00 INR = 12,220.00 INR " in text
+    assert "Money: 12,220.00 INR paid on " in text
 
 
 def test_it_says_until_when_a_hold_can_be_paid(desk):

@@ -59,12 +59,29 @@ def test_the_page_before_says_what_would_become_of_each_booking(supervisor, flig
 
     text = text_of(page)
     assert page.status_code == 200
-    assert f"{booked.reference} 1001 ● Booked ▲ Will be cancelled 3 6,000" in text
-    assert f"{cancelled.reference} 1001 ○ Cancelled ○ Skipped 0 0 it was cancelled before" in text
-    assert "Cancelled 1 Skipped 1 Seats that go back 3 Money to refund 6,000" in text
+    assert f"{booked.reference} 1001 ● Booked ▲ Will be cancelled 3 6,000 XXX" in text
+    assert f"{cancelled.reference} 1001 ○ Cancelled ○ Skipped 0 0 XXX it was cancelled before" in text
+    assert "Cancelled 1 Skipped 1 Seats that go back 3 Money to refund 6,000 XXX" in text
     assert "It cannot be undone" in text
     assert "Cancel 1 booking " in text
     assert Booking.objects.get(pk=booked.pk).status == "booked"
+
+
+def test_refunds_are_added_up_in_each_currency_and_never_across(supervisor, flights, payments):
+    for currency, seats in (("INR", 3), ("EUR", 1), ("INR", 2), ("JPY", 2)):
+        flights.set_flight(1, price=611000, currency=currency)
+        a_booked_booking(flights, payments, seats=seats)
+
+    text = text_of(supervisor.get(OF_FLIGHT_1))
+
+    assert "Money to refund 6,110.00 EUR + 30,550.00 INR + 1,222,000 JPY" in text
+    assert "▲ Will be cancelled 3 18,330.00 INR" in text
+
+
+def test_where_nothing_was_paid_nothing_is_refunded(supervisor, flights):
+    an_initiated_booking(flights)
+
+    assert "Seats that go back 2 Money to refund 0 " in text_of(supervisor.get(OF_FLIGHT_1))
 
 
 def test_without_a_flight_the_page_asks_for_one(supervisor):

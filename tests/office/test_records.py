@@ -57,7 +57,7 @@ def test_states_are_said_in_plain_words(desk):
 
     payments, events = (text_of(desk.get(f"/admin/bookings/{name}/")) for name in ("payment", "bookingevent"))
 
-    assert "Refund due" in payments
+    assert "4,000 XXX ▲ Refund due" in payments
     assert "Cancelled staff anna fraud" in events
 
 

@@ -195,7 +195,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         only(request, back=reverse("admin:bookings_bulkcancel_change", args=[bulk.pk]))
         header = [
             *(_("reference"), _("booking"), _("user"), _("result"), _("why")),
-            *(_("seats"), _("refund in minor units"), _("decided at"), _("seats now")),
+            *(_("seats"), _("refund in minor units"), _("currency"), _("decided at"), _("seats now")),
         ]
         return stream_csv(f"bulk-cancellation-{bulk.pk}-flight-{bulk.flight_id}", header, _cells_of(bulk))
 
@@ -234,5 +234,5 @@ def _cells_of(bulk: BulkCancel) -> Iterator[list[object]]:
         yield [
             *(line.booking.reference, line.booking.pk, line.booking.user_id),
             *(labels.BULK[line.state].text, labels.BULK_WHY.get(line.why, line.why)),
-            *(line.seats, line.refund, line.done_at, now),
+            *(line.seats, line.refund, line.booking.currency, line.done_at, now),
         ]

@@ -63,6 +63,7 @@ COLUMNS = (
         "no_of_seats",
         "seat_price",
         "total_cost",
+        "currency",
     ),
     *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id"),
 )

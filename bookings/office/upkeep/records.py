@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import Booking, BookingEvent, Reconciliation
+from bookings.models import Booking, BookingEvent, Payment, Reconciliation
 from bookings.models.access.idempotency import RecordState
 from bookings.office.base import RecordAdmin, column
 from bookings.office.tags import badge, moment, money, word_of
@@ -25,11 +25,16 @@ def in_words(kind: str) -> functools.partial[str]:
     return functools.partial(word_of, kind=kind)
 
 
+@admin.display(description=_("Amount"), ordering="amount")
+def amount(payment: Payment) -> str:
+    return money(payment.amount, payment.currency)
+
+
 class PaymentAdmin(RecordAdmin):
     list_display = [
         column("id", _("Payment")),
         column("booking", _("Booking"), booking_link),
-        column("amount", _("Amount, minor units"), money),
+        amount,
         column("state", _("State"), functools.partial(badge, "payment")),
         column("created_at", _("Started"), moment),
         column("settled_at", _("Settled"), moment),

@@ -18,13 +18,14 @@ from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import Selection
 from bookings.text.ids import exact_id
+from bookings.text.money import Money, totals
 
 # What a person has to look at comes first, what went as it should comes last.
 IN_ORDER = (State.FAILED, State.REQUESTED, State.SKIPPED, State.CANCELLED, State.WAITING)
 
 COLUMNS = (
     *("id", "reference", "user_id", "status", "hold", "claims", "version"),
-    *("no_of_seats", "total_cost", "active_payment_id", "cancel_requested"),
+    *("no_of_seats", "total_cost", "currency", "active_payment_id", "cancel_requested"),
 )
 
 
@@ -67,8 +68,8 @@ class BulkPlan:
         return sum(outcome.seats for _, outcome in self.lines)
 
     @cached_property
-    def refund(self) -> int:
-        return sum(outcome.refund for _, outcome in self.lines)
+    def refunds(self) -> list[Money]:
+        return totals(Money(outcome.refund, booking.currency) for booking, outcome in self.lines)
 
     def in_order(self) -> list[tuple[Booking, CancelOutcome]]:
         """The lines as a person reads them: those with something to say first."""
@@ -104,8 +105,8 @@ class BulkProgress:
     seats_back: int
     seats_on_their_way: int
     seats_undecided: int
-    refund_due: int
-    refunded: int
+    refund_due: list[Money]
+    refunded: list[Money]
 
     @property
     def all(self) -> int:
@@ -116,8 +117,8 @@ class BulkProgress:
         return self.all - self.counts.get(State.WAITING, 0)
 
     @property
-    def refunds(self) -> int:
-        return self.refund_due + self.refunded
+    def refunds(self) -> list[Money]:
+        return totals([*self.refund_due, *self.refunded])
 
 
 def progress_of(bulk: BulkCancel) -> BulkProgress:
@@ -137,15 +138,15 @@ def progress_of(bulk: BulkCancel) -> BulkProgress:
         if now_is == State.CANCELLED:
             seats[_whereabouts(hold, call_state)] += seats_of_rows
     ended = bulk.rows.filter(state__in=[State.CANCELLED, State.REQUESTED])
-    money = dict(_refunds_of(ended.values("booking")).values_list("state").annotate(total=Sum("amount")))
-    refunded = money.pop(PaymentState.REFUNDED, 0)
+    by_state = _refunds_of(ended.values("booking")).values_list("state", "currency").annotate(total=Sum("amount"))
+    refunds = [(state, Money(total, currency)) for state, currency, total in by_state]
     return BulkProgress(
         counts=counts,
         seats_back=seats["back"],
         seats_on_their_way=seats["on their way"],
         seats_undecided=seats["undecided"],
-        refund_due=sum(money.values()),
-        refunded=refunded,
+        refund_due=totals(money for state, money in refunds if state != PaymentState.REFUNDED),
+        refunded=totals(money for state, money in refunds if state == PaymentState.REFUNDED),
     )
 
 

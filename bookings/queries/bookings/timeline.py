@@ -10,6 +10,7 @@ from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEv
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.text.money import Money
 
 FLIGHT_SERVICE = "flight service"
 PAYMENT_GATEWAY = "payment gateway"
@@ -29,7 +30,7 @@ class Line:
     note: str = ""
     request_id: str = ""
     call: SeatCall | None = None
-    amount: int | None = None
+    amount: Money | None = None
 
 
 def made_and_held(booking: Booking) -> list[BookingEvent]:
@@ -116,14 +117,15 @@ def _of_decision(decision: SeatCallEvent) -> Line:
 
 
 def _of_payment(payment: Payment) -> Iterator[Line]:
+    amount = Money(payment.amount, payment.currency)
     yield Line(
         at=payment.created_at,
         who=PAYMENT_GATEWAY,
         name="",
         what="payment_started",
-        amount=payment.amount,
+        amount=amount,
         request_id=payment.request_id,
     )
     charged = payment.state in (PaymentState.SUCCEEDED, PaymentState.REFUND_DUE, PaymentState.REFUNDED)
     if charged and payment.settled_at is not None:
-        yield Line(at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=payment.amount)
+        yield Line(at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=amount)

@@ -15,6 +15,7 @@ from bookings.queries.bookings import bulk_cancel as queries
 from bookings.queries.bookings.bulk_cancel import plan_bulk_cancel
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.text.money import Money
 from tests.support.bookings import (
     STAFF,
     a_booked_booking,
@@ -56,8 +57,8 @@ def test_the_plan_says_what_would_become_of_each_booking(flights, payments):
         (never_sent.pk, "cancelled", "never_sent", 0, 0),
         (stuck.pk, "cancelled", "take_stuck", 0, 0),
     ]
-    assert (plan.seats, plan.refund, plan.work, dict(plan.counts)) == (
-        *(5, 6000, 6),
+    assert (plan.seats, plan.refunds, plan.work, dict(plan.counts)) == (
+        *(5, [Money(6000, "XXX")], 6),
         {"cancelled": 5, "requested": 1, "skipped": 1},
     )
 
