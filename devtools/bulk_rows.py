@@ -36,7 +36,6 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "takes": 0,
         "state": "done",
         "claims": 1,
-        "claims_fence": 0,
         "last_error": "",
     },
     "booking_event": {"from_status": "initiated", "reason": "", "note": "", "request_id": ""},

@@ -28,7 +28,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("claims", models.PositiveIntegerField(default=0)),
-                ("claims_fence", models.PositiveIntegerField(db_default=0, default=0)),
                 ("lease", models.UUIDField(blank=True, null=True)),
                 ("next_at", models.DateTimeField(blank=True, null=True)),
                 ("first_sent_at", models.DateTimeField(blank=True, null=True)),
@@ -71,14 +70,6 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="seat_call_fix_names_its_flight",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(("kind", "fix"), _negated=True),
-                            ("claims_fence", models.F("claims")),
-                            _connector="OR",
-                        ),
-                        name="seat_call_fix_is_claimed_as_one",
                     ),
                     models.CheckConstraint(condition=models.Q(("seats__gte", 1)), name="seat_call_has_seats"),
                     models.CheckConstraint(

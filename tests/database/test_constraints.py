@@ -217,14 +217,6 @@ def test_no_two_seat_calls_share_a_key():
     assert "call_key" in refusal(lambda: a_call_row(call_key=key))
 
 
-def test_a_fix_cannot_be_claimed_by_the_release_that_does_not_know_its_direction():
-    fix = a_call_row(kind="fix", takes=True, fixes_flight_id=1)
-
-    said = refusal(lambda: SeatCall.objects.filter(pk=fix.pk).update(claims=F("claims") + 1))
-
-    assert "seat_call_fix_is_claimed_as_one" in said
-
-
 def test_a_flight_has_one_unfinished_fix():
     a_call_row(kind="fix", fixes_flight_id=1)
     a_call_row(kind="fix", state="done")

@@ -37,9 +37,6 @@ class SeatCall(models.Model):
     fixes_flight_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=4, choices=SeatCallState.choices, default=SeatCallState.OPEN)
     claims = models.PositiveIntegerField(default=0)
-    # `claims` again. The release before this column writes `claims` alone, which a CHECK refuses for a fix: it
-    # would send one that takes seats the other way.
-    claims_fence = models.PositiveIntegerField(default=0, db_default=0)
     lease = models.UUIDField(null=True, blank=True)
     # End of the lease, or the next try. Null once the call is done or dead.
     next_at = models.DateTimeField(null=True, blank=True)
@@ -71,10 +68,6 @@ class SeatCall(models.Model):
                     fixes_flight_id=F("flight_id"),
                 )
                 | Q(fixes_flight_id=None) & (~Q(kind=SeatCallKind.FIX) | Q(state=SeatCallState.DONE)),
-            ),
-            models.CheckConstraint(
-                name="seat_call_fix_is_claimed_as_one",
-                condition=~Q(kind=SeatCallKind.FIX) | Q(claims_fence=F("claims")),
             ),
             models.CheckConstraint(name="seat_call_has_seats", condition=Q(seats__gte=1)),
             models.CheckConstraint(

@@ -113,7 +113,6 @@ def leased_call(
         seats=seats,
         call_key=call_key,
         claims=1,
-        claims_fence=1,
         lease=lease,
         next_at=now + LEASE,
         first_sent_at=now,
@@ -139,10 +138,9 @@ def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
         return None
     call.lease = lease
     call.claims += 1
-    call.claims_fence = call.claims
     call.next_at = now + LEASE
     call.first_sent_at = first_sending(call.first_sent_at, now)
-    call.save(update_fields=["lease", "claims", "claims_fence", "next_at", "first_sent_at"])
+    call.save(update_fields=["lease", "claims", "next_at", "first_sent_at"])
     return call
 
 

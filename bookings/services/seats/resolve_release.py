@@ -65,10 +65,9 @@ def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
     call.state = SeatCallState.OPEN
     call.lease = lease
     call.claims += 1
-    call.claims_fence = call.claims
     call.next_at = now + LEASE
     call.first_sent_at = first_sending(call.first_sent_at, now)
-    call.save(update_fields=["state", "lease", "claims", "claims_fence", "next_at", "first_sent_at"])
+    call.save(update_fields=["state", "lease", "claims", "next_at", "first_sent_at"])
     _append(call, SeatCallEventKind.RETRIED, actor=actor, note=note, now=now)
     return call
 
