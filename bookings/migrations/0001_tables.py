@@ -610,15 +610,17 @@ class Migration(migrations.Migration):
                             ("refund_due", "Refund Due"),
                             ("refunded", "Refunded"),
                             ("dead", "Dead"),
+                            ("refund_dead", "Refund Dead"),
                         ],
                         default="processing",
-                        max_length=10,
+                        max_length=11,
                     ),
                 ),
                 ("active_booking_id", models.BigIntegerField(blank=True, null=True)),
                 ("claims", models.PositiveIntegerField(default=0)),
                 ("lease", models.UUIDField(blank=True, null=True)),
                 ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
                 ("last_error", models.CharField(blank=True, default="", max_length=200)),
                 ("request_id", models.CharField(blank=True, default="", max_length=64)),
                 ("created_at", models.DateTimeField()),
@@ -643,10 +645,10 @@ class Migration(migrations.Migration):
                             models.Q(
                                 ("active_booking_id", models.F("booking_id")),
                                 ("active_booking_id__isnull", False),
-                                ("state__in", ["processing", "succeeded"]),
+                                ("state__in", ["processing", "dead", "succeeded"]),
                             ),
                             models.Q(
-                                models.Q(("state__in", ["processing", "succeeded"]), _negated=True),
+                                models.Q(("state__in", ["processing", "dead", "succeeded"]), _negated=True),
                                 ("active_booking_id", None),
                             ),
                             _connector="OR",
@@ -655,7 +657,18 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("state__in", ["processing", "succeeded", "failed", "refund_due", "refunded", "dead"])
+                            (
+                                "state__in",
+                                [
+                                    "processing",
+                                    "succeeded",
+                                    "failed",
+                                    "refund_due",
+                                    "refunded",
+                                    "dead",
+                                    "refund_dead",
+                                ],
+                            )
                         ),
                         name="payment_state_known",
                     ),

@@ -3,6 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.bookings.booking import CAPITALS, Booking
+from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
 from bookings.text.money import Money
 
 
@@ -12,18 +13,29 @@ class PaymentState(models.TextChoices):
     FAILED = "failed"
     REFUND_DUE = "refund_due"
     REFUNDED = "refunded"
+    # A charge, or a refund, whose outcome stayed unknown until its key was too old to ask again: for staff.
     DEAD = "dead"
+    REFUND_DEAD = "refund_dead"
 
 
-ACTIVE = [PaymentState.PROCESSING, PaymentState.SUCCEEDED]
+UNANSWERED = [PaymentState.PROCESSING, PaymentState.DEAD]
+"""Charges that may have been made or not."""
+
+CHARGED = [PaymentState.SUCCEEDED, PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD, PaymentState.REFUNDED]
+"""Payments whose money was taken."""
+
+ACTIVE = [*UNANSWERED, PaymentState.SUCCEEDED]
 DUE = [PaymentState.PROCESSING, PaymentState.REFUND_DUE]
+DEAD = [PaymentState.DEAD, PaymentState.REFUND_DEAD]
+"""What waits for a decision of staff."""
 
 
-class Payment(models.Model):
+class Payment(OutboundCall):
     """
     One attempt to pay a booking, and its refund if there is one.
 
-    `gateway_key` and `refund_key` are made here, per attempt; a client's key never leaves this service.
+    The row is the call that charges, and later the call that refunds: the columns of the call belong to the one
+    that is due. `gateway_key` and `refund_key` are made here, per attempt; a client's key never leaves this service.
     """
 
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="payments")
@@ -32,19 +44,16 @@ class Payment(models.Model):
     currency = models.CharField(max_length=3)
     gateway_key = models.UUIDField()
     refund_key = models.UUIDField()
-    state = models.CharField(max_length=10, choices=PaymentState.choices, default=PaymentState.PROCESSING)
+    state = models.CharField(max_length=11, choices=PaymentState.choices, default=PaymentState.PROCESSING)
     # The booking again while this payment may keep or has its money: unique, so there is one at most.
     # A nullable column, as a conditional unique constraint is silently not enforced on MariaDB.
     active_booking_id = models.BigIntegerField(null=True, blank=True)
-    claims = models.PositiveIntegerField(default=0)
-    lease = models.UUIDField(null=True, blank=True)
-    # End of the lease, or the next try. Null when the gateway owes no answer.
-    next_at = models.DateTimeField(null=True, blank=True)
-    last_error = models.CharField(max_length=200, blank=True, default="")
     request_id = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
     refunded_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OutboundCallQuerySet["Payment"].as_manager()
 
     class Meta:
         db_table = "payment"

@@ -9,13 +9,13 @@ from django.db.models import Count, Min, QuerySet
 from bookings.db.clock import database_time
 from bookings.lifecycle import UNPAID, Hold
 from bookings.models import Booking, Payment, SeatCall
-from bookings.models.payments import PaymentState
+from bookings.models.payments import DEAD, DUE
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
 from bookings.queries.upkeep import background
 
-UNSETTLED = (PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD)
+UNSETTLED = (*DUE, *DEAD)
 
 # Labels and value.
 Number = tuple[dict[str, str], float]

@@ -76,7 +76,8 @@ PAYMENT: Mapping[str, Badge] = MappingProxyType(
         PaymentState.FAILED: Badge(_("Declined"), "calm"),
         PaymentState.REFUND_DUE: Badge(_("Refund due"), "warn"),
         PaymentState.REFUNDED: Badge(_("Refunded"), "calm"),
-        PaymentState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
+        PaymentState.DEAD: Badge(_("Charge unknown: needs a decision"), "bad"),
+        PaymentState.REFUND_DEAD: Badge(_("Refund unknown: needs a decision"), "bad"),
     }
 )
 

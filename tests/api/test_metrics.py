@@ -66,6 +66,7 @@ def test_metrics_of_an_empty_service(api):
         "bookings_payments_unsettled processing": 0,
         "bookings_payments_unsettled refund_due": 0,
         "bookings_payments_unsettled dead": 0,
+        "bookings_payments_unsettled refund_dead": 0,
         "bookings_expiry_lag_seconds": 0,
         "bookings_pass_age_seconds": -1,
     }

@@ -141,7 +141,7 @@ def test_a_booking_has_one_active_payment_at_most():
     booking = a_saved_row()
     a_payment_row(booking, "processing")
 
-    for state in ("processing", "succeeded"):
+    for state in ("processing", "dead", "succeeded"):
         said = refusal(lambda state=state: a_payment_row(booking, state))
         assert "active" in said
 
@@ -149,7 +149,7 @@ def test_a_booking_has_one_active_payment_at_most():
 def test_a_booking_may_have_many_payments_that_ended():
     booking = a_saved_row()
 
-    for state in ("failed", "failed", "refunded", "refund_due", "dead", "processing"):
+    for state in ("failed", "failed", "refunded", "refund_due", "refund_dead", "dead"):
         a_payment_row(booking, state)
 
     assert booking.payments.count() == 6
@@ -166,6 +166,8 @@ def test_a_booking_may_have_many_payments_that_ended():
         ("refund_due", {"next_at": None}, "payment_due_has_a_time"),
         ("succeeded", {"next_at": F("created_at")}, "payment_due_has_a_time"),
         ("dead", {"next_at": F("created_at")}, "payment_due_has_a_time"),
+        ("dead", {"active_booking_id": None}, "payment_active_while_it_may_have_money"),
+        ("refund_dead", {"next_at": F("created_at")}, "payment_due_has_a_time"),
         ("failed", {"state": "lost"}, "payment_state_known"),
     ],
 )

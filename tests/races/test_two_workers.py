@@ -14,11 +14,9 @@ from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import SeatCall
+from bookings.models.outbound_call import OutboundCall
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import SeatOrder, create_booking
-from bookings.services.payments import settle as settling
-from bookings.services.seats import release as giving
-from bookings.services.seats import reserve
 from bookings.services.seats.release import release_seats
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_conditions, without_row_locks
@@ -202,11 +200,11 @@ def test_what_one_worker_has_claimed_the_other_does_not_send(unfinished, sim):
     assert_in_step(sim)
 
 
+@pytest.mark.parametrize("unfinished", ["a charge"], indirect=True)  # all four are claimed by the same code
 def test_twin_without_the_condition_of_a_claim_both_workers_send(unfinished, sim, monkeypatch):
     work, claimed, sent = unfinished
     without_conditions(monkeypatch, "next_at__lte")
-    for module in (reserve, giving, settling):
-        monkeypatch.setattr(module, "is_due", lambda next_at, now: True)
+    monkeypatch.setattr(OutboundCall, "is_due", lambda call, now: True)
 
     overtaken(work, work, at=claimed)
 

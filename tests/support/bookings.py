@@ -11,7 +11,7 @@ from bookings.actor import Actor, ActorKind
 from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
-from bookings.models.payments import PaymentState
+from bookings.models.payments import ACTIVE, DUE, PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import FlightService, PaymentGateway
 from bookings.services.bookings.cancel import cancel_booking
@@ -179,8 +179,8 @@ def a_call_row(**columns: Any) -> SeatCall:
 def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSING, **columns: Any) -> Payment:
     """Insert a payment of this state, without any service."""
     now = database_time()
-    is_active = state in (PaymentState.PROCESSING, PaymentState.SUCCEEDED)
-    is_due = state in (PaymentState.PROCESSING, PaymentState.REFUND_DUE)
+    is_active = state in ACTIVE
+    is_due = state in DUE
     values = {
         "booking": booking,
         "amount": booking.total_cost,

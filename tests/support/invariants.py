@@ -43,7 +43,7 @@ WHEN_QUIET = {
         SELECT id FROM seat_call WHERE state IN ('open','dead')
         UNION ALL SELECT id FROM booking
           WHERE hold IN ('asking','stuck') OR (hold='giving_back' AND give_back_id IS NULL)
-        UNION ALL SELECT id FROM payment WHERE state IN ('processing','refund_due','dead')
+        UNION ALL SELECT id FROM payment WHERE state IN ('processing','refund_due','dead','refund_dead')
         UNION ALL SELECT id FROM booking
           WHERE status IN ('pending','initiated') AND expires_at < {two_minutes_ago}""",
 }

@@ -7,18 +7,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from bookings.conf import HIGHEST_NUMBER, LONGEST_WAIT
+from bookings.conf import HIGHEST_NUMBER
 from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
+from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
 
 # An ISO 4217 code in form. Which codes there are is checked before a booking is made: it outlives that list.
 CAPITALS = "^[A-Z]{3}$"
 
 
-class BookingQuerySet(models.QuerySet["Booking"]):
-    def unfinished_business(self, now: datetime) -> Self:
-        """Rows the worker has something to do for: their lease or pause is over, or longer than any."""
-        return self.filter(next_at__lte=now) | self.filter(next_at__gt=now + LONGEST_WAIT)
-
+class BookingQuerySet(OutboundCallQuerySet["Booking"]):
     def unanswered(self) -> Self:
         """Takes without an answer. Each has a next try: asked for with it, they are a short range of an index."""
         return self.filter(next_at__isnull=False, hold=Hold.ASKING)
@@ -40,13 +37,13 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.annotate(read_at=Now())
 
 
-class Booking(models.Model):
+class Booking(OutboundCall):
     """
-    Seats on a flight for one user, and the take that fetches them.
+    Seats on a flight for one user, and the call that reserves them at the Flight Service.
 
-    The `hold` columns are the call to the Flight Service: they are committed before it is sent, and
-    `hold_key` is its idempotency key for ever. A row is never deleted, and changed only by
-    `bookings.services.shared.transitions`.
+    The booking is that call: it is committed before the call is sent, and `hold_key` is its idempotency key. Once
+    the call has its answer, `next_at` says since when its seats are owed back, until they are put into a seat call.
+    A row is never deleted, and changed only by `bookings.services.shared`.
     """
 
     reference = models.CharField(max_length=8)
@@ -77,12 +74,6 @@ class Booking(models.Model):
 
     hold = models.CharField(max_length=11, choices=Hold.choices, default=Hold.ASKING)
     hold_key = models.UUIDField()
-    claims = models.PositiveIntegerField(default=0)
-    lease = models.UUIDField(null=True, blank=True)
-    # End of the lease, or the next try. Null when the worker has nothing to do for this row.
-    next_at = models.DateTimeField(null=True, blank=True)
-    first_sent_at = models.DateTimeField(null=True, blank=True)
-    last_error = models.CharField(max_length=200, blank=True, default="")
     give_back = models.ForeignKey(
         "bookings.SeatCall", null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
     )

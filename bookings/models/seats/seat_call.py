@@ -3,6 +3,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.append_only import RecordedAct
+from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
 
 
 class SeatCallKind(models.TextChoices):
@@ -19,7 +20,7 @@ class SeatCallState(models.TextChoices):
     DEAD = "dead"
 
 
-class SeatCall(models.Model):
+class SeatCall(OutboundCall):
     """
     One give-back at the Flight Service, for all the bookings that name it; or one fix, for none.
 
@@ -36,14 +37,10 @@ class SeatCall(models.Model):
     # The flight again, until a fix is over: unique, so that no two put the same difference right.
     fixes_flight_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=4, choices=SeatCallState.choices, default=SeatCallState.OPEN)
-    claims = models.PositiveIntegerField(default=0)
-    lease = models.UUIDField(null=True, blank=True)
-    # End of the lease, or the next try. Null once the call is done or dead.
-    next_at = models.DateTimeField(null=True, blank=True)
-    first_sent_at = models.DateTimeField(null=True, blank=True)
-    last_error = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OutboundCallQuerySet["SeatCall"].as_manager()
 
     class Meta:
         db_table = "seat_call"

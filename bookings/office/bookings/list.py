@@ -16,7 +16,7 @@ from bookings.db.clock import database_time
 from bookings.db.replica import read_list
 from bookings.lifecycle import UNPAID, BookingStatus, Hold
 from bookings.models import Booking
-from bookings.models.payments import PaymentState
+from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import labels
 from bookings.office.addresses import NotUnderstood, numbers_of, selection_of
@@ -179,7 +179,7 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
         flags.append(Badge(_("Seats stuck: needs a decision"), "bad"))
     if call is not None and call.state == SeatCallState.DEAD:
         flags.append(Badge(_("Give-back dead: needs a decision"), "bad"))
-    if PaymentState.DEAD in payments:
+    if not payments.isdisjoint(DEAD):
         flags.append(Badge(_("Payment dead: needs a decision"), "bad"))
     asked_for = now - (booking.first_sent_at or booking.created_at)
     if booking.hold == Hold.ASKING and asked_for > UNKNOWN_AFTER:

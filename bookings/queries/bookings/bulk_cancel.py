@@ -174,8 +174,8 @@ def results_of(bulk: BulkCancel) -> QuerySet[BulkCancelRow]:
 
 
 def _refunds_of(bookings: Any) -> QuerySet[Payment]:
-    """Payments whose money goes back. A dead one may be such a payment, too: it needs a decision."""
-    states = [PaymentState.REFUND_DUE, PaymentState.REFUNDED, PaymentState.DEAD]
+    """Payments whose money goes back, or went back as far as is known."""
+    states = [PaymentState.REFUND_DUE, PaymentState.REFUNDED, PaymentState.REFUND_DEAD]
     return Payment.objects.filter(booking__in=bookings, state__in=states).order_by()
 
 

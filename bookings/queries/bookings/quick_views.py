@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bookings.models import Booking, Payment, SeatCall
-from bookings.models.payments import PaymentState
+from bookings.models.payments import DEAD, DUE
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.pages import count_up_to
 from bookings.queries.bookings.selection import VIEWS, Selection
@@ -31,9 +31,8 @@ def dead_give_backs() -> int:
 
 def unsettled_payments(bookings: Iterable[Booking]) -> dict[int, set[str]]:
     """The states of the payments of these bookings that something is still to be done about."""
-    states = [PaymentState.PROCESSING, PaymentState.REFUND_DUE, PaymentState.DEAD]
     found: dict[int, set[str]] = defaultdict(set)
-    rows = Payment.objects.filter(booking__in=[booking.pk for booking in bookings], state__in=states)
+    rows = Payment.objects.filter(booking__in=[booking.pk for booking in bookings], state__in=[*DUE, *DEAD])
     for booking_id, state in rows.values_list("booking_id", "state"):
         found[booking_id].add(state)
     return found

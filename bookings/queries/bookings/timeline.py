@@ -8,7 +8,7 @@ from bookings.actor import Actor, ActorKind
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import PaymentState
+from bookings.models.payments import CHARGED
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.text.money import Money
 
@@ -126,6 +126,5 @@ def _of_payment(payment: Payment) -> Iterator[Line]:
         amount=amount,
         request_id=payment.request_id,
     )
-    charged = payment.state in (PaymentState.SUCCEEDED, PaymentState.REFUND_DUE, PaymentState.REFUNDED)
-    if charged and payment.settled_at is not None:
+    if payment.state in CHARGED and payment.settled_at is not None:
         yield Line(at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=amount)

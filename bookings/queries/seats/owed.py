@@ -13,7 +13,7 @@ from bookings.models.seats.seat_call import SeatCallState
 
 def flights_owed_seats(now: datetime) -> list[int]:
     """Flights with cancelled bookings whose seats are in no give-back call yet, on the to-do index alone."""
-    owed = Booking.objects.unfinished_business(now).filter(hold=Hold.GIVING_BACK, give_back=None)
+    owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, give_back=None)
     return sorted(owed.values_list("flight_id", flat=True).distinct())
 
 

@@ -13,7 +13,6 @@ from bookings.answers import Answer
 from bookings.conf import (
     CREATE_DEADLINE_SECONDS,
     HIGHEST_NUMBER,
-    LEASE,
     RETRY_AFTER_SECONDS,
     RETRY_NEEDS_SECONDS,
     currency,
@@ -53,7 +52,7 @@ from bookings.services.bookings.unpaid_limit import AnotherWasFirst, refuse_one_
 from bookings.services.seats.reserve import Waiting, answer_of, change_of, claim_reservation, settle_reservation
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
-from bookings.services.shared.retry_policy import is_due
+from bookings.services.shared.leases import leased, not_sent_yet
 from bookings.text.money import Money
 from bookings.text.references import new_reference
 
@@ -246,10 +245,7 @@ def _write_down(
         created_by=actor.name if actor.kind == ActorKind.SERVICE else "",
         hold=Hold.ASKING,
         hold_key=names.hold_key,
-        claims=1 if claimed else 0,
-        lease=names.lease if claimed else None,
-        next_at=now + LEASE if claimed else now,
-        first_sent_at=now if claimed else None,
+        **(leased(names.lease, now) if claimed else not_sent_yet(now)),
     )
     booking.save(force_insert=True)
     if record is not None and not claimed:
@@ -292,7 +288,7 @@ def _go_on(
             "The Flight Service gave no usable answer; support staff will decide.",
             retry_after=STUCK_RETRY_AFTER_SECONDS,
         )
-    if is_due(booking.next_at, database_time()) and not flights.is_available():
+    if booking.is_due(database_time()) and not flights.is_available():
         # Nothing is written, so nothing may be promised either: no 202.
         raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     claimed = claim_reservation(booking.pk, lease=uuid.uuid4())

@@ -7,7 +7,7 @@ from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.lifecycle import UNPAID, BookingStatus, CancelReason
 from bookings.models import Booking, Payment
-from bookings.models.payments import PaymentState
+from bookings.models.payments import UNANSWERED
 from bookings.services.shared.best_effort import for_each
 from bookings.services.shared.transitions import cancel, expire_all, lock_booking, redate
 
@@ -78,13 +78,16 @@ def _unanswered_payments() -> list[int]:
     now = database_time()
     if not clock_is_proven():
         return []
-    payments = Payment.objects.filter(
-        state=PaymentState.PROCESSING,
-        created_at__lte=now - PAYMENT_ANSWER_LIMIT,
-        booking__status=BookingStatus.INITIATED,
-        booking__expires_at__lte=now,
-    )
-    return list(payments.order_by("booking_id").values_list("booking_id", flat=True)[:CALLS_PER_PASS])
+    ids: list[int] = []
+    for state in UNANSWERED:  # a range of the to-do list each
+        payments = Payment.objects.filter(
+            state=state,
+            created_at__lte=now - PAYMENT_ANSWER_LIMIT,
+            booking__status=BookingStatus.INITIATED,
+            booking__expires_at__lte=now,
+        )
+        ids += payments.order_by("booking_id").values_list("booking_id", flat=True)[:CALLS_PER_PASS]
+    return ids
 
 
 @in_transaction("booking.expire")
@@ -97,7 +100,7 @@ def _expire_unanswered(booking_id: int) -> int:
         return 0
     if not clock_is_proven():
         return 0
-    if payment.state != PaymentState.PROCESSING or payment.created_at > now - PAYMENT_ANSWER_LIMIT:
+    if payment.state not in UNANSWERED or payment.created_at > now - PAYMENT_ANSWER_LIMIT:
         return 0
     cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now, note="the payment was never answered")
     return 1

@@ -8,7 +8,7 @@ from uuid import UUID
 from bookings import answers
 from bookings.actor import SYSTEM, Actor
 from bookings.answers import Answer
-from bookings.conf import LEASE, RETRY_AFTER_SECONDS
+from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import (
@@ -30,6 +30,7 @@ from bookings.ports import PaymentGateway
 from bookings.services.payments.settle import answer_of, charge_and_settle, claim_payment, settle_locked
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
+from bookings.services.shared.leases import leased
 from bookings.services.shared.transitions import cancel, lock_booking
 from bookings.wake import wake_worker
 
@@ -106,11 +107,9 @@ def _start(
         gateway_key=names.gateway_key,
         refund_key=names.refund_key,
         active_booking_id=booking.pk,
-        claims=1,
-        lease=names.lease,
-        next_at=now + LEASE,
         request_id=actor.request_id,
         created_at=now,
+        **leased(names.lease, now),
     )
     payment.save(force_insert=True)
     booking.active_payment_id = payment.pk

@@ -13,14 +13,14 @@ from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.ports import PaymentGateway, Refunded, RefundOutcome, RefundUnknown
 from bookings.services.payments.settle import claim_payment, lock_with_booking
+from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
-from bookings.services.shared.retry_policy import due, next_try
 from bookings.services.shared.transitions import note_event
 
 
 def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     """Refund what is due, each under its own key, and return how many were refunded."""
-    rows = due(Payment.objects.filter(state=PaymentState.REFUND_DUE), database_time())
+    rows = Payment.objects.filter(state=PaymentState.REFUND_DUE).due(database_time())
 
     def refund(payment_id: int) -> int:
         lease = uuid.uuid4()
@@ -43,14 +43,9 @@ def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> i
     now = database_time()
     match outcome:
         case Refunded():
-            payment.state = PaymentState.REFUNDED
-            payment.lease, payment.next_at, payment.refunded_at = None, None, now
-            payment.save(update_fields=["state", "lease", "next_at", "refunded_at"])
+            leases.write(payment, {"state": PaymentState.REFUNDED, "refunded_at": now, **leases.over()})
             note_event(booking, EventKind.REFUNDED, actor=SYSTEM, now=now)
             return 1
-        case RefundUnknown(why=why):
-            if payment.lease == lease:
-                payment.lease, payment.last_error = None, why[:200]
-                payment.next_at = next_try(now, claims=payment.claims)
-                payment.save(update_fields=["lease", "next_at", "last_error"])
+        case RefundUnknown():
+            leases.try_later(payment, outcome, lease=lease, now=now)
             return 0

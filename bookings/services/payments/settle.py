@@ -7,7 +7,7 @@ from uuid import UUID
 from bookings import answers
 from bookings.actor import SYSTEM, Actor, ActorKind
 from bookings.answers import Answer
-from bookings.conf import CALLS_PER_PASS, LEASE
+from bookings.conf import CALLS_PER_PASS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
@@ -15,13 +15,14 @@ from bookings.errors import BookingCancelled, PaymentDeclined
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, BookingEvent, Payment
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import PaymentState
+from bookings.models.payments import UNANSWERED, PaymentState
 from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, PaymentGateway
-from bookings.services.shared import idempotency
+from bookings.services.shared import idempotency, leases
 from bookings.services.shared.best_effort import for_each
-from bookings.services.shared.retry_policy import due, is_due, next_try
 from bookings.services.shared.transitions import book, cancel, lock_booking, note_event
 from bookings.wake import wake_worker
+
+GIVEN_UP = {PaymentState.PROCESSING: PaymentState.DEAD, PaymentState.REFUND_DUE: PaymentState.REFUND_DEAD}
 
 
 def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor = SYSTEM) -> Answer:
@@ -71,7 +72,6 @@ def settle_locked(
             owe_refund(booking, payment, now=now)
             is_cancelled = _carry_out_cancellation(booking, now)
         case Declined():
-            payment.active_booking_id = None
             _end(payment, PaymentState.FAILED, now, why=outcome.why)
             booking.active_payment_id = None
             booking.version += 1
@@ -79,11 +79,7 @@ def settle_locked(
             note_event(booking, EventKind.PAYMENT_FAILED, actor=actor, now=now, note=outcome.why[:500])
             is_cancelled = _carry_out_cancellation(booking, now)
         case ChargeUnknown():
-            if payment.lease == lease:
-                payment.lease = None
-                payment.next_at = next_try(now, claims=payment.claims)
-                payment.last_error = outcome.why[:200]
-                payment.save(update_fields=["lease", "next_at", "last_error"])
+            leases.try_later(payment, outcome, lease=lease, now=now)
             return False
     idempotency.finish_call(payment.gateway_key, answer_of(booking, payment, actor=actor, now=now))
     return is_cancelled
@@ -95,7 +91,7 @@ def answer_of(booking: Booking, payment: Payment, *, actor: Actor, now: datetime
 
     It names the actor's request; where the worker settles, the one that made the booking.
     """
-    if payment.state == PaymentState.PROCESSING:
+    if payment.state in UNANSWERED:
         return answers.payment_accepted(booking, now=now)
     if payment.state == PaymentState.SUCCEEDED:
         return answers.booking_paid(booking, now=now)
@@ -109,12 +105,8 @@ def answer_of(booking: Booking, payment: Payment, *, actor: Actor, now: datetime
 
 def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
     """Put a payment's money on record as owed to the customer; the worker refunds it. Both are locked."""
-    payment.state = PaymentState.REFUND_DUE
-    payment.active_booking_id = None
-    payment.lease = None
-    payment.next_at = now
-    payment.settled_at = payment.settled_at or now
-    payment.save(update_fields=["state", "active_booking_id", "lease", "next_at", "settled_at"])
+    due = {"state": PaymentState.REFUND_DUE, "active_booking_id": None, "settled_at": payment.settled_at or now}
+    leases.write(payment, {**due, **leases.not_sent_yet(now)})
     booking.active_payment_id = None
     if booking.status != BookingStatus.BOOKED:  # a booked one is cancelled next, in one write with this
         booking.save(update_fields=["active_payment_id"])
@@ -124,7 +116,7 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     """
     Ask the gateway, under the same key, about charges whose outcome is unknown. Returns how many were asked.
     """
-    rows = due(Payment.objects.filter(state=PaymentState.PROCESSING), database_time())
+    rows = Payment.objects.filter(state=PaymentState.PROCESSING).due(database_time())
 
     def ask(payment_id: int) -> int:
         lease = uuid.uuid4()
@@ -147,29 +139,23 @@ def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID
 
 @in_transaction("payment.claim")
 def claim_payment(payment_id: int, *, state: PaymentState, lease: UUID) -> Payment | None:
-    """Lease a payment that waits for the gateway. None: somebody else has it, or it is settled."""
-    payment = Payment.objects.select_for_update(skip_locked=True).filter(pk=payment_id).first()
-    now = database_time()
-    if payment is None or payment.state != state:
-        return None
-    if payment.lease == lease:  # the COMMIT of the run before this one was lost
-        return payment
-    if not is_due(payment.next_at, now):
-        return None
-    payment.lease = lease
-    payment.claims += 1
-    payment.next_at = now + LEASE
-    payment.save(update_fields=["lease", "claims", "next_at"])
-    return payment
+    """
+    Lease a payment that waits for the gateway, as `leases.claim` does. One that was first sent too long ago is dead.
+
+    A dead charge keeps its booking from being paid again, as one that is being settled does: it may have been made.
+    """
+
+    def give_up(payment: Payment, now: datetime) -> None:
+        leases.write(payment, {"state": GIVEN_UP[state], **leases.over(payment.last_error)})
+
+    return leases.claim(
+        Payment, payment_id, lease=lease, is_unanswered=lambda payment: payment.state == state, give_up=give_up
+    )
 
 
 def _end(payment: Payment, state: PaymentState, now: datetime, why: str = "") -> None:
-    payment.state = state
-    payment.lease = None
-    payment.next_at = None
-    payment.settled_at = now
-    payment.last_error = why[:200]
-    payment.save(update_fields=["state", "active_booking_id", "lease", "next_at", "settled_at", "last_error"])
+    active = payment.booking_id if state == PaymentState.SUCCEEDED else None
+    leases.write(payment, {"state": state, "active_booking_id": active, "settled_at": now, **leases.over(why)})
 
 
 def _carry_out_cancellation(booking: Booking, now: datetime) -> bool:

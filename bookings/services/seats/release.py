@@ -6,8 +6,8 @@ from uuid import UUID
 
 import structlog
 
-from bookings.conf import CALLS_PER_PASS, GIVE_BACK_BATCH, LEASE, WORKER_CALL_SECONDS
-from bookings.db.clock import clock_is_proven, database_time
+from bookings.conf import CALLS_PER_PASS, GIVE_BACK_BATCH, WORKER_CALL_SECONDS
+from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.lifecycle import Hold
@@ -26,8 +26,8 @@ from bookings.ports import (
     Unknown,
 )
 from bookings.queries.seats import owed
+from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
-from bookings.services.shared.retry_policy import due, first_sending, is_due, is_too_old, plan_repetition
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
 
     None is claimed while the Flight Service is not available.
     """
-    rows = due(SeatCall.objects.filter(state=SeatCallState.OPEN), database_time())
+    rows = SeatCall.objects.filter(state=SeatCallState.OPEN).due(database_time())
 
     def resend(call_id: int) -> int:
         if not flights.is_available():
@@ -86,7 +86,7 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
     if (cut := SeatCall.objects.filter(call_key=call_key).first()) is not None:
         return cut  # the COMMIT of the run before this one was lost
     now = database_time()
-    owed = Booking.objects.unfinished_business(now).filter(hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None)
+    owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None)
     ids = sorted(owed.values_list("pk", flat=True)[:GIVE_BACK_BATCH])
     # The plain read may be stale: the condition is asked again of the locked rows.
     members = list(owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True).only("pk", "no_of_seats"))
@@ -112,36 +112,21 @@ def leased_call(
         flight_id=flight_id,
         seats=seats,
         call_key=call_key,
-        claims=1,
-        lease=lease,
-        next_at=now + LEASE,
-        first_sent_at=now,
         created_at=now,
+        **leases.leased(lease, now),
     )
 
 
 @in_transaction("release.claim")
 def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
-    call = SeatCall.objects.select_for_update(skip_locked=True).filter(pk=call_id).first()
-    now = database_time()
-    if call is None or call.state != SeatCallState.OPEN:
-        return None
-    if call.lease == lease:  # the COMMIT of the run before this one was lost
-        return call
-    if not is_due(call.next_at, now):
-        return None
-    if is_too_old(call.first_sent_at, now):
-        if not clock_is_proven():
-            return None
-        call.state, call.lease, call.next_at = SeatCallState.DEAD, None, None
-        call.save(update_fields=["state", "lease", "next_at"])
-        return None
-    call.lease = lease
-    call.claims += 1
-    call.next_at = now + LEASE
-    call.first_sent_at = first_sending(call.first_sent_at, now)
-    call.save(update_fields=["lease", "claims", "next_at", "first_sent_at"])
-    return call
+    """Lease an open call, as `leases.claim` does. One that was first sent too long ago is dead."""
+
+    def give_up(call: SeatCall, now: datetime) -> None:
+        leases.write(call, {"state": SeatCallState.DEAD, **leases.over(call.last_error)})
+
+    return leases.claim(
+        SeatCall, call_id, lease=lease, is_unanswered=lambda call: call.state == SeatCallState.OPEN, give_up=give_up
+    )
 
 
 def send_call(call: SeatCall, *, flights: FlightService) -> int:
@@ -164,27 +149,11 @@ def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
     still_open = SeatCall.objects.filter(pk=call.pk, state=SeatCallState.OPEN)
     match outcome:
         case Applied():
-            still_open.update(
-                state=SeatCallState.DONE,
-                fixes_flight_id=None,
-                lease=None,
-                next_at=None,
-                done_at=now,
-                last_error="",
-            )
+            still_open.update(state=SeatCallState.DONE, fixes_flight_id=None, done_at=now, **leases.over())
         case Mistake(why=why) | NeverKnown(why=why):
-            still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why[:200])
+            still_open.update(state=SeatCallState.DEAD, **leases.over(why))
         case NoSeats() | NoFlight():
             why = "refused: no such flight" if isinstance(outcome, NoFlight) else "refused"
-            still_open.update(state=SeatCallState.DEAD, lease=None, next_at=None, last_error=why)
-        case NotSent(why=why) | Unknown(why=why):
-            at, first_sent_at = plan_repetition(
-                outcome,
-                now=now,
-                claims=call.claims,
-                first_sent_at=call.first_sent_at,
-                leased_until=call.next_at,
-            )
-            still_open.filter(lease=call.lease).update(
-                lease=None, next_at=at, first_sent_at=first_sent_at, last_error=why[:200]
-            )
+            still_open.update(state=SeatCallState.DEAD, **leases.over(why))
+        case NotSent() | Unknown():
+            still_open.filter(lease=call.lease).update(**leases.put_off(call, outcome, now))

@@ -17,7 +17,7 @@ from uuid import UUID
 from bookings import answers
 from bookings.actor import SYSTEM, Actor
 from bookings.answers import Answer
-from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
@@ -34,15 +34,8 @@ from bookings.ports import (
     Unknown,
 )
 from bookings.services.shared import idempotency
-from bookings.services.shared.retry_policy import is_due, is_too_old, plan_repetition
-from bookings.services.shared.transitions import (
-    cancel,
-    confirm_hold,
-    end_take,
-    lease_take,
-    lock_booking,
-    try_take_later,
-)
+from bookings.services.shared.leases import claim, try_later
+from bookings.services.shared.transitions import cancel, confirm_hold, end_take, lock_booking
 
 
 class Waiting(enum.Enum):
@@ -61,28 +54,14 @@ def change_of(booking: Booking) -> SeatChange:
 
 @in_transaction("reservation.claim")
 def claim_reservation(booking_id: int, *, lease: UUID) -> Booking | None:
-    """
-    Lease an unresolved take whose lease or pause is over. None: somebody else has it, or it is resolved.
+    """Lease an unresolved take, as `leases.claim` does. One that was first sent too long ago becomes stuck."""
 
-    One that was first sent too long ago becomes stuck instead. Locks by primary key, then looks: an UPDATE
-    with these conditions would lock by the index of due times, and deadlock with whoever has locked the row
-    and changes that time.
-    """
-    booking = Booking.objects.select_for_update(skip_locked=True).filter(pk=booking_id).first()
-    now = database_time()
-    if booking is None or booking.hold != Hold.ASKING:
-        return None
-    if booking.lease == lease:  # the COMMIT of the run before this one was lost
-        return booking
-    if not is_due(booking.next_at, now):
-        return None
-    if is_too_old(booking.first_sent_at, now):
-        if not clock_is_proven():
-            return None
+    def give_up(booking: Booking, now: datetime) -> None:
         end_take(booking, Hold.STUCK, now=now, why=booking.last_error)
-        return None
-    lease_take(booking, lease=lease, now=now)
-    return booking
+
+    return claim(
+        Booking, booking_id, lease=lease, is_unanswered=lambda booking: booking.hold == Hold.ASKING, give_up=give_up
+    )
 
 
 @in_transaction("seats.reserved")
@@ -112,7 +91,7 @@ def settle_reservation(
             case NotSent():
                 _not_sent(booking, lease, outcome, waiting, now)
             case Unknown():
-                _try_later(booking, lease, outcome, now)
+                try_later(booking, outcome, lease=lease, now=now)
             case Mistake():
                 end_take(booking, Hold.STUCK, now=now, why=outcome.why)
             case NeverKnown():
@@ -151,7 +130,7 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
     only_claim = booking.claims == 1 and booking.lease == lease
     told_to_retry = waiting in (Waiting.CLIENT, Waiting.CLIENT_WITH_KEY)
     if not only_claim or not (told_to_retry or booking.status == BookingStatus.CANCELLED):
-        _try_later(booking, lease, outcome, now)
+        try_later(booking, outcome, lease=lease, now=now)
         return
     if booking.status == BookingStatus.PENDING:
         cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
@@ -164,19 +143,6 @@ def _give_up(booking: Booking, outcome: NeverKnown, now: datetime) -> None:
     if booking.status == BookingStatus.PENDING:
         cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
     end_take(booking, Hold.STUCK, now=now, why=outcome.why)
-
-
-def _try_later(booking: Booking, lease: UUID, outcome: NotSent | Unknown, now: datetime) -> None:
-    if booking.lease != lease:
-        return  # another claim is running: its lease is not ours to end
-    at, first_sent_at = plan_repetition(
-        outcome,
-        now=now,
-        claims=booking.claims,
-        first_sent_at=booking.first_sent_at,
-        leased_until=booking.next_at,
-    )
-    try_take_later(booking, at=at, first_sent_at=first_sent_at, why=outcome.why)
 
 
 def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) -> None:

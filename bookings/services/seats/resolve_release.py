@@ -7,7 +7,6 @@ from uuid import UUID
 import structlog
 
 from bookings.actor import Actor
-from bookings.conf import LEASE
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import FlightServiceRests, GiveBackNotFound, NothingToDecide
@@ -16,8 +15,9 @@ from bookings.models import Booking, SeatCall, SeatCallEvent
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.ports import FlightService
 from bookings.services.seats.release import send_call
+from bookings.services.shared.leases import leased, write
 from bookings.services.shared.manual_resolution import is_written, note_of_decision
-from bookings.services.shared.retry_policy import first_sending, refuse_to_count_twice
+from bookings.services.shared.retry_policy import refuse_to_count_twice
 from bookings.wake import wake_worker
 
 log = structlog.get_logger(__name__)
@@ -62,12 +62,7 @@ def _claim(call_id: int, *, lease: UUID, actor: Actor, note: str) -> SeatCall:
     _must_be_dead(call)
     now = database_time()
     refuse_to_count_twice(call.first_sent_at, now)
-    call.state = SeatCallState.OPEN
-    call.lease = lease
-    call.claims += 1
-    call.next_at = now + LEASE
-    call.first_sent_at = first_sending(call.first_sent_at, now)
-    call.save(update_fields=["state", "lease", "claims", "next_at", "first_sent_at"])
+    write(call, {"state": SeatCallState.OPEN, **leased(lease, now, before=call)})
     _append(call, SeatCallEventKind.RETRIED, actor=actor, note=note, now=now)
     return call
 

@@ -14,13 +14,13 @@ from bookings.models import Booking, BookingEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.ports import FlightService
 from bookings.services.seats.reserve import Waiting, change_of, keep_answer, settle_reservation
+from bookings.services.shared.leases import leased, write
 from bookings.services.shared.manual_resolution import is_written, note_of_decision
 from bookings.services.shared.retry_policy import refuse_to_count_twice
 from bookings.services.shared.transitions import (
     cancel,
     confirm_hold,
     end_take,
-    lease_take,
     lock_booking,
     note_event,
     reopen_take,
@@ -68,8 +68,7 @@ def _claim(booking_id: int, *, lease: UUID, actor: Actor, note: str) -> Booking:
     _must_be_stuck(booking)
     now = database_time()
     refuse_to_count_twice(booking.first_sent_at, now)
-    reopen_take(booking, now=now)
-    lease_take(booking, lease=lease, now=now)
+    write(booking, {"hold": Hold.ASKING, **leased(lease, now, before=booking)})
     note_event(booking, EventKind.TAKE_RETRIED, actor=actor, now=now, note=note)
     return booking
 

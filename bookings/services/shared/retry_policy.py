@@ -2,23 +2,9 @@
 
 import random
 from datetime import datetime, timedelta
-from typing import TypeVar
 
-from django.db.models import QuerySet
-
-from bookings.conf import (
-    LEASE,
-    LONGEST_PAUSE,
-    LONGEST_WAIT,
-    RETRIES_END_AFTER,
-    STAFF_RETRIES_END_AFTER,
-    peer_knows_keys,
-)
+from bookings.conf import LONGEST_PAUSE, RETRIES_END_AFTER, STAFF_RETRIES_END_AFTER, peer_knows_keys
 from bookings.errors import RetryCountsTwice, RetryTooLate
-from bookings.models import Payment, SeatCall
-from bookings.ports import NotSent, Unknown
-
-C = TypeVar("C", SeatCall, Payment)
 
 
 def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> datetime:
@@ -32,25 +18,6 @@ def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> d
     if asked_for is not None:
         pause = min(longest, max(pause, asked_for))
     return now + timedelta(seconds=pause)
-
-
-def is_due(next_at: datetime | None, now: datetime) -> bool:
-    """
-    Tell whether the lease or the pause of a call is over. None is a call with nothing left to do.
-
-    One that is longer than any was written by a clock that was ahead. The key protects a call that is sent twice.
-    """
-    return next_at is not None and not now < next_at <= now + LONGEST_WAIT
-
-
-def due(calls: QuerySet[C], now: datetime) -> QuerySet[C]:
-    """Those calls whose lease or pause is over, as `is_due` says it, by two ranges of their to-do list."""
-    return calls.filter(next_at__lte=now) | calls.filter(next_at__gt=now + LONGEST_WAIT)
-
-
-def first_sending(first_sent_at: datetime | None, now: datetime) -> datetime:
-    """When a call that is sent now was sent first. A time to come is none: it would never become too old."""
-    return now if first_sent_at is None or first_sent_at > now else first_sent_at
 
 
 def is_too_old(first_sent_at: datetime | None, now: datetime) -> bool:
@@ -80,23 +47,3 @@ def refuse_to_count_twice(first_sent_at: datetime | None, now: datetime) -> None
         raise RetryCountsTwice
     if now - first_sent_at > STAFF_RETRIES_END_AFTER:
         raise RetryTooLate
-
-
-def plan_repetition(
-    outcome: NotSent | Unknown,
-    *,
-    now: datetime,
-    claims: int,
-    first_sent_at: datetime | None,
-    leased_until: datetime | None,
-) -> tuple[datetime, datetime | None]:
-    """
-    Tell when to send a call again, and when it was first sent as far as is known.
-
-    `leased_until` is the end of the claim that got this outcome. A claim that provably sent nothing does not
-    count as the first sending.
-    """
-    if isinstance(outcome, Unknown):
-        return next_try(now, claims=claims, asked_for=outcome.retry_after), first_sent_at
-    sent_by_this_claim = leased_until is not None and leased_until - LEASE == first_sent_at
-    return next_try(now, claims=claims), None if sent_by_this_claim else first_sent_at

@@ -8,21 +8,19 @@ exceptions say so.
 import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from uuid import UUID
 
 import structlog
 from django.db import transaction
 from django.db.models import F
 
 from bookings.actor import SYSTEM, Actor, ActorKind
-from bookings.conf import LEASE
 from bookings.db.waiting_line import lines
 from bookings.errors import BookingNotFound, UserMismatch
 from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.observability import metrics
-from bookings.services.shared.retry_policy import first_sending
+from bookings.services.shared.leases import over, write
 
 log = structlog.get_logger(__name__)
 
@@ -75,38 +73,15 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
     return True
 
 
-def lease_take(booking: Booking, *, lease: UUID, now: datetime) -> None:
-    """Make an unresolved take somebody's to send, until its lease is over."""
-    booking.lease = lease
-    booking.claims += 1
-    booking.next_at = now + LEASE
-    booking.first_sent_at = first_sending(booking.first_sent_at, now)
-    booking.save(update_fields=["lease", "claims", "next_at", "first_sent_at"])
-
-
 def reopen_take(booking: Booking, *, now: datetime) -> None:
     """Make a stuck take one that can be sent or answered again. It keeps its key: the request is the same."""
-    booking.hold = Hold.ASKING
-    booking.next_at = now
-    booking.save(update_fields=["hold", "next_at"])
+    write(booking, {"hold": Hold.ASKING, "next_at": now})
 
 
 def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
     """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
-    booking.hold = hold
-    booking.lease = None
-    booking.next_at = now if hold == Hold.GIVING_BACK else None
-    booking.last_error = why[:200]
-    booking.save(update_fields=["hold", "lease", "next_at", "last_error"])
-
-
-def try_take_later(booking: Booking, *, at: datetime, first_sent_at: datetime | None, why: str) -> None:
-    """End the lease of a take whose outcome is unknown; whoever asks next, asks with the same key."""
-    booking.lease = None
-    booking.next_at = at
-    booking.first_sent_at = first_sent_at
-    booking.last_error = why[:200]
-    booking.save(update_fields=["lease", "next_at", "first_sent_at", "last_error"])
+    owed_since = {"next_at": now} if hold == Hold.GIVING_BACK else {}
+    write(booking, {"hold": hold, **over(why), **owed_since})
 
 
 def book(booking: Booking, *, actor: Actor, now: datetime) -> None:

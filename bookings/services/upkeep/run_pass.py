@@ -105,7 +105,7 @@ def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:
 
     None is claimed while the Flight Service is not available: a claim that sends nothing still counts as one.
     """
-    due = Booking.objects.unfinished_business(database_time()).filter(hold=Hold.ASKING)
+    due = Booking.objects.due(database_time()).filter(hold=Hold.ASKING)
 
     def ask(booking_id: int) -> int:
         if not flights.is_available():

@@ -1,15 +1,11 @@
 """Payments at a gateway that is another system: declined, unknown, late, refunded."""
 
-import uuid
-
 import pytest
 
 from bookings.errors import PaymentInProgress
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, Payment
-from bookings.ports import ChargeUnknown
 from bookings.services.bookings.cancel import cancel_booking
-from bookings.services.payments.settle import claim_payment, settle_payment
 from tests.support.api import refused, shown
 from tests.support.bookings import (
     STAFF,
@@ -260,26 +256,3 @@ def test_a_payment_that_started_in_time_counts_however_long_it_takes(flights, pa
 
     assert answer.status == 201
     assert state_of(booking) == ("booked", True)
-
-
-def test_a_late_unknown_does_not_end_the_lease_of_another_claim(unsettled):
-    let_time_pass(seconds=15)
-    theirs = uuid.uuid4()
-    payment = Payment.objects.get()
-    claim_payment(payment.pk, state="processing", lease=theirs)
-
-    settle_payment(payment.pk, lease=uuid.uuid4(), outcome=ChargeUnknown("late"))
-
-    payment.refresh_from_db()
-    assert payment.lease == theirs
-
-
-def test_two_workers_cannot_claim_one_payment(unsettled):
-    let_time_pass(seconds=15)
-    payment = Payment.objects.get()
-
-    first = claim_payment(payment.pk, state="processing", lease=uuid.uuid4())
-    second = claim_payment(payment.pk, state="processing", lease=uuid.uuid4())
-
-    assert first is not None
-    assert second is None

@@ -1,7 +1,5 @@
 """The give-back ledger: seats of cancelled bookings go back, one call for each flight and pass."""
 
-import uuid
-
 import pytest
 
 from bookings.deadline import Deadline
@@ -153,19 +151,6 @@ def test_repeating_ends_after_a_day(flights, payments, hours, state):
     assert calls() == [(1, 2, state)]
 
 
-def test_after_a_day_a_call_is_not_sent_once_more_as_its_key_may_be_forgotten(flights, payments):
-    a_cancelled_booking(flights)
-    flights.fail_next(Fault.DROP_REPLY)
-    one_pass(flights, payments)
-    let_time_pass(hours=25)
-    before = len(flights.arrived)
-
-    one_pass(flights, payments)
-
-    assert calls() == [(1, 2, "dead")]
-    assert len(flights.arrived) == before
-
-
 def test_a_call_that_was_never_sent_does_not_grow_old(flights, payments):
     a_cancelled_booking(flights)
     flights.down = True
@@ -188,32 +173,6 @@ def test_a_late_failure_does_not_undo_what_is_done(flights):
 
     call.refresh_from_db()
     assert call.state == "done"
-
-
-def test_a_late_unknown_does_not_end_the_lease_of_another_worker(flights):
-    booking = a_cancelled_booking(flights)
-    flights.fail_next(Fault.DROP_REQUEST)
-    ledger.release_seats(flights=flights, deadline=Deadline(20))
-    mine = SeatCall.objects.get()
-    let_time_pass(seconds=15)
-    theirs = ledger._claim(mine.pk, lease=booking.hold_key)
-
-    ledger._settle(mine, ledger.Unknown("late"))
-
-    mine.refresh_from_db()
-    assert mine.lease == theirs.lease
-    assert mine.next_at == theirs.next_at
-
-
-def test_two_workers_cannot_claim_one_call():
-    call = a_call_row()
-    let_time_pass(seconds=1)
-
-    first = ledger._claim(call.pk, lease=uuid.uuid4())
-    second = ledger._claim(call.pk, lease=uuid.uuid4())
-
-    assert first is not None
-    assert second is None
 
 
 def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatch):

@@ -5,8 +5,8 @@ import uuid
 import pytest
 
 from bookings.models import Booking
-from bookings.ports import Applied, NotSent, Unknown
-from bookings.services.seats.reserve import Waiting, claim_reservation, settle_reservation
+from bookings.ports import Applied, NotSent
+from bookings.services.seats.reserve import Waiting, settle_reservation
 from tests.support.bookings import a_pending_booking, a_saved_row, let_time_pass, one_pass
 from tests.support.fakes import Fault, ProcessDied
 from tests.support.invariants import assert_in_step
@@ -94,17 +94,6 @@ def test_asking_ends_after_a_day_and_staff_take_over(flights, payments, hours, h
     assert state_of(booking) == ("cancelled", hold, "expired")
 
 
-def test_after_a_day_a_take_is_not_sent_once_more_as_its_key_may_be_forgotten(flights, payments):
-    booking = a_pending_booking(flights)
-    let_time_pass(hours=25)
-    before = len(flights.arrived)
-
-    one_pass(flights, payments)
-
-    assert state_of(booking) == ("cancelled", "stuck", "expired")
-    assert len(flights.arrived) == before
-
-
 def test_a_mistake_is_left_to_staff_at_once(flights, payments):
     booking = a_pending_booking(flights, applied=False)
     let_time_pass(seconds=15)
@@ -114,18 +103,6 @@ def test_a_mistake_is_left_to_staff_at_once(flights, payments):
 
     assert state_of(booking) == ("pending", "stuck", "")
     assert booking.last_error == "400 invalid_request"
-
-
-def test_two_workers_cannot_claim_one_take():
-    booking = a_saved_row("pending")
-    let_time_pass(minutes=2)
-
-    first = claim_reservation(booking.pk, lease=uuid.uuid4())
-    second = claim_reservation(booking.pk, lease=uuid.uuid4())
-
-    assert first is not None
-    assert first.claims == 2
-    assert second is None
 
 
 def test_a_refused_connection_under_a_second_claim_does_not_drop_the_take():
@@ -142,17 +119,6 @@ def test_a_refused_connection_without_the_lease_does_not_drop_the_take():
     settle_reservation(booking, lease=uuid.uuid4(), outcome=NotSent("refused"), waiting=Waiting.CLIENT_WITH_KEY)
 
     assert state_of(booking) == ("pending", "asking", "")
-
-
-def test_a_late_unknown_does_not_end_the_lease_of_another_claim():
-    theirs = uuid.uuid4()
-    booking = a_saved_row("pending", claims=2, lease=theirs)
-    before = Booking.objects.get().next_at
-
-    settle_reservation(booking, lease=uuid.uuid4(), outcome=Unknown("late"), waiting=Waiting.CLIENT_WITH_KEY)
-
-    after = Booking.objects.get()
-    assert (after.lease, after.next_at) == (theirs, before)
 
 
 @pytest.mark.parametrize("hold", ["refused", "dropped", "stuck"])
