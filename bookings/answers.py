@@ -25,6 +25,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.SeatsUnavailable: HTTPStatus.BAD_REQUEST,
         errors.PriceChanged: HTTPStatus.BAD_REQUEST,
         errors.PaymentWindowClosed: HTTPStatus.BAD_REQUEST,
+        errors.CurrencyMismatch: HTTPStatus.BAD_REQUEST,
         errors.AmountMismatch: HTTPStatus.BAD_REQUEST,
         errors.IdempotencyKeyRequired: HTTPStatus.BAD_REQUEST,
         errors.PaymentDeclined: HTTPStatus.PAYMENT_REQUIRED,

@@ -162,6 +162,12 @@ class PaymentWindowClosed(Refusal):
     code = "payment_window_closed"
 
 
+class CurrencyMismatch(Refusal):
+    """The currency is not that of this booking."""
+
+    code = "currency_mismatch"
+
+
 class AmountMismatch(Refusal):
     """The amount is not the total cost of this booking."""
 

@@ -184,6 +184,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 *_BODY,
                 errors.IdempotencyKeyRequired,
                 errors.UserMismatch,
+                errors.CurrencyMismatch,
                 errors.AmountMismatch,
                 errors.PaymentWindowClosed,
                 errors.PaymentDeclined,

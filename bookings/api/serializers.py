@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -11,6 +12,8 @@ from bookings.api.moments import MOMENT_TEXT, Moment
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.text.legible import is_legible, is_orderly
+
+CURRENCY_CODE = RegexValidator(r"^[A-Z]{3}\Z", "Must be a code of ISO 4217: three capitals, as in EUR.")
 
 
 class StrictInteger(serializers.IntegerField):
@@ -106,6 +109,13 @@ class PayBookingRequest(StrictSerializer):
     bookingId = an_id()
     userId = the_user()
     totalCost = StrictInteger(min_value=0, max_value=HIGHEST_NUMBER)
+    currency = StrictString(
+        required=False,
+        trim_whitespace=False,
+        validators=[CURRENCY_CODE],
+        help_text="What `totalCost` is in, as far as you know. If the booking is in another currency, nothing is "
+        "charged: 400 `currency_mismatch`.",
+    )
 
 
 class CancelBookingRequest(StrictSerializer):
@@ -143,8 +153,9 @@ def money_shown() -> serializers.IntegerField:
     return serializers.IntegerField(min_value=0, max_value=HIGHEST_NUMBER, help_text="In the currency's minor unit.")
 
 
-def currency_shown() -> serializers.RegexField:
-    return serializers.RegexField("^[A-Z]{3}$", help_text="ISO 4217. A booking keeps the one that it was made with.")
+def currency_shown() -> serializers.CharField:
+    text = "ISO 4217. A booking keeps the one that it was made with."
+    return serializers.CharField(validators=[CURRENCY_CODE], help_text=text)
 
 
 class BookingShape(serializers.Serializer[Any]):

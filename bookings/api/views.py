@@ -170,7 +170,7 @@ class BookingViewSet(ViewSet):
         asked, actor = asked_for(request, PayBookingRequest)
         key = required_idempotency_key(request)
         answer = pay_booking(
-            order=PaymentOrder(asked["bookingId"], asked["totalCost"]),
+            order=PaymentOrder(asked["bookingId"], asked["totalCost"], asked.get("currency")),
             actor=actor,
             keyed=keyed(request, PAY_ENDPOINT, key, **asked),
             payments=wiring.payment_gateway(),

@@ -95,6 +95,16 @@ def test_a_total_cost_is_not_negative_and_survives_floating_point(api, cost):
     assert list(fields_of(answer)) == ["totalCost"]
 
 
+@pytest.mark.parametrize(
+    "currency", ["inr", "IN", "INRR", " INR", "INR\n", "", "€", None, 356, True, ["INR"]], ids=repr
+)
+def test_a_currency_is_three_capitals(api, currency):
+    answer = api.pay({"id": 1, "userId": 1, "totalCost": 1}, currency=currency)
+
+    assert refused(answer) == (400, "invalid_request")
+    assert list(fields_of(answer)) == ["currency"]
+
+
 def test_each_missing_field_is_named(api):
     answer = api.create({})
 

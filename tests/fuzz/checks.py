@@ -22,7 +22,8 @@ DECISIONS = {
         "booking_cancelled",
         "already_paid",
     ),
-    *("amount_mismatch", "payment_window_closed", "payment_declined", "payment_in_progress", "not_payable_yet"),
+    *("amount_mismatch", "currency_mismatch", "payment_window_closed", "payment_declined"),
+    *("payment_in_progress", "not_payable_yet"),
     *("idempotency_key_reused", "request_in_progress", "user_mismatch"),
     *("flight_service_unavailable", "flight_unusable", "temporarily_unavailable"),
 }

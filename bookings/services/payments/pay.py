@@ -15,6 +15,7 @@ from bookings.errors import (
     AlreadyPaid,
     AmountMismatch,
     BookingCancelled,
+    CurrencyMismatch,
     NotPayableYet,
     PaymentInProgress,
     PaymentWindowClosed,
@@ -37,10 +38,15 @@ from bookings.wake import wake_worker
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
-    """What a client wants: to pay `total_cost` minor units for a booking."""
+    """
+    What a client wants: to pay `total_cost` minor units for a booking.
+
+    `currency` is what these are of, as far as the client knows; None: the booking's, whatever that is.
+    """
 
     booking_id: int
     total_cost: int
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,8 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
         raise PaymentWindowClosed
     if booking.status == BookingStatus.PENDING:
         raise NotPayableYet(retry_after=1)
+    if order.currency not in (None, booking.currency):
+        raise CurrencyMismatch
     if order.total_cost != booking.total_cost:
         raise AmountMismatch
 

@@ -1,5 +1,7 @@
 """A client's key stands for one request: its repetition gets the same answer and does nothing twice."""
 
+import hashlib
+
 import pytest
 
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
@@ -172,6 +174,32 @@ def test_a_decision_against_the_client_is_kept(api):
     assert refused(first) == (400, "amount_mismatch")
     assert (again.status_code, again.content) == (400, first.content)
     assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_decision_about_the_currency_is_kept(api):
+    booking = shown(api.create())
+    first = api.pay(booking, key="k", currency="EUR")
+
+    again = api.pay(booking, key="k", currency="EUR")
+
+    assert refused(first) == (400, "currency_mismatch")
+    assert (again.status_code, again.content) == (400, first.content)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_payment_with_a_currency_is_another_request_than_one_without(api):
+    booking = shown(api.create())
+    api.pay(booking, key="k")
+
+    assert refused(api.pay(booking, key="k", currency="XXX")) == (422, "idempotency_key_reused")
+
+
+def test_a_payment_without_a_currency_has_the_fingerprint_of_its_other_fields(api):
+    booking = shown(api.create())
+    api.pay(booking, key="k")
+
+    sent = f'{{"bookingId":{booking["id"]},"totalCost":4000,"userId":1001}}'
+    assert IdempotencyRecord.objects.get().fingerprint == hashlib.sha256(sent.encode()).hexdigest()
 
 
 def test_a_refusal_by_the_flight_service_is_kept(api, flights):

@@ -80,6 +80,29 @@ def test_another_amount_is_refused_and_charges_nothing(api, amount):
     assert Booking.objects.get().status == "initiated"
 
 
+def test_a_currency_that_is_the_bookings_is_accepted(api, flights):
+    flights.set_flight(1, currency="INR")
+
+    answer = api.pay(shown(api.create()), currency="INR")
+
+    assert (answer.status_code, shown(answer)["currency"]) == (201, "INR")
+
+
+def test_another_currency_is_refused_and_charges_nothing(api, flights):
+    flights.set_flight(1, currency="INR")
+    booking = shown(api.create())
+
+    answer = api.pay(booking, currency="EUR")
+
+    assert refused(answer) == (400, "currency_mismatch")
+    assert Payment.objects.count() == 0
+    assert Booking.objects.get().status == "initiated"
+
+
+def test_an_amount_in_another_currency_is_not_compared(api):
+    assert refused(api.pay(shown(api.create()), currency="EUR", totalCost=1)) == (400, "currency_mismatch")
+
+
 def test_another_user_is_refused_and_charges_nothing(api):
     booking = shown(api.create(userId=1))
 
