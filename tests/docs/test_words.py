@@ -5,18 +5,7 @@ import pytest
 from tests.docs.words import found, left
 
 # What is not rewritten yet. It only gets shorter.
-PENDING = (
-    "docs/operations.md",
-    "docs/protocol.md",
-    "docs/security.md",
-    "docs/back-office.md",
-    "docs/unkeyed.md",
-    "docs/decisions/",
-    "bookings/",
-    "bookingsite/",
-    "templates/",
-    "flightsim/",
-)
+PENDING = ("bookings/", "bookingsite/", "templates/", "flightsim/")
 
 
 def test_no_text_has_a_word_that_is_not_used():
