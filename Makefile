@@ -113,7 +113,7 @@ bench:  ## measure the service on a private MariaDB
 rehearse:  ## play outages one after another against real processes, and see that nothing is lost; some minutes
 	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
-	@exec $(BIN)/python -m tests.rehearsal
+	@exec $(BIN)/python -m tests.campaigns rehearsal
 
 image:  ## build the container image without a Docker engine and try it; needs root and Debian 12
 	@sh deploy/image/build.sh

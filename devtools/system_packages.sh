@@ -4,7 +4,7 @@
 #   sh devtools/system_packages.sh run     what `make run` needs: a compiler, headers, the MariaDB client library
 #   sh devtools/system_packages.sh test    that, a MariaDB server, a Redis, a haproxy, and a Chromium
 #   sh devtools/system_packages.sh image   what `make image` needs
-#   sh devtools/system_packages.sh backup  what `python -m tests.operations.backup` needs beside `test`
+#   sh devtools/system_packages.sh backup  what `python -m tests.campaigns backup` needs beside `test`
 #
 # Says nothing when all is there. Without root and without passwordless sudo it installs nothing: it names the
 # packages in one line and exits 1. PYTHON chooses the interpreter that is looked at (python3 by default).

@@ -1,12 +1,10 @@
 """The whole service as real processes on the test's database, and the people who work with it."""
 
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -104,11 +102,3 @@ def a_member(group: str | None, *rights: str) -> User:
         user.groups.add(Group.objects.get(name=group))
     user.user_permissions.add(*Permission.objects.filter(codename__in=rights))
     return user
-
-
-def await_that(true: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until something in the database is true; AssertionError if it does not become so in time."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not become true"
-        time.sleep(LOOK_EVERY_SECONDS)

@@ -4,7 +4,6 @@ Makes the pictures of the back office that the README shows: `make screenshots`.
 The service runs on a private MariaDB, with the demo's log-in and a few bookings of its own, made over the API.
 """
 
-import json
 import subprocess
 import sys
 import uuid
@@ -57,10 +56,10 @@ def _booking(web: Web, flight: int, user: int, seats: int, end: str) -> int:
 
 def _post(web: Web, path: str, content: dict[str, int]) -> dict[str, int]:
     headers = {"X-Idempotency-Key": uuid.uuid4().hex}
-    status, body = web.ask("POST", path, json.dumps(content).encode(), headers)
-    if status >= 300:
-        raise RuntimeError(f"POST {path} answered {status}: {body.decode(errors='replace')}")
-    found: dict[str, int] = json.loads(body)["data"]
+    reply = web.ask("POST", path, content, headers)
+    if reply.status >= 300:
+        raise RuntimeError(f"POST {path} answered {reply.status}: {reply.body.decode(errors='replace')}")
+    found: dict[str, int] = reply.json()["data"]
     return found
 
 

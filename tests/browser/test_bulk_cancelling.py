@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 
 from bookings.models import Booking, BookingEvent, BulkCancel, BulkCancelRow
 from bookings.ports import Applied, SeatChange
-from tests.browser.office import await_that
 from tests.support.bookings import many_rows
 from tests.support.invariants import assert_in_step
+from tests.support.waiting import await_that
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 

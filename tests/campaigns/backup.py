@@ -1,6 +1,13 @@
-"""The disaster; `tests.operations.backup` prepares the environment and runs this."""
+"""
+Back up a running system, lose the database, and restore it.
 
-import argparse
+A MariaDB with the options of compose.yaml, a Flight Service, a web server and `run_worker`, all real, under a
+small load. The dump is taken while bookings are made; some seconds later the database server is killed and its
+tables are thought lost. It is then restored twice: from the dump and the binary log, and from the dump alone.
+Wrong is whatever the first lacks of what clients were told, and a flight of the second that differs and is not
+named; or with `--fix` is not put right.
+"""
+
 import json
 import re
 import shutil
@@ -8,29 +15,79 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import django
+import yaml
 
-django.setup()
-
-from django.core.management import call_command  # noqa: E402 - models can be imported only now
-from django.db import connection  # noqa: E402
-
-from devtools.mariadb import DATABASE  # noqa: E402
-from tests.campaigns.load import Load  # noqa: E402
-from tests.operations.servers import LoggingMariaDB  # noqa: E402
-from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402
-from tests.support.processes import REPOSITORY, FlightSim, start_flightsim  # noqa: E402
-from tests.support.servers import environment, start_web, start_worker  # noqa: E402
+from bookings.lifecycle import BookingStatus
+from bookings.models import Booking
+from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.processes import HOST
+from tests.campaigns.doors import Doors
+from tests.campaigns.load import Load
+from tests.campaigns.stack import CAPACITY, look_at, private_database, start_stack
+from tests.campaigns.verdict import Round
+from tests.support.invariants import answers_without_rows, seats_adrift, seats_out_of_step, violations
+from tests.support.processes import REPOSITORY, FlightSim, start_flightsim
+from tests.support.servers import environment, start_worker
+from tests.support.waiting import comes_true
 
 # The window, a pass, a call, and a machine that has other things to do.
-QUIET_SECONDS = 180
-LOOK_EVERY_SECONDS = 0.5
+QUIET_SECONDS = 180.0
+
+PAYMENT_WINDOW_SECONDS = "20"
+
+# Whatever the size, a tool that takes longer than this hangs here.
+TOOL_SECONDS = 120
+
+
+class LoggingMariaDB(PrivateMariaDB):
+    """A private MariaDB with the options of compose.yaml, binary log and all."""
+
+    def _server_command(self) -> list[str]:
+        compose = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
+        return [*super()._server_command(), *compose["services"]["mariadb"]["command"]]
+
+    def dump(self, file: Path) -> None:
+        """Write all of the database into a file, as of one moment, while others go on writing."""
+        with file.open("wb") as target:
+            self._tool(
+                "mariadb-dump",
+                *("--single-transaction", "--master-data=2", "--hex-blob", "--routines", "--triggers", DATABASE),
+                stdout=target,
+            )
+
+    def load(self, file: Path) -> None:
+        """Put what is in a file into the database."""
+        with file.open("rb") as source:
+            self._tool("mariadb", DATABASE, stdin=source)
+
+    def binary_logs(self) -> list[Path]:
+        """Name the files of the binary log, the oldest first; they are there after a crash too."""
+        return sorted(self._data_folder.glob("bookings.[0-9]*"))
+
+    def _tool(self, name: str, *words: str, **streams: object) -> None:
+        address = ("--no-defaults", f"--host={HOST}", f"--port={self.port}", "--user=root")
+        subprocess.run([name, *address, *words], check=True, timeout=TOOL_SECONDS, **streams)
+
+
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=10, help="of load before the dump, and after it")
+    parser.add_argument("--fix", action="store_true", help="put right with reconcile_seats --fix what the dump lacks")
+
+
+def play(options: Namespace) -> Iterator[Round]:
+    """Lose everything once, restore it twice."""
+    with tempfile.TemporaryDirectory() as name:
+        with private_database(LoggingMariaDB()) as server:
+            lost = run_and_lose(server, Path(name), seconds=options.seconds)
+        yield dump_and_logs(lost)
+        yield dump_alone(lost, fix=options.fix)
 
 
 @dataclass
@@ -46,24 +103,22 @@ class Lost:
 
 def run_and_lose(server: LoggingMariaDB, folder: Path, *, seconds: float) -> Lost:
     """Run everything, back up in the middle, and kill the database under load."""
-    call_command("migrate", verbosity=0)
-    with start_flightsim("--capacity", "100000", store=folder / "seats.sqlite3") as sim:
-        env = environment(FLIGHT_SERVICE_URL=sim.url, LOG_LEVEL="CRITICAL")
-        with start_web(env=env) as web, start_worker(env=env) as worker:
-            load = Load(web, seed=1)
-            with load:
-                time.sleep(seconds)
-                before, began = list(load.heard), time.monotonic()
-                server.dump(folder / "dump.sql")
-                took, size = time.monotonic() - began, (folder / "dump.sql").stat().st_size
-                say(f"dumped {size // 1024} KiB in {took:.1f} s,")
-                say(f"while clients heard {len(load.heard) - len(before)} answers ({len(before)} before it)")
-                time.sleep(seconds)
-                server.kill()
-                worker.kill()
-                web.kill()
-            heard = list(load.heard)
-        say(f"lost the database; clients had heard {len(heard)} answers")
+    with start_stack(
+        store=folder / "seats.sqlite3", LOG_LEVEL="CRITICAL", PAYMENT_WINDOW_SECONDS=PAYMENT_WINDOW_SECONDS
+    ) as stack:
+        with Load(Doors(stack.webs), seed=1) as load:
+            time.sleep(seconds)
+            before, began = list(load.heard), time.monotonic()
+            server.dump(folder / "dump.sql")
+            took, size = time.monotonic() - began, (folder / "dump.sql").stat().st_size
+            say(f"dumped {size // 1024} KiB in {took:.1f} s,")
+            say(f"while clients heard {len(load.heard) - len(before)} answers ({len(before)} before it)")
+            time.sleep(seconds)
+            server.kill()
+            stack.worker.kill()
+            stack.web.kill()
+        heard = list(load.heard)
+    say(f"lost the database; clients had heard {len(heard)} answers")
     logs = [Path(shutil.copy(log, folder)) for log in server.binary_logs()]
     return Lost(folder / "dump.sql", logs, folder / "seats.sqlite3", heard, before)
 
@@ -93,76 +148,71 @@ def restored(lost: Lost, *, with_logs: bool) -> Iterator[tuple[FlightSim, dict[s
         if with_logs:
             replay_logs(lost, server, folder)
         say(f"restored in {time.monotonic() - began:.1f} s")
-        connection.close()
-        connection.settings_dict["PORT"] = server.port
-        with start_flightsim("--capacity", "100000", store=Path(shutil.copy(lost.seats, folder))) as sim:
-            yield sim, environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, LOG_LEVEL="CRITICAL")
-        connection.close()
+        look_at(server)
+        store = Path(shutil.copy(lost.seats, folder))
+        with start_flightsim("--capacity", str(CAPACITY), store=store) as sim:
+            usual = {"LOG_LEVEL": "CRITICAL", "PAYMENT_WINDOW_SECONDS": PAYMENT_WINDOW_SECONDS}
+            yield sim, environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, **usual)
 
 
-def reconcile(env: dict[str, str], *options: str) -> dict[str, Any]:
-    """What `manage.py reconcile_seats` says."""
+def reconcile(env: dict[str, str], *options: str) -> tuple[int, dict[str, Any]]:
+    """Run `reconcile_seats` as an operator does; give its exit code and what it says."""
     words = [sys.executable, "manage.py", "reconcile_seats", "--json", *options]
     done = subprocess.run(words, cwd=REPOSITORY, env=env, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return done.returncode, found
 
 
-def work_until_quiet(env: dict[str, str]) -> bool:
+def work_until_quiet(env: dict[str, str], result: Round) -> None:
     """Run the worker until nothing is under way any more, and every unpaid booking is over."""
+    unpaid, began = (
+        Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.INITIATED]),
+        time.monotonic(),
+    )
     with start_worker(env=env):
-        deadline = time.monotonic() + QUIET_SECONDS
-        while time.monotonic() < deadline:
-            unpaid = "SELECT COUNT(*) FROM booking WHERE status IN ('pending', 'initiated')"
-            with connection.cursor() as cursor:
-                cursor.execute(unpaid)
-                (left,) = cursor.fetchone()
-            if not left and not violations(quiet=True):
-                return True
-            time.sleep(LOOK_EVERY_SECONDS)
-    return False
+        if comes_true(lambda: not unpaid.exists() and not violations(quiet=True), QUIET_SECONDS, look_every=0.5):
+            result.recovered_after = time.monotonic() - began
 
 
-def try_dump_and_logs(lost: Lost) -> list[str]:
+def dump_and_logs(lost: Lost) -> Round:
     """Nothing that a client was told may be missing."""
-    say("-- from the dump and the binary log")
+    result = Round("from the dump and the binary log")
     with restored(lost, with_logs=True) as (sim, env):
         missing = answers_without_rows(lost.heard)
-        quiet = work_until_quiet(env)
-        found = reconcile(env)
-        say(f"acknowledged answers without their rows: {len(missing)}")
+        work_until_quiet(env, result)
+        _, found = reconcile(env)
+        result.figures["answers without rows"] = len(missing)
         say(f"after the worker:  {difference(found)}")
-        wrong = [*missing, *violations(quiet=True), *seats_out_of_step(sim), *map(str, found["drift"])]
-        return wrong if quiet else [*wrong, "it does not become quiet"]
+        result.wrong += [*missing, *violations(quiet=True), *seats_out_of_step(sim), *map(str, found["drift"])]
+    return result
 
 
-def try_dump_alone(lost: Lost, *, fix: bool) -> list[str]:
+def dump_alone(lost: Lost, *, fix: bool) -> Round:
     """What was answered after the dump is missing; the difference must be named, flight by flight."""
-    say("-- from the dump alone")
+    result = Round("from the dump alone")
     with restored(lost, with_logs=False) as (sim, env):
-        early = answers_without_rows(lost.heard_before_the_dump)
-        say(f"acknowledged answers without their rows: {len(answers_without_rows(lost.heard))}")
-        first = reconcile(env)
-        say(f"before the worker: {difference(first)}")
+        result.wrong += answers_without_rows(lost.heard_before_the_dump)
+        result.figures["answers without rows"] = len(answers_without_rows(lost.heard))
+        say(f"before the worker: {difference(reconcile(env)[1])}")
         if fix:
             put_right(env, "before the worker")
-        quiet = work_until_quiet(env)
-        found = reconcile(env)
+        work_until_quiet(env, result)
+        _, found = reconcile(env)
         say(f"after the worker:  {difference(found)}")
         if fix:
             found = put_right(env, "after it")
-        named = {row["flight"] for row in found["drift"]}
-        truth = {int(line.split()[2].rstrip(":")) for line in seats_out_of_step(sim)}
-        wrong = [*early, *violations(quiet=True)]
-        wrong += [] if named == truth else [f"flights that differ: {sorted(truth)}; named: {sorted(named)}"]
-        wrong += [f"flights that still differ: {sorted(truth)}"] if fix and truth else []
-        return wrong if quiet else [*wrong, "it does not become quiet"]
+        named = sorted(row["flight"] for row in found["drift"])
+        truth = sorted(flight for flight, _taken, _held in seats_adrift(sim))
+        result.wrong += violations(quiet=True)
+        result.wrong += [] if named == truth else [f"flights that differ: {truth}; named: {named}"]
+        result.wrong += [f"flights that still differ: {truth}"] if fix and truth else []
+    return result
 
 
 def put_right(env: dict[str, str], when: str) -> dict[str, Any]:
     """Have every difference corrected, and look again."""
     reconcile(env, "--fix", "--reason", "restored from a dump")
-    found = reconcile(env)
+    _, found = reconcile(env)
     say(f"put right {when}: {difference(found)}")
     return found
 
@@ -178,22 +228,3 @@ def difference(found: dict[str, Any]) -> str:
 def say(text: str) -> None:
     """Print at once."""
     print(text, flush=True)
-
-
-def main(server: LoggingMariaDB) -> int:
-    """Lose everything once, restore it twice."""
-    parser = argparse.ArgumentParser(prog="python -m tests.operations.backup")
-    parser.add_argument("--seconds", type=float, default=10, help="of load before the dump, and after it")
-    parser.add_argument("--fix", action="store_true", help="put right with reconcile_seats --fix what the dump lacks")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        lost = run_and_lose(server, Path(name), seconds=options.seconds)
-        server.close()
-        wrong = [*try_dump_and_logs(lost), *try_dump_alone(lost, fix=options.fix)]
-    for line in wrong:
-        say(f"WRONG: {line}")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(globals()["server"]))

@@ -1,31 +1,38 @@
-"""The rounds of the campaign; `tests.crashes.campaign` prepares the environment and runs this."""
+"""
+Kill running servers at every crash point.
 
-import argparse
+A MariaDB, a Flight Service that loses a fifth of its answers, a web server and `run_worker`, all real, under
+a small load. At each point the web server or the worker is killed (SIGKILL), started again, and must bring
+seats, bookings and money into step by itself, in real time.
+"""
+
 import os
 import signal
-import sys
 import tempfile
 import time
-from collections import defaultdict
-from dataclasses import dataclass
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import django
-
-django.setup()
-
-from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
-from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.campaigns import points  # noqa: E402
-from tests.campaigns.load import Load  # noqa: E402
-from tests.campaigns.stack import Stack, start_stack  # noqa: E402
-from tests.support.invariants import answers_without_rows  # noqa: E402
-from tests.support.running import LOOK_EVERY_SECONDS, await_that  # noqa: E402
+from devtools.mariadb import PrivateMariaDB
+from tests.campaigns import points
+from tests.campaigns.doors import Doors, Excused
+from tests.campaigns.load import Load
+from tests.campaigns.stack import Stack, durable, private_database, start_stack
+from tests.campaigns.verdict import Round
+from tests.support.invariants import answers_without_rows
+from tests.support.servers import Worker, a_web
+from tests.support.waiting import comes_true
 
 IDLE_WORKER, CLUSTER, DATABASE = "an idle worker", "the cluster", "the database"
 POINTS = (*points.OF_THE_WEB, *points.OF_THE_WORKER, IDLE_WORKER, CLUSTER, DATABASE)
+
+LOST_ANSWERS = 0.2
+
+# Long enough to pay under load, short enough that there is always something to expire.
+PAYMENT_WINDOW_SECONDS = 6
 
 # From the kill, or from the last answer that the Flight Service lost after it, until everything is in step again:
 # lease 15 s, next pass 10 s, call 5 s; or with a cluster that must first be missed.
@@ -42,129 +49,135 @@ LONGEST_SECONDS = 300.0
 ARRIVAL_SECONDS = 120.0
 
 
-@dataclass
-class Round:
-    """What came of one kill: seconds since it, and since the last answer that was lost after it."""
-
-    point: str
-    seconds: float
-    since_lost: float
-    wrong: list[str]
-
-
-def kill_at(stack: Stack, point: str, load: Load, server: Any) -> float | None:
-    """
-    Have a process die at the point, and start the web or the database again.
-
-    Gives the moment of the kill on the monotonic clock; None if nobody came to the point.
-    """
-    if point == DATABASE:
-        now = time.monotonic()
-        server.kill()
-        server.start()
-        return now
-    if point in (CLUSTER, IDLE_WORKER):
-        pids = stack.worker.clusters() if point == CLUSTER else idle_workers(stack, load)
-        now = time.monotonic()
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        return now if pids else None
-    role = "web" if point in points.OF_THE_WEB else "worker"
-    fired = stack.arm(role, point)
-    if not await_that(fired.exists, ARRIVAL_SECONDS):
-        stack.disarm(role)
-        return None
-    killed_at = time.monotonic() - (time.time() - fired.stat().st_ctime)
-    if role == "web":
-        stack.web.kill()
-        stack.web.start()
-    return killed_at
-
-
-def idle_workers(stack: Stack, load: Load) -> list[int]:
-    """Name the two workers of a fresh cluster that wait for a task: one of them holds the lock of the queue."""
-    stack.worker.kill()
-    stack.worker.start()
-    before = stack.last_pass()
-    load.stop()
-    quiet = await_that(lambda: stack.last_pass() != before and not stack.what_is_wrong(), ARRIVAL_SECONDS)
-    return stack.idle_workers() if quiet else []
-
-
-def one_round(stack: Stack, point: str, *, seed: int, server: Any) -> Round:
-    """Load, kill, and wait until everything is in step again."""
-    with Load(stack.web, seed=seed) as load:
-        await_that(lambda: len(load.heard) > 10, ARRIVAL_SECONDS)
-        killed_at = kill_at(stack, point, load, server)
-        load.stop()
-        if killed_at is None:
-            return Round(point, 0.0, 0.0, ["nobody came to this point"])
-        result = recovery(stack, point, killed_at, load)
-    result.wrong += sorted(load.failures) + answers_without_rows(load.heard)
-    if load.failures:
-        print(stack.web.printed(), flush=True)
-    return result
-
-
-def recovery(stack: Stack, point: str, killed_at: float, load: Load) -> Round:
-    """Wait until nothing is wrong any more, and tell how long it took."""
-    limit = CLUSTER_SECONDS if point in (IDLE_WORKER, CLUSTER, DATABASE) else USUAL_SECONDS
-    # What a dying cluster still finishes, or had already in hand, proves nothing.
-    proof = datetime.now(UTC) + ORPHANS_ARE_GONE if point in (IDLE_WORKER, CLUSTER) else None
-    lost_at, lost = killed_at, stack.lost_answers()
-    wrong = ["not looked at"]
-    while wrong and time.monotonic() - killed_at < LONGEST_SECONDS:
-        time.sleep(LOOK_EVERY_SECONDS)
-        if stack.lost_answers() != lost:
-            lost, lost_at = stack.lost_answers(), time.monotonic()
-        wrong = stack.what_is_wrong()
-        last_pass = stack.last_pass()
-        if not load.is_over() or last_pass is None or (proof is not None and last_pass < proof):
-            wrong.append("clients or workers are not ready")
-    now = time.monotonic()
-    if now - lost_at > limit:
-        wrong.append(f"longer than {limit:.0f} s")
-    return Round(point, now - killed_at, now - lost_at, wrong)
-
-
-def print_table(rounds: list[Round]) -> None:
-    of_point: dict[str, list[Round]] = defaultdict(list)
-    for each in rounds:
-        of_point[each.point].append(each)
-    print(f"\n{'crash point':<16}{'kills':>6}{'s since the kill':>20}{'s since a lost answer':>24}   violations")
-    for point, group in of_point.items():
-        since_kill = " ".join(f"{each.seconds:.1f}" for each in group)
-        since_lost = " ".join(f"{each.since_lost:.1f}" for each in group)
-        violations = sum(bool(each.wrong) for each in group)
-        print(f"{point:<16}{len(group):>6}{since_kill:>20}{since_lost:>24}   {violations}")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.crashes.campaign", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="kills at each point (default: %(default)s)")
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=1, help="kills at each point (default: %(default)s)")
     parser.add_argument("--points", nargs="+", choices=POINTS, default=POINTS, metavar="POINT")
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    adopt_orphans()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
-    rounds: list[Round] = []
-    try:
-        with (
-            tempfile.TemporaryDirectory(prefix="crashes-") as folder,
-            start_stack(Path(folder), seed=options.seed) as stack,
-        ):
-            assert await_that(last_pass_finished_at, CLUSTER_SECONDS), stack.worker.printed()
-            for number in range(options.rounds):
-                for point in options.points:
-                    result = one_round(stack, point, seed=options.seed + number, server=globals()["server"])
-                    rounds.append(result)
-                    outcome = "; ".join(result.wrong) or "in step"
-                    print(f"{number + 1} {point}: {result.seconds:.1f} s, {outcome}"[:2000], flush=True)
-    finally:
-        kill_descendants()
-        print_table(rounds)
-    return 1 if not rounds or any(each.wrong for each in rounds) else 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def play(options: Namespace) -> Iterator[Round]:
+    with (
+        private_database() as server,
+        tempfile.TemporaryDirectory(prefix="crashes-") as folder,
+        start(Path(folder), server, seed=options.seed) as crashes,
+    ):
+        for number in range(options.rounds):
+            for point in options.points:
+                yield crashes.round(point, seed=options.seed + number)
+
+
+class Crashes:
+    """What runs, and the two flags that tell the web and the worker where to die."""
+
+    def __init__(self, stack: Stack, server: PrivateMariaDB, flags: Path) -> None:
+        self._stack, self._server, self._flags = stack, server, flags
+
+    def round(self, point: str, *, seed: int) -> Round:
+        """Load, kill, and wait until everything is in step again."""
+        limit = CLUSTER_SECONDS if point in (IDLE_WORKER, CLUSTER, DATABASE) else USUAL_SECONDS
+        result = Round(point, limit)
+        doors = Doors([Excused(self._stack.web.port)])
+        with Load(doors, seed=seed) as load:
+            comes_true(lambda: len(load.heard) > 10, ARRIVAL_SECONDS)
+            killed_at = self._kill_at(point, load)
+            load.stop()
+            if killed_at is None:
+                result.wrong.append("nothing came to this point")
+            else:
+                self._recover(result, killed_at, load)
+        result.errors += doors.errors
+        result.wrong += answers_without_rows(load.heard)
+        if result.errors:
+            print(self._stack.web.printed(), flush=True)
+        return result
+
+    def _kill_at(self, point: str, load: Load) -> float | None:
+        """
+        Have a process die at the point, and start the web or the database again.
+
+        Gives the moment of the kill on the monotonic clock; None if nothing came to the point.
+        """
+        worker, web = self._stack.worker, self._stack.web
+        if point == DATABASE:
+            now = time.monotonic()
+            self._server.kill()
+            self._server.start()
+            return now
+        if point in (CLUSTER, IDLE_WORKER):
+            pids = worker.clusters() if point == CLUSTER else self._idle_workers(load)
+            now = time.monotonic()
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            return now if pids else None
+        flag = flag_of("web" if point in points.OF_THE_WEB else "worker", self._flags)
+        fired, new = flag.with_suffix(".fired"), flag.with_suffix(".new")
+        fired.unlink(missing_ok=True)
+        new.write_text(point)
+        new.rename(flag)  # at once: half a name would be read as another point
+        if not comes_true(fired.exists, ARRIVAL_SECONDS):
+            flag.unlink(missing_ok=True)
+            return None
+        killed_at = time.monotonic() - (time.time() - fired.stat().st_ctime)
+        if point in points.OF_THE_WEB:
+            web.kill()
+            web.serve()
+        return killed_at
+
+    def _idle_workers(self, load: Load) -> list[int]:
+        """Name the two workers of a fresh cluster that wait for a task: one of them holds the lock of the queue."""
+        stack = self._stack
+        stack.worker.kill()
+        stack.worker.start()
+        before = stack.last_pass()
+        load.stop()
+        quiet = comes_true(
+            lambda: stack.last_pass() != before and not stack.what_is_wrong(), ARRIVAL_SECONDS, look_every=0.25
+        )
+        return stack.worker.idle_workers() if quiet else []
+
+    def _recover(self, result: Round, killed_at: float, load: Load) -> None:
+        """Wait until nothing is wrong any more, and note how long it took since the last answer that was lost."""
+        stack, lost_at, lost = self._stack, killed_at, self._lost_answers()
+        # What a dying cluster still finishes, or had already in hand, proves nothing.
+        proof = datetime.now(UTC) + ORPHANS_ARE_GONE if result.name in (IDLE_WORKER, CLUSTER) else None
+
+        def unfinished() -> list[str]:
+            nonlocal lost_at, lost
+            if self._lost_answers() != lost:
+                lost, lost_at = self._lost_answers(), time.monotonic()
+            wrong, last_pass = stack.what_is_wrong(), stack.last_pass()
+            if load.undecided() or last_pass is None or (proof is not None and last_pass < proof):
+                wrong.append("clients or workers are not ready")
+            return wrong
+
+        result.recover(unfinished, since=killed_at, patience_seconds=LONGEST_SECONDS)
+        if result.recovered_after is not None:
+            result.figures["s since the kill"] = result.recovered_after
+            result.recovered_after = time.monotonic() - lost_at
+
+    def _lost_answers(self) -> int:
+        """Tell how many answers the Flight Service has lost so far."""
+        lost: int = self._stack.sim.ledger()["calls"]["dropped_replies"]
+        return lost
+
+
+def flag_of(role: str, flags: Path) -> Path:
+    """Name the file that tells `web` or `worker` where to die."""
+    return flags / f"{role}.flag"
+
+
+@contextmanager
+def start(folder: Path, server: PrivateMariaDB, *, seed: int) -> Iterator[Crashes]:
+    """Run everything, with a web and a worker that die on demand."""
+    # The gateway loses answers to the web alone: the worker has them to settle, and no excuse to be late.
+    of_web = {"CRASH_FLAG": str(flag_of("web", folder)), "DURABLE_PAYMENTS_DROP": str(LOST_ANSWERS)}
+    of_worker = {"CRASH_FLAG": str(flag_of("worker", folder))}
+    with start_stack(
+        *("--drop-reply-rate", str(LOST_ANSWERS), "--seed", str(seed)),
+        webs=lambda env: [a_web(env={**env, **of_web})],
+        worker=lambda env: Worker(env={**env, **of_worker}),
+        PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
+        **durable(folder),
+    ) as stack:
+        stack.await_a_pass()
+        yield Crashes(stack, server, folder)

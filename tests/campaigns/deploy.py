@@ -1,74 +1,94 @@
-"""The rounds of the campaign; `tests.deploy.campaign` prepares the environment and runs this."""
+"""
+Restart two web servers under load, again and again.
 
-import argparse
-import contextlib
-import subprocess
-import sys
+A MariaDB, a Flight Service that takes its time, two `run_web` with the settings of production, `run_worker`, and
+haproxy with its configuration, all real. In each round either web server is stopped and started again while
+clients hold, pay and read, and nothing is tried twice: no request may fail.
+"""
+
+import os
+import signal
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
-import django
-
-django.setup()
-
-from bookings.models import Booking  # noqa: E402 - models can be imported only now
-from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402
-from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.deploy.webs import Clients, RunWeb, await_that, restart  # noqa: E402
-from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402
-from tests.support.processes import REPOSITORY, FlightSim, start_flightsim  # noqa: E402
-from tests.support.proxy import Proxy, start_proxy  # noqa: E402
-from tests.support.servers import database_url, environment, start_worker  # noqa: E402
+from bookings.models import Booking
+from tests.campaigns.doors import Doors, KeptConnections, ThroughProxy
+from tests.campaigns.load import Load, Manner
+from tests.campaigns.stack import private_database, start_stack
+from tests.campaigns.verdict import Round
+from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
+from tests.support.proxy import Proxy
+from tests.support.servers import Web, a_watched_web
+from tests.support.waiting import PATIENCE_SECONDS, await_that
 
 # A Flight Service over a network; so there is a create under way at every moment.
 LATENCY_MS = "50"
 
-
-@contextlib.contextmanager
-def start_everything() -> Iterator[tuple[FlightSim, dict[str, RunWeb], Proxy]]:
-    """Run it all, with the settings of production, save that nothing is tried twice."""
-    with contextlib.ExitStack() as running:
-        sim = running.enter_context(start_flightsim("--capacity", "1000000", "--latency-ms", LATENCY_MS))
-        env = environment(DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url, LOG_LEVEL="ERROR")
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=REPOSITORY, env=env, check=True
-        )
-        running.enter_context(start_worker(env=env))
-        webs = {"web1": RunWeb("--workers", "2", env=env), "web2": RunWeb("--workers", "2", env=env)}
-        for web in webs.values():
-            web.start()
-            running.callback(web.kill)
-        await_that(last_pass_finished_at)
-        for web in webs.values():
-            web.await_answer()
-        ports = [web.port for web in webs.values()]
-        yield sim, webs, running.enter_context(start_proxy(*ports, RETRIES="0"))
+# Each on a connection that it keeps, as browsers and services do; with thinking in between.
+ONCE = Manner(pause_seconds=0.05, acts={"pay": 3, "read": 1}, repeats=False)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.deploy.campaign", description=__doc__)
+def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="restarts of each (default: %(default)s)")
-    rounds = parser.parse_args().rounds
-    adopt_orphans()
-    try:
-        with start_everything() as (sim, webs, proxy):
-            with Clients(proxy.port) as clients:
-                print(f"{'round':<7}{'restarted':<11}{'seconds':>8}{'requests':>10}{'failed':>8}")
-                for number in range(1, rounds + 1):
-                    for name, web in webs.items():
-                        started, before = time.monotonic(), clients.requests
-                        restart(web, name, proxy=proxy, clients=clients)
-                        took, asked = time.monotonic() - started, clients.requests - before
-                        print(f"{number:<7}{name:<11}{took:>8.1f}{asked:>10}{len(clients.failures):>8}", flush=True)
-            wrong = [*clients.failures, *answers_without_rows(clients.heard), *violations(quiet=True)]
-            wrong += seats_out_of_step(sim)
-            if Booking.objects.count() != clients.bookings:
-                wrong.append(f"{Booking.objects.count()} bookings, and {clients.bookings} that clients know of")
-    finally:
-        kill_descendants()
-    print("\n".join(wrong) or f"{clients.requests} requests, {clients.bookings} bookings, all in step")
-    return 1 if wrong else 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def play(options: Namespace) -> Iterator[Round]:
+    with (
+        private_database(),
+        start_stack(
+            *("--latency-ms", LATENCY_MS),
+            webs=lambda env: [a_watched_web("--workers", "2", env=env) for _ in range(2)],
+            proxy={"RETRIES": "0"},
+        ) as stack,
+    ):
+        assert stack.proxy is not None
+        stack.await_a_pass()
+        with clients_of(stack.proxy) as load:
+            for number in range(options.rounds):
+                for name, web in zip(("web1", "web2"), stack.webs, strict=True):
+                    began, before, failed = time.monotonic(), load.doors.counts().total(), len(failures(load))
+                    restart(web, name, proxy=stack.proxy, load=load)
+                    result = Round(f"{name}, {number + 1}", recovered_after=time.monotonic() - began)
+                    requests = load.doors.counts().total() - before
+                    result.figures = {"requests": requests, "failed": len(failures(load)) - failed}
+                    yield result
+        last = Round("afterwards", recovered_after=0.0)
+        last.wrong += [*failures(load), *unlike_the_rows(load), *violations(quiet=True), *seats_out_of_step(stack.sim)]
+        last.figures = {"requests": load.doors.counts().total(), "failed": len(failures(load))}
+        yield last
+
+
+def clients_of(proxy: Proxy, *, seed: int = 1) -> Load:
+    """Make clients that ask everything once, through the proxy."""
+    return Load(Doors([ThroughProxy(proxy.port)], send=KeptConnections()), seed=seed, manner=ONCE)
+
+
+def failures(load: Load) -> list[str]:
+    """Name every request that was not done."""
+    return [*load.doors.errors, *load.doors.refusals]
+
+
+def unlike_the_rows(load: Load) -> list[str]:
+    """Compare what clients heard with the tables: neither side has a booking that the other does not know."""
+    found, known = answers_without_rows(load.heard), load.bookings()
+    if Booking.objects.count() != len(known):
+        found.append(f"{Booking.objects.count()} bookings, and {len(known)} that clients know of")
+    return found
+
+
+def stop(web: Web) -> None:
+    """Ask a web server to stop, and wait until nothing of it is left."""
+    os.kill(web.pid, signal.SIGTERM)
+    assert web.ends_within(PATIENCE_SECONDS), web.printed()
+
+
+def restart(web: Web, name: str, *, proxy: Proxy, load: Load) -> None:
+    """Stop a web server, start it again, and wait until the proxy sends it clients again."""
+    is_up = f"Server ready/{name} is UP"
+    before = proxy.times_said(is_up)
+    stop(web)
+    web.start()
+    await_that(lambda: proxy.times_said(is_up) > before, proxy.printed)
+    heard = len(load.heard)
+    await_that(lambda: len(load.heard) > heard + 10, lambda: failures(load))

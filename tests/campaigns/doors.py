@@ -1,38 +1,27 @@
-"""The web processes as clients see them who know all their addresses, and a count of what they answer."""
+"""The web servers as clients see them who know all their addresses, and a count of what they answer."""
 
 import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
+from typing import Protocol
 
+from devtools.processes import HOST
 from tests.campaigns.verdict import Word, word_for
-from tests.deploy.webs import RunWeb
-from tests.support.http import Reply, exchange
+from tests.support.http import ANSWER_SECONDS, NO_REPLY, Reply, exchange, exchange_on
 
-# No answer at all: neither a status nor a body.
-NO_REPLY = Reply(0, {}, b"")
+Exchange = Callable[..., Reply]
 
 
-class Door(RunWeb):
-    """One `manage.py run_web`, and when it was dead."""
+class Door(Protocol):
+    """An address that clients know, which has an excuse for no answer while its process is dead."""
 
-    _is_down, _up_since = False, 0.0
+    port: int
 
-    def kill(self) -> None:
-        """Kill it and all below it; from now on its clients have an excuse for what they did not hear."""
-        self._is_down = True
-        super().kill()
-
-    def await_answer(self) -> None:
-        super().await_answer()
-        self._up_since, self._is_down = time.monotonic(), False
-
-    def was_down_since(self, moment: float) -> bool:
-        """Tell whether the process was dead at any time from this moment on."""
-        return self._is_down or moment < self._up_since
+    def was_down_since(self, moment: float) -> bool: ...
 
 
 class ThroughProxy:
@@ -45,27 +34,50 @@ class ThroughProxy:
         return False
 
 
+class Excused(ThroughProxy):
+    """A server of which processes die on demand: whatever it does not answer is excused."""
+
+    def was_down_since(self, moment: float) -> bool:
+        return True
+
+
+class KeptConnections:
+    """Sends each thread's requests on one connection, as browsers and services do, until one of them fails."""
+
+    def __init__(self) -> None:
+        self._of_thread = threading.local()
+
+    def __call__(self, port: int, *request: object) -> Reply:
+        peer = self._of_thread.__dict__.setdefault("peer", HTTPConnection(HOST, port, timeout=ANSWER_SECONDS))
+        try:
+            return exchange_on(peer, *request)
+        except (OSError, HTTPException):
+            peer.close()
+            raise
+
+
 class Doors:
     """Sends each request through the next door, counts what became of it, and is used by many threads."""
 
-    def __init__(self, doors: Sequence[Door | ThroughProxy]) -> None:
-        self._turn = itertools.cycle(doors)
+    def __init__(self, doors: Sequence[Door], *, send: Exchange = exchange) -> None:
+        self._turn, self._send = itertools.cycle(doors), send
         self._lock = threading.Lock()
         self._words: Counter[Word] = Counter()
         self._unavailable = 0
         self.errors: list[str] = []
+        self.refusals: list[str] = []
 
-    def ask(self, method: str, path: str, body: bytes | None = None, *, key: str = "") -> Reply:
+    def ask(self, method: str, path: str, body: object = None, *, key: str = "") -> Reply:
         """Send one request; `NO_REPLY` if no answer came."""
         with self._lock:
             door = next(self._turn)
         headers = {"Idempotency-Key": key} if key else {}
         sent_at = time.monotonic()
         try:
-            reply = exchange(door.port, method, path, body, headers)
+            reply = self._send(door.port, method, path, body, headers)
         except (OSError, HTTPException) as error:
             was_cut = door.was_down_since(sent_at)
-            self._count(Word.CUT if was_cut else Word.ERROR, f"{method} {path}: {type(error).__name__}")
+            self._count(Word.CUT if was_cut else Word.ERROR, f"{method} {path}: {error!r}")
             return NO_REPLY
         start = reply.body[:200].decode(errors="replace")
         with self._lock:
@@ -88,3 +100,5 @@ class Doors:
             self._words[word] += 1
             if word is Word.ERROR:
                 self.errors.append(what)
+            elif word is Word.REFUSED:
+                self.refusals.append(what)

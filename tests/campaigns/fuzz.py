@@ -1,25 +1,19 @@
-"""The rounds of the campaign; `tests.fuzz.campaign` prepares the environment and runs this."""
+"""
+Send as many generated requests as asked for, valid and not.
 
-import argparse
-import signal
-import sys
+A MariaDB, a Flight Service and a web server, all real, all private. Prints how often each operation gave each
+status. Wrong is an answer that the API's own document does not describe, and any 5xx.
+"""
+
 import tempfile
-import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
-import django
-from django.core.management import call_command
-
-django.setup()
-
-from tests.fuzz.run import Outcome, fuzz, table  # noqa: E402 - models can be imported only now
-from tests.fuzz.service import (  # noqa: E402
-    Service,
-    a_service_and_customers,
-    lines_of,
-    printed_by,
-    start_service,
-)
+from tests.campaigns.stack import private_database
+from tests.campaigns.verdict import Round
+from tests.fuzz.run import Outcome, fuzz, table
+from tests.fuzz.service import Service, a_service_and_customers, start_service
 
 # A round of these takes about two minutes, and each round has a seed of its own.
 EXAMPLES = 400
@@ -28,40 +22,32 @@ ROUND_SECONDS = 1200.0
 CAPACITY = 300
 
 
-def one_round(service: Service, *, seed: int) -> Outcome:
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--cases", type=int, default=20_000, help="at least this many (default: %(default)s)")
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="of a round (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the first round (default: %(default)s)")
+
+
+def play(options: Namespace) -> Iterator[Round]:
+    all_of_it, seed = Outcome(), options.seed
+    with private_database(), start_service(capacity=CAPACITY) as service:
+        while all_of_it.cases < options.cases and not all_of_it.failures:
+            outcome = one_round(service, examples=options.examples, seed=seed)
+            all_of_it.add(outcome)
+            broken = sum(line["status"] >= 500 for line in service.answered())
+            result = Round(f"seed {seed}", recovered_after=0.0, wrong=outcome.failures)
+            result.figures = {"cases": outcome.cases, "s": outcome.seconds, "5xx": broken}
+            result.wrong += [f"{broken} answers were 5xx"] if broken else []
+            result.wrong += [] if outcome.cases else ["nothing was asked"]
+            yield result
+            seed += 1
+    print(f"\n{table(all_of_it)}")
+
+
+def one_round(service: Service, *, examples: int, seed: int) -> Outcome:
     """Send one round of requests, and let the service come to rest."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        callers = a_service_and_customers(service_examples=EXAMPLES, customer_examples=EXAMPLES, seed=seed)
+        callers = a_service_and_customers(service_examples=examples, customer_examples=examples, seed=seed)
         outcome = fuzz(service.url, callers, folder=Path(folder), limit=ROUND_SECONDS)
     outcome.failures += service.what_is_wrong()
     return outcome
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.campaign", description=__doc__)
-    parser.add_argument("--cases", type=int, default=20_000, help="at least this many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the first round (default: %(default)s)")
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
-    call_command("migrate", verbosity=0)
-    all_of_it, seed, started = Outcome(), options.seed, time.monotonic()
-    with start_service(capacity=CAPACITY) as service:
-        while all_of_it.cases < options.cases and not all_of_it.failures:
-            outcome = one_round(service, seed=seed)
-            print(f"seed {seed}: {outcome.cases} cases in {outcome.seconds:.0f} s", flush=True)
-            all_of_it.add(outcome)
-            seed += 1
-        answered = [line for line in lines_of(printed_by(service.web)) if line.get("event") == "request.answered"]
-    broken = sum(line["status"] >= 500 for line in answered)
-    print(f"\n{table(all_of_it)}\n")
-    for failure in all_of_it.failures:
-        print(failure)
-    print(
-        f"{all_of_it.cases} cases in {time.monotonic() - started:.0f} s, {len(answered)} requests answered, "
-        f"{broken} with 5xx, {len(all_of_it.failures)} failures"
-    )
-    return 1 if all_of_it.failures or broken or not all_of_it.cases else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

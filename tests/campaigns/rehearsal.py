@@ -1,94 +1,258 @@
-"""The outages one after another; `python -m tests.rehearsal` prepares the environment and runs this."""
+"""
+Rehearse outages.
 
-import argparse
+Two web processes, `run_worker`, a stand-in Flight Service and a MariaDB, all real and all on 127.0.0.1, under
+a few clients. One after another something breaks; then nothing may be lost, no client may get an answer that it
+cannot act upon, and all must be in step again in time.
+"""
+
+import itertools
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import django
 from django.core.management import call_command
 
-django.setup()
+from bookings.db.clock import database_time
+from bookings.lifecycle import BookingStatus
+from bookings.models import Booking
+from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb_pair import EITHER, WRITER, run
+from devtools.processes import HOST
+from tests.campaigns.doors import Doors, ThroughProxy
+from tests.campaigns.load import Load, Manner
+from tests.campaigns.outages.catalog import OUTAGES
+from tests.campaigns.outages.outage import PAYMENT_WINDOW_SECONDS, SETTLE_SECONDS, NotPlayed, Outage
+from tests.campaigns.stack import Stack, durable, private_database, start_stack
+from tests.campaigns.verdict import LOOK_EVERY_SECONDS, Round, Word
+from tests.support.api import BOOKINGS
+from tests.support.invariants import answers_without_rows, seats_adrift
+from tests.support.schedules import schedule_the_sweep
+from tests.support.servers import Web, Worker, a_watched_web
+from tests.support.switch import Switch
+from tests.support.waiting import comes_true
 
-from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
-from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.campaigns.outages.catalog import OUTAGES, Outage  # noqa: E402
-from tests.campaigns.play import FELT_SECONDS, Play  # noqa: E402
-from tests.campaigns.verdict import Round, exit_code, table  # noqa: E402
-from tests.rehearsal.progress import Progress  # noqa: E402
-from tests.rehearsal.stack import EXPIRY_INTERVAL_SECONDS, start_stack  # noqa: E402
-from tests.support.running import await_that, migrate  # noqa: E402
-from tests.support.schedules import schedule_the_sweep  # noqa: E402
-from tests.support.servers import database_url, environment  # noqa: E402
-
-START_SECONDS = 120.0
+# How long clients live with an outage: the breaker opens, and seats fall due meanwhile.
+FELT_SECONDS = 5.0
 
 # Nothing hangs for longer than this, whatever it is.
 LONGEST_SECONDS = 900
 
+# Requests before an outage, and during it, without which it was not felt.
+REQUESTS_NEEDED = 30
 
-def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.rehearsal", description="Rehearse outages.")
+# A recovery that is late is waited for all the same, so that the table can say how late.
+LATENESS_SECONDS = 30.0
+
+# Half of what it is unless told otherwise: recovery is a lease or a pause of 15 s, one pass and one call.
+EXPIRY_INTERVAL_SECONDS = 5
+
+# A pass that is late by this much is no pass.
+LATE = timedelta(seconds=2 * EXPIRY_INTERVAL_SECONDS)
+
+# `run_worker` waits 45 s and a pass unless told otherwise. A pass takes up to 20 s: less would end healthy ones.
+SILENCE_SECONDS = 25
+
+# The proxy looks so often that it has seen a web process leave readiness twice long before that stops.
+OFTEN = {"CHECK_INTERVAL": "250ms"}
+DRAIN_SECONDS = 3
+
+# As many as each web process has threads. Who is told to wait has other bookings to pay, cancel or read in the
+# meantime: these must go on whatever the Flight Service does.
+CLIENTS = 8
+MANNER = Manner(
+    clients=CLIENTS,
+    pause_seconds=0.2,
+    acts={"pay": 5, "cancel": 3, "leave": 2, "read": 2},
+    stock=3,
+    gives_up_seconds=float("inf"),
+    waits_as_told=True,
+)
+
+UNKEYED = {
+    "FLIGHT_SERVICE_KEYED": "false",
+    "FLIGHT_SERVICE_COUNTER": "exclusive",
+    "FLIGHT_SERVICE_SETTLE_SECONDS": str(SETTLE_SECONDS),
+}
+
+# The end of what the proxy and the web processes have printed, when a deploy was not seamless.
+PRINTED_CHARACTERS = 2_000
+
+# Users who have booked nothing before: what is left unpaid by others counts for nobody else.
+NEW_USERS = itertools.count(1_000_001)
+
+
+def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--outages", nargs="+", choices=OUTAGES, default=list(OUTAGES), metavar="OUTAGE")
     parser.add_argument("--felt-seconds", type=float, default=FELT_SECONDS, help="length of each")
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
 
 
-def main() -> int:
-    chosen = options()
-    adopt_orphans()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
+def play(options: Namespace) -> Iterator[Round]:
+    """Play the chosen outages: first those of a Flight Service with keys, then of one without."""
     signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"the rehearsal has not ended within {LONGEST_SECONDS} s"))
     signal.alarm(LONGEST_SECONDS)
-    rounds: list[Round] = []
-    progress, began = Progress(), time.monotonic()
-    try:
-        rehearse(chosen, progress, rounds)
-    except KeyboardInterrupt:
-        progress.end("interrupted")
-    finally:
-        kill_descendants()
-        print(f"\n{table(rounds)}\n{time.monotonic() - began:.0f} s in all", flush=True)
-    return exit_code(rounds, wanted=len(chosen.outages))
+    outages = [OUTAGES[name] for name in options.outages]
+    # With the log that a replica is fed from.
+    with private_database(PrivateMariaDB("--server-id=1", *EITHER)) as server:
+        for keyed in (True, False):
+            those = [outage for outage in outages if outage.keyed == keyed]
+            for result in _with_one_peer(those, options, server, keyed=keyed) if those else ():
+                yield result
+                if result.recovered_after is None:
+                    return  # nothing after it would mean much
 
 
-def rehearse(chosen: argparse.Namespace, progress: Progress, rounds: list[Round]) -> None:
-    """Play the chosen outages: first those of a Flight Service that honours keys, then of one that does not."""
-    progress.begin("start")
-    progress.say("a database")
-    migrate(environment(DATABASE_URL=database_url()))
-    outages = [OUTAGES[name] for name in chosen.outages]
-    for keyed in (True, False):
-        those = [outage for outage in outages if outage.keyed == keyed]
-        if those and not any(each.recovered_after is None for each in rounds):
-            rehearse_with_one_peer(those, chosen, progress, rounds, keyed=keyed)
-
-
-def rehearse_with_one_peer(
-    outages: Sequence[Outage], chosen: argparse.Namespace, progress: Progress, rounds: list[Round], *, keyed: bool
-) -> None:
-    """Play these; one that is not recovered from is the last, as nothing after it would mean much."""
-    progress.begin("start")
-    progress.say("two web processes, a worker and a Flight Service")
+def _with_one_peer(
+    outages: list[Outage], options: Namespace, server: PrivateMariaDB, *, keyed: bool
+) -> Iterator[Round]:
     call_command("flush", verbosity=0, interactive=False)
     schedule_the_sweep(every_seconds=EXPIRY_INTERVAL_SECONDS)
     with (
         tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
-        start_stack(Path(folder), database=globals()["server"], keyed=keyed) as stack,
+        start(Path(folder), database=server, keyed=keyed) as stack,
     ):
-        if not await_that(last_pass_finished_at, START_SECONDS):
-            raise SystemExit(f"the worker does not start: {stack.worker.printed()}")
-        progress.end("everything runs")
-        for outage in outages:
-            play = Play(outage, stack, progress, felt_seconds=chosen.felt_seconds)
-            rounds.append(play.round(seed=chosen.seed + len(rounds)))
-            if rounds[-1].recovered_after is None:
-                return
+        stack.await_a_pass()
+        for number, outage in enumerate(outages):
+            yield Play(outage, stack, felt_seconds=options.felt_seconds).round(seed=options.seed + number)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@contextmanager
+def start(
+    folder: Path,
+    *,
+    database: PrivateMariaDB | None = None,
+    interval_seconds: int = EXPIRY_INTERVAL_SECONDS,
+    keyed: bool = True,
+) -> Iterator[Stack]:
+    """Run everything: on a database of its own behind a switch, and behind the proxy, or on the configured one."""
+    with ExitStack() as before:
+        switch = before.enter_context(Switch(_let_in(database))) if database else None
+        address = {"DATABASE_URL": f"mysql://{WRITER}@{HOST}:{switch.port}/{DATABASE}"} if switch else {}
+        with start_stack(
+            *(() if keyed else ("--unkeyed",)),
+            webs=lambda env: [a_watched_web("--threads", str(CLIENTS), env=env) for _ in range(2)],
+            worker=lambda env: Worker("--silence", str(SILENCE_SECONDS), env=env),
+            proxy=OFTEN if database else None,
+            PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
+            EXPIRY_INTERVAL_SECONDS=str(interval_seconds),
+            DRAIN_SECONDS=str(DRAIN_SECONDS),
+            **address,
+            **durable(folder),
+            **({} if keyed else UNKEYED),
+        ) as stack:
+            stack.database, stack.switch = database, switch
+            yield stack
+
+
+def _let_in(database: PrivateMariaDB) -> int:
+    """Make the service's own user, to whom read-only means something: root may write all the same."""
+    run(
+        database,
+        f"CREATE OR REPLACE USER {WRITER}@'{HOST}'",
+        f"GRANT ALL ON {DATABASE}.* TO {WRITER}@'{HOST}'",
+    )
+    return database.port
+
+
+class Play:
+    """One outage on one stack."""
+
+    def __init__(
+        self,
+        outage: Outage,
+        stack: Stack,
+        *,
+        felt_seconds: float = FELT_SECONDS,
+        lateness_seconds: float = LATENESS_SECONDS,
+    ) -> None:
+        self._outage, self._stack = outage, stack
+        self._felt_seconds, self._patience_seconds = felt_seconds, outage.limit_seconds + lateness_seconds
+        self._doors = Doors([ThroughProxy(stack.proxy.port)] if outage.seamless and stack.proxy else stack.webs)
+        self._felt: Counter[Word] = Counter()
+        # A pass that finished before this moment may have been the last.
+        self._proof_since = datetime.now(UTC)
+        stack.condemned = []
+
+    def round(self, *, seed: int = 1) -> Round:
+        """Play it and tell what came of it. Recovery is waited for a little longer than it may take."""
+        outage = self._outage
+        result = Round(outage.name, outage.limit_seconds)
+        with Load(self._doors, seed=seed, manner=MANNER) as clients:
+            self._await_requests()
+            try:
+                since = outage.play(self._stack, self._feel)
+            except NotPlayed as reason:
+                result.wrong.append(f"not played: {reason}")
+            else:
+                clients.stop()
+                self._proof_since = datetime.now(UTC)
+                result.recover(lambda: self._unfinished(clients), since=since, patience_seconds=self._patience_seconds)
+                result.wrong += self._not_as_it_should_be()
+        counts = self._doors.counts()
+        result.figures = {"requests": counts.total()} | {
+            word.value.partition(" with")[0]: counts[word] for word in (Word.REFUSED, Word.CUT)
+        }
+        result.errors += self._doors.errors
+        if result.errors and outage.seamless and self._stack.proxy:
+            said = [self._stack.proxy.printed(), *(web.printed() for web in self._stack.webs)]
+            result.wrong += [f"proxy or web said: {words[-PRINTED_CHARACTERS:]}" for words in said]
+        # In step there was none; since then more bookings may have expired, and their seats be on their way.
+        if result.recovered_after is None:
+            result.drift = sum(abs(taken - held) for _flight, taken, held in seats_adrift(self._stack.sim))
+        result.wrong += answers_without_rows(clients.heard)
+        return result
+
+    def _feel(self) -> None:
+        """Let clients feel the outage."""
+        before, ends_at = self._doors.counts(), time.monotonic() + self._felt_seconds
+        self._await_requests()
+        time.sleep(max(0.0, ends_at - time.monotonic()))
+        self._felt.update(self._doors.counts() - before)
+
+    def _not_as_it_should_be(self) -> list[str]:
+        """Say what should have been seen during the outage and was not, or should not and was."""
+        wanted = [self._outage.felt_as, Word.ANSWERED if self._outage.serves else None]
+        found = [f"no request was {word.value} meanwhile" for word in wanted if word and not self._felt[word]]
+        told = self._doors.told_to_come_again()
+        return [*found, f"{told} clients were told to come again"] if self._outage.seamless and told else found
+
+    def _await_requests(self) -> None:
+        enough = self._doors.counts().total() + REQUESTS_NEEDED
+        comes_true(lambda: self._doors.counts().total() >= enough, look_every=LOOK_EVERY_SECONDS)
+
+    def _unfinished(self, clients: Load) -> list[str]:
+        """Say what still keeps the service from being as it was; the dearest question comes last."""
+        stack = self._stack
+        if waiting := clients.undecided():
+            return [f"{waiting} clients wait for a decision"]
+        if stack.condemned and not stack.has_new_cluster():
+            self._proof_since = datetime.now(UTC)
+            return ["there is no new cluster"]
+        last_pass = stack.last_pass()
+        if last_pass is None or last_pass < self._proof_since:
+            return ["the worker has finished no pass yet"]
+        if wrong := stack.what_is_wrong() or overdue():
+            return wrong
+        return [f"no booking can be made at {web.port}" for web in stack.webs if not can_book(web)]
+
+
+def overdue() -> list[str]:
+    """Name the unpaid bookings that the worker should have ended by now."""
+    unpaid = Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.INITIATED])
+    late = unpaid.filter(expires_at__lt=database_time() - LATE).values_list("pk", flat=True)
+    return [f"booking {pk} is overdue" for pk in late]
+
+
+def can_book(web: Web) -> bool:
+    """Make a booking through one web process alone."""
+    user = next(NEW_USERS)
+    order = {"flightId": 1, "userId": user, "noOfSeats": 1}
+    return web.ask("POST", BOOKINGS, order, {"Idempotency-Key": f"alone-{user}"}).status == 201

@@ -1,68 +1,145 @@
-"""The whole service as real processes, on a database of its own, where web and worker die on demand."""
+"""The whole service as real processes, and whether all of them agree."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from django.core.management import call_command
+from django.db import DatabaseError, connection, connections
+
+from bookings.queries.upkeep.background import last_pass_finished_at
+from devtools.mariadb import PrivateMariaDB
 from tests.support.durable_payments import DurablePayments
-from tests.support.processes import start_flightsim
-from tests.support.running import Running, migrate
-from tests.support.servers import Web, database_url, environment, start_web, start_worker
+from tests.support.invariants import money_out_of_step, seats_out_of_step, violations
+from tests.support.processes import FlightSim, start_flightsim
+from tests.support.proxy import Proxy, start_proxy
+from tests.support.servers import Web, Worker, a_web, database_url, environment
+from tests.support.switch import Switch
+from tests.support.waiting import await_that
 
-LOST_ANSWERS = 0.2
-
-# Long enough to pay under load, short enough that there is always something to expire.
-PAYMENT_WINDOW_SECONDS = 6
-
-# More than the whole campaign can sell.
+# More than any campaign can sell.
 CAPACITY = 1_000_000
+
+START_SECONDS = 120.0
+
+# The settings with a payment gateway that outlives processes, and with crash points.
+DURABLE = "tests.campaigns.settings"
 
 
 @dataclass
-class Stack(Running):
-    """What runs, and the two flags that tell the web and the worker where to die."""
+class Stack:
+    """What runs; the proxy, the database and the switch in front of it only where a campaign has started them."""
 
-    web: Web
-    flags: Path
+    sim: FlightSim
+    webs: list[Web]
+    worker: Worker
+    payments: DurablePayments | None
+    proxy: Proxy | None = None
+    database: PrivateMariaDB | None = None
+    switch: Switch | None = None
+    running: ExitStack = field(default_factory=ExitStack)
+    """What ends with this, in the order that it must."""
+    condemned: list[int] = field(default_factory=list)
+    """The clusters that must be gone before all is as it was."""
 
-    def arm(self, role: str, point: str) -> Path:
-        """Tell `web` or `worker` where to die; gives the file that is there once one has."""
-        flag = self.flags / f"{role}.flag"
-        fired, new = flag.with_suffix(".fired"), flag.with_suffix(".new")
-        fired.unlink(missing_ok=True)
-        new.write_text(point)
-        new.rename(flag)  # at once: half a name would be read as another point
-        return fired
+    @property
+    def web(self) -> Web:
+        """The only web server, or the first."""
+        return self.webs[0]
 
-    def disarm(self, role: str) -> None:
-        """Let nobody die any more."""
-        (self.flags / f"{role}.flag").unlink(missing_ok=True)
+    def await_a_pass(self) -> None:
+        """Return when the worker has finished a pass."""
+        await_that(self.last_pass, self.worker.printed, seconds=START_SECONDS)
 
-    def lost_answers(self) -> int:
-        """Tell how many answers the Flight Service has lost so far."""
-        lost: int = self.sim.ledger()["calls"]["dropped_replies"]
-        return lost
+    def last_pass(self) -> datetime | None:
+        """Tell when a pass has finished last; None while the database does not answer."""
+        try:
+            return last_pass_finished_at()
+        except DatabaseError:
+            connection.close()
+            return None
+
+    def what_is_wrong(self) -> list[str]:
+        """Give every violation of what must be true when all is quiet; a database that is away is one."""
+        try:
+            money = money_out_of_step(self.payments.as_it_stands()) if self.payments else []
+            return [*violations(quiet=True), *seats_out_of_step(self.sim), *money]
+        except DatabaseError as error:
+            connection.close()
+            return [f"the database does not answer: {error}"]
+
+    def has_new_cluster(self) -> bool:
+        """Tell whether a cluster runs, and no condemned one; nothing of that one lives when the new one starts."""
+        clusters = self.worker.clusters()
+        return bool(clusters) and not set(clusters) & set(self.condemned)
 
 
 @contextmanager
-def start_stack(folder: Path, *, seed: int) -> Iterator[Stack]:
-    """Migrate the configured database and run everything on it; nothing is left afterwards."""
-    payments_file, flags = folder / "payments.sqlite3", folder
-    with start_flightsim(
-        *("--drop-reply-rate", str(LOST_ANSWERS), "--seed", str(seed), "--capacity", str(CAPACITY))
-    ) as sim:
-        common = environment(
-            DJANGO_SETTINGS_MODULE="tests.campaigns.settings",
-            DATABASE_URL=database_url(),
-            FLIGHT_SERVICE_URL=sim.url,
-            PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
-            DURABLE_PAYMENTS=str(payments_file),
-            LOG_LEVEL="ERROR",
-        )
-        migrate(common)
-        # The gateway loses answers to the web alone: the worker has them to settle, and no excuse to be late.
-        web_env = {**common, "CRASH_FLAG": str(flags / "web.flag"), "DURABLE_PAYMENTS_DROP": str(LOST_ANSWERS)}
-        worker_env = {**common, "CRASH_FLAG": str(flags / "worker.flag")}
-        with start_web(env=web_env) as web, start_worker(env=worker_env) as worker:
-            yield Stack(sim, DurablePayments(str(payments_file), drop_rate=0.0), worker, web, flags)
+def private_database(server: PrivateMariaDB | None = None) -> Iterator[PrivateMariaDB]:
+    """Run a MariaDB with the tables of the service, which this process looks at."""
+    with server or PrivateMariaDB() as running:
+        look_at(running)
+        call_command("migrate", verbosity=0)
+        try:
+            yield running
+        finally:
+            connection.close()
+
+
+def look_at(server: PrivateMariaDB) -> None:
+    """Let this process, which sees whether all is well, look at this server."""
+    connection.close()
+    # Every thread's connection is made of it.
+    connections.settings["default"]["PORT"] = server.port
+
+
+def one_web(env: dict[str, str]) -> list[Web]:
+    """Make a web server with two processes, which is not watched."""
+    return [a_web(env=env)]
+
+
+def one_worker(env: dict[str, str]) -> Worker:
+    """Make a worker as it usually is."""
+    return Worker(env=env)
+
+
+@contextmanager
+def start_stack(
+    *flights: str,
+    store: Path | None = None,
+    webs: Callable[[dict[str, str]], list[Web]] = one_web,
+    worker: Callable[[dict[str, str]], Worker] = one_worker,
+    proxy: Mapping[str, str] | None = None,
+    **settings: str,
+) -> Iterator[Stack]:
+    """
+    Run everything on the configured database, which is migrated; nothing of it is left afterwards.
+
+    :param flights: options of the stand-in Flight Service
+    :param store: where it keeps its seats
+    :param webs: makes the web servers, of an environment
+    :param worker: makes the worker
+    :param proxy: settings of the reverse proxy; without them there is none
+    """
+    with ExitStack() as running:
+        sim = running.enter_context(start_flightsim("--capacity", str(CAPACITY), *flights, store=store))
+        usual = {"DATABASE_URL": database_url(), "FLIGHT_SERVICE_URL": sim.url, "LOG_LEVEL": "ERROR"}
+        env = environment(**{**usual, **settings})
+        file = env.get("DURABLE_PAYMENTS")
+        payments = DurablePayments(file, drop_rate=0.0) if file else None
+        stack = Stack(sim, webs(env), worker(env), payments, running=running)
+        for process in (*stack.webs, stack.worker):
+            running.callback(process.kill)
+            process.start()
+        for web in stack.webs:
+            web.await_answer()
+        if proxy is not None:
+            stack.proxy = running.enter_context(start_proxy(*(web.port for web in stack.webs), **proxy))
+        yield stack
+
+
+def durable(folder: Path) -> dict[str, str]:
+    """Give the settings of processes that may die: their payment gateway outlives them."""
+    return {"DJANGO_SETTINGS_MODULE": DURABLE, "DURABLE_PAYMENTS": str(folder / "payments.sqlite3")}

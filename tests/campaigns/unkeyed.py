@@ -1,26 +1,25 @@
-"""The rounds of the campaign; `tests.unkeyed.campaign` prepares the environment and runs this."""
+"""
+Wear a Flight Service without keys out.
 
-import argparse
+A MariaDB, `flightsim --unkeyed` that loses requests and answers, hangs and is slow, a web server and
+`run_worker`, all real, under a small load. In each round the web, the Flight Service or the worker is killed
+(SIGKILL) and started again. Wrong is a seat that was sold twice, or is missing without a row that says so.
+"""
+
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
-import django
-
-django.setup()
-
-from bookings.queries.upkeep.background import last_pass_finished_at  # noqa: E402 - models can be imported only now
-from devtools.processes import adopt_orphans, kill_descendants  # noqa: E402
-from tests.campaigns.load import Load  # noqa: E402
-from tests.support.invariants import answers_without_rows, seats_out_of_step, violations  # noqa: E402
-from tests.support.processes import REPOSITORY, FlightSim, start_flightsim  # noqa: E402
-from tests.support.servers import Web, Worker, database_url, environment, start_web, start_worker  # noqa: E402
-from tests.support.unkeyed import anything_is_open, drift_out_of_bounds, shown_to_staff  # noqa: E402
+from tests.campaigns.doors import Doors
+from tests.campaigns.load import Load
+from tests.campaigns.stack import Stack, durable, private_database, start_stack
+from tests.campaigns.verdict import Round
+from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
+from tests.support.processes import FlightSim
+from tests.support.unkeyed import anything_is_open, drift_out_of_bounds, shown_to_staff
 
 # More than the five seconds that a change may take, and much less than anybody should set.
 SETTLE_SECONDS = 8
@@ -38,41 +37,73 @@ LOAD_SECONDS = 12.0
 # Turn 30 s, lease 15 s, settling, and a few passes of ten seconds; a worker that died must be missed first.
 RECOVERY_SECONDS = 240.0
 
-LOOK_EVERY_SECONDS = 0.5
+VICTIMS = ("web", "flight service", "worker")
 
 
-@dataclass
-class Stack:
-    """What runs."""
-
-    sim: FlightSim
-    web: Web
-    worker: Worker
-
-    def kill(self, victim: str) -> None:
-        """Kill one of them and start it again; the worker is killed in its cluster, which starts itself."""
-        match victim:
-            case "web":
-                self.web.kill()
-                self.web.start()
-            case "flight service":
-                self.sim.kill()
-                self.sim.start()
-                self.sim.faults(**FAULTS)
-            case "worker":
-                self.worker.kill()
-                self.worker.start()
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--rounds", type=int, default=3, help="kills of each process (default: %(default)s)")
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS, metavar="VICTIM")
+    parser.add_argument("--counter", choices=("exclusive", "shared"), default="exclusive")
+    parser.add_argument("--seed", type=int, default=1)
 
 
-@dataclass
-class Round:
-    """What came of one round."""
+def play(options: Namespace) -> Iterator[Round]:
+    with (
+        tempfile.TemporaryDirectory(prefix="unkeyed-") as folder,
+        private_database(),
+        start_stack(
+            *("--unkeyed", "--capacity", str(CAPACITY), "--freeze-seconds", "60"),
+            **settings(options.counter),
+            **durable(Path(folder)),
+        ) as stack,
+    ):
+        stack.await_a_pass()
+        for number in range(options.rounds):
+            for victim in options.victims:
+                yield one_round(stack, victim, options.counter, seed=options.seed + number)
 
-    victim: str
-    heard: int
-    seconds: float
-    for_staff: int
-    wrong: list[str]
+
+def settings(counter: str) -> dict[str, str]:
+    """Give the settings of a service whose Flight Service knows no keys."""
+    return {
+        "FLIGHT_SERVICE_KEYED": "false",
+        "FLIGHT_SERVICE_COUNTER": counter,
+        "FLIGHT_SERVICE_SETTLE_SECONDS": str(SETTLE_SECONDS),
+        "PAYMENT_WINDOW_SECONDS": str(PAYMENT_WINDOW_SECONDS),
+    }
+
+
+def one_round(stack: Stack, victim: str, counter: str, *, seed: int) -> Round:
+    """Load, kill, and wait until everything is in step again."""
+    result = Round(victim, RECOVERY_SECONDS)
+    stack.sim.faults(**FAULTS, seed=seed)
+    with Load(Doors(stack.webs), seed=seed) as load:
+        time.sleep(LOAD_SECONDS * random.uniform(0.3, 0.7))
+        kill(stack, victim)
+        time.sleep(LOAD_SECONDS / 2)
+        load.stop()
+    stack.sim.faults()
+    result.recover(lambda: what_is_wrong(stack.sim, counter), since=time.monotonic(), patience_seconds=RECOVERY_SECONDS)
+    result.errors += load.doors.errors
+    result.wrong += answers_without_rows(load.heard)
+    for_staff = sum(shown_to_staff(flight["id"]) for flight in stack.sim.ledger()["flights"])
+    result.figures = {"answers": len(load.heard), "seats for staff": for_staff}
+    return result
+
+
+def kill(stack: Stack, victim: str) -> None:
+    """Kill one of them and start it again."""
+    match victim:
+        case "web":
+            stack.web.kill()
+            stack.web.serve()
+        case "flight service":
+            stack.sim.kill()
+            stack.sim.start()
+            stack.sim.faults(**FAULTS)
+        case "worker":
+            stack.worker.kill()
+            stack.worker.start()
 
 
 def what_is_wrong(sim: FlightSim, counter: str) -> list[str]:
@@ -85,71 +116,3 @@ def what_is_wrong(sim: FlightSim, counter: str) -> list[str]:
     ledger = sim.ledger()
     found += [f"flight {each['id']} is oversold" for each in ledger["flights"] if each["remaining"] < 0]
     return [*found, *(["the Flight Service froze"] if ledger["calls"]["freezes"] else [])]
-
-
-def one_round(stack: Stack, victim: str, counter: str, *, seed: int) -> Round:
-    stack.sim.faults(**FAULTS, seed=seed)
-    with Load(stack.web, seed=seed) as load:
-        time.sleep(LOAD_SECONDS * random.uniform(0.3, 0.7))
-        stack.kill(victim)
-        time.sleep(LOAD_SECONDS / 2)
-        load.stop()
-    stack.sim.faults()
-    began = time.monotonic()
-    wrong = ["not looked at"]
-    while wrong and time.monotonic() - began < RECOVERY_SECONDS:
-        time.sleep(LOOK_EVERY_SECONDS)
-        wrong = what_is_wrong(stack.sim, counter)
-    wrong += [*answers_without_rows(load.heard), *load.failures]
-    for_staff = sum(shown_to_staff(flight["id"]) for flight in stack.sim.ledger()["flights"])
-    return Round(victim, len(load.heard), time.monotonic() - began, for_staff, wrong)
-
-
-def run(options: argparse.Namespace, folder: Path) -> list[Round]:
-    rounds = []
-    with start_flightsim("--unkeyed", "--capacity", str(CAPACITY), "--freeze-seconds", "60") as sim:
-        env = environment(
-            DJANGO_SETTINGS_MODULE="tests.campaigns.settings",
-            DATABASE_URL=database_url(),
-            FLIGHT_SERVICE_URL=sim.url,
-            FLIGHT_SERVICE_KEYED="false",
-            FLIGHT_SERVICE_COUNTER=options.counter,
-            FLIGHT_SERVICE_SETTLE_SECONDS=str(SETTLE_SECONDS),
-            PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
-            DURABLE_PAYMENTS=str(folder / "payments.sqlite3"),
-            LOG_LEVEL="ERROR",
-        )
-        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=REPOSITORY, env=env, check=True)
-        with start_web(env=env) as web, start_worker(env=env) as worker:
-            stack = Stack(sim, web, worker)
-            while last_pass_finished_at() is None:
-                time.sleep(LOOK_EVERY_SECONDS)
-            for number in range(options.rounds):
-                for victim in ("web", "flight service", "worker"):
-                    rounds.append(one_round(stack, victim, options.counter, seed=options.seed + number))
-                    print(f"{number + 1} {rounds[-1]}"[:2000], flush=True)
-    return rounds
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.unkeyed.campaign")
-    parser.add_argument("--rounds", type=int, default=3, help="kills of each process (default: %(default)s)")
-    parser.add_argument("--counter", choices=("exclusive", "shared"), default="exclusive")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    adopt_orphans()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
-    try:
-        with tempfile.TemporaryDirectory(prefix="unkeyed-") as folder:
-            rounds = run(options, Path(folder))
-    finally:
-        kill_descendants()
-    print(f"\n{'killed':<16}{'answers':>9}{'s until in step':>17}{'seats for staff':>17}   violations")
-    for each in rounds:
-        print(f"{each.victim:<16}{each.heard:>9}{each.seconds:>17.1f}{each.for_staff:>17}   {len(each.wrong)}")
-    return 1 if not rounds or any(each.wrong for each in rounds) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
-"""What an outage must not do, and the table that says what it did. Knows no process, so it can be tested alone."""
+"""What a round of a campaign must not do, and the table that says what it did. Knows no process."""
 
-import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
@@ -14,6 +14,8 @@ SAYS_WHEN = (429, 503)
 
 # What a fault of the service may be called at most, so that the list of them can be read.
 FAULTS_NAMED = 5
+
+LOOK_EVERY_SECONDS = 0.25
 
 
 class Word(Enum):
@@ -28,7 +30,7 @@ class Word(Enum):
 def word_for(reply: Reply) -> Word:
     """Judge an answer: done, a refusal that a client can act upon, or neither."""
     try:
-        envelope = json.loads(reply.body)
+        envelope = reply.json()
         if 200 <= reply.status < 300:
             return Word.ANSWERED if envelope["success"] is True else Word.ERROR
         is_clean = (
@@ -50,21 +52,25 @@ def _is_about_its_flight(status: int, envelope: Any) -> bool:
 
 @dataclass
 class Round:
-    """What came of one outage; seconds count from its end, None means not within patience."""
+    """
+    What came of one round. `figures` are further columns of the table.
 
-    outage: str
-    limit_seconds: float
-    requests: int = 0
-    refused: int = 0
-    cut: int = 0
+    Seconds count from the end of what was broken; None means not within patience.
+    """
+
+    name: str
+    limit_seconds: float = float("inf")
+    figures: dict[str, object] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     recovered_after: float | None = None
     drift: int = 0
     wrong: list[str] = field(default_factory=list)
 
     def faults(self) -> list[str]:
-        """Say why the service has not stood this outage; empty if it has."""
+        """Say why the service has not stood this round; empty if it has."""
         found = [*self.wrong[:FAULTS_NAMED]]
+        if len(self.wrong) > FAULTS_NAMED:
+            found.append(f"and {len(self.wrong) - FAULTS_NAMED} more")
         if self.errors:
             found.append(f"{len(self.errors)} errors: {'; '.join(sorted(set(self.errors))[:FAULTS_NAMED])}")
         if self.recovered_after is None:
@@ -75,22 +81,41 @@ class Round:
             found.append(f"{self.drift} seats adrift")
         return found
 
+    def recover(self, unfinished: Callable[[], list[str]], *, since: float, patience_seconds: float) -> None:
+        """
+        Look until nothing is unfinished any more, and note how long it took.
 
-def exit_code(rounds: Sequence[Round], *, wanted: int) -> int:
-    """Give 0 if as many outages as wanted were played and all of them were stood, 1 otherwise."""
-    return 0 if rounds and len(rounds) == wanted and not any(each.faults() for each in rounds) else 1
+        :param since: the moment from which seconds count, on the monotonic clock
+        :param patience_seconds: longer than the limit, so that the table can say how late
+        """
+        while left := unfinished():
+            if time.monotonic() - since > patience_seconds:
+                self.wrong += left
+                return
+            time.sleep(LOOK_EVERY_SECONDS)
+        self.recovered_after = time.monotonic() - since
+
+
+def exit_code(rounds: Sequence[Round]) -> int:
+    """Give 0 if something was played and all of it was stood, 1 otherwise."""
+    return 0 if rounds and not any(each.faults() for each in rounds) else 1
 
 
 def table(rounds: Sequence[Round]) -> str:
     """Show the rounds, one a line, and below them why any was not stood."""
-    head = f"{'outage':<34}{'requests':>9}{'refused cleanly':>17}{'cut':>5}{'errors':>8}{'recovered':>14}{'drift':>7}"
-    lines = [head, *(_line(each) for each in rounds)]
-    lines += [f"{each.outage}: {fault}" for each in rounds for fault in each.faults()]
-    return "\n".join(lines)
+    names = list(dict.fromkeys(name for each in rounds for name in each.figures))
+    rows = [["", *names, "errors", "in step after", "drift", ""], *(_cells(each, names) for each in rounds)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *cells in rows:
+        ends = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *ends]))
+    lines += [f"{each.name}: {fault}" for each in rounds for fault in each.faults()]
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def _line(of: Round) -> str:
+def _cells(of: Round, names: Sequence[str]) -> list[str]:
     recovered = "no" if of.recovered_after is None else f"{of.recovered_after:.1f} s"
-    verdict = "" if not of.faults() else "  FAILED"
-    counts = f"{of.requests:>9}{of.refused:>17}{of.cut:>5}{len(of.errors):>8}"
-    return f"{of.outage:<34}{counts}{recovered:>14}{of.drift:>7}{verdict}"
+    figures = (of.figures.get(name, "") for name in names)
+    shown = [f"{each:.1f}" if isinstance(each, float) else str(each) for each in figures]
+    return [of.name, *shown, str(len(of.errors)), recovered, str(of.drift), "FAILED" if of.faults() else ""]

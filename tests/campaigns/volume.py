@@ -1,26 +1,31 @@
-"""The measurements; `tests.volume.campaign` prepares the environment and runs this."""
+"""
+Fill a MariaDB with a year of bookings, ten million unless told otherwise, and ask it everything.
 
-import argparse
+The server is private and thrown away. Prints how long each table took and how large it is; then, of everything
+that the service asks on a schedule or in a request, the indexes used, rows read, rows sorted, and milliseconds.
+Wrong is a question that reads more rows than it may, as more of them would be slower with more bookings; and a page of
+the back office that takes longer than it may.
+"""
+
 import shutil
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import django
+from django.db import connection, reset_queries
+from django.test import Client
+from django.test.utils import CaptureQueriesContext, override_settings
 
-django.setup()
-
-from django.core.management import call_command  # noqa: E402 - models can be had only now
-from django.db import connection, reset_queries  # noqa: E402
-from django.test.utils import CaptureQueriesContext, override_settings  # noqa: E402
-
-from tests.support.volume import effort_of, plans_of  # noqa: E402
-from tests.volume.fill import DISK_PER_BOOKING, TABLES, fill, quick_server  # noqa: E402
-from tests.volume.leftovers import leave_behind, reap  # noqa: E402
-from tests.volume.questions import Question, all_questions  # noqa: E402
+from tests.campaigns.stack import private_database
+from tests.campaigns.verdict import Round
+from tests.support.volume import effort_of, plans_of
+from tests.volume.fill import DISK_PER_BOOKING, TABLES, fill, quick_server
+from tests.volume.leftovers import leave_behind, reap
+from tests.volume.pages import Page, a_desk, all_pages
+from tests.volume.questions import Question, all_questions
 
 RUNS = 5
 GIGABYTE = 1 << 30
@@ -57,6 +62,21 @@ def _milliseconds(ask: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
+def is_quick(desk: Client, page: Page) -> bool:
+    """Look at a page some times, print a line of the table, and say whether it took no longer than it may."""
+    times = []
+    with CaptureQueriesContext(connection) as captured:
+        for _ in range(RUNS):
+            began = time.perf_counter()
+            answer = desk.get(page.address, page.query)
+            size = len(b"".join(answer) if answer.streaming else answer.content)
+            times.append(1000 * (time.perf_counter() - began))
+            assert answer.status_code in (200, 302), f"{page.name}: {answer.status_code}"
+    statements, median = len(captured) // RUNS, statistics.median(times)
+    print(f"| {page.name} | {statements} | {median:.0f} | {max(times):.0f} | {size:,} |", flush=True)
+    return max(times) <= page.limit
+
+
 def say_sizes(bookings: int) -> None:
     """Print how large the tables are."""
     with connection.cursor() as cursor:
@@ -83,29 +103,28 @@ def say_how_fast_is_reaped(answers: int) -> None:
     print(f"\nReaper: {total:,} rows in {reaped.seconds:.0f} s, {total / reaped.seconds:,.0f}/s ({each})")
 
 
-def main() -> int:
-    """Fill, print the tables, and return 1 if a question reads more than it may."""
-    parser = argparse.ArgumentParser(prog="python -m tests.volume.campaign", description=__doc__)
+def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--bookings", type=int, default=10_000_000)
     parser.add_argument("--memory", type=int, default=4, help="what MariaDB may keep in memory, in GB (4)")
-    asked = parser.parse_args()
-    free, wanted = shutil.disk_usage(tempfile.gettempdir()).free, asked.bookings * DISK_PER_BOOKING
+
+
+def play(options: Namespace) -> Iterator[Round]:
+    """Fill, print the tables, and name the questions that read more than they may."""
+    free, wanted = shutil.disk_usage(tempfile.gettempdir()).free, options.bookings * DISK_PER_BOOKING
     if free < wanted:
-        print(f"{wanted / 1e9:.0f} GB are needed in {tempfile.gettempdir()}, {free / 1e9:.0f} are free")
-        return 2
-    call_command("migrate", verbosity=0)
-    with quick_server(memory=asked.memory * GIGABYTE):
-        for table, seconds in fill(asked.bookings):
-            print(f"{table}: {seconds:.0f} s", flush=True)
-    say_sizes(asked.bookings)
-    print(
-        "\n| | statements | rows read | rows sorted | first, ms | median, ms | indexes |\n|---|---|---|---|---|---|---|"
-    )
-    with override_settings(ALLOWED_HOSTS=["testserver"]):
-        answers = [answer(question) for question in all_questions()]
-    say_how_fast_is_reaped(min(1_000_000, asked.bookings))
-    return 0 if all(answers) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise SystemExit(f"{wanted / 1e9:.0f} GB are needed in {tempfile.gettempdir()}, {free / 1e9:.0f} are free")
+    began = time.monotonic()
+    with private_database():
+        with quick_server(memory=options.memory * GIGABYTE):
+            for table, seconds in fill(options.bookings):
+                print(f"{table}: {seconds:.0f} s", flush=True)
+        say_sizes(options.bookings)
+        with override_settings(ALLOWED_HOSTS=["testserver"]):
+            with a_desk() as desk:
+                print("| page | statements | median, ms | worst, ms | bytes |\n|---|---|---|---|---|")
+                wrong = [f"{page.name} takes too long" for page in all_pages() if not is_quick(desk, page)]
+            print("\n| | statements | rows read | rows sorted | first, ms | median, ms | indexes |")
+            print("|---|---|---|---|---|---|---|")
+            wrong += [f"{question.name} reads too many rows" for question in all_questions() if not answer(question)]
+        say_how_fast_is_reaped(min(1_000_000, options.bookings))
+    yield Round(f"{options.bookings:,} bookings", recovered_after=time.monotonic() - began, wrong=wrong)

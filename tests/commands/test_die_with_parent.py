@@ -4,18 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes import REPOSITORY
+from tests.support.waiting import await_that
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
 
-PATIENCE_SECONDS = 30.0
-LOOK_EVERY_SECONDS = 0.02
 
 # Forks a child that forks another, writes down who is who, and waits, as the processes of a cluster do.
 PROGRAM = """
@@ -64,13 +62,6 @@ def start(tmp_path):
             os.kill(pid, signal.SIGKILL)
     for parent in parent_of.values():
         parent.wait()
-
-
-def await_that(true):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(LOOK_EVERY_SECONDS)
 
 
 def is_gone(pid):

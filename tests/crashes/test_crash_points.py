@@ -3,7 +3,7 @@ A process is killed (SIGKILL) at every crash point: nothing is lost, nothing is 
 
 Real processes, a real Flight Service that loses a fifth of its answers, a payment gateway that outlives them.
 After the crash either the client repeats its request or the worker comes by first. ROUNDS=3 does each three
-times; `python -m tests.crashes.campaign` does the same to running servers, in real time.
+times; `python -m tests.campaigns crashes` does the same to running servers, in real time.
 """
 
 import dataclasses

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 from django_q.models import Schedule
@@ -12,12 +11,9 @@ from bookings.queries.upkeep.background import last_pass_finished_at
 from bookings.wake import SWEEP_TASK
 from tests.support.schedules import schedule_the_sweep
 from tests.support.servers import Worker, database_url, empty_the_database, environment
+from tests.support.waiting import await_that
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
-
-# A start takes three seconds on an idle machine, a pass no time at all.
-PATIENCE_SECONDS = 60.0
-LOOK_EVERY_SECONDS = 0.05
 
 STOP_SECONDS = 30.0
 
@@ -82,27 +78,20 @@ def lonely_worker():
     worker.kill()
 
 
-def await_that(true, worker, *, seconds=PATIENCE_SECONDS):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, worker.printed()
-        time.sleep(LOOK_EVERY_SECONDS)
-
-
 def await_a_pass(worker, *, after=None):
     """Return when a pass has finished, the first or one that ended after this moment."""
     await_that(
         lambda: (at := last_pass_finished_at()) is not None and (after is None or at > after),
-        worker,
+        worker.printed,
     )
 
 
 def await_another_cluster(worker, before):
     """Return when another cluster has started, has finished a pass, and is whole."""
-    await_that(lambda: worker.clusters() not in ([], before), worker)
+    await_that(lambda: worker.clusters() not in ([], before), worker.printed)
     started_at = database_time()
     await_a_pass(worker, after=started_at)
-    await_that(lambda: len(worker.below_sentinels()) == 4, worker)
+    await_that(lambda: len(worker.below_sentinels()) == 4, worker.printed)
 
 
 def test_it_runs_passes_and_a_signal_to_itself_stops_everything(worker):
@@ -142,9 +131,8 @@ def test_a_cluster_that_is_killed_is_started_again_and_leaves_no_orphan(worker):
 @pytest.mark.long
 def test_a_cluster_with_a_process_that_was_killed_is_started_again(worker):
     damaged = worker.clusters()
-    await_that(lambda: len(worker.below_sentinels()) == 4, worker)
-    # The workers are started first; one of the two that wait holds the lock of the queue.
-    idle_workers = worker.below_sentinels()[:2]
+    await_that(lambda: len(worker.below_sentinels()) == 4, worker.printed)
+    idle_workers = worker.idle_workers()
 
     for pid in idle_workers:
         os.kill(pid, signal.SIGKILL)
@@ -154,10 +142,10 @@ def test_a_cluster_with_a_process_that_was_killed_is_started_again(worker):
 
 @pytest.mark.long
 def test_a_cluster_that_finishes_no_pass_is_started_again_until_a_signal_comes(impatient_worker):
-    await_that(impatient_worker.clusters, impatient_worker)
+    await_that(impatient_worker.clusters, impatient_worker.printed)
     silent = impatient_worker.clusters()
 
-    await_that(lambda: impatient_worker.clusters() not in ([], silent), impatient_worker)
+    await_that(lambda: impatient_worker.clusters() not in ([], silent), impatient_worker.printed)
     os.kill(impatient_worker.pid, signal.SIGTERM)
 
     assert impatient_worker.ends_within(STOP_SECONDS), impatient_worker.printed()
@@ -165,7 +153,7 @@ def test_a_cluster_that_finishes_no_pass_is_started_again_until_a_signal_comes(i
 
 
 def test_while_there_is_no_database_it_waits_and_starts_nothing(lonely_worker):
-    await_that(lambda: "worker.database_unreachable" in lonely_worker.printed(), lonely_worker)
+    await_that(lambda: "worker.database_unreachable" in lonely_worker.printed(), lonely_worker.printed)
 
     assert lonely_worker.alive() == [lonely_worker.pid]
 

@@ -8,11 +8,10 @@ import pytest
 from bookings.db.clock import database_time
 from bookings.models import Heartbeat
 from bookings.queries.upkeep.background import SWEEP_HEARTBEAT
-from tests.deploy.webs import RunWeb
 from tests.support.processes import FlightSim, start_flightsim
-from tests.support.servers import database_url, environment
+from tests.support.servers import Web, a_watched_web, database_url, environment
 
-StartWeb = Callable[..., RunWeb]
+StartWeb = Callable[..., Web]
 
 
 @pytest.fixture
@@ -30,8 +29,8 @@ def start_web(sim: FlightSim, transactional_db: Any) -> Iterator[StartWeb]:
     Heartbeat.objects.update_or_create(name=SWEEP_HEARTBEAT, defaults=now)
     started = []
 
-    def start(*options: str, drain_seconds: int = 0) -> RunWeb:
-        web = RunWeb(
+    def start(*options: str, drain_seconds: int = 0) -> Web:
+        web = a_watched_web(
             *options,
             env=environment(
                 DATABASE_URL=database_url(),

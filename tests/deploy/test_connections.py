@@ -9,10 +9,10 @@ import pytest
 
 from bookings.models import Booking
 from devtools.processes import HOST
-from tests.deploy.webs import RunWeb, await_that
 from tests.support.processes import start_flightsim
 from tests.support.proxy import start_proxy
-from tests.support.servers import database_url, environment
+from tests.support.servers import a_watched_web, database_url, environment
+from tests.support.waiting import await_that
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -35,7 +35,7 @@ def chunks(*parts, trailer=b""):
 def servers(django_db_setup, django_db_blocker):
     """A web server, and the proxy before it, for all tests of this module."""
     with django_db_blocker.unblock(), start_flightsim("--capacity", "1000000") as sim:
-        web = RunWeb("--threads", "8", env=environment(DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url))
+        web = a_watched_web("--threads", "8", env=environment(DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url))
         web.start()
         try:
             web.await_answer()

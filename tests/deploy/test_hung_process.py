@@ -10,7 +10,7 @@ import pytest
 
 from bookingsite.processes.beats import FOLDER, Beat, last_beats
 from bookingsite.processes.hung_processes import HungProcesses
-from tests.deploy.webs import await_that
+from tests.support.waiting import await_that
 
 # Of a machine that is busy with other tests; the command itself waits longer.
 SILENCE_SECONDS = 8
@@ -18,7 +18,7 @@ SILENCE_SECONDS = 8
 
 def processes_of(web):
     """The processes that serve: children of granian's own, which is the only child of the command."""
-    family = web._family()
+    family = web.family()
     (granian,) = [pid for pid, parent, _ in family if parent == web.pid]
     return {pid for pid, parent, words in family if parent == granian and "tracker" not in " ".join(words)}
 

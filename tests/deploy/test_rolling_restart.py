@@ -1,11 +1,15 @@
 """Two web servers behind the proxy are restarted one after the other, and no client notices."""
 
+import re
+
 import pytest
 
 from bookings.models import Booking
-from tests.deploy.webs import Clients, await_that, in_the_background, restart, stop
-from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
+from tests.campaigns.deploy import clients_of, failures, restart, stop, unlike_the_rows
+from tests.support.invariants import seats_out_of_step, violations
 from tests.support.proxy import start_proxy
+from tests.support.threads import in_the_background
+from tests.support.waiting import await_that
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
@@ -38,26 +42,25 @@ def two_webs(start_web):
 def test_a_rolling_restart_fails_no_request_and_loses_nothing(two_webs, sim):
     web1, web2 = two_webs(drain_seconds=DRAIN_SECONDS)
 
-    with start_proxy(web1.port, web2.port, **NO_RETRIES, **OFTEN) as proxy, Clients(proxy.port) as clients:
-        restart(web1, "web1", proxy=proxy, clients=clients)
-        restart(web2, "web2", proxy=proxy, clients=clients)
+    with start_proxy(web1.port, web2.port, **NO_RETRIES, **OFTEN) as proxy, clients_of(proxy) as clients:
+        restart(web1, "web1", proxy=proxy, load=clients)
+        restart(web2, "web2", proxy=proxy, load=clients)
 
-    assert clients.failures == []
-    assert answers_without_rows(clients.heard) == []
-    assert Booking.objects.count() == clients.bookings
+    assert failures(clients) == []
+    assert unlike_the_rows(clients) == []
     assert violations(quiet=True) + seats_out_of_step(sim) == []
 
 
 def test_without_draining_what_runs_is_answered_and_what_comes_next_fails(two_webs, sim):
     web1, web2 = two_webs(drain_seconds=0)
-    with start_proxy(web1.port, web2.port, **NO_RETRIES, **SELDOM) as proxy, Clients(proxy.port) as clients:
+    with start_proxy(web1.port, web2.port, **NO_RETRIES, **SELDOM) as proxy, clients_of(proxy) as clients:
         sim.faults(latency_ms=700)
         running = in_the_background(lambda: web1.ask("POST", "/api/v1/bookings", AN_ORDER))
         await_that(lambda: Booking.objects.filter(user_id=2001).exists())
 
         stop(web1)
-        await_that(lambda: clients.failures)
+        await_that(lambda: failures(clients))
 
-    assert running.result()[0] == 201
-    assert {failure.rpartition(" ")[2] for failure in clients.failures} == {"503"}
+    assert running.result().status == 201
+    assert {re.search(r"answered (\d+)", failure).group(1) for failure in failures(clients)} == {"503"}
     assert violations(quiet=True) + seats_out_of_step(sim) == []

@@ -11,10 +11,12 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.services.upkeep.run_pass import run_pass
 from devtools.processes import HOST
-from tests.deploy.webs import PATIENCE_SECONDS, await_that, in_the_background
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
+from tests.support.http import NO_REPLY
 from tests.support.invariants import seats_out_of_step, violations
+from tests.support.threads import in_the_background
+from tests.support.waiting import PATIENCE_SECONDS, await_that
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -36,7 +38,8 @@ def test_it_leaves_readiness_first_and_goes_on_serving_until_a_second_signal(sta
 
     await_that(lambda: web.ask("GET", "/health/ready")[0] == 503)
     assert before == 200
-    assert [web.ask("GET", "/health/ready") for _ in range(QUESTIONS)] == [(503, {"status": "draining"})] * QUESTIONS
+    replies = [web.ask("GET", "/health/ready") for _ in range(QUESTIONS)]
+    assert [(reply.status, reply.json()) for reply in replies] == [(503, {"status": "draining"})] * QUESTIONS
     assert web.ask("GET", "/health/live")[0] == 200
     assert web.ask("POST", "/api/v1/bookings", AN_ORDER)[0] == 201
 
@@ -75,7 +78,7 @@ def test_what_runs_longer_than_the_limit_is_cut_off_and_the_worker_finds_out_wha
     os.kill(web.pid, signal.SIGTERM)
 
     assert web.ends_within(PATIENCE_SECONDS), web.printed()
-    assert cut.result() == (0, {})
+    assert cut.result() == NO_REPLY
     assert Booking.objects.get().status == BookingStatus.PENDING
 
     sim.faults()

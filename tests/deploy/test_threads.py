@@ -10,9 +10,9 @@ from django.db import transaction
 
 from bookings.models import Booking
 from devtools.processes import HOST
-from tests.deploy.webs import PATIENCE_SECONDS, await_that
 from tests.support.http import exchange
 from tests.support.scrapes import numbers_in
+from tests.support.waiting import PATIENCE_SECONDS, await_that
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 

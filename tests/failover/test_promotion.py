@@ -3,11 +3,9 @@
 import pytest
 
 from devtools.mariadb_pair import ID_GAP, MariaDBPair, follow, run, status
-from tests.failover.stack import await_that
+from tests.support.waiting import await_that
 
 pytestmark = pytest.mark.mariadb
-
-PATIENCE_SECONDS = 60.0
 
 # "… GTID …, which is not in the master's binlog": it has transactions that nobody else has.
 HAS_DIVERGED = 1236
@@ -44,5 +42,5 @@ def test_a_failover_with_an_acknowledged_row_that_was_received_and_not_applied(p
     run(pair.primary, "SET GLOBAL gtid_slave_pos=@@gtid_binlog_pos")
     follow(pair.primary, pair.replica)
 
-    assert await_that(lambda: status(pair.primary)["Last_IO_Errno"], PATIENCE_SECONDS)
+    await_that(lambda: status(pair.primary)["Last_IO_Errno"])
     assert status(pair.primary)["Last_IO_Errno"] == HAS_DIVERGED

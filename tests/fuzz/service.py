@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bookings.gateways.payments.instant import InstantPayments
@@ -15,7 +14,7 @@ from tests.support.callers import a_service_key, a_token
 from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import seats_out_of_step, violations
 from tests.support.processes import FlightSim, start_flightsim
-from tests.support.servers import Web, Worker, database_url, environment, start_web
+from tests.support.servers import Web, database_url, environment, start_web
 
 SECRET = "signs the tokens of those who are fuzzed"  # as long as HS256 asks for
 ISSUER = "https://users.localhost"
@@ -43,6 +42,10 @@ class Service:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.web.port}"
+
+    def answered(self) -> list[dict[str, Any]]:
+        """Give the log's line of each request that the web server has answered."""
+        return [line for line in lines_of(self.web.printed(last=0)) if line.get("event") == "request.answered"]
 
     def what_is_wrong(self) -> list[str]:
         """Let the background work catch up, and give every violation that is left then."""
@@ -80,15 +83,6 @@ def a_service_and_customers(*, service_examples: int, customer_examples: int, se
         Callers({"service": a_service_key(name="fuzzer")}, service_examples, seed),
         Callers(tokens, customer_examples, seed),
     ]
-
-
-def printed_by(process: Web | Worker) -> str:
-    """
-    Give all that a process has printed so far.
-
-    Through a descriptor of its own: the process writes where the position of this one is.
-    """
-    return Path(f"/proc/self/fd/{process._log.fileno()}").read_bytes().decode(errors="replace")
 
 
 def lines_of(printed: str) -> list[dict[str, Any]]:

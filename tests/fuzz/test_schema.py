@@ -1,7 +1,7 @@
 """
 Generated requests, valid and not, against the served API: every answer is one that its own document describes.
 
-`python -m tests.fuzz.campaign --cases 20000` is the long form.
+`python -m tests.campaigns fuzz` is the long form.
 """
 
 from functools import partial
@@ -10,7 +10,7 @@ import pytest
 
 from bookings.models import Booking
 from tests.fuzz.run import DOCUMENT, OWN_CHECKS, PHASES, fuzz
-from tests.fuzz.service import a_service_and_customers, lines_of, printed_by, start_service
+from tests.fuzz.service import a_service_and_customers, start_service
 from tests.races.crowd import all_at_once
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -34,7 +34,7 @@ def test_no_generated_request_gets_an_answer_that_the_document_does_not_describe
 
         outcome = fuzz(service.url, callers, folder=tmp_path, limit=LIMIT_SECONDS)
 
-        answered = [line for line in lines_of(printed_by(service.web)) if line.get("event") == "request.answered"]
+        answered = service.answered()
         assert outcome.failures == []
         assert outcome.cases >= FEWEST_CASES
         assert len(answered) >= outcome.cases
@@ -52,5 +52,5 @@ def test_clients_that_are_the_first_to_ask_for_the_document_and_ask_at_once_get_
     with start_service(capacity=1) as service:
         answers = all_at_once([partial(service.web.ask, "GET", DOCUMENT)] * 8)
 
-    assert [status for status, _ in answers] == [200] * 8
-    assert len({body for _, body in answers}) == 1
+    assert [answer.status for answer in answers] == [200] * 8
+    assert len({answer.body for answer in answers}) == 1

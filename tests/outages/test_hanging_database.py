@@ -14,11 +14,9 @@ import pytest
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.mariadb_pair import WRITER, run
 from devtools.processes import HOST
-from tests.deploy.webs import RunWeb
 from tests.support.http import exchange
 from tests.support.processes import start_flightsim
-from tests.support.running import migrate
-from tests.support.servers import environment
+from tests.support.servers import a_watched_web, environment, migrate
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long]
 
@@ -42,7 +40,7 @@ class Service:
         """Send one request; give the answer, and how long it took."""
         began = time.monotonic()
         headers = {"Idempotency-Key": key} if key else {}
-        reply = exchange(self.web.port, method, path, json.dumps(body).encode() if body else None, headers)
+        reply = exchange(self.web.port, method, path, body, headers)
         return reply, time.monotonic() - began
 
     def create(self, key=""):
@@ -76,10 +74,9 @@ def service():
             MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT="0",
         )
         migrate(env)
-        web = RunWeb("--threads", "8", env=env)
+        web = a_watched_web("--threads", "8", env=env)
         try:
-            web.start()
-            web.await_answer()
+            web.serve()
             yield Service(database, web)
         finally:
             web.kill()

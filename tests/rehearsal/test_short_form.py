@@ -4,12 +4,10 @@ import time
 
 import pytest
 
-from tests.campaigns.outages.catalog import Outage, web_killed
-from tests.campaigns.play import Play
+from tests.campaigns.outages.catalog import web_killed
+from tests.campaigns.outages.outage import Outage
+from tests.campaigns.rehearsal import Play, start
 from tests.campaigns.verdict import Word
-from tests.rehearsal.progress import Progress
-from tests.rehearsal.stack import start_stack
-from tests.support.running import await_that
 from tests.support.schedules import schedule_the_sweep
 from tests.support.servers import empty_the_database
 
@@ -19,15 +17,12 @@ INTERVAL_SECONDS = 1
 FELT_SECONDS = 1.0
 LATENESS_SECONDS = 2.0
 
-# Far longer than anything here takes.
-PATIENCE_SECONDS = 100.0
-
 
 @pytest.fixture(scope="module")
 def one_stack(tmp_path_factory, django_db_setup, django_db_blocker):
     folder = tmp_path_factory.mktemp("rehearsal")
     with django_db_blocker.unblock():
-        with start_stack(folder, interval_seconds=INTERVAL_SECONDS) as running:
+        with start(folder, interval_seconds=INTERVAL_SECONDS) as running:
             yield running
         empty_the_database()
 
@@ -40,12 +35,12 @@ def stack(one_stack, transactional_db):
     one_stack.payments.forget()
     if not one_stack.worker.alive():
         one_stack.worker.start()
-    assert await_that(one_stack.last_pass, PATIENCE_SECONDS), one_stack.worker.printed()
+    one_stack.await_a_pass()
     return one_stack
 
 
 def play(outage, stack):
-    return Play(outage, stack, Progress(), felt_seconds=FELT_SECONDS, lateness_seconds=LATENESS_SECONDS).round()
+    return Play(outage, stack, felt_seconds=FELT_SECONDS, lateness_seconds=LATENESS_SECONDS).round()
 
 
 def a_web_process_is_killed_while_the_flight_service_is_down(stack, feel):
@@ -63,8 +58,8 @@ def test_a_web_process_is_killed_while_the_flight_service_is_down(stack):
 
     assert result.faults() == []
     assert result.drift == 0
-    assert result.refused > 0
-    assert result.cut > 0
+    assert result.figures["refused cleanly"] > 0
+    assert result.figures["cut off"] > 0
 
 
 @pytest.mark.long

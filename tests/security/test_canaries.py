@@ -18,13 +18,14 @@ from django_q.models import Failure, Schedule
 from bookings.models import Booking, BookingEvent
 from bookings.wake import SWEEP_TASK
 from bookingsite.broker import EXPIRY_SCHEDULE
-from tests.fuzz.service import lines_of, printed_by
+from tests.fuzz.service import lines_of
 from tests.support.api import BOOKINGS, PAYMENTS
 from tests.support.callers import a_service_key
-from tests.support.canaries import Canaries, await_that, caught, database_that_quotes, errors_that_quote, send
+from tests.support.canaries import Canaries, caught, database_that_quotes, errors_that_quote, send
 from tests.support.canary_inputs import a_customer_token, admin_inputs, api_inputs, headers_of_json
 from tests.support.processes import start_flightsim
 from tests.support.servers import environment, start_web, start_worker
+from tests.support.waiting import await_that
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -129,7 +130,7 @@ def break_the_worker(client, worker, token):
     with database_that_quotes("quotes", "seat_call", **how):
         client.post(f"{BOOKINGS}/{booking['id']}/cancel", {}, token)
         await_that(Failure.objects.exists, worker.printed)
-    await_that(lambda: "seats.given_back" in printed_by(worker).rpartition("batch.item_failed")[2], worker.printed)
+    await_that(lambda: "seats.given_back" in worker.printed(last=0).rpartition("batch.item_failed")[2], worker.printed)
 
 
 def log_in(client):
@@ -166,7 +167,7 @@ def test_no_canary_comes_out_of_the_running_service(service, put):
     break_the_worker(client, worker, token)
     numbers = [client.send("GET", path)[2].decode() for path in ("/metrics", "/health/ready")]
 
-    of_the_web, of_the_worker = printed_by(web), printed_by(worker)
+    of_the_web, of_the_worker = web.printed(last=0), worker.printed(last=0)
     found = {name: put.seen_in(text) for name, text in zip(("metrics", "ready"), numbers, strict=True)}
     assert found == {"metrics": [], "ready": []}
     assert put.seen_in(of_the_web) == []

@@ -4,8 +4,7 @@ import base64
 import json
 import secrets
 import string
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any
@@ -29,8 +28,6 @@ QUOTING = """
 
 ANSWER_SECONDS = 30
 # A worker starts in seconds, and django-q2 waits for a while after an error.
-PATIENCE_SECONDS = 60.0
-LOOK_EVERY_SECONDS = 0.05
 LETTERS = string.ascii_letters + string.digits
 
 
@@ -86,14 +83,6 @@ def send(
         return 0, HTTPMessage(), b""
     finally:
         peer.close()
-
-
-def await_that(true: Callable[[], Any], explain: Callable[[], str]) -> None:
-    """Wait until something is true; AssertionError with the explanation if it does not become so in time."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, explain()
-        time.sleep(LOOK_EVERY_SECONDS)
 
 
 @contextmanager

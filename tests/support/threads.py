@@ -6,7 +6,7 @@ A guard against races proves itself by its twin: with the lock, threads cannot m
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,6 +15,14 @@ PATIENCE_SECONDS = 60.0
 
 # The first thread behind a lock waits this long for a second one that cannot come; the others not at all.
 MEETING_SECONDS = 0.2
+
+
+def in_the_background(work: Callable[[], Any]) -> Future[Any]:
+    """Do something in a thread; its result is waited for where it is asked for."""
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future
 
 
 def together(count: int, act: Callable[[], Any]) -> list[Any]:

@@ -1,7 +1,7 @@
 """
 Clients and workers do what they like, at once, while answers and requests get lost: no seat is sold twice.
 
-ROUNDS=20 does it twenty times; `python -m tests.unkeyed.campaign` does it to running servers.
+ROUNDS=20 does it twenty times; `python -m tests.campaigns unkeyed` does it to running servers.
 """
 
 import random

@@ -14,14 +14,13 @@ from django.db.models import Max
 
 from bookings.lifecycle import Hold
 from bookings.models import Booking
+from tests.campaigns.outages.clocks import OF_CLOCKS
 from tests.campaigns.outages.crowd import flight_service_hangs_under_a_crowd
 from tests.campaigns.outages.databases import database_demoted, database_hangs
-from tests.campaigns.outages.outage import USUAL_SECONDS, Feel, NotPlayed, Outage
+from tests.campaigns.outages.outage import DEAD_WORKER_SECONDS, SETTLE_SECONDS, USUAL_SECONDS, Feel, NotPlayed, Outage
+from tests.campaigns.stack import Stack
 from tests.campaigns.verdict import Word
-from tests.rehearsal.stack import SETTLE_SECONDS, Stack
-from tests.support.running import await_that
-
-DEAD_WORKER_SECONDS = 120.0
+from tests.support.waiting import PATIENCE_SECONDS, comes_true
 
 # Without keys a lost answer is only known when whatever is under way has arrived or never will.
 SETTLED_SECONDS = USUAL_SECONDS + SETTLE_SECONDS
@@ -32,9 +31,6 @@ SLOW_MS = 3_000
 # One of those that clients ask for, and bookings of others that they must get in the five seconds that it is so.
 UNUSABLE_FLIGHT = 2
 SOLD_MEANWHILE = 10
-
-# Far longer than a process takes to stop or to start.
-PATIENCE_SECONDS = 60.0
 
 
 def with_faults(**plan: Any) -> Callable[[Stack, Feel], float]:
@@ -78,7 +74,7 @@ def idle_worker_killed(stack: Stack, feel: Feel) -> float:
     """A process that waits for a task dies with the lock of the queue: its successor would wait for ever."""
     killed_at = time.monotonic()
     stack.condemned = stack.worker.clusters()
-    for pid in stack.idle_workers():
+    for pid in stack.worker.idle_workers():
         os.kill(pid, signal.SIGKILL)
     feel()
     return killed_at
@@ -95,18 +91,9 @@ def worker_wedged(stack: Stack, feel: Feel) -> float:
 
 
 def web_killed(stack: Stack, feel: Feel) -> float:
-    door = stack.doors[0]
-    door.kill()
+    stack.web.kill()
     feel()
-    door.start()
-    door.await_answer()
-    return time.monotonic()
-
-
-def web_killed_while_flight_service_is_down(stack: Stack, feel: Feel) -> float:
-    stack.sim.kill()
-    web_killed(stack, feel)
-    stack.sim.start()
+    stack.web.serve()
     return time.monotonic()
 
 
@@ -123,14 +110,14 @@ def rolling_deploy(stack: Stack, feel: Feel) -> float:
     """One web process after the other is asked to stop and is started again, as a deploy would."""
     if stack.proxy is None:
         raise NotPlayed("there is no proxy")
-    for number, door in enumerate(stack.doors, start=1):
+    for number, web in enumerate(stack.webs, start=1):
         is_up = f"Server ready/web{number} is UP"
         before = stack.proxy.times_said(is_up)
-        os.kill(door.pid, signal.SIGTERM)
-        if not door.ends_within(PATIENCE_SECONDS):
-            raise NotPlayed(f"a web process does not stop: {door.printed()}")
-        door.start()
-        if not await_that(lambda said=is_up, seen=before: stack.proxy.times_said(said) > seen, PATIENCE_SECONDS):
+        os.kill(web.pid, signal.SIGTERM)
+        if not web.ends_within(PATIENCE_SECONDS):
+            raise NotPlayed(f"a web process does not stop: {web.printed()}")
+        web.start()
+        if not comes_true(lambda said=is_up, seen=before: stack.proxy.times_said(said) > seen):
             raise NotPlayed(f"a web process is not used again: {stack.proxy.printed()}")
     feel()
     return time.monotonic()
@@ -158,9 +145,6 @@ DRIPS = with_faults(drip_rate=1.0, **OF_CHANGES)
 DRIPS_FLIGHTS = with_faults(drip_rate=1.0)
 HINTS = with_faults(informational_rate=0.5)
 LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
-
-# Made of what stands above.
-from tests.campaigns.outages.clocks import OF_CLOCKS  # noqa: E402
 
 ALL = (
     Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),

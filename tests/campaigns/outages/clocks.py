@@ -13,8 +13,9 @@ from django.db import connection
 
 from bookings.lifecycle import CancelReason
 from bookings.models import BookingEvent
-from tests.campaigns.outages.catalog import DEAD_WORKER_SECONDS, Feel, NotPlayed, Outage
-from tests.rehearsal.stack import PAYMENT_WINDOW_SECONDS, Stack
+from tests.campaigns.outages.outage import DEAD_WORKER_SECONDS, PAYMENT_WINDOW_SECONDS, Feel, NotPlayed, Outage
+from tests.campaigns.stack import Stack
+from tests.support.waiting import comes_true
 
 SOURCE = Path(__file__).with_name("wrong_clock.c")
 
@@ -58,29 +59,25 @@ class WrongClock:
 
 def worker_with_a_wrong_clock(stack: Stack, feel: Feel) -> float:
     """A worker that is two days ahead, then one that is a day behind, and at last one whose clock is right."""
+    worker = stack.worker
     with tempfile.TemporaryDirectory() as folder:
         clock = WrongClock(Path(folder))
-        wrong = stack.worker.with_environment(clock.environment)
-        for seconds in (2 * DAY, -DAY):
-            clock.shift(seconds)
-            stack.worker.kill()
-            wrong.start()
-            try:
+        right = dict(worker.env)
+        worker.env |= clock.environment
+        try:
+            for seconds in (2 * DAY, -DAY):
+                worker.kill()
+                clock.shift(seconds)
+                worker.start()
                 before = stack.last_pass()
                 feel()
-                _await_a_pass(stack, since=before)
-            finally:
-                wrong.kill()
-    stack.worker.start()
+                if not comes_true(lambda seen=before: stack.last_pass() != seen, DEAD_WORKER_SECONDS, look_every=0.5):
+                    raise NotPlayed("a worker whose clock is wrong finishes no pass")
+        finally:
+            worker.kill()
+            worker.env = right
+            worker.start()
     return time.monotonic()
-
-
-def _await_a_pass(stack: Stack, *, since: object) -> None:
-    ends_at = time.monotonic() + DEAD_WORKER_SECONDS
-    while stack.last_pass() == since:
-        if time.monotonic() > ends_at:
-            raise NotPlayed("a worker whose clock is wrong finishes no pass")
-        time.sleep(0.5)
 
 
 def database_with_a_wrong_clock(stack: Stack, feel: Feel) -> float:

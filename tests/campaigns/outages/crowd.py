@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
 from tests.campaigns.outages.outage import Feel, NotPlayed
-from tests.rehearsal.stack import Stack
+from tests.campaigns.stack import Stack
 from tests.support.http import Reply, exchange
 
 CROWD = 64

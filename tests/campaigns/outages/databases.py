@@ -3,19 +3,17 @@
 import os
 import signal
 import time
-from collections.abc import Callable
-
-from django.db import connection, connections
 
 from devtools.mariadb import PrivateMariaDB
 from devtools.mariadb_pair import EITHER, follow, run
-from tests.rehearsal.stack import Stack
+from tests.campaigns.outages.outage import Feel
+from tests.campaigns.stack import Stack, look_at
 
 # What is there already is a few thousand rows, and the tables.
 CATCH_UP_SECONDS = 60
 
 
-def database_hangs(stack: Stack, feel: Callable[[], None]) -> float:
+def database_hangs(stack: Stack, feel: Feel) -> float:
     """The server stops answering, and keeps every connection: a full disk, a frozen machine, a lost route."""
     assert stack.database is not None, "this database was not started for the rehearsal"
     os.kill(stack.database.pid, signal.SIGSTOP)
@@ -26,11 +24,11 @@ def database_hangs(stack: Stack, feel: Callable[[], None]) -> float:
     return time.monotonic()
 
 
-def database_demoted(stack: Stack, feel: Callable[[], None]) -> float:
+def database_demoted(stack: Stack, feel: Feel) -> float:
     """A replica is promoted behind the same address; the old primary reads only, and keeps its connections."""
     assert stack.database is not None, "this database was not started for the rehearsal"
     assert stack.switch is not None, "there is nothing between the service and its database"
-    old, new = stack.database, stack.adopt(PrivateMariaDB("--server-id=2", *EITHER))
+    old, new = stack.database, stack.running.enter_context(PrivateMariaDB("--server-id=2", *EITHER))
     follow(new, old)
     _await_position(new, of=old)
     run(old, "SET GLOBAL read_only=1")
@@ -45,12 +43,6 @@ def database_demoted(stack: Stack, feel: Callable[[], None]) -> float:
     stack.running.callback(look_at, old)
     feel()
     return promoted_at
-
-
-def look_at(database: PrivateMariaDB) -> None:
-    """Let this process, which sees whether all is well, look at this server."""
-    connection.close()
-    connections.settings["default"]["PORT"] = database.port
 
 
 def _await_position(replica: PrivateMariaDB, *, of: PrivateMariaDB) -> None:

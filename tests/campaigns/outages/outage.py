@@ -3,10 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.campaigns.stack import Stack
 from tests.campaigns.verdict import Word
-from tests.rehearsal.stack import Stack
 
 USUAL_SECONDS = 30.0
+
+# `run_worker` must first miss what is dead.
+DEAD_WORKER_SECONDS = 120.0
+
+# Some bookings expire in the middle of every outage.
+PAYMENT_WINDOW_SECONDS = 15
+
+# The stand-in decides at once or never; a real peer and its proxies take longer, hence the 60 s of the default.
+SETTLE_SECONDS = 8
 
 Feel = Callable[[], None]
 
@@ -22,7 +31,7 @@ class Outage:
 
     `felt_as`: how some request must have ended meanwhile. `serves`: others must have been answered. `seamless`:
     clients come through the proxy, and not one of them may be told to come again. `keyed`: the Flight Service
-    honours keys.
+    knows keys.
     """
 
     name: str

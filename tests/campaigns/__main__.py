@@ -1,0 +1,73 @@
+"""
+Wears the service out with real processes: `python -m tests.campaigns NAME [options]`.
+
+Everything that a campaign needs runs on 127.0.0.1 and is gone afterwards. Prints what came of each round as it ends,
+and a table; exits with 1 if anything was lost, sold twice, late, or answered as it must not be.
+"""
+
+import os
+import signal
+import sys
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+import django
+
+from devtools.processes import adopt_orphans, kill_descendants
+from tests.campaigns.verdict import Round, exit_code, table
+
+CAMPAIGNS: Mapping[str, str] = MappingProxyType(
+    {
+        "backup": "back up under load, lose the database, and restore it",
+        "crashes": "kill running servers at every crash point",
+        "deploy": "restart two web servers behind the proxy, nothing tried twice",
+        "failover": "kill the primary under load, and promote its replica",
+        "fuzz": "send generated requests, valid and not",
+        "rehearsal": "play outages one after another",
+        "unkeyed": "kill everything around a Flight Service without keys",
+        "volume": "fill a MariaDB with a year of bookings, and ask it everything",
+    }
+)
+
+
+def prepare() -> None:
+    """Be a process of the service in development; each campaign starts its own database, and looks at that."""
+    os.environ.update(
+        DATABASE_URL="mysql://root@127.0.0.1:1/bookings",
+        DEBUG="true",
+        ENV_FILE="",
+        LOG_LEVEL="CRITICAL",
+        DJANGO_SETTINGS_MODULE="bookingsite.settings",
+    )
+    os.environ.pop("DATABASE_REPLICA_URL", None)
+    django.setup()
+
+
+def main() -> int:
+    names = "\n".join(f"  {name:<10} {what}" for name, what in CAMPAIGNS.items())
+    if sys.argv[1:2] == [] or sys.argv[1] not in CAMPAIGNS:
+        print(f"{__doc__.strip()}\n\n{names}\n\n`python -m tests.campaigns NAME --help` shows its options.")
+        return 2
+    name, *words = sys.argv[1:]
+    prepare()
+    campaign = import_module(f"tests.campaigns.{name}")
+    parser = ArgumentParser(prog=f"python -m tests.campaigns {name}", description=campaign.__doc__)
+    campaign.add_options(parser)
+    options = parser.parse_args(words)
+    adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
+    rounds: list[Round] = []
+    try:
+        for each in campaign.play(options):
+            rounds.append(each)
+            print(f"{each.name}: {'; '.join(each.faults()) or 'in step'}"[:2000], flush=True)
+    finally:
+        kill_descendants()
+        print(f"\n{table(rounds)}", flush=True)
+    return exit_code(rounds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
