@@ -18,8 +18,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from django.core.management import call_command
-
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
@@ -35,7 +33,7 @@ from tests.campaigns.verdict import LOOK_EVERY_SECONDS, Round, Word
 from tests.support.api import BOOKINGS
 from tests.support.invariants import answers_without_rows, seats_adrift
 from tests.support.schedules import schedule_the_sweep
-from tests.support.servers import Web, Worker, a_watched_web
+from tests.support.servers import Web, Worker, a_watched_web, empty_the_database
 from tests.support.switch import Switch
 from tests.support.waiting import comes_true
 
@@ -113,7 +111,7 @@ def play(options: Namespace) -> Iterator[Round]:
 def _with_one_peer(
     outages: list[Outage], options: Namespace, server: PrivateMariaDB, *, keyed: bool
 ) -> Iterator[Round]:
-    call_command("flush", verbosity=0, interactive=False)
+    empty_the_database()
     schedule_the_sweep(every_seconds=EXPIRY_INTERVAL_SECONDS)
     with (
         tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
