@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from bookings.text.money import Money
+
 
 @dataclass(frozen=True, slots=True)
 class Flight:
@@ -285,8 +287,8 @@ class PaymentGateway(Protocol):
 
     settles_here: bool
 
-    def charge(self, *, key: UUID, amount: int, reference: str) -> ChargeOutcome:
-        """Take `amount` minor units. Raises nothing."""
+    def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
+        """Take `amount`. Raises nothing."""
 
-    def refund(self, *, key: UUID, charge_key: UUID, amount: int) -> RefundOutcome:
+    def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
         """Give back what was charged under `charge_key`. Raises nothing."""

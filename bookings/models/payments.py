@@ -86,4 +86,8 @@ class Payment(OutboundCall):
         ]
 
     def __str__(self) -> str:
-        return f"{Money(self.amount, self.currency)} for booking {self.booking_id}"
+        return f"{self.money} for booking {self.booking_id}"
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)

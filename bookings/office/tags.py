@@ -71,7 +71,7 @@ def thousands(number: int) -> str:
 
 @register.filter
 def money(amount: int, currency: str) -> str:
-    """An amount in minor units, as people read it: `{{ payment.amount|money:payment.currency }}`."""
+    """An amount in minor units, as people read it: `{{ booking.total_cost|money:booking.currency }}`."""
     return str(Money(amount, currency))
 
 

@@ -16,6 +16,7 @@ from tests.support.processes import REPOSITORY, start_flightsim
 from tests.support.servers import Web, environment, start_web, start_worker
 
 FOLDER = REPOSITORY / "docs" / "screenshots"
+FLIGHTS = ("--flights", "50", "--capacity", "180", "--currency", "INR")
 SIZE = {"width": 1280, "height": 800}
 
 # A README is read over slow lines too.
@@ -32,7 +33,7 @@ STORY = (
 def main() -> int:
     """Make all pictures; what stood in their place is gone."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with PrivateMariaDB() as server, start_flightsim("--flights", "50", "--capacity", "180") as sim:
+    with PrivateMariaDB() as server, start_flightsim(*FLIGHTS) as sim:
         env = environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, EXPIRY_INTERVAL_SECONDS="1")
         for command in (["manage.py", "migrate", "--verbosity", "0"], ["-m", "devtools.demo"]):
             subprocess.run([sys.executable, *command], cwd=REPOSITORY, env=env, check=True)

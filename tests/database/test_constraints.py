@@ -162,6 +162,7 @@ def test_a_booking_may_have_many_payments_that_ended():
         ("succeeded", {"active_booking_id": 987654321}, "payment_active_while_it_may_have_money"),
         ("refunded", {"active_booking_id": F("booking_id")}, "payment_active_while_it_may_have_money"),
         ("processing", {"amount": -1}, "payment_amount_not_negative"),
+        ("succeeded", {"currency": "eur"}, "payment_currency_is_three_capitals"),
         ("processing", {"next_at": None}, "payment_due_has_a_time"),
         ("refund_due", {"next_at": None}, "payment_due_has_a_time"),
         ("succeeded", {"next_at": F("created_at")}, "payment_due_has_a_time"),

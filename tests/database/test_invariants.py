@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bookings.db.clock import database_time
+from bookings.text.money import Money
 from tests.support.bookings import (
     a_booked_booking,
     a_call_row,
@@ -51,6 +52,12 @@ def test_a_payment_of_a_booking_that_is_not_booked_is_found():
     assert violations() == [f"Q6: paid, but not booked: [{payment.pk}]"]
 
 
+def test_a_payment_in_another_currency_than_its_booking_is_found():
+    payment = a_payment_row(a_saved_row("cancelled"), "refunded", currency="EUR")
+
+    assert violations() == [f"Q11: a payment in another currency than its booking: [{payment.pk}]"]
+
+
 @pytest.mark.parametrize(
     "leave",
     [
@@ -90,7 +97,7 @@ def test_money_that_was_taken_twice_or_not_at_all_is_found():
     payments = FakePayments()
     twice, never = a_saved_row("booked"), a_saved_row("booked")
     for _ in range(2):
-        payments.charge(key=uuid.uuid4(), amount=1, reference=twice.reference)
+        payments.charge(key=uuid.uuid4(), amount=Money(1, "EUR"), reference=twice.reference)
 
     assert money_out_of_step(payments) == [
         f"Q9: {twice.reference}: booked, charged 2 times",

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Refunded, RefundOutcome, RefundUnknown
+from bookings.text.money import Money
 
 # Several processes write to one file; none holds it for longer than a millisecond.
 LOCK_WAIT_SECONDS = 20.0
 
 SCHEMA = """
-    CREATE TABLE IF NOT EXISTS charge (key TEXT PRIMARY KEY, reference TEXT, amount INTEGER);
+    CREATE TABLE IF NOT EXISTS charge (key TEXT PRIMARY KEY, reference TEXT, amount TEXT);
     CREATE TABLE IF NOT EXISTS refund (key TEXT PRIMARY KEY, charge_key TEXT);
 """
 
@@ -46,12 +47,12 @@ class DurablePayments:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(SCHEMA)
 
-    def charge(self, *, key: UUID, amount: int, reference: str) -> ChargeOutcome:
+    def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
         with self._opened() as database:
-            database.execute("INSERT OR IGNORE INTO charge VALUES (?, ?, ?)", (str(key), reference, amount))
+            database.execute("INSERT OR IGNORE INTO charge VALUES (?, ?, ?)", (str(key), reference, str(amount)))
         return ChargeUnknown("answer lost") if self._loses_its_answer() else Charged()
 
-    def refund(self, *, key: UUID, charge_key: UUID, amount: int) -> RefundOutcome:
+    def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
         with self._opened() as database:
             database.execute("INSERT OR IGNORE INTO refund VALUES (?, ?)", (str(key), str(charge_key)))
         return RefundUnknown("answer lost") if self._loses_its_answer() else Refunded()

@@ -33,6 +33,7 @@ from bookings.ports import (
     UnknownFlight,
     UnusableFlight,
 )
+from bookings.text.money import Money
 
 
 class ProcessDied(BaseException):
@@ -255,7 +256,7 @@ class FakePayments:
 
     settles_here: bool = False
     down: bool = False
-    charges: dict[UUID, tuple[str, int]] = field(default_factory=dict)
+    charges: dict[UUID, tuple[str, Money]] = field(default_factory=dict)
     refunds: dict[UUID, UUID] = field(default_factory=dict)
     asked: list[UUID] = field(default_factory=list)
     _declined: set[UUID] = field(default_factory=set)
@@ -263,7 +264,7 @@ class FakePayments:
     _meanwhile: deque[Callable[[], object]] = field(default_factory=deque)
     _lock: RLock = field(default_factory=RLock)
 
-    def charge(self, *, key: UUID, amount: int, reference: str) -> ChargeOutcome:
+    def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
         fault = self._next(key)
         if self.down or fault is ChargeFault.UNKNOWN:
             return ChargeUnknown("no answer")
@@ -275,7 +276,7 @@ class FakePayments:
         self._pause(fault)
         return ChargeUnknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Charged()
 
-    def refund(self, *, key: UUID, charge_key: UUID, amount: int) -> RefundOutcome:
+    def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
         fault = self._next(key)
         if self.down or fault is ChargeFault.UNKNOWN or charge_key not in self.charges:
             return RefundUnknown("no answer")

@@ -29,7 +29,7 @@ AT_ANY_TIME = {
     "Q6: paid, but not booked": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id
         WHERE p.state='succeeded' AND b.status<>'booked'""",
-    "Q9: a payment in another currency than its booking": """
+    "Q11: a payment in another currency than its booking": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }
 

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from bookings.ports import Charged, ChargeOutcome, Refunded, RefundOutcome
+from bookings.text.money import Money
 
 
 class InstantPayments:
@@ -10,8 +11,8 @@ class InstantPayments:
 
     settles_here = True
 
-    def charge(self, *, key: UUID, amount: int, reference: str) -> ChargeOutcome:
+    def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
         return Charged()
 
-    def refund(self, *, key: UUID, charge_key: UUID, amount: int) -> RefundOutcome:
+    def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
         return Refunded()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models import Booking, BookingEvent, Payment, Reconciliation
 from bookings.models.access.idempotency import RecordState
 from bookings.office.base import RecordAdmin, column
-from bookings.office.tags import badge, moment, money, word_of
+from bookings.office.tags import badge, moment, word_of
 
 
 def booking_link(booking: Booking) -> SafeString:
@@ -27,7 +27,7 @@ def in_words(kind: str) -> functools.partial[str]:
 
 @admin.display(description=_("Amount"), ordering="amount")
 def amount(payment: Payment) -> str:
-    return money(payment.amount, payment.currency)
+    return str(payment.money)
 
 
 class PaymentAdmin(RecordAdmin):

@@ -117,14 +117,13 @@ def _of_decision(decision: SeatCallEvent) -> Line:
 
 
 def _of_payment(payment: Payment) -> Iterator[Line]:
-    amount = Money(payment.amount, payment.currency)
     yield Line(
         at=payment.created_at,
         who=PAYMENT_GATEWAY,
         name="",
         what="payment_started",
-        amount=amount,
+        amount=payment.money,
         request_id=payment.request_id,
     )
     if payment.state in CHARGED and payment.settled_at is not None:
-        yield Line(at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=amount)
+        yield Line(at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=payment.money)

@@ -123,7 +123,7 @@ def _start(
         booking.version += 1
         booking.save(update_fields=["active_payment_id", "version"])
         return payment, False
-    outcome = payments.charge(key=names.gateway_key, amount=payment.amount, reference=booking.reference)
+    outcome = payments.charge(key=names.gateway_key, amount=payment.money, reference=booking.reference)
     is_cancelled = settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)
     return answer_of(booking, payment, actor=actor, now=now), is_cancelled
 

@@ -27,7 +27,7 @@ def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
         payment = claim_payment(payment_id, state=PaymentState.REFUND_DUE, lease=lease)
         if payment is None:
             return 0
-        outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.amount)
+        outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.money)
         return _settle_refund(payment.pk, lease=lease, outcome=outcome)
 
     ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]

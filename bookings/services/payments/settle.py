@@ -133,7 +133,7 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
 def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID, actor: Actor) -> Answer:
     """Ask the gateway for the money, outside any transaction, and record what it said."""
     reference = Booking.objects.values_list("reference", flat=True).get(pk=payment.booking_id)
-    outcome = payments.charge(key=payment.gateway_key, amount=payment.amount, reference=reference)
+    outcome = payments.charge(key=payment.gateway_key, amount=payment.money, reference=reference)
     return settle_payment(payment.pk, lease=lease, outcome=outcome, actor=actor)
 
 

@@ -6,6 +6,7 @@ from bookings.errors import PaymentInProgress
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, Payment
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.text.money import Money
 from tests.support.api import refused, shown
 from tests.support.bookings import (
     STAFF,
@@ -56,7 +57,7 @@ def test_the_gateway_gets_the_amount_the_reference_and_a_key_of_ours(api, paymen
     api.pay(booking, key="the client's-own-key".replace(" ", "-"))
 
     payment = Payment.objects.get()
-    assert payments.charges == {payment.gateway_key: (booking["reference"], 4000)}
+    assert payments.charges == {payment.gateway_key: (booking["reference"], Money(4000, "XXX"))}
 
 
 def test_a_payment_is_on_record_before_the_gateway_is_asked(flights, payments):
