@@ -111,13 +111,13 @@ SESSION_RETENTION = timedelta(hours=1)
 # Staff come back from their holidays and still see what failed, and when.
 TASK_RESULT_RETENTION = timedelta(days=30)
 
-# The newest of each task, done and failed: a sweep that fails every ten seconds fills the table for 80 minutes.
+# The newest of each task, done and failed: a pass that fails every ten seconds fills the table for 80 minutes.
 TASK_RESULTS_KEPT = 500
 
 # One transaction of the reaper deletes this many rows at most, of one table.
 REAP_BATCH = 500
 
-# One transaction of the sweep locks this many bookings at most.
+# One transaction of the pass locks this many bookings at most.
 EXPIRY_BATCH = 500
 
 # One give-back call names this many bookings at most.
@@ -147,7 +147,7 @@ REPLICA_WAIT_SECONDS = 0.2
 # A replica that was behind or away is left alone so long: not every list shall wait for it in vain.
 REPLICA_REST_SECONDS = 5.0
 
-# Six sweeps of the default interval: a restart of the worker takes less.
+# Six passes of the default interval: a restart of the worker takes less.
 WORKER_SILENCE = timedelta(seconds=60)
 
 # One pass begins nothing new after this, so that the worker stays free for the next tick.

@@ -8,18 +8,18 @@ from bookings.conf import PASS_SECONDS
 from bookings.deadline import Deadline
 from bookings.observability import tracing
 from bookings.services.seats.reconcile import reconcile_seats
+from bookings.services.upkeep import run_pass as passes
 from bookings.services.upkeep.reap import reap_old_rows
-from bookings.services.upkeep.run_pass import run_pass
 
 
-def sweep(traceparent: str = "", **_unknown: Any) -> dict[str, int]:
+def run_pass(traceparent: str = "", **_unknown: Any) -> dict[str, int]:
     """
     Run one pass of the background work. Keyword arguments of an older or newer release are ignored.
 
     :param traceparent: where in which trace it was asked for, if a request did so
     """
     with tracing.resumed(traceparent):
-        result = run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
+        result = passes.run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
     return dataclasses.asdict(result)
 
 

@@ -23,7 +23,7 @@ from bookings.observability import metrics, tracing
 
 log = structlog.get_logger(__name__)
 
-SWEEP_TASK = "bookings.tasks.sweep"
+PASSES_TASK = "bookings.tasks.run_pass"
 
 # Below those that the table itself gives out, of which none is used up.
 PLACE = -1
@@ -56,4 +56,4 @@ def wake_worker() -> None:
 def _ask() -> None:
     options = {"save": False, "broker": _OnePlace()}
     with lines.place_for("wake-up"):
-        async_task(SWEEP_TASK, traceparent=tracing.traceparent(), q_options=options)
+        async_task(PASSES_TASK, traceparent=tracing.traceparent(), q_options=options)

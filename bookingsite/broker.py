@@ -15,12 +15,10 @@ from django_q.models import OrmQ, Schedule
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.queries.upkeep import background
-from bookings.services.upkeep.start_schedules import SWEEP, start_due_schedules, sweep_cron
+from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
 from bookings.wake import PLACE
 
 log = structlog.get_logger(__name__)
-
-EXPIRY_SCHEDULE = SWEEP
 
 # A failover takes about as long. django-q2 itself would wait for ten seconds, and then start the process again.
 AWAY_SECONDS = 1.0
@@ -110,5 +108,5 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
 def keep_schedule_in_step() -> None:
     """Write the interval of the settings into the row of the passes. Makes no row."""
-    cron = sweep_cron()
-    Schedule.objects.filter(name=EXPIRY_SCHEDULE).exclude(cron=cron).update(cron=cron)
+    cron = passes_cron()
+    Schedule.objects.filter(name=PASSES_SCHEDULE).exclude(cron=cron).update(cron=cron)

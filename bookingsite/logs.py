@@ -201,7 +201,7 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Three lines a task: 26,000 a day from the sweep alone.
+            # Three lines a task: 26,000 a day from the pass alone.
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
             # The middleware logs each response. Django adds a line only for an exception.
             "django.request": {"level": "ERROR", "filters": ["more_to_say"]},

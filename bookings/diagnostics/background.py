@@ -16,7 +16,7 @@ from bookings.queries.upkeep import background
 from bookings.services.upkeep.pause_schedules import NEVER
 from bookings.services.upkeep.start_schedules import is_misplaced, missing_schedules
 
-# A sweep is one entry every few seconds, and is taken out at once.
+# A pass is one entry every few seconds, and is taken out at once.
 LONG_QUEUE = 20
 
 REPLICA = "replica"
@@ -32,7 +32,7 @@ def check_worker() -> Iterator[Finding]:
     """
     finished_at = background.last_pass_finished_at()
     advice = "Start `manage.py run_worker`, or read its log: it says why no pass is finished."
-    if background.sweep_rests():
+    if background.passes_are_paused():
         yield warn(
             "worker",
             "somebody has paused the schedule: nothing expires, no seats go back",
@@ -105,7 +105,7 @@ def check_replica() -> Iterator[Finding]:
             (read_only,) = cursor.fetchone()
             cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
             (_name, cipher) = cursor.fetchone() or ("", "")
-        there = Heartbeat.objects.using(REPLICA).filter(name=background.SWEEP_HEARTBEAT).first()
+        there = Heartbeat.objects.using(REPLICA).filter(name=background.PASSES_HEARTBEAT).first()
     except DatabaseError as error:
         yield warn("replica", in_one_line(error), "Lists are read from the primary meanwhile; mend the replica.")
         return

@@ -21,7 +21,7 @@ LONGEST_LOCK_WAIT_SECONDS = COMMAND.lock
 # With more in use, the next web process may find none.
 CONNECTIONS_IN_USE = 0.8
 
-# Deadlines are on database time alone; the slots of the sweep and log lines are on this machine's.
+# Deadlines are on database time alone; the slots of the pass and log lines are on this machine's.
 SKEW_NOTICED = timedelta(seconds=2)
 # As many seconds as a token's times may be off: beyond them, good tokens are refused and dead ones pass.
 SKEW_THAT_BREAKS_TOKENS = timedelta(seconds=30)

@@ -1,8 +1,8 @@
 """
 The rows of the periodic work, as `bookings.services.upkeep.start_schedules` knows them.
 
-The worker makes a missing one too, but it logs that. The worker also keeps the interval of the expiry sweep in step
-with the settings.
+The worker makes a missing one too, but it logs that. The worker also keeps the interval of the passes in step with the
+settings.
 """
 
 from django.db import migrations
@@ -11,7 +11,7 @@ from django.utils import timezone
 # Name, task, and cron with the seconds last. The second and the third never start in the same minute: each occupies
 # one of the two workers.
 SCHEDULES = [
-    ("expiry sweep", "bookings.tasks.sweep", "* * * * * */10"),
+    ("background pass", "bookings.tasks.run_pass", "* * * * * */10"),
     ("forget old answers", "bookings.tasks.reap", "4-59/5 * * * * 5"),
     ("compare seats", "bookings.tasks.reconcile", "37 * * * * 5"),
 ]

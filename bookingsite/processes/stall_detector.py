@@ -86,7 +86,7 @@ class SilenceWatch:
 
     def _look(self) -> None:
         try:
-            last_pass, rests = background.last_pass_finished_at(), background.sweep_rests()
+            last_pass, rests = background.last_pass_finished_at(), background.passes_are_paused()
             with self._lock:
                 self._silent_seconds = self._silence.seconds(now=time.monotonic(), last_pass=last_pass, rests=rests)
             self._note(answers=True)

@@ -26,7 +26,7 @@ ALL_WELL = {"database": "ok", "migrations": "ok", "worker": "ok", "flightService
 
 def worker_finished(**ago):
     Heartbeat.objects.update_or_create(
-        name=background.SWEEP_HEARTBEAT, defaults={"finished_at": database_time() - timedelta(**ago)}
+        name=background.PASSES_HEARTBEAT, defaults={"finished_at": database_time() - timedelta(**ago)}
     )
 
 

@@ -84,14 +84,14 @@ def test_the_bookings_of_a_time_are_found_by_an_index(api):
     assert [rows_of(plan) <= FEW for plan in found] == [True]
 
 
-def test_the_sweep_finds_what_is_due_by_the_deadline_index():
+def test_the_pass_finds_what_is_due_by_the_deadline_index():
     found = plans(lambda: expire._due_ids(500))
 
     assert [plan["key"] for plan in found] == ["booking_deadline", "booking_deadline"]
     assert walks(found) + sorts(found) == []
 
 
-def test_the_sweep_finds_silent_gateways_by_the_to_do_list():
+def test_the_pass_finds_silent_gateways_by_the_to_do_list():
     found = plans(expire._unanswered_payments)
 
     assert [plan["key"] for plan in found if plan["table"] == "payment"] == ["payment_to_do", "payment_to_do"]
@@ -180,7 +180,7 @@ def test_a_batch_of_the_reaper_reads_its_rows_and_no_others():
 def test_the_results_of_tasks_are_walked_a_few_times_however_many_batches_are_deleted():
     old = database_time() - timedelta(days=60)
     Task.objects.bulk_create(
-        Task(id=f"{number:032}", name="t", func="sweep", started=old, stopped=old) for number in range(5_000)
+        Task(id=f"{number:032}", name="t", func="pass", started=old, stopped=old) for number in range(5_000)
     )
 
     read = rows_read(lambda: sum(reap.BATCHES["django_q_task"]()))

@@ -39,7 +39,7 @@ USUAL_WAYS = (SEMI_SYNC, BEHIND)
 # Long enough to pay through a failover, short enough that what is left unpaid expires while one looks on.
 SETTINGS = {"PAYMENT_WINDOW_SECONDS": "8", "EXPIRY_INTERVAL_SECONDS": "1", "LOG_LEVEL": "WARNING", "LOG_FORMAT": "json"}
 
-# Leases of 15 s, a window, sweeps and calls; a loaded machine takes its time.
+# Leases of 15 s, a window, passes and calls; a loaded machine takes its time.
 QUIET_SECONDS = 120.0
 
 # Whoever waits longer for a decision than a failover takes has gone home.

@@ -32,7 +32,7 @@ from tests.campaigns.stack import Stack, durable, private_database, start_stack
 from tests.campaigns.verdict import LOOK_EVERY_SECONDS, Round, Word
 from tests.support.api import BOOKINGS
 from tests.support.invariants import answers_without_rows, seats_adrift
-from tests.support.schedules import schedule_the_sweep
+from tests.support.schedules import schedule_the_pass
 from tests.support.servers import Web, Worker, a_watched_web, empty_the_database
 from tests.support.switch import Switch
 from tests.support.waiting import comes_true
@@ -112,7 +112,7 @@ def _with_one_peer(
     outages: list[Outage], options: Namespace, server: PrivateMariaDB, *, keyed: bool
 ) -> Iterator[Round]:
     empty_the_database()
-    schedule_the_sweep(every_seconds=EXPIRY_INTERVAL_SECONDS)
+    schedule_the_pass(every_seconds=EXPIRY_INTERVAL_SECONDS)
     with (
         tempfile.TemporaryDirectory(prefix="rehearsal-") as folder,
         start(Path(folder), database=server, keyed=keyed) as stack,

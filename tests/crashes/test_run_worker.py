@@ -8,8 +8,8 @@ from django_q.models import Schedule
 
 from bookings.db.clock import database_time
 from bookings.queries.upkeep.background import last_pass_finished_at
-from bookings.wake import SWEEP_TASK
-from tests.support.schedules import schedule_the_sweep
+from bookings.wake import PASSES_TASK
+from tests.support.schedules import schedule_the_pass
 from tests.support.servers import Worker, database_url, empty_the_database, environment
 from tests.support.waiting import await_that
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 STOP_SECONDS = 30.0
 
-# Without a row of the sweep the worker would make the usual one.
+# Without a row of the pass the worker would make the usual one.
 ONCE_A_YEAR = "0 0 1 7 * 0"
 
 # Shorter than a start: whatever the cluster does, it is silent for longer.
@@ -52,7 +52,7 @@ def one_worker(django_db_setup, django_db_blocker):
 def worker(one_worker, transactional_db):
     """A worker that runs passes, one a second."""
     # A test of this kind empties all tables at its end, the schedule that a migration has made included.
-    schedule_the_sweep(every_seconds=1)
+    schedule_the_pass(every_seconds=1)
     if not one_worker.alive():
         one_worker.start()
     await_a_pass(one_worker)
@@ -61,8 +61,8 @@ def worker(one_worker, transactional_db):
 
 @pytest.fixture
 def impatient_worker(transactional_db):
-    """A worker that takes its cluster for silent at once; and the sweep's turn comes once a year."""
-    Schedule.objects.create(name="rare", func=SWEEP_TASK, schedule_type=Schedule.CRON, cron=ONCE_A_YEAR, repeats=-1)
+    """A worker that takes its cluster for silent at once; and the pass's turn comes once a year."""
+    Schedule.objects.create(name="rare", func=PASSES_TASK, schedule_type=Schedule.CRON, cron=ONCE_A_YEAR, repeats=-1)
     worker = a_worker(*NO_PATIENCE)
     worker.start()
     yield worker

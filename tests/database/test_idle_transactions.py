@@ -13,8 +13,8 @@ from bookings.db import limits, transactions
 from bookings.db.limits import COMMAND, WEB, WORKER
 from bookings.db.transactions import run
 from bookings.models import Heartbeat
-from bookings.queries.upkeep.background import SWEEP_HEARTBEAT
-from bookings.services.upkeep.run_pass import _beat
+from bookings.queries.upkeep.background import PASSES_HEARTBEAT
+from bookings.services.upkeep.run_pass import _finish
 from tests.races.crowd import PATIENCE_SECONDS, on_own_connection
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -37,11 +37,11 @@ def stopped_in_a_transaction(of_process):
     has_it, may_go_on, runs = threading.Event(), threading.Event(), []
 
     def block():
-        runs.append(Heartbeat.objects.select_for_update().get(name=SWEEP_HEARTBEAT))
+        runs.append(Heartbeat.objects.select_for_update().get(name=PASSES_HEARTBEAT))
         if len(runs) == 1:
             has_it.set()
             assert may_go_on.wait(PATIENCE_SECONDS)
-        Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).exists()
+        Heartbeat.objects.filter(name=PASSES_HEARTBEAT).exists()
         return len(runs)
 
     limits.use(of_process)
@@ -56,25 +56,25 @@ def stopped_in_a_transaction(of_process):
 
 @pytest.mark.parametrize("kind", LIMITS)
 def test_what_a_process_had_locked_when_it_was_stopped_is_free_again_soon(kind):
-    _beat()
-    before = Heartbeat.objects.get(name=SWEEP_HEARTBEAT).finished_at
+    _finish(everything=True)
+    before = Heartbeat.objects.get(name=PASSES_HEARTBEAT).finished_at
 
     with stopped_in_a_transaction(dataclasses.replace(LIMITS[kind], idle=IDLE_SECONDS)) as goes_on:
-        _beat()
+        _finish(everything=True)
 
-        assert Heartbeat.objects.get(name=SWEEP_HEARTBEAT).finished_at > before
+        assert Heartbeat.objects.get(name=PASSES_HEARTBEAT).finished_at > before
         assert goes_on() == 2, "what was rolled back is run again"
 
 
 def test_without_a_limit_no_pass_could_say_that_it_went_through(monkeypatch):
     """The twin."""
     monkeypatch.setattr(transactions, "TRIES", 1)
-    _beat()
+    _finish(everything=True)
 
     with stopped_in_a_transaction(dataclasses.replace(WORKER, idle=0)) as goes_on:
         began = time.monotonic()
         with pytest.raises(OperationalError):
-            _beat()
+            _finish(everything=True)
 
         assert time.monotonic() - began > IDLE_SECONDS
         assert goes_on() == 1

@@ -23,7 +23,7 @@ from tests.support.processes import REPOSITORY
 
 pytestmark = pytest.mark.django_db
 
-SWEEP = "expiry sweep"
+PASS = "background pass"
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_each_schedule_is_made_once_however_often_the_migration_runs(add_schedul
     add_schedules()
 
     assert list(Schedule.objects.order_by("pk").values_list("name", "func", "schedule_type", "cron", "repeats")) == [
-        (SWEEP, "bookings.tasks.sweep", "C", "* * * * * */10", -1),
+        (PASS, "bookings.tasks.run_pass", "C", "* * * * * */10", -1),
         ("forget old answers", "bookings.tasks.reap", "C", "4-59/5 * * * * 5", -1),
         ("compare seats", "bookings.tasks.reconcile", "C", "37 * * * * 5", -1),
     ]
@@ -164,7 +164,7 @@ def test_the_worker_writes_the_interval_of_the_settings_and_nothing_else(add_sch
     keep_schedule_in_step()
 
     after = {row["name"]: row for row in Schedule.objects.values()}
-    assert after == {**before, SWEEP: {**before[SWEEP], "cron": "* * * * * */3"}}
+    assert after == {**before, PASS: {**before[PASS], "cron": "* * * * * */3"}}
 
 
 def test_migrating_twice_makes_one_schedule(tmp_path):
@@ -176,5 +176,5 @@ def test_migrating_twice_makes_one_schedule(tmp_path):
         subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, timeout=60)
 
     with closing(sqlite3.connect(file)) as database:
-        found = database.execute("SELECT COUNT(*) FROM django_q_schedule WHERE name = ?", [SWEEP]).fetchall()
+        found = database.execute("SELECT COUNT(*) FROM django_q_schedule WHERE name = ?", [PASS]).fetchall()
     assert found == [(1,)]

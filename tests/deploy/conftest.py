@@ -7,7 +7,7 @@ import pytest
 
 from bookings.db.clock import database_time
 from bookings.models import Heartbeat
-from bookings.queries.upkeep.background import SWEEP_HEARTBEAT
+from bookings.queries.upkeep.background import PASSES_HEARTBEAT
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import Web, a_watched_web, database_url, environment
 
@@ -26,7 +26,7 @@ def start_web(sim: FlightSim, transactional_db: Any) -> Iterator[StartWeb]:
     # They are ready while the worker is well; here there is none, and it was well a moment ago. Passes come once a
     # minute, so that this is soon enough for as long as a test takes.
     now = {"finished_at": database_time()}
-    Heartbeat.objects.update_or_create(name=SWEEP_HEARTBEAT, defaults=now)
+    Heartbeat.objects.update_or_create(name=PASSES_HEARTBEAT, defaults=now)
     started = []
 
     def start(*options: str, drain_seconds: int = 0) -> Web:

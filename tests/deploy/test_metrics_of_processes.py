@@ -6,8 +6,8 @@ from urllib.request import urlopen
 import pytest
 from django_q.models import Schedule
 
-from bookings.wake import SWEEP_TASK
-from bookingsite.broker import EXPIRY_SCHEDULE
+from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE
+from bookings.wake import PASSES_TASK
 from devtools.processes import free_port
 from tests.support.scrapes import numbers_in
 from tests.support.servers import database_url, environment, start_web, start_worker
@@ -36,7 +36,7 @@ def test_every_process_of_a_web_server_shows_what_all_have_counted(tmp_path):
 
 def test_a_worker_shows_its_passes(transactional_db):
     Schedule.objects.create(
-        name=EXPIRY_SCHEDULE, func=SWEEP_TASK, schedule_type=Schedule.CRON, cron="* * * * * */1", repeats=-1
+        name=PASSES_SCHEDULE, func=PASSES_TASK, schedule_type=Schedule.CRON, cron="* * * * * */1", repeats=-1
     )
     port = free_port()
     env = environment(

@@ -50,7 +50,7 @@ def test_an_unpaid_booking_says_how_long_it_has(desk):
 def test_one_whose_window_has_closed_says_that_it_expires(desk):
     a_saved_row(created_at=database_time() - timedelta(minutes=16))
 
-    assert line_of(desk) == ("window closed, expires at the next sweep", [])
+    assert line_of(desk) == ("window closed, expires at the next pass", [])
 
 
 def test_one_that_is_being_paid_says_so(desk):

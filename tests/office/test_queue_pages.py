@@ -19,15 +19,15 @@ from tests.support.people import a_person, desk_of, text_of
 pytestmark = pytest.mark.django_db
 
 QUEUE = "/admin/django_q/"
-SWEEP = "bookings.tasks.sweep"
+PASS = "bookings.tasks.run_pass"
 
 
 @pytest.fixture
 def schedule():
     Schedule.objects.all().delete()
     return Schedule.objects.create(
-        name="expiry sweep",
-        func=SWEEP,
+        name="background pass",
+        func=PASS,
         schedule_type="C",
         cron="* * * * * */10",
         repeats=-1,
@@ -42,7 +42,7 @@ def desk(admin_user):
 
 def a_task(number, *, success=True, **columns):
     now = database_time()
-    values = {"id": f"{number:032}", "name": f"task {number}", "func": SWEEP, "started": now, "stopped": now}
+    values = {"id": f"{number:032}", "name": f"task {number}", "func": PASS, "started": now, "stopped": now}
     return Task.objects.create(**{**values, "success": success, **columns})
 
 
@@ -80,11 +80,11 @@ def test_each_list_says_what_the_work_is(desk, schedule):
 def test_the_page_of_periodic_work_is_in_plain_words(desk, schedule):
     text = text_of(desk.get(f"{QUEUE}schedule/{schedule.pk}/change/"))
 
-    assert "expiry sweep" in text
+    assert "background pass" in text
     assert "Let it rest" in text
     assert "Who let it rest, and why" in text
     assert f"Next time (UTC) {schedule.next_run:%Y-%m-%d %H:%M:%S}" in text
-    assert SWEEP not in text
+    assert PASS not in text
     assert "Optional label" not in text
 
 
@@ -100,7 +100,7 @@ def test_the_page_of_work_that_failed_says_when_and_why(desk):
 
 @pytest.mark.parametrize("page", ["", "{pk}/change/"])
 def test_what_waits_is_shown_without_its_payload(desk, page):
-    async_task("bookings.tasks.sweep", "an argument of it")
+    async_task("bookings.tasks.run_pass", "an argument of it")
     row = OrmQ.objects.get()
 
     answer = desk.get(f"{QUEUE}ormq/{page.format(pk=row.pk)}")
@@ -133,7 +133,7 @@ def test_nobody_edits_a_schedule_by_hand(desk, schedule):
     answer = desk.post(f"{QUEUE}schedule/{schedule.pk}/change/", {"func": "os.system", "name": "x"})
 
     schedule.refresh_from_db()
-    assert (answer.status_code, schedule.func, schedule.name) == (403, SWEEP, "expiry sweep")
+    assert (answer.status_code, schedule.func, schedule.name) == (403, PASS, "background pass")
 
 
 @pytest.mark.parametrize("model", ["success", "failure"])
@@ -149,9 +149,9 @@ def test_a_superuser_lets_periodic_work_rest_and_run_again(desk, schedule):
     asked = text_of(desk.get(address_of(schedule)))
     desk.post(address_of(schedule), {"note": "The peer is being moved.", "to": "rest"})
     schedule.refresh_from_db()
-    while_resting = (schedule.repeats, background.sweep_rests())
+    while_resting = (schedule.repeats, background.passes_are_paused())
     start_due_schedules()
-    begun = [row for row in OrmQ.objects.all() if row.task["func"] == SWEEP]
+    begun = [row for row in OrmQ.objects.all() if row.task["func"] == PASS]
 
     desk.post(address_of(schedule), {"note": "It is back.", "to": "run"})
 
@@ -159,7 +159,7 @@ def test_a_superuser_lets_periodic_work_rest_and_run_again(desk, schedule):
     assert "While it rests no booking expires by itself" in asked
     assert while_resting == (0, True)
     assert begun == []
-    assert (schedule.repeats, background.sweep_rests()) == (-1, False)
+    assert (schedule.repeats, background.passes_are_paused()) == (-1, False)
     assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
         "Rests. Why: The peer is being moved.",
         "Runs again. Why: It is back.",

@@ -50,7 +50,7 @@ def test_a_day_begins_at_midnight(noon):
 
 
 def test_it_says_how_the_flight_service_and_the_worker_are(desk, flights):
-    Heartbeat.objects.create(name="sweep", finished_at=database_time() - timedelta(seconds=5))
+    Heartbeat.objects.create(name="pass", finished_at=database_time() - timedelta(seconds=5))
 
     context = desk.get(START).context
 
@@ -60,7 +60,7 @@ def test_it_says_how_the_flight_service_and_the_worker_are(desk, flights):
 
 def test_it_says_when_they_are_silent(desk, flights):
     flights.down = True
-    Heartbeat.objects.create(name="sweep", finished_at=database_time() - timedelta(minutes=5))
+    Heartbeat.objects.create(name="pass", finished_at=database_time() - timedelta(minutes=5))
 
     page = desk.get(START).content.decode()
 

@@ -1,7 +1,7 @@
 """
 Whatever happens in whatever order, no seat and no payment is lost.
 
-A state machine holds, pays, cancels, expires, sweeps and decides at random while both other systems lose
+A state machine holds, pays, cancels, expires, passes and decides at random while both other systems lose
 requests and answers and this process dies in the middle. After every step the promises that hold at any time
 are checked; at the end the faults stop, the worker goes on, and seats and money must agree exactly.
 
@@ -109,7 +109,7 @@ class AnyOrder(RuleBasedStateMachine):
         let_time_pass(seconds=seconds)
 
     @rule(seats=flight_faults, money=charge_faults)
-    def sweep(self, seats: list[Fault], money: list[ChargeFault]) -> None:
+    def run_a_pass(self, seats: list[Fault], money: list[ChargeFault]) -> None:
         self.flights.fail_next(*seats)
         self.payments.fail_next(*money)
         with suppress(ProcessDied):

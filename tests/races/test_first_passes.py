@@ -31,7 +31,7 @@ def test_eight_first_passes_at_once_all_go_through(flights, payments):
 
 
 def test_without_repeating_the_transaction_one_of_them_dies_of_a_deadlock(flights, payments, monkeypatch):
-    monkeypatch.setattr(run_pass, "_beat", run_pass._beat.__wrapped__)
+    monkeypatch.setattr(run_pass, "_finish", run_pass._finish.__wrapped__)
 
     failed = [result for _ in range(20) for result in first_passes(flights, payments) if isinstance(result, Exception)]
 

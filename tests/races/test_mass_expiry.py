@@ -1,7 +1,7 @@
 """
-Many bookings that expire: each once, with few calls, by however many sweeps at once.
+Many bookings that expire: each once, with few calls, by however many passes at once.
 
-ROUNDS=100 runs the race of two sweeps a hundred times.
+ROUNDS=100 runs the race of two passes a hundred times.
 """
 
 import time
@@ -45,7 +45,7 @@ def overdue_bookings(flights, *, on_flights, on_each):
         many_rows(on_each, created_at=created_at, flight_id=flight_id, no_of_seats=SEATS_EACH)
 
 
-def sweep():
+def expire():
     return expire_bookings(deadline=Deadline(20))
 
 
@@ -86,14 +86,14 @@ def test_seats_go_back_once_though_a_third_of_the_answers_is_lost(flights, sim):
     assert_in_step(sim)
 
 
-def test_a_thousand_bookings_that_two_sweeps_meet_expire_once_each(flights, sim):
+def test_a_thousand_bookings_that_two_passes_meet_expire_once_each(flights, sim):
     for _ in rounds(2):
         sim.reset(capacity=2_000)
         overdue_bookings(flights, on_flights=1, on_each=1_000)
 
-        expired = all_at_once([sweep, sweep])
+        expired = all_at_once([expire, expire])
 
-        sweep()  # what one had locked, the other left to the next
+        expire()  # what one had locked, the other left to the next
         assert sum(expired) <= 1_000
         assert (BookingEvent.objects.count(), expired_more_than_once()) == (1_000, 0)
         one_pass(flights, InstantPayments())
@@ -101,11 +101,11 @@ def test_a_thousand_bookings_that_two_sweeps_meet_expire_once_each(flights, sim)
         forget_everything()
 
 
-def test_a_sweep_leaves_what_another_has_locked(flights, monkeypatch):
+def test_a_pass_leaves_what_another_has_locked(flights, monkeypatch):
     overdue_bookings(flights, on_flights=1, on_each=10)
     locked = Halt(monkeypatch, expiry, "expire_all", before=True)
 
-    assert overtaken(sweep, sweep, at=locked) == (10, 0)
+    assert overtaken(expire, expire, at=locked) == (10, 0)
     assert expired_more_than_once() == 0
 
 
@@ -119,18 +119,18 @@ def test_a_booking_that_somebody_has_locked_does_not_hold_up_the_others(flights,
         Booking.objects.select_for_update().order_by("pk")[0].refresh_from_db()
         door.stand()
 
-    _, expired = overtaken(partial(run, "lock", lock_the_first), sweep, at=locked)
+    _, expired = overtaken(partial(run, "lock", lock_the_first), expire, at=locked)
 
     assert expired == 24
-    assert sweep() == 1
+    assert expire() == 1
     one_pass(flights, InstantPayments())
     assert_in_step(sim)
 
 
-def test_twin_without_row_locks_two_sweeps_expire_each_booking_twice(flights, monkeypatch):
+def test_twin_without_row_locks_two_passes_expire_each_booking_twice(flights, monkeypatch):
     overdue_bookings(flights, on_flights=1, on_each=10)
     without_row_locks(monkeypatch)
     chosen = Halt(monkeypatch, expiry, "expire_all", before=True)
 
-    assert overtaken(sweep, sweep, at=chosen) == (10, 10)
+    assert overtaken(expire, expire, at=chosen) == (10, 10)
     assert expired_more_than_once() == 10

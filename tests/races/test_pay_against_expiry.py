@@ -26,13 +26,13 @@ from tests.support.invariants import assert_in_step, seats_out_of_step, violatio
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 
-def sweep():
+def expire():
     return expire_bookings(deadline=Deadline(20))
 
 
 @pytest.fixture
 def deadline_has_passed(monkeypatch):
-    """To the sweep, the payment window is over; whoever pays has begun in time."""
+    """To the worker, the payment window is over; whoever pays has begun in time."""
     later = timedelta(minutes=16)
     monkeypatch.setattr(expiry, "database_time", lambda: database_time() + later)
 
@@ -43,7 +43,7 @@ def test_a_booking_at_its_deadline_is_either_paid_or_expired(flights, sim, eithe
         soon = timedelta(milliseconds=random.uniform(1, 8))
         Booking.objects.filter(pk=booking.pk).update(expires_at=database_time() + soon)
 
-        answer, *_sweeps = all_at_once([partial(pay, booking, either_gateway), sweep, sweep])
+        answer, *_expired = all_at_once([partial(pay, booking, either_gateway), expire, expire])
 
         one_pass(flights, either_gateway)
         booking.refresh_from_db()
@@ -54,23 +54,23 @@ def test_a_booking_at_its_deadline_is_either_paid_or_expired(flights, sim, eithe
         assert_in_step(sim, None if either_gateway.settles_here else either_gateway)
 
 
-def test_a_payment_that_began_in_time_counts_and_the_sweep_passes_by(
+def test_a_payment_that_began_in_time_counts_and_the_pass_skips_the_booking(
     flights, sim, either_gateway, deadline_has_passed, monkeypatch
 ):
     booking = an_initiated_booking(flights)
     decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
 
-    answer, expired = overtaken(partial(pay, booking, either_gateway), sweep, at=decided)
+    answer, expired = overtaken(partial(pay, booking, either_gateway), expire, at=decided)
 
     assert (answer.status, expired) == (201, 0)
     assert_in_step(sim)
 
 
-def test_a_booking_that_the_sweep_has_locked_can_no_longer_be_paid(flights, sim, deadline_has_passed, monkeypatch):
+def test_a_booking_that_the_pass_has_locked_can_no_longer_be_paid(flights, sim, deadline_has_passed, monkeypatch):
     booking = an_initiated_booking(flights)
     locked = Halt(monkeypatch, expiry, "expire_all", before=True)
 
-    expired, answer = overtaken(sweep, partial(pay, booking, InstantPayments()), at=locked)
+    expired, answer = overtaken(expire, partial(pay, booking, InstantPayments()), at=locked)
 
     assert (answer.status, expired) == (400, 1)
     let_time_pass(minutes=20)
@@ -83,7 +83,7 @@ def test_twin_without_row_locks_the_database_refuses_the_payment(flights, deadli
     without_row_locks(monkeypatch)
     decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
 
-    error, expired = overtaken(partial(pay, booking, InstantPayments()), sweep, at=decided)
+    error, expired = overtaken(partial(pay, booking, InstantPayments()), expire, at=decided)
 
     assert (type(error), expired) == (IntegrityError, 1)
 
@@ -96,7 +96,7 @@ def test_twin_without_row_locks_and_constraints_a_paid_booking_loses_its_seats(
     decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
 
     with without_constraints(Booking, "booking_status_allows_hold", "booking_cancelled_says_why"):
-        answer, expired = overtaken(partial(pay, booking, InstantPayments()), sweep, at=decided)
+        answer, expired = overtaken(partial(pay, booking, InstantPayments()), expire, at=decided)
         let_time_pass(minutes=20)
         one_pass(flights, InstantPayments())
 

@@ -32,7 +32,7 @@ def fill_with_old_rows():
     RateWindow.objects.bulk_create(RateWindow(name=str(n), started_at=old, used=1) for n in numbers)
     Session.objects.bulk_create(Session(session_key=str(n), session_data="", expire_date=old) for n in numbers)
     Task.objects.bulk_create(
-        Task(id=f"{n:032}", name="t", func="sweep", started=old, stopped=old, success=n % 2) for n in numbers
+        Task(id=f"{n:032}", name="t", func="pass", started=old, stopped=old, success=n % 2) for n in numbers
     )
     IdempotencyRecord.objects.bulk_create(
         IdempotencyRecord(

@@ -45,12 +45,12 @@ def test_a_session_reads_what_is_committed_in_utc_and_waits_five_seconds_for_a_l
 
 
 def test_where_the_server_lives_does_not_decide_when_a_payment_window_closes(flights, sim, server_in_kolkata):
-    def hold_sweep_and_pay():
+    def hold_expire_and_pay():
         booking = an_initiated_booking(flights)
         expired = expire_bookings(deadline=Deadline(20))
         return ask("SELECT @@GLOBAL.time_zone, @@time_zone"), expired, pay(booking, InstantPayments()).status
 
-    assert all_at_once([hold_sweep_and_pay]) == [(("+05:30", "+00:00"), 0, 201)]
+    assert all_at_once([hold_expire_and_pay]) == [(("+05:30", "+00:00"), 0, 201)]
     assert_in_step(sim)
 
 

@@ -213,7 +213,7 @@ def test_a_cancellation_whose_commit_was_unclear_gives_the_seats_back_once(fligh
     assert_in_step(sim)
 
 
-def test_a_sweep_whose_commit_was_unclear_expires_each_booking_once(flights, sim, lost_commit):
+def test_a_pass_whose_commit_was_unclear_expires_each_booking_once(flights, sim, lost_commit):
     an_initiated_booking(flights)
     let_time_pass(minutes=20)
     attempts = lost_commit("booking.expire")

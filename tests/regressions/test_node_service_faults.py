@@ -241,7 +241,7 @@ def test_11_what_cannot_be_had_is_no_server_error_and_tells_nothing_internal(api
 
 
 @pytest.mark.mariadb
-def test_12_a_sweep_does_not_read_the_bookings_that_are_not_due(api):
+def test_12_a_pass_does_not_read_the_bookings_that_are_not_due(api):
     fill_tables(10_000)
 
     assert rows_read(lambda: expire._due_ids(500)) <= 4

@@ -8,7 +8,7 @@ from tests.campaigns.outages.catalog import web_killed
 from tests.campaigns.outages.outage import Outage
 from tests.campaigns.rehearsal import Play, start
 from tests.campaigns.verdict import Word
-from tests.support.schedules import schedule_the_sweep
+from tests.support.schedules import schedule_the_pass
 from tests.support.servers import empty_the_database
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -30,7 +30,7 @@ def one_stack(tmp_path_factory, django_db_setup, django_db_blocker):
 @pytest.fixture
 def stack(one_stack, transactional_db):
     """Everything fresh; the worker runs."""
-    schedule_the_sweep(every_seconds=INTERVAL_SECONDS)
+    schedule_the_pass(every_seconds=INTERVAL_SECONDS)
     one_stack.sim.reset()
     one_stack.payments.forget()
     if not one_stack.worker.alive():

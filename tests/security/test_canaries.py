@@ -16,8 +16,8 @@ from django.db.models import F
 from django_q.models import Failure, Schedule
 
 from bookings.models import Booking, BookingEvent
-from bookings.wake import SWEEP_TASK
-from bookingsite.broker import EXPIRY_SCHEDULE
+from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE
+from bookings.wake import PASSES_TASK
 from tests.fuzz.service import lines_of
 from tests.support.api import BOOKINGS, PAYMENTS
 from tests.support.callers import a_service_key
@@ -56,7 +56,7 @@ def service(put, database):
     """A Flight Service, a web server and a worker as in production; what all of them print is kept."""
     # A test of this kind empties all tables at its end, the schedule that a migration has made included.
     Schedule.objects.create(
-        name=EXPIRY_SCHEDULE, func=SWEEP_TASK, schedule_type=Schedule.CRON, cron="* * * * * */1", repeats=-1
+        name=PASSES_SCHEDULE, func=PASSES_TASK, schedule_type=Schedule.CRON, cron="* * * * * */1", repeats=-1
     )
     with start_flightsim() as sim:
         env = environment(
@@ -251,10 +251,10 @@ def test_no_field_that_is_not_listed_is_shown(put, printed):
 def test_a_task_that_failed_is_reported_without_what_its_exception_quotes(put, printed):
     # django-q2 writes message and traceback into its line, as text.
     failure = f"{put('an exception of a task')} : Traceback (most recent call last): {put('a traceback')}"
-    logging.getLogger("django-q").error(f"Failed 'bookings.tasks.sweep' (one-two) - {failure}")  # noqa: G004
+    logging.getLogger("django-q").error(f"Failed 'bookings.tasks.run_pass' (one-two) - {failure}")  # noqa: G004
 
     assert put.seen_in(printed.getvalue()) == []
-    assert "bookings.tasks.sweep" in printed.getvalue()
+    assert "bookings.tasks.run_pass" in printed.getvalue()
 
 
 def test_a_canary_that_is_printed_is_found(put):

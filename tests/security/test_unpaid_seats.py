@@ -130,7 +130,7 @@ def test_seats_that_are_not_known_yet_count(api, flights, cap):
     assert api.create(noOfSeats=8).status_code == 201
 
 
-def test_seats_past_their_deadline_count_until_the_sweep_has_been(api, flights, payments, cap):
+def test_seats_past_their_deadline_count_until_the_pass_has_been(api, flights, payments, cap):
     api.create(noOfSeats=10)
     let_time_pass(minutes=20)
     before = api.create(noOfSeats=1)

@@ -78,7 +78,7 @@ def test_the_pass_that_a_request_wakes_is_a_span_of_its_trace(api, wire, collect
     with tracing.Span("somebody", parent=tracing.received(SENT)):
         kept = tracing.traceparent()
 
-    tasks.sweep(traceparent=kept)
+    tasks.run_pass(traceparent=kept)
 
     call, whole = collected()[-2:]
     assert brief([call, whole]) == [("PATCH Flight Service", SpanKind.CLIENT), ("pass", SpanKind.INTERNAL)]

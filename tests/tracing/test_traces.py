@@ -59,7 +59,7 @@ def test_a_take_that_the_worker_repeats_goes_on_in_the_trace_of_its_request(api,
     answer_patches(wire, json=DONE)
     let_time_pass(seconds=20)
 
-    tasks.sweep()
+    tasks.run_pass()
 
     (patch,) = traces(wire)
     assert (patch[:2], patch[3]) == (("PATCH", ID), "01")
@@ -74,7 +74,7 @@ def test_the_pass_that_a_request_wakes_is_a_part_of_its_trace(api, wire):
     api.cancel(booking, headers=SENT)
 
     task = OrmQ.objects.get().task
-    tasks.sweep(**task["kwargs"])
+    tasks.run_pass(**task["kwargs"])
 
     assert task["kwargs"]["traceparent"].startswith(f"00-{ID}-")
     assert [sent[:2] for sent in traces(wire)] == [("PATCH", ID)]
@@ -85,7 +85,7 @@ def test_a_pass_that_nobody_woke_begins_a_trace(api, wire, kept):
     api.cancel(shown(api.create()), headers=SENT)
     wire.calls.clear()
 
-    tasks.sweep(traceparent=kept, of_a_newer_release=True)
+    tasks.run_pass(traceparent=kept, of_a_newer_release=True)
 
     ((_, trace_id, *_),) = traces(wire)
     assert trace_id != ID
@@ -129,6 +129,6 @@ def test_a_row_of_the_release_before_this_one_has_no_trace(api, wire):
     wire.calls.clear()
     let_time_pass(seconds=20)
 
-    tasks.sweep()
+    tasks.run_pass()
 
     assert len(traces(wire)) == 1

@@ -36,7 +36,7 @@ _LEFTOVERS = {
         50,
         f"""
         INSERT INTO django_q_task (id, name, func, started, stopped, success, attempt_count, result)
-        SELECT MD5(seq), 'old', 'bookings.tasks.sweep', {_LONG_AGO}, {_LONG_AGO}, 0, 1, REPEAT('r', 1500)""",
+        SELECT MD5(seq), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, 0, 1, REPEAT('r', 1500)""",
     ),
 }
 

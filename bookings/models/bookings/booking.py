@@ -145,7 +145,7 @@ class Booking(OutboundCall):
             ),
         ]
         indexes = [
-            # The sweep: unpaid bookings whose window has closed.
+            # The pass: unpaid bookings whose window has closed.
             models.Index(name="booking_deadline", fields=["status", "expires_at"]),
             # The worker's to-do list: what is due, of which kind, for which flight.
             models.Index(name="booking_to_do", fields=["next_at", "hold", "flight_id"]),

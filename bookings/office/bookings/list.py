@@ -164,7 +164,7 @@ def time_left(booking: Booking, *, now: datetime, is_paying: bool) -> str:
     if is_paying:
         return _("a payment is being settled")
     if booking.expires_at <= now:
-        return _("window closed, expires at the next sweep")
+        return _("window closed, expires at the next pass")
     return _("pays by %(at)s, %(left)s left") % {
         "at": booking.expires_at.strftime("%H:%M"),
         "left": span(booking.expires_at - now),

@@ -27,14 +27,14 @@ from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.notes import NoteField
 from bookings.office.tags import moment
 from bookings.services.upkeep.pause_schedules import NEVER, pause_schedule
-from bookings.wake import SWEEP_TASK
+from bookings.wake import PASSES_TASK
 
 # Held by no group: superusers have it, as they have every right.
 RIGHT = "django_q.change_schedule"
 
 WORK: Mapping[str, str | Promise] = MappingProxyType(
     {
-        SWEEP_TASK: gettext_lazy("Expire, give seats back, ask again, settle payments, refund"),
+        PASSES_TASK: gettext_lazy("Expire, give seats back, ask again, settle payments, refund"),
         "bookings.tasks.reap": gettext_lazy("Forget old answers, counts, sessions and results"),
         "bookings.tasks.reconcile": gettext_lazy("Compare seats with the Flight Service"),
     }
@@ -42,7 +42,7 @@ WORK: Mapping[str, str | Promise] = MappingProxyType(
 
 REST: Mapping[str, str | Promise] = MappingProxyType(
     {
-        SWEEP_TASK: gettext_lazy(
+        PASSES_TASK: gettext_lazy(
             "While it rests no booking expires by itself, no seats and no money go back, and no unknown outcome "
             "is found out. Only a cancellation still wakes the worker, once."
         ),

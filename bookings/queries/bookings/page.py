@@ -43,7 +43,7 @@ class BookingPage:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the payment window closes; None where none is open. Below zero: the next sweep ends it."""
+        """Until the payment window closes; None where none is open. Below zero: the next pass ends it."""
         if self.booking.status not in (BookingStatus.PENDING, BookingStatus.INITIATED):
             return None
         return (self.booking.expires_at - self.now).total_seconds()

@@ -45,7 +45,7 @@ def booking_id_of(reference: str) -> int:
 
 
 def due_to_expire(now: datetime) -> tuple[int, int]:
-    """How many bookings a sweep would expire now, and how many seats they hold or ask for."""
+    """How many bookings a pass would expire now, and how many seats they hold or ask for."""
     due = Booking.objects.past_deadline(now)
     totals = due.aggregate(seats=Sum("no_of_seats"))
     return due.count(), totals["seats"] or 0

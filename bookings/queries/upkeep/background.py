@@ -8,14 +8,14 @@ from django_q.models import OrmQ, Schedule
 
 from bookings.conf import CLOCK_TOLERANCE
 from bookings.models import Heartbeat
-from bookings.wake import SWEEP_TASK
+from bookings.wake import PASSES_TASK
 
-SWEEP_HEARTBEAT = "sweep"
+PASSES_HEARTBEAT = "pass"
 
 
 def last_pass_finished_at() -> datetime | None:
     """When the background work last went through, on database time."""
-    return Heartbeat.objects.filter(name=SWEEP_HEARTBEAT).values_list("finished_at", flat=True).first()
+    return Heartbeat.objects.filter(name=PASSES_HEARTBEAT).values_list("finished_at", flat=True).first()
 
 
 def misplaced_tasks(now: datetime) -> QuerySet[OrmQ]:
@@ -24,7 +24,7 @@ def misplaced_tasks(now: datetime) -> QuerySet[OrmQ]:
     return rows
 
 
-def sweep_rests() -> bool:
+def passes_are_paused() -> bool:
     """Whether somebody has paused the background work: then its silence is meant."""
-    sweeps = Schedule.objects.filter(func=SWEEP_TASK)
-    return sweeps.exists() and not sweeps.exclude(repeats=0).exists()
+    rows = Schedule.objects.filter(func=PASSES_TASK)
+    return rows.exists() and not rows.exclude(repeats=0).exists()

@@ -17,7 +17,7 @@ def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
     Cancel what is due, in small transactions, until nothing is due; return how many.
 
     Nothing expires while the database's clock is in doubt, and what was made by a clock that was ahead gets its
-    window from now on. Rows that somebody else has locked are left for the next sweep. The Flight Service is not
+    window from now on. Rows that somebody else has locked are left for the next pass. The Flight Service is not
     called here: seats go on the give-back ledger. A booking whose payment is being settled does not expire,
     unless the gateway has been silent for half an hour.
     """

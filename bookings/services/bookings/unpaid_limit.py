@@ -24,7 +24,7 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     Lock the user, count what it has not paid, and keep others from adding to it until this transaction ends.
 
     Assumes an open transaction that holds no other lock. A booking that is past its deadline counts until the
-    sweep has been: its seats are still held. The one with the hold key `besides` does not count: it is this
+    pass has been: its seats are still held. The one with the hold key `besides` does not count: it is this
     very transaction's, if the answer to its COMMIT was lost. Costs one locking read and one other, and at the
     first booking of a user an INSERT.
 

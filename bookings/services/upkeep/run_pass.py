@@ -2,9 +2,8 @@
 
 import functools
 import uuid
-from collections import Counter
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,8 +25,8 @@ from bookings.services.seats.release import release_seats, resend_open_calls
 from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, settle_reservation
 from bookings.services.shared.best_effort import for_each
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+# The name of a step, and what does it until its deadline and returns how much it did.
+Step = tuple[str, Callable[..., int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +42,27 @@ class PassResult:
     seats_still_owed: int
 
 
-def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | None = None) -> PassResult:
+@dataclass(frozen=True, slots=True)
+class ExpiryResult:
+    """How many bookings expired, how many seats went back, and the seats that stay queued to be given back."""
+
+    expired: int
+    seats_given_back: int
+    seats_still_owed: int
+
+
+def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
     """
     Expire, cancel in bulk, give back, resolve, settle and refund what is due, within twenty seconds.
 
     Safe to run late, twice, and beside itself: every step claims its rows. A row or a step that fails does not
-    keep the others from being done. `limit` bounds the bookings that expire.
+    keep the others from being done.
 
     :raises ExceptionGroup: at the end, if something failed
     """
-    whole = Deadline(PASS_SECONDS)
-    counts: Counter[str] = Counter()
     give_back = functools.partial(release_seats, flights=flights)
-    steps: list[tuple[str, Callable[..., int]]] = [
-        ("expired", functools.partial(expire_bookings, limit=limit)),
+    steps: list[Step] = [
+        ("expired", expire_bookings),
         # Before the give-backs, so that the seats go back in this very pass, one call for each flight.
         ("cancelled_in_bulk", carry_out_bulk_cancels),
         ("seats_given_back", give_back),
@@ -67,6 +73,41 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
         # Takes and payments may just have ended in seats that nobody wants any more.
         ("seats_given_back", give_back),
     ]
+    try:
+        counts = _take(steps)
+    finally:
+        _finish(everything=True)
+    return PassResult(**counts, seats_still_owed=owed.seats_still_owed())
+
+
+def expire_and_release(*, flights: FlightService, limit: int | None = None) -> ExpiryResult:
+    """
+    Expire what is due, at most `limit` bookings, and give seats back: those steps of a pass and no others.
+
+    It does not count as a pass: whoever runs this alone is told that no worker runs.
+
+    :raises ExceptionGroup: at the end, if something failed
+    """
+    steps: list[Step] = [
+        ("expired", functools.partial(expire_bookings, limit=limit)),
+        ("seats_given_back", functools.partial(release_seats, flights=flights)),
+        ("seats_given_back", functools.partial(resend_open_calls, flights=flights)),
+    ]
+    try:
+        counts = _take(steps)
+    finally:
+        _finish(everything=False)
+    return ExpiryResult(**counts, seats_still_owed=owed.seats_still_owed())
+
+
+def _take(steps: Sequence[Step]) -> dict[str, int]:
+    """
+    Take the steps one after another, and count by their names what they did.
+
+    :raises ExceptionGroup: at the end, if something failed
+    """
+    whole = Deadline(PASS_SECONDS)
+    counts = dict.fromkeys((name for name, _step in steps), 0)
 
     def take_step(number: int) -> int:
         """Do one step within half of the time that is left: a slow one must not starve the others for ever."""
@@ -75,26 +116,27 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway, limit: int | N
         counts[name] += done
         return done
 
-    try:
-        # What a request's id is to a request's lines, this is to those of a pass.
-        with (
-            tracing.Span("pass"),
-            structlog.contextvars.bound_contextvars(request_id=f"pass-{uuid.uuid4().hex[:12]}"),
-            metrics.PASS_SECONDS.time(),
-            metrics.PASSES_FAILED.count_exceptions(),
-        ):
-            for_each(range(len(steps)), take_step, deadline=whole)
-    finally:
-        _beat()
-    counts["seats_still_owed"] = owed.seats_still_owed()
-    return PassResult(**{field.name: counts[field.name] for field in fields(PassResult)})
+    # What a request's id is to a request's lines, this is to those of a pass.
+    with (
+        tracing.Span("pass"),
+        structlog.contextvars.bound_contextvars(request_id=f"pass-{uuid.uuid4().hex[:12]}"),
+        metrics.PASS_SECONDS.time(),
+        metrics.PASSES_FAILED.count_exceptions(),
+    ):
+        for_each(range(len(steps)), take_step, deadline=whole)
+    return counts
 
 
 @in_transaction("pass.finish")
-def _beat() -> None:
-    """Say that a pass has gone through; two that are the very first meet at the row that is not there yet."""
+def _finish(*, everything: bool) -> None:
+    """
+    Vouch for the clock that was read; write down that a pass has gone through, if it did everything.
+
+    Two that are the very first meet at the row that is not there yet.
+    """
     now = database_time()
-    Heartbeat.objects.update_or_create(name=background.SWEEP_HEARTBEAT, defaults={"finished_at": now})
+    if everything:
+        Heartbeat.objects.update_or_create(name=background.PASSES_HEARTBEAT, defaults={"finished_at": now})
     if clock_is_proven():
         vouch_for_clock()
 

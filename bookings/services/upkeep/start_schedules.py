@@ -25,16 +25,16 @@ from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.models import Heartbeat
 from bookings.services.upkeep.pause_schedules import FOR_EVER, NEVER
-from bookings.wake import SWEEP_TASK, wake_worker
+from bookings.wake import PASSES_TASK, wake_worker
 
 log = structlog.get_logger(__name__)
 
-SWEEP = "expiry sweep"
+PASSES_SCHEDULE = "background pass"
 
-# Task and cron, the seconds last, by name: as the migrations make them. The sweep's is in the settings.
+# Task and cron, the seconds last, by name: as the migrations make them. That of the passes is in the settings.
 STANDARD: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        SWEEP: (SWEEP_TASK, ""),
+        PASSES_SCHEDULE: (PASSES_TASK, ""),
         "forget old answers": ("bookings.tasks.reap", "4-59/5 * * * * 5"),
         "compare seats": ("bookings.tasks.reconcile", "37 * * * * 5"),
     }
@@ -63,8 +63,8 @@ def start_due_schedules() -> int:
     return started
 
 
-def sweep_cron() -> str:
-    """How often the sweep runs, as its row says it; the seconds last."""
+def passes_cron() -> str:
+    """How often a pass begins, as its row says it; the seconds last."""
     return f"* * * * * */{settings.EXPIRY_INTERVAL_SECONDS}"
 
 
@@ -107,14 +107,14 @@ def _following(row: Schedule, now: datetime) -> datetime | None:
 def _start(schedule_id: int) -> int:
     """Begin one schedule; 0 if another worker was faster."""
     row = _move_on(schedule_id)
-    if row is not None and row.func == SWEEP_TASK:
+    if row is not None and row.func == PASSES_TASK:
         wake_worker()  # a pass that waits already will do; see Note [One place for a wake-up]
     return 0 if row is None else 1
 
 
 @in_transaction("schedule.start")
 def _move_on(schedule_id: int) -> Schedule | None:
-    """Move a schedule on by one interval, and queue its task with it, unless that is the sweep."""
+    """Move a schedule on by one interval, and queue its task with it, unless that is a pass."""
     row = Schedule.objects.select_for_update(skip_locked=True).filter(pk=schedule_id).first()
     now = database_time()
     if row is None or row.repeats == NEVER or not is_due(row, now):
@@ -127,7 +127,7 @@ def _move_on(schedule_id: int) -> Schedule | None:
     # Whatever is below zero is for ever; what runs once has had its turn.
     row.repeats = NEVER if following is None else max(FOR_EVER, row.repeats - 1)
     row.save(update_fields=["next_run", "repeats"])
-    if row.func != SWEEP_TASK:
+    if row.func != PASSES_TASK:
         _queue(row)
     return row
 
@@ -169,7 +169,7 @@ def _insert_missing() -> None:
             func=task,
             kwargs="{'q_options': {'save': False}}",
             schedule_type=Schedule.CRON,
-            cron=cron or sweep_cron(),
+            cron=cron or passes_cron(),
             repeats=FOR_EVER,
             next_run=now,
         )

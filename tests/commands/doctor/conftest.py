@@ -23,7 +23,7 @@ def development(settings):
 
 @pytest.fixture
 def a_working_worker():
-    Heartbeat.objects.create(name="sweep", finished_at=database_time() - timedelta(seconds=5))
+    Heartbeat.objects.create(name="pass", finished_at=database_time() - timedelta(seconds=5))
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from bookings.db.clock import database_time
 from bookings.diagnostics import background, database, site
 from bookings.gateways.user_service.signing_keys import key_set_from
 from bookings.models import Heartbeat
-from bookings.wake import SWEEP_TASK
+from bookings.wake import PASSES_TASK
 from devtools.processes import HOST, free_port
-from tests.support.schedules import schedule_the_sweep
+from tests.support.schedules import schedule_the_pass
 
 pytestmark = pytest.mark.django_db
 
@@ -207,7 +207,7 @@ def test_a_worker_that_never_finished_a_pass_is_named(run):
 
 
 def test_a_worker_that_has_fallen_silent_is_named(run):
-    Heartbeat.objects.create(name="sweep", finished_at=database_time() - timedelta(minutes=10))
+    Heartbeat.objects.create(name="pass", finished_at=database_time() - timedelta(minutes=10))
 
     code, lines = run()
 
@@ -217,8 +217,8 @@ def test_a_worker_that_has_fallen_silent_is_named(run):
 
 
 def test_a_schedule_that_somebody_paused_is_named(a_working_worker):
-    Schedule.objects.filter(func=SWEEP_TASK).delete()
-    schedule_the_sweep(every_seconds=10)
+    Schedule.objects.filter(func=PASSES_TASK).delete()
+    schedule_the_pass(every_seconds=10)
     Schedule.objects.update(repeats=0)
 
     paused = next(background.check_worker())
@@ -244,7 +244,7 @@ def test_a_task_that_no_worker_would_take_is_named(a_working_worker):
     assert queue.found.startswith("1 tasks are locked for longer than any worker locks one")
 
 
-@pytest.mark.parametrize("func", ["bookings.tasks.sweep", "bookings.tasks.reap", "bookings.tasks.reconcile"])
+@pytest.mark.parametrize("func", ["bookings.tasks.run_pass", "bookings.tasks.reap", "bookings.tasks.reconcile"])
 def test_a_schedule_that_a_clock_has_put_far_ahead_is_named(run, a_working_worker, schedules, func):
     next_run = database_time() + timedelta(hours=3)
     Schedule.objects.filter(func=func).update(next_run=next_run)
@@ -264,18 +264,18 @@ def test_a_schedule_that_rests_is_not_late(schedules):
 
 
 def test_a_schedule_that_nobody_can_read_is_named(schedules):
-    Schedule.objects.filter(func=SWEEP_TASK).update(cron="now and then")
+    Schedule.objects.filter(func=PASSES_TASK).update(cron="now and then")
 
     verdict, found, _ = one(background.check_schedules())
 
     assert verdict == "FAIL"
-    assert found.startswith("'expiry sweep' cannot be read")
+    assert found.startswith("'background pass' cannot be read")
 
 
 def test_a_schedule_that_was_deleted_is_said_to_come_back(schedules):
-    Schedule.objects.filter(func=SWEEP_TASK).delete()
+    Schedule.objects.filter(func=PASSES_TASK).delete()
 
-    assert one(background.check_schedules()) == ("OK", "a worker makes again: expiry sweep", "")
+    assert one(background.check_schedules()) == ("OK", "a worker makes again: background pass", "")
 
 
 def test_a_redis_that_is_away_is_named_without_its_password(settings):

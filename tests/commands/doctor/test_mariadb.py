@@ -164,7 +164,7 @@ def test_a_replica_that_can_be_written_to_is_named(replica):
 
 
 def test_a_replica_that_lags_is_named(replica, monkeypatch):
-    Heartbeat.objects.update_or_create(name="sweep", defaults={"finished_at": database_time()})
+    Heartbeat.objects.update_or_create(name="pass", defaults={"finished_at": database_time()})
     later = database_time() + timedelta(minutes=5)
     monkeypatch.setattr(background.background, "last_pass_finished_at", lambda: later)
 

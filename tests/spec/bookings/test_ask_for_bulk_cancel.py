@@ -113,7 +113,7 @@ def test_asking_writes_the_wish_down_and_wakes_the_worker_and_cancels_nothing(fl
         (cancelled.pk, "skipped", "already_cancelled", 0, 0),
     ]
     assert (bulk.finished_at, Booking.objects.get(pk=booking.pk).status) == (None, "initiated")
-    assert [row.task["func"] for row in OrmQ.objects.all()] == ["bookings.tasks.sweep"]
+    assert [row.task["func"] for row in OrmQ.objects.all()] == ["bookings.tasks.run_pass"]
 
 
 def test_a_second_click_gets_the_first_ones_bulk(flights):

@@ -176,7 +176,7 @@ def test_a_cancellation_wakes_the_worker(api):
 
     api.cancel(booking)
 
-    assert [row.task["func"] for row in OrmQ.objects.all()] == ["bookings.tasks.sweep"]
+    assert [row.task["func"] for row in OrmQ.objects.all()] == ["bookings.tasks.run_pass"]
 
 
 def test_what_changes_nothing_wakes_nobody(api):

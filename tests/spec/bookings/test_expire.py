@@ -1,4 +1,4 @@
-"""The sweep: unpaid bookings end when their payment window closes."""
+"""Expiry: unpaid bookings end when their payment window closes."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ from tests.support.invariants import assert_in_step, violations
 pytestmark = pytest.mark.django_db
 
 
-def sweep(limit=None):
+def expire(limit=None):
     return expire_bookings(deadline=Deadline(20.0), limit=limit)
 
 
@@ -36,7 +36,7 @@ def test_a_booking_expires_when_its_payment_window_closes(flights, seconds, expi
     booking = an_initiated_booking(flights)
     let_time_pass(seconds=seconds)
 
-    assert sweep() == expired
+    assert expire() == expired
 
     booking.refresh_from_db()
     assert booking.status == status
@@ -46,7 +46,7 @@ def test_a_booking_expires_at_the_very_deadline(monkeypatch):
     booking = a_saved_row("initiated")
     monkeypatch.setattr("bookings.services.bookings.expire.database_time", lambda: booking.expires_at)
 
-    assert sweep() == 1
+    assert expire() == 1
 
 
 def test_a_booking_does_not_expire_a_microsecond_before_its_deadline(monkeypatch):
@@ -54,7 +54,7 @@ def test_a_booking_does_not_expire_a_microsecond_before_its_deadline(monkeypatch
     just_before = booking.expires_at - timedelta(microseconds=1)
     monkeypatch.setattr("bookings.services.bookings.expire.database_time", lambda: just_before)
 
-    assert sweep() == 0
+    assert expire() == 0
 
 
 def test_the_seats_of_an_expired_booking_come_back(flights, payments):
@@ -104,7 +104,7 @@ def test_a_take_that_was_never_sent_is_dropped():
     booking = a_saved_row("pending", claims=0)
     let_time_pass(minutes=15)
 
-    sweep()
+    expire()
 
     booking.refresh_from_db()
     assert (booking.status, booking.hold, booking.cancel_reason) == ("cancelled", "dropped", "expired")
@@ -114,7 +114,7 @@ def test_a_stuck_take_expires_and_stays_with_staff():
     booking = a_saved_row("pending", hold="stuck")
     let_time_pass(minutes=15)
 
-    sweep()
+    expire()
 
     booking.refresh_from_db()
     assert (booking.status, booking.hold) == ("cancelled", "stuck")
@@ -126,7 +126,7 @@ def test_a_booking_does_not_expire_while_its_payment_is_being_settled(flights, p
     pay(booking, payments)
     let_time_pass(minutes=20)
 
-    expired = sweep()
+    expired = expire()
 
     booking.refresh_from_db()
     assert expired == 0
@@ -138,10 +138,10 @@ def test_a_gateway_that_is_silent_for_half_an_hour_no_longer_keeps_the_seats(fli
     payments.down = True
     pay(booking, payments)
     let_time_pass(minutes=29)
-    early = sweep()
+    early = expire()
     let_time_pass(minutes=1)
 
-    late = sweep()
+    late = expire()
 
     booking.refresh_from_db()
     assert (early, late) == (0, 1)
@@ -157,7 +157,7 @@ def test_a_silent_gateway_does_not_end_a_window_that_is_still_open(flights, paym
     pay(booking, payments)
     let_time_pass(minutes=31)
 
-    expired = sweep()
+    expired = expire()
 
     booking.refresh_from_db()
     assert (expired, booking.status) == (0, "initiated")
@@ -170,7 +170,7 @@ def test_a_payment_that_was_tried_again_meanwhile_has_half_an_hour_of_its_own(fl
     pay(booking, payments)
     let_time_pass(minutes=20)
 
-    # The sweep has read the booking's earlier payment, and gets the lock now.
+    # The pass has read the booking's earlier payment, and gets the lock now.
     expired = expire_service._expire_unanswered(booking.pk)
 
     booking.refresh_from_db()
@@ -184,7 +184,7 @@ def test_everything_due_expires_in_batches(monkeypatch):
     many_rows(3, "pending", created_at=now - timedelta(minutes=16))
     many_rows(2, "initiated")
 
-    expired = sweep()
+    expired = expire()
 
     assert expired == 13
     assert Booking.objects.filter(status="cancelled", cancel_reason="expired").count() == 13
@@ -196,7 +196,7 @@ def test_a_limit_bounds_how_many_expire_oldest_first():
     newer = a_saved_row("initiated", created_at=now - timedelta(minutes=16))
     older = a_saved_row("initiated", created_at=now - timedelta(minutes=17))
 
-    expired = sweep(limit=1)
+    expired = expire(limit=1)
 
     newer.refresh_from_db()
     older.refresh_from_db()
@@ -208,14 +208,14 @@ def test_an_expired_booking_says_so_in_its_timeline(flights):
     booking = an_initiated_booking(flights)
     let_time_pass(minutes=15)
 
-    sweep()
+    expire()
 
     assert list(booking.events.values_list("what", "actor_kind", "from_status", "to_status", "reason")) == [
         ("cancelled", "system", "initiated", "cancelled", "expired")
     ]
 
 
-def test_sweeping_twice_changes_nothing_the_second_time(flights, payments):
+def test_expiring_twice_changes_nothing_the_second_time(flights, payments):
     an_initiated_booking(flights)
     let_time_pass(minutes=15)
     one_pass(flights, payments)

@@ -74,7 +74,7 @@ def a_row_of_each_table_that_is_trimmed():
     )
     RateWindow.objects.create(name="n", started_at=now, used=1)
     Session.objects.create(session_key="s", session_data="", expire_date=now)
-    Task.objects.create(id="1", name="t", func="sweep", started=now, stopped=now, success=True)
+    Task.objects.create(id="1", name="t", func="pass", started=now, stopped=now, success=True)
 
 
 def an_hour_old_bulk_that_fails():
@@ -332,7 +332,7 @@ def test_a_pass_vouches_for_a_clock_that_it_believes_and_for_no_other(flights, p
     one_pass(flights, payments)
 
     assert ClockProof.objects.get().read_at == before
-    assert Heartbeat.objects.get(name="sweep").finished_at > before + HOUR
+    assert Heartbeat.objects.get(name="pass").finished_at > before + HOUR
 
 
 def test_webs_stay_in_service_while_a_jump_hides_when_the_worker_came_by(api, flights, payments, database_clock):
@@ -346,7 +346,7 @@ def test_webs_stay_in_service_while_a_jump_hides_when_the_worker_came_by(api, fl
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=5), FOUR_DAYS], ids=str)
 def test_a_pass_that_is_yet_to_come_is_no_sign_of_life(api, ahead):
-    Heartbeat.objects.create(name="sweep", finished_at=database_time() + ahead)
+    Heartbeat.objects.create(name="pass", finished_at=database_time() + ahead)
 
     answer = api.get(READY)
     ages = {name: values for name, _, values in numbers()}["pass_age_seconds"]

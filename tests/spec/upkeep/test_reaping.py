@@ -19,7 +19,7 @@ from tests.support.bookings import a_booked_booking, a_cancelled_booking, let_ti
 
 pytestmark = pytest.mark.django_db
 
-SWEEP, RECONCILE = "bookings.tasks.sweep", "bookings.tasks.reconcile"
+PASS, RECONCILE = "bookings.tasks.run_pass", "bookings.tasks.reconcile"
 
 
 def ago(**duration):
@@ -46,7 +46,7 @@ def a_window(name, started_at):
     RateWindow.objects.create(name=name, started_at=started_at, used=1)
 
 
-def results(count, *, newest, func=SWEEP, success=False):
+def results(count, *, newest, func=PASS, success=False):
     """Results of a task, one every ten seconds, from the newest back; the name is the place in this order."""
     times = [newest - timedelta(seconds=10 * place) for place in range(count)]
     Task.objects.bulk_create(
@@ -92,10 +92,10 @@ def test_sessions_are_forgotten_an_hour_after_they_end():
 
 def test_what_failed_is_seen_for_thirty_days():
     results(1, newest=ago(days=31), func=RECONCILE)
-    results(1, newest=ago(days=29), func=SWEEP)
+    results(1, newest=ago(days=29), func=PASS)
 
     assert reap() == {"django_q_task": 1}
-    assert Task.objects.get().func == SWEEP
+    assert Task.objects.get().func == PASS
 
 
 def test_a_task_that_fails_without_end_leaves_its_newest_500_failures():
@@ -116,7 +116,7 @@ def test_a_task_that_fails_without_end_does_not_push_out_what_happened_to_others
 
 
 def test_a_task_that_waits_is_work_however_old():
-    async_task(SWEEP)
+    async_task(PASS)
     OrmQ.objects.update(lock=ago(days=30))
 
     assert reap() == {}

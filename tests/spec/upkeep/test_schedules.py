@@ -16,13 +16,13 @@ from bookingsite.broker import TickingBroker
 
 pytestmark = pytest.mark.django_db
 
-SWEEP, REAP, RECONCILE = "bookings.tasks.sweep", "bookings.tasks.reap", "bookings.tasks.reconcile"
+PASS, REAP, RECONCILE = "bookings.tasks.run_pass", "bookings.tasks.reap", "bookings.tasks.reconcile"
 STAFF = Actor(ActorKind.STAFF, "anna")
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 # The longest time to the next run, of each.
-LONGEST = {SWEEP: timedelta(seconds=10), REAP: timedelta(minutes=5), RECONCILE: timedelta(hours=1)}
+LONGEST = {PASS: timedelta(seconds=10), REAP: timedelta(minutes=5), RECONCILE: timedelta(hours=1)}
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def test_a_schedule_begins_when_it_is_due_and_waits_for_its_next_time(func):
     first, second = look(), look()
 
     assert func in first
-    assert func not in second or func == SWEEP
+    assert func not in second or func == PASS
     ahead = Schedule.objects.get(func=func).next_run - database_time()
     assert timedelta(seconds=-10) < ahead <= LONGEST[func]
 
@@ -202,7 +202,7 @@ def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
     broker.dequeue()
 
     assert dict(Schedule.objects.values_list("name", "cron")) == {
-        "expiry sweep": "* * * * * */3",
+        "background pass": "* * * * * */3",
         "forget old answers": "4-59/5 * * * * 5",
         "compare seats": "37 * * * * 5",
     }
@@ -224,7 +224,7 @@ def test_a_schedule_that_cannot_be_read_does_not_keep_the_others_back():
         put(func, database_time() - timedelta(seconds=1))
     Schedule.objects.filter(func=REAP).update(cron="every now and then")
 
-    assert look() == sorted([RECONCILE, SWEEP])
+    assert look() == sorted([RECONCILE, PASS])
 
 
 def test_a_schedule_of_another_kind_runs_at_its_own_interval_and_as_often_as_it_says():
