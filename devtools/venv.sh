@@ -3,12 +3,13 @@
 #
 #   sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json
 #
-# A package-lock.json is installed into .venv/npm, by the npm that tests/requirements.txt has brought.
-# PYTHON chooses the interpreter that a new .venv is made with (python3 by default).
+# A package-lock.json is installed into the folder of its name in .venv/npm, by the npm that tests/requirements.txt has
+# brought.
+# PYTHON chooses the interpreter that a new .venv is made with (python3 by default), VENV another folder than .venv.
 set -eu
 
 PYTHON=${PYTHON:-python3}
-VENV=.venv
+VENV=${VENV:-.venv}
 # Without a home of its own pip would complain about its cache at every file.
 if [ ! -w "${HOME:-/nowhere}" ]; then
     export PIP_NO_CACHE_DIR=1
@@ -25,10 +26,11 @@ install_with_pip() {
 }
 
 install_with_npm() {
-    mkdir -p "$VENV/npm"
-    cp "$1" "$(dirname "$1")/package.json" "$VENV/npm"
+    folder=$VENV/npm/$(dirname "$1")
+    mkdir -p "$folder"
+    cp "$1" "$(dirname "$1")/package.json" "$folder"
     # From inside: through a .venv that is a link npm would not know its own folder.
-    (cd "$VENV/npm" && "$OLDPWD/$VENV/bin/npm" ci --loglevel=error --ignore-scripts --no-audit --no-fund \
+    (cd "$folder" && "$OLDPWD/$VENV/bin/npm" ci --loglevel=error --ignore-scripts --no-audit --no-fund \
         --no-update-notifier >/dev/null)
 }
 

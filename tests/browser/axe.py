@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from tests.support.processes import REPOSITORY
 
 # Put there by devtools/venv.sh, from tests/browser/package-lock.json.
-AXE = REPOSITORY / ".venv" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = REPOSITORY / ".venv" / "npm" / "tests" / "browser" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = ("serious", "critical")
 
 
