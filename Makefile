@@ -85,9 +85,12 @@ lock:  ## make the locks of packages, requirements.txt and others, from the list
 		echo "$$list.txt" && $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 			--no-header --quiet $(if $(UPGRADE),--upgrade) $$list.in -o $$list.txt || exit 1; \
 	done
-	@echo "tests/browser/package-lock.json" && sh devtools/venv.sh tests/requirements.txt && \
-		$(BIN)/npm $(if $(UPGRADE),update --save,install) --prefix tests/browser --package-lock-only \
-			--omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --no-update-notifier --silent
+	@sh devtools/venv.sh tests/requirements.txt
+	@for folder in tests/browser benchmarks/node_reference; do \
+		echo "$$folder/package-lock.json" && \
+		$(BIN)/npm $(if $(UPGRADE),update --save,install) --prefix $$folder --package-lock-only \
+			--omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --no-update-notifier --silent || exit 1; \
+	done
 
 audit:  ## ask the package index for known vulnerabilities of what is locked; needs a network that reaches it
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
@@ -105,10 +108,15 @@ screenshots:  ## make the pictures in docs/screenshots/, from demo data on a pri
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@exec $(BIN)/python -m tests.browser.screenshots
 
-bench:  ## measure the service on a private MariaDB
+# What `make bench PYTHON=…` measures has packages of its own, as they differ from one Python to the next.
+BENCH_VENV := $(if $(findstring command,$(origin PYTHON)),var/venv$(subst /,-,$(PYTHON)))
+
+bench:  ## measure the service beside references for docs/measurements.md; LONG=1; OLD=another checkout; PYTHON=its interpreter
 	@sh devtools/system_packages.sh test
-	@sh devtools/venv.sh requirements.txt tests/requirements.txt
-	@exec $(BIN)/python -m benchmarks
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt benchmarks/node_reference/package-lock.json
+	@$(if $(BENCH_VENV),VENV=$(BENCH_VENV) sh devtools/venv.sh requirements.txt)
+	@exec $(BIN)/python -m benchmarks --docs docs $(if $(LONG),--long) $(if $(OLD),--old "$(OLD)") \
+		$(if $(BENCH_VENV),--python $(BENCH_VENV)/bin/python)
 
 rehearse:  ## play outages one after another against real processes, and see that nothing is lost; some minutes
 	@sh devtools/system_packages.sh test

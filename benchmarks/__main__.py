@@ -1,103 +1,115 @@
 """
-Measure the service: creates, pays, cancels and a mass expiry, on a private MariaDB; `make bench` ends here.
+Measure creates, payments, cancellations and reads of this service beside references; `make bench` ends here.
 
-Everything runs on this machine, with the settings of production, and so does the load: compare only runs
-made side by side. The column `others` says how busy the machine was with what is not measured.
+Everything runs on this machine, the load as well. The targets take turns in each round, so that what else the machine
+does meets all of them: compare what stands in one table.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import itertools
-import math
-import os
-import platform
+import shutil
 import signal
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from benchmarks.database import BenchDatabase, Statements
-from benchmarks.load import Clients, Load, LoadFailed, post
-from benchmarks.meters import CpuTimes
-from benchmarks.stack import FLIGHTS, Stack, StackFailed
+from benchmarks.cells import CONSUMING, LONG, SHORT, Cell, Made, Requests
+from benchmarks.load import Clients, LoadFailed
+from benchmarks.meters import memory_mb, readings
+from benchmarks.report import Circumstances, Report
+from benchmarks.samples import Sample, Series
+from benchmarks.stack import Stack, StackFailed
+from benchmarks.targets import NotInstalled
 from devtools.mariadb import MariaDBUnavailable
 from devtools.processes import adopt_orphans, kill_descendants
-from devtools.run_all import WEB_THREADS, WEB_WORKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
-LOADS = ("create", "pay", "cancel")
-SCENARIOS = (*LOADS, "expiry")
-CLIENTS = (1, 16, 64)
-LATENCIES_MS = (0, 50)
-SECONDS = 5
-QUICK_SECONDS = 2
-# Enough for every thread to have its connections and every code path to have run.
-WARM_UP_SECONDS = 1.0
-# More than two cores pay or cancel in a second; a run that uses up its bookings ends early.
-PREPARED_PER_SECOND = 1_500
-EXPIRING = 10_000
-EXPIRY_LIMIT_SECONDS = 120
-EXPIRY_POLL_SECONDS = 0.1
-# Clients, milliseconds and seconds beyond this are a slip of the finger.
-MAX_OPTION = 1_000
-BOOKINGS_PATH = "/api/v1/bookings"
-PACKAGES = ("django", "djangorestframework", "mysqlclient", "granian")
+    from benchmarks.targets import Target
 
-COLUMNS = (
-    "scenario  clients  latency   rate/s   p50 ms   p99 ms  errors  SQL/req  trips/req"
-    "  web ms  mariadb ms  flightsim ms  load ms  others"
-)
+SHORT_ROUNDS, LONG_ROUNDS = 3, 5
+SHORT_SECONDS, LONG_SECONDS = 1.5, 4.0
+# Before the first round: enough for every thread to have its connections and every code path to have run.
+FIRST_SECONDS = 3.0
+# Before each measurement: the clients' connections are new.
+WARM_UP_SECONDS = 0.2
+WARM_UP_SHARE = 10
+FIRST = Cell("create", 64, 0)
+# Rounds and seconds beyond these are a slip of the finger.
+MOST_ROUNDS, MOST_SECONDS = 100, 600.0
 
 
-class ExpiryFailed(Exception):
-    """The bookings did not expire as they should; the message says why, in one line."""
+class Bench:
+    """The rounds of one run."""
 
+    def __init__(self, stack: Stack, *, cells: Sequence[Cell], seconds: float) -> None:
+        self.series = Series()
+        self._stack, self._cells, self._seconds = stack, cells, seconds
+        self._requests = Requests()
+        self._made = {target.name: Made() for target in stack.targets}
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One stretch of load, what the database was sent meanwhile, and who used the cores. CPU in seconds."""
+    def warm_up(self) -> None:
+        for target in self._stack.targets:
+            if FIRST.scenario in target.scenarios:
+                _progress(f"warming up {target.name}")
+                self._drive(FIRST, target, share=1, seconds=min(FIRST_SECONDS, 4 * self._seconds))
 
-    load: Load
-    statements: Statements
-    cpu: CpuTimes
+    def round(self, number: int, *, of: int) -> None:
+        """Measure every cell once with every target, beginning with another one each time."""
+        for cell in self._cells:
+            able = [target for target in self._stack.targets if cell.scenario in target.scenarios]
+            begin = number % len(able)
+            for target in [*able[begin:], *able[:begin]]:
+                if (cell, target.name) not in self.series.frozen:
+                    _progress(f"round {number + 1} of {of}: {cell.scenario}, {cell.clients} clients, {target.name}")
+                    self._measure(cell, target, number)
+        for made in self._made.values():
+            # Their payment window would close during one of the next rounds.
+            made.unused.clear()
 
-    def row(self, scenario: str, clients: int, latency_ms: int) -> str:
-        """Write one line under `COLUMNS`. All but rate, latencies and `others` is for each request."""
-        load, requests = self.load, max(1, self.load.requests)
-        latencies = sorted(load.latencies) or [0.0]
-        web, mariadb, flightsim = (self.cpu.trees[name] * 1000 / requests for name in ("web", "mariadb", "flightsim"))
-        cores = os.cpu_count() or 1
-        others = self.cpu.machine - sum(self.cpu.trees.values()) - load.own_cpu_seconds
-        return (
-            f"{scenario:<8}  {clients:>7}  {latency_ms:>4} ms  {load.requests / load.seconds:>7.0f}"
-            f"  {_percentile(latencies, 50) * 1000:>7.1f}  {_percentile(latencies, 99) * 1000:>7.1f}"
-            f"  {sum(load.errors.values()):>6}  {self.statements.sql / requests:>7.2f}"
-            f"  {self.statements.all / requests:>9.2f}  {web:>6.2f}  {mariadb:>10.2f}  {flightsim:>12.2f}"
-            f"  {load.own_cpu_seconds * 1000 / requests:>7.2f}  {max(0.0, others) / load.seconds / cores:>5.0%}"
-        )
+    def _measure(self, cell: Cell, target: Target, number: int) -> None:
+        consuming = [each for each in self._cells if each.scenario in CONSUMING]
+        share = len(consuming) - consuming.index(cell) if cell in consuming else 1
+        self._stack.set_latency(cell.latency_ms)
+        try:
+            self.series.add(cell, target.name, number, self._drive(cell, target, share=share, seconds=self._seconds))
+        except LoadFailed:
+            self.series.frozen.add((cell, target.name))
+            self._stack.restart(target)
+        finally:
+            self._stack.set_latency(0)
+
+    def _drive(self, cell: Cell, target: Target, *, share: int, seconds: float) -> Sample:
+        made, roots, session = self._made[target.name], self._stack.roots(target), self._stack.session
+        requests = self._requests.of(cell, made, share=share, seconds=seconds)
+        with Clients(target.port, count=cell.clients) as clients:
+            clients.drive(requests, seconds=min(WARM_UP_SECONDS, seconds / WARM_UP_SHARE))
+            before = readings(roots, session)
+            load = clients.drive(requests, seconds=seconds)
+            after = readings(roots, session)
+        if not load.requests:
+            raise StackFailed(f"nothing to {cell.scenario} was left for {target.name}; measure for longer")
+        if cell.scenario == "create":
+            made.add(load.bodies)
+        return Sample.of(load, {name: after[name] - before[name] for name in after})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark; the exit code is 0 if every request was answered with 2xx."""
+    """Run the benchmark; the exit code is 0 if this service answered every request with 2xx."""
     options = _options(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     adopt_orphans()
     try:
         with tempfile.TemporaryDirectory(prefix="bookings-bench-") as folder:
-            _progress("starting MariaDB, the Flight Service and the web server")
-            with Stack(Path(folder)) as stack, BenchDatabase(stack.database.port) as database:
-                _say(_circumstances(database))
-                return _run(options, stack, database)
-    except (MariaDBUnavailable, StackFailed, LoadFailed, ExpiryFailed) as reason:
+            _progress("starting MariaDB, the stub Flight Service and what is measured")
+            with Stack(Path(folder), old=options.old, python=options.python) as stack:
+                return _run(options, stack)
+    except (MariaDBUnavailable, StackFailed, NotInstalled, LoadFailed) as reason:
         _say(str(reason), to=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -107,120 +119,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kill_descendants()
 
 
-def _run(options: argparse.Namespace, stack: Stack, database: BenchDatabase) -> int:
-    loads = [name for name in LOADS if name in options.only]
-    errors: dict[str, int] = {}
-    if loads:
-        _say(f"\n{COLUMNS}")
-    for name, latency_ms, clients in itertools.product(loads, options.latency, options.clients):
-        measured = _measure(name, clients, latency_ms, options.seconds, stack=stack, database=database)
-        _say(measured.row(name, clients, latency_ms))
-        for status, count in measured.load.errors.items():
-            errors[status] = errors.get(status, 0) + count
-    if errors:
-        _say("errors by status: " + ", ".join(f"{status}: {count}" for status, count in errors.items()))
-    if "expiry" in options.only:
-        _say(_expire(stack, database))
-    return 1 if errors else 0
-
-
-def _measure(
-    name: str, clients: int, latency_ms: int, seconds: int, *, stack: Stack, database: BenchDatabase
-) -> Measured:
-    """Warm up, then measure one scenario, from empty tables."""
-    title = f"{name}, {clients} clients, {latency_ms} ms"
-    _progress(f"{title}: preparing")
-    database.empty()
-    stack.fill_flights()
-    stack.set_latency(latency_ms)
-    requests = _requests(name, database, bookings=int(PREPARED_PER_SECOND * (WARM_UP_SECONDS + seconds)))
-    with Clients(stack.web_port, count=clients) as crowd:
-        _progress(f"{title}: warming up")
-        crowd.drive(requests, seconds=WARM_UP_SECONDS)
-        _progress(f"{title}: {seconds} s")
-        cpu, statements = CpuTimes.now(stack.roots), database.statements()
-        load = crowd.drive(requests, seconds=seconds)
-        after = database.statements()
-        return Measured(
-            load=load,
-            statements=Statements(sql=after.sql - statements.sql, all=after.all - statements.all),
-            cpu=CpuTimes.now(stack.roots).since(cpu),
-        )
-
-
-def _requests(name: str, database: BenchDatabase, *, bookings: int) -> Iterator[bytes]:
-    """Make the requests of a scenario; those that need a booking that is held have `bookings` of them."""
-    if name == "create":
-        return (
-            post(BOOKINGS_PATH, {"flightId": 1 + number % FLIGHTS, "userId": 1000 + number, "noOfSeats": 1})
-            for number in itertools.count()
-        )
-    held = database.hold(bookings, flights=FLIGHTS)
-    if name == "pay":
-        return (
-            post(
-                f"{BOOKINGS_PATH}/payments",
-                {"bookingId": each.booking_id, "userId": each.user_id, "totalCost": each.total_cost},
-                key=f"bench-{each.booking_id}",
-            )
-            for each in held
-        )
-    return (post(f"{BOOKINGS_PATH}/{each.booking_id}/cancel", {"userId": each.user_id}) for each in held)
-
-
-def _expire(stack: Stack, database: BenchDatabase) -> str:
-    """
-    Let ten thousand bookings expire under a running worker, and say what it took.
-
-    :raises ExpiryFailed: if it takes two minutes, or the Flight Service does not have all its seats again
-    """
-    _progress(f"expiry: preparing {EXPIRING} bookings")
-    database.empty()
-    stack.set_latency(0)
-    stack.fill_flights()
-    stack.take_seats(EXPIRING // FLIGHTS)
-    database.hold(EXPIRING, flights=FLIGHTS)
-    with stack.worker():
-        _await("the worker has not finished a pass", database.has_finished_a_pass)
-        calls = stack.ledger()["calls"]["patch"]
-        cpu, started = CpuTimes.now(stack.roots), time.monotonic()
-        database.close_payment_windows()
-        _progress("expiry: waiting for the worker's next pass, and for the seats")
-        _await("not all seats are back", database.seats_are_back)
-        seconds = time.monotonic() - started
-        used = CpuTimes.now(stack.roots).since(cpu).trees
-        ledger = stack.ledger()
-    if any(flight["remaining"] != flight["capacity"] for flight in ledger["flights"]):
-        raise ExpiryFailed("the bookings have expired, yet the Flight Service has not all of its seats")
-    return (
-        f"\nexpiry: {EXPIRING:,} bookings on {FLIGHTS} flights expired and their seats were back"
-        f" {seconds:.1f} s after their deadline (up to 10 s of it until the next pass),"
-        f" {ledger['calls']['patch'] - calls} PATCH calls; CPU: worker {used['worker']:.1f} s,"
-        f" mariadb {used['mariadb']:.1f} s"
-    )
-
-
-def _await(complaint: str, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + EXPIRY_LIMIT_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise ExpiryFailed(f"{complaint} after {EXPIRY_LIMIT_SECONDS} s")
-        time.sleep(EXPIRY_POLL_SECONDS)
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    """Give the smallest of the sorted values that so many per cent do not exceed."""
-    return values[max(0, math.ceil(len(values) * percent / 100) - 1)]
-
-
-def _circumstances(database: BenchDatabase) -> str:
-    versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in PACKAGES)
-    load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
-    return (
-        f"python {platform.python_version()}, {versions}, MariaDB {database.version()}\n"
-        f"{os.cpu_count()} CPUs ({platform.machine()}), load average {load}; web: {WEB_WORKERS} processes"
-        f" x {WEB_THREADS} threads; every commit is written through to the disk"
-    )
+def _run(options: argparse.Namespace, stack: Stack) -> int:
+    bench = Bench(stack, cells=options.cells, seconds=options.seconds)
+    circumstances = Circumstances.now(stack, options)
+    bench.warm_up()
+    for number in range(options.rounds):
+        bench.round(number, of=options.rounds)
+    roots = {target.name: stack.roots(target).get("web") for target in stack.targets}
+    memory = {name: memory_mb(root) for name, root in roots.items() if root}
+    report = Report(bench.series, circumstances, memory)
+    _say(report.text())
+    if options.docs:
+        report.write(options.docs)
+        _say(f"written to {options.docs}")
+    return 1 if report.own_errors() else 0
 
 
 def _progress(text: str) -> None:
@@ -241,34 +153,40 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description="Measures the service on a private MariaDB.")
-    parser.add_argument("--only", action="append", choices=SCENARIOS, help="this scenario; may be repeated")
-    parser.add_argument("--clients", action="append", type=_positive, metavar="N", help="default: 1, 16 and 64")
-    parser.add_argument(
-        "--latency",
-        action="append",
-        type=_not_negative,
-        metavar="MS",
-        help="milliseconds of each Flight Service call; default: 0 and 50",
-    )
-    parser.add_argument("--seconds", type=_positive, help=f"of each measurement; default: {SECONDS}")
-    parser.add_argument("--quick", action="store_true", help="16 clients, 0 ms, 2 s each, no expiry")
+    parser = argparse.ArgumentParser(prog="bench", description="Measures the service beside references.")
+    parser.add_argument("--long", action="store_true", help="more cells, rounds and seconds: about twenty minutes")
+    parser.add_argument("--old", type=Path, metavar="TREE", help="another checkout of this project, measured in turns")
+    parser.add_argument("--python", default="", help="runs the services in the place of .venv's own; has all packages")
+    parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture there")
+    parser.add_argument("--only", action="append", metavar="SCENARIO", help="create, pay, cancel …; may be repeated")
+    parser.add_argument("--rounds", type=_rounds, help=f"default: {SHORT_ROUNDS}, or {LONG_ROUNDS} with --long")
+    parser.add_argument("--seconds", type=_seconds, help=f"of each measurement; default: {SHORT_SECONDS:g}, or more")
     options = parser.parse_args(arguments)
-    options.only = options.only or (LOADS if options.quick else SCENARIOS)
-    options.clients = options.clients or ([16] if options.quick else CLIENTS)
-    options.latency = options.latency or ([0] if options.quick else LATENCIES_MS)
-    options.seconds = options.seconds or (QUICK_SECONDS if options.quick else SECONDS)
+    options.cells = [cell for cell in (LONG if options.long else SHORT) if cell.scenario in (options.only or cell)]
+    options.rounds = options.rounds or (LONG_ROUNDS if options.long else SHORT_ROUNDS)
+    options.seconds = options.seconds or (LONG_SECONDS if options.long else SHORT_SECONDS)
+    options.old = options.old and options.old.resolve()
+    # Not resolved: the link is what belongs to the packages.
+    options.python = options.python and str(Path(shutil.which(options.python) or options.python).absolute())
+    if not options.cells:
+        parser.error(f"nothing to measure in {options.only}")
     return options
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_OPTION:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to {MAX_OPTION}")
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to {MOST_ROUNDS}")
     return int(text)
 
 
-def _not_negative(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds up to {MOST_SECONDS:g}")
+    return seconds
 
 
 if __name__ == "__main__":

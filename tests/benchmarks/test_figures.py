@@ -1,0 +1,126 @@
+"""What measurements come to: percentiles, spreads, ratios, the table, the page and the picture."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks.cells import Cell
+from benchmarks.load import Load
+from benchmarks.picture import Bar, drawn
+from benchmarks.report import BEGIN, END, Circumstances, Report, with_section
+from benchmarks.samples import Sample, Series, Spread, percentile
+
+CREATE = Cell("create", 16, 0)
+
+
+def sample(rate, *, cpu=1.0, errors=0):
+    cpu_ms = {"web": cpu, "database": 0.5, "stub": 0.1, "client": 0.05}
+    return Sample(rate, 2.0, 9.0, cpu_ms, statements=4.0, round_trips=10.0, errors=errors, others=0.02)
+
+
+def series_of(**rates):
+    series = Series()
+    for target, values in rates.items():
+        for number, rate in enumerate(values):
+            series.add(CREATE, target.replace("_", " "), number, sample(rate))
+    return series
+
+
+def rows_of(text):
+    return [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line[:1] == "|"]
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(50, 5), (99, 10), (100, 10), (1, 1)])
+def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(percent, expected):
+    assert percentile(list(range(1, 11)), percent) == expected
+
+
+def test_a_spread_is_the_median_the_least_and_the_most():
+    assert Spread.of([3.0, 1.0, 2.0, 10.0]) == (2.5, 1.0, 10.0)
+
+
+def test_a_ratio_is_the_median_of_the_ratios_within_a_round():
+    series = series_of(this_service=[100.0, 10.0, 80.0], old=[50.0, 20.0, 40.0])
+
+    assert series.ratio(CREATE, "this service", to="old", of=lambda each: each.rate) == 2.0
+
+
+def test_a_target_that_was_never_measured_in_the_same_round_has_no_ratio():
+    series = series_of(this_service=[100.0])
+    series.add(CREATE, "old", 1, sample(50.0))
+
+    assert series.ratio(CREATE, "this service", to="old", of=lambda each: each.rate) is None
+
+
+def test_a_sample_is_for_each_request_and_counts_answers_in_time():
+    load = Load(seconds=2.0, whole_seconds=2.5, own_cpu_seconds=0.1, in_time=3, latencies=[0.4, 0.1, 0.2, 0.3])
+    load.statuses.update({"201": 3, "503": 1})
+    used = {"web": 0.8, "database": 0.4, "stub": 0.04, "machine": 1.5, "statements": 16, "round_trips": 40}
+
+    found = Sample.of(load, used)
+
+    assert (found.rate, found.p50_ms, found.p99_ms) == (1.5, 200.0, 400.0)
+    assert found.cpu_ms == pytest.approx({"web": 200.0, "database": 100.0, "stub": 10.0, "client": 25.0})
+    assert (found.own_cpu_ms, found.statements, found.round_trips, found.errors) == (300.0, 4.0, 10.0, 1)
+
+
+def report_of(series):
+    said = Circumstances(command="python -m benchmarks", rounds=3, machine="A machine.", versions="Versions.")
+    return Report(series, said, memory={"this service": [80.0, 20.0]})
+
+
+def test_the_table_has_a_row_for_each_target_this_service_first():
+    series = series_of(ceiling=[400.0], old=[50.0, 60.0], this_service=[100.0, 120.0])
+    series.frozen.add((CREATE, "Node, pool 5"))
+
+    rows = rows_of(report_of(series).text())
+
+    assert [row[3] for row in rows[2:6]] == ["this service", "old", "Node, pool 5", "ceiling"]
+    assert rows[2][4:6] == ["110 (100 to 120)", ""]
+    assert rows[3][4:6] == ["55 (50 to 60)", "2.00"]
+    assert rows[4][4] == "**froze**"
+    assert rows[-1] == ["this service", "100", "80"]
+
+
+def test_only_errors_of_this_service_count_as_its_own():
+    series = series_of(this_service=[100.0])
+    series.add(CREATE, "old", 0, sample(50.0, errors=3))
+    assert report_of(series).own_errors() == 0
+
+    series.add(CREATE, "this service", 1, sample(50.0, errors=2))
+    assert report_of(series).own_errors() == 2
+
+
+def test_a_section_takes_the_place_of_the_last_one_and_leaves_the_others():
+    page = f"# Page\n\n## Other\n\ntext\n\n{BEGIN}\nold \\1 figures\n{END}\n\n## Last\n"
+
+    assert with_section(page, f"{BEGIN}\nnew \\1\n{END}\n") == (
+        f"# Page\n\n## Other\n\ntext\n\n{BEGIN}\nnew \\1\n{END}\n\n## Last\n"
+    )
+
+
+def test_a_page_without_the_section_gets_it_at_its_end():
+    assert with_section("# Page\n", "section\n") == "# Page\n\nsection\n"
+
+
+def test_a_report_writes_the_page_and_the_picture(tmp_path):
+    (tmp_path / "measurements.md").write_text("# Measurements\n")
+
+    for _ in range(2):
+        report_of(series_of(this_service=[100.0])).write(tmp_path)
+
+    page = (tmp_path / "measurements.md").read_text()
+    assert page.startswith("# Measurements\n")
+    assert page.count(BEGIN) == page.count(END) == 1
+    assert "(bench-creates.svg)" in page
+    assert ElementTree.parse(tmp_path / "bench-creates.svg").getroot().tag.endswith("svg")
+
+
+def test_the_picture_draws_all_bars_in_one_scale():
+    groups = {"a < b": [Bar("x", Spread(100, 90, 110)), Bar("y", Spread(50, 40, 60))]}
+
+    picture = ElementTree.fromstring(drawn("Title", groups))
+
+    ground, *bars = (float(part.get("width")) for part in picture.iter("{http://www.w3.org/2000/svg}rect"))
+    assert bars[0] == pytest.approx(2 * bars[1], abs=0.2)
+    assert bars[0] < ground

@@ -1,0 +1,81 @@
+"""The requests of a benchmark, and the SQL that it writes down for the ceiling."""
+
+import itertools
+
+import pytest
+
+from benchmarks.cells import Booking, Cell, Made, Requests
+from benchmarks.recording import halves
+from benchmarks.targets import NotInstalled, all_targets
+
+OURS = b'{"success":true,"data":{"id":61,"reference":"VJC7XN3X","flightId":2,"userId":1001,"status":"initiated"}}'
+NODES = b'{"success":true,"data":{"status":"initiated","flightId":2,"userId":7,"noOfSeats":1,"id":12}}'
+
+
+def test_bookings_are_read_out_of_the_answers_of_every_target():
+    made = Made()
+
+    made.add([OURS, NODES, b'{"success":false,"data":{}}'])
+
+    assert made.unused == made.known == [Booking(61, 1001), Booking(12, 7)]
+
+
+def test_cells_that_use_bookings_up_divide_them():
+    made = Made(unused=[Booking(number, 1) for number in range(6)])
+
+    assert [len(made.take(share)) for share in (3, 2, 1)] == [2, 2, 2]
+    assert made.unused == []
+
+
+def test_no_booking_is_paid_for_twice():
+    made = Made(unused=[Booking(number, 1) for number in range(4)])
+    requests = Requests()
+
+    sent = [list(requests.of(Cell("pay", 16, 0), made, share=share, seconds=1)) for share in (2, 1)]
+
+    assert len({request for each in sent for request in each}) == 4
+
+
+def test_no_user_creates_twice_and_the_requests_end():
+    requests = Requests()
+
+    first, second = (list(requests.of(Cell("create", 16, 0), Made(), share=1, seconds=0.001)) for _ in range(2))
+
+    assert len(first) == len(second) == 20
+    assert len({*first, *second}) == 40
+
+
+def test_reads_go_round_among_what_is_known():
+    made = Made(known=[Booking(1, 1), Booking(2, 1)])
+
+    sent = itertools.islice(Requests().of(Cell("read", 16, 0), made, share=1, seconds=1), 4)
+
+    assert [request.split()[1] for request in sent] == [b"/api/v1/bookings/1", b"/api/v1/bookings/2"] * 2
+
+
+def test_a_recording_is_parted_at_the_call_for_the_seats_and_has_fields():
+    key, lease = "'4deffb01-3807-44de-82ac-73b13f108dd9'", "'e319c46c-84f2-466c-a39a-fdf52c8237ba'"
+    log = [
+        (0.00, "SELECT @@global.read_only"),
+        (0.30, "SET autocommit=0"),
+        (0.31, f"INSERT INTO `booking` (`reference`) VALUES ('VJC7XN3X', 987654000, {key}, {lease}, '{{}}')"),
+        (0.32, "COMMIT"),
+        (0.33, "SET autocommit=1"),
+        (0.60, "SET autocommit=0"),
+        (0.61, f"UPDATE `booking` SET `hold_lease` = {lease} WHERE `booking`.`id` = 61 AND {key}"),
+        (0.62, "COMMIT"),
+        (0.63, "SET autocommit=1"),
+    ]
+    own = {"987654000": "{user}", "'VJC7XN3X'": "'{reference}'", "`id` = 61": "`id` = {booking}"}
+
+    before, after = halves(log, own)
+
+    insert = "INSERT INTO `booking` (`reference`) VALUES ('{reference}', {user}, '{uuid[0]}', '{uuid[1]}', '{{}}')"
+    update = "UPDATE `booking` SET `hold_lease` = '{uuid[1]}' WHERE `booking`.`id` = {booking} AND '{uuid[0]}'"
+    assert before == ["BEGIN", insert, "COMMIT"]
+    assert after == ["BEGIN", update, "COMMIT"]
+
+
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
+    with pytest.raises(NotInstalled, match="no checkout"):
+        all_targets(old=tmp_path, python="")
