@@ -31,6 +31,7 @@ PRODUCTION = {
     "DEBUG": "false",
     "SECRET_KEY": secrets.token_urlsafe(64),
     "ALLOWED_HOSTS": HOST,
+    "CURRENCY": "EUR",
     "API_AUTH": "open",
     "SECURE_SSL_REDIRECT": "false",
     "LOG_FORMAT": "json",
