@@ -1,7 +1,7 @@
 """
 Everything this service says "no" with. The docstring of a class is the explanation a client reads.
 
-Errors know no HTTP: `bookings.answers.STATUS` gives each its status.
+Errors know no HTTP: `bookings.answers.rendering.STATUS` gives each its status.
 
 BookingError                     not decided: the same request may end otherwise, nothing is stored under its key
 ├── Refusal                      decided: a repeat under the same idempotency key gets the same answer

@@ -11,8 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
-from bookings import answers
-from bookings.answers import CODES, Answer
+from bookings.answers import rendering
+from bookings.answers.rendering import CODES, Response
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import BookingError, IdempotencyKeyReused, RequestInProgress, TemporarilyUnavailable
 from bookings.observability import metrics
@@ -22,10 +22,10 @@ log = structlog.get_logger(__name__)
 NOT_STORABLE = "The database cannot keep a value of the request as it is, so repeating it does not help."
 
 
-def respond(answer: Answer) -> HttpResponse:
-    """Send an answer as it is."""
-    response = HttpResponse(answer.body, status=answer.status, content_type="application/json")
-    for name, value in answer.headers.items():
+def respond(rendered: Response) -> HttpResponse:
+    """Send what was rendered, as it is."""
+    response = HttpResponse(rendered.body, status=rendered.status, content_type="application/json")
+    for name, value in rendered.headers.items():
         response.headers[name] = value
     return response
 
@@ -47,7 +47,7 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
     if isinstance(exception, IdempotencyKeyReused | RequestInProgress):
         metrics.KEY_CONFLICTS.labels(exception.code).inc()
     if isinstance(exception, BookingError):
-        return respond(answers.refusal(exception, message=message, request_id=request_id))
+        return respond(rendering.refusal(exception, message=message, request_id=request_id))
     if isinstance(exception, Http404):
         exception = exceptions.NotFound()
     elif isinstance(exception, PermissionDenied):
@@ -61,7 +61,7 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
     is_for_good = isinstance(exception, DataError)
     what_next = NOT_STORABLE if is_for_good else "Repeat the request, with the same Idempotency-Key."
     return respond(
-        answers.error(
+        rendering.error(
             500,
             code=CODES[500],
             explanation=f"Something went wrong here. {what_next}",
@@ -76,7 +76,7 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
 @csrf_exempt
 def unknown_path(request: HttpRequest, path: str = "") -> HttpResponse:
     """Answer an address under /api that nothing else answers."""
-    answer = answers.error(
+    answer = rendering.error(
         404,
         code="not_found",
         explanation="There is nothing at this address. See /api/v1/docs.",
@@ -108,7 +108,7 @@ def _answer_framework(exception: exceptions.APIException, *, message: str, reque
         explanation = str(exception.detail)
     status = exception.status_code
     return respond(
-        answers.error(
+        rendering.error(
             status,
             code=CODES.get(status, "invalid_request"),
             explanation=explanation,

@@ -13,7 +13,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from bookings import errors
-from bookings.answers import BODY_TOO_SLOW, SERVICE_BUSY, STATUS
+from bookings.answers.rendering import BODY_TOO_SLOW, SERVICE_BUSY, STATUS
 from bookings.api.access import ACCESS, Access
 from bookings.api.descriptions import EVENT, LIMIT_HEADERS, OPERATIONS, PRICE, REQUEST_ID, Operation
 from bookings.api.serializers import ErrorAnswer

@@ -12,8 +12,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from bookings import answers, wiring
+from bookings import wiring
 from bookings.actor import Actor
+from bookings.answers import rendering
+from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
 from bookings.api.errors import request_id_of, respond
 from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key
@@ -118,24 +120,20 @@ class BookingViewSet(ViewSet):
     @property
     def failure(self) -> str:
         """The message of an error's envelope, in the words of the design document."""
-        return {
-            "create": "Failed to create booking",
-            "pay": "Payment failed",
-            "cancel": "Failed to cancel booking",
-        }.get(self.action or "", "Request failed")
+        return FAILURES.get(self.action or "", "Request failed")
 
     @describe("create")
     def create(self, request: Request) -> HttpResponse:
         asked, actor = asked_for(request, CreateBookingRequest)
         key = idempotency_key(request)
-        answer = create_booking(
+        result = create_booking(
             order=SeatOrder(asked["flightId"], asked["userId"], asked["noOfSeats"], asked.get("expectedPrice")),
             actor=actor,
             keyed=keyed(request, CREATE_ENDPOINT, key, **asked) if key else None,
             respond_async=prefers_async(request),
             flights=wiring.flight_service(),
         )
-        return respond(answer)
+        return respond(render(result))
 
     @describe("list")
     def list(self, request: Request) -> HttpResponse:
@@ -144,38 +142,38 @@ class BookingViewSet(ViewSet):
         matching = _matching(asked, reader_of(request))
         rows = read_list(lambda: pages.paginate_queryset(matching, request, view=self) or [])
         data = {
-            "results": [answers.booking_as_json(row, now=row.read_at) for row in rows],
+            "results": [rendering.booking_as_json(row, now=row.read_at) for row in rows],
             "next": pages.get_next_link(),
             "previous": pages.get_previous_link(),
         }
-        return respond(answers.success(data, message="Successfully completed the request"))
+        return respond(rendering.success(data, message="Successfully completed the request"))
 
     @describe("retrieve")
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
         booking = visible.get_booking(_booking_id(pk), actor=reader_of(request))
-        data = answers.booking_as_json(booking, now=booking.read_at)
-        return respond(answers.success(data, message="Successfully completed the request"))
+        data = rendering.booking_as_json(booking, now=booking.read_at)
+        return respond(rendering.success(data, message="Successfully completed the request"))
 
     @describe("events")
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: str) -> HttpResponse:
         reader = reader_of(request)
         booking = visible.get_booking(_booking_id(pk), actor=reader)
-        lines = [answers.event_as_json(event, reader=reader) for event in timeline_of(booking)]
-        return respond(answers.success({"results": lines}, message="Successfully completed the request"))
+        lines = [rendering.event_as_json(event, reader=reader) for event in timeline_of(booking)]
+        return respond(rendering.success({"results": lines}, message="Successfully completed the request"))
 
     @describe("pay")
     @action(detail=False, methods=["post"], url_path="payments")
     def pay(self, request: Request) -> HttpResponse:
         asked, actor = asked_for(request, PayBookingRequest)
         key = required_idempotency_key(request)
-        answer = pay_booking(
+        result = pay_booking(
             order=PaymentOrder(asked["bookingId"], asked["totalCost"], asked.get("currency")),
             actor=actor,
             keyed=keyed(request, PAY_ENDPOINT, key, **asked),
             payments=wiring.payment_gateway(),
         )
-        return respond(answer)
+        return respond(render(result))
 
     @describe("cancel")
     @action(detail=True, methods=["post"])
@@ -183,14 +181,14 @@ class BookingViewSet(ViewSet):
         booking_id = _booking_id(pk)
         asked, actor = asked_for(request, CancelBookingRequest)
         key = idempotency_key(request)
-        answer = cancel_booking_for_client(
+        result = cancel_booking_for_client(
             booking_id=booking_id,
             actor=actor,
             reason=CancelReason.CUSTOMER_REQUEST,
             note=asked.get("reason", ""),
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
         )
-        return respond(answer)
+        return respond(render(result))
 
 
 class InfoView(APIView):
@@ -203,7 +201,7 @@ class InfoView(APIView):
     @describe("info")
     def get(self, request: Request) -> HttpResponse:
         data = {"name": "Flight Booking Service", "version": settings.VERSION, "apiVersion": "v1"}
-        return respond(answers.success(data, message="API is live"))
+        return respond(rendering.success(data, message="API is live"))
 
 
 def _booking_id(text: str) -> int:

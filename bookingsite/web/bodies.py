@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from bookings.answers import BODY_TOO_SLOW
+from bookings.answers.rendering import BODY_TOO_SLOW
 from bookingsite.web.refusals import REFUSAL, Refusal, answer
 
 # Stands beside a body that was read, so that it is read once.

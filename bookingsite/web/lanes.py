@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from django.db import connections
 from django.http import StreamingHttpResponse
 
-from bookings.answers import SERVICE_BUSY
+from bookings.answers.rendering import SERVICE_BUSY
 from bookings.conf import create_threads
 from bookings.observability import metrics
 from bookingsite.web.bodies import TOO_SLOW, discard, has_body, read_body

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from bookings import answers
+from bookings.answers import rendering
 from bookings.diagnostics.draining import is_draining
 from bookings.observability import tracing
 from bookings.observability.tracing import Kind
@@ -207,7 +207,7 @@ class ApiAnswersInJson:
         is_json = response.get("Content-Type", "").startswith("application/json")
         is_api = request.path_info == "/api" or request.path_info.startswith("/api/")
         if is_api and response.status_code >= 400 and not is_json:
-            answer = answers.error(
+            answer = rendering.error(
                 response.status_code,
                 code=CODES.get(response.status_code, "error"),
                 explanation=EXPLANATIONS.get(response.status_code, "The request could not be answered."),
@@ -232,7 +232,7 @@ ABOUT_A_BODY = {
     "Last-Modified",
 }
 
-CODES = {**answers.CODES, 503: "temporarily_unavailable"}
+CODES = {**rendering.CODES, 503: "temporarily_unavailable"}
 
 EXPLANATIONS = {
     400: "The host that was asked for is none of this service. See that the Host header is there, once, and with "

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
-from bookings import answers
+from bookings.answers import rendering
 
 # Where the lanes leave a refusal in a request, for the middleware that answers it.
 REFUSAL = "bookings.refusal"
@@ -32,7 +32,7 @@ def is_api(request: HttpRequest) -> bool:
 def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """Answer with a refusal: in the envelope under /api, in a line of text elsewhere."""
     if is_api(request):
-        content = answers.error(
+        content = rendering.error(
             refusal.status,
             code=refusal.code,
             explanation=refusal.explanation,

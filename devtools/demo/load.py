@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bookings import wiring
 from bookings.actor import Actor, ActorKind
+from bookings.answers.results import Created, Refused
 from bookings.errors import BookingError
 from bookings.models import Booking
 from bookings.services.bookings.create import SeatOrder, create_booking
@@ -62,17 +63,17 @@ class Command(BaseCommand):
         """Reserve the seats of one demo booking, once: its key is always the same. Return how many were made."""
         key = f"demo-{order.flight_id}-{order.user_id}"
         keyed = KeyedRequest.of(principal="demo", endpoint="load_demo", key=key, validated={"key": key})
-        of_the_user = Booking.objects.filter(user_id=order.user_id)
-        before = of_the_user.count()
         try:
-            create_booking(
+            result = create_booking(
                 order=order,
                 actor=Actor(kind=ActorKind.CUSTOMER, name=str(order.user_id), user_id=order.user_id),
                 keyed=keyed,
                 respond_async=False,
                 flights=wiring.flight_service(),
             )
+            if isinstance(result, Refused):
+                raise result.problem
         except BookingError as error:
             self.stderr.write(f"flight {order.flight_id}: no demo booking ({error.explanation})")
             return 0
-        return of_the_user.count() - before
+        return int(isinstance(result, Created))

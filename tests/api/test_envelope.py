@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
-from bookings import answers, errors, wiring
+from bookings import errors, wiring
+from bookings.answers import rendering
 from bookings.api import views
 from tests.support.api import BOOKINGS, PAYMENTS, refused, shown
 
@@ -19,11 +20,11 @@ def leaf_classes(base):
 
 
 def test_every_error_has_an_http_status():
-    assert leaf_classes(errors.BookingError) == answers.STATUS.keys()
+    assert leaf_classes(errors.BookingError) == rendering.STATUS.keys()
 
 
 def test_every_error_has_a_code_of_its_own():
-    codes = [problem.code for problem in answers.STATUS]
+    codes = [problem.code for problem in rendering.STATUS]
 
     assert len(set(codes)) == len(codes)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", code) for code in codes)
@@ -105,7 +106,7 @@ def test_times_are_iso_8601_in_utc_with_milliseconds(api):
 def test_a_time_on_the_full_second_has_milliseconds_too():
     moment = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
-    assert answers.iso(moment) == "2026-11-22T10:00:00.000Z"
+    assert rendering.iso(moment) == "2026-11-22T10:00:00.000Z"
 
 
 def test_a_reference_is_eight_letters_and_digits_without_look_alikes(api):

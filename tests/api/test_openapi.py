@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from bookings import answers, errors
+from bookings import errors
+from bookings.answers import rendering
 from tests.support.api import BOOKINGS, shown
 from tests.support.fakes import ChargeFault, Fault
 
@@ -96,7 +97,7 @@ def test_every_error_code_is_in_it_with_its_status(document):
         for example in content["examples"].values()
     }
 
-    for problem, status in answers.STATUS.items():
+    for problem, status in rendering.STATUS.items():
         is_for_clients = not issubclass(problem, errors.OfficeError)
         assert ((int(status), problem.code) in documented) is is_for_clients
 

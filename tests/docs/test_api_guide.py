@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookings.answers import CODES, STATUS
+from bookings.answers.rendering import CODES, STATUS
 from bookings.errors import OfficeError
 from tests.docs.pages import page, tables
 

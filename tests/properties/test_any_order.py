@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bookings.answers import Answer
+from bookings.answers.rendering import Response, render
+from bookings.answers.results import PaymentPending
 from bookings.errors import BookingError
 from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking, BookingEvent, Heartbeat, IdempotencyRecord, Payment, SeatCall, SeatCallEvent
@@ -51,7 +52,7 @@ class AnyOrder(RuleBasedStateMachine):
             model.objects.all().delete()
         self.flights = FakeFlights(flights=2, capacity=CAPACITY)
         self.payments = FakePayments()
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, Response] = {}
         self.creates: list[tuple[str, SeatOrder]] = []
         self.pays: list[tuple[str, PaymentOrder]] = []
 
@@ -162,20 +163,20 @@ class AnyOrder(RuleBasedStateMachine):
         self.flights.fail_next(*faults)
         keyed = KeyedRequest.of(principal="p", endpoint="c", key=key, validated={}) if key else None
         with suppress(BookingError, ProcessDied):
-            answer = create_booking(
+            result = create_booking(
                 order=order, actor=customer(), keyed=keyed, respond_async=patient, flights=self.flights
             )
-            self._is_the_only_answer(key, answer)
+            self._is_the_only_answer(key, render(result))
 
     def _pay(self, key: str, order: PaymentOrder, *, faults: list[ChargeFault]) -> None:
         self.payments.fail_next(*faults)
         keyed = KeyedRequest.of(principal="p", endpoint="p", key=key, validated={})
         with suppress(BookingError, ProcessDied):
-            answer = pay_booking(order=order, actor=customer(), keyed=keyed, payments=self.payments)
-            if answer.status != 202:  # "being settled" is no decision
-                self._is_the_only_answer(key, answer)
+            result = pay_booking(order=order, actor=customer(), keyed=keyed, payments=self.payments)
+            if not isinstance(result, PaymentPending):  # "being settled" is no decision
+                self._is_the_only_answer(key, render(result))
 
-    def _is_the_only_answer(self, key: str, answer: Answer) -> None:
+    def _is_the_only_answer(self, key: str, answer: Response) -> None:
         if key:
             first = self.answers.setdefault(key, answer)
             assert (first.status, first.body) == (answer.status, answer.body)

@@ -9,7 +9,7 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
 from bookings.services.bookings.expire import expire_bookings
 from tests.races.crowd import all_at_once
-from tests.support.bookings import an_initiated_booking, pay
+from tests.support.bookings import an_initiated_booking, pay, status_of
 from tests.support.invariants import assert_in_step
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -48,7 +48,7 @@ def test_where_the_server_lives_does_not_decide_when_a_payment_window_closes(fli
     def hold_expire_and_pay():
         booking = an_initiated_booking(flights)
         expired = expire_bookings(deadline=Deadline(20))
-        return ask("SELECT @@GLOBAL.time_zone, @@time_zone"), expired, pay(booking, InstantPayments()).status
+        return ask("SELECT @@GLOBAL.time_zone, @@time_zone"), expired, status_of(pay(booking, InstantPayments()))
 
     assert all_at_once([hold_expire_and_pay]) == [(("+05:30", "+00:00"), 0, 201)]
     assert_in_step(sim)

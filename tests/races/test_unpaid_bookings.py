@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from django.db import OperationalError, connection
 
-from bookings.answers import Answer
+from bookings.answers.results import AlreadyDone, Created
 from bookings.errors import RequestInProgress, TooManyUnpaidBookings, TooManyUnpaidSeats
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking, UserHold
@@ -19,7 +19,7 @@ from bookings.services.bookings.create import SeatOrder, create_booking
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
 from tests.races.test_limits import buy, web_environment
-from tests.support.bookings import a_key, an_initiated_booking, customer, let_time_pass, one_pass
+from tests.support.bookings import a_key, an_initiated_booking, customer, let_time_pass, one_pass, status_of
 from tests.support.invariants import assert_in_step
 from tests.support.servers import start_web
 
@@ -59,7 +59,7 @@ def test_sixty_four_creates_of_a_user_with_a_cap_of_five(flights, sim, cap):
 
         outcomes = all_at_once([partial(create, flights)] * CROWD)
 
-        assert Counter(map(type, outcomes)) == {Answer: 5, TooManyUnpaidBookings: 59}
+        assert Counter(map(type, outcomes)) == {Created: 5, TooManyUnpaidBookings: 59}
         assert initiated_by_user(flights) == {1001: 5}
         assert_in_step(sim)
 
@@ -69,7 +69,7 @@ def test_each_of_eight_users_gets_five(flights, sim, cap):
 
     outcomes = all_at_once([partial(create, flights, user_id) for user_id in users for _ in range(8)])
 
-    assert Counter(map(type, outcomes)) == {Answer: 40, TooManyUnpaidBookings: 24}
+    assert Counter(map(type, outcomes)) == {Created: 40, TooManyUnpaidBookings: 24}
     assert initiated_by_user(flights) == dict.fromkeys(users, 5)
     assert_in_step(sim)
 
@@ -98,13 +98,13 @@ def two_for_the_last_place(flights, monkeypatch):
 def test_two_for_the_last_place_under_the_cap(flights, sim, cap, monkeypatch):
     ended = two_for_the_last_place(flights, monkeypatch)
 
-    assert ended == ([Answer, TooManyUnpaidBookings], 5)
+    assert ended == ([Created, TooManyUnpaidBookings], 5)
 
 
 def test_twin_that_does_not_lock_the_user_has_one_too_many(flights, sim, cap, monkeypatch):
     without_row_locks(monkeypatch)
 
-    assert two_for_the_last_place(flights, monkeypatch) == ([Answer, Answer], 6)
+    assert two_for_the_last_place(flights, monkeypatch) == ([Created, Created], 6)
 
 
 def test_a_repeat_that_meets_its_own_request_at_the_cap_is_not_one_too_many(flights, sim, settings, monkeypatch):
@@ -114,8 +114,8 @@ def test_a_repeat_that_meets_its_own_request_at_the_cap_is_not_one_too_many(flig
 
     first, repeat = overtaken(partial(create, flights, keyed=keyed), partial(create, flights, keyed=keyed), at=halt)
 
-    assert first.status == 201
-    assert isinstance(repeat, Answer | RequestInProgress)
+    assert isinstance(first, Created)
+    assert isinstance(repeat, AlreadyDone | RequestInProgress)
     assert Booking.objects.count() == 1
 
 
@@ -150,7 +150,7 @@ def test_a_create_whose_commit_was_unclear_does_not_count_itself(flights, sim, s
     with pytest.raises(TooManyUnpaidBookings):
         create(flights)
 
-    assert answer.status == 201
+    assert status_of(answer) == 201
     assert looks_of_the_first == [Booking.objects.get().hold_key] * 2
     assert_in_step(sim)
 
@@ -161,7 +161,7 @@ def test_two_first_bookings_of_a_user_are_both_held(flights, sim, cap, monkeypat
 
     outcomes = overtaken(partial(create, flights), partial(create, flights, keyed=keyed), at=halt)
 
-    assert [outcome.status for outcome in outcomes] == [201, 201]
+    assert [status_of(outcome) for outcome in outcomes] == [201, 201]
     assert UserHold.objects.count() == 1
     assert initiated_by_user(flights) == {1001: 2}
     assert_in_step(sim)
@@ -206,7 +206,7 @@ def test_sixty_four_creates_of_one_seat_with_a_cap_of_seven_seats(flights, sim, 
 
         outcomes = all_at_once([partial(create_seats, flights, 1)] * CROWD)
 
-        assert Counter(map(type, outcomes)) == {Answer: 7, TooManyUnpaidSeats: 57}
+        assert Counter(map(type, outcomes)) == {Created: 7, TooManyUnpaidSeats: 57}
         assert seats_held(flights) == {(1001, 1): 7}
         assert_in_step(sim)
 
@@ -221,7 +221,7 @@ def test_creates_of_several_seats_never_hold_more_than_the_cap(flights, sim, sea
             [partial(create_seats, flights, seats, user_id=user, flight_id=flight) for seats, user, flight in orders]
         )
 
-        assert {type(outcome) for outcome in outcomes} == {Answer, TooManyUnpaidSeats}
+        assert {type(outcome) for outcome in outcomes} == {Created, TooManyUnpaidSeats}
         held = seats_held(flights)
         # The smallest order is one seat: what is refused would not have fitted.
         assert held.keys() == {(user, flight) for user in (1, 2) for flight in (1, 2, 3)}
@@ -241,13 +241,13 @@ def two_for_the_last_seats(flights, monkeypatch):
 def test_two_for_the_last_seats_under_the_cap(flights, sim, seat_cap, monkeypatch):
     ended = two_for_the_last_seats(flights, monkeypatch)
 
-    assert ended == ([Answer, TooManyUnpaidSeats], {(1001, 1): 7})
+    assert ended == ([Created, TooManyUnpaidSeats], {(1001, 1): 7})
 
 
 def test_twin_that_does_not_lock_the_user_has_seats_too_many(flights, sim, seat_cap, monkeypatch):
     without_row_locks(monkeypatch)
 
-    assert two_for_the_last_seats(flights, monkeypatch) == ([Answer, Answer], {(1001, 1): 10})
+    assert two_for_the_last_seats(flights, monkeypatch) == ([Created, Created], {(1001, 1): 10})
 
 
 def test_sixty_four_clients_of_two_web_processes_with_a_cap_of_seven_seats(flights, sim):

@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import F
 
 from bookings.actor import Actor, ActorKind
+from bookings.answers.rendering import render
+from bookings.answers.results import Result
 from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
@@ -40,23 +42,28 @@ def a_key() -> KeyedRequest:
 
 
 def an_initiated_booking(flights: FlightService, *, flight_id: int = 1, user_id: int = 1001, seats: int = 2) -> Booking:
-    """Hold seats as a client does."""
-    _create(flights, flight_id=flight_id, user_id=user_id, seats=seats, keyed=None)
-    return Booking.objects.latest("pk")
+    """Hold seats as a client does; give the row as it is then."""
+    created: Any = create_booking(
+        order=SeatOrder(flight_id, user_id, seats),
+        actor=customer(user_id),
+        keyed=None,
+        respond_async=False,
+        flights=flights,
+    )
+    return Booking.objects.get(pk=created.booking.pk)
 
 
 def a_pending_booking(flights: Any, *, applied: bool = True, keyed: KeyedRequest | None = None) -> Booking:
     """Ask for two seats of flight 1 and lose the answers; whether they were taken is `applied`."""
     flights.fail_next(*[Fault.DROP_REPLY if applied else Fault.DROP_REQUEST] * 2)
-    before = set(Booking.objects.values_list("pk", flat=True))
-    create_booking(
+    accepted: Any = create_booking(
         order=SeatOrder(1, 1001, 2),
         actor=customer(),
         keyed=keyed or a_key(),
         respond_async=True,
         flights=flights,
     )
-    return Booking.objects.exclude(pk__in=before).get()
+    return Booking.objects.get(pk=accepted.booking.pk)
 
 
 def a_booked_booking(flights: FlightService, payments: PaymentGateway, **order: Any) -> Booking:
@@ -74,13 +81,18 @@ def a_cancelled_booking(flights: FlightService, **order: Any) -> Booking:
 
 
 def pay(booking: Booking, payments: PaymentGateway, *, keyed: KeyedRequest | None = None) -> Any:
-    """Pay a booking as its user does, and return the answer."""
+    """Pay a booking as its user does."""
     return pay_booking(
         order=PaymentOrder(booking.pk, booking.total_cost),
         actor=customer(booking.user_id),
         keyed=keyed or a_key(),
         payments=payments,
     )
+
+
+def status_of(result: Result) -> int:
+    """The status of the response that a client gets."""
+    return render(result).status
 
 
 def one_pass(flights: FlightService, payments: PaymentGateway) -> PassResult:
@@ -94,16 +106,6 @@ def let_time_pass(**duration: float) -> None:
     for model in (Booking, SeatCall, Payment, BookingEvent, IdempotencyRecord):
         columns = [f.name for f in model._meta.fields if f.get_internal_type() == "DateTimeField"]
         model.objects.update(**{name: F(name) - past for name in columns})
-
-
-def _create(flights: FlightService, *, flight_id: int, user_id: int, seats: int, keyed: KeyedRequest | None) -> Any:
-    return create_booking(
-        order=SeatOrder(flight_id, user_id, seats),
-        actor=customer(user_id),
-        keyed=keyed,
-        respond_async=False,
-        flights=flights,
-    )
 
 
 # --- as rows ------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings import errors
 from bookings.actor import Actor
-from bookings.answers import STATUS
+from bookings.answers.rendering import STATUS
 from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER, peer_knows_keys
 from bookings.db.clock import database_time
 from bookings.lifecycle import Decision

@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from bookings import answers
 from bookings.actor import Actor
-from bookings.answers import Answer
+from bookings.answers.results import AlreadyDone, Cancelled, Refused
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import AlreadyPaid, PaymentInProgress, Refusal
@@ -45,48 +44,48 @@ def _cancel(booking_id: int, *, actor: Actor, reason: CancelReason, note: str) -
 
 def cancel_booking_for_client(
     *, booking_id: int, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
-) -> Answer:
+) -> Cancelled | Refused | AlreadyDone:
     """
-    Cancel a booking as `cancel_booking` does, and answer as the API does; with a key, once.
+    Cancel a booking as `cancel_booking` does; with a key, once.
 
-    The whole request is one transaction, so a second one under the same key waits for it.
+    The whole request is one transaction, so a second one under the same key waits for it. Without a key nothing
+    is written down about a refusal, and it is raised.
 
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     try:
-        answer, is_news = _cancel_under_key(booking_id, actor=actor, reason=reason, note=note, keyed=keyed)
+        result, is_news = _cancel_under_key(booking_id, actor=actor, reason=reason, note=note, keyed=keyed)
     except KeyTaken as error:
         record = idempotency.find(keyed) if keyed is not None else None
         if record is None or record.state != RecordState.DONE:
-            raise AssertionError("a cancellation's record is committed with its answer") from error
+            raise AssertionError("a cancellation's record is committed with what it came to") from error
         return idempotency.replay(record)
     if is_news:
         wake_worker()
-    return answer
+    return result
 
 
 @in_transaction("booking.cancel")
 def _cancel_under_key(
     booking_id: int, *, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
-) -> tuple[Answer, bool]:
-    """Decide and keep the answer; tell as well whether the booking was cancelled here and now."""
+) -> tuple[Cancelled | Refused, bool]:
+    """Decide and store what it came to; tell as well whether the booking was cancelled here and now."""
     record, is_news = None, False
     if keyed is not None:
         record = idempotency.begin(keyed, call_key=None)
     booking = lock_booking(booking_id, actor=actor)
     now = database_time()
+    result: Cancelled | Refused = Cancelled(booking, now)
     try:
         outcome = cancel_locked(booking, actor=actor, reason=reason, note=note, now=now)
         is_news = outcome.effect == CancelEffect.CANCELLED
     except Refusal as problem:
         if record is None:
             raise
-        answer = answers.refusal(problem, message="Failed to cancel booking", request_id=actor.request_id)
-    else:
-        answer = answers.booking_cancelled(booking, now=now)
+        result = Refused("cancel", problem, actor.request_id)
     if record is not None:
-        idempotency.finish(record, answer)
-    return answer, is_news
+        idempotency.finish(record, result)
+    return result, is_news
 
 
 def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> CancelOutcome:

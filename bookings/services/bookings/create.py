@@ -7,9 +7,8 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError
 
-from bookings import answers
 from bookings.actor import Actor, ActorKind
-from bookings.answers import Answer
+from bookings.answers.results import Accepted, AlreadyDone, Created, Refused
 from bookings.conf import (
     CREATE_DEADLINE_SECONDS,
     HIGHEST_NUMBER,
@@ -49,7 +48,7 @@ from bookings.ports import (
     UnusableFlight,
 )
 from bookings.services.bookings.unpaid_limit import AnotherWasFirst, refuse_one_too_many
-from bookings.services.seats.reserve import Waiting, answer_of, change_of, claim_reservation, settle_reservation
+from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, result_of, settle_reservation
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased, not_sent_yet
@@ -62,6 +61,8 @@ log = structlog.get_logger(__name__)
 MOST_REFERENCES_TRIED = 10
 
 STUCK_RETRY_AFTER_SECONDS = 60
+
+CreateResult = Created | Accepted | Refused | AlreadyDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +92,23 @@ class _Names:
         return cls(new_reference(), uuid.uuid4(), uuid.uuid4())
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One request for seats: who wants what, who waits for it and how long, and whom to ask."""
+
+    order: SeatOrder
+    actor: Actor
+    keyed: KeyedRequest | None
+    waiting: Waiting
+    flights: FlightService
+    deadline: Deadline
+
+
 def create_booking(
-    *,
-    order: SeatOrder,
-    actor: Actor,
-    keyed: KeyedRequest | None,
-    respond_async: bool,
-    flights: FlightService,
-) -> Answer:
+    *, order: SeatOrder, actor: Actor, keyed: KeyedRequest | None, respond_async: bool, flights: FlightService
+) -> CreateResult:
     """
-    Hold seats for a payment window, at the price the flight has now, and answer as the API does.
+    Hold seats for a payment window, at the price the flight has now.
 
     Asks the Flight Service twice, outside any transaction, within four seconds in all; writes nothing while it
     is not available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood.
@@ -117,9 +125,9 @@ def create_booking(
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     deadline = Deadline(CREATE_DEADLINE_SECONDS)
-    waiting = _waiting(keyed, respond_async=respond_async)
+    attempt = _Attempt(order, actor, keyed, _waiting(keyed, respond_async=respond_async), flights, deadline)
     if keyed is not None and (record := idempotency.find(keyed)) is not None:
-        return _go_on(record, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+        return _go_on(record, attempt)
     try:
         flight = flights.get_flight(order.flight_id, seconds=deadline.left())
     except UnknownFlight as error:
@@ -133,7 +141,7 @@ def create_booking(
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
         price = _price_of(known)
         _refuse_the_price(order, price)
-        return _accept(order, price=price, actor=actor, keyed=keyed)
+        return _accept(attempt, price)
     if flight.seats_left < order.no_of_seats:
         raise SeatsUnavailable
     price = _price_of(flight)
@@ -142,12 +150,12 @@ def create_booking(
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
         if not respond_async:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
-        return _accept(order, price=price, actor=actor, keyed=keyed)
+        return _accept(attempt, price)
     try:
-        booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=True)
+        booking = _insert(attempt, price, claimed=True)
     except KeyTaken:
-        return _look_again(keyed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
-    return _take(booking, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+        return _look_again(attempt)
+    return _take(booking, attempt)
 
 
 def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
@@ -180,16 +188,16 @@ def _refuse_the_price(order: SeatOrder, price: Money) -> None:
         )
 
 
-def _accept(order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest | None) -> Answer:
+def _accept(attempt: _Attempt, price: Money) -> Accepted:
     """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
     try:
-        booking = _insert(order, price=price, actor=actor, keyed=keyed, claimed=False)
+        booking = _insert(attempt, price, claimed=False)
     except KeyTaken as error:
         raise RequestInProgress(retry_after=1) from error
-    return answers.booking_accepted(booking, now=booking.created_at)
+    return Accepted(booking, booking.created_at)
 
 
-def _insert(order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest | None, claimed: bool) -> Booking:
+def _insert(attempt: _Attempt, price: Money, *, claimed: bool) -> Booking:
     """
     Run `booking.create` with fresh names, and again where a reference is taken or a second first booking of the user
     was faster; find the row of an unclear COMMIT.
@@ -197,10 +205,11 @@ def _insert(order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest
     :raises KeyTaken: if another request has written the key first
     :raises TemporarilyUnavailable: if every reference was taken
     """
+    order, keyed = attempt.order, attempt.keyed
     for _ in range(MOST_REFERENCES_TRIED):
         names = _Names.new()
         try:
-            booking = _write_down(order, price=price, actor=actor, keyed=keyed, names=names, claimed=claimed)
+            booking = _write_down(attempt, price, names, claimed=claimed)
             log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
             return booking
         except AnotherWasFirst:
@@ -221,14 +230,13 @@ def _insert(order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest
 
 
 @in_transaction("booking.create")
-def _write_down(
-    order: SeatOrder, *, price: Money, actor: Actor, keyed: KeyedRequest | None, names: _Names, claimed: bool
-) -> Booking:
+def _write_down(attempt: _Attempt, price: Money, names: _Names, *, claimed: bool) -> Booking:
+    order, actor = attempt.order, attempt.actor
     refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
     now = database_time()
     record = None
-    if keyed is not None:
-        record = idempotency.begin(keyed, call_key=names.hold_key)
+    if attempt.keyed is not None:
+        record = idempotency.begin(attempt.keyed, call_key=names.hold_key)
     booking = Booking(
         reference=names.reference,
         user_id=order.user_id,
@@ -249,32 +257,18 @@ def _write_down(
     )
     booking.save(force_insert=True)
     if record is not None and not claimed:
-        idempotency.finish(record, answers.booking_accepted(booking, now=now))
+        idempotency.finish(record, Accepted(booking, now))
     return booking
 
 
-def _look_again(
-    keyed: KeyedRequest | None,
-    *,
-    waiting: Waiting,
-    actor: Actor,
-    flights: FlightService,
-    deadline: Deadline,
-) -> Answer:
-    record = idempotency.find(keyed) if keyed is not None else None
+def _look_again(attempt: _Attempt) -> CreateResult:
+    record = idempotency.find(attempt.keyed) if attempt.keyed is not None else None
     if record is None:  # it was there a moment ago, and nothing was decided: the client may ask again
         raise RequestInProgress(retry_after=1)
-    return _go_on(record, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+    return _go_on(record, attempt)
 
 
-def _go_on(
-    record: IdempotencyRecord,
-    *,
-    waiting: Waiting,
-    actor: Actor,
-    flights: FlightService,
-    deadline: Deadline,
-) -> Answer:
+def _go_on(record: IdempotencyRecord, attempt: _Attempt) -> CreateResult:
     """Replay a decided request, or take over the take of one that nobody is working on any more."""
     if record.state == RecordState.DONE:
         return idempotency.replay(record)
@@ -288,27 +282,27 @@ def _go_on(
             "The Flight Service gave no usable answer; support staff will decide.",
             retry_after=STUCK_RETRY_AFTER_SECONDS,
         )
-    if booking.is_due(database_time()) and not flights.is_available():
+    if booking.is_due(database_time()) and not attempt.flights.is_available():
         # Nothing is written, so nothing may be promised either: no 202.
         raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     claimed = claim_reservation(booking.pk, lease=uuid.uuid4())
     if claimed is None:
         raise RequestInProgress(retry_after=1)
-    return _take(claimed, waiting=waiting, actor=actor, flights=flights, deadline=deadline)
+    return _take(claimed, attempt)
 
 
-def _take(booking: Booking, *, waiting: Waiting, actor: Actor, flights: FlightService, deadline: Deadline) -> Answer:
+def _take(booking: Booking, attempt: _Attempt) -> Created | Accepted | Refused:
     lease = booking.lease
     if lease is None:
         raise AssertionError("a take is sent under a lease only")
-    outcome = _ask_for_seats(booking, flights=flights, deadline=deadline)
-    booking = settle_reservation(booking, lease=lease, outcome=outcome, waiting=waiting, actor=actor)
-    now = booking.updated_at
-    answer = answer_of(booking, now=now)
-    if answer is not None:
-        return answer
+    waiting = attempt.waiting
+    outcome = _ask_for_seats(booking, flights=attempt.flights, deadline=attempt.deadline)
+    booking = settle_reservation(booking, lease=lease, outcome=outcome, waiting=waiting, actor=attempt.actor)
+    result = result_of(booking, at=booking.updated_at)
+    if result is not None:
+        return result
     if waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
-        return answers.booking_accepted(booking, now=now)
+        return Accepted(booking, booking.updated_at)
     raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
 
 

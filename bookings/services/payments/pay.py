@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from bookings import answers
 from bookings.actor import SYSTEM, Actor
-from bookings.answers import Answer
+from bookings.answers.results import AlreadyDone, Refused
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
@@ -28,7 +27,7 @@ from bookings.models import Booking, IdempotencyRecord, Payment
 from bookings.models.access.idempotency import RecordState
 from bookings.models.payments import PaymentState
 from bookings.ports import PaymentGateway
-from bookings.services.payments.settle import answer_of, charge_and_settle, claim_payment, settle_locked
+from bookings.services.payments.settle import PaymentResult, charge_and_settle, claim_payment, result_of, settle_locked
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased
@@ -58,11 +57,13 @@ class _Names:
     lease: UUID
 
 
-def pay_booking(*, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payments: PaymentGateway) -> Answer:
+def pay_booking(
+    *, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payments: PaymentGateway
+) -> PaymentResult | AlreadyDone:
     """
-    Pay a booking within its payment window, and answer as the API does.
+    Pay a booking within its payment window.
 
-    A charge whose outcome is unknown answers 202; the worker settles it, and a repeat with the same key asks
+    A charge whose outcome is unknown is pending: the worker settles it, and a repeat with the same key asks
     again. The client's key is kept here; the gateway gets one of ours.
 
     :raises BookingNotFound: if there is no such booking, or it is not the actor's
@@ -83,15 +84,15 @@ def pay_booking(*, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payme
         return _go_on(record, actor=actor, payments=payments)
     if is_cancelled:
         wake_worker()
-    if isinstance(started, Answer):
-        return started
-    return charge_and_settle(started, payments=payments, lease=names.lease, actor=actor)
+    if isinstance(started, Payment):
+        return charge_and_settle(started, payments=payments, lease=names.lease, actor=actor)
+    return started
 
 
 @in_transaction("payment.begin")
 def _start(
     order: PaymentOrder, *, actor: Actor, keyed: KeyedRequest, names: _Names, payments: PaymentGateway
-) -> tuple[Answer | Payment, bool]:
+) -> tuple[PaymentResult | Payment, bool]:
     """
     Start a payment, or decide against it. Where the gateway is this database, settle it as well.
 
@@ -103,9 +104,9 @@ def _start(
     try:
         _refuse_unless_payable(booking, order, now)
     except Refusal as problem:
-        answer = answers.refusal(problem, message="Payment failed", request_id=actor.request_id)
-        idempotency.finish(record, answer)
-        return answer, booking.status == BookingStatus.CANCELLED and not was_cancelled
+        refused = Refused("pay", problem, actor.request_id)
+        idempotency.finish(record, refused)
+        return refused, booking.status == BookingStatus.CANCELLED and not was_cancelled
     payment = Payment(
         booking=booking,
         amount=order.total_cost,
@@ -125,7 +126,7 @@ def _start(
         return payment, False
     outcome = payments.charge(key=names.gateway_key, amount=payment.money, reference=booking.reference)
     is_cancelled = settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)
-    return answer_of(booking, payment, actor=actor, now=now), is_cancelled
+    return result_of(booking, payment, actor=actor, at=now), is_cancelled
 
 
 def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime) -> None:
@@ -155,7 +156,7 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
         raise AmountMismatch
 
 
-def _go_on(record: IdempotencyRecord, *, actor: Actor, payments: PaymentGateway) -> Answer:
+def _go_on(record: IdempotencyRecord, *, actor: Actor, payments: PaymentGateway) -> PaymentResult | AlreadyDone:
     """Replay a decided request, or ask again about a charge that nobody is asking about any more."""
     if record.state == RecordState.DONE:
         return idempotency.replay(record)

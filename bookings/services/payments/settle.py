@@ -4,9 +4,8 @@ import uuid
 from datetime import datetime
 from uuid import UUID
 
-from bookings import answers
 from bookings.actor import SYSTEM, Actor, ActorKind
-from bookings.answers import Answer
+from bookings.answers.results import Paid, PaymentPending, Refused
 from bookings.conf import CALLS_PER_PASS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -24,26 +23,28 @@ from bookings.wake import wake_worker
 
 GIVEN_UP = {PaymentState.PROCESSING: PaymentState.DEAD, PaymentState.REFUND_DUE: PaymentState.REFUND_DEAD}
 
+PaymentResult = Paid | PaymentPending | Refused
 
-def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor = SYSTEM) -> Answer:
+
+def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor = SYSTEM) -> PaymentResult:
     """
-    Record how a charge ended, in a transaction of its own, and answer whoever asked for it.
+    Record how a charge ended, in a transaction of its own, and return what the payment came to.
 
     Locks the booking, then the payment. Changes nothing if the payment was settled meanwhile.
     """
-    answer, is_cancelled = _settle(payment_id, lease=lease, outcome=outcome, actor=actor)
+    result, is_cancelled = _settle(payment_id, lease=lease, outcome=outcome, actor=actor)
     if is_cancelled:
         wake_worker()
-    return answer
+    return result
 
 
 @in_transaction("payment.settled")
-def _settle(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor) -> tuple[Answer, bool]:
+def _settle(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor) -> tuple[PaymentResult, bool]:
     booking, payment = lock_with_booking(payment_id)
     now, is_cancelled = database_time(), False
     if payment.state == PaymentState.PROCESSING:
         is_cancelled = settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
-    return answer_of(booking, payment, actor=actor, now=now), is_cancelled
+    return result_of(booking, payment, actor=actor, at=now), is_cancelled
 
 
 def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
@@ -81,26 +82,26 @@ def settle_locked(
         case ChargeUnknown():
             leases.try_later(payment, outcome, lease=lease, now=now)
             return False
-    idempotency.finish_call(payment.gateway_key, answer_of(booking, payment, actor=actor, now=now))
+    idempotency.finish_call(payment.gateway_key, result_of(booking, payment, actor=actor, at=now))
     return is_cancelled
 
 
-def answer_of(booking: Booking, payment: Payment, *, actor: Actor, now: datetime) -> Answer:
+def result_of(booking: Booking, payment: Payment, *, actor: Actor, at: datetime) -> PaymentResult:
     """
-    The answer to the request that started this payment.
+    What the request that started this payment came to.
 
-    It names the actor's request; where the worker settles, the one that made the booking.
+    A refusal names the actor's request; where the worker settles, the one that made the booking.
     """
     if payment.state in UNANSWERED:
-        return answers.payment_accepted(booking, now=now)
+        return PaymentPending(booking, at)
     if payment.state == PaymentState.SUCCEEDED:
-        return answers.booking_paid(booking, now=now)
+        return Paid(booking, at)
     problem = (
         PaymentDeclined()
         if payment.state == PaymentState.FAILED
         else BookingCancelled("This booking was cancelled before the payment ended; the money is refunded.")
     )
-    return answers.refusal(problem, message="Payment failed", request_id=actor.request_id or booking.request_id)
+    return Refused("pay", problem, actor.request_id or booking.request_id)
 
 
 def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
@@ -130,7 +131,7 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     return for_each(ids, ask, deadline=deadline)
 
 
-def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID, actor: Actor) -> Answer:
+def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID, actor: Actor) -> PaymentResult:
     """Ask the gateway for the money, outside any transaction, and record what it said."""
     reference = Booking.objects.values_list("reference", flat=True).get(pk=payment.booking_id)
     outcome = payments.charge(key=payment.gateway_key, amount=payment.money, reference=reference)

@@ -14,9 +14,8 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
-from bookings import answers
 from bookings.actor import SYSTEM, Actor
-from bookings.answers import Answer
+from bookings.answers.results import Accepted, Created, Refused
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
@@ -75,7 +74,7 @@ def settle_reservation(
     """
     now = database_time()
     if isinstance(outcome, Applied) and confirm_hold(booking, now=now):
-        keep_answer(booking, waiting, now)
+        store_result(booking, waiting, now)
         return booking
     booking = lock_booking(booking.pk, actor=SYSTEM)
     now = database_time()
@@ -98,21 +97,21 @@ def settle_reservation(
                 _give_up(booking, outcome, now)
         if booking.hold in (Hold.ASKING, Hold.STUCK):
             _abandon(booking, waiting, actor, now)
-    keep_answer(booking, waiting, now)
+    store_result(booking, waiting, now)
     return booking
 
 
-def answer_of(booking: Booking, *, now: datetime) -> Answer | None:
-    """The answer to the request that made this booking; None while its take is not decided."""
+def result_of(booking: Booking, *, at: datetime) -> Created | Refused | None:
+    """What the request that made this booking came to; None while its take is not decided."""
     if booking.status in (BookingStatus.INITIATED, BookingStatus.BOOKED):
-        return answers.booking_created(booking, now=now)
+        return Created(booking, at)
     if booking.hold in (Hold.ASKING, Hold.STUCK, Hold.DROPPED):
         return None
     problem = {
         CancelReason.NO_SEATS: SeatsUnavailable,
         CancelReason.NO_FLIGHT: FlightNotFound,
     }.get(CancelReason(booking.cancel_reason), BookingCancelled)
-    return answers.refusal(problem(), message="Failed to create booking", request_id=booking.request_id)
+    return Refused("create", problem(), booking.request_id)
 
 
 def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
@@ -151,12 +150,12 @@ def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) ->
         cancel(booking, actor=actor, reason=CancelReason.ABANDONED, now=now)
 
 
-def keep_answer(booking: Booking, waiting: Waiting, now: datetime) -> None:
-    """Let whoever asked with a key find the answer under it, once there is one."""
+def store_result(booking: Booking, waiting: Waiting, now: datetime) -> None:
+    """Store what the request came to under the client's key, once it is decided."""
     if waiting is Waiting.CLIENT:
         return  # there is no key, so there is no record
-    answer = answer_of(booking, now=now)
-    if answer is None and waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
-        answer = answers.booking_accepted(booking, now=now)
-    if answer is not None:
-        idempotency.finish_call(booking.hold_key, answer)
+    result: Created | Accepted | Refused | None = result_of(booking, at=now)
+    if result is None and waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
+        result = Accepted(booking, now)
+    if result is not None:
+        idempotency.finish_call(booking.hold_key, result)

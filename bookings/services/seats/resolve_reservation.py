@@ -13,7 +13,7 @@ from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.ports import FlightService
-from bookings.services.seats.reserve import Waiting, change_of, keep_answer, settle_reservation
+from bookings.services.seats.reserve import Waiting, change_of, settle_reservation, store_result
 from bookings.services.shared.leases import leased, write
 from bookings.services.shared.manual_resolution import is_written, note_of_decision
 from bookings.services.shared.retry_policy import refuse_to_count_twice
@@ -92,7 +92,7 @@ def _decide(booking_id: int, *, decision: Decision, actor: Actor, note: str, sin
     elif not confirm_hold(booking, now=now):
         # Cancelled meanwhile: the seats were taken for nobody.
         end_take(booking, Hold.GIVING_BACK, now=now, why=booking.last_error)
-    keep_answer(booking, Waiting.NOBODY, now)
+    store_result(booking, Waiting.NOBODY, now)
     return booking
 
 

@@ -8,14 +8,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
 from django.db.models.functions import Now
 
-from bookings.answers import Answer
+from bookings.answers.rendering import render, stored_columns
+from bookings.answers.results import AlreadyDone, Result
 from bookings.db.waiting_line import lines
 from bookings.errors import IdempotencyKeyReused
 from bookings.models import IdempotencyRecord
@@ -85,16 +85,16 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None) -> IdempotencyRecord:
     return record
 
 
-def finish(record: IdempotencyRecord, answer: Answer) -> None:
-    """Keep the answer of a request that was decided in this transaction."""
+def finish(record: IdempotencyRecord, result: Result) -> None:
+    """Store what a request came to, decided in this transaction, as the bytes that the client gets."""
     # By primary key alone: it is this transaction's own row. With the state beside it MariaDB may take the index
     # on (state, created_at), and deadlock with those who wait for this key.
-    IdempotencyRecord.objects.filter(pk=record.pk).update(**_answered(answer))
+    IdempotencyRecord.objects.filter(pk=record.pk).update(**_done(result))
 
 
-def finish_call(call_key: UUID, answer: Answer) -> None:
-    """Keep the answer of whichever request started this call, unless it has one. There may be none."""
-    _running(call_key=call_key).update(**_answered(answer))
+def finish_call(call_key: UUID, result: Result) -> None:
+    """Store what the request that started this call came to, unless it is stored already. There may be none."""
+    _running(call_key=call_key).update(**_done(result))
 
 
 def forget_call(call_key: UUID) -> None:
@@ -102,17 +102,10 @@ def forget_call(call_key: UUID) -> None:
     _running(call_key=call_key).delete()
 
 
-def replay(record: IdempotencyRecord) -> Answer:
-    """Give the stored answer, byte for byte, marked as a replay."""
-    if record.status_code is None:
-        raise AssertionError("only a record that is done has an answer: the database refuses others")
+def replay(record: IdempotencyRecord) -> AlreadyDone:
+    """Give what is stored in a record that is done, and count it."""
     metrics.REPLAYS.labels(record.endpoint).inc()
-    headers = {"Idempotent-Replayed": "true"}
-    if record.status_code == HTTPStatus.ACCEPTED:  # kept only for a client that preferred it
-        headers["Preference-Applied"] = "respond-async"
-    if record.location:
-        headers["Location"] = record.location
-    return Answer(record.status_code, record.body, headers)
+    return AlreadyDone(record)
 
 
 def _running(**which: Any) -> Any:
@@ -120,13 +113,8 @@ def _running(**which: Any) -> Any:
     return IdempotencyRecord.objects.filter(**which).exclude(state=RecordState.DONE)
 
 
-def _answered(answer: Answer) -> dict[str, Any]:
-    return {
-        "state": RecordState.DONE,
-        "status_code": answer.status,
-        "body": answer.body,
-        "location": answer.headers.get("Location", ""),
-    }
+def _done(result: Result) -> dict[str, Any]:
+    return {"state": RecordState.DONE, **stored_columns(render(result))}
 
 
 def _sha256(text: str) -> str:

@@ -1,12 +1,9 @@
 """Acts of staff: each is made from a page that has a key, and works once."""
 
 from bookings.actor import Actor
-from bookings.answers import Answer
+from bookings.answers.results import DoneByStaff
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest
-
-# Nobody replays it: what an act did stands in the events of the booking.
-DONE = Answer(200, "{}")
 
 
 def begin_staff_action(act: str, *, key: str, actor: Actor, booking_id: int) -> None:
@@ -21,4 +18,4 @@ def begin_staff_action(act: str, *, key: str, actor: Actor, booking_id: int) -> 
     keyed = KeyedRequest.of(
         principal=f"staff:{actor.name}"[:64], endpoint=f"office {act}", key=key, validated={"id": booking_id}
     )
-    idempotency.finish(idempotency.begin(keyed, call_key=None), DONE)
+    idempotency.finish(idempotency.begin(keyed, call_key=None), DoneByStaff())

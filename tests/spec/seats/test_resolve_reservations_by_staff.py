@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bookings.actor import Actor, ActorKind
+from bookings.answers.rendering import render
 from bookings.errors import BookingNotFound, InvalidRequest, NothingToDecide, RetryTooLate, StaffOnly
 from bookings.lifecycle import Decision
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
@@ -211,9 +212,10 @@ def test_the_client_finds_the_decision_under_its_key(flights, stuck, decide, dec
 
     decide(booking, decision)
 
-    answer = create_booking(
+    result = create_booking(
         order=SeatOrder(1, 1001, 2), actor=customer(), keyed=keyed, respond_async=False, flights=flights
     )
+    answer = render(result)
     assert (answer.status, json.loads(answer.body)["success"]) == (status, success)
     assert Booking.objects.count() == 1
 

@@ -1,8 +1,9 @@
 """
-The JSON that clients read, as bytes.
+How the API tells what happened: as a status, headers, and JSON as bytes. Pure.
 
-Below the services, as an answer is stored in the transaction that decides it, and often by the worker. The
-status of every error stands here, once.
+Entry points render what they send, and an idempotency record keeps what was rendered in the transaction that
+decides it, often by the worker. Nothing else below the entry points knows HTTP. The status of every error stands
+here, once.
 """
 
 import json
@@ -15,8 +16,19 @@ from typing import Any
 
 from bookings import errors
 from bookings.actor import Actor, ActorKind
+from bookings.answers.results import (
+    Accepted,
+    AlreadyDone,
+    Cancelled,
+    Created,
+    DoneByStaff,
+    Paid,
+    PaymentPending,
+    Refused,
+    Result,
+)
 from bookings.lifecycle import available_actions
-from bookings.models import Booking, BookingEvent
+from bookings.models import Booking, BookingEvent, IdempotencyRecord
 
 STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
     {
@@ -82,9 +94,17 @@ BODY_TOO_SLOW = ("request_timeout", "The body did not come in time.")
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
+FAILURES: Mapping[str, str] = MappingProxyType(
+    {"create": "Failed to create booking", "pay": "Payment failed", "cancel": "Failed to cancel booking"}
+)
+"""The message of an error's envelope, by what was asked for: in the words of the design document."""
+
+PROMISED: Mapping[str, str] = MappingProxyType({"Preference-Applied": "respond-async"})
+
+
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, a body and headers, ready to be sent or to be kept for a replay."""
+class Response:
+    """What is sent, or stored for a replay."""
 
     status: int
     body: str
@@ -93,9 +113,9 @@ class Answer:
 
 def success(
     data: Mapping[str, Any], *, message: str, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
-) -> Answer:
+) -> Response:
     """Wrap `data` in the envelope."""
-    return Answer(status, _json({"success": True, "message": message, "data": data, "error": {}}), headers)
+    return Response(status, _json({"success": True, "message": message, "data": data, "error": {}}), headers)
 
 
 def error(
@@ -109,7 +129,7 @@ def error(
     fields: Mapping[str, str] | None = None,
     details: Mapping[str, int | str] | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
-) -> Answer:
+) -> Response:
     """Wrap an error in the envelope; `details` is there only if there are some."""
     detail: dict[str, Any] = {
         "statusCode": int(status),
@@ -121,10 +141,10 @@ def error(
     }
     if details:
         detail["details"] = dict(details)
-    return Answer(int(status), _json({"success": False, "message": message, "data": {}, "error": detail}), headers)
+    return Response(int(status), _json({"success": False, "message": message, "data": {}, "error": detail}), headers)
 
 
-def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> Answer:
+def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> Response:
     """Answer one of our own errors."""
     headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
     return error(
@@ -140,44 +160,48 @@ def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> A
     )
 
 
-def booking_created(booking: Booking, *, now: datetime) -> Answer:
-    """The hold was confirmed."""
-    return success(
-        booking_as_json(booking, now=now),
-        message="Booking created successfully",
-        status=HTTPStatus.CREATED,
-        headers={"Location": location_of(booking)},
-    )
+def render(result: Result) -> Response:
+    """Say what a service has done. The same result is the same bytes, now and when it is stored."""
+    match result:
+        case Created(booking, at):
+            return _shown(booking, at, HTTPStatus.CREATED, "Booking created successfully", _located(booking))
+        case Accepted(booking, at):
+            return _shown(booking, at, HTTPStatus.ACCEPTED, "Booking accepted", {**_located(booking), **PROMISED})
+        case Paid(booking, at):
+            return _shown(booking, at, HTTPStatus.CREATED, "Payment made successfully")
+        case PaymentPending(booking, at):
+            return _shown(booking, at, HTTPStatus.ACCEPTED, "Payment is being settled", _located(booking))
+        case Cancelled(booking, at):
+            return _shown(booking, at, HTTPStatus.OK, "Booking cancelled successfully")
+        case Refused(asked, problem, request_id):
+            return refusal(problem, message=FAILURES[asked], request_id=request_id)
+        case DoneByStaff():
+            return Response(HTTPStatus.OK, "{}")
+        case AlreadyDone(stored):
+            return _replay(stored)
 
 
-def booking_accepted(booking: Booking, *, now: datetime) -> Answer:
-    """The hold will be confirmed or refused later; the client asked for that."""
-    return success(
-        booking_as_json(booking, now=now),
-        message="Booking accepted",
-        status=HTTPStatus.ACCEPTED,
-        headers={"Location": location_of(booking), "Preference-Applied": "respond-async"},
-    )
+def stored_columns(response: Response) -> dict[str, Any]:
+    """The columns of an idempotency record that keep a response. Of its headers only what a replay needs."""
+    location = response.headers.get("Location", "")
+    return {"status_code": response.status, "body": response.body, "location": location}
 
 
-def booking_paid(booking: Booking, *, now: datetime) -> Answer:
-    """The payment succeeded."""
-    return success(booking_as_json(booking, now=now), message="Payment made successfully", status=HTTPStatus.CREATED)
+def _replay(record: IdempotencyRecord) -> Response:
+    if record.status_code is None:
+        raise AssertionError("only a record that is done has a response: the database refuses others")
+    headers = {"Idempotent-Replayed": "true"}
+    if record.status_code == HTTPStatus.ACCEPTED:  # stored only for a client that preferred it
+        headers |= PROMISED
+    if record.location:
+        headers["Location"] = record.location
+    return Response(record.status_code, record.body, headers)
 
 
-def payment_accepted(booking: Booking, *, now: datetime) -> Answer:
-    """The gateway has not said how the payment ended; the booking will show it."""
-    return success(
-        booking_as_json(booking, now=now),
-        message="Payment is being settled",
-        status=HTTPStatus.ACCEPTED,
-        headers={"Location": location_of(booking)},
-    )
-
-
-def booking_cancelled(booking: Booking, *, now: datetime) -> Answer:
-    """The booking is cancelled, by this request or an earlier one."""
-    return success(booking_as_json(booking, now=now), message="Booking cancelled successfully")
+def _shown(
+    booking: Booking, at: datetime, status: int, message: str, headers: Mapping[str, str] = NO_HEADERS
+) -> Response:
+    return success(booking_as_json(booking, now=at), message=message, status=status, headers=headers)
 
 
 def booking_as_json(booking: Booking, *, now: datetime) -> dict[str, Any]:
@@ -220,8 +244,8 @@ def iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def location_of(booking: Booking) -> str:
-    return f"/api/v1/bookings/{booking.pk}"
+def _located(booking: Booking) -> dict[str, str]:
+    return {"Location": f"/api/v1/bookings/{booking.pk}"}
 
 
 def _json(value: Any) -> str:

@@ -1,0 +1,76 @@
+"""
+What a service has done for a client. Knows no HTTP: `bookings.answers.rendering` says how the API tells it.
+
+`at` is the database time at which a booking was like this: what its owner may do with it depends on the time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from bookings.errors import Refusal
+from bookings.models import Booking, IdempotencyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The seats are reserved."""
+
+    booking: Booking
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The seats will be reserved or refused later; the client asked for that."""
+
+    booking: Booking
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The payment succeeded."""
+
+    booking: Booking
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPending:
+    """The gateway has not said how the payment ended; the booking will show it."""
+
+    booking: Booking
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The booking is cancelled, by this request or an earlier one."""
+
+    booking: Booking
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It was decided, and the decision is no. `request_id` names the request that it was decided for."""
+
+    asked: Literal["create", "pay", "cancel"]
+    problem: Refusal
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoneByStaff:
+    """Support staff did something once; what it was stands in the events of the booking."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDone:
+    """The request was answered before: `stored` keeps the answer, byte for byte."""
+
+    stored: IdempotencyRecord
+
+
+Result = Created | Accepted | Paid | PaymentPending | Cancelled | Refused | DoneByStaff | AlreadyDone
