@@ -203,5 +203,8 @@ def test_of_more_guesses_at_once_than_an_address_may_make_five_are_looked_at(loo
     outcomes = all_at_once([partial(log_in, "wrong")] * 64)
 
     assert len(looked_at) == 5
-    assert Counter(answer.status_code for answer in outcomes) == {200: 5, 429: 59}
+    statuses = Counter(answer.status_code for answer in outcomes)
+    assert statuses[200] == 5
+    # On a busy machine some wait too long for the row that counts, and are told so.
+    assert statuses[429] + statuses[503] == 59
     assert set(RateWindow.objects.values_list("used", flat=True)) == {5}
