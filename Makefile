@@ -13,6 +13,9 @@ ifneq ($(TEST_DATABASE_URL),)
 export TEST_DATABASE_URL
 endif
 
+# Python compiles a module once, and not for each of the many processes that tests start, whatever this machine says.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Through its interpreter where a program is a script: the first line of one cannot name every folder.
 BIN := .venv/bin
 # The checks must not see a developer's own settings or database.
