@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config import databases
 from tests.support.processes import REPOSITORY
+from tests.support.starts import start
 
 FOLDERS = {
     "a number sign": "issue #21",
@@ -32,13 +31,10 @@ def test_the_database_of_a_checkout_lies_inside(tmp_path, name):
     inherited = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
 
     # Without a HOME, as from cron or in a container.
-    done = subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", MAKE_IT],
-        cwd=checkout,
+    done = start(
+        *("manage.py", "shell", "--no-imports", "-c", MAKE_IT),
         env={**inherited, "DEBUG": "true", "ENV_FILE": "", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
+        folder=checkout,
     )
 
     assert (done.returncode, done.stderr) == (0, "")

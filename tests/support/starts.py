@@ -14,9 +14,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIBRARIES = (
@@ -25,6 +27,7 @@ LIBRARIES = (
     "django.core.management",
     "django.db.models",
     "environ",
+    "iso4217",
     "jwt",
     "pycurl",
     "structlog",
@@ -32,12 +35,12 @@ LIBRARIES = (
 SECONDS = 60
 
 
-def start(*command: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run `-c PROGRAM` or `SCRIPT [ARGUMENT]…` in the repository, with this environment alone, for at most a minute."""
+def start(*command: str, env: dict[str, str], folder: Path = REPOSITORY) -> "subprocess.CompletedProcess[str]":
+    """Run `-c PROGRAM` or `SCRIPT [ARGUMENT]…` in a folder, with this environment alone, for at most a minute."""
     server = _server()
     assert server.stdin is not None
     assert server.stdout is not None
-    server.stdin.write(json.dumps([command, env]) + "\n")
+    server.stdin.write(json.dumps([command, env, str(folder)]) + "\n")
     server.stdin.flush()
     return subprocess.CompletedProcess(command, *json.loads(server.stdout.readline()))
 
@@ -55,15 +58,15 @@ def _server() -> "subprocess.Popen[str]":
     return server
 
 
-def _serve() -> tuple[list[str], dict[str, str]]:
-    """Start what is asked for, until nothing more is; return in each new process, with its command and environment."""
+def _serve() -> tuple[list[str], dict[str, str], str]:
+    """Start what is asked for, until nothing more is; return in each new process, with all that it needs."""
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             child = os.fork()
             if child == 0:
                 _redirect(out, err)
-                command, env = json.loads(line)
-                return command, env
+                command, env, folder = json.loads(line)
+                return command, env, folder
             _, status = os.waitpid(child, 0)
             said = [_text(out), _text(err)]
         print(json.dumps([os.waitstatus_to_exitcode(status), *said]), flush=True)
@@ -82,22 +85,45 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-def _run(command: list[str], env: dict[str, str]) -> None:
+def _run(command: list[str], env: dict[str, str], folder: str) -> int:
+    """Run one command, and return its exit code."""
     signal.alarm(SECONDS)
     os.environ.clear()
     os.environ.update(env)
+    os.chdir(folder)
+    sys.path[0] = folder
+    sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in env
     first, *arguments = command
-    if first == "-c":
-        program, *arguments = arguments
-        sys.argv = [first, *arguments]
-        names: dict[str, Any] = {"__name__": "__main__"}
-        exec(compile(program, "<string>", "exec"), names)
-    else:
-        sys.argv = command
-        runpy.run_path(first, run_name="__main__")
+    try:
+        if first == "-c":
+            program, *arguments = arguments
+            sys.argv = [first, *arguments]
+            exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
+        else:
+            sys.argv = command
+            runpy.run_path(first, run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - as the interpreter does
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def main() -> None:
+    """Load the libraries, and start what is asked for until nothing more is."""
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    code = _run(*_serve())
+    # As at the end of an interpreter, but for the freeing of everything, which takes longer than most commands.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    for library in LIBRARIES:
-        importlib.import_module(library)
-    _run(*_serve())
+    main()
