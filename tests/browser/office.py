@@ -77,7 +77,7 @@ class Office:
 @contextmanager
 def start_office() -> Iterator[Office]:
     """Run web server and Flight Service on the configured database, which is migrated."""
-    with start_flightsim() as sim:
+    with start_flightsim("--currency", "INR") as sim:
         env = environment(
             DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url, EXPIRY_INTERVAL_SECONDS="1", API_AUTH="open"
         )

@@ -13,7 +13,7 @@ from bookings.models import Booking, BookingEvent, Payment
 from devtools.demo.load import Command
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import Fault
-from tests.support.invariants import assert_in_step
+from tests.support.invariants import assert_in_step, violations
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,17 @@ def test_what_it_makes_satisfies_every_invariant(load, roomy):
     load("--bookings", "800")
 
     assert_in_step(roomy)
+
+
+def test_each_booking_is_in_the_currency_of_its_flight(load, roomy, settings):
+    settings.CURRENCY = "EUR"
+    roomy.set_flight(2, currency="INR")
+
+    load("--bookings", "800")
+
+    found = Booking.objects.values_list("flight_id", "currency").distinct()
+    assert {(flight == 2, currency) for flight, currency in found} == {(True, "INR"), (False, "EUR")}
+    assert violations() == []
 
 
 def test_every_kind_of_booking_is_there(load, roomy):
