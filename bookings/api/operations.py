@@ -65,7 +65,7 @@ class _Tables(Collector):
 
     def collect(self) -> Iterable[Metric]:
         build = {"version": settings.VERSION, "python": platform.python_version()}
-        yield InfoMetricFamily("bookings_build", "The release that answers.", value=build)
+        yield InfoMetricFamily("bookings_build", "The version that answers.", value=build)
         known: list[Numbers] = []
         is_there = True
         try:

@@ -1,4 +1,4 @@
-"""The numbers that an operator watches and the tables know: short ranges of indexes, read at each scrape."""
+"""The gauges that are read from tables at each scrape: short ranges of indexes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Count, Min, QuerySet
 
 from bookings.db.clock import database_time
-from bookings.lifecycle import UNPAID, Hold
+from bookings.lifecycle import UNPAID
 from bookings.models import Booking, Payment, SeatCall
 from bookings.models.payments import DEAD, DUE
 from bookings.models.seats.seat_call import SeatCallState
@@ -30,31 +30,28 @@ def numbers() -> list[Numbers]:
 
 
 def _waiting(now: datetime) -> list[Numbers]:
-    """Bookings and calls that wait for somebody, and how long the oldest has."""
-    unresolved = Booking.objects.filter(next_at__isnull=False, hold=Hold.ASKING)
-    # Without the null, which a stuck row always has, this would walk the whole index.
-    stuck = Booking.objects.filter(next_at=None, hold=Hold.STUCK)
-    takes, takes_age = _count_and_age(unresolved, now)
-    stuck_takes, stuck_age = _count_and_age(stuck, now)
+    """Bookings, calls and payments that wait for another system or for staff, and since when the oldest does."""
+    unresolved, unresolved_age = _count_and_age(Booking.objects.unanswered(), now)
+    stuck, stuck_age = _count_and_age(Booking.objects.stuck(), now)
     open_calls, open_age = _count_and_age(SeatCall.objects.filter(state=SeatCallState.OPEN), now)
     dead_calls, dead_age = _count_and_age(SeatCall.objects.filter(state=SeatCallState.DEAD), now)
     unpaid = _counted(Booking, "status", UNPAID)
     unsettled = _counted(Payment, "state", UNSETTLED)
     return [
         ("unpaid", "Bookings that wait for their seats or their payment.", unpaid),
-        ("takes_unresolved", "Takes whose outcome is not known.", takes),
-        ("take_oldest_unresolved_seconds", "Age of the oldest of them.", takes_age),
-        ("takes_stuck", "Takes that wait for staff.", stuck_takes),
-        ("take_oldest_stuck_seconds", "Age of the oldest of them.", stuck_age),
+        ("reservations_unresolved", "Reservations whose outcome is not known yet.", unresolved),
+        ("reservations_oldest_unresolved_seconds", "Age of the oldest reservation of unknown outcome.", unresolved_age),
+        ("reservations_stuck", "Reservations that wait for a decision by staff.", stuck),
+        ("reservations_oldest_stuck_seconds", "Age of the oldest reservation that waits for staff.", stuck_age),
         (
             "seats_owed",
             "Seats of cancelled bookings that are not given back yet.",
             _plain(owed.seats_still_owed()),
         ),
-        ("give_backs_open", "Give-back calls without an answer.", open_calls),
-        ("give_back_oldest_open_seconds", "Age of the oldest of them.", open_age),
-        ("give_backs_dead", "Give-back calls that wait for staff.", dead_calls),
-        ("give_back_oldest_dead_seconds", "Age of the oldest of them.", dead_age),
+        ("releases_open", "Calls that release seats and have no answer yet.", open_calls),
+        ("releases_oldest_open_seconds", "Age of the oldest release without an answer.", open_age),
+        ("releases_dead", "Calls that release seats and wait for a decision by staff.", dead_calls),
+        ("releases_oldest_dead_seconds", "Age of the oldest release that waits for staff.", dead_age),
         ("payments_unsettled", "Payments that wait for the gateway or for staff.", unsettled),
     ]
 
@@ -66,39 +63,43 @@ def _background(now: datetime) -> list[Numbers]:
     return [
         (
             "expiry_lag_seconds",
-            "How long the oldest unpaid booking is past its deadline.",
+            "How long ago the payment window of the oldest booking that is due to expire closed.",
             _plain(_age(oldest_due, now)),
         ),
         (
             "pass_age_seconds",
-            "Since the background work last went through; -1 if it never did.",
-            # From a clock that was ahead it is as wrong as one of long ago: no pass has gone through since.
+            "Time since the last pass of the background work finished; -1 if none ever did.",
+            # A time in the future was written by a clock that was ahead: it is as wrong as one of long ago.
             _plain(-1.0 if finished_at is None else abs((now - finished_at).total_seconds())),
         ),
     ]
 
 
 def _compared(now: datetime) -> list[Numbers]:
-    """The last comparison with the Flight Service; nothing before there was one."""
+    """The last comparison with the Flight Service; no values before the first one."""
     last = last_reconciliation()
     flights = last.drift if last else []
     return [
         (
             "seats_drift",
-            "Seats by which the two sides differed when they were last compared, flight by flight.",
+            "Seats by which bookings and Flight Service differed at the last comparison, summed over flights.",
             _plain(sum(abs(flight["taken"] - flight["held"]) for flight in flights)) if last else [],
         ),
-        ("flights_drifting", "Flights on which they differed.", _plain(len(flights)) if last else []),
+        (
+            "flights_drifting",
+            "Flights on which the two differed at the last comparison.",
+            _plain(len(flights)) if last else [],
+        ),
         (
             "seats_compared_age_seconds",
-            "Since they were last compared.",
+            "Time since seats were last compared with the Flight Service.",
             _plain(_age(last.finished_at, now)) if last else [],
         ),
     ]
 
 
 def _connections() -> list[Numbers]:
-    """Connections of everybody to the database server. SQLite has none."""
+    """Connections of all clients to the database server. SQLite has none."""
     current: list[Number] = []
     most: list[Number] = []
     if connection.vendor == "mysql":
@@ -108,8 +109,8 @@ def _connections() -> list[Numbers]:
             cursor.execute("SELECT @@max_connections")
             most = _plain(float(cursor.fetchone()[0]))
     return [
-        ("database_connections", "Connections to the database server, of whomever.", current),
-        ("database_connections_limit", "Connections that it takes at most.", most),
+        ("database_connections", "Open connections to the database server, of all clients.", current),
+        ("database_connections_limit", "The most connections that the database server accepts.", most),
     ]
 
 

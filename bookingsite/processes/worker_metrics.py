@@ -20,7 +20,7 @@ def serve_worker_metrics(folder: Path) -> None:
     if not settings.WORKER_METRICS_PORT:
         return
     registry = CollectorRegistry()
-    registry.register(SharedNumbers(folder, folds=True))
+    registry.register(SharedNumbers(folder))
     try:
         start_http_server(settings.WORKER_METRICS_PORT, addr=settings.WORKER_METRICS_HOST, registry=registry)
     except OSError as error:

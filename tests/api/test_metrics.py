@@ -54,15 +54,15 @@ def test_metrics_of_an_empty_service(api):
     assert {name: seen[name] for name in seen if name.partition(" ")[0] in shown} == {
         "bookings_unpaid pending": 0,
         "bookings_unpaid initiated": 0,
-        "bookings_takes_unresolved": 0,
-        "bookings_take_oldest_unresolved_seconds": 0,
-        "bookings_takes_stuck": 0,
-        "bookings_take_oldest_stuck_seconds": 0,
+        "bookings_reservations_unresolved": 0,
+        "bookings_reservations_oldest_unresolved_seconds": 0,
+        "bookings_reservations_stuck": 0,
+        "bookings_reservations_oldest_stuck_seconds": 0,
         "bookings_seats_owed": 0,
-        "bookings_give_backs_open": 0,
-        "bookings_give_back_oldest_open_seconds": 0,
-        "bookings_give_backs_dead": 0,
-        "bookings_give_back_oldest_dead_seconds": 0,
+        "bookings_releases_open": 0,
+        "bookings_releases_oldest_open_seconds": 0,
+        "bookings_releases_dead": 0,
+        "bookings_releases_oldest_dead_seconds": 0,
         "bookings_payments_unsettled processing": 0,
         "bookings_payments_unsettled refund_due": 0,
         "bookings_payments_unsettled dead": 0,
@@ -87,9 +87,9 @@ def test_metrics_count_what_waits(api, flights, payments):
 
     assert seen["bookings_unpaid pending"] == 2
     assert seen["bookings_unpaid initiated"] == 3
-    assert seen["bookings_takes_unresolved"] == 1
-    assert seen["bookings_takes_stuck"] == 1
-    assert seen["bookings_give_backs_dead"] == 1
+    assert seen["bookings_reservations_unresolved"] == 1
+    assert seen["bookings_reservations_stuck"] == 1
+    assert seen["bookings_releases_dead"] == 1
     assert seen["bookings_seats_owed"] == 12
     assert seen["bookings_payments_unsettled processing"] == 1
     assert seen["bookings_payments_unsettled refund_due"] == 2
@@ -104,8 +104,8 @@ def test_metrics_tell_ages(api, flights, payments):
 
     seen = scraped(api)
 
-    assert seen["bookings_give_backs_open"] == 1
-    assert 1200 <= seen["bookings_give_back_oldest_open_seconds"] < 1260
+    assert seen["bookings_releases_open"] == 1
+    assert 1200 <= seen["bookings_releases_oldest_open_seconds"] < 1260
     assert 300 <= seen["bookings_expiry_lag_seconds"] < 360
     assert 0 <= seen["bookings_pass_age_seconds"] < 60
 

@@ -102,20 +102,6 @@ def test_without_forgetting_the_dead_their_open_breaker_would_be_shown_for_ever(
     assert seen["bookings_flight_service_breaker_state"] == 2
 
 
-def test_workers_that_come_and_go_leave_one_file_of_a_kind_and_all_they_have_counted(tmp_path, counting):
-    counting(paid=1)
-    for _ in range(3):
-        counting(paid=4).dies()
-    shown = SharedNumbers(tmp_path, folds=True)
-
-    first, again = (numbers_in(text_of(shown)) for _ in range(2))
-
-    assert first["bookings_paid_total"] == again["bookings_paid_total"] == 13
-    # Of the one that lives, and of those that are gone.
-    assert len(list(tmp_path.glob("counter_*.db"))) == 2
-    assert len(list(tmp_path.glob("histogram_*.db"))) == 2
-
-
 def test_a_folder_that_is_not_there_is_empty(tmp_path):
     assert seen_in(tmp_path / "later") == {}
 

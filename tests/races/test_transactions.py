@@ -248,5 +248,5 @@ def test_a_claim_whose_commit_was_unclear_knows_its_own_lease(flights, sim, lost
 
     resolved = one_pass(flights, InstantPayments())
 
-    assert (resolved.takes_resolved, attempts.count("reservation.claim")) == (1, 2)
+    assert (resolved.reservations_resolved, attempts.count("reservation.claim")) == (1, 2)
     assert_in_step(sim)

@@ -36,7 +36,7 @@ class PassResult:
     expired: int
     cancelled_in_bulk: int
     seats_given_back: int
-    takes_resolved: int
+    reservations_resolved: int
     payments_asked: int
     refunds: int
     seats_still_owed: int
@@ -66,7 +66,7 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
         # Before the give-backs, so that the seats go back in this very pass, one call for each flight.
         ("cancelled_in_bulk", carry_out_bulk_cancels),
         ("seats_given_back", give_back),
-        ("takes_resolved", functools.partial(_resolve_takes, flights=flights)),
+        ("reservations_resolved", functools.partial(_resolve_reservations, flights=flights)),
         ("seats_given_back", functools.partial(resend_open_calls, flights=flights)),
         ("payments_asked", functools.partial(settle_due_payments, payments=payments)),
         ("refunds", functools.partial(refund_payments, payments=payments)),
@@ -141,7 +141,7 @@ def _finish(*, everything: bool) -> None:
         vouch_for_clock()
 
 
-def _resolve_takes(*, flights: FlightService, deadline: Deadline) -> int:
+def _resolve_reservations(*, flights: FlightService, deadline: Deadline) -> int:
     """
     Ask again, under the same keys, about takes whose outcome is unknown. Returns how many were asked.
 

@@ -184,7 +184,7 @@ def test_the_worker_claims_and_cuts_nothing_and_expires_all_the_same(flights, pa
     result = one_pass(flights, payments)
 
     assert (sent(flights), list(SeatCall.objects.values_list("pk", "claims", "next_at"))) == before
-    assert (result.expired, result.takes_resolved, result.seats_given_back) == (1, 0, 0)
+    assert (result.expired, result.reservations_resolved, result.seats_given_back) == (1, 0, 0)
     asking.refresh_from_db()
     assert (asking.status, asking.hold, asking.claims) == ("cancelled", "asking", 1)
     later.refresh_from_db()

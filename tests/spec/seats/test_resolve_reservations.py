@@ -26,7 +26,7 @@ def test_the_worker_confirms_a_pending_booking(flights, payments, applied):
 
     result = one_pass(flights, payments)
 
-    assert result.takes_resolved == 1
+    assert result.reservations_resolved == 1
     assert state_of(booking) == ("initiated", "held", "")
     assert len({change.key for change in flights.arrived}) == 1
     assert_in_step(flights)
@@ -49,7 +49,7 @@ def test_a_take_is_not_asked_about_while_its_lease_runs(flights, payments):
 
     result = one_pass(flights, payments)
 
-    assert result.takes_resolved == 0
+    assert result.reservations_resolved == 0
     assert state_of(booking) == ("pending", "asking", "")
 
 
@@ -63,7 +63,7 @@ def test_a_request_that_dies_is_finished_by_the_worker_after_its_lease(api, flig
 
     result = one_pass(flights, payments)
 
-    assert (too_early.takes_resolved, result.takes_resolved) == (0, 1)
+    assert (too_early.reservations_resolved, result.reservations_resolved) == (0, 1)
     assert state_of(Booking.objects.get()) == ("initiated", "held", "")
     assert_in_step(flights)
 

@@ -62,7 +62,7 @@ def test_takes_that_use_up_their_time_leave_some_for_the_give_backs(flights, pay
         deadline._ends_at -= deadline.left()
         return 0
 
-    monkeypatch.setattr(background, "_resolve_takes", run_out_of_time)
+    monkeypatch.setattr(background, "_resolve_reservations", run_out_of_time)
 
     one_pass(flights, payments)
 

@@ -32,8 +32,8 @@ from bookings.queries.seats.held import last_reconciliation
 from bookings.services.bookings import bulk_cancel, expire
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments import pay as paying
-from bookings.services.seats import release, reserve
 from bookings.services.seats.reconcile import reconcile_seats
+from bookings.services.shared import leases
 from bookings.services.upkeep import reap as reaping
 from tests.support.api import refused, shown
 from tests.support.bookings import (
@@ -158,7 +158,7 @@ def test_on_a_clock_that_jumped_ahead(flights, payments, database_clock, what, b
 @pytest.mark.parametrize("what", KINDS)
 def test_twin_that_believes_every_clock(flights, payments, database_clock, monkeypatch, what):
     prepare(what, flights, payments)
-    for module in (reaping, expire, reserve, release, bulk_cancel):
+    for module in (reaping, expire, leases, bulk_cancel):
         monkeypatch.setattr(module, "clock_is_proven", lambda: True)
     database_clock.jump(FOUR_DAYS)
 
@@ -227,7 +227,7 @@ def test_on_a_clock_that_went_back_everything_that_is_due_is_done(flights, payme
 
     result = one_pass(flights, payments)
 
-    assert (result.takes_resolved, result.seats_given_back, result.payments_asked) == (1, 4, 1)
+    assert (result.reservations_resolved, result.seats_given_back, result.payments_asked) == (1, 4, 1)
     assert_in_step(flights, payments)
 
 
@@ -252,7 +252,7 @@ def test_a_lease_of_usual_length_is_left_to_its_holder(flights, payments, second
     a_pending_booking(flights)
     Booking.objects.update(lease=uuid.uuid4(), next_at=database_time() + timedelta(seconds=seconds))
 
-    assert one_pass(flights, payments).takes_resolved == 0
+    assert one_pass(flights, payments).reservations_resolved == 0
 
 
 def test_a_take_that_was_first_sent_in_what_is_to_come_was_sent_now(flights, payments):
