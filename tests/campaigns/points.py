@@ -34,6 +34,19 @@ OF_THE_WORKER = (
     *("refund.claimed", "refund.sent"),
 )
 
+OF_A_CORRECTION = ("seats.correct", "seats.released")
+WITHOUT_KEYS = ("gate.claim", "gate.send", "gate.answered")
+ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_A_CORRECTION, *WITHOUT_KEYS))
+
+# What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
+SENDS = {
+    "booking.create": ("create",),
+    "payment.begin": ("pay",),
+    "seats.release": ("give",),
+    "seats.correct": ("create", "give"),
+    "gate.send": ("create", "give"),
+}
+
 # A claim or a batch that found nothing to do is no place to die: nothing has happened.
 MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),

@@ -12,6 +12,7 @@ from bookings.db.clock import database_time
 from bookings.models import Booking, Payment, SeatCall
 from bookings.ports import FlightService
 from bookings.services.upkeep.run_pass import run_pass
+from tests.campaigns import points
 from tests.support.api import Api
 from tests.support.durable_payments import DurablePayments
 from tests.support.invariants import money_out_of_step, seats_out_of_step, violations
@@ -66,6 +67,7 @@ class Mortals:
 
     def live(self, **asked: Any) -> int:
         """Let one process do what is asked, and tell how it ended."""
+        assert asked["point"] in points.ALL, f"no crash point is named {asked['point']}"
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked) + "\n")

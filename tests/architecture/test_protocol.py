@@ -1,0 +1,205 @@
+"""docs/protocol.md names every transaction, every crash point and the order of locks as the code has them."""
+
+import ast
+import itertools
+import re
+
+import pytest
+from django.db import connection
+
+from bookings.db import transactions
+from bookings.lifecycle import CancelReason, Decision
+from bookings.models import Booking, Payment
+from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.seats.resolve_release import resolve_release
+from bookings.services.seats.resolve_reservation import resolve_reservation
+from tests.campaigns import points
+from tests.support.api import shown
+from tests.support.bookings import (
+    STAFF,
+    a_cancelled_booking,
+    a_pending_booking,
+    an_initiated_booking,
+    let_time_pass,
+    one_pass,
+)
+from tests.support.bulk import start
+from tests.support.calls import a_dead_give_back, a_stuck_take
+from tests.support.fakes import ChargeFault
+from tests.support.processes import REPOSITORY
+
+PROTOCOL, WITHOUT_KEYS = ((REPOSITORY / "docs" / name).read_text() for name in ("protocol.md", "unkeyed.md"))
+NAME = re.compile(r"`([a-z_]+\.[a-z_]+)`")
+
+# What the page says in words, as statements lock it.
+LOCKED = {
+    "user hold": "user_hold",
+    "*insert* idempotency record": "insert idempotency_record",
+    "booking (ascending id)": "booking",
+    "row of a bulk cancellation": "bulk_cancel_row",
+    "payment": "payment",
+    "seat call": "seat_call",
+    "*update* idempotency record": "update idempotency_record",
+}
+WRITES = re.compile(r"(INSERT|UPDATE|DELETE)\b(?: IGNORE)?(?: INTO| FROM)?\s+`(\w+)`")
+READS_LOCKED = re.compile(r"(SELECT)\b.*?\bFROM `(\w+)`.* FOR UPDATE", re.DOTALL)
+
+
+def first_columns(table: str) -> list[str]:
+    """Give the first column of each line of a table whose head begins like this."""
+    lines = (PROTOCOL + WITHOUT_KEYS).split(f"| {table} |")[1:]
+    bodies = [re.split(r"\n(?!\|)", each, maxsplit=1)[0] for each in lines]
+    return [line.split("|")[1] for body in bodies for line in body.splitlines()[2:]]
+
+
+def names_in(cells: list[str]) -> set[str]:
+    return {name for cell in cells for name in NAME.findall(cell)}
+
+
+def transactions_in(*sources: str) -> set[str]:
+    """Name the transactions of some modules: what is given to `in_transaction` and to `run`."""
+    calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = [
+        (getattr(call.func, "attr", getattr(call.func, "id", "")), call.args[0].value)
+        for call in calls
+        if call.args and isinstance(call.args[0], ast.Constant)
+    ]
+    return {name for function, name in named if function in ("in_transaction", "run") and NAME.fullmatch(f"`{name}`")}
+
+
+def lock_order() -> list[str]:
+    """Read the order of locks off the page."""
+    sentence = re.search(r"Lock order, everywhere: (.*?)\. ", PROTOCOL, re.DOTALL).group(1)
+    return [LOCKED[" ".join(words.split())] for words in sentence.split("→")]
+
+
+def out_of_order(locked: list[str], order: list[str]) -> list[str]:
+    """Name what is locked after something that should come after it. Locked once more is nothing new."""
+    first = [order.index(name) for name in dict.fromkeys(locked) if name in order]
+    return [order[later] for earlier, later in itertools.pairwise(first) if later < earlier]
+
+
+def lock_of(sql: str) -> str | None:
+    """Name what a statement locks: a table, or with its verb the idempotency records."""
+    found = WRITES.match(sql) or READS_LOCKED.match(sql)
+    if found is None:
+        return None
+    verb, table = found.groups()
+    return f"{verb.lower()} {table}" if table == "idempotency_record" else table
+
+
+@pytest.fixture
+def locks(monkeypatch) -> dict[str, list[list[str]]]:
+    """What each transaction locked, in the order in which it did, by the transaction's name."""
+    seen: dict[str, list[list[str]]] = {}
+    run = transactions.run
+
+    def run_and_note(name, block):
+        def noted():
+            of_this: list[str] = []
+            seen.setdefault(name, []).append(of_this)
+
+            def note(execute, sql, params, many, context):
+                of_this.extend([lock] if (lock := lock_of(sql)) else [])
+                return execute(sql, params, many, context)
+
+            with connection.execute_wrapper(note):
+                return block()
+
+        return run(name, noted)
+
+    monkeypatch.setattr(transactions, "run", run_and_note)
+    return seen
+
+
+def wrong_in(locks):
+    order = lock_order()
+    found = {name: [out_of_order(each, order) for each in runs] for name, runs in locks.items()}
+    return {name: runs for name, runs in found.items() if any(runs)}
+
+
+def test_the_page_names_the_transactions_that_there_are():
+    folders = ("bookings", "bookingsite")
+    product = [file.read_text() for folder in folders for file in (REPOSITORY / folder).rglob("*.py")]
+
+    assert names_in(first_columns("name")) == transactions_in(*product)
+
+
+def test_the_search_finds_transactions_however_they_are_run():
+    source = """
+@in_transaction("booking.lose")
+def lose(): ...
+
+transactions.run("seats.lost", lose)
+run("gate.lost", lose)
+subprocess.run("ls")
+"""
+
+    assert transactions_in(source) == {"booking.lose", "seats.lost", "gate.lost"}
+
+
+def test_the_page_says_of_every_crash_point_what_is_left():
+    rows = first_columns("dies after")
+    of_calls = {f"{kind}.{end}" for kinds in points.SENDS.values() for kind in kinds for end in ("sent", "answered")}
+    of_refunds = {"refund.claimed", "refund.sent"}
+
+    assert names_in(rows) == points.ALL - of_calls - of_refunds
+    assert of_calls < points.ALL
+    assert names_in([row for row in rows if "sending, answer read" in row]) == set(points.SENDS)
+    assert " a refund claimed or sent " in rows
+
+
+def test_every_crash_point_of_a_transaction_is_one():
+    called = {point for point in points.ALL if point.partition(".")[0] in ("create", "pay", "give", "refund")}
+
+    assert points.ALL - called <= names_in(first_columns("name"))
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments, locks):
+    unpaid, paid, regretted, expired = (shown(api.create(key=f"create-{number}")) for number in range(4))
+    payments.fail_next(ChargeFault.UNKNOWN)
+    for booking in (paid, regretted):
+        api.pay(booking, key=f"pay-{booking['id']}")
+    api.cancel(unpaid, key="cancel")
+    a_pending_booking(flights)
+    let_time_pass(minutes=1)
+    one_pass(flights, payments)
+    let_time_pass(minutes=16)
+    api.pay(expired, key="too-late")
+    for booking in Booking.objects.filter(status="booked")[:1]:
+        cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
+    a_cancelled_booking(flights)
+    an_initiated_booking(flights)
+    start()
+    decided = {"decision": Decision.NOT_APPLIED, "actor": STAFF, "note": "why", "flights": flights}
+    resolve_reservation(booking_id=a_stuck_take().pk, **decided)
+    resolve_release(call_id=a_dead_give_back().pk, **decided)
+    let_time_pass(minutes=16)
+    one_pass(flights, payments)
+
+    assert wrong_in(locks) == {}
+    assert Payment.objects.filter(state="refunded").exists()
+    # Nothing of all this was looked at in vain.
+    assert locks["booking.create"][0] == ["user_hold", "user_hold", "insert idempotency_record", "booking"]
+    assert set(locks) >= {
+        *("booking.create", "seats.reserved", "payment.begin", "payment.settled", "payment.refunded"),
+        *("booking.cancel", "booking.expire", "bulk.start", "bulk.cancel_one", "seats.release", "seats.released"),
+        *("reservation.claim", "payment.claim", "reservation.decide", "release.decide"),
+    }
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_twin_that_locks_a_payment_before_its_booking_is_named(api, flights, payments, locks):
+    booking = shown(api.create())
+    api.pay(booking)
+
+    def backwards():
+        Payment.objects.select_for_update().get(booking_id=booking["id"])
+        Booking.objects.select_for_update().get(pk=booking["id"])
+
+    transactions.run("payment.backwards", backwards)
+
+    assert wrong_in(locks) == {"payment.backwards": [["booking"]]}
