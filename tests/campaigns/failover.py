@@ -45,7 +45,8 @@ QUIET_SECONDS = 120.0
 # Whoever waits longer for a decision than a failover takes has gone home.
 MANNER = Manner(clients=6, pause_seconds=0.05, acts={"pay": 2, "cancel": 1, "leave": 1}, gives_up_seconds=90.0)
 
-READ_ONLY = {1290, 1836}
+# As a statement meets it, or a new connection.
+READ_ONLY = {1290, 1836, "unsafe session"}
 
 Snapshot = dict[str, tuple[Any, ...]]
 
