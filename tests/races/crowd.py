@@ -12,6 +12,8 @@ from typing import Any
 
 from django.db import connection
 
+from tests.races.places import Place
+
 # Far longer than any of these acts takes on a loaded machine.
 PATIENCE_SECONDS = 60.0
 
@@ -39,20 +41,20 @@ class Halt:
     Only the thread that runs `overtaken`'s slow act is stopped, and only the first time it comes by.
     """
 
-    def __init__(self, monkeypatch: Any, owner: Any, name: str, *, before: bool = False) -> None:
+    def __init__(self, monkeypatch: Any, place: Place) -> None:
         self.thread: int | None = None
         self._reached, self._released = threading.Event(), threading.Event()
-        original = getattr(owner, name)
+        original = getattr(place.owner, place.name)
 
         def stop(*args: Any, **kwargs: Any) -> Any:
-            if before:
+            if place.before:
                 self._stand()
             result = original(*args, **kwargs)
-            if not before:
+            if not place.before:
                 self._stand()
             return result
 
-        monkeypatch.setattr(owner, name, stop)
+        monkeypatch.setattr(place.owner, place.name, stop)
 
     def _stand(self) -> None:
         if threading.get_ident() != self.thread or self._reached.is_set():

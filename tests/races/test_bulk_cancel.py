@@ -20,6 +20,7 @@ from bookings.services.bookings import bulk_cancel as service
 from bookings.services.bookings.cancel import cancel_booking
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_constraints, without_row_locks
+from tests.races.places import BULK_CANCEL_CHOSEN, BULK_CANCEL_DECIDED, BULK_CANCEL_WRITTEN
 from tests.support.bookings import an_initiated_booking, customer, many_rows, one_pass, pay, status_of
 from tests.support.bulk import FLIGHT_1, carry_out, start
 from tests.support.invariants import assert_in_step, violations
@@ -36,7 +37,7 @@ def a_full_flight(flights):
     many_rows(BOOKINGS, no_of_seats=SEATS_EACH)
 
 
-def states():
+def rows_by_state():
     return dict(BulkCancelRow.objects.values_list("state").annotate(rows=Count("pk")))
 
 
@@ -62,7 +63,7 @@ def test_two_workers_cancel_each_booking_of_a_bulk_once(flights, sim):
         bulk.refresh_from_db()
         assert (sum(decided), bulk.finished_at is None) == (BOOKINGS, False)
         one_pass(flights, InstantPayments())
-        assert (states(), cancelled_more_than_once()) == ({"cancelled": BOOKINGS}, 0)
+        assert (rows_by_state(), cancelled_more_than_once()) == ({"cancelled": BOOKINGS}, 0)
         assert BookingEvent.objects.filter(request_id="req-1").count() == BOOKINGS
         assert sim.ledger()["calls"]["patch"] - calls == 1
         assert_in_step(sim)
@@ -72,18 +73,18 @@ def test_two_workers_cancel_each_booking_of_a_bulk_once(flights, sim):
 def test_a_row_that_one_worker_is_deciding_is_left_alone_by_the_other(flights, monkeypatch):
     an_initiated_booking(flights)
     bulk = start()
-    decided = Halt(monkeypatch, service, "cancel_locked", before=True)
+    decided = Halt(monkeypatch, BULK_CANCEL_DECIDED)
 
     outcomes = overtaken(partial(decide_first_row, bulk), partial(decide_first_row, bulk), at=decided)
 
-    assert (outcomes, cancelled_more_than_once(), states()) == ((1, 0), 0, {"cancelled": 1})
+    assert (outcomes, cancelled_more_than_once(), rows_by_state()) == ((1, 0), 0, {"cancelled": 1})
 
 
 def test_twin_without_row_locks_two_workers_cancel_a_booking_twice(flights, monkeypatch):
     an_initiated_booking(flights)
     bulk = start()
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, service, "cancel_locked", before=True)
+    decided = Halt(monkeypatch, BULK_CANCEL_DECIDED)
 
     outcomes = overtaken(partial(decide_first_row, bulk), partial(decide_first_row, bulk), at=decided)
 
@@ -108,7 +109,7 @@ def test_a_customer_who_pays_while_the_worker_cancels_is_refunded_or_refused(fli
 def test_who_pays_while_the_worker_decides_waits_and_is_refused(flights, sim, monkeypatch):
     booking = an_initiated_booking(flights)
     start()
-    decided = Halt(monkeypatch, service, "cancel_locked", before=True)
+    decided = Halt(monkeypatch, BULK_CANCEL_DECIDED)
 
     _, answer = overtaken(carry_out, partial(pay, booking, InstantPayments()), at=decided)
 
@@ -121,7 +122,7 @@ def test_twin_without_row_locks_a_customers_money_is_kept_for_a_cancelled_bookin
     booking = an_initiated_booking(flights)
     start()
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, service, "cancel_locked", before=True)
+    decided = Halt(monkeypatch, BULK_CANCEL_DECIDED)
 
     _, answer = overtaken(carry_out, partial(pay, booking, InstantPayments()), at=decided)
 
@@ -164,7 +165,7 @@ def test_a_form_that_is_sent_three_times_at_once_starts_one_bulk():
 def test_twin_without_the_unique_key_a_double_click_starts_two_bulks(monkeypatch):
     many_rows(3)
     with without_constraints(BulkCancel, "bulk_cancel_action_key_unique"):
-        written = Halt(monkeypatch, service, "_insert_rows", before=True)
+        written = Halt(monkeypatch, BULK_CANCEL_CHOSEN)
         sent = double_click()
 
         first, second = overtaken(sent, sent, at=written)
@@ -193,7 +194,7 @@ def a_bulk_whose_last_row_is_being_decided(flights, monkeypatch, finish=service.
     """One worker has decided the last row but for its COMMIT; another one comes to the end meanwhile."""
     an_initiated_booking(flights)
     bulk = start()
-    written = Halt(monkeypatch, BulkCancelRow, "save")
+    written = Halt(monkeypatch, BULK_CANCEL_WRITTEN)
 
     overtaken(partial(decide_first_row, bulk), partial(finish, bulk.pk), at=written)
 

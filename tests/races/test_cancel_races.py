@@ -16,11 +16,11 @@ from bookings.errors import AlreadyPaid, PaymentInProgress
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent
-from bookings.services.bookings import cancel as cancelling
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.expire import expire_bookings
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_row_locks
+from tests.races.places import CANCEL_DECIDED
 from tests.support.bookings import STAFF, an_initiated_booking, customer, one_pass, pay, status_of
 from tests.support.invariants import assert_in_step, violations
 
@@ -81,7 +81,7 @@ def test_a_booking_cancelled_by_three_and_expired_by_two_ends_once(flights, sim)
 
 def test_who_pays_while_a_cancellation_is_decided_waits_and_is_refused(flights, sim, monkeypatch):
     booking = an_initiated_booking(flights)
-    decided = Halt(monkeypatch, cancelling, "cancel", before=True)
+    decided = Halt(monkeypatch, CANCEL_DECIDED)
 
     cancelled, answer = overtaken(partial(cancel, booking), partial(pay, booking, InstantPayments()), at=decided)
 
@@ -93,7 +93,7 @@ def test_who_pays_while_a_cancellation_is_decided_waits_and_is_refused(flights, 
 def test_twin_without_row_locks_a_paid_booking_is_cancelled_and_its_money_kept(flights, monkeypatch):
     booking = an_initiated_booking(flights)
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, cancelling, "cancel", before=True)
+    decided = Halt(monkeypatch, CANCEL_DECIDED)
 
     cancelled, answer = overtaken(partial(cancel, booking), partial(pay, booking, InstantPayments()), at=decided)
 
@@ -105,7 +105,7 @@ def test_twin_without_row_locks_a_paid_booking_is_cancelled_and_its_money_kept(f
 def test_twin_without_row_locks_a_booking_is_cancelled_twice(flights, monkeypatch):
     booking = an_initiated_booking(flights)
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, cancelling, "cancel", before=True)
+    decided = Halt(monkeypatch, CANCEL_DECIDED)
 
     overtaken(partial(cancel, booking), partial(cancel, booking, STAFF), at=decided)
 

@@ -18,13 +18,12 @@ from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
 from bookings.ports import Applied, NoSeats
 from bookings.services.seats import release as giving
 from bookings.services.seats import reserve
-from bookings.services.seats import resolve_release as give_backs
-from bookings.services.seats import resolve_reservation as take_decisions
 from bookings.services.seats.reserve import Waiting, settle_reservation
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
+from tests.races.places import RELEASE_DECIDED, RETRY_DECIDED, RETRY_WRITTEN
 from tests.support.bookings import a_call_row, a_saved_row, one_pass
 from tests.support.invariants import violations
 
@@ -80,7 +79,7 @@ def test_of_two_who_decide_about_a_take_at_once_one_wins(flights, status):
 
 def test_the_second_waits_for_the_first_and_changes_nothing(flights, monkeypatch):
     booking = a_saved_row("cancelled", hold="stuck")
-    decided = Halt(monkeypatch, take_decisions, "reopen_take")
+    decided = Halt(monkeypatch, RETRY_WRITTEN)
 
     first, second = overtaken(
         partial(decide_reservation, booking, Decision.APPLIED, flights, by="anna"),
@@ -95,7 +94,7 @@ def test_the_second_waits_for_the_first_and_changes_nothing(flights, monkeypatch
 def test_twin_without_row_locks_both_decide_and_the_last_one_stands(flights, monkeypatch):
     booking = a_saved_row("cancelled", hold="stuck")
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, take_decisions, "reopen_take", before=True)
+    decided = Halt(monkeypatch, RETRY_DECIDED)
 
     first, second = overtaken(
         partial(decide_reservation, booking, Decision.APPLIED, flights, by="anna"),
@@ -130,7 +129,7 @@ def test_of_two_who_decide_about_a_give_back_at_once_one_wins(flights, sim, pair
 def test_twin_without_row_locks_seats_that_count_as_back_are_given_back_again(flights, sim, monkeypatch):
     call = a_dead_give_back()
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, give_backs, "_end", before=True)
+    decided = Halt(monkeypatch, RELEASE_DECIDED)
 
     overtaken(
         partial(decide_release, call, Decision.APPLIED, flights, by="anna"),
@@ -159,7 +158,7 @@ def test_a_retry_is_sent_once_however_many_press_it(flights, sim):
 @pytest.mark.parametrize("decision", [Decision.APPLIED, Decision.NOT_APPLIED])
 def test_an_answer_that_comes_during_a_decision_about_the_take_changes_nothing(flights, monkeypatch, decision, answer):
     booking = a_saved_row("cancelled", hold="stuck")
-    decided = Halt(monkeypatch, take_decisions, "reopen_take")
+    decided = Halt(monkeypatch, RETRY_WRITTEN)
 
     resolved, _ = overtaken(
         partial(decide_reservation, booking, decision, flights, by="anna"),
@@ -195,7 +194,7 @@ def test_an_answer_that_comes_during_a_decision_about_the_give_back_changes_noth
     flights, sim, monkeypatch, decision
 ):
     call = a_dead_give_back()
-    decided = Halt(monkeypatch, give_backs, "_end", before=True)
+    decided = Halt(monkeypatch, RELEASE_DECIDED)
 
     resolved, _ = overtaken(
         partial(decide_release, call, decision, flights, by="anna"),

@@ -21,6 +21,7 @@ from bookings.services.seats.correct import fix_seats
 from bookings.services.seats.reconcile import reconcile_seats
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints
+from tests.races.places import CORRECTION_DECIDED, CORRECTION_LOOKED, SEAT_CALL_WRITTEN, Place
 from tests.support.bookings import STAFF, an_initiated_booking, one_pass
 from tests.support.invariants import assert_in_step, seats_out_of_step
 
@@ -62,7 +63,7 @@ def test_operators_who_fix_at_once_fix_once(flights, sim, drift):
 
 
 def test_a_fix_that_is_overtaken_by_a_whole_one_does_nothing(flights, sim, drift, monkeypatch):
-    compared = Halt(monkeypatch, fixing, "_write_down", before=True)
+    compared = Halt(monkeypatch, CORRECTION_DECIDED)
 
     states = overtaken(partial(fix, flights, drift), partial(fix, flights, drift), at=compared)
 
@@ -72,7 +73,7 @@ def test_a_fix_that_is_overtaken_by_a_whole_one_does_nothing(flights, sim, drift
 
 def test_twin_without_the_second_look_gives_back_seats_that_others_hold(flights, sim, drift, monkeypatch):
     keep_looking_alike(monkeypatch)
-    compared = Halt(monkeypatch, fixing, "_write_down", before=True)
+    compared = Halt(monkeypatch, CORRECTION_DECIDED)
 
     states = overtaken(partial(fix, flights, drift), partial(fix, flights, drift), at=compared)
 
@@ -81,7 +82,7 @@ def test_twin_without_the_second_look_gives_back_seats_that_others_hold(flights,
 
 
 def test_a_fix_waits_for_one_that_is_being_written_and_does_nothing(flights, sim, drift, monkeypatch):
-    written = Halt(monkeypatch, SeatCall, "save")
+    written = Halt(monkeypatch, SEAT_CALL_WRITTEN)
 
     states = overtaken(partial(fix, flights, drift), partial(fix, flights, drift), at=written)
 
@@ -91,7 +92,7 @@ def test_a_fix_waits_for_one_that_is_being_written_and_does_nothing(flights, sim
 
 def test_twin_without_the_place_both_give_the_seats_back(flights, sim, drift, monkeypatch):
     with without_constraints(SeatCall, "seat_call_fixes_flight_id_unique"):
-        looked = Halt(monkeypatch, fixing, "seats_of")
+        looked = Halt(monkeypatch, CORRECTION_LOOKED)
 
         states = overtaken(partial(fix, flights, drift), partial(fix, flights, drift), at=looked)
 
@@ -113,7 +114,7 @@ def a_cancellation(flights):
 def test_a_booking_that_changes_during_the_look_keeps_the_flight_from_being_fixed(
     flights, sim, drift, monkeypatch, act
 ):
-    looking = Halt(monkeypatch, flights, "get_flight", before=True)
+    looking = Halt(monkeypatch, Place(flights, "get_flight", before=True))
 
     states, _ = overtaken(partial(fix, flights, drift), partial(act, flights), at=looking)
 
@@ -125,7 +126,7 @@ def test_a_booking_that_changes_during_the_look_keeps_the_flight_from_being_fixe
 def test_twin_that_does_not_look_after_the_answer_gives_back_what_a_create_has_taken(flights, sim, monkeypatch):
     an_initiated_booking(flights)
     blind(monkeypatch)
-    looking = Halt(monkeypatch, flights, "get_flight", before=True)
+    looking = Halt(monkeypatch, Place(flights, "get_flight", before=True))
     # What a comparison that is as blind would have named.
     drift = [{"flight": 1, "held": 2, "taken": 6}]
 
@@ -146,7 +147,7 @@ def blind(monkeypatch):
 @pytest.mark.parametrize("act", [a_create, a_cancellation])
 def test_the_number_is_right_even_if_bookings_change_between_look_and_call(flights, sim, drift, monkeypatch, act):
     keep_looking_alike(monkeypatch)
-    compared = Halt(monkeypatch, fixing, "_write_down", before=True)
+    compared = Halt(monkeypatch, CORRECTION_DECIDED)
 
     states, _ = overtaken(partial(fix, flights, drift), partial(act, flights), at=compared)
 

@@ -22,6 +22,7 @@ from bookings.services.payments.settle import settle_payment
 from bookings.services.seats import reserve
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds
+from tests.races.places import OUTCOME_RECORDED, Place
 from tests.support.bookings import (
     STAFF,
     a_booked_booking,
@@ -73,7 +74,7 @@ def test_a_take_that_is_answered_while_its_booking_is_cancelled_leaves_no_seat_b
 
 @pytest.mark.parametrize("end", [cancel_the_latest, expire_the_latest])
 def test_a_booking_that_ends_before_its_take_is_answered_gives_the_seats_back(flights, sim, end, monkeypatch):
-    answered = Halt(monkeypatch, flights, "change_seats")
+    answered = Halt(monkeypatch, Place(flights, "change_seats"))
 
     answer, _ = overtaken(partial(create, flights), end, at=answered)
 
@@ -85,7 +86,7 @@ def test_a_booking_that_ends_before_its_take_is_answered_gives_the_seats_back(fl
 
 
 def test_a_customer_who_cancels_while_the_take_is_recorded_waits_for_it(flights, sim, monkeypatch):
-    recorded = Halt(monkeypatch, reserve, "confirm_hold")
+    recorded = Halt(monkeypatch, OUTCOME_RECORDED)
 
     answer, cancelled = overtaken(partial(create, flights), cancel_the_latest, at=recorded)
 
@@ -95,7 +96,7 @@ def test_a_customer_who_cancels_while_the_take_is_recorded_waits_for_it(flights,
 
 
 def test_twin_with_an_unconditional_update_a_cancelled_booking_rises_again(flights, monkeypatch):
-    answered = Halt(monkeypatch, flights, "change_seats")
+    answered = Halt(monkeypatch, Place(flights, "change_seats"))
 
     def confirm_whatever_it_is(booking, *, now):
         Booking.objects.filter(pk=booking.pk).update(

@@ -27,6 +27,7 @@ from bookings.services.upkeep.reap import BATCHES
 from devtools.redis import PrivateRedis
 from tests.races.crowd import PATIENCE_SECONDS, Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_conditions, without_row_locks
+from tests.races.places import DELETION_CHOSEN
 from tests.support.callers import a_token
 from tests.support.servers import database_url, environment, start_web
 
@@ -169,7 +170,7 @@ def reap_windows():
 def reap_while_the_owner_comes_back(monkeypatch):
     """Stop the reaper in front of its DELETE; give whether it deleted, and what the table then says."""
     a_window(used=10, minutes_ago=61)
-    halt = Halt(monkeypatch, QuerySet, "delete", before=True)
+    halt = Halt(monkeypatch, DELETION_CHOSEN)
     reaped, owner = overtaken(reap_windows, partial(spend, DatabaseRateLimiter()), at=halt)
     assert owner.passed
     return reaped, list(RateWindow.objects.values_list("used", flat=True))

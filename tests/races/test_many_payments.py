@@ -13,9 +13,9 @@ from bookings.answers.results import Paid, Refused
 from bookings.errors import PaymentInProgress
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Payment
-from bookings.services.payments import pay as paying
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints, without_row_locks
+from tests.races.places import PAYMENT_DECIDED
 from tests.support.bookings import an_initiated_booking, pay, status_of
 from tests.support.invariants import assert_in_step, violations
 
@@ -38,7 +38,7 @@ def test_five_payments_at_once_charge_once(flights, sim, either_gateway):
 def test_twin_without_row_locks_the_database_still_refuses_a_second_payment(flights, sim, monkeypatch):
     booking = an_initiated_booking(flights)
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+    decided = Halt(monkeypatch, PAYMENT_DECIDED)
 
     late, first = overtaken(
         partial(pay, booking, InstantPayments()), partial(pay, booking, InstantPayments()), at=decided
@@ -51,7 +51,7 @@ def test_twin_without_row_locks_the_database_still_refuses_a_second_payment(flig
 def test_twin_without_row_locks_and_constraint_a_booking_is_paid_twice(flights, monkeypatch):
     booking = an_initiated_booking(flights)
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+    decided = Halt(monkeypatch, PAYMENT_DECIDED)
 
     with without_constraints(Payment, "payment_one_active_per_booking"):
         late, first = overtaken(

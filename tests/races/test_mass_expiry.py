@@ -24,6 +24,7 @@ from bookings.services.bookings.expire import expire_bookings
 from tests.races.conftest import FLIGHTS
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
+from tests.races.places import EXPIRY_LOCKED, Place
 from tests.support.bookings import let_time_pass, many_rows, one_pass
 from tests.support.invariants import assert_in_step
 
@@ -103,7 +104,7 @@ def test_a_thousand_bookings_that_two_passes_meet_expire_once_each(flights, sim)
 
 def test_a_pass_leaves_what_another_has_locked(flights, monkeypatch):
     overdue_bookings(flights, on_flights=1, on_each=10)
-    locked = Halt(monkeypatch, expiry, "expire_all", before=True)
+    locked = Halt(monkeypatch, EXPIRY_LOCKED)
 
     assert overtaken(expire, expire, at=locked) == (10, 0)
     assert expired_more_than_once() == 0
@@ -113,7 +114,7 @@ def test_a_booking_that_somebody_has_locked_does_not_hold_up_the_others(flights,
     overdue_bookings(flights, on_flights=1, on_each=25)
     monkeypatch.setattr(expiry, "EXPIRY_BATCH", 10)
     door = SimpleNamespace(stand=lambda: None)
-    locked = Halt(monkeypatch, door, "stand")
+    locked = Halt(monkeypatch, Place(door, "stand"))
 
     def lock_the_first():
         Booking.objects.select_for_update().order_by("pk")[0].refresh_from_db()
@@ -130,7 +131,7 @@ def test_a_booking_that_somebody_has_locked_does_not_hold_up_the_others(flights,
 def test_twin_without_row_locks_two_passes_expire_each_booking_twice(flights, monkeypatch):
     overdue_bookings(flights, on_flights=1, on_each=10)
     without_row_locks(monkeypatch)
-    chosen = Halt(monkeypatch, expiry, "expire_all", before=True)
+    chosen = Halt(monkeypatch, EXPIRY_LOCKED)
 
     assert overtaken(expire, expire, at=chosen) == (10, 10)
     assert expired_more_than_once() == 10

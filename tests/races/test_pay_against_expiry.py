@@ -17,9 +17,9 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
 from bookings.services.bookings import expire as expiry
 from bookings.services.bookings.expire import expire_bookings
-from bookings.services.payments import pay as paying
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints, without_row_locks
+from tests.races.places import EXPIRY_LOCKED, PAYMENT_DECIDED
 from tests.support.bookings import an_initiated_booking, let_time_pass, one_pass, pay, status_of
 from tests.support.invariants import assert_in_step, seats_out_of_step, violations
 
@@ -58,7 +58,7 @@ def test_a_payment_that_began_in_time_counts_and_the_pass_skips_the_booking(
     flights, sim, either_gateway, deadline_has_passed, monkeypatch
 ):
     booking = an_initiated_booking(flights)
-    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+    decided = Halt(monkeypatch, PAYMENT_DECIDED)
 
     answer, expired = overtaken(partial(pay, booking, either_gateway), expire, at=decided)
 
@@ -68,7 +68,7 @@ def test_a_payment_that_began_in_time_counts_and_the_pass_skips_the_booking(
 
 def test_a_booking_that_the_pass_has_locked_can_no_longer_be_paid(flights, sim, deadline_has_passed, monkeypatch):
     booking = an_initiated_booking(flights)
-    locked = Halt(monkeypatch, expiry, "expire_all", before=True)
+    locked = Halt(monkeypatch, EXPIRY_LOCKED)
 
     expired, answer = overtaken(expire, partial(pay, booking, InstantPayments()), at=locked)
 
@@ -81,7 +81,7 @@ def test_a_booking_that_the_pass_has_locked_can_no_longer_be_paid(flights, sim, 
 def test_twin_without_row_locks_the_database_refuses_the_payment(flights, deadline_has_passed, monkeypatch):
     booking = an_initiated_booking(flights)
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+    decided = Halt(monkeypatch, PAYMENT_DECIDED)
 
     error, expired = overtaken(partial(pay, booking, InstantPayments()), expire, at=decided)
 
@@ -93,7 +93,7 @@ def test_twin_without_row_locks_and_constraints_a_paid_booking_loses_its_seats(
 ):
     booking = an_initiated_booking(flights)
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+    decided = Halt(monkeypatch, PAYMENT_DECIDED)
 
     with without_constraints(Booking, "booking_status_allows_hold", "booking_cancelled_says_why"):
         answer, expired = overtaken(partial(pay, booking, InstantPayments()), expire, at=decided)

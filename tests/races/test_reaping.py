@@ -7,7 +7,6 @@ from functools import partial
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import QuerySet
 from django_q.models import Task
 
 from bookings.db.clock import database_time
@@ -16,6 +15,7 @@ from bookings.models import IdempotencyRecord, RateWindow
 from bookings.services.upkeep.reap import reap_old_rows
 from tests.races.crowd import PATIENCE_SECONDS, Halt, all_at_once, overtaken
 from tests.races.guards import without_row_locks
+from tests.races.places import DELETION_CHOSEN
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -64,7 +64,7 @@ def renewed_while_it_is_reaped(monkeypatch):
     old = database_time() - timedelta(days=1)
     Session.objects.create(session_key="anna", session_data="", expire_date=old)
     renew = partial(Session.objects.filter(pk="anna").update, expire_date=database_time() + timedelta(minutes=30))
-    halt = Halt(monkeypatch, QuerySet, "delete", before=True)
+    halt = Halt(monkeypatch, DELETION_CHOSEN)
     _reaped, renewed = overtaken(reap, renew, at=halt)
     return renewed, Session.objects.count()
 

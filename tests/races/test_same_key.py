@@ -18,10 +18,9 @@ from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
 from bookings.services.bookings import create as creating
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
-from bookings.services.payments import pay as paying
-from bookings.services.shared import idempotency
 from tests.races.crowd import PATIENCE_SECONDS, Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints
+from tests.races.places import KEY_BEGUN, PAYMENT_DECIDED
 from tests.support.bookings import a_key, an_initiated_booking, customer, one_pass, pay, status_of
 from tests.support.invariants import assert_in_step
 
@@ -117,7 +116,7 @@ def test_twin_without_the_unique_key_one_key_makes_sixteen_bookings(flights, mon
 
 def test_twin_without_the_unique_key_a_repeated_payment_is_refused_instead_of_replayed(flights, monkeypatch):
     booking, keyed = an_initiated_booking(flights), a_key()
-    begun = Halt(monkeypatch, idempotency, "begin")
+    begun = Halt(monkeypatch, KEY_BEGUN)
 
     with without_constraints(IdempotencyRecord, "idempotency_record_key_unique"):
         late, first = overtaken(
@@ -132,7 +131,7 @@ def test_twin_without_the_unique_key_a_repeated_payment_is_refused_instead_of_re
 
 def test_a_payment_that_the_same_key_has_begun_is_waited_for_and_replayed(flights, sim, monkeypatch):
     booking, keyed = an_initiated_booking(flights), a_key()
-    decided = Halt(monkeypatch, paying, "_refuse_unless_payable")
+    decided = Halt(monkeypatch, PAYMENT_DECIDED)
 
     first, replayed = overtaken(
         partial(pay, booking, InstantPayments(), keyed=keyed),

@@ -13,13 +13,13 @@ import pytest
 from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
-from bookings.models import SeatCall
 from bookings.models.outbound_call import OutboundCall
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.seats.release import release_seats
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_conditions, without_row_locks
+from tests.races.places import SEAT_CALL_CHOSEN, Place
 from tests.support.bookings import (
     STAFF,
     a_booked_booking,
@@ -124,7 +124,7 @@ def test_workers_that_cut_one_flight_at_once_give_its_seats_back_once(flights, s
 
 def test_a_flight_that_one_worker_is_cutting_is_left_alone_by_the_other(flights, sim, monkeypatch):
     a_cancelled_booking(flights)
-    locked = Halt(monkeypatch, SeatCall, "save", before=True)
+    locked = Halt(monkeypatch, SEAT_CALL_CHOSEN)
 
     given = overtaken(partial(give, flights), partial(give, flights), at=locked)
 
@@ -135,7 +135,7 @@ def test_a_flight_that_one_worker_is_cutting_is_left_alone_by_the_other(flights,
 def test_twin_without_row_locks_the_count_of_changed_rows_stops_the_second_call(flights, sim, monkeypatch):
     a_cancelled_booking(flights)
     without_row_locks(monkeypatch)
-    chosen = Halt(monkeypatch, SeatCall, "save", before=True)
+    chosen = Halt(monkeypatch, SEAT_CALL_CHOSEN)
 
     late, given = overtaken(partial(give, flights), partial(give, flights), at=chosen)
 
@@ -148,7 +148,7 @@ def test_twin_without_locks_and_conditions_seats_are_given_back_that_others_hold
     a_cancelled_booking(flights)
     without_row_locks(monkeypatch)
     without_conditions(monkeypatch, "hold", "give_back")
-    chosen = Halt(monkeypatch, SeatCall, "save", before=True)
+    chosen = Halt(monkeypatch, SEAT_CALL_CHOSEN)
 
     given = overtaken(partial(give, flights), partial(give, flights), at=chosen)
 
@@ -181,7 +181,7 @@ def unfinished(request, flights, sim, monkeypatch):
         "a charge": (payments, "charge"),
         "a refund": (payments, "refund"),
     }[request.param]
-    claimed = Halt(monkeypatch, owner, method, before=True)
+    claimed = Halt(monkeypatch, Place(owner, method, before=True))
     return (partial(one_pass, listener, payments)), claimed, lambda: len(listener.keys) + len(payments.asked)
 
 

@@ -18,6 +18,7 @@ from bookings.services.bookings import create as creating
 from bookings.services.bookings.create import SeatOrder, create_booking
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
+from tests.races.places import UNPAID_COUNTED
 from tests.races.test_limits import buy, web_environment
 from tests.support.bookings import a_key, an_initiated_booking, customer, let_time_pass, one_pass, status_of
 from tests.support.invariants import assert_in_step
@@ -90,7 +91,7 @@ def two_for_the_last_place(flights, monkeypatch):
     """Stop a create when it has counted four; give how both ended, and how many bookings there are."""
     for _ in range(CAP - 1):
         an_initiated_booking(flights)
-    halt = Halt(monkeypatch, creating, "refuse_one_too_many")
+    halt = Halt(monkeypatch, UNPAID_COUNTED)
     outcomes = overtaken(partial(create, flights), partial(create, flights), at=halt)
     return [type(outcome) for outcome in outcomes], Booking.objects.filter(status="initiated").count()
 
@@ -110,7 +111,7 @@ def test_twin_that_does_not_lock_the_user_has_one_too_many(flights, sim, cap, mo
 def test_a_repeat_that_meets_its_own_request_at_the_cap_is_not_one_too_many(flights, sim, settings, monkeypatch):
     settings.MAX_UNPAID_BOOKINGS_PER_USER = 1
     keyed = a_key()
-    halt = Halt(monkeypatch, creating, "refuse_one_too_many")
+    halt = Halt(monkeypatch, UNPAID_COUNTED)
 
     first, repeat = overtaken(partial(create, flights, keyed=keyed), partial(create, flights, keyed=keyed), at=halt)
 
@@ -157,7 +158,7 @@ def test_a_create_whose_commit_was_unclear_does_not_count_itself(flights, sim, s
 
 @pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
 def test_two_first_bookings_of_a_user_are_both_held(flights, sim, cap, monkeypatch, keyed):
-    halt = Halt(monkeypatch, creating, "refuse_one_too_many")
+    halt = Halt(monkeypatch, UNPAID_COUNTED)
 
     outcomes = overtaken(partial(create, flights), partial(create, flights, keyed=keyed), at=halt)
 
@@ -233,7 +234,7 @@ def test_creates_of_several_seats_never_hold_more_than_the_cap(flights, sim, sea
 def two_for_the_last_seats(flights, monkeypatch):
     """Stop a create when it has counted four seats of seven; give how both ended, and the seats there are."""
     an_initiated_booking(flights, seats=4)
-    halt = Halt(monkeypatch, creating, "refuse_one_too_many")
+    halt = Halt(monkeypatch, UNPAID_COUNTED)
     outcomes = overtaken(partial(create_seats, flights, 3), partial(create_seats, flights, 3), at=halt)
     return [type(outcome) for outcome in outcomes], seats_held(flights)
 

@@ -24,6 +24,7 @@ from bookings.wake import PLACE, wake_worker
 from bookingsite.broker import TickingBroker
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds
+from tests.races.places import TASKS_LOOKED_AT, Place
 from tests.support.bookings import STAFF, an_initiated_booking, one_pass
 from tests.support.invariants import assert_in_step, seats_out_of_step
 
@@ -112,7 +113,7 @@ def test_however_many_wake_the_worker_at_once_and_take_meanwhile_one_wake_up_is_
 def test_a_cancellation_between_the_look_and_the_taking_is_in_the_pass_that_follows(flights, sim, monkeypatch):
     first, second = an_initiated_booking(flights), an_initiated_booking(flights)
     cancel(first)
-    looked = Halt(monkeypatch, TickingBroker, "_due")
+    looked = Halt(monkeypatch, TASKS_LOOKED_AT)
 
     overtaken(partial(take_and_pass, flights), partial(cancel, second), at=looked)
 
@@ -131,7 +132,7 @@ def taken_when_the_pass_is_over(flights):
 def test_twin_where_a_wake_up_stands_while_its_pass_runs_the_next_one_is_lost(flights, sim, monkeypatch):
     first, second = an_initiated_booking(flights), an_initiated_booking(flights)
     cancel(first)
-    passed = Halt(monkeypatch, THIS, "one_pass")
+    passed = Halt(monkeypatch, Place(THIS, "one_pass"))
 
     overtaken(partial(taken_when_the_pass_is_over, flights), partial(cancel, second), at=passed)
 
@@ -144,7 +145,7 @@ def test_twin_where_a_wake_up_stands_while_its_pass_runs_the_next_one_is_lost(fl
 def test_a_cancellation_while_the_pass_runs_wakes_the_worker_again(flights, sim, monkeypatch):
     first, second = an_initiated_booking(flights), an_initiated_booking(flights)
     cancel(first)
-    passed = Halt(monkeypatch, THIS, "one_pass")
+    passed = Halt(monkeypatch, Place(THIS, "one_pass"))
 
     overtaken(partial(take_and_pass, flights), partial(cancel, second), at=passed)
 

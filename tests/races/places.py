@@ -1,0 +1,48 @@
+"""
+The places where a race stops a thread, named once: after what the thread has just done.
+
+What stands between a decision and its rows is private to a service. Where a service changes, only this list does.
+"""
+
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from bookings.models import BulkCancelRow, SeatCall
+from bookings.services.bookings import bulk_cancel, cancel, create, expire
+from bookings.services.payments import pay
+from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
+from bookings.services.shared import idempotency
+from bookingsite.broker import TickingBroker
+
+
+class Place(NamedTuple):
+    """In front of a function, or right behind it."""
+
+    owner: Any
+    name: str
+    before: bool = False
+
+
+UNPAID_COUNTED = Place(create, "refuse_one_too_many")
+KEY_BEGUN = Place(idempotency, "begin")
+PAYMENT_DECIDED = Place(pay, "_refuse_unless_payable")
+CANCEL_DECIDED = Place(cancel, "cancel", before=True)
+EXPIRY_LOCKED = Place(expire, "expire_all", before=True)
+OUTCOME_RECORDED = Place(reserve, "confirm_hold")
+
+BULK_CANCEL_CHOSEN = Place(bulk_cancel, "_insert_rows", before=True)
+BULK_CANCEL_DECIDED = Place(bulk_cancel, "cancel_locked", before=True)
+BULK_CANCEL_WRITTEN = Place(BulkCancelRow, "save")
+
+SEAT_CALL_CHOSEN = Place(SeatCall, "save", before=True)
+SEAT_CALL_WRITTEN = Place(SeatCall, "save")
+CORRECTION_LOOKED = Place(correct, "seats_of")
+CORRECTION_DECIDED = Place(correct, "_write_down", before=True)
+
+RETRY_DECIDED = Place(resolve_reservation, "reopen_take", before=True)
+RETRY_WRITTEN = Place(resolve_reservation, "reopen_take")
+RELEASE_DECIDED = Place(resolve_release, "_end", before=True)
+
+TASKS_LOOKED_AT = Place(TickingBroker, "_due")
+DELETION_CHOSEN = Place(QuerySet, "delete", before=True)
