@@ -100,6 +100,16 @@ def one_pass(flights: FlightService, payments: PaymentGateway) -> PassResult:
     return run_pass(flights=flights, payments=payments)
 
 
+def states(third: str = "cancel_reason") -> list[tuple[Any, ...]]:
+    """Give status, hold and another column of every booking, the oldest first."""
+    return list(Booking.objects.order_by("pk").values_list("status", "hold", third))
+
+
+def payment_states() -> list[str]:
+    """Give the state of every payment, the oldest first."""
+    return list(Payment.objects.order_by("pk").values_list("state", flat=True))
+
+
 def let_time_pass(**duration: float) -> None:
     """Move every time in the tables into the past: to the services, so much database time has gone by."""
     past = timedelta(**duration)

@@ -83,6 +83,7 @@ class FakeFlights:
         self._recalled: dict[int, Flight] = {}
         self._faults: deque[Fault] = deque()
         self._meanwhile: deque[Callable[[], object]] = deque()
+        self._after_look: deque[Callable[[], object]] = deque()
         self._lock = RLock()
         self._budget, self.calls = RetryBudget(), Counter(dict.fromkeys(CallWord, 0))
 
@@ -106,6 +107,8 @@ class FakeFlights:
             capacity = shelf.capacity if self.shows_capacity else None
             flight = Flight(flight_id, shelf.price, shelf.remaining, capacity, currency=shelf.currency)
             self._recalled[flight_id] = flight
+            if self._after_look:
+                self._after_look.popleft()()
             return flight
 
     def answers(self, *, seconds: float) -> bool:
@@ -171,6 +174,10 @@ class FakeFlights:
     def meanwhile(self, action: Callable[[], object]) -> None:
         """Run `action` while the next change is under way."""
         self._meanwhile.append(action)
+
+    def after_look(self, action: Callable[[], object]) -> None:
+        """Run `action`, which sells seats or the like, when a flight has been looked at next."""
+        self._after_look.append(action)
 
     def set_flight(
         self, flight_id: int, *, price: int | None = None, currency: str | None = None, remaining: int | None = None

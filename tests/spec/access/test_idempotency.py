@@ -204,11 +204,7 @@ def test_a_payment_without_a_currency_has_the_fingerprint_of_its_other_fields(ap
 
 def test_a_refusal_by_the_flight_service_is_kept(api, flights):
     flights.set_flight(1, remaining=2)
-    shows_flight = flights.get_flight
-    flights.get_flight = lambda flight_id, *, seconds: (
-        shows_flight(flight_id, seconds=seconds),
-        flights.set_flight(1, remaining=1),
-    )[0]
+    flights.after_look(lambda: flights.set_flight(1, remaining=1))
     first = api.create(key="k")
     flights.set_flight(1, remaining=50)
 

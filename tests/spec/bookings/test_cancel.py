@@ -22,14 +22,11 @@ from tests.support.bookings import (
     customer,
     let_time_pass,
     one_pass,
+    states,
 )
 from tests.support.invariants import assert_in_step, violations
 
 pytestmark = pytest.mark.django_db
-
-
-def states():
-    return list(Booking.objects.order_by("pk").values_list("status", "hold", "cancel_reason"))
 
 
 def test_an_unpaid_booking_is_cancelled_and_its_seats_come_back(api, flights, payments):

@@ -6,15 +6,11 @@ import pytest
 
 from bookings.models import Booking
 from tests.support.api import refused, shown
-from tests.support.bookings import let_time_pass, one_pass
+from tests.support.bookings import let_time_pass, one_pass, states
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step, seats_out_of_step, violations
 
 pytestmark = pytest.mark.django_db
-
-
-def states():
-    return list(Booking.objects.order_by("pk").values_list("status", "hold", "cancel_reason"))
 
 
 def test_seats_are_held_at_the_price_of_the_flight(api, flights):
@@ -86,11 +82,7 @@ def test_the_last_seats_can_be_held(api, flights):
 
 def test_seats_that_are_sold_between_looking_and_taking_are_refused(api, flights):
     flights.set_flight(1, remaining=2)
-    shows_flight = flights.get_flight
-    flights.get_flight = lambda flight_id, *, seconds: (
-        shows_flight(flight_id, seconds=seconds),
-        flights.set_flight(1, remaining=1),
-    )[0]
+    flights.after_look(lambda: flights.set_flight(1, remaining=1))
 
     answer = api.create(noOfSeats=2)
 
@@ -107,11 +99,7 @@ def test_an_unknown_flight_is_not_found(api, flights):
 
 
 def test_a_flight_that_disappears_between_looking_and_taking_is_not_found(api, flights):
-    shows_flight = flights.get_flight
-    flights.get_flight = lambda flight_id, *, seconds: (
-        shows_flight(flight_id, seconds=seconds),
-        flights.remove_flight(flight_id),
-    )[0]
+    flights.after_look(lambda: flights.remove_flight(1))
 
     answer = api.create()
 

@@ -9,15 +9,11 @@ from bookings.models import Payment
 from bookings.ports import Refunded
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.refund import _settle_refund
-from tests.support.bookings import STAFF, a_booked_booking, let_time_pass, one_pass
+from tests.support.bookings import STAFF, a_booked_booking, let_time_pass, one_pass, payment_states
 from tests.support.fakes import ChargeFault, ProcessDied
 from tests.support.invariants import assert_in_step
 
 pytestmark = pytest.mark.django_db
-
-
-def payment_states():
-    return list(Payment.objects.order_by("pk").values_list("state", flat=True))
 
 
 def test_the_money_goes_back_under_a_key_of_its_own(flights, payments):

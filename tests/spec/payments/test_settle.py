@@ -15,6 +15,7 @@ from tests.support.bookings import (
     let_time_pass,
     one_pass,
     pay,
+    payment_states,
     status_of,
 )
 from tests.support.fakes import ChargeFault, ProcessDied
@@ -26,10 +27,6 @@ pytestmark = pytest.mark.django_db
 def state_of(booking):
     booking.refresh_from_db()
     return booking.status, booking.active_payment_id is not None
-
-
-def payment_states():
-    return list(Payment.objects.order_by("pk").values_list("state", flat=True))
 
 
 @pytest.fixture

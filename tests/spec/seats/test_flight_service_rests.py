@@ -56,15 +56,8 @@ def test_a_create_is_refused_at_once_and_writes_nothing(api, flights, key, recor
     assert (Booking.objects.count(), IdempotencyRecord.objects.count()) == (0, 0)
 
 
-def test_a_create_whose_flight_was_shown_just_before_is_refused_before_it_is_written(api, flights, monkeypatch):
-    show = flights.get_flight
-
-    def show_and_open(flight_id, *, seconds):
-        flight = show(flight_id, seconds=seconds)
-        flights.resting = True
-        return flight
-
-    monkeypatch.setattr(flights, "get_flight", show_and_open)
+def test_a_create_whose_flight_was_shown_just_before_is_refused_before_it_is_written(api, flights):
+    flights.after_look(lambda: setattr(flights, "resting", True))
 
     with CaptureQueriesContext(connection) as statements:
         answer = api.create(key="k")
