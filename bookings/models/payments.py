@@ -30,6 +30,10 @@ DEAD = [PaymentState.DEAD, PaymentState.REFUND_DEAD]
 """What waits for a decision of staff."""
 
 
+class PaymentQuerySet(OutboundCallQuerySet["Payment"]):
+    """Charges and refunds."""
+
+
 class Payment(OutboundCall):
     """
     One attempt to pay a booking, and its refund if there is one.
@@ -53,7 +57,7 @@ class Payment(OutboundCall):
     settled_at = models.DateTimeField(null=True, blank=True)
     refunded_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OutboundCallQuerySet["Payment"].as_manager()
+    objects = PaymentQuerySet.as_manager()
 
     class Meta:
         db_table = "payment"

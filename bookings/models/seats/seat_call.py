@@ -20,6 +20,10 @@ class SeatCallState(models.TextChoices):
     DEAD = "dead"
 
 
+class SeatCallQuerySet(OutboundCallQuerySet["SeatCall"]):
+    """Releases and corrections."""
+
+
 class SeatCall(OutboundCall):
     """
     One give-back at the Flight Service, for all the bookings that name it; or one fix, for none.
@@ -40,7 +44,7 @@ class SeatCall(OutboundCall):
     created_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OutboundCallQuerySet["SeatCall"].as_manager()
+    objects = SeatCallQuerySet.as_manager()
 
     class Meta:
         db_table = "seat_call"
