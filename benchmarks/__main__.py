@@ -15,10 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from benchmarks.cells import CONSUMING, LONG, SHORT, Cell, Made, Requests
+from benchmarks.cells import CONSUMING, LONG, SCENARIOS, SHORT, Cell, Made, Requests
 from benchmarks.load import Clients, LoadFailed
 from benchmarks.meters import memory_mb, readings
-from benchmarks.report import Circumstances, Report
+from benchmarks.report import Report, circumstances
 from benchmarks.samples import Sample, Series
 from benchmarks.stack import Stack, StackFailed
 from benchmarks.targets import NotInstalled
@@ -27,7 +27,6 @@ from devtools.processes import adopt_orphans, kill_descendants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
     from benchmarks.targets import Target
 
@@ -91,7 +90,7 @@ class Bench:
             before = readings(roots, session)
             load = clients.drive(requests, seconds=seconds)
             after = readings(roots, session)
-        if not load.requests:
+        if not load.latencies:
             raise StackFailed(f"nothing to {cell.scenario} was left for {target.name}; measure for longer")
         if cell.scenario == "create":
             made.add(load.bodies)
@@ -102,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; the exit code is 0 if this service answered every request with 2xx."""
     options = _options(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, signal.default_int_handler)
     adopt_orphans()
     try:
         with tempfile.TemporaryDirectory(prefix="bookings-bench-") as folder:
@@ -121,18 +120,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, stack: Stack) -> int:
     bench = Bench(stack, cells=options.cells, seconds=options.seconds)
-    circumstances = Circumstances.now(stack, options)
+    told = circumstances(stack, options)
     bench.warm_up()
     for number in range(options.rounds):
         bench.round(number, of=options.rounds)
     roots = {target.name: stack.roots(target).get("web") for target in stack.targets}
     memory = {name: memory_mb(root) for name, root in roots.items() if root}
-    report = Report(bench.series, circumstances, memory)
+    report = Report(bench.series, told, memory)
     _say(report.text())
     if options.docs:
         report.write(options.docs)
         _say(f"written to {options.docs}")
-    return 1 if report.own_errors() else 0
+    return 1 if report.own_failures() else 0
 
 
 def _progress(text: str) -> None:
@@ -148,45 +147,25 @@ def _say(text: str, *, to: TextIO | None = None) -> None:
     print(text, file=to or sys.stdout, flush=True)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measures the service beside references.")
     parser.add_argument("--long", action="store_true", help="more cells, rounds and seconds: about twenty minutes")
     parser.add_argument("--old", type=Path, metavar="TREE", help="another checkout of this project, measured in turns")
     parser.add_argument("--python", default="", help="runs the services in the place of .venv's own; has all packages")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture there")
-    parser.add_argument("--only", action="append", metavar="SCENARIO", help="create, pay, cancel …; may be repeated")
-    parser.add_argument("--rounds", type=_rounds, help=f"default: {SHORT_ROUNDS}, or {LONG_ROUNDS} with --long")
-    parser.add_argument("--seconds", type=_seconds, help=f"of each measurement; default: {SHORT_SECONDS:g}, or more")
+    parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario; may be repeated")
+    parser.add_argument("--rounds", type=int, help=f"default: {SHORT_ROUNDS}, or {LONG_ROUNDS} with --long")
+    parser.add_argument("--seconds", type=float, help=f"of each measurement; {SHORT_SECONDS:g}, or {LONG_SECONDS:g}")
     options = parser.parse_args(arguments)
-    options.cells = [cell for cell in (LONG if options.long else SHORT) if cell.scenario in (options.only or cell)]
+    options.cells = [cell for cell in (LONG if options.long else SHORT) if cell.scenario in (options.only or SCENARIOS)]
     options.rounds = options.rounds or (LONG_ROUNDS if options.long else SHORT_ROUNDS)
     options.seconds = options.seconds or (LONG_SECONDS if options.long else SHORT_SECONDS)
     options.old = options.old and options.old.resolve()
     # Not resolved: the link is what belongs to the packages.
     options.python = options.python and str(Path(shutil.which(options.python) or options.python).absolute())
-    if not options.cells:
-        parser.error(f"nothing to measure in {options.only}")
+    if not 1 <= options.rounds <= MOST_ROUNDS or not 0 < options.seconds <= MOST_SECONDS:
+        parser.error(f"at most {MOST_ROUNDS} rounds and {MOST_SECONDS:g} seconds")
     return options
-
-
-def _rounds(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to {MOST_ROUNDS}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds up to {MOST_SECONDS:g}")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ LONG = (
     *(Cell(scenario, clients, 0) for scenario in ("pay", "cancel", "read", "list") for clients in (16, 64)),
     *(Cell("flight", 64, latency_ms) for latency_ms in (0, 5, 50)),
 )
+SCENARIOS = frozenset(cell.scenario for cell in LONG)
 
 
 class Booking(NamedTuple):

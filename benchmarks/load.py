@@ -12,7 +12,6 @@ import re
 import selectors
 import socket
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -20,7 +19,6 @@ from devtools.processes import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from types import TracebackType
 
 # The service answers every request within five seconds; silence from all clients for longer is a wedge.
 STALL_SECONDS = 6
@@ -37,28 +35,19 @@ class LoadFailed(Exception):
 @dataclass(slots=True)
 class Load:
     """
-    What one stretch of load measured. Latencies are in seconds, of every answer, whatever its status.
+    What one stretch of load measured: latencies in seconds and bodies of all answers, whatever their status.
 
     `seconds` end with the time to send in; answers that came later, to what was sent in time, are not `in_time`, but
-    within the `whole_seconds`.
+    within the `whole_seconds`. `failed` are answers outside 2xx, and lost connections.
     """
 
     seconds: float = 0.0
     whole_seconds: float = 0.0
     own_cpu_seconds: float = 0.0
     in_time: int = 0
+    failed: int = 0
     latencies: list[float] = field(default_factory=list)
-    statuses: Counter[str] = field(default_factory=Counter)
     bodies: list[bytes] = field(default_factory=list)
-
-    @property
-    def requests(self) -> int:
-        return len(self.latencies)
-
-    @property
-    def errors(self) -> dict[str, int]:
-        """Count the answers outside 2xx by status, and the connections that were lost."""
-        return {status: count for status, count in sorted(self.statuses.items()) if not status.startswith("2")}
 
 
 def get(path: str) -> bytes:
@@ -69,83 +58,68 @@ def get(path: str) -> bytes:
 def post(path: str, content: Mapping[str, object], *, key: str = "") -> bytes:
     """Write out a request that changes something; `key` is an idempotency key."""
     body = json.dumps(content, separators=(",", ":")).encode()
-    lines = [f"POST {path} HTTP/1.1", f"Host: {HOST}", "Content-Type: application/json"]
-    if key:
-        lines.append(f"x-idempotency-key: {key}")
-    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+    keyed = f"x-idempotency-key: {key}\r\n" if key else ""
+    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n{keyed}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class _Client:
     """One connection that is kept open, with one request on its way at most."""
 
-    __slots__ = ("_port", "_socket", "_unread", "sent_at")
+    __slots__ = ("_port", "_unread", "connection", "sent_at")
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._unread = b""
-        self.sent_at = 0.0
-        self._socket = self._connected()
+        self.connect()
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
+    def connect(self) -> None:
+        self._unread = b""
+        self.connection = socket.create_connection((HOST, self._port), timeout=CONNECT_SECONDS)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, request: bytes) -> None:
         self.sent_at = time.perf_counter()
-        self._socket.sendall(request)
+        self.connection.sendall(request)
 
-    def receive(self) -> tuple[str, bytes] | None:
-        """Read what has come; return the status and the body once the answer is whole."""
-        data = self._unread + self._socket.recv(READ_BYTES)
+    def receive(self) -> tuple[bool, bytes] | None:
+        """Read what has come; tell whether it is a 2xx, and its body, once the answer is whole."""
+        data = self._unread + self.connection.recv(READ_BYTES)
         if len(data) == len(self._unread):
             raise ConnectionResetError
-        end = data.find(END_OF_HEAD)
-        if end >= 0:
-            length = CONTENT_LENGTH.search(data, 0, end)
-            if length is None:
-                raise LoadFailed("an answer came without Content-Length")
-            body = end + len(END_OF_HEAD)
-            if len(data) >= body + int(length[1]):
-                self._unread = b""
-                return data[9:12].decode("latin-1"), data[body:]
         self._unread = data
-        return None
-
-    def reconnect(self) -> None:
-        self.close()
+        end = data.find(END_OF_HEAD)
+        if end < 0:
+            return None
+        length = CONTENT_LENGTH.search(data, 0, end)
+        if length is None:
+            raise LoadFailed("an answer came without Content-Length")
+        body = end + len(END_OF_HEAD)
+        if len(data) < body + int(length[1]):
+            return None
         self._unread = b""
-        self._socket = self._connected()
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _connected(self) -> socket.socket:
-        connection = socket.create_connection((HOST, self._port), timeout=CONNECT_SECONDS)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+        return data[9:10] == b"2", data[body:]
 
 
 class Clients:
     """
     A fixed number of clients of one server on this machine; used as a context manager.
 
-    Connections stay open from one `drive` to the next. A lost one is counted as an error and opened again.
+    Connections stay open from one `drive` to the next. A lost one is counted as failed and opened again.
     """
 
     def __init__(self, port: int, *, count: int) -> None:
         self._selector = selectors.DefaultSelector()
         self._clients = [_Client(port) for _ in range(count)]
         for client in self._clients:
-            self._selector.register(client, selectors.EVENT_READ, client)
+            self._selector.register(client.connection, selectors.EVENT_READ, client)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._selector.close()
         for client in self._clients:
-            client.close()
+            client.connection.close()
 
     def drive(self, requests: Iterator[bytes], *, seconds: float) -> Load:
         """
@@ -156,45 +130,42 @@ class Clients:
         load = Load()
         cpu_before, started = time.process_time(), time.perf_counter()
         ends_at = started + seconds
-        busy = 0
-        for client in self._clients:
-            busy += self._send_next(client, requests, ends_at)
+        busy = sum(_send_next(client, requests, ends_at) for client in self._clients)
         while busy:
             ready = self._selector.select(STALL_SECONDS)
             if not ready:
                 raise LoadFailed(f"no answer to any of {busy} clients for {STALL_SECONDS} s")
             for entry, _events in ready:
                 if self._take_answer(entry.data, load, ends_at):
-                    busy += self._send_next(entry.data, requests, ends_at) - 1
+                    busy += _send_next(entry.data, requests, ends_at) - 1
         load.whole_seconds = time.perf_counter() - started
         load.seconds = min(load.whole_seconds, seconds)
         load.own_cpu_seconds = time.process_time() - cpu_before
         return load
-
-    def _send_next(self, client: _Client, requests: Iterator[bytes], ends_at: float) -> int:
-        """Send one more request if there is one and time for it; return how many were sent."""
-        if time.perf_counter() >= ends_at:
-            return 0
-        request = next(requests, None)
-        if request is None:
-            return 0
-        client.send(request)
-        return 1
 
     def _take_answer(self, client: _Client, load: Load, ends_at: float) -> bool:
         """Read from a client that has something; tell whether its request has ended."""
         try:
             answer = client.receive()
         except OSError:
-            answer = "lost", b""
-            self._selector.unregister(client)
-            client.reconnect()
-            self._selector.register(client, selectors.EVENT_READ, client)
+            answer = False, b""
+            self._selector.unregister(client.connection)
+            client.connection.close()
+            client.connect()
+            self._selector.register(client.connection, selectors.EVENT_READ, client)
         if answer is None:
             return False
         now = time.perf_counter()
         load.in_time += now <= ends_at
+        load.failed += not answer[0]
         load.latencies.append(now - client.sent_at)
-        load.statuses[answer[0]] += 1
         load.bodies.append(answer[1])
         return True
+
+
+def _send_next(client: _Client, requests: Iterator[bytes], ends_at: float) -> int:
+    """Send one more request if there is one and time for it; return how many were sent."""
+    if time.perf_counter() >= ends_at or (request := next(requests, None)) is None:
+        return 0
+    client.send(request)
+    return 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +19,7 @@ from benchmarks.cells import HOT_FLIGHTS, Cell
 from benchmarks.meters import rows
 from benchmarks.picture import Bar, drawn
 from benchmarks.samples import PROCESSES, Sample, Series, Spread
-from benchmarks.targets import OLD, ROOT, STUB, THIS, WEB_THREADS, WEB_WORKERS, node_versions
+from benchmarks.targets import NODE_PACKAGES, NODE_REFERENCE, OLD, ROOT, STUB, THIS, WEB_THREADS, WEB_WORKERS
 
 if TYPE_CHECKING:
     import argparse
@@ -36,41 +38,32 @@ COLUMNS = (
 )
 INTRODUCTION = f"""## Requests beside references
 
-Medians of {{rounds}} rounds, and the least and the most of them. In each round the targets take turns; a ratio is the
+Medians of several rounds, and the least and the most of them. In each round the targets take turns; a ratio is the
 median of the ratios within a round. CPU (web, database, stub, client) is in milliseconds for each request. `{STUB}`
 is the Flight Service that all of them ask: what it does by itself. `ceiling` sends the SQL and the HTTP of a create
 from a bare callable on the same server. `Node` is the design's algorithm in benchmarks/node_reference, one process.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a reader must know to repeat the run. `machine` and `versions` are sentences."""
+def circumstances(stack: Stack, options: argparse.Namespace) -> str:
+    """Write down what a reader must know to repeat the run, as it is at its start."""
+    mariadb = rows(stack.session, "SELECT VERSION()")[0][0]
+    python = _output([options.python or sys.executable, "-V"])
+    packages = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in PACKAGES)
+    lock = json.loads((ROOT / NODE_REFERENCE / "package-lock.json").read_text())["packages"]
+    node = ", ".join(f"{package} {lock[f'node_modules/{package}']['version']}" for package in NODE_PACKAGES)
+    old = f", old is {_commit(options.old)}" if options.old else ""
+    return f"""{INTRODUCTION}
+```
+{_command(options)}
+```
 
-    command: str
-    rounds: int
-    machine: str
-    versions: str
-
-    @classmethod
-    def now(cls, stack: Stack, options: argparse.Namespace) -> Circumstances:
-        load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
-        mariadb = rows(stack.session, "SELECT VERSION()")[0][0]
-        packages = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in PACKAGES)
-        python = _output([options.python, "-V"]) if options.python else f"Python {platform.python_version()}"
-        old = f", old is {_commit(options.old)}" if options.old else ""
-        return cls(
-            command=_command(options),
-            rounds=options.rounds,
-            machine=(
-                f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {_processor()}, {os.cpu_count()} cores, {_memory_gb()} GB,"
-                f" Linux {platform.release()}; load average at the start {load}. MariaDB {mariadb}"
-                " with innodb_flush_log_at_trx_commit=1, sync_binlog=1 and a binary log. The service has"
-                f" {WEB_WORKERS} processes with {WEB_THREADS} threads each; creates go to {HOT_FLIGHTS} flights; each"
-                f" measurement takes {options.seconds:g} s."
-            ),
-            versions=f"{THIS.capitalize()} is {_commit(ROOT)}{old}. {python}, {packages}; {node_versions()}.",
-        )
+{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {_processor()}, {os.cpu_count()} cores, {_memory_gb()} GB, Linux
+{platform.release()}, load average at the start {os.getloadavg()[0]:.2f}. MariaDB {mariadb},
+innodb_flush_log_at_trx_commit=1, sync_binlog=1, with a binary log. The service has {WEB_WORKERS} processes with
+{WEB_THREADS} threads each; creates go to {HOT_FLIGHTS} flights. Rounds: {options.rounds}, with {options.seconds:g} s
+for each measurement. {python}, {packages}; {node}. {THIS.capitalize()} is {_commit(ROOT)}{old}.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +71,20 @@ class Report:
     """The result of one run; `memory` is that of each process of a target, the largest first, in MB."""
 
     series: Series
-    circumstances: Circumstances
+    circumstances: str
     memory: Mapping[str, Sequence[float]]
 
     def text(self) -> str:
         """Write the whole section, in Markdown."""
-        others = Spread.of([sample.others for sample in self.series.all()])
-        idle = f"What is not measured used {others.median:.0%} of the cores, at most {others.high:.0%}."
-        said = self.circumstances
+        others = Spread.of([sample.others for rounds in self.series.samples.values() for sample in rounds.values()])
+        memory = ([name, f"{sum(sizes):.0f}", f"{sizes[0]:.0f}"] for name, sizes in self.memory.items())
         return "\n".join(
             [
-                INTRODUCTION.format(rounds=said.rounds),
-                f"```\n{said.command}\n```\n",
-                f"{said.machine} {idle}\n",
-                f"{said.versions}\n",
+                self.circumstances,
+                f"What is not measured used {others.median:.0%} of the cores, at most {others.high:.0%}.\n",
                 *_table(COLUMNS, (self._row(*pair) for pair in self._pairs())),
                 "",
-                *_table(("memory after the run", "all processes, MB", "the largest, MB"), self._memory_rows()),
+                *_table(("memory after the run", "all processes, MB", "the largest, MB"), memory),
             ]
         )
 
@@ -114,10 +104,10 @@ class Report:
                 groups.setdefault(title, []).append(Bar(target, self.series.spread(cell, target, _rate)))
         return drawn("Creates a second", groups)
 
-    def own_errors(self) -> int:
+    def own_failures(self) -> int:
         """Count the requests that this service did not answer with 2xx."""
         pairs = self.series.samples.items()
-        return sum(sample.errors for (_, target), rounds in pairs if target == THIS for sample in rounds.values())
+        return sum(sample.failed for (_, target), rounds in pairs if target == THIS for sample in rounds.values())
 
     def _pairs(self) -> list[tuple[Cell, str]]:
         """Give what was measured or froze, by cell, this service first."""
@@ -145,15 +135,12 @@ class Report:
             self._against(cell, target, lambda sample: sample.own_cpu_ms),
             f"{middle(lambda sample: sample.statements):.1f}",
             f"{middle(lambda sample: sample.round_trips):.1f}",
-            f"{middle(lambda sample: sample.errors):.0f}",
+            f"{middle(lambda sample: sample.failed):.0f}",
         ]
 
     def _against(self, cell: Cell, target: str, of: Callable[[Sample], float]) -> str:
         ratio = None if target == THIS else self.series.ratio(cell, THIS, to=target, of=of)
         return "" if ratio is None else f"{ratio:.2f}"
-
-    def _memory_rows(self) -> Iterable[list[str]]:
-        return ([name, f"{sum(sizes):.0f}", f"{sizes[0]:.0f}"] for name, sizes in self.memory.items())
 
 
 def with_section(page: str, section: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.cells import Cell
     from benchmarks.load import Load
@@ -27,13 +27,13 @@ class Sample:
     cpu_ms: Mapping[str, float]
     statements: float
     round_trips: float
-    errors: int
+    failed: int
     others: float
 
     @classmethod
     def of(cls, load: Load, used: Mapping[str, float]) -> Sample:
         """Work a sample out from what `meters.readings` says was used meanwhile."""
-        latencies, count = sorted(load.latencies), load.requests
+        latencies, count = sorted(load.latencies), len(load.latencies)
         cpu = {**{name: used[name] for name in PROCESSES if name in used}, "client": load.own_cpu_seconds}
         return cls(
             rate=load.in_time / load.seconds,
@@ -42,7 +42,7 @@ class Sample:
             cpu_ms={name: seconds * 1000 / count for name, seconds in cpu.items()},
             statements=used["statements"] / count,
             round_trips=used["round_trips"] / count,
-            errors=sum(load.errors.values()),
+            failed=load.failed,
             others=max(0.0, used["machine"] - sum(cpu.values())) / load.whole_seconds / (os.cpu_count() or 1),
         )
 
@@ -87,7 +87,3 @@ class Series:
         ours, theirs = (self.samples.get((cell, name), {}) for name in (target, to))
         ratios = [of(ours[number]) / of(theirs[number]) for number in ours if number in theirs and of(theirs[number])]
         return statistics.median(ratios) if ratios else None
-
-    def all(self) -> Iterator[Sample]:
-        for rounds in self.samples.values():
-            yield from rounds.values()

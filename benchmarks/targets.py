@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import re
 import secrets
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.cells import SCENARIOS
 from bookingsite.processes.web_server import granian
-from devtools.processes import HOST, free_port
+from devtools.processes import HOST, port_is_free
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +25,9 @@ NODE_PACKAGES = ("express", "sequelize", "mysql2", "axios")
 # Sequelize's own default, with which payments freeze at five clients, and one that 64 clients can create with.
 NODE_POOLS = {5: frozenset({"create"}), 64: frozenset({"create", "pay"})}
 THIS, OLD, CEILING, STUB = "this service", "old", "ceiling", "stub alone"
-SCENARIOS = frozenset({"create", "pay", "cancel", "read", "list"})
 WEB_WORKERS, WEB_THREADS, FINISH_SECONDS = 2, 32, 5
+# Below those that the kernel gives to clients: one of their connections could have a port before its server starts.
+ports = filter(port_is_free, itertools.count(20_000 + secrets.randbelow(10_000)))
 # Production, but for TLS, which ends before the service.
 PRODUCTION = {
     "ENV_FILE": "",
@@ -59,7 +62,7 @@ class Target:
     health: str = "/health/live"
     folder: Path = ROOT
     migrate: tuple[str, ...] = ()
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=lambda: next(ports))
 
     @property
     def database(self) -> str:
@@ -103,12 +106,12 @@ def service(name: str, tree: Path, python: str) -> Target:
     own = tree / ".venv" / "bin" / "python"
     command = (python or str(own if own.exists() else sys.executable), "manage.py")
     migrate = (*command, "migrate", "--noinput", "--verbosity", "0")
-    return Target(name, SCENARIOS, (*command, "run_web"), PRODUCTION, folder=tree, migrate=migrate)
+    return Target(name, SCENARIOS - {"flight"}, (*command, "run_web"), PRODUCTION, folder=tree, migrate=migrate)
 
 
 def ceiling(served: Target) -> Target:
     """Describe the bare callable; it has the tables of this service."""
-    port = free_port()
+    port = next(ports)
     words = granian(host=HOST, port=port, workers=WEB_WORKERS, threads=WEB_THREADS, finish_seconds=FINISH_SECONDS)
     command = (served.command[0], *words[:-1], "benchmarks.ceiling:application")
     return Target(CEILING, frozenset({"create"}), command, served.environment, migrate=served.migrate, port=port)
@@ -129,10 +132,3 @@ def node(pool: int) -> Target:
     command = (f"{wheel.submodule_search_locations[0]}/bin/node", str(NODE_REFERENCE / "server.js"))
     environment = {"NODE_ENV": "production", "NODE_PATH": str(modules), "POOL": str(pool)}
     return Target(f"Node, pool {pool}", NODE_POOLS[pool], command, environment, health="/health")
-
-
-def node_versions() -> str:
-    """Name the packages of the Node reference that do the work, with their versions."""
-    lock = (ROOT / NODE_REFERENCE / "package-lock.json").read_text()
-    found = {name: re.search(rf'"node_modules/{name}": {{\s+"version": "([^"]+)"', lock) for name in NODE_PACKAGES}
-    return ", ".join(f"{name} {version[1]}" for name, version in found.items() if version)

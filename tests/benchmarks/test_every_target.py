@@ -39,7 +39,7 @@ def run(tmp_path_factory):
         text=True,
         timeout=400,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.stderr, done.returncode) == ("", 0)
     return folder
 
 
@@ -68,7 +68,7 @@ def test_every_answer_was_a_success(table):
     measured = [row for row in table.values() if row["answers a second"] != "**froze**"]
 
     assert {row["not 2xx"] for row in measured} == {"0"}
-    assert min(float(row["answers a second"].split()[0]) for row in measured) > 0
+    assert min(float(row["p50, ms"]) for row in measured) > 0
 
 
 def test_this_service_and_the_older_checkout_send_the_same(table):
