@@ -8,9 +8,10 @@ by the rows that remain.
 
 import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.admin import FieldListFilter
 from django.contrib.admin.options import (
@@ -25,14 +26,22 @@ from django.core.paginator import InvalidPage, Page, Paginator
 from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 
+from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office.base import AnyModelAdmin
-from bookings.queries.bookings.selection import FILTERS, Selection, id_in
+from bookings.queries.bookings.selection import VIEWS, Selection
+from bookings.text.ids import id_in
 
 if TYPE_CHECKING:  # generic for the type checker alone
     AnyPaginator = Paginator[Any]
     AnyPage = Page[Any]
 else:
     AnyPaginator, AnyPage = Paginator, Page
+
+FILTERS = ("flight", "user", "status", "reason", "view", "from", "to")
+"""Of a list of bookings, as addresses spell them."""
+
+# Python reads other spellings as well, such as weeks.
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # Columns by their place, first the one that counts most: `2.-1`. Empty once a person has taken the last away.
 ORDER = re.compile(r"-?[0-9]{1,3}(\.-?[0-9]{1,3})*|")
@@ -66,6 +75,65 @@ def only(request: HttpRequest, *names: str, back: str = "") -> None:
         raise NotUnderstood(wrong, back=back)
 
 
+def selection_in(query: Mapping[str, str], *, back: str = "") -> Selection:
+    """
+    Read the filters of a query, empty ones as none; other parameters are none of these.
+
+    :raises NotUnderstood: if one cannot be read
+    """
+    wrong: list[str] = []
+
+    def read(name: str, meaning: Callable[[str], object]) -> Any:
+        text = query.get(name, "").strip()
+        value = meaning(text) if text else None
+        if text and value is None:
+            wrong.append(name)
+        return value
+
+    selection = Selection(
+        flight=read("flight", id_in),
+        user=read("user", id_in),
+        status=read("status", _one_of(BookingStatus.values)) or "",
+        reason=read("reason", _one_of(CancelReason.values)) or "",
+        view=read("view", _one_of(VIEWS)) or "",
+        since=read("from", _day),
+        until=read("to", _day),
+    )
+    if wrong:
+        raise NotUnderstood(wrong, back=back)
+    return selection
+
+
+def filters_of(selection: Selection) -> dict[str, str]:
+    """The filters that are set, by the names and in the spelling of an address."""
+    values = {
+        "view": selection.view,
+        "status": selection.status,
+        "reason": selection.reason,
+        "flight": selection.flight,
+        "user": selection.user,
+        "from": selection.since,
+        "to": selection.until,
+    }
+    return {name: str(value) for name, value in values.items() if value not in (None, "")}
+
+
+def query_string_of(selection: Selection) -> str:
+    """The filters as an address spells them; empty without any."""
+    return urlencode(filters_of(selection))
+
+
+def _one_of(words: Collection[str]) -> Callable[[str], str | None]:
+    return lambda text: text if text in words else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
 def selection_of(request: HttpRequest, *also: str, back: str = "") -> Selection:
     """
     Read the filters of an address that has these parameters, and no others than `also`.
@@ -73,10 +141,7 @@ def selection_of(request: HttpRequest, *also: str, back: str = "") -> Selection:
     :raises NotUnderstood: if it has, or if a filter cannot be read
     """
     only(request, *FILTERS, *also, back=back)
-    selection = Selection.of(request.GET)
-    if selection.not_understood:
-        raise NotUnderstood(selection.not_understood, back=back)
-    return selection
+    return selection_in(request.GET, back=back)
 
 
 def numbers_of(request: HttpRequest, *names: str) -> dict[str, int]:

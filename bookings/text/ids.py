@@ -12,3 +12,8 @@ def exact_id(text: str) -> int | None:
         return None
     number = int(text)
     return number if 1 <= number <= HIGHEST_ID else None
+
+
+def id_in(text: str) -> int | None:
+    """Read an id as staff type it, with blanks around it; None if the text can be none."""
+    return exact_id(text.strip())

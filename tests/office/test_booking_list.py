@@ -6,8 +6,9 @@ import pytest
 
 from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent
+from bookings.office.addresses import query_string_of, selection_in
 from bookings.queries.bookings import pages
-from bookings.queries.bookings.selection import Selection, midnight
+from bookings.queries.bookings.selection import midnight
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, many_rows
 from tests.support.people import text_of
 
@@ -200,10 +201,10 @@ def test_a_form_of_the_list_that_was_left_empty_filters_nothing(desk):
 
 
 def test_the_filters_live_in_the_address(desk):
-    selection = Selection.of({"status": "booked", "flight": " 7 ", "from": "2026-03-02", "view": "refund_due"})
+    selection = selection_in({"status": "booked", "flight": " 7 ", "from": "2026-03-02", "view": "refund_due"})
 
-    assert selection.query_string() == "view=refund_due&status=booked&flight=7&from=2026-03-02"
-    assert Selection.of(dict(pair.split("=") for pair in selection.query_string().split("&"))) == selection
+    assert query_string_of(selection) == "view=refund_due&status=booked&flight=7&from=2026-03-02"
+    assert selection_in(dict(pair.split("=") for pair in query_string_of(selection).split("&"))) == selection
 
 
 @pytest.mark.parametrize("query", [{}, {"flight": "1"}, {"from": "2026-01-01"}, {"view": "awaiting_payment"}], ids=str)

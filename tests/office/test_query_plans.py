@@ -3,6 +3,7 @@
 import pytest
 
 from bookings.db.clock import database_time
+from bookings.office.addresses import selection_in
 from bookings.queries.bookings.pages import count_up_to, page_of
 from bookings.queries.bookings.quick_views import counts_of_views, dead_give_backs, stuck_takes
 from bookings.queries.bookings.search import find
@@ -39,7 +40,7 @@ def test_a_search_reads_off_indexes(typed):
     ids=str,
 )
 def test_a_page_of_the_list_is_found_on_an_index(query, index):
-    found = plans(lambda: page_of(Selection.of(query), now=database_time(), size=50))
+    found = plans(lambda: page_of(selection_in(query), now=database_time(), size=50))
 
     assert found[0]["key"] == index
     assert walks(found) == []

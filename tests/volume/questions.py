@@ -12,6 +12,7 @@ from bookings.db.clock import database_time
 from bookings.deadline import Deadline
 from bookings.models import Booking
 from bookings.observability import gauges
+from bookings.office.addresses import selection_in
 from bookings.queries.bookings import visible
 from bookings.queries.bookings.pages import page_of
 from bookings.queries.bookings.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
@@ -163,7 +164,7 @@ def of_the_office() -> Iterator[Question]:
     for name, text in typed.items():
         yield Question(f"search: {name}", lambda text=text: find(text), SOME)
     for name, query in lists.items():
-        selection = Selection.of(query)
+        selection = selection_in(query)
         ask = lambda selection=selection: page_of(selection, now=now, counting=MOST_COUNTED + 1)  # noqa: E731
         most = 6 * MOST_COUNTED + many + 2 * _of_a_day() * ("today" in name)
         if name == "status booked":

@@ -20,8 +20,8 @@ from bookings.office import unsent
 from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.notes import NoteField
 from bookings.office.tags import moment
-from bookings.queries.bookings.selection import id_in
 from bookings.services.access.api_keys import UnknownApiKey, issue_api_key, revoke_api_key, rotate_api_key
+from bookings.text.ids import id_in
 
 RIGHT = "bookings.manage_api_keys"
 

@@ -22,13 +22,13 @@ from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.office import labels, unsent
-from bookings.office.addresses import only, page_at, selection_of
+from bookings.office.addresses import only, page_at, query_string_of, selection_of
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.bookings.export import stream_csv
 from bookings.office.notes import NoteField
 from bookings.queries.bookings.bulk_cancel import BulkPlan, plan_bulk_cancel, progress_of, results_of, state_now
 from bookings.queries.bookings.selection import Selection
-from bookings.services.bookings.bulk_cancel import start_bulk_cancel
+from bookings.services.bookings.bulk_cancel import BulkCancelOrder, start_bulk_cancel
 
 LINES_PER_PAGE = 100
 
@@ -127,14 +127,15 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         form = StartForm(request.POST, flight=selection.flight)
         if form.is_valid():
             try:
-                bulk = start_bulk_cancel(
+                order = BulkCancelOrder(
                     selection=selection,
+                    shown_as=query_string_of(selection),
                     seen=request.POST.get("seen", ""),
                     reason=CancelReason(form.cleaned_data["reason"]),
                     note=form.cleaned_data["note"],
-                    actor=staff_of(request),
-                    action_key=form.cleaned_data["action_key"],
                 )
+                action_key = form.cleaned_data["action_key"]
+                bulk = start_bulk_cancel(order=order, actor=staff_of(request), action_key=action_key)
                 return HttpResponseRedirect(reverse("admin:bookings_bulkcancel_change", args=[bulk.pk]))
             except (SelectionChanged, InvalidRequest):
                 # The flight was typed for what was shown before.
@@ -154,6 +155,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
             if is_clear
             else _("Cancel bookings of a flight"),
             "selection": selection,
+            "filters": query_string_of(selection),
             "is_clear": is_clear,
             "plan": plan,
             "lines": page_at(request, Paginator(plan.in_order(), LINES_PER_PAGE)),

@@ -19,7 +19,7 @@ from bookings.models import Booking
 from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import labels
-from bookings.office.addresses import NotUnderstood, numbers_of, selection_of
+from bookings.office.addresses import NotUnderstood, filters_of, numbers_of, query_string_of, selection_of
 from bookings.office.base import AnyModelAdmin, require
 from bookings.office.bookings.export import stream_csv
 from bookings.office.labels import Badge
@@ -109,7 +109,7 @@ class BookingList(AnyModelAdmin):
             "title": _("Bookings"),
             "opts": self.opts,
             "selection": selection,
-            "query": selection.query_string(),
+            "query": query_string_of(selection),
             "tabs": tabs,
             "lines": lines,
             "count": _capped(page.count, highest=MOST_COUNTED),
@@ -126,7 +126,7 @@ class BookingList(AnyModelAdmin):
         require(request, SEE)
         selection = selection_of(request, back=reverse("admin:bookings_booking_changelist"))
         now = database_time()
-        filters = [f"{name}-{value}" for name, value in selection.named().items()]
+        filters = [f"{name}-{value}" for name, value in filters_of(selection).items()]
         filename = "-".join(["bookings", *filters, f"{now:%Y%m%dT%H%M%SZ}"])
         rows = ([getattr(booking, name) for name in COLUMNS] for booking in every(selection, now=now))
         return stream_csv(filename, COLUMNS, rows)
@@ -213,7 +213,7 @@ def _capped(count: int, *, highest: int) -> str:
 def _address(selection: Selection, name: str, begin: int | None) -> str:
     if begin is None:
         return ""
-    filters = selection.query_string()
+    filters = query_string_of(selection)
     return f"?{filters}{'&' if filters else ''}{name}={begin}"
 
 
@@ -221,4 +221,4 @@ def _bulk_cancel_address(request: HttpRequest, selection: Selection) -> str:
     """Where the bookings of this list can be cancelled together: of one flight, by who may."""
     if selection.flight is None or not request.user.has_perm("bookings.bulk_cancel"):
         return ""
-    return f"{reverse('admin:bookings_bulkcancel_new')}?{selection.query_string()}"
+    return f"{reverse('admin:bookings_bulkcancel_new')}?{query_string_of(selection)}"

@@ -21,9 +21,9 @@ from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
 from bookings.office.seats.reservations import urls_of_takes
 from bookings.queries.bookings.page import BookingPage, booking_page
-from bookings.queries.bookings.selection import id_in
 from bookings.services.bookings.cancel_for_staff import cancel_for_staff
 from bookings.services.bookings.note import note_booking
+from bookings.text.ids import id_in
 
 CANCEL = "bookings.cancel_booking"
 NOTE = "bookings.note_booking"

@@ -20,7 +20,6 @@ from bookings.office.addresses import only, page_at, selection_of
 from bookings.office.base import ReadOnlyAdmin, require
 from bookings.office.seats.decisions import DECISIONS, IN_ADDRESS, RIGHT, decide
 from bookings.office.seats.releases import GiveBack, state_of
-from bookings.queries.bookings.selection import id_in
 from bookings.queries.seats.calls import (
     ROWS_SHOWN,
     dead_give_backs,
@@ -29,6 +28,7 @@ from bookings.queries.seats.calls import (
     unanswered_takes,
 )
 from bookings.services.shared.retry_policy import staff_may_repeat
+from bookings.text.ids import id_in
 
 MEMBERS_PER_PAGE = 100
 

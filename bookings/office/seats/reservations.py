@@ -24,8 +24,8 @@ from bookings.office.seats.decisions import (
     no_answer,
     seats_in_words,
 )
-from bookings.queries.bookings.selection import id_in
 from bookings.services.seats.resolve_reservation import resolve_reservation
+from bookings.text.ids import id_in
 
 OVERSOLD = gettext_lazy(
     "If the Flight Service did not take the %(seats)s, seats are sold that nobody has set aside: the flight can "

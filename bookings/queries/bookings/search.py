@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db.models import F, Q, QuerySet
 
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
-from bookings.queries.bookings.selection import id_in
+from bookings.text.ids import id_in
 from bookings.text.references import reference_in
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")

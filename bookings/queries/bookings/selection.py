@@ -1,20 +1,17 @@
-"""Which bookings a list shows: the filters of the back office, as its addresses spell them."""
+"""Which bookings a list shows: the filters of the back office."""
 
-import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
-from urllib.parse import urlencode
 
 from django.db.models import F, Q, QuerySet
 
-from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
+from bookings.lifecycle import UNPAID, BookingStatus, Hold
 from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
-from bookings.text.ids import exact_id
 
 EXPIRING_WITHIN = timedelta(minutes=5)
 
@@ -63,21 +60,10 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
 )
 """The quick views: each names a problem, and is a short range of some index."""
 
-FILTERS = ("flight", "user", "status", "reason", "view", "from", "to")
-"""As addresses spell them."""
-
-# Python reads other spellings as well, such as weeks.
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """
-    Filters of a list of bookings. None of them: all bookings.
-
-    What an address holds and cannot be understood is named in `not_understood`: without it these are other
-    bookings than were meant, so nobody may go on with them.
-    """
+    """Filters of a list of bookings. None of them: all bookings."""
 
     flight: int | None = None
     user: int | None = None
@@ -87,30 +73,6 @@ class Selection:
     # Days of creation, in UTC, both of them included.
     since: date | None = None
     until: date | None = None
-    not_understood: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "Selection":
-        """Read the filters of an address, empty ones as none; other parameters are none of ours."""
-        wrong: list[str] = []
-
-        def read(name: str, meaning: Callable[[str], object]) -> object:
-            text = query.get(name, "").strip()
-            value = meaning(text) if text else None
-            if text and value is None:
-                wrong.append(name)
-            return value
-
-        found = {
-            "flight": read("flight", id_in),
-            "user": read("user", id_in),
-            "status": read("status", _one_of(BookingStatus.values)) or "",
-            "reason": read("reason", _one_of(CancelReason.values)) or "",
-            "view": read("view", _one_of(VIEWS)) or "",
-            "since": read("from", _day),
-            "until": read("to", _day),
-        }
-        return cls(**found, not_understood=tuple(wrong))  # type: ignore[arg-type]  # each by its own reader
 
     def rows(self, now: datetime) -> QuerySet[Booking]:
         """The bookings, in no order. `now` is database time."""
@@ -137,40 +99,8 @@ class Selection:
     @property
     def is_cancelled_today(self) -> bool:
         """Whether it is what was cancelled today, all of it."""
-        return self.named() in ({"view": "cancelled_today"}, {"view": "cancelled_today", "status": "cancelled"})
-
-    def named(self) -> dict[str, str]:
-        """The filters that are set, by the names and in the spelling of an address."""
-        values = {
-            "view": self.view,
-            "status": self.status,
-            "reason": self.reason,
-            "flight": self.flight,
-            "user": self.user,
-            "from": self.since,
-            "to": self.until,
-        }
-        return {name: str(value) for name, value in values.items() if value not in (None, "")}
-
-    def query_string(self) -> str:
-        """The filters as an address spells them; empty without any."""
-        return urlencode(self.named())
-
-
-def id_in(text: str) -> int | None:
-    """Read an id as staff type it, with blanks around it; None if the text can be none."""
-    return exact_id(text.strip())
-
-
-def _one_of(words: Collection[str]) -> Callable[[str], str | None]:
-    return lambda text: text if text in words else None
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if DAY.fullmatch(text) else None
-    except ValueError:
-        return None
+        today = Selection(view="cancelled_today")
+        return self in (today, replace(today, status=BookingStatus.CANCELLED))
 
 
 def _begin_of(day: date) -> datetime:

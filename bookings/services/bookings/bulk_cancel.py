@@ -5,6 +5,7 @@ The bookings are fixed when it is asked for, one row each. Each row is decided i
 worker that dies leaves the others waiting for the next, and nobody waits long for a booking.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -36,71 +37,72 @@ class _AskedAlready(Exception):
     """Another transaction has written this action key first. Roll back, and look at its row."""
 
 
-def start_bulk_cancel(
-    *, selection: Selection, seen: str, reason: CancelReason, note: str, actor: Actor, action_key: UUID
-) -> BulkCancel:
+@dataclass(frozen=True, slots=True)
+class BulkCancelOrder:
+    """
+    What support staff want: to cancel all bookings of a selection that they have looked at.
+
+    `seen` is the mark of the plan that was shown: exactly its bookings are meant, and newer ones are left alone.
+    `shown_as` is how the page spells the selection, for those who look at it later.
+    """
+
+    selection: Selection
+    shown_as: str
+    seen: str
+    reason: CancelReason
+    note: str
+
+
+def start_bulk_cancel(*, order: BulkCancelOrder, actor: Actor, action_key: UUID) -> BulkCancel:
     """
     Write down that all bookings of a selection are to be cancelled, and wake the worker.
 
-    Cancels nothing itself. `seen` is the mark of the plan that the actor has looked at: exactly its bookings are
-    meant, and newer ones are left alone. An action key that was used already stands for what it started: that is
+    Cancels nothing itself. An action key that was used already stands for what it started: that is
     returned, and nothing is changed.
 
     :raises InvalidRequest: if the selection, the reason or the note will not do
     :raises SelectionChanged: if some of the bookings that were shown belong to the selection no more, or others do
     """
-    flight_id = _checked_flight(selection, reason, note)
+    flight_id = _checked_flight(order)
     try:
-        bulk = _start(flight_id, selection, seen=seen, reason=reason, note=note, actor=actor, action_key=action_key)
+        bulk = _start(order, flight_id=flight_id, actor=actor, action_key=action_key)
     except _AskedAlready:
         return BulkCancel.objects.get(action_key=action_key)
     wake_worker()
     return bulk
 
 
-def _checked_flight(selection: Selection, reason: CancelReason, note: str) -> int:
-    """Say which flight is meant, if everything about the wish is as it must be."""
+def _checked_flight(order: BulkCancelOrder) -> int:
+    """Say which flight is meant, if everything about the order is as it must be."""
     problems = {}
-    if selection.not_understood:
-        # What was left out would have made the selection smaller.
-        problems["selection"] = f"Not understood: {', '.join(selection.not_understood)}."
-    if reason not in STAFF_REASONS:
+    if order.reason not in STAFF_REASONS:
         problems["reason"] = "Not a reason that staff may give."
-    if reason == CancelReason.OTHER and not is_legible(note):
+    if order.reason == CancelReason.OTHER and not is_legible(order.note):
         problems["note"] = "Required for this reason."
-    if selection.flight is None:
+    if order.selection.flight is None:
         problems["flight"] = "One flight is required."
-    if selection.flight is None or problems:
+    if order.selection.flight is None or problems:
         raise InvalidRequest(fields=problems)
-    return selection.flight
+    return order.selection.flight
 
 
 @in_transaction("bulk.start")
-def _start(
-    flight_id: int,
-    selection: Selection,
-    *,
-    seen: str,
-    reason: CancelReason,
-    note: str,
-    actor: Actor,
-    action_key: UUID,
-) -> BulkCancel:
+def _start(order: BulkCancelOrder, *, flight_id: int, actor: Actor, action_key: UUID) -> BulkCancel:
     if (earlier := BulkCancel.objects.filter(action_key=action_key).first()) is not None:
         return earlier
-    plan = plan_bulk_cancel(selection, up_to=newest_in(seen))
+    plan = plan_bulk_cancel(order.selection, up_to=newest_in(order.seen))
     if plan.is_too_large:
         raise InvalidRequest(fields={"selection": f"More than {BULK_CANCEL_LIMIT} bookings; narrow the filter."})
-    if plan.seen != seen:
+    if plan.seen != order.seen:
         raise SelectionChanged
     if not plan.work:
         raise InvalidRequest(fields={"selection": "Nothing of it can be cancelled."})
     bulk = BulkCancel(
         action_key=action_key,
         flight_id=flight_id,
-        selection=selection.query_string()[:500],
-        reason=reason,
-        note=note.strip(),
+        selection=order.shown_as[:500],
+        reason=order.reason,
+        note=order.note.strip(),
         asked_by=actor.name,
         request_id=actor.request_id,
         created_at=database_time(),
@@ -110,7 +112,7 @@ def _start(
     except IntegrityError as error:
         raise _AskedAlready from error
     _insert_rows(bulk, plan)
-    log.info("bulk_cancel.started", flight=flight_id, by=actor.name, reason=str(reason))
+    log.info("bulk_cancel.started", flight=flight_id, by=actor.name, reason=str(order.reason))
     return bulk
 
 
