@@ -20,7 +20,7 @@ def check_settings() -> Iterator[Finding]:
         yield warn(
             "settings",
             "DEBUG=true: development values, pages with details of errors, and known passwords",
-            "Where others can reach this service, set DEBUG=false, SECRET_KEY and ALLOWED_HOSTS.",
+            "Where others can reach this service, set DEBUG=false, SECRET_KEY, ALLOWED_HOSTS and CURRENCY.",
         )
     yield from _what_django_says()
     yield from _proxies()

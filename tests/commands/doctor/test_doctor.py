@@ -56,7 +56,7 @@ def test_development_values_are_named():
 
     assert (first.verdict, first.advice) == (
         "WARN",
-        "Where others can reach this service, set DEBUG=false, SECRET_KEY and ALLOWED_HOSTS.",
+        "Where others can reach this service, set DEBUG=false, SECRET_KEY, ALLOWED_HOSTS and CURRENCY.",
     )
 
 
