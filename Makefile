@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
+.PHONY: help run test test-fast test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 export PYTHON
@@ -27,6 +27,8 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
+# What says the most about a change in the least time.
+FAST := tests/api tests/architecture tests/docs tests/gateway tests/spec
 # Two processes, each with a server of its own, as tests look at who waits for a lock. What takes longest begins
 # first, see tests/conftest.py.
 IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
@@ -47,6 +49,12 @@ test:  ## run all checks, and the everyday tests on a private MariaDB, or on TES
 	@sh devtools/venv.sh tests/browser/package-lock.json
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
 	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL)) -m "not long"
+
+test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, API and gateways
+	@sh devtools/system_packages.sh run
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@echo "fast tests on SQLite in memory"
+	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not mariadb" $(FAST)
 
 test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers
 	@sh devtools/system_packages.sh test
