@@ -34,7 +34,7 @@ class Flight:
 
 @dataclass(frozen=True, slots=True)
 class SeatChange:
-    """One intent, with one payload for ever: take `seats` seats, or give them back."""
+    """One intent, whose payload never changes: take `seats` seats, or give them back."""
 
     key: UUID
     flight_id: int
@@ -110,7 +110,7 @@ class BreakerState(enum.StrEnum):
 
 
 class CallWord(enum.StrEnum):
-    """How one exchange with the Flight Service ended, for whoever counts."""
+    """How one exchange with the Flight Service ended, for counters and breakers."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -144,10 +144,10 @@ class FlightsHealth:
 
 # Note [A probe decides nothing]
 # Readiness and the start page ask about some flight in order to say whether the Flight Service answers; balancers
-# choose how often. Were their questions counted, a flight that nobody sells could stop the sales of all, and a
+# choose how often. If these questions counted, a flight that is not for sale could stop the sales of all, and a
 # lucky probe could close a breaker that sales would have kept open. So they count neither way: not in a breaker,
-# not in the retry budget. And no breaker keeps them back, or they would report its silence and not the peer's.
-# The doctor is a process of its own: what its breaker sees is gone with it.
+# not in the retry budget. And no breaker holds them back, or they would report its state and not the peer's.
+# `doctor` is a process of its own: what its breaker sees is gone with it.
 class FlightService(Protocol):
     """
     The Flight Service.
@@ -168,28 +168,27 @@ class FlightService(Protocol):
         """
         Ask whether it answers at all. See Note [A probe decides nothing].
 
-        Any answer of its own will do: that there is no such flight, or one that cannot be sold, is an answer too.
+        Any answer of its own counts: "no such flight", or a flight that cannot be sold, is an answer too.
         """
 
     def recall_flight(self, flight_id: int) -> Flight | None:
-        """Show a flight as this process saw it within the last five minutes. Asks nobody."""
+        """Show a flight as this process saw it within the last five minutes. Sends nothing."""
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         """Send one change, once. Raises nothing: what went wrong is in the outcome."""
 
     def is_available(self) -> bool:
         """
-        Tell whether calls are sent now, leaving aside flights that rest. Asks nobody.
+        Tell whether calls are sent now, apart from flights that rest. Sends nothing.
 
-        Whoever is about to write a claim down asks this first. It may have changed by the time of the call: that
-        then says *not sent*.
+        Ask this before a claim is written. It may have changed by the time of the call, which then says *not sent*.
         """
 
     def spend_repetition(self) -> bool:
-        """Pay for one repetition out of a budget that successes refill. False: do not repeat."""
+        """Spend one repetition of a budget that successes refill. False: do not repeat."""
 
     def health(self) -> FlightsHealth:
-        """Show what this process has seen. Asks nobody."""
+        """Show what this process has seen. Sends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +278,7 @@ RefundOutcome = Refunded | RefundUnknown
 
 class PaymentGateway(Protocol):
     """
-    Whoever takes the money. Asking twice with one key charges (or refunds) once.
+    What takes the money. Asking twice with one key charges (or refunds) once.
 
     `settles_here` says that the gateway's truth is this service's own database: it answers at once, sends
     nothing, and may be asked inside a transaction.

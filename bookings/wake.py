@@ -3,10 +3,10 @@
 # Note [One place for a wake-up]
 # A pass does everything that is due, so two wake-ups that wait are one too many: beyond a dozen cancellations a
 # second the queue would only grow. So a wake-up has one place in the queue, a row with a fixed id, and is inserted
-# there unless one is. It waits until a worker takes it, which is to delete it: while a pass runs the place is free
+# there unless one is. It waits until a worker takes it, which deletes it: while a pass runs the place is free
 # again, as that pass may have gone past what is new. The database decides which came first. An insertion that
 # finds the row comes before its deletion, and so before the pass that it announces; one that comes after makes a
-# new row. Whoever asks has committed what there is to do before. So no wake-up is lost between the two, unless the
+# new row. The work is committed before the wake-up is asked for. So no wake-up is lost between the two, unless the
 # worker dies with it: then the next scheduled pass does the same, EXPIRY_INTERVAL_SECONDS later.
 
 import structlog
@@ -40,10 +40,10 @@ class _OnePlace(ORM):  # type: ignore[misc]  # django-q2 has no types
 
 def wake_worker() -> None:
     """
-    Ask for a pass at once, after the transaction that has made it worth while, never in it.
+    Ask for a pass at once, after the transaction that made work for it, never in it.
 
-    Nothing that was decided hangs on it: where it cannot be written, that is logged and counted, and the next
-    scheduled pass finds the same work. Where somebody keeps the place, two threads of this process wait for it.
+    No decision depends on it: if it cannot be written, that is logged and counted, and the next scheduled pass finds
+    the same work. If another session locks the place, at most two threads of this process wait for it.
     """
     try:
         _ask()

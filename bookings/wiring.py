@@ -46,18 +46,18 @@ def signing_keys() -> SigningKeys:
 
 @cache
 def rate_limiter() -> RateLimiter:
-    """Whoever counts requests for all processes together."""
+    """What counts requests for all processes together."""
     database = DatabaseRateLimiter()
     return RedisRateLimiter(settings.REDIS_URL, otherwise=database) if settings.REDIS_URL else database
 
 
 def bare_flight_service() -> FlightService:
-    """The Flight Service as it is, whatever the settings say about its keys: for whoever finds that out."""
+    """The Flight Service as it is, whatever the settings say about its keys: for `doctor`, which tries them."""
     return HttpFlightService(settings.FLIGHT_SERVICE_URL, own_words=settings.FLIGHT_SERVICE_REFUSAL_CODES)
 
 
 @cache
 def payment_gateway() -> PaymentGateway:
-    """Whoever takes the money."""
+    """What takes the money."""
     gateway: PaymentGateway = import_string(settings.PAYMENT_GATEWAY)()
     return gateway

@@ -47,7 +47,7 @@ def clock_is_proven() -> bool:
 
 
 def last_proof() -> Proof | None:
-    """What some process has believed last; None if none ever did."""
+    """Give the reading that some process has believed last; None if none ever did."""
     row = ClockProof.objects.filter(pk=ROW).first()
     return None if row is None else Proof(row.read_at, row.boot, row.monotonic_seconds)
 

@@ -6,14 +6,15 @@ Knows no database. See Note [A clock that jumped], and "A database clock that ju
 
 # Note [A clock that jumped]
 # Everything is judged on database time, and a database's clock can be wrong: a machine that starts with the
-# wrong time, a failover, an operator. Most of what is done wrong then is mended when it is right again: keys
-# protect what is sent twice. Not so what cannot be taken back: a booking that expired, a key that was trimmed, a
-# take that was given up, a turn at an unkeyed flight that was ended while its holder was sending. So each reading
-# is compared with an earlier one and the monotonic time between the two. One that does not fit puts the clock in
-# doubt; none of these things is done then. It is believed again as soon as it fits what it was before the jump,
-# or when it has stood, on its new course, for long enough, or when another process or a person vouches for it.
-# After a failover some threads still read from the old server, whose clock may be right: what they see ends the
-# doubt, and not for the thread that read from the new one a moment ago. So each is told of its own last reading.
+# wrong time, a failover, an operator. Most of what is done wrong then repairs itself when the clock is right again:
+# keys protect what is sent twice. Four things cannot be taken back: a booking that expired, a key that was deleted,
+# a reservation that was given up, a lease of an unkeyed flight that was ended while its holder was sending. So each
+# reading is compared with an earlier one and the monotonic time between the two. One that does not fit puts the
+# clock in doubt, and none of these four is done. The clock is believed again as soon as it fits what it was before
+# the jump, or when it has kept its new course for long enough, or when another process or a person vouches for it.
+# After a failover some threads still read from the old server, whose clock may be right. Their readings end the
+# doubt for them, and not for a thread that has read from the new server. So each thread is judged by its own last
+# reading.
 
 import threading
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ class ClockWatch:
             return believed
 
     def proof(self) -> Proof | None:
-        """What others may go by; None if there is nothing to go by yet. Ask only where the clock is believed."""
+        """Give what others may rely on; None if there is nothing yet. Ask only where the clock is believed."""
         last = self._last
         return None if last is None else Proof(last.at, self._boot, (last.before + last.after) / 2)
 

@@ -92,5 +92,5 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, UnsafeSession):
         return True
     number = number_of(error)
-    # The library's own `InterfaceError(0, "")`: the connection was closed under somebody's feet.
+    # The library's own `InterfaceError(0, "")`: the connection was closed while it was in use.
     return number in LOST or (number == 0 and type(error).__name__ == "InterfaceError")

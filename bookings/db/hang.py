@@ -1,4 +1,4 @@
-"""Whether the database was found hanging: then one caller tries it now and then, and nobody else waits for it."""
+"""Whether the database hangs: then one caller tries it now and then, and no other waits for it."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 # One caller in this time may find out, and waits for it.
 TRY_EVERY_SECONDS = 1.0
 
-# What fails sooner has been answered: by a closed port, or a server that ends.
+# An error that comes sooner is an answer: of a closed port, or of a server that ends.
 SHORTEST_HANG_SECONDS = 0.8
 
 
@@ -33,7 +33,7 @@ class Hang:
         return self._is_on
 
     def begin(self) -> None:
-        """Somebody has waited in vain. After the first the next caller tries at once, after others in a while."""
+        """Note that a caller got no answer. After the first the next caller tries at once, after others in a while."""
         with self._lock:
             is_news, self._is_on = not self._is_on, True
             self._next_try = self._clock() + (0.0 if is_news else TRY_EVERY_SECONDS)
@@ -41,7 +41,7 @@ class Hang:
             log.error("database.hangs")
 
     def end(self) -> None:
-        """It has answered."""
+        """Note that it has answered."""
         if not self._is_on:
             return
         with self._lock:
@@ -60,5 +60,5 @@ class Hang:
             return is_turn
 
 
-# Of the primary; a replica that hangs rests by itself.
+# Of the primary; `ReplicaHealth` sees a replica that hangs.
 hang = Hang()

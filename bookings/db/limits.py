@@ -14,11 +14,11 @@ class Limits:
     """
     Whole seconds, as the client's library and the servers want them.
 
-    `connect`: until the server has answered at all. `read` and `write`: for each packet, so that a statement that
-    answers nothing for so long is given up; its outcome is unknown then. `lock`: for a row. `metadata`: for a
-    table that is being altered, and for a server that backs itself up. `statement`: in all, ended by the server
-    itself; 0 is no limit. `idle`: between two statements of a transaction, then the server rolls it back; 0 is no
-    limit. `fails_fast`: while a server was found hanging, nobody waits for it but who tries it.
+    `connect`: until the server has answered at all. `read` and `write`: for each packet; a statement without an
+    answer for so long is given up, and its outcome is unknown. `lock`: for a row. `metadata`: for a table that is
+    being altered, and for a server that backs itself up. `statement`: in all, ended by the server itself; 0 is no
+    limit. `idle`: between two statements of a transaction, then the server rolls it back; 0 is no limit.
+    `fails_fast`: while the server hangs, only the one thread that tries it waits.
     """
 
     connect: int
@@ -40,7 +40,7 @@ class Limits:
         }
 
     def _first_statement(self) -> str:
-        # Without +00:00 the server's local time zone decides when a payment window closes. Of a server's own the
+        # Without +00:00 the server's local time zone decides when a payment window closes. A server's own
         # defaults are fifty seconds for a row, and a day for a table.
         said = f"SET time_zone='+00:00', innodb_lock_wait_timeout={self.lock}, lock_wait_timeout={self.metadata}"
         if self.statement:
@@ -55,8 +55,8 @@ class Limits:
         return said
 
 
-# A transaction of ours waits for nothing but the database. One that is idle for so long belongs to a process that
-# was stopped, or to a machine that went away without a word; its locks would stand for eight hours otherwise.
+# A transaction of ours waits for nothing but the database. One that is idle for so long belongs to a stopped
+# process, or to a machine that lost its power or network; without the limit it would keep its locks for eight hours.
 IDLE_SECONDS = 20
 
 # A client waits, and a thread with it. Below `read`, so that the server gives up first and says so.
@@ -71,14 +71,14 @@ WEB = Limits(
     fails_fast=True,
 )
 
-# Nobody waits, and a comparison of all flights counts whole tables. Below the silence that ends a cluster.
+# No client waits, and a comparison of all flights counts whole tables. Below the silence that ends a cluster.
 WORKER = Limits(connect=5, read=30, write=30, lock=5, metadata=5, statement=25, idle=IDLE_SECONDS)
 
-# An operator looks on: to alter a large table takes as long as it takes. While that waits for a long read, every
-# request for the table waits behind it, so it does not wait long.
+# An operator watches, and altering a large table may take hours. While it waits for a long read, every request for
+# the table waits behind it, so it waits only shortly.
 COMMAND = Limits(connect=5, read=3600, write=3600, lock=5, metadata=30)
 
-# The primary can tell as well, so nobody waits long.
+# The primary can answer as well, so no request waits long.
 REPLICA = Limits(connect=1, read=5, write=5, lock=5, metadata=2)
 
 

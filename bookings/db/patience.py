@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# Of a request, from its begin: then its client is told to come again. A failover takes about a second.
+# Of a request, from its start: then its client gets 503 and repeats. A failover takes about a second.
 REQUEST_SECONDS = 5.0
 
-# Of one transaction of a worker or a command, which nobody waits for.
+# Of one transaction of a worker or a command: no client waits for it.
 BACKGROUND_SECONDS = 10.0
 
 # Of a transaction that begins when its request has no time left, as after a slow Flight Service: a deadlock must

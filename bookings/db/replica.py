@@ -1,9 +1,9 @@
 """
 Lists come from a replica of the database while it has everything that the primary has committed.
 
-Nothing is decided on what a replica says, and nothing is written there: whoever changes a booking reads it from
-the primary, in a transaction of a service, and that refuses to begin inside a list. Without DATABASE_REPLICA_URL
-there is no such database, and not one statement more.
+Nothing is decided on what a replica says, and nothing is written there: a service that changes a booking reads it
+from the primary, in a transaction, and no transaction can begin inside a list. Without DATABASE_REPLICA_URL there is
+no such database, and not one statement more.
 """
 
 import threading
@@ -25,10 +25,10 @@ log = structlog.get_logger(__name__)
 
 REPLICA = "replica"
 
-# What lists and exports are made of; whoever logs in or calls is looked up in the primary, inside a list too.
+# What lists and exports are made of. Callers and staff are looked up in the primary, inside a list too.
 LISTED = frozenset({"bookings.booking", "bookings.bookingevent", "bookings.payment", "bookings.seatcall"})
 
-# MySQL has other names for all of this.
+# Of MySQL, which has other names for GTIDs.
 UNKNOWN_VARIABLE = 1193
 
 # The database that a list is being read from; None where no list is.
@@ -36,14 +36,15 @@ _source: ContextVar[str | None] = ContextVar("source_of_a_list", default=None)
 
 
 class ReplicaLagging(Exception):
-    """The replica does not have, or nobody can tell that it has, what is committed; the message says why."""
+    """The replica does not have all that is committed, or cannot tell; the message says why."""
 
 
 class ReplicaHealth:
     """
     Whether this process asks the replica; many threads.
 
-    Once it was behind or away it rests for some seconds. Then one thread tries it, and the others go on without.
+    After it was behind or away it is not asked for some seconds. Then one thread tries it, and the others go on
+    without it.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -62,14 +63,14 @@ class ReplicaHealth:
             return is_over
 
     def begin(self) -> None:
-        """It has answered; the log says so if it did not before."""
+        """Note that it has answered; the log says so if it did not before."""
         with self._lock:
             is_news, self._is_used = not self._is_used, True
         if is_news:
             log.info("replica.used_again")
 
     def end(self, reason: str, error: Any = None) -> None:
-        """Let it rest; the log says why if it was in use."""
+        """Do not ask it for some seconds; the log says why if it was in use."""
         with self._lock:
             is_news, self._is_used = self._is_used, False
             self._rests_until = self._clock() + REPLICA_REST_SECONDS
@@ -82,10 +83,10 @@ health = ReplicaHealth()
 
 def read_list(read: Callable[[], R]) -> R:
     """
-    Run `read` on the replica if that has all that is committed by now, otherwise on the primary.
+    Run `read` on the replica if that has all that is committed so far, otherwise on the primary.
 
-    So a client finds what it has written, on whichever server it was and whichever process answers. `read` may run
-    twice, and gives rows, not a query: what is read later is not read here.
+    So a client finds what it has written, whichever process answers. `read` may run twice. It must return rows, not a
+    query, which would be read later and elsewhere.
     """
     if REPLICA in connections.settings and health.may_be_asked():
         position = _position()
@@ -97,7 +98,7 @@ def read_list(read: Callable[[], R]) -> R:
         except UnsafeSession:
             health.end("its session is not safe to use")
         except Error as error:
-            # Whatever it is: the primary either answers, or raises it again.
+            # Whatever the error is: the primary either answers, or raises it again.
             connections[REPLICA].close()
             health.end("away", error.args[0] if error.args else None)
         else:
@@ -150,9 +151,9 @@ def _position() -> str:
 
 def _await(position: str) -> None:
     """
-    Wait until the replica is so far too.
+    Wait until the replica has reached the position too.
 
-    :raises ReplicaLagging: if it is not within `REPLICA_WAIT_SECONDS`, if it is no replica, or nobody can tell
+    :raises ReplicaLagging: if it has not within `REPLICA_WAIT_SECONDS`, if it is no replica, or cannot tell
     """
     if not position:
         raise ReplicaLagging("the primary has no GTIDs")

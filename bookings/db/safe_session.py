@@ -1,4 +1,4 @@
-"""Refuses database sessions on which locks, deadlines or texts would not be what this service takes them for."""
+"""Refuses database sessions on which locks, deadlines or texts would not work as this service needs them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ from bookings.db.replica import REPLICA
 # differently.
 ISOLATION = ("tx_isolation", "transaction_isolation")
 READ_ONLY = ("tx_read_only", "transaction_read_only")
-# Of the whole server. A replica, or what a failover has left behind.
+# Of the whole server: it is a replica, or was demoted by a failover.
 SERVER_READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
 CHARACTERS = ("character_set_client", "character_set_connection", "character_set_results")
-# What a server may be told not to look at, so that rows get in that must not be there.
+# Checks that a server may be told to leave out, so that forbidden rows get in.
 ENFORCED = ("check_constraint_checks", "foreign_key_checks", "unique_checks")
 VARIABLES = (
     *("version", "version_comment", "time_zone", "sql_mode", "character_set_database"),
@@ -25,7 +25,7 @@ VARIABLES = (
     *ENFORCED,
 )
 
-# They speak MySQL's language, and lock in their own way or not at all. As they call themselves, in lower case.
+# They speak MySQL's protocol, and lock in their own way or not at all. Names as they give them, in lower case.
 OTHERS = (
     *("tidb", "vitess", "planetscale", "oceanbase", "singlestore", "memsql", "starrocks", "doris", "selectdb"),
     *("clickhouse", "polardb-x", "tddl", "dolt", "matrixone", "databend", "greptimedb", "manticore", "sphinx"),
@@ -55,7 +55,7 @@ def refuse_unsafe_session(sender: Any, connection: Any, **_: Any) -> None:
         found = {name.lower(): str(value) for name, value in cursor.fetchall()}
         cipher = None
         if connection.settings_dict["OPTIONS"].get("ssl_mode") in ENCRYPTED:
-            # To one that has no TLS the client's library falls back in silence.
+            # The client's library silently falls back if the server has no TLS.
             cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
             cipher = (cursor.fetchone() or ("", ""))[1]
     lasting = list(problems(found, is_replica=connection.alias == REPLICA))
@@ -83,14 +83,14 @@ def problems(found: Mapping[str, str], *, is_replica: bool = False) -> Iterator[
             yield f"its {name} is {found[name]}, not utf8mb4: texts would be refused or spoilt"
     if found.get("character_set_database", "utf8mb4") != "utf8mb4":
         yield (
-            f"new tables would be {found['character_set_database']}, not utf8mb4, and refuse what people write: "
+            f"new tables would be {found['character_set_database']}, not utf8mb4, and refuse texts of people: "
             "ALTER DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
         )
     for name in ENFORCED:
         if not _is_on(found.get(name, "ON")):
             yield f"its {name} is off: rows would get in that must not be there"
     if is_replica and not any(_is_on(found.get(name, "OFF")) for name in READ_ONLY):
-        yield "it is one of a replica and not read-only: what were written there would be lost"
+        yield "it is a replica's and not read-only: writes to it would be lost"
 
 
 def read_only_problems(found: Mapping[str, str]) -> Iterator[str]:
@@ -107,7 +107,7 @@ def server_problems(version: str, comment: str = "") -> Iterator[str]:
     """
     Judge a server by what it answers to VERSION(), and by its `version_comment`.
 
-    One that nobody has heard of passes if it says a version of MySQL's or MariaDB's that is new enough.
+    An unknown product passes if it names a version of MySQL or MariaDB that is new enough.
     """
     said = f"{version} {comment}".lower()
     other = next((name for name in OTHERS if name in said), None)
@@ -141,5 +141,5 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def _is_on(value: str) -> bool:
-    """Newer servers have more than two words for on."""
+    """Tell whether a variable is on: newer servers have more than two words for it."""
     return value.upper() not in ("OFF", "0", "NO", "")

@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 log = structlog.get_logger(__name__)
 
-# Of those that ended in a conflict with another one.
+# Of runs that ended in a conflict with another transaction.
 TRIES = 5
 PAUSE_SECONDS = (0.010, 0.200)
 
@@ -32,8 +32,8 @@ def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     Decorate a function to run as one transaction: again after a conflict, and while its connection is lost.
 
     Five times at most after a conflict, and never longer than the patience of the work that it belongs to. The
-    function must be the outermost block, decide only on rows it has locked, and bear being run again after a
-    COMMIT whose answer was lost: it finds its own rows, or changes nothing. `name` is the one of the table in
+    function must be the outermost block, decide only on rows it has locked, and be safe to run again after a
+    COMMIT whose answer was lost: it finds its own rows, or changes nothing. `name` stands in the table of
     docs/protocol.md.
 
     :raises RuntimeError: when called inside another transaction
@@ -72,7 +72,7 @@ def run(name: str, block: Callable[[], R]) -> R:
 
 
 def _pause_before_next(error: OperationalError | InterfaceError, tries: int) -> float | None:
-    """Give how long to wait before the block is run again; None if that is of no use."""
+    """Give how long to wait before the block is run again; None if that cannot help."""
     if is_lost(error):
         first, longest = LOST_PAUSE_SECONDS
         most = min(longest, first * 2**tries)
@@ -83,7 +83,7 @@ def _pause_before_next(error: OperationalError | InterfaceError, tries: int) -> 
 
 
 def _needed_seconds(error: OperationalError | InterfaceError) -> float:
-    """A row that somebody keeps is waited for as long as before, or not at all."""
+    """Give how many seconds another try needs: as long as the first for a lock, otherwise none."""
     return WEB_LOCK_WAIT_SECONDS if number_of(error) == LOCK_WAIT else 0.0
 
 

@@ -1,11 +1,11 @@
 """
-Lets few threads of a process wait for one row, so that it cannot take the threads that others need.
+Lets few threads of a process wait for one row, so that it cannot use up the threads that other requests need.
 
-A row that is locked for long, by a transaction that is stuck, would otherwise hold every thread that comes for it
-until its lock wait is over: forty repeats of one cancellation, and nobody can book. Whoever finds the places
-taken waits only while the line moves.
+Without it a row that a stuck transaction locks would hold every thread that wants it until its lock wait is over:
+forty repeats of one cancellation, and no client can book. A thread that finds the places taken waits only while the
+line moves.
 
-It locks nothing, and nothing is decided by it: that is for the database.
+It locks nothing and decides nothing: the database does.
 """
 
 import threading
@@ -19,13 +19,13 @@ from django.db import InterfaceError, OperationalError
 from bookings.db.error_numbers import CONFLICTS, LOCK_WAIT, number_of
 from bookings.errors import TemporarilyUnavailable
 
-# Of one process: one that gets the row next, and one that finds out whether it is given at all.
+# Of one process: one thread that gets the row next, and one that finds out whether the row is given at all.
 PLACES = 2
 
-# A transaction of ours takes a few hundredths of a second. A line in which nobody gets on for so long is stuck.
+# A transaction of ours takes a few hundredths of a second. A line that does not move for so long is stuck.
 STANDSTILL_SECONDS = 1.0
 
-# A line in which somebody has waited in vain is known to be stuck for so long: as long as a repeat waits.
+# After a thread waited without success the line counts as stuck for so long: as long as a repeat waits.
 KNOWN_STUCK_SECONDS = 3.0
 
 LINE_RETRY_AFTER_SECONDS = 2

@@ -12,7 +12,7 @@ class InFlightKind(models.TextChoices):
 
 
 class GateOutcome(models.TextChoices):
-    """How the call in flight ended. Empty while nobody knows."""
+    """How the call in flight ended. Empty while that is not known."""
 
     APPLIED = "applied"
     NO_SEATS = "no_seats"
@@ -25,8 +25,8 @@ class FlightGate(models.Model):
     """
     Whose turn it is to change the seats of a flight at a Flight Service without keys, and the last change.
 
-    The call in flight stays here after its end, with its outcome, until the next one begins: so that whoever
-    asks again under its key gets the outcome, and sends nothing.
+    The call in flight stays here after its end, with its outcome, until the next one begins: a repetition under
+    its key gets the outcome, and sends nothing.
     """
 
     flight_id = models.BigIntegerField(primary_key=True)
@@ -45,7 +45,7 @@ class FlightGate(models.Model):
 
     # The counter at the Flight Service as far as is known; before the call in flight while its outcome is not.
     known_remaining = models.BigIntegerField(null=True, blank=True)
-    # All seats, taken or not. Known only where nobody else changes the counter.
+    # All seats, taken or not. Known only where no other system changes the counter.
     capacity = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
@@ -72,16 +72,16 @@ class FlightGate(models.Model):
 
     @property
     def is_unresolved(self) -> bool:
-        """Whether a call was sent, or may have been, and nobody knows how it ended."""
+        """Whether a call was sent, or may have been, and its outcome is unknown."""
         return self.inflight_key is not None and not self.outcome
 
     def is_leased(self, now: datetime) -> bool:
-        """Whether it is a change's turn. A turn that is longer than any was begun by a clock that was ahead."""
+        """Whether a change has the gate. A lease that is longer than any was written by a clock that was ahead."""
         return self.leased_until is not None and now < self.leased_until <= now + GATE_LEASE + CLOCK_TOLERANCE
 
 
 class PatchSlot(models.Model):
-    """One of the few changes that a Flight Service without keys bears at once; free from `until` on."""
+    """One of the few changes that a Flight Service without keys can process at once; free from `until` on."""
 
     number = models.PositiveSmallIntegerField(primary_key=True)
     until = models.DateTimeField()

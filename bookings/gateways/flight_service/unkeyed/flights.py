@@ -47,7 +47,7 @@ from bookings.ports import (
 
 log = structlog.get_logger(__name__)
 
-# A look at the counter after the fact, on the time of a client that waits.
+# For one look at the counter after a change, while the client waits for its answer.
 LOOK_SECONDS = 1.0
 
 R = TypeVar("R")
@@ -65,11 +65,11 @@ class UnkeyedFlights:
     The port to a Flight Service that adds and subtracts, never refuses and remembers nothing.
 
     Wraps the gateway to it. Each flight has one change at a time; it is sent only if the counter shows the seats,
-    and its outcome is kept under its key. An outcome that is not seen is told from the counter when `settle` has
-    passed, if nobody else changes that; otherwise it stays unknown, and is never sent again.
+    and its outcome is kept under its key. After a lost answer the counter tells the outcome when `settle` has
+    passed, if no other system changes it; otherwise it stays unknown, and the change is never sent again.
 
     Waits at most a second for the flight, then says *not sent*. Needs the database, and raises what that raises:
-    the change is then in the hands of whoever asks again under its key.
+    the change is then settled by the next call under its key.
     """
 
     def __init__(self, service: FlightService, *, counter: Counter, settle: timedelta, at_once: int) -> None:
@@ -121,7 +121,7 @@ class UnkeyedFlights:
         return claim_gate(change, lease=lease, settle=self._settle, is_exclusive=self._is_exclusive)
 
     def _leave(self, gate: FlightGate, why: str, *, lease: UUID) -> NotSent | Unknown:
-        """End the turn without having sent anything in it; what was sent in an earlier one stays unknown."""
+        """End the lease without having sent anything; a change that was sent under an earlier one stays unknown."""
         leave_gate(gate.flight_id, lease=lease)
         return Unknown(why) if gate.is_unresolved else NotSent(why)
 
@@ -130,7 +130,7 @@ class UnkeyedFlights:
         try:
             flight = self._service.get_flight(change.flight_id, seconds=deadline.left())
         except UnknownFlight:
-            # Of a change that was sent, its seats have gone with the flight, or will be back with it.
+            # If the change was sent, its seats are gone with the flight, or come back with it.
             return NoFlight() if change.take and not gate.is_unresolved else Mistake("there is no such flight")
         except FlightsUnreachable:
             return None
@@ -138,7 +138,7 @@ class UnkeyedFlights:
         return flight
 
     def _refuse(self, gate: FlightGate, change: SeatChange, remaining: int) -> SeatOutcome | None:
-        """Say no for a Flight Service that never does."""
+        """Refuse in place of a Flight Service that never refuses."""
         known = gate.known_remaining
         if self._is_exclusive and known is not None and known != remaining:
             metrics.COUNTER_ALARMS.labels("counter_moved").inc()
@@ -146,7 +146,7 @@ class UnkeyedFlights:
         return NoSeats() if change.take and remaining < change.seats else None
 
     def _conclude(self, gate: FlightGate, change: SeatChange, remaining: int) -> SeatOutcome | None:
-        """Tell by the counter what became of a change whose answer nobody saw. None: it may be sent again."""
+        """Tell by the counter what became of a change whose answer was lost. None: it may be sent again."""
         moved = remaining - (gate.known_remaining or 0)
         if moved == (-change.seats if change.take else change.seats):
             return Applied()
@@ -186,22 +186,22 @@ class UnkeyedFlights:
         return outcome
 
     def _unseen(self, outcome: Unknown) -> SeatOutcome:
-        """Say what an answer that was not seen means: to ask when it has settled, or never."""
+        """Say what a lost answer means: ask when it has settled, or never."""
         if self._is_exclusive:
             return Unknown(outcome.why, retry_after=self._settle.total_seconds())
         return NeverKnown(f"{outcome.why}: others change the counter too")
 
     def _end(self, change: SeatChange, outcome: SeatOutcome, *, lease: UUID, remaining: int | None) -> SeatOutcome:
-        """Keep the outcome; one that cannot be kept is nobody's word, unless it is about what was really sent."""
+        """Store the outcome. If the lease was lost meanwhile: *unknown*, unless the outcome proves what was sent."""
         if end_sending(change, outcome, lease=lease, known_remaining=remaining, settle=self._settle):
             return outcome
-        # This process was paused for longer than its turn, and somebody else had one.
+        # This process was paused for longer than its lease, and another one had the gate since.
         metrics.COUNTER_ALARMS.labels("answer_too_late").inc()
         log.error("flights.answer_too_late", flight=change.flight_id, seats=change.seats, outcome=repr(outcome))
         return outcome if isinstance(outcome, Applied | NotSent) else Unknown("overtaken")
 
     def _look_back(self, flight_id: int, deadline: Deadline) -> None:
-        """Raise the alarm if others took the same seats at the same time."""
+        """Raise the alarm if other systems took the same seats at the same time."""
         try:
             _tell_if_oversold(self._service.get_flight(flight_id, seconds=min(LOOK_SECONDS, deadline.left())))
         except (UnknownFlight, FlightsUnreachable):
@@ -209,7 +209,11 @@ class UnkeyedFlights:
 
 
 def _ends_unsent(change: SeatChange, remaining: int) -> bool:
-    """Whether a take that never landed is over. A booking's is, its client has gone; a fix only without seats."""
+    """
+    Tell whether a change that was not applied is final.
+
+    Always for a booking, whose client has gone; for a correction only if too few seats are left.
+    """
     return remaining < change.seats or not is_of_a_fix(change.key)
 
 
@@ -220,7 +224,7 @@ def _tell_if_oversold(flight: Flight) -> None:
 
 
 def _in_turn(ask: Callable[[], R], deadline: Deadline) -> R:
-    """Ask until it is one's turn, for a second, or not at all where it cannot be within one."""
+    """Ask again for up to one second; give up at once if the wait is known to be longer."""
     patience = Deadline(min(GATE_WAIT_SECONDS, deadline.left()))
     while isinstance(answer := ask(), NotOurTurn) and answer.seconds <= patience.left() and patience:
         time.sleep(GATE_LOOK_EVERY_SECONDS)

@@ -1,16 +1,16 @@
 """
-The gates of the flights of a Flight Service without keys: the transactions of `unkeyed_flights`, and nothing else.
+The gates of flights at a Flight Service without keys: the transactions of `unkeyed.flights`, and nothing else.
 
 A gate lets one seat change at a time through, and keeps the last one with its outcome until that is recorded in
 the row it is about. See Note [What a gate remembers].
 """
 
 # Note [What a gate remembers]
-# A worker that died between the answer and the COMMIT that records it is followed by one that asks again, under
-# the same key. A Flight Service with keys would answer as before; this one would count twice. So the outcome is
-# written here first, under the key, and the next change of the flight must not replace it until the booking or
-# seat call that owns the key is decided. The other way round, whoever was overtaken while it was paused finds its
-# key decided, and sends nothing. Refusals are kept like everything else: one that was heard must stay one.
+# If a worker dies between the answer and the COMMIT that records it, the next worker asks again, under the same key.
+# A Flight Service with keys would answer as before; this one would count twice. So the outcome is written here first,
+# under the key, and the next change of the flight must not replace it until the booking or seat call that owns the
+# key is decided. And a process that was paused and overtaken finds its key decided, and sends nothing. Refusals are
+# kept like all other outcomes: a refusal that was answered must stay one.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,20 +49,20 @@ WORDS: dict[type[object], GateOutcome] = {
 
 CLOCK_IN_DOUBT = "the database's clock has jumped"
 
-# Of a slot that nobody has had.
+# Of a slot that was never used.
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class NotOurTurn:
-    """It is not one's turn: certainly not within so many seconds, where that is known."""
+    """The gate is taken; `seconds` is a lower bound of the wait, 0 if it is unknown."""
 
     why: str
     seconds: float = 0.0
 
 
 def make_lockable(flight_id: int, *, slots: int) -> None:
-    """Insert the rows that are locked later, where they are missing."""
+    """Insert missing rows, which are locked later."""
     has_gate = FlightGate.objects.filter(pk=flight_id).exists()
     if not has_gate or PatchSlot.objects.filter(number__lt=slots).count() < slots:
         _insert_missing(flight_id, slots=slots)
@@ -80,7 +80,7 @@ def claim_gate(
     change: SeatChange, *, lease: UUID, settle: timedelta, is_exclusive: bool
 ) -> FlightGate | SeatOutcome | NotOurTurn:
     """
-    Make it this change's turn, or say what became of the change, or that it is somebody else's turn.
+    Lease the gate to this change, or say what became of the change, or that another one has the gate.
 
     A gate that is given with a call in flight has this very change in flight, and it has settled.
     """
@@ -88,7 +88,7 @@ def claim_gate(
         with lines.place_for(f"gate {change.flight_id}"):
             gate = _lock(change.flight_id)
     except TemporarilyUnavailable:
-        return NotOurTurn("others wait for the gate in vain")
+        return NotOurTurn("others wait for the gate without success")
     now = database_time()
     if gate.lease == lease:  # the COMMIT of the run before this one was lost
         return gate
@@ -103,10 +103,10 @@ def claim_gate(
             _unknown("is being sent", gate.leased_until, now) if is_mine else NotOurTurn("another change is under way")
         )
     if (gate.lease is not None or must_settle) and not clock_is_proven():
-        # It is over by a clock that has jumped: its holder may be sending still.
+        # The lease is over by a clock that has jumped: its holder may still be sending.
         return _unknown(CLOCK_IN_DOUBT, None, now) if is_mine else NotOurTurn(CLOCK_IN_DOUBT)
     if is_mine and not is_exclusive:
-        # Whoever sent it has not come back. Nobody can tell by the counter whether it has landed.
+        # Its sender has not come back. The counter does not tell whether it was applied, as others change it.
         return _end(gate, NeverKnown("no answer, and others change the counter too"), known_remaining=None)
     if must_settle:
         settled_at = None if gate.inflight_since is None else gate.inflight_since + settle
@@ -130,7 +130,7 @@ def begin_sending(
     """
     Write down what is in flight, as the last thing before it is sent. None: send it now.
 
-    Looks once more whether it is still this change's turn, and whether nobody has decided it meanwhile.
+    Looks once more whether the change still has the gate, and whether it is still undecided.
     """
     gate = _lock(change.flight_id)
     now = database_time()
@@ -143,7 +143,7 @@ def begin_sending(
     if _is_open(change.key) is False:
         return NotSent("decided meanwhile")
     if not clock_is_proven():
-        # Slots whose time is over by a clock that has jumped may be in use.
+        # A slot whose time is over by a clock that has jumped may be in use.
         return NotSent(CLOCK_IN_DOUBT)
     every = PatchSlot.objects.filter(number__lt=slots)
     every.filter(until__gt=now + GATE_LEASE + CLOCK_TOLERANCE).update(until=now + GATE_LEASE)
@@ -168,10 +168,10 @@ def end_sending(
     change: SeatChange, outcome: SeatOutcome, *, lease: UUID, known_remaining: int | None, settle: timedelta
 ) -> bool:
     """
-    Keep the outcome of a change and end its turn. False: the turn had ended before, and somebody else's began.
+    Keep the outcome of a change and end its lease. False: the lease had ended before, and another change got one.
 
-    `known_remaining` is what the counter should show now; None if that is not known. One that was not sent leaves
-    nothing behind; one that is unknown stays in flight, and keeps its slot until it has settled.
+    `known_remaining` is what the counter should show now; None if that is not known. A change that was not sent
+    leaves nothing behind; one with an unknown outcome stays in flight, and keeps its slot until it has settled.
     """
     gate = _lock(change.flight_id)
     now = database_time()
@@ -182,7 +182,7 @@ def end_sending(
         return gate.inflight_key == change.key and gate.outcome == WORDS.get(type(outcome), "")
     if gate.inflight_key != change.key:  # refused before it was sent
         _put_in_flight(gate, change, now)
-    # What was not answered may still be under way over there.
+    # The Flight Service may still be working on a change that it has not answered.
     is_over = not isinstance(outcome, Unknown | NeverKnown)
     _free_slot(gate, until=now if is_over else now + settle)
     if isinstance(outcome, Unknown):
@@ -194,12 +194,12 @@ def end_sending(
 
 @in_transaction("gate.leave")
 def leave_gate(flight_id: int, *, lease: UUID) -> None:
-    """End one's turn without having sent anything; what was in flight before stays."""
+    """End the lease without having sent anything; what was in flight before stays."""
     FlightGate.objects.filter(pk=flight_id, lease=lease).update(lease=None, leased_until=None)
 
 
 def is_of_a_fix(key: UUID) -> bool:
-    """Whether a seat call has this key; of those that take seats, only fixes do."""
+    """Whether a seat call has this key; of the calls that take seats, only corrections are seat calls."""
     return SeatCall.objects.filter(call_key=key).exists()
 
 
@@ -220,9 +220,9 @@ def _is_open(key: UUID | None) -> bool | None:
 
 def _begin_again_if_ahead(gate: FlightGate, now: datetime) -> None:
     """
-    Let a change that was sent in what is still to come have been sent now, in a turn that begins now.
+    Treat a change that seems to be sent in the future as sent now, under a lease that begins now.
 
-    A clock was ahead, for who knows how long: its holder may have sent it a moment ago.
+    A clock was ahead for an unknown time: the lease's holder may have sent the change a moment ago.
     """
     if gate.inflight_since is None or gate.inflight_since <= now + CLOCK_TOLERANCE:
         return
@@ -245,7 +245,7 @@ def _take_out_of_flight(gate: FlightGate) -> None:
 
 
 def _end(gate: FlightGate, outcome: SeatOutcome, *, known_remaining: int | None) -> SeatOutcome:
-    """End the turn with an outcome that is final."""
+    """End the lease with an outcome that is final."""
     if isinstance(outcome, NotSent):
         _take_out_of_flight(gate)
     else:
@@ -283,7 +283,7 @@ def _unknown(why: str, until: datetime | None, now: datetime) -> Unknown:
 
 
 def _waits_for_staff(flight_id: int) -> bool:
-    """Whether there is a call of the flight of which nobody knows yet whether the counter has its seats."""
+    """Whether the flight has a call of which it is not known whether the counter contains its seats."""
     stuck = Booking.objects.filter(flight_id=flight_id, hold=Hold.STUCK)
     return stuck.exists() or SeatCall.objects.filter(flight_id=flight_id, state=SeatCallState.DEAD).exists()
 
