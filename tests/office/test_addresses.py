@@ -47,7 +47,7 @@ def refused(answer, name):
     """Check that an answer is the page that refuses, and that it names this parameter."""
     assert answer.status_code == 400
     assert not answer.streaming
-    assert "A filter of this address is not understood:" in text_of(answer)
+    assert "This page does not know a filter in its address:" in text_of(answer)
     assert f'<strong class="mono">{name}</strong>' in unescape(answer.content.decode())
     assert "nothing was changed" in text_of(answer)
     assert "bookings/office.css" in answer.content.decode()
@@ -71,7 +71,7 @@ def test_a_parameter_that_a_list_does_not_know_is_refused(desk, address):
     for query in UNKNOWN:
         answer = desk.get(f"{address}?{query}")
         assert answer.status_code == 400, query
-        assert "A filter of this address is not understood:" in text_of(answer)
+        assert "This page does not know a filter in its address:" in text_of(answer)
 
 
 @pytest.mark.parametrize("address", [BOOKINGS, EXPORT, "/admin/bookings/bulkcancel/new/"])
@@ -217,7 +217,7 @@ def test_more_parameters_than_anyone_counts_are_refused(desk):
     answer = desk.get(BOOKINGS + "?" + "&".join("a" for _ in range(1_500)))
 
     assert answer.status_code == 400
-    assert "This address is not understood." in text_of(answer)
+    assert "This page does not understand its address." in text_of(answer)
 
 
 def test_a_long_or_hostile_name_is_shown_short_and_as_text(desk):

@@ -189,7 +189,7 @@ def test_all_that_is_not_understood_is_named_at_once(desk):
     answer = desk.get(LIST, {"flight": "x", "from": "yesterday", "status": "lost", "user": ""})
 
     assert answer.status_code == 400
-    assert "A filter of this address is not understood: flight, status, from" in text_of(answer)
+    assert "This page does not know a filter in its address: flight, status, from" in text_of(answer)
     assert booking.reference not in text_of(answer)
 
 
@@ -249,7 +249,7 @@ def test_it_costs_a_fixed_number_of_statements(desk, django_assert_num_queries, 
 
 
 def test_an_empty_list_says_so(desk):
-    assert "No booking is like this." in desk.get(LIST).content.decode()
+    assert "No booking matches." in desk.get(LIST).content.decode()
 
 
 def test_who_may_not_see_bookings_gets_no_list(at_desk):

@@ -74,7 +74,7 @@ def give_back(**columns):
     [
         ("initiated", dict, "Seats: 2 seats are held on flight 1."),
         ("pending", lambda: {"claims": 3}, "Seats: outcome unknown. The Flight Service was asked 3 times"),
-        ("pending", lambda: {"hold": Hold.STUCK}, "Seats: nobody can tell whether they were taken."),
+        ("pending", lambda: {"hold": Hold.STUCK}, "Seats: it is not known whether they were taken."),
         ("cancelled", lambda: {"hold": Hold.DROPPED}, "Seats: none were taken."),
         ("cancelled", lambda: {"hold": Hold.GIVING_BACK}, "Seats: give-back pending, next try "),
         ("cancelled", give_back, "Seats: give-back pending, next try "),
@@ -104,7 +104,7 @@ def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, s
         (PaymentState.FAILED, "Money: the payment was declined; nothing was charged."),
         (PaymentState.REFUND_DUE, "Money: a refund of 4,000 XXX is due, next try "),
         (PaymentState.REFUNDED, "Money: 4,000 XXX refunded on "),
-        (PaymentState.DEAD, "Money: nobody can tell what became of the payment."),
+        (PaymentState.DEAD, "Money: it is not known what became of the payment."),
     ],
 )
 def test_it_says_in_a_sentence_what_became_of_the_money(desk, state, sentence):
@@ -235,7 +235,7 @@ def test_a_note_from_a_broken_form_says_so_and_keeps_what_was_typed(desk, flight
     answer = desk.post(note_address(booking), {"note": "Calls again at noon."})
 
     assert answer.status_code == 400
-    assert "This form is broken: open the page anew." in text_of(answer)
+    assert "This form is broken: open the page again." in text_of(answer)
     assert "Calls again at noon.</textarea>" in answer.content.decode()
 
 

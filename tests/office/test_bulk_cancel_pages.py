@@ -97,7 +97,7 @@ def test_a_filter_that_is_not_understood_shows_no_bookings_at_all(supervisor):
     page = supervisor.get(f"{OF_FLIGHT_1}&status=boked")
 
     assert page.status_code == 400
-    assert "A filter of this address is not understood: status" in text_of(page)
+    assert "This page does not know a filter in its address: status" in text_of(page)
 
 
 def test_a_word_to_go_for_a_filter_that_is_not_understood_cancels_nothing(supervisor):
@@ -119,7 +119,7 @@ def test_a_page_that_there_is_not_is_refused(supervisor, number):
     page = supervisor.get(f"{OF_FLIGHT_1}&page={number}")
 
     assert page.status_code == 400
-    assert "A filter of this address is not understood: page" in text_of(page)
+    assert "This page does not know a filter in its address: page" in text_of(page)
 
 
 def test_too_many_bookings_cannot_be_cancelled_together(supervisor, monkeypatch):

@@ -66,7 +66,7 @@ def test_a_filter_that_makes_no_sense_is_refused(desk, query):
     answer = desk.get(CALLS, query)
 
     assert answer.status_code == 400
-    assert f"A filter of this address is not understood: {next(iter(query))}" in text_of(answer)
+    assert f"This page does not know a filter in its address: {next(iter(query))}" in text_of(answer)
 
 
 def test_more_than_a_hundred_are_not_shown_but_said(desk):

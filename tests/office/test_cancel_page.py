@@ -68,7 +68,7 @@ def test_it_says_that_the_seats_are_not_known_yet(desk, flights):
 def test_it_says_that_the_seats_wait_for_a_decision(desk):
     text = text_of(desk.get(cancel_address(a_stuck_take())))
 
-    assert "Whether the Flight Service has given the seats waits for a decision." in text
+    assert "Staff must decide whether the Flight Service has given the seats." in text
 
 
 def test_it_says_that_the_seats_were_not_asked_for_yet(desk):
@@ -235,7 +235,7 @@ def test_a_booking_that_is_cancelled_offers_nothing_to_cancel(desk):
 
     answer = desk.get(cancel_address(booking))
 
-    assert "It is cancelled already: there is nothing left to do here." in text_of(answer)
+    assert "It is cancelled already: there is nothing to do here." in text_of(answer)
     assert 'name="reason"' not in answer.content.decode()
 
 
@@ -247,7 +247,7 @@ def test_a_form_without_its_hidden_fields_changes_nothing(desk, flights, spoilt)
     answer = desk.post(cancel_address(booking), {**form, **spoilt, "reason": "fraud", "note": ""})
 
     assert answer.status_code == 400
-    assert "This form is broken: open the page anew." in text_of(answer)
+    assert "This form is broken: open the page again." in text_of(answer)
     assert Booking.objects.get().status == "initiated"
 
 

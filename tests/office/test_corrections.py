@@ -40,7 +40,7 @@ def test_the_page_of_a_correction_says_what_became_of_it(desk, takes, said):
 
     assert f"Correction {call.pk}: 2 seats of flight 1" in text
     assert said in text
-    assert "it puts right what a comparison found" in text
+    assert "it corrects what a comparison found" in text
 
 
 CONSEQUENCES = {

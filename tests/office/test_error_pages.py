@@ -16,7 +16,7 @@ def test_a_page_that_is_not_there(admin_client, path):
     answer = admin_client.get(path)
 
     assert answer.status_code == 404
-    assert "There is no such page, or what it was about is not there." in text_of(answer)
+    assert "There is no such page, or what it showed is not there." in text_of(answer)
     assert "bookings/office.css" in answer.content.decode()
 
 

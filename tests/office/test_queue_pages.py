@@ -81,8 +81,8 @@ def test_the_page_of_periodic_work_is_in_plain_words(desk, schedule):
     text = text_of(desk.get(f"{QUEUE}schedule/{schedule.pk}/change/"))
 
     assert "background pass" in text
-    assert "Let it rest" in text
-    assert "Who let it rest, and why" in text
+    assert "Pause" in text
+    assert "Who paused it, and why" in text
     assert f"Next time (UTC) {schedule.next_run:%Y-%m-%d %H:%M:%S}" in text
     assert PASS not in text
     assert "Optional label" not in text

@@ -60,7 +60,7 @@ def test_more_than_three_misread_letters_are_too_many(desk):
     answer = desk.get(SEARCH, {"q": "0000XX"})
 
     assert answer.status_code == 200
-    assert "Nothing was found for <strong>0000XX</strong>" in answer.content.decode()
+    assert "Nothing matches <strong>0000XX</strong>" in answer.content.decode()
 
 
 def test_a_misread_reference_that_fits_several_lists_them(desk):
@@ -149,7 +149,7 @@ def test_the_id_of_a_request_leads_to_what_it_did(desk):
 def test_when_nothing_is_found_it_says_what_was_looked_for(desk):
     page = desk.get(SEARCH, {"q": "<b>nobody</b>"}).content.decode()
 
-    assert "Nothing was found for <strong>&lt;b&gt;nobody&lt;/b&gt;</strong>" in page
+    assert "Nothing matches <strong>&lt;b&gt;nobody&lt;/b&gt;</strong>" in page
     assert "the id of a request" in page
     assert "A reference has eight letters and digits, and an older one six." in page
 

@@ -66,7 +66,7 @@ def test_it_says_when_they_are_silent(desk, flights):
 
     assert "Does not answer" in page
     assert "Silent" in page
-    assert "last went through 5 min ago" in page
+    assert "last finished 5 min ago" in page
 
 
 def test_a_service_that_knows_no_such_flight_answers(desk, flights):
@@ -132,7 +132,7 @@ def test_who_may_not_see_bookings_gets_no_numbers(at_desk, flights):
 
     assert answer.status_code == 200
     assert "today" not in answer.context
-    assert "The numbers of the day are for those who may see bookings." in answer.content.decode()
+    assert "You need the right to see bookings to see the numbers of the day." in answer.content.decode()
 
 
 def test_the_pages_stand_in_the_order_of_the_work(desk, flights):

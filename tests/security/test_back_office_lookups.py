@@ -121,7 +121,7 @@ def test_a_guess_at_a_secret_is_answered_alike_whether_it_is_right_or_wrong(page
     answer = desk.get(reverse(f"admin:{page}_changelist"), {name: begin})
 
     assert answer.status_code == 400
-    assert f"not understood: {name}" in text_of(answer)
+    assert f"does not know a filter in its address: {name}" in text_of(answer)
 
 
 def test_the_start_of_a_keys_hash_cannot_be_read_by_an_auditor():
@@ -175,7 +175,7 @@ def test_a_page_of_one_person_is_not_found_by_another_column(page, column):
     answer = desk_of(person).get(reverse(f"admin:auth_user_{page}", args=arguments), {"_to_field": column})
 
     assert answer.status_code == 400
-    assert "not understood: _to_field" in text_of(answer)
+    assert "does not know a filter in its address: _to_field" in text_of(answer)
 
 
 def test_nothing_is_completed_by_typing(desk):

@@ -72,7 +72,7 @@ def why(task: Any) -> str:
 @admin.display(description=gettext_lazy("State"))
 def rests(schedule: Any) -> str:
     """Whether the worker begins it."""
-    return _("resting") if schedule.repeats == NEVER else _("running")
+    return _("paused") if schedule.repeats == NEVER else _("running")
 
 
 class QueueAdmin(RecordAdmin):
@@ -160,7 +160,7 @@ class ScheduleAdmin(QueueAdmin):
             return HttpResponseRedirect(reverse("admin:django_q_schedule_change", args=[schedule.pk]))
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Let it rest") if paused else _("Let it run again"),
+            "title": _("Pause") if paused else _("Resume"),
             "opts": self.opts,
             "schedule": schedule,
             "work": work(schedule),
