@@ -115,7 +115,7 @@ def desk_of(options: argparse.Namespace, store: Store) -> Desk:
 
 async def serve(listener: socket.socket, desk: Desk, *, mode: str) -> None:
     """
-    Serve until SIGTERM or SIGINT, then hang up on everybody.
+    Serve until SIGTERM or SIGINT, then close all connections.
 
     What has reached the desk is still decided; what waits for its latency to pass is not.
     """

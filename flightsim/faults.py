@@ -113,7 +113,7 @@ class Faults:
         self.change(plan, seed=seed)
 
     def change(self, plan: FaultPlan, *, seed: int | None = None) -> None:
-        """Follow another plan from now on; a seed starts the die anew, without one it rolls on."""
+        """Follow another plan from now on; a seed starts the random numbers again, without one they go on."""
         self._plan = plan
         self._left = plan.times
         if seed is not None:

@@ -2,14 +2,14 @@
 The original's pool of five connections, of which each PATCH needs two at once.
 
 Four PATCHes leave one connection over, and so end one after the other. Five hold one each and wait for a second
-that nobody gives back: everything stands still until they give up.
+that is never given back: everything stands still until they give up.
 """
 
 CONNECTIONS = 5
 
 
 class Pool:
-    """Counts the PATCHes under way, and tells how long everybody has to wait. `seconds` of 0: it never freezes."""
+    """Counts the PATCHes under way, and tells how long each has to wait. `seconds` of 0: it never freezes."""
 
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds

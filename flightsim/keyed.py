@@ -109,5 +109,5 @@ def _decide(store: Store, tally: Tally, key: str, flight_id: int, change: SeatCh
 def _no_room(change: SeatChange) -> Reply:
     if change.dec == 1:
         return failure(HTTPStatus.CONFLICT, "insufficient_seats", "Not enough seats are left on this flight")
-    # Nobody can owe more seats than were taken: a mistake somewhere, to be seen and not to be absorbed.
+    # More seats cannot come back than were taken: a mistake in some caller, to be shown and not to be absorbed.
     return failure(HTTPStatus.CONFLICT, "over_capacity", "The flight would have more free seats than seats")

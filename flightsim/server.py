@@ -211,7 +211,7 @@ class Desk:
         try:
             replies = self._service.answer_all([each.request for each in waiting])
         except Exception:
-            # A mistake in this program. The event loop prints it; the clients must not wait for ever.
+            # A mistake in this program. The event loop prints it; the clients must not wait forever.
             for each in waiting:
                 each.connection.close()
             raise

@@ -15,7 +15,7 @@ from typing import NamedTuple
 # A seat counter is a 32-bit column in the original; nothing sensible comes near it.
 MAX_SEATS = 2**31 - 1
 
-# Somebody may look into the file with another tool; all clients wait while that holds a lock.
+# Another tool may have the file open; all clients wait while it holds a lock.
 LOCK_WAIT_SECONDS = 0.5
 
 _SCHEMA = """

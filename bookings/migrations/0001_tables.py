@@ -782,8 +782,8 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
             ],
             options={
-                "verbose_name": "answer kept under a key",
-                "verbose_name_plural": "answers kept under keys",
+                "verbose_name": "idempotency record",
+                "verbose_name_plural": "idempotency records",
                 "db_table": "idempotency_record",
                 "default_permissions": ("view",),
                 "indexes": [

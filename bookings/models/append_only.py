@@ -24,7 +24,7 @@ class AppendOnly(models.Model):
 
 
 class RecordedAct(AppendOnly):
-    """Something that somebody did to a row: who, in which request, when, and what they had to say about it."""
+    """One action on a row: who did it, in which request, when, and with which note."""
 
     actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)
     actor_name = models.CharField(max_length=150)

@@ -1,9 +1,9 @@
 """
 What the address of a list may say.
 
-What is not understood is refused, never left out: without it a page would show, export or cancel other rows than
-were meant. What is not offered is refused too: a filter on a column that a page does not show would tell its value
-by the rows that remain.
+Parameters that are not understood are refused, never left out: without them a page would show, export or cancel
+other rows than were meant. Filters that a page does not offer are refused too: a filter on a hidden column would tell
+its value by the rows that remain.
 """
 
 import copy
@@ -176,7 +176,7 @@ class StrictChangeList(ChangeList):
 
     def get_filters(self, request: HttpRequest) -> Any:
         found = super().get_filters(request)
-        # As if nothing had been chosen, since each link of a filter has what was chosen of the others.
+        # As if nothing was chosen: each link of a filter carries the choices of the others.
         bare = copy.copy(self)
         bare.filter_params, bare.add_facets = {}, False
         offered = {
@@ -198,7 +198,7 @@ class StrictChangeList(ChangeList):
 
     def _sorts(self, place: int) -> bool:
         column = self.list_display[place]
-        # What a row is called sorts nothing, though Django's heading of it is a link.
+        # A row's name sorts nothing, though Django's heading of it is a link.
         return column == "__str__" or bool(self.get_ordering_field(column))
 
 

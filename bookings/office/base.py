@@ -1,4 +1,4 @@
-"""What the pages of the back office have in common."""
+"""What the pages of the back office share."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ else:
 
 
 class MissingRight(PermissionDenied):
-    """Somebody asked for what its rights do not cover; `right` is the permission, as `app.codename`."""
+    """A user asked for what its rights do not cover; `right` is the permission, as `app.codename`."""
 
     def __init__(self, right: str) -> None:
         self.right = right
@@ -123,16 +123,16 @@ def column(name: str, label: str | Promise, shown: Callable[[Any], Any] = _plain
 
 def require(request: HttpRequest, right: str) -> None:
     """
-    Let only who has this right go on.
+    Let only users with this right go on.
 
-    :raises MissingRight: for everybody else; the site answers with a page that names the right, and logs it
+    :raises MissingRight: for all others; the site answers with a page that names the right, and logs it
     """
     if not request.user.has_perm(right):
         raise MissingRight(right)
 
 
 def staff_of(request: HttpRequest) -> Actor:
-    """The person at the desk, as services and events name it."""
+    """The member of staff who asks, as services and events name it."""
     return Actor(
         kind=ActorKind.STAFF,
         name=request.user.get_username(),
@@ -141,5 +141,5 @@ def staff_of(request: HttpRequest) -> Actor:
 
 
 def new_action_key() -> str:
-    """A key for one thing that is about to be done: it goes into the form, and works once."""
+    """A key for one action: it goes into the form, and works once."""
     return uuid.uuid4().hex

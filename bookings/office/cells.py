@@ -1,9 +1,9 @@
 """
-Which texts a spreadsheet would take for something else.
+Which texts a spreadsheet would turn into something else.
 
-Excel, LibreOffice and Google Sheets look at each cell of a CSV file, quoted or not, as if it had been typed. What
-is a number or a date to one of them, in one of the languages they know, is marked for all: the mark costs a
-sign in front, a reference that has become a number costs the booking.
+Excel, LibreOffice and Google Sheets read each cell of a CSV file, quoted or not, as if it had been typed. A text that
+is a number or a date to one of them, in one of the languages they know, is marked for all: the mark costs one
+character, a reference that has become a number costs the booking.
 """
 
 import functools
@@ -67,7 +67,7 @@ DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "
 @functools.lru_cache(maxsize=4096)
 def is_misread(text: str) -> bool:
     """Whether a spreadsheet may take this text for a formula, number, date, time, truth value or error."""
-    # An apostrophe of its own would be taken for the mark.
+    # An apostrophe of its own would be read as the mark.
     if text.startswith(("'", "\t", "\r", "\n")):
         return True
     plain = _plain(text)

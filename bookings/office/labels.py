@@ -1,7 +1,7 @@
 """
-The plain words in which the back office speaks of states, and the shapes that go with them.
+The plain words that the back office has for states, and the shapes that go with them.
 
-A badge has text, shape and colour, so that it can be read in greyscale and aloud.
+A badge has text, shape and color, so that it can be read without colors and aloud.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ SEAT_CALL: Mapping[str, Badge] = MappingProxyType(
         SeatCallState.OPEN: Badge(_("Sent, no answer yet"), "busy"),
         SeatCallState.DONE: Badge(_("Seats are back"), "good"),
         SeatCallState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
-        SeatCallKind.VOID: Badge(_("Never happened; sent anew"), "calm"),
+        SeatCallKind.VOID: Badge(_("Not applied; sent again by another call"), "calm"),
         "taken": Badge(_("Seats are taken"), "good"),
     }
 )
@@ -130,7 +130,7 @@ REASON: Mapping[str, str | Promise] = MappingProxyType(
 )
 
 STAFF_REASON_CHOICES = [("", _("Choose a reason")), *((str(word), REASON[word]) for word in STAFF_REASONS)]
-"""Of the forms that cancel; none is chosen before somebody does."""
+"""Of the forms that cancel; none is chosen at first."""
 
 EVENT: Mapping[str, str | Promise] = MappingProxyType(
     {

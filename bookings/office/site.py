@@ -64,7 +64,7 @@ MOST_PARAMETERS, LONGEST_PARAMETER = 5, 60
 
 
 class LoginForm(AdminAuthenticationForm):
-    """The log-in, without a look at the password after too many tries: a right one would be told apart."""
+    """The log-in, which ignores the password after too many tries: otherwise a right one could be found out."""
 
     def clean(self) -> dict[str, Any]:
         wait = getattr(self.request, "login_wait", 0)
@@ -123,7 +123,7 @@ class BackOffice(admin.AdminSite):
             is_inside = self.has_permission(request)
             if request.method == "POST" and not is_inside and _page_of(request) != "logout":
                 return self.log_in_first(request)
-            # Not for a page that looks again by itself: nobody would read it.
+            # Not for a page that refreshes by itself: no person would read it.
             if request.method == "GET" and is_inside and "X-Refresh" not in request.headers:
                 request.unsent = unsent.take(request)  # type: ignore[attr-defined]  # ours, read by forms
             try:
@@ -190,7 +190,7 @@ class BackOffice(admin.AdminSite):
             log.warning("backoffice.login_refused")
             response.status_code = 429
             response.headers["Retry-After"] = str(wait)
-        # Not whether somebody is logged in: who is may be guessing at another's password.
+        # Whether the user is logged in does not count: it may be guessing another user's password.
         if wait or response.status_code == HTTPStatus.FOUND:
             # Counted before the password is looked at, so that many at once cannot slip through; failures stay.
             for name in counted:
@@ -271,7 +271,7 @@ def _counts_of(request: HttpRequest) -> dict[str, tuple[int, int]]:
     # As the form reads it, and as the database spells it: to both, several spellings are one user.
     typed = unicodedata.normalize("NFKC", request.POST.get("username", "").strip())[:LONGEST_NAME]
     stored = get_user_model().objects.filter(username=typed).values_list("username", flat=True).first()
-    # Hashed, as what somebody typed may be a password in the wrong field.
+    # Hashed, as a user may have typed a password into the wrong field.
     name = hashlib.sha256((stored or typed.lower()).encode()).hexdigest()[:32]
     return {
         # The first that refuses ends it: an address that is refused writes no row for each name it tries.

@@ -1,4 +1,4 @@
-"""What the templates of the back office say often."""
+"""Tags and filters that the templates of the back office share."""
 
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from bookings.text.money import Money
 
 register = template.Library()
 
-# Told apart without colour, and not read aloud: the text says the same.
+# Can be told apart without color, and are not read aloud: the text says the same.
 SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "■", "calm": "○"}
 
 BADGES = {
@@ -37,7 +37,7 @@ WORDS = {
 
 @register.simple_tag
 def badge(kind: str, state: str) -> SafeString:
-    """Show a state as text, shape and colour: `{% badge "status" booking.status %}`."""
+    """Show a state as text, shape and color: `{% badge "status" booking.status %}`."""
     return flag(BADGES[kind].get(state, Badge(state, "calm")))
 
 

@@ -3,7 +3,7 @@ What was typed into a form that was not carried out, as its session had ended or
 
 It travels through the log-in in a hidden field, signed and for a quarter of an hour, then waits in the new session
 for the page that it was typed on. That page shows it once, in a form that its reader has to send again: nothing is
-ever sent for anybody. No password is kept, and nothing that is large.
+ever sent by itself. No password is kept, and nothing that is large.
 """
 
 import time

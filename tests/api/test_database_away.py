@@ -72,7 +72,7 @@ def test_the_log_in_says_so_too(client, monkeypatch):
     answer = client.post("/admin/login/", {"username": "admin", "password": "wrong"})
 
     assert answer.status_code == 503
-    assert "look whether it was carried out" in text_of(answer)
+    assert "check whether it was carried out" in text_of(answer)
 
 
 def test_somebody_who_cannot_be_looked_up_gets_the_same_page(admin_client, monkeypatch):

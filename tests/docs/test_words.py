@@ -5,7 +5,7 @@ import pytest
 from tests.docs.words import found, left
 
 # What is not rewritten yet. It only gets shorter.
-PENDING = ("bookings/", "bookingsite/", "templates/", "flightsim/")
+PENDING = ("bookings/", "bookingsite/")
 
 
 def test_no_text_has_a_word_that_is_not_used():

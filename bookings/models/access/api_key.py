@@ -67,7 +67,7 @@ class ApiKey(models.Model):
 
     @property
     def secret_mark(self) -> str:
-        """Tells one secret from the next, and nothing about either: a part of its salt."""
+        """Tells one secret from another without revealing either: a part of its salt."""
         return self.secret_hash[:12]
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -82,7 +82,7 @@ class ApiKeyEventKind(models.TextChoices):
 
 
 class ApiKeyEvent(RecordedAct):
-    """What somebody did with a key: who, why, in which request. Append-only."""
+    """One action on a key: who did what, why, in which request. Append-only."""
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="events")
     what = models.CharField(max_length=7, choices=ApiKeyEventKind.choices)

@@ -30,8 +30,8 @@ class IdempotencyRecord(models.Model):
 
     class Meta:
         db_table = "idempotency_record"
-        verbose_name = _("answer kept under a key")
-        verbose_name_plural = _("answers kept under keys")
+        verbose_name = _("idempotency record")
+        verbose_name_plural = _("idempotency records")
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(name="idempotency_record_key_unique", fields=["principal", "endpoint", "key_hash"]),
@@ -44,9 +44,9 @@ class IdempotencyRecord(models.Model):
         indexes = [
             # The worker that finds an answer writes it under the key of the call.
             models.Index(name="idempotency_record_call", fields=["call_key"]),
-            # The reaper: what was answered long ago.
+            # The reaper: records that were answered long ago.
             models.Index(name="idempotency_record_age", fields=["state", "created_at"]),
-            # The back office's search by key, whoever used it and for what.
+            # The back office's search by key, of all callers and endpoints.
             models.Index(name="idempotency_record_key", fields=["key_hash"]),
         ]
 

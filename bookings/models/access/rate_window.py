@@ -3,7 +3,7 @@ from django.db import models
 
 class RateWindow(models.Model):
     """
-    How many requests somebody has made since its window began.
+    How many requests a caller has made since its window began.
 
     `name` is principal and route. Not part of the record of any booking: rows are deleted when they are old.
     """

@@ -17,11 +17,11 @@ CAPITALS = "^[A-Z]{3}$"
 
 class BookingQuerySet(OutboundCallQuerySet["Booking"]):
     def unanswered(self) -> Self:
-        """Takes without an answer. Each has a next try: asked for with it, they are a short range of an index."""
+        """Reservations without an answer. Each has a next try, which makes them a short range of an index."""
         return self.filter(next_at__isnull=False, hold=Hold.ASKING)
 
     def stuck(self) -> Self:
-        """Takes that wait for staff. Without the null, which each has, this would walk the whole to-do list."""
+        """Reservations that wait for staff. The null, which each has, keeps this from walking the whole to-do list."""
         return self.filter(next_at=None, hold=Hold.STUCK)
 
     def past_deadline(self, now: datetime) -> Self:
@@ -61,7 +61,7 @@ class Booking(OutboundCall):
     updated_at = models.DateTimeField()
     held_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
-    # The payment that is being settled or has succeeded: here, so that whoever locks the booking sees it.
+    # The payment that is being settled or has succeeded: here, so that a transaction that locks the booking sees it.
     active_payment_id = models.BigIntegerField(null=True, blank=True)
     # Support staff asked to cancel while a payment was being settled.
     cancel_requested = models.BooleanField(default=False)

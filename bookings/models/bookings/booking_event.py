@@ -13,9 +13,9 @@ class EventKind(models.TextChoices):
     CANCEL_REQUESTED = "cancel_requested"
     PAYMENT_FAILED = "payment_failed"
     REFUNDED = "refunded"
-    # What staff wrote down for one another: never shown outside the back office.
+    # Internal notes of staff: never shown outside the back office.
     NOTED = "noted"
-    # What staff decided about a take whose outcome nobody could tell.
+    # What staff decided about a reservation of unknown outcome.
     TAKE_RETRIED = "take_retried"
     TAKE_RESOLVED = "take_resolved"
 

@@ -51,11 +51,11 @@ class BulkCancelState(models.TextChoices):
 
 
 class BulkCancelWhy(models.TextChoices):
-    """What there is to say about a row's state beside a `CancelWhy`."""
+    """Why a row has its state, beside the reasons of `CancelWhy`."""
 
     # Never stored: said of a row that waited for its payment, once that has ended and cancelled the booking.
     PAYMENT_ENDED = "payment_ended"
-    # It failed in every pass of an hour; the log says how.
+    # It failed in every pass for an hour; the log says how.
     OUR_FAULT = "our_fault"
 
 

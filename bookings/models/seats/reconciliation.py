@@ -6,8 +6,7 @@ class Reconciliation(models.Model):
     """
     One comparison of our seats with the Flight Service's, flight by flight.
 
-    Only flights with nothing under way are compared: between two systems that are at work a difference means
-    nothing.
+    Only flights with nothing under way are compared: while calls are under way a difference means nothing.
     """
 
     finished_at = models.DateTimeField()

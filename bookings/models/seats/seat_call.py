@@ -8,9 +8,9 @@ from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
 
 class SeatCallKind(models.TextChoices):
     GIVE = "give"
-    # What a comparison with the Flight Service found to be wrong is put right; it has no bookings.
+    # A correction of what a comparison with the Flight Service found; it has no bookings.
     FIX = "fix"
-    # What staff said never happened; the bookings of a give-back were cut again, under a new key.
+    # Staff said that it was not applied; the bookings of a release were put into a new one, under a new key.
     VOID = "void"
 
 
@@ -26,19 +26,19 @@ class SeatCallQuerySet(OutboundCallQuerySet["SeatCall"]):
 
 class SeatCall(OutboundCall):
     """
-    One give-back at the Flight Service, for all the bookings that name it; or one fix, for none.
+    One release at the Flight Service, for all the bookings that name it; or one correction, for none.
 
     Key, flight, seats and direction are fixed when the row is written, before anything is sent: a repetition is
-    the same request. The take of a booking has no row here, the booking is the row.
+    the same request. A reservation has no row here: its booking is the row.
     """
 
     call_key = models.UUIDField()
     kind = models.CharField(max_length=4, choices=SeatCallKind.choices)
     flight_id = models.BigIntegerField()
     seats = models.PositiveIntegerField()
-    # The direction: only a fix takes seats, all other calls give some back.
+    # The direction: only a correction can take seats, all other calls give seats back.
     takes = models.BooleanField(default=False)
-    # The flight again, until a fix is over: unique, so that no two put the same difference right.
+    # The flight again, until a correction is over: unique, so that no two correct the same difference.
     fixes_flight_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=4, choices=SeatCallState.choices, default=SeatCallState.OPEN)
     created_at = models.DateTimeField()
@@ -96,7 +96,7 @@ class SeatCallEventKind(models.TextChoices):
 
 
 class SeatCallEvent(RecordedAct):
-    """What somebody decided: that a fix is sent, or what became of a dead call. Who, why, in which request."""
+    """One decision of staff: that a correction is sent, or what became of a dead call; who, why, which request."""
 
     seat_call = models.ForeignKey(SeatCall, on_delete=models.PROTECT, related_name="events")
     what = models.CharField(max_length=11, choices=SeatCallEventKind.choices)

@@ -27,7 +27,7 @@ RIGHT = "bookings.manage_api_keys"
 
 
 class WhyForm(forms.Form):
-    """Why somebody does something with a key; asked for last."""
+    """Why a key is made or changed; the last field of each form."""
 
     note = NoteField(
         label=gettext_lazy("Why"), max_length=500, help_text=gettext_lazy("Stands in the events of the key.")
@@ -115,7 +115,7 @@ class ApiKeyAdmin(RecordAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show a key with everything that was done with it."""
+        """Show a key with its history."""
         events = ApiKeyEvent.objects.filter(api_key=self.get_object(request, unquote(object_id))).order_by("pk")
         return super().change_view(request, object_id, form_url, {"events": events, **(extra_context or {})})
 

@@ -1,4 +1,4 @@
-"""Bulk cancellation in the back office: what it would do, the word to go, and how far it has come."""
+"""Bulk cancellation in the back office: what it would do, the confirmation, and how far it has come."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -37,7 +37,7 @@ REFRESH_SECONDS, PATIENT_REFRESH_SECONDS = 2, 10
 
 
 class StartForm(forms.Form):
-    """The word to go: why, and the number of the flight as proof that it is the right one."""
+    """The confirmation: why, and the number of the flight as proof that it is the right one."""
 
     action_key = forms.UUIDField(widget=forms.HiddenInput)
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=labels.STAFF_REASON_CHOICES)
@@ -84,7 +84,7 @@ class ResultLine(NamedTuple):
 
 
 class BulkCancelAdmin(ReadOnlyAdmin):
-    """Bulk cancellations: started by whoever has the right, followed by everybody who may see them."""
+    """Bulk cancellations: started by staff with the right, watched by all staff who may see them."""
 
     list_display = ["__str__", "cancel_reason", "asked_by", "created_at", "finished_at", "decided"]
     list_display_links = ["__str__"]
@@ -116,7 +116,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         return [*own, *super().get_urls()]
 
     def new_view(self, request: HttpRequest) -> HttpResponse:
-        """Show what would become of a selection, and start on the word to go."""
+        """Show what would become of a selection, and start the cancellation when it is confirmed."""
         require(request, "bookings.bulk_cancel")
         selection = selection_of(request, "page")
         if request.method != "POST":
@@ -170,7 +170,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show how far it has come. All of it stands in the tables, so it may be opened anew at any time."""
+        """Show how far it has come. All of it stands in the tables, so the page may be opened again at any time."""
         bulk = self._bulk(request, object_id)
         progress = progress_of(bulk)
         only(request, "page")

@@ -36,7 +36,7 @@ from bookings.queries.bookings.selection import Selection
 
 SEE = "bookings.view_booking"
 
-# Longer than a repetition under way takes: before that nobody needs to look.
+# Longer than a repetition under way takes: before that staff need not look.
 UNKNOWN_AFTER = timedelta(minutes=1)
 OWED_AFTER = timedelta(minutes=2)
 
@@ -172,7 +172,7 @@ def time_left(booking: Booking, *, now: datetime, is_paying: bool) -> str:
 
 
 def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Badge]:
-    """What about a booking somebody should look at; the worst first."""
+    """What staff should look at about a booking; the worst first."""
     flags = []
     call = booking.give_back
     if booking.hold == Hold.STUCK:

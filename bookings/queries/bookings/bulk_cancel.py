@@ -20,7 +20,7 @@ from bookings.queries.bookings.selection import Selection
 from bookings.text.ids import exact_id
 from bookings.text.money import Money, totals
 
-# What a person has to look at comes first, what went as it should comes last.
+# What a person has to look at comes first, what went well comes last.
 IN_ORDER = (State.FAILED, State.REQUESTED, State.SKIPPED, State.CANCELLED, State.WAITING)
 
 COLUMNS = (
@@ -45,8 +45,8 @@ class BulkPlan:
         """
         A mark of the bookings that were shown: the newest of them, and a hash of all.
 
-        Not of what each would come to: on a flight that is on sale somebody pays, or lets a hold expire, every
-        few seconds, and what becomes of a booking is judged anew under its lock.
+        What would become of each is not in it: on a flight that is on sale a booking is paid or expires every few
+        seconds, and what becomes of it is judged again under its lock.
         """
         ids = [booking.pk for booking, _ in self.lines]
         # Of too many not all were shown: then none is the newest, and the service finds too many again.
@@ -55,7 +55,7 @@ class BulkPlan:
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
-        """How many bookings cancelling does what to."""
+        """How many bookings have each outcome of cancelling."""
         return Counter(str(outcome.effect) for _, outcome in self.lines)
 
     @property
@@ -72,7 +72,7 @@ class BulkPlan:
         return totals(Money(outcome.refund, booking.currency) for booking, outcome in self.lines)
 
     def in_order(self) -> list[tuple[Booking, CancelOutcome]]:
-        """The lines as a person reads them: those with something to say first."""
+        """Sort the lines as a person reads them: those with a remark first."""
         return sorted(
             self.lines, key=lambda line: (line[1].effect != CancelEffect.REQUESTED, line[1].effect, -line[0].pk)
         )

@@ -59,7 +59,7 @@ class BookingPage:
 
     @property
     def is_settled(self) -> bool:
-        """Nothing about it changes by itself any more, but for a deadline."""
+        """Whether nothing about it changes by itself any more, except by a deadline."""
         booking, call = self.booking, self.booking.give_back
         seats_move = booking.hold == Hold.ASKING or (
             booking.hold == Hold.GIVING_BACK and (call is None or call.state == SeatCallState.OPEN)

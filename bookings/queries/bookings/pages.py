@@ -66,7 +66,7 @@ def page_of(
 
 
 def every(selection: Selection, *, now: datetime) -> Iterator[Booking]:
-    """Give all bookings of a selection, newest first, some at a time: the memory it takes is that of a chunk."""
+    """Give all bookings of a selection, newest first; they are read in chunks, so memory stays small."""
     begin = None
     while chunk := read_list(partial(_chunk, selection, now, begin)):
         yield from chunk
@@ -78,7 +78,7 @@ def _chunk(selection: Selection, now: datetime, begin: int | None) -> list[Booki
 
 
 def count_up_to(highest: int, rows: QuerySet[Any]) -> int:
-    """Count rows, and stop at `highest`: nobody needs to know how many more there are."""
+    """Count rows, and stop at `highest`: no reader needs a larger number."""
     return rows.order_by().values("pk")[:highest].count()
 
 
@@ -130,10 +130,10 @@ def _ids_cancelled_today(now: datetime, begin: int | None, limit: int, *, backwa
 
 
 # Note [Sorted on purpose]
-# A page of a flight, or of a quick view, is a few ids out of a short range of its index. MariaDB may think it
-# cheaper to walk all bookings from the newest on until it has met enough of them; that would be right if they
-# were spread evenly, but those of a flight that left last month all lie at the far end. Sorting by an
-# expression leaves it no index in this order to walk, so it takes the short range, and sorts that.
+# A page of a flight, or of a quick view, is a few ids out of a short range of its index. MariaDB may find it cheaper
+# to walk all bookings from the newest on until it has met enough of them. That would be right if they were spread
+# evenly, but those of a flight that left last month all lie at the far end. No index has the order of an expression,
+# so sorting by one makes MariaDB read the short range, and sort that.
 
 
 def _in_order(ids: list[int]) -> list[Booking]:

@@ -1,4 +1,4 @@
-"""What somebody at the desk may mean by what was typed: read by unique keys and indexes alone."""
+"""What support staff may mean by what they typed: read by unique keys and indexes alone."""
 
 import hashlib
 import itertools
@@ -15,10 +15,10 @@ from bookings.text.references import reference_in
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-# No reference has one of these: whoever read one has misread what is like it.
+# No reference has one of these: it was misread for a character that looks like it.
 LOOK_ALIKES = {**dict.fromkeys("0O", "0OQD"), **dict.fromkeys("1IL", "1ILJT7")}
 
-# Six to the power of three are few enough to look up at once; who misread more than half of it may ask again.
+# Six to the power of three are few enough to look up at once; with more misread characters staff must ask again.
 MOST_MISREAD = 3
 
 # Of a user, a flight or a request, the newest.
@@ -72,7 +72,7 @@ def find(typed: str) -> Findings:
 
 
 def _by_reference(letters: str) -> list[Booking]:
-    """The booking of this reference, or else those of references that are easily taken for it."""
+    """Find the booking of this reference, or else those of references that look like it."""
     exact = list(Booking.objects.filter(reference=letters))
     misread = sum(letter in LOOK_ALIKES for letter in letters)
     if exact or not 0 < misread <= MOST_MISREAD:

@@ -50,7 +50,7 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
         "awaiting_payment": lambda _, now: Q(status=BookingStatus.INITIATED),
         "expiring": lambda _, now: Q(status__in=UNPAID, expires_at__lte=now + EXPIRING_WITHIN),
         "not_given_back": _not_given_back,
-        # Whoever is asking has a next try: with it, it is a short range of the worker's to-do list.
+        # A booking that is asking has a next try: with that condition it is a short range of the worker's to-do list.
         "unknown": lambda _, now: Q(next_at__isnull=False, hold=Hold.ASKING),
         "refund_due": lambda _, now: Q(
             pk__in=Payment.objects.filter(state=PaymentState.REFUND_DUE).values("booking_id")

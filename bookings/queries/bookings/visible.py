@@ -1,4 +1,4 @@
-"""Finds bookings, for those who may see them."""
+"""Finds bookings, for actors who may see them."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ from bookings.text.references import reference_in
 
 def bookings_visible_to(actor: Actor) -> QuerySet[Booking]:
     """
-    The bookings that somebody may see, with `read_at`.
+    The bookings that an actor may see, with `read_at`.
 
-    The one place that says so: whatever the API reads of bookings, it reads through here.
+    The one place that decides it: the API reads all bookings through here.
     """
     rows = Booking.objects.with_database_time()
     return rows if actor.user_id is None else rows.filter(user_id=actor.user_id)

@@ -10,7 +10,7 @@ from bookings.models.seats.seat_call import SeatCallState
 
 R = TypeVar("R", bound=Model)
 
-# As many rows as somebody reads; more than that is an outage, and is looked at flight by flight.
+# As many rows as a person reads; more than that is an outage, and is looked at flight by flight.
 ROWS_SHOWN = 100
 
 
@@ -23,25 +23,25 @@ class Truncated(Generic[R]):
 
 
 def stuck_takes(flight_id: int | None) -> Truncated[Booking]:
-    """Takes that wait for staff, by flight, the oldest first; of one flight or of all."""
+    """Reservations that wait for staff, by flight, the oldest first; of one flight or of all."""
     rows = _of_flight(Booking.objects.stuck(), flight_id)
     return _first(rows.order_by("flight_id", "pk"))
 
 
 def dead_give_backs(flight_id: int | None) -> Truncated[SeatCall]:
-    """Give-backs that wait for staff, the oldest first."""
+    """Releases that wait for staff, the oldest first."""
     rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.DEAD, next_at=None), flight_id)
     return _first(rows.order_by("pk"))
 
 
 def unanswered_takes(flight_id: int | None) -> Truncated[Booking]:
-    """Takes without an answer, the one that is asked about next first."""
+    """Reservations without an answer, the one that is repeated next first."""
     rows = _of_flight(Booking.objects.unanswered(), flight_id)
     return _first(rows.order_by("next_at"))
 
 
 def unanswered_give_backs(flight_id: int | None) -> Truncated[SeatCall]:
-    """Give-backs without an answer, the one that is sent next first."""
+    """Releases without an answer, the one that is sent next first."""
     rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.OPEN), flight_id)
     return _first(rows.order_by("next_at"))
 

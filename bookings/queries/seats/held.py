@@ -17,7 +17,7 @@ WITH_SEATS = (BookingStatus.INITIATED, BookingStatus.BOOKED)
 @dataclass(frozen=True, slots=True)
 class SeatsOfFlight:
     """
-    Our side of one flight. Two that are equal say that nothing has happened in between.
+    Our side of one flight. If two are equal, nothing has happened in between.
 
     `bookings` and `calls` count all there ever were: one that was made and ended in between would leave the
     rest as it was.
@@ -33,14 +33,14 @@ def flights_to_compare(now: datetime) -> set[int]:
     """
     Flights on which seats are held, or on which a booking was cancelled or a call decided lately.
 
-    Costs what there are flights, not bookings: the first status of a flight is where its part of the index begins,
-    and of all words for a status `booked` is the first. Of the few that are unpaid each is looked at.
+    The cost grows with flights, not bookings: `MIN(status)` is read at the start of each flight's index range, where
+    `booked` sorts first. The few unpaid bookings are looked at one by one.
     """
     paid = Booking.objects.values("flight_id").annotate(first=Min("status")).filter(first=BookingStatus.BOOKED)
     unpaid = Booking.objects.filter(status=BookingStatus.INITIATED)
     since = now - RECONCILED_AFTER_CANCELLATION
     ended = BookingEvent.objects.filter(what__in=[EventKind.CANCELLED, EventKind.TAKE_RESOLVED], created_at__gte=since)
-    # Few: people write them, and what they decided may be wrong.
+    # Few: people write them, and a decision of theirs may be wrong.
     decided = SeatCallEvent.objects.filter(created_at__gte=since)
     return {
         *paid.values_list("flight_id", flat=True),

@@ -12,13 +12,13 @@ from bookings.models.seats.seat_call import SeatCallState
 
 
 def flights_owed_seats(now: datetime) -> list[int]:
-    """Flights with cancelled bookings whose seats are in no give-back call yet, on the to-do index alone."""
+    """Flights with cancelled bookings whose seats are in no release yet, on the to-do index alone."""
     owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, give_back=None)
     return sorted(owed.values_list("flight_id", flat=True).distinct())
 
 
 def seats_still_owed() -> int:
-    """Seats that wait for a give-back: in no call yet, or in one that failed and nobody is sending just now."""
+    """Seats that are owed back: in no release yet, or in one that failed and is not being sent now."""
     uncut = Booking.objects.filter(next_at__isnull=False, hold=Hold.GIVING_BACK)
     now = database_time()
     not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)

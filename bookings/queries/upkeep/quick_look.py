@@ -21,8 +21,8 @@ class QuickLook:
     """
     One connection for a whole process; one thread at a time.
 
-    The connections of requests wait longer, as what they do takes longer; on them a health check would take its
-    thread for as long as the database hangs. What is found out here is told to all, see `bookings.db.hang`.
+    The connections of requests wait longer, as their work takes longer; a health check on them would hold its thread
+    for as long as the database hangs. What is found here is known to all requests, see `bookings.db.hang`.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class QuickLook:
         return found
 
     def _usable(self) -> Any:
-        """Give the connection, opened anew if it leads to a server that has died or takes no writes."""
+        """Give the connection, opened again if it leads to a server that has died or takes no writes."""
         settings = {
             **connection.settings_dict,
             "OPTIONS": {**connection.settings_dict["OPTIONS"], **LIMITS},

@@ -26,8 +26,8 @@ def unapplied_migrations() -> list[str]:
     """
     Name the migrations of this code that the database lacks, as `app.name`.
 
-    Reads every migration, and asks the database. Once none lacks, none will while this process runs: then nothing
-    is read or asked any more.
+    Reads every migration, and asks the database. Cached once complete: migrations are not unapplied under a running
+    process.
     """
     if connection.alias in _complete:
         return []
@@ -40,9 +40,9 @@ def unapplied_migrations() -> list[str]:
 
 def spoilt_tables(of: Any = connection) -> list[str]:
     """
-    Name the tables of ours that refuse or cut what people write, or that have no transactions; see `CURE`.
+    Name the tables of ours that refuse or cut texts of people, or that have no transactions; see `CURE`.
 
-    Others in the same database are nobody's concern here.
+    Other tables in the same database are not looked at.
     """
     if of.vendor != "mysql":
         return []

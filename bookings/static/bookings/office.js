@@ -1,5 +1,5 @@
 "use strict";
-// Two comforts. Everything works without this file.
+// Two conveniences. Everything works without this file.
 
 // "/" goes to the search box, from anywhere but a field.
 document.addEventListener("keydown", (event) => {
@@ -28,7 +28,7 @@ async function refresh(part) {
   const seconds = Number(part.dataset.refresh);
   await new Promise((done) => setTimeout(done, 1000 * seconds));
   let next = part;
-  // Not while nobody looks, nor while somebody is in it with the keyboard.
+  // Not while the page is hidden, nor while the keyboard's focus is in it.
   if (!document.hidden && !part.contains(document.activeElement)) {
     try {
       const answer = await fetch(window.location.href, { headers: { "X-Refresh": "1" }, redirect: "manual" });
