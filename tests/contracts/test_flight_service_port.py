@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.ports import (
     Applied,
     Flight,
@@ -16,13 +17,25 @@ from bookings.ports import (
     Unknown,
     UnknownFlight,
 )
-from tests.contracts.peers import give_back, take
+from tests.contracts.peers import CAPACITY, give_back, take
+from tests.support.fakes import FakeFlights
+from tests.support.processes import start_flightsim
 
 
 def test_a_flight_shows_its_price_and_the_seats_left(peer):
     take(peer, 3)
 
     assert peer.service.get_flight(1, seconds=5) == Flight(id=1, price=2000, seats_left=7, capacity=10)
+
+
+@pytest.mark.parametrize("options", [(), ("--unkeyed",)], ids=["with keys", "without"])
+def test_a_flight_is_shown_in_its_own_currency(options):
+    fake = FakeFlights(capacity=CAPACITY)
+    fake.set_flight(1, currency="INR")
+    with start_flightsim("--currency", "INR", "--capacity", str(CAPACITY), *options) as sim:
+        shown = [service.get_flight(1, seconds=5) for service in (fake, HttpFlightService(sim.url))]
+
+    assert [(flight.price, flight.currency) for flight in shown] == [(2000, "INR")] * 2
 
 
 def test_an_unknown_flight_is_named_as_such(peer):
