@@ -52,4 +52,13 @@ class Actor:
         return self.kind == ActorKind.CUSTOMER and self.verified
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who did something to a booking, why, and what they say about it: what its event keeps."""
+
+    actor: Actor
+    reason: str = ""
+    note: str = ""
+
+
 SYSTEM = Actor(kind=ActorKind.SYSTEM, name="worker")

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django_q.models import Schedule
 
+from bookings.actor import Cause
 from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
 from bookings.services.shared.transitions import lock_booking, note_event
@@ -100,7 +101,7 @@ def test_a_booking_is_never_deleted():
 
 def test_an_event_is_never_changed_or_deleted():
     booking = a_saved_row()
-    note_event(lock_booking(booking.pk, actor=STAFF), "refunded", actor=STAFF, now=database_time())
+    note_event(lock_booking(booking.pk, actor=STAFF), "refunded", Cause(STAFF), now=database_time())
     event = BookingEvent.objects.get()
 
     with pytest.raises(TypeError, match="never changed"):
@@ -139,7 +140,7 @@ def test_database_time_is_aware_and_now():
 def test_text_of_every_language_is_kept():
     booking = a_saved_row()
 
-    note_event(booking, "refunded", actor=STAFF, now=database_time(), note="Đà Nẵng ✈ 🛫")
+    note_event(booking, "refunded", Cause(STAFF, note="Đà Nẵng ✈ 🛫"), now=database_time())
 
     assert BookingEvent.objects.get().note == "Đà Nẵng ✈ 🛫"
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError
 
-from bookings.actor import Actor, ActorKind
+from bookings.actor import Actor, ActorKind, Cause
 from bookings.conf import BULK_CANCEL_LIMIT, BULK_CANCEL_RETRIES_END_AFTER
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
@@ -179,9 +179,9 @@ def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
         return 0
     row.done_at = database_time()
     actor = Actor(kind=ActorKind.STAFF, name=bulk.asked_by, request_id=bulk.request_id)
-    reason = CancelReason(bulk.reason)
+    cause = Cause(actor, CancelReason(bulk.reason), bulk.note)
     try:
-        outcome = cancel_locked(booking, actor=actor, reason=reason, note=bulk.note, now=row.done_at)
+        outcome = cancel_locked(booking, cause, now=row.done_at)
         row.state, row.why, row.seats, row.refund = outcome.effect, outcome.why, outcome.seats, outcome.refund
     except Refusal as problem:
         row.state, row.why = BulkCancelState.FAILED, problem.explanation[:200]

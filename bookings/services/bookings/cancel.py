@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bookings.actor import Actor
+from bookings.actor import Actor, Cause
 from bookings.answers.results import AlreadyDone, Cancelled, Refused
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -30,16 +30,16 @@ def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note:
     :raises AlreadyPaid: if it is booked and the actor is not support staff
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
     """
-    booking, outcome = _cancel(booking_id, actor=actor, reason=reason, note=note)
+    booking, outcome = _cancel(booking_id, Cause(actor, reason, note))
     if outcome.effect == CancelEffect.CANCELLED:
         wake_worker()
     return booking
 
 
 @in_transaction("booking.cancel")
-def _cancel(booking_id: int, *, actor: Actor, reason: CancelReason, note: str) -> tuple[Booking, CancelOutcome]:
-    booking = lock_booking(booking_id, actor=actor)
-    return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())
+def _cancel(booking_id: int, cause: Cause) -> tuple[Booking, CancelOutcome]:
+    booking = lock_booking(booking_id, actor=cause.actor)
+    return booking, cancel_locked(booking, cause, now=database_time())
 
 
 def cancel_booking_for_client(
@@ -53,10 +53,13 @@ def cancel_booking_for_client(
 
     :raises IdempotencyKeyReused: if the key stands for another request
     """
+    if keyed is None:
+        booking = cancel_booking(booking_id=booking_id, actor=actor, reason=reason, note=note)
+        return Cancelled(booking, booking.updated_at)
     try:
-        result, is_news = _cancel_under_key(booking_id, actor=actor, reason=reason, note=note, keyed=keyed)
+        result, is_news = _cancel_under_key(booking_id, Cause(actor, reason, note), keyed=keyed)
     except KeyTaken as error:
-        record = idempotency.find(keyed) if keyed is not None else None
+        record = idempotency.find(keyed)
         if record is None or record.state != RecordState.DONE:
             raise AssertionError("a cancellation's record is committed with what it came to") from error
         return idempotency.replay(record)
@@ -66,29 +69,21 @@ def cancel_booking_for_client(
 
 
 @in_transaction("booking.cancel")
-def _cancel_under_key(
-    booking_id: int, *, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
-) -> tuple[Cancelled | Refused, bool]:
+def _cancel_under_key(booking_id: int, cause: Cause, *, keyed: KeyedRequest) -> tuple[Cancelled | Refused, bool]:
     """Decide and store what it came to; tell as well whether the booking was cancelled here and now."""
-    record, is_news = None, False
-    if keyed is not None:
-        record = idempotency.begin(keyed, call_key=None)
-    booking = lock_booking(booking_id, actor=actor)
-    now = database_time()
+    record = idempotency.begin(keyed, call_key=None)
+    booking = lock_booking(booking_id, actor=cause.actor)
+    now, is_news = database_time(), False
     result: Cancelled | Refused = Cancelled(booking, now)
     try:
-        outcome = cancel_locked(booking, actor=actor, reason=reason, note=note, now=now)
-        is_news = outcome.effect == CancelEffect.CANCELLED
+        is_news = cancel_locked(booking, cause, now=now).effect == CancelEffect.CANCELLED
     except Refusal as problem:
-        if record is None:
-            raise
-        result = Refused("cancel", problem, actor.request_id)
-    if record is not None:
-        idempotency.finish(record, result)
+        result = Refused("cancel", problem, cause.actor.request_id)
+    idempotency.finish(record, result)
     return result, is_news
 
 
-def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> CancelOutcome:
+def cancel_locked(booking: Booking, cause: Cause, *, now: datetime) -> CancelOutcome:
     """
     Cancel a booking, as `cancel_booking` does, in the transaction that has locked it; return what it came to.
 
@@ -100,24 +95,24 @@ def cancel_locked(booking: Booking, *, actor: Actor, reason: CancelReason, note:
     outcome = cancel_outcome_of(booking)
     if outcome.effect == CancelEffect.SKIPPED:
         return outcome
-    if booking.status == BookingStatus.BOOKED and not actor.is_staff:
+    if booking.status == BookingStatus.BOOKED and not cause.actor.is_staff:
         raise AlreadyPaid
     if outcome.effect == CancelEffect.REQUESTED:
-        _ask_to_cancel(booking, actor=actor, reason=reason, note=note, now=now)
+        _ask_to_cancel(booking, cause, now=now)
         return outcome
     if booking.active_payment_id is not None:
         owe_refund(booking, Payment.objects.select_for_update().get(pk=booking.active_payment_id), now=now)
-    cancel(booking, actor=actor, reason=reason, note=note, now=now)
+    cancel(booking, cause, now=now)
     return outcome
 
 
-def _ask_to_cancel(booking: Booking, *, actor: Actor, reason: CancelReason, note: str, now: datetime) -> None:
+def _ask_to_cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
     """Support staff's wish outlives a running charge: its end cancels, and refunds what was charged."""
-    if not actor.is_staff:
+    if not cause.actor.is_staff:
         raise PaymentInProgress(retry_after=1)
     if booking.cancel_requested:
         return
     booking.cancel_requested = True
     booking.version += 1
     booking.save(update_fields=["cancel_requested", "version"])
-    note_event(booking, EventKind.CANCEL_REQUESTED, actor=actor, now=now, reason=reason, note=note)
+    note_event(booking, EventKind.CANCEL_REQUESTED, cause, now=now)

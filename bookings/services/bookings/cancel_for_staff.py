@@ -1,6 +1,6 @@
 """End a booking because somebody in the back office wants it to end."""
 
-from bookings.actor import Actor
+from bookings.actor import Actor, Cause
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import BookingChanged
@@ -25,7 +25,7 @@ def cancel_for_staff(
     :raises BookingChanged: if somebody was faster; nothing is changed
     """
     try:
-        booking, outcome = _cancel_once(booking_id, actor, reason, note, seen_version, action_key)
+        booking, outcome = _cancel_once(booking_id, Cause(actor, reason, note), seen_version, action_key)
     except KeyTaken:
         return Booking.objects.get(pk=booking_id)
     if outcome.effect == CancelEffect.CANCELLED:
@@ -44,10 +44,8 @@ def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
 
 
 @in_transaction("booking.cancel")
-def _cancel_once(
-    booking_id: int, actor: Actor, reason: CancelReason, note: str, seen_version: int, action_key: str
-) -> tuple[Booking, CancelOutcome]:
-    begin_staff_action("cancel", key=action_key, actor=actor, booking_id=booking_id)
-    booking = lock_booking(booking_id, actor=actor)
+def _cancel_once(booking_id: int, cause: Cause, seen_version: int, action_key: str) -> tuple[Booking, CancelOutcome]:
+    begin_staff_action("cancel", key=action_key, actor=cause.actor, booking_id=booking_id)
+    booking = lock_booking(booking_id, actor=cause.actor)
     refuse_if_changed(booking, seen_version=seen_version)
-    return booking, cancel_locked(booking, actor=actor, reason=reason, note=note, now=database_time())
+    return booking, cancel_locked(booking, cause, now=database_time())

@@ -1,6 +1,6 @@
 """End the bookings whose payment window has closed."""
 
-from bookings.actor import SYSTEM
+from bookings.actor import SYSTEM, Cause
 from bookings.conf import CALLS_PER_PASS, CLOCK_TOLERANCE, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
@@ -102,5 +102,5 @@ def _expire_unanswered(booking_id: int) -> int:
         return 0
     if payment.state not in UNANSWERED or payment.created_at > now - PAYMENT_ANSWER_LIMIT:
         return 0
-    cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now, note="the payment was never answered")
+    cancel(booking, Cause(SYSTEM, CancelReason.EXPIRED, "the payment was never answered"), now=now)
     return 1

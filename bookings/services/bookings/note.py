@@ -1,6 +1,6 @@
 """Write something down about a booking, for those who look at it next."""
 
-from bookings.actor import Actor
+from bookings.actor import Actor, Cause
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.models.bookings.booking_event import EventKind
@@ -27,4 +27,4 @@ def note_booking(*, booking_id: int, actor: Actor, note: str, action_key: str) -
 def _note_once(booking_id: int, actor: Actor, note: str, action_key: str) -> None:
     begin_staff_action("note", key=action_key, actor=actor, booking_id=booking_id)
     booking = lock_booking(booking_id, actor=actor)
-    note_event(booking, EventKind.NOTED, actor=actor, now=database_time(), note=note)
+    note_event(booking, EventKind.NOTED, Cause(actor, note=note), now=database_time())

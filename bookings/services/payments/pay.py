@@ -1,11 +1,11 @@
 """Take the money for a booking, once."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from bookings.actor import SYSTEM, Actor
+from bookings.actor import SYSTEM, Actor, Cause
 from bookings.answers.results import AlreadyDone, Refused
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.db.clock import clock_is_proven, database_time
@@ -49,12 +49,16 @@ class PaymentOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
-    """The keys of one attempt, made before its transaction so that a repeated block knows its own rows."""
+class _Attempt:
+    """One request to pay; its keys are made before its transaction, so that a repeated block knows its own rows."""
 
-    gateway_key: UUID
-    refund_key: UUID
-    lease: UUID
+    order: PaymentOrder
+    actor: Actor
+    keyed: KeyedRequest
+    payments: PaymentGateway
+    gateway_key: UUID = field(default_factory=uuid.uuid4)
+    refund_key: UUID = field(default_factory=uuid.uuid4)
+    lease: UUID = field(default_factory=uuid.uuid4)
 
 
 def pay_booking(
@@ -74,31 +78,30 @@ def pay_booking(
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
     """
-    names = _Names(uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
+    attempt = _Attempt(order, actor, keyed, payments)
     try:
-        started, is_cancelled = _start(order, actor=actor, keyed=keyed, names=names, payments=payments)
+        started, is_cancelled = _start(attempt)
     except KeyTaken:
         record = idempotency.find(keyed)
         if record is None:
             raise RequestInProgress(retry_after=1) from None
-        return _go_on(record, actor=actor, payments=payments)
+        return _go_on(record, attempt)
     if is_cancelled:
         wake_worker()
     if isinstance(started, Payment):
-        return charge_and_settle(started, payments=payments, lease=names.lease, actor=actor)
+        return charge_and_settle(started, payments=payments, lease=attempt.lease, actor=actor)
     return started
 
 
 @in_transaction("payment.begin")
-def _start(
-    order: PaymentOrder, *, actor: Actor, keyed: KeyedRequest, names: _Names, payments: PaymentGateway
-) -> tuple[PaymentResult | Payment, bool]:
+def _start(attempt: _Attempt) -> tuple[PaymentResult | Payment, bool]:
     """
     Start a payment, or decide against it. Where the gateway is this database, settle it as well.
 
     Tells as well whether the booking was cancelled on the way.
     """
-    record = idempotency.begin(keyed, call_key=names.gateway_key)
+    order, actor, payments = attempt.order, attempt.actor, attempt.payments
+    record = idempotency.begin(attempt.keyed, call_key=attempt.gateway_key)
     booking = lock_booking(order.booking_id, actor=actor)
     now, was_cancelled = database_time(), booking.status == BookingStatus.CANCELLED
     try:
@@ -111,12 +114,12 @@ def _start(
         booking=booking,
         amount=order.total_cost,
         currency=booking.currency,
-        gateway_key=names.gateway_key,
-        refund_key=names.refund_key,
+        gateway_key=attempt.gateway_key,
+        refund_key=attempt.refund_key,
         active_booking_id=booking.pk,
         request_id=actor.request_id,
         created_at=now,
-        **leased(names.lease, now),
+        **leased(attempt.lease, now),
     )
     payment.save(force_insert=True)
     booking.active_payment_id = payment.pk
@@ -124,8 +127,8 @@ def _start(
         booking.version += 1
         booking.save(update_fields=["active_payment_id", "version"])
         return payment, False
-    outcome = payments.charge(key=names.gateway_key, amount=payment.money, reference=booking.reference)
-    is_cancelled = settle_locked(booking, payment, lease=names.lease, outcome=outcome, actor=actor, now=now)
+    outcome = payments.charge(key=attempt.gateway_key, amount=payment.money, reference=booking.reference)
+    is_cancelled = settle_locked(booking, payment, lease=attempt.lease, outcome=outcome, actor=actor, now=now)
     return result_of(booking, payment, actor=actor, at=now), is_cancelled
 
 
@@ -146,7 +149,7 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
     if now >= booking.expires_at:
         if not clock_is_proven():
             raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
-        cancel(booking, actor=SYSTEM, reason=CancelReason.EXPIRED, now=now)
+        cancel(booking, Cause(SYSTEM, CancelReason.EXPIRED), now=now)
         raise PaymentWindowClosed
     if booking.status == BookingStatus.PENDING:
         raise NotPayableYet(retry_after=1)
@@ -156,7 +159,7 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
         raise AmountMismatch
 
 
-def _go_on(record: IdempotencyRecord, *, actor: Actor, payments: PaymentGateway) -> PaymentResult | AlreadyDone:
+def _go_on(record: IdempotencyRecord, attempt: _Attempt) -> PaymentResult | AlreadyDone:
     """Replay a decided request, or ask again about a charge that nobody is asking about any more."""
     if record.state == RecordState.DONE:
         return idempotency.replay(record)
@@ -167,4 +170,4 @@ def _go_on(record: IdempotencyRecord, *, actor: Actor, payments: PaymentGateway)
     claimed = claim_payment(payment.pk, state=PaymentState.PROCESSING, lease=lease)
     if claimed is None:
         raise RequestInProgress(retry_after=1)
-    return charge_and_settle(claimed, payments=payments, lease=lease, actor=actor)
+    return charge_and_settle(claimed, payments=attempt.payments, lease=lease, actor=attempt.actor)

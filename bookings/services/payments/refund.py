@@ -3,7 +3,7 @@
 import uuid
 from uuid import UUID
 
-from bookings.actor import SYSTEM
+from bookings.actor import SYSTEM, Cause
 from bookings.conf import CALLS_PER_PASS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -44,7 +44,7 @@ def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> i
     match outcome:
         case Refunded():
             leases.write(payment, {"state": PaymentState.REFUNDED, "refunded_at": now, **leases.over()})
-            note_event(booking, EventKind.REFUNDED, actor=SYSTEM, now=now)
+            note_event(booking, EventKind.REFUNDED, Cause(SYSTEM), now=now)
             return 1
         case RefundUnknown():
             leases.try_later(payment, outcome, lease=lease, now=now)

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from uuid import UUID
 
-from bookings.actor import SYSTEM, Actor, ActorKind
+from bookings.actor import SYSTEM, Actor, ActorKind, Cause
 from bookings.answers.results import Paid, PaymentPending, Refused
 from bookings.conf import CALLS_PER_PASS
 from bookings.db.clock import database_time
@@ -77,7 +77,7 @@ def settle_locked(
             booking.active_payment_id = None
             booking.version += 1
             booking.save(update_fields=["active_payment_id", "version"])
-            note_event(booking, EventKind.PAYMENT_FAILED, actor=actor, now=now, note=outcome.why[:500])
+            note_event(booking, EventKind.PAYMENT_FAILED, Cause(actor, note=outcome.why[:500]), now=now)
             is_cancelled = _carry_out_cancellation(booking, now)
         case ChargeUnknown():
             leases.try_later(payment, outcome, lease=lease, now=now)
@@ -165,5 +165,5 @@ def _carry_out_cancellation(booking: Booking, now: datetime) -> bool:
         return False
     wish = BookingEvent.objects.filter(booking=booking, what=EventKind.CANCEL_REQUESTED).order_by("pk")[0]
     actor = Actor(kind=ActorKind(wish.actor_kind), name=wish.actor_name, request_id=wish.request_id)
-    cancel(booking, actor=actor, reason=CancelReason(wish.reason), note=wish.note, now=now)
+    cancel(booking, Cause(actor, CancelReason(wish.reason), wish.note), now=now)
     return True

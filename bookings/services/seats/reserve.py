@@ -14,7 +14,7 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
-from bookings.actor import SYSTEM, Actor
+from bookings.actor import SYSTEM, Actor, Cause
 from bookings.answers.results import Accepted, Created, Refused
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -116,7 +116,7 @@ def result_of(booking: Booking, *, at: datetime) -> Created | Refused | None:
 
 def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
     if booking.status == BookingStatus.PENDING:  # cancelled first: a pending booking is never refused
-        cancel(booking, actor=SYSTEM, reason=reason, now=now)
+        cancel(booking, Cause(SYSTEM, reason), now=now)
     end_take(booking, Hold.REFUSED, now=now)
 
 
@@ -132,7 +132,7 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
         try_later(booking, outcome, lease=lease, now=now)
         return
     if booking.status == BookingStatus.PENDING:
-        cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
+        cancel(booking, Cause(SYSTEM, CancelReason.UNAVAILABLE), now=now)
     end_take(booking, Hold.DROPPED, now=now, why=outcome.why)
     idempotency.forget_call(booking.hold_key)
 
@@ -140,14 +140,14 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
 def _give_up(booking: Booking, outcome: NeverKnown, now: datetime) -> None:
     """End the booking, which can never be confirmed. Its seats stay blocked until staff find out about them."""
     if booking.status == BookingStatus.PENDING:
-        cancel(booking, actor=SYSTEM, reason=CancelReason.UNAVAILABLE, now=now)
+        cancel(booking, Cause(SYSTEM, CancelReason.UNAVAILABLE), now=now)
     end_take(booking, Hold.STUCK, now=now, why=outcome.why)
 
 
 def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) -> None:
     """A client without a key can never learn the outcome: end the booking, and let the worker find out."""
     if waiting is Waiting.CLIENT and booking.status == BookingStatus.PENDING:
-        cancel(booking, actor=actor, reason=CancelReason.ABANDONED, now=now)
+        cancel(booking, Cause(actor, CancelReason.ABANDONED), now=now)
 
 
 def store_result(booking: Booking, waiting: Waiting, now: datetime) -> None:

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from uuid import UUID
 
-from bookings.actor import SYSTEM, Actor
+from bookings.actor import SYSTEM, Actor, Cause
 from bookings.conf import WORKER_CALL_SECONDS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -69,7 +69,7 @@ def _claim(booking_id: int, *, lease: UUID, actor: Actor, note: str) -> Booking:
     now = database_time()
     refuse_to_count_twice(booking.first_sent_at, now)
     write(booking, {"hold": Hold.ASKING, **leased(lease, now, before=booking)})
-    note_event(booking, EventKind.TAKE_RETRIED, actor=actor, now=now, note=note)
+    note_event(booking, EventKind.TAKE_RETRIED, Cause(actor, note=note), now=now)
     return booking
 
 
@@ -84,9 +84,9 @@ def _decide(booking_id: int, *, decision: Decision, actor: Actor, note: str, sin
     reopen_take(booking, now=now)
     if decision is Decision.NOT_APPLIED and booking.status == BookingStatus.PENDING:
         # Its event says who and why: this decision has no other.
-        cancel(booking, actor=actor, reason=CancelReason.UNAVAILABLE, now=now, note=note)
+        cancel(booking, Cause(actor, CancelReason.UNAVAILABLE, note), now=now)
     else:
-        note_event(booking, EventKind.TAKE_RESOLVED, actor=actor, now=now, reason=decision, note=note)
+        note_event(booking, EventKind.TAKE_RESOLVED, Cause(actor, decision, note), now=now)
     if decision is Decision.NOT_APPLIED:
         end_take(booking, Hold.REFUSED, now=now, why=booking.last_error)
     elif not confirm_hold(booking, now=now):

@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from bookings.actor import SYSTEM, Actor, ActorKind
+from bookings.actor import SYSTEM, Actor, ActorKind, Cause
 from bookings.db.waiting_line import lines
 from bookings.errors import BookingNotFound, UserMismatch
 from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
@@ -86,11 +86,11 @@ def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> N
 
 def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """Mark a booking as paid; its `active_payment_id` names the payment that succeeded."""
-    _move(booking, BookingStatus.BOOKED, actor=actor, now=now, columns=["active_payment_id"])
+    _move(booking, BookingStatus.BOOKED, Cause(actor), now=now, columns=["active_payment_id"])
     transaction.on_commit(metrics.PAID.inc)
 
 
-def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetime, note: str = "") -> None:
+def cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
     """
     Cancel a booking; where its seats are held, put them on the give-back ledger.
 
@@ -101,10 +101,10 @@ def cancel(booking: Booking, *, actor: Actor, reason: CancelReason, now: datetim
         booking.hold, booking.next_at = Hold.GIVING_BACK, now
     elif booking.hold == Hold.ASKING and booking.claims == 0:
         booking.hold, booking.next_at = Hold.DROPPED, None
-    booking.cancel_reason = reason
+    booking.cancel_reason = cause.reason
     columns = ["hold", "next_at", "cancel_reason", "active_payment_id"]
-    _move(booking, BookingStatus.CANCELLED, actor=actor, now=now, reason=reason, note=note, columns=columns)
-    transaction.on_commit(metrics.CANCELLED.labels(reason).inc)
+    _move(booking, BookingStatus.CANCELLED, cause, now=now, columns=columns)
+    transaction.on_commit(metrics.CANCELLED.labels(cause.reason).inc)
 
 
 def redate(booking: Booking, *, now: datetime) -> None:
@@ -136,60 +136,48 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
     ):
         if ids:
             Booking.objects.filter(pk__in=ids).update(**common, **columns)
-    to, reason = BookingStatus.CANCELLED, CancelReason.EXPIRED
-    BookingEvent.objects.bulk_create(_moved(booking, to, actor=SYSTEM, now=now, reason=reason) for booking in bookings)
+    to, cause = BookingStatus.CANCELLED, Cause(SYSTEM, CancelReason.EXPIRED)
+    BookingEvent.objects.bulk_create(_moved(booking, to, cause, now=now) for booking in bookings)
     expired = metrics.CANCELLED.labels(CancelReason.EXPIRED)
     transaction.on_commit(functools.partial(expired.inc, len(bookings)))
     for booking in bookings:
-        _log_move(booking, to, actor=SYSTEM, reason=reason)
+        _log_move(booking, to, cause)
 
 
-def note_event(
-    booking: Booking, what: EventKind, *, actor: Actor, now: datetime, reason: str = "", note: str = ""
-) -> None:
+def note_event(booking: Booking, what: EventKind, cause: Cause, *, now: datetime) -> None:
     """Append something to the timeline that is not a change of status."""
-    BookingEvent.by(actor, at=now, booking=booking, what=what, reason=reason, note=note).save()
-    log.info("booking.noted", booking=booking.reference, what=str(what), actor=str(actor.kind))
+    BookingEvent.by(cause.actor, at=now, booking=booking, what=what, reason=cause.reason, note=cause.note).save()
+    log.info("booking.noted", booking=booking.reference, what=str(what), actor=str(cause.actor.kind))
 
 
-def _move(
-    booking: Booking,
-    to: BookingStatus,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    note: str = "",
-    columns: Iterable[str] = (),
-) -> None:
+def _move(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime, columns: Iterable[str]) -> None:
     """Change the status, write `columns` with it, and append the event that says who and why."""
     before = BookingStatus(booking.status)
     if to not in TRANSITIONS[before]:
         raise AssertionError(f"{before} -> {to} is not a transition: a service did not look before it moved")
-    event = _moved(booking, to, actor=actor, now=now, reason=reason, note=note)
+    event = _moved(booking, to, cause, now=now)
     booking.status = to
     booking.version += 1
     booking.updated_at = now
     booking.save(update_fields=["status", "version", "updated_at", *columns])
     event.save()
-    _log_move(booking, to, actor=actor, reason=reason)
+    _log_move(booking, to, cause)
 
 
-def _moved(
-    booking: Booking, to: BookingStatus, *, actor: Actor, now: datetime, reason: str, note: str = ""
-) -> BookingEvent:
+def _moved(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime) -> BookingEvent:
     """The event of a change of status that is about to be made."""
     return BookingEvent.by(
-        actor,
+        cause.actor,
         at=now,
         booking=booking,
         what=EventKind(to),
         from_status=booking.status,
         to_status=to,
-        reason=reason,
-        note=note,
+        reason=cause.reason,
+        note=cause.note,
     )
 
 
-def _log_move(booking: Booking, to: BookingStatus, *, actor: Actor, reason: str) -> None:
-    log.info("booking.moved", booking=booking.reference, to=str(to), actor=str(actor.kind), reason=str(reason) or None)
+def _log_move(booking: Booking, to: BookingStatus, cause: Cause) -> None:
+    actor, reason = str(cause.actor.kind), str(cause.reason) or None
+    log.info("booking.moved", booking=booking.reference, to=str(to), actor=actor, reason=reason)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bookings.actor import Cause
 from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking
@@ -107,6 +108,6 @@ def test_a_change_that_is_refused_leaves_no_line(api):
 
 def test_what_staff_write_down_for_one_another_is_shown_to_nobody(api):
     booking = shown(api.create())
-    note_event(Booking.objects.get(), EventKind.NOTED, actor=STAFF, now=database_time(), note="rude on the phone")
+    note_event(Booking.objects.get(), EventKind.NOTED, Cause(STAFF, note="rude on the phone"), now=database_time())
 
     assert [line["what"] for line in timeline(api, booking)] == ["created", "held"]
