@@ -45,6 +45,15 @@ def word_for(reply: Reply) -> Word:
     return Word.REFUSED if is_clean else Word.ERROR
 
 
+def code_of(reply: Reply) -> str:
+    """Name an answer by the code of its error, or else by its status."""
+    try:
+        code = reply.json()["error"].get("code")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        code = None
+    return str(code or reply.status)
+
+
 def _is_about_its_flight(status: int, envelope: Any) -> bool:
     """Whether a flight cannot be sold as it is shown, and the answer says so."""
     return bool(status == HTTPStatus.BAD_GATEWAY and envelope["error"]["code"] == "flight_unusable")

@@ -14,17 +14,9 @@ import schemathesis
 
 # Decided by what is on record, or by the Flight Service and the payment gateway; no schema can foresee these.
 DECISIONS = {
-    *(
-        "seats_unavailable",
-        "price_changed",
-        "flight_not_found",
-        "booking_not_found",
-        "booking_cancelled",
-        "already_paid",
-    ),
-    *("amount_mismatch", "currency_mismatch", "payment_window_closed", "payment_declined"),
-    *("payment_in_progress", "not_payable_yet"),
-    *("idempotency_key_reused", "request_in_progress", "user_mismatch"),
+    *("seats_unavailable", "price_changed", "flight_not_found", "booking_not_found", "booking_cancelled"),
+    *("already_paid", "amount_mismatch", "currency_mismatch", "payment_window_closed", "payment_declined"),
+    *("payment_in_progress", "not_payable_yet", "idempotency_key_reused", "request_in_progress", "user_mismatch"),
     *("flight_service_unavailable", "flight_unusable", "temporarily_unavailable"),
 }
 

@@ -21,6 +21,11 @@ GOOD_BODY = b'{"flightId": 5, "noOfSeats": 1}'
 LONGEST_BODY = 64 * 1024
 
 
+def a_number() -> str:
+    """A number that nothing else has."""
+    return str(10**17 + secrets.randbelow(10**17))
+
+
 def a_customer_token(put: Canaries, user: int, secret: str, *, of: str = "token") -> str:
     """Sign a token with canaries in its claims and its header, and look for every part of it."""
     now = int(time.time())
@@ -65,7 +70,7 @@ def _credentials(put: Canaries, key: str) -> Iterator[Request]:
         yield "POST", BOOKINGS, GOOD_BODY, {**JSON, "Authorization": value}
     yield "GET", f"{BOOKINGS}?limit=1", None, {"Authorization": f"Bearer {key}"}
     # A number that nobody else has: it must not be in a log because a service may name anybody.
-    user = int(put.add("user of a service", str(10**17 + secrets.randbelow(10**17))))
+    user = int(put.add("user of a service", a_number()))
     body = json.dumps({"flightId": 6, "userId": user, "noOfSeats": 1}).encode()
     yield "POST", BOOKINGS, body, {**JSON, "Authorization": f"Bearer {key}"}
 
@@ -103,13 +108,7 @@ def _headers(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
 
 def _addresses(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
     paths = ("/{}", "/api/{}", "/api/v1/{}", f"{BOOKINGS}/{{}}", f"{BOOKINGS}/{{}}/events", f"{BOOKINGS}/1.{{}}")
-    others = (
-        "/admin/{}/",
-        "/admin/bookings/{}/",
-        "/admin/bookings/booking/{}/change/",
-        "/static/{}.css",
-        "/health/{}",
-    )
+    others = ("/admin/{}/", "/admin/bookings/{}/", "/admin/bookings/booking/{}/change/", "/static/{}.css", "/health/{}")
     for path in (*paths, *others):
         yield "GET", path.format(put(f"path {path}")), None, bearer
     for path in (f"{BOOKINGS}/{{}}/cancel", "/api/{}", "/{}"):
@@ -123,12 +122,7 @@ def _addresses(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
     yield "GET", f"{BOOKINGS}?%0d%0a%00{put('query of bytes')}%ff", None, bearer
     cursor = base64.b64encode(f"p={put('cursor')}".encode()).decode()
     yield "GET", f"{BOOKINGS}?cursor={quote(put.add('cursor as sent', cursor))}", None, bearer
-    yield (
-        "GET",
-        f"{BOOKINGS}?userId={put.add('user in a query', str(10**17 + secrets.randbelow(10**17)))}",
-        None,
-        bearer,
-    )
+    yield "GET", f"{BOOKINGS}?userId={put.add('user in a query', a_number())}", None, bearer
 
 
 def _bodies(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
@@ -144,29 +138,22 @@ def _bodies(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
             yield "POST", path, json.dumps(sent).encode(), keyed
         yield "POST", path, json.dumps({**fields, put(f"unknown field {path}"): 1}).encode(), keyed
         yield "POST", path, json.dumps(put(f"text {path}")).encode(), keyed
-    number = put.add("cost", str(10**17 + secrets.randbelow(10**17)))
-    yield (
-        "POST",
-        PAYMENTS,
-        f'{{"bookingId": 1, "totalCost": {number}}}'.encode(),
-        {**bearer, "Idempotency-Key": "a"},
-    )
+    body = f'{{"bookingId": 1, "totalCost": {put.add("cost", a_number())}}}'.encode()
+    yield "POST", PAYMENTS, body, {**bearer, "Idempotency-Key": "a"}
     cancel = f"{BOOKINGS}/1/cancel"
     yield "POST", cancel, json.dumps({"reason": put("long reason") * 20}).encode(), bearer
     yield "POST", cancel, f'{{"reason": "{put("half a pair")}\\ud800"}}'.encode(), bearer
     yield "POST", cancel, f'{{"reason": "{put("NUL")}\\u0000"}}'.encode(), bearer
-    for number, broken in enumerate(
-        ('{{"a": "{}"', '{{"{}": NaN}}', '{{"{0}": 1, "{0}": 2}}', "{}", "[" * 50 + '"{}"')
-    ):
+    broken_bodies = ('{{"a": "{}"', '{{"{}": NaN}}', '{{"{0}": 1, "{0}": 2}}', "{}", "[" * 50 + '"{}"')
+    for number, broken in enumerate(broken_bodies):
         yield "POST", BOOKINGS, broken.format(put(f"broken body {number}")).encode(), bearer
     yield "POST", BOOKINGS, b"\xff" + put("not UTF-8").encode(), bearer
     yield "POST", BOOKINGS, b'{"a": "' + put("huge body").encode() * (LONGEST_BODY // 20) + b'"}', bearer
 
 
 def _strange_requests(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
-    for number, media_type in enumerate(
-        ("{}", "text/{}", "application/json; charset={}", "multipart/form-data; boundary={}")
-    ):
+    media_types = ("{}", "text/{}", "application/json; charset={}", "multipart/form-data; boundary={}")
+    for number, media_type in enumerate(media_types):
         yield "POST", BOOKINGS, GOOD_BODY, {**bearer, "Content-Type": media_type.format(put(f"type {number}"))}
     line = put("boundary")
     part = f'--{line}\r\nContent-Disposition: form-data; name="{put("part")}"; filename="{put("file")}"\r\n\r\n'

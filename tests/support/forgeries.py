@@ -40,6 +40,20 @@ def in_seconds(seconds: int) -> int:
     return int(time.time()) + seconds
 
 
+# Whom a token is about: no user at all.
+DIGITS = ("", "0", "-1", "+1", "1.0", " 1", "1 ", "1\n", "01", "1e3", "1_0", "0x1", "\u0661\u0660", "\uff11")
+SUBJECTS = (
+    1001,
+    *DIGITS,
+    str(2**53),
+    str(2**63),
+    "1" + "0" * 30,
+    "admin",
+    ["1001"],
+    {"id": {"is": "1001"}},
+    None,
+    True,
+)
 # Properly signed, by the key that the token names: what it says is what is wrong. Each with every algorithm.
 CLAIMS: dict[str, Callable[[], Any]] = {
     "not valid yet": lambda: {"nbf": in_seconds(600)},
@@ -68,29 +82,7 @@ CLAIMS: dict[str, Callable[[], Any]] = {
     "no audience": lambda: {"aud": LEFT_OUT},
     "an empty audience": lambda: {"aud": ""},
     "no sub": lambda: {"sub": LEFT_OUT},
-    **{
-        f"sub is {subject!a}": lambda subject=subject: {"sub": subject}
-        for subject in (
-            *(
-                1001,
-                "",
-                "0",
-                "-1",
-                "+1",
-                "1.0",
-                " 1",
-                "1 ",
-                "1\n",
-                "01",
-                "1e3",
-                "1_0",
-                "0x1",
-                "\u0661\u0660",
-                "\uff11",
-            ),
-            *(str(2**53), str(2**63), "1" + "0" * 30, "admin", ["1001"], {"id": {"is": "1001"}}, None, True),
-        )
-    },
+    **{f"sub is {subject!a}": lambda subject=subject: {"sub": subject} for subject in SUBJECTS},
     "no JSON": lambda: b"{",
     "a list": lambda: b"[1]",
     "not UTF-8": lambda: b"\xff{}",

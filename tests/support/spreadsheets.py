@@ -12,49 +12,10 @@ EXPONENT = r"[ED][+-]?\d+"
 
 # Of English, German, French, Spanish, Polish and the languages of the north; whole or cut after three letters.
 MONTHS = (
-    *(
-        "JANUARY",
-        "FEBRUARY",
-        "MARCH",
-        "APRIL",
-        "MAY",
-        "JUNE",
-        "JULY",
-        "AUGUST",
-        "SEPTEMBER",
-        "OCTOBER",
-        "NOVEMBER",
-    ),
-    *(
-        "DECEMBER",
-        "JANUAR",
-        "FEBRUAR",
-        "MARZ",
-        "MRZ",
-        "MAI",
-        "JUNI",
-        "JULI",
-        "OKTOBER",
-        "DEZEMBER",
-        "JANVIER",
-        "FEVR",
-    ),
-    *(
-        "AVRIL",
-        "JUIN",
-        "JUIL",
-        "AOUT",
-        "DECEMBRE",
-        "ENERO",
-        "ABRIL",
-        "AGOSTO",
-        "DICIEMBRE",
-        "STY",
-        "LUT",
-        "KWI",
-        "MAJ",
-    ),
-    *("CZE", "LIP", "SIE", "WRZ", "PAZ", "LIS", "GRU", "DES", "DEC"),
+    *("JANUARY", "FEBRUARY", "MARCH", "APRIL", "MAY", "JUNE", "JULY", "AUGUST", "SEPTEMBER", "OCTOBER", "NOVEMBER"),
+    *("DECEMBER", "JANUAR", "FEBRUAR", "MARZ", "MRZ", "MAI", "JUNI", "JULI", "OKTOBER", "DEZEMBER", "JANVIER"),
+    *("FEVR", "AVRIL", "JUIN", "JUIL", "AOUT", "DECEMBRE", "ENERO", "ABRIL", "AGOSTO", "DICIEMBRE", "STY", "LUT"),
+    *("KWI", "MAJ", "CZE", "LIP", "SIE", "WRZ", "PAZ", "LIS", "GRU", "DES", "DEC"),
 )
 MONTH = "(" + "|".join(sorted({*MONTHS, *(month[:3] for month in MONTHS)}, key=len, reverse=True)) + ")"
 CURRENCY = "(R|KR|DM|FT|KC|ZL|LEI|RM|RP|CHF|SFR|USD|EUR|GBP|SEK|NOK|DKK|CZK|PLN|JPY|BRL|CAD|TL|HK|NT|BS|GS|C)"
