@@ -1,14 +1,10 @@
 """
 Real processes that die at a crash point, one for each request: `python -m tests.crashes.child`.
 
-This process has Django loaded and no connection open. It reads one JSON object a line, forks a child that
-does what the object says and dies at the point it names, and prints how the child ended.
+This process has Django loaded and no connection open; see `tests.support.forks`.
 """
 
 import io
-import json
-import os
-import sys
 import uuid
 from typing import Any
 
@@ -25,6 +21,7 @@ from bookings.services.bookings import create as creating  # noqa: E402
 from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
 from tests.campaigns import points  # noqa: E402
 from tests.support.api import Api  # noqa: E402
+from tests.support.forks import serve  # noqa: E402
 
 
 def act(asked: dict[str, Any]) -> None:
@@ -55,34 +52,20 @@ def send_before_writing() -> None:
     creating._insert = send_and_insert
 
 
-def live_and_die(asked: dict[str, Any]) -> None:
+def live_and_die(*, point: str, sends_first: bool = False, **asked: Any) -> None:
     """Be one process: watch for the point, act, and end."""
 
     def reached(names: tuple[str, ...]) -> None:
-        if asked["point"] in names:
+        if point in names:
             points.die()
 
     points.install(reached)
     for name, value in asked.get("settings", {}).items():
         setattr(settings, name, value)
-    if asked.get("sends_first"):
+    if sends_first:
         send_before_writing()
-    try:
-        act(asked)
-    finally:
-        # No clean-up of what was inherited from the process that has forked.
-        os._exit(0)
-
-
-def main() -> None:
-    print("ready", flush=True)
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            live_and_die(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    act(asked)
 
 
 if __name__ == "__main__":
-    main()
+    serve(live_and_die)

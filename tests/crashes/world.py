@@ -1,28 +1,21 @@
 """What a crash happens in: the other systems, processes that die, and the time that passes afterwards."""
 
 import itertools
-import json
-import select
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from bookings.db.clock import database_time
 from bookings.models import Booking, Payment, SeatCall
 from bookings.ports import FlightService
 from bookings.services.upkeep.run_pass import run_pass
 from tests.campaigns import points
+from tests.campaigns.stack import DURABLE
 from tests.support.api import Api
 from tests.support.durable_payments import DurablePayments
+from tests.support.forks import SIGKILLED, Forks
 from tests.support.invariants import money_out_of_step, seats_out_of_step, violations
-from tests.support.processes import REPOSITORY, FlightSim
+from tests.support.processes import FlightSim
 from tests.support.servers import database_url, environment
-
-# Loading Django takes a second on an idle machine, a child's life far less.
-PATIENCE_SECONDS = 60.0
-
-SIGKILLED = -9
 
 # Lost answers may keep a process from its crash point: then another one tries.
 CHILDREN = 30
@@ -35,51 +28,17 @@ TRIES = 20
 _keys = itertools.count(1)
 
 
-class Mortals:
+class Mortals(Forks):
     """Processes that act once each, and die where they are told to."""
 
     def __init__(self, *, flights_url: str, payments_file: str, **settings: str) -> None:
-        self._settings = {"FLIGHT_SERVICE_URL": flights_url, "DURABLE_PAYMENTS": payments_file, **settings}
-        self._process: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crashes.child"],
-            cwd=REPOSITORY,
-            env=environment(
-                DJANGO_SETTINGS_MODULE="tests.campaigns.settings",
-                DATABASE_URL=database_url(),
-                LOG_LEVEL="CRITICAL",
-                **self._settings,
-            ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self._said() == "ready"
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+        usual = {"DJANGO_SETTINGS_MODULE": DURABLE, "DATABASE_URL": database_url(), "LOG_LEVEL": "CRITICAL"}
+        others = {"FLIGHT_SERVICE_URL": flights_url, "DURABLE_PAYMENTS": payments_file, **settings}
+        super().__init__("tests.crashes.child", env=environment(**usual, **others))
 
     def live(self, **asked: Any) -> int:
-        """Let one process do what is asked, and tell how it ended."""
         assert asked["point"] in points.ALL, f"no crash point is named {asked['point']}"
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return int(self._said())
-
-    def _said(self) -> str:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_SECONDS)
-        assert readable, "a mortal process neither ended nor died"
-        return self._process.stdout.readline().strip()
+        return super().live(**asked)
 
 
 @dataclass

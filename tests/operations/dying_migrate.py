@@ -1,10 +1,9 @@
 """
 Kills a `migrate` before its n-th statement that writes: `python -m tests.operations.dying_migrate`.
 
-It reads a line `URL N WHOSE` for each migrate and forks a process for it, as Django takes a second to load. N is 0
-for one that lives. WHOSE is `ours`; or `continued`, which does not count the statements that an interrupted attempt
-has done; or `djangos` for the command without what ours adds. Prints how each has ended: its exit code, or minus
-the signal.
+It has Django loaded and forks a process for each migrate; see `tests.support.forks`. `before` is 0 for one that lives.
+`whose` is `ours`; or `continued`, which does not count the statements that an interrupted attempt has done; or
+`djangos` for the command without what ours adds.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ django.setup()
 
 from bookings.management.commands.migrate import Command as OurMigrate  # noqa: E402
 from bookingsite.config import databases  # noqa: E402
+from tests.support.forks import serve  # noqa: E402
 
 READS = ("SELECT", "SHOW", "SET", "PRAGMA", "SAVEPOINT", "RELEASE")
 
@@ -43,7 +43,7 @@ class Death:
         return execute(sql, params, many, context)
 
 
-def migrate(url: str, before: int, whose: str) -> int:
+def migrate(*, url: str, before: int, whose: str) -> int:
     """Do it, and give the exit code; the reason of a failure is printed."""
     os.environ["DATABASE_URL"] = url
     connections["default"].close()
@@ -71,16 +71,5 @@ def migrate(url: str, before: int, whose: str) -> int:
     return 0
 
 
-def main() -> None:
-    print("ready", flush=True)
-    for line in sys.stdin:
-        url, before, whose = line.split()
-        child = os.fork()
-        if child == 0:
-            os._exit(migrate(url, int(before), whose))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(migrate)

@@ -16,6 +16,7 @@ import pytest
 from bookings.db.limits import COMMAND
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.processes import HOST
+from tests.support.forks import Forks
 from tests.support.processes import REPOSITORY
 from tests.support.servers import environment
 
@@ -40,38 +41,19 @@ ROWS = (
 )
 
 
-class Migrates:
+class Migrates(Forks):
     """A process that has Django loaded and forks one `migrate` after another: see dying_migrate."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.operations.dying_migrate"],
-            cwd=REPOSITORY,
-            env=environment(DJANGO_SETTINGS_MODULE="bookingsite.settings", DATABASE_URL="sqlite://:memory:"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self._process.stdout.readline() == "ready\n"
 
     def run(self, url, *, die_before=0, whose="ours"):
         """Run one, and give its exit code, or minus the signal it died of."""
-        self._process.stdin.write(f"{url} {die_before} {whose}\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+        return self.live(url=url, before=die_before, whose=whose)
 
 
 @pytest.fixture(scope="module")
 def migrates():
-    process = Migrates()
-    yield process
-    process.close()
+    env = environment(DJANGO_SETTINGS_MODULE="bookingsite.settings", DATABASE_URL="sqlite://:memory:")
+    with Migrates("tests.operations.dying_migrate", env=env) as process:
+        yield process
 
 
 @pytest.fixture(scope="module")
