@@ -44,10 +44,10 @@ def send_before_writing() -> None:
     """Break the rule: ask for the seats first, write the booking down afterwards."""
     insert = creating._insert
 
-    def send_and_insert(order: Any, **given: Any) -> Any:
-        change = SeatChange(uuid.uuid4(), order.flight_id, order.no_of_seats, take=True)
+    def send_and_insert(attempt: Any, *rest: Any, **given: Any) -> Any:
+        change = SeatChange(uuid.uuid4(), attempt.order.flight_id, attempt.order.no_of_seats, take=True)
         wiring.flight_service().change_seats(change, seconds=2)
-        return insert(order, **given)
+        return insert(attempt, *rest, **given)
 
     creating._insert = send_and_insert
 
