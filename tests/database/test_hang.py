@@ -6,13 +6,7 @@ from django.db import OperationalError, connection
 from bookings.db.error_numbers import CONNECTION_LOST
 from bookings.db.hang import TRY_EVERY_SECONDS, Hang
 from bookingsite.mysql import base
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
+from tests.support.clocks import Clock
 
 
 @pytest.fixture

@@ -16,19 +16,10 @@ from bookingsite.config import databases as of_settings
 from devtools.mariadb_pair import READER, MariaDBPair, address
 from tests.races.guards import forget_everything
 from tests.support.api import Api
+from tests.support.clocks import Clock
 from tests.support.fakes import FakeFlights
 
 PRIMARY = "default"
-
-
-class Clock:
-    """A clock that goes on when told."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(scope="package")

@@ -6,7 +6,7 @@ from bookings.db import replica
 from bookings.db.replica import ReplicaHealth, Router, read_list
 from bookings.db.transactions import run
 from bookings.models import Booking, IdempotencyRecord, Payment
-from tests.failover.conftest import Clock
+from tests.support.clocks import Clock
 
 
 def test_nothing_is_decided_inside_a_list():

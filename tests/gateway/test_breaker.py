@@ -5,17 +5,8 @@ from collections import Counter
 import pytest
 
 from bookings.gateways.flight_service.resilience.breaker import Breaker, open_for
+from tests.support.clocks import Clock
 from tests.support.threads import MeetingPlace, together, without_lock
-
-
-class Clock:
-    """Shows the time that a test wants."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 class MeetingBreaker(Breaker):

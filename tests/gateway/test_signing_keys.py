@@ -10,6 +10,7 @@ from bookings.gateways.user_service.signing_keys import InvalidKeySet, KeySet, k
 from bookings.ports import SigningKeysUnavailable
 from tests.support.api import BOOKINGS
 from tests.support.callers import CallerApi
+from tests.support.clocks import Clock
 from tests.support.signers import good_token, key_set, public_jwk, published
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -218,12 +219,9 @@ def test_without_keys_all_threads_wait_for_the_one_that_reads():
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that key sets from the settings go by."""
-
-    class Clock:
-        now = 1000.0
-
-    monkeypatch.setattr(KeySet.__init__, "__kwdefaults__", {"clock": lambda: Clock.now})
-    return Clock
+    fake = Clock()
+    monkeypatch.setattr(KeySet.__init__, "__kwdefaults__", {"clock": fake})
+    return fake
 
 
 def key_ids(keys, *asked):

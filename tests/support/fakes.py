@@ -3,9 +3,9 @@
 import enum
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
 from bookings.gateways.flight_service.responses import WORDS
@@ -240,6 +240,13 @@ class FakeFlights:
             return Mistake("409 over_capacity")
         shelf.remaining = after
         return Applied()
+
+
+class ForgetfulFlights(FakeFlights):
+    """The Flight Service in memory, to which every change is a new one: it ignores keys."""
+
+    def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
+        return super().change_seats(replace(change, key=uuid4()), seconds=seconds)
 
 
 class ChargeFault(enum.Enum):

@@ -4,8 +4,7 @@ import pytest
 
 from bookings import wiring
 from bookings.diagnostics import peer
-from tests.support.fakes import Fault
-from tests.support.peers_without_keys import ForgetfulFlights
+from tests.support.fakes import Fault, ForgetfulFlights
 from tests.support.processes import start_flightsim
 
 pytestmark = pytest.mark.django_db
