@@ -218,6 +218,10 @@ class Worker(Command):
         sentinels = self.sentinels()
         return sorted(pid for pid, parent, _ in self.family() if parent in sentinels)
 
+    def all_of_the_cluster(self) -> list[int]:
+        """Name every process of the cluster, the main one first."""
+        return [*self.clusters(), *self.sentinels(), *self.below_sentinels()]
+
     def idle_workers(self) -> list[int]:
         """Name the two workers that wait for a task, one of which holds the lock of the queue; none if not so."""
         below = self.below_sentinels()

@@ -20,6 +20,7 @@ from tests.campaigns.outages.databases import database_demoted, database_hangs
 from tests.campaigns.outages.outage import DEAD_WORKER_SECONDS, SETTLE_SECONDS, USUAL_SECONDS, Feel, NotPlayed, Outage
 from tests.campaigns.stack import Stack
 from tests.campaigns.verdict import Word
+from tests.support.servers import Worker
 from tests.support.waiting import PATIENCE_SECONDS, comes_true
 
 # Without keys a lost answer is only known when whatever is under way has arrived or never will.
@@ -52,14 +53,18 @@ def flight_service_down(stack: Stack, feel: Feel) -> float:
     return time.monotonic()
 
 
-def cluster_killed(stack: Stack, feel: Feel) -> float:
-    """The main process alone: what it has started is orphaned, and `run_worker` has to notice."""
-    killed_at = time.monotonic()
-    stack.condemned = stack.worker.clusters()
-    for pid in stack.condemned:
-        os.kill(pid, signal.SIGKILL)
-    feel()
-    return killed_at
+def with_signal(number: signal.Signals, named: Callable[[Worker], list[int]]) -> Callable[[Stack, Feel], float]:
+    """Make an outage of a signal to processes of a cluster, which `run_worker` has to notice and to replace."""
+
+    def play(stack: Stack, feel: Feel) -> float:
+        sent_at = time.monotonic()
+        stack.condemned = stack.worker.clusters()
+        for pid in named(stack.worker):
+            os.kill(pid, number)
+        feel()
+        return sent_at
+
+    return play
 
 
 def worker_killed(stack: Stack, feel: Feel) -> float:
@@ -68,26 +73,6 @@ def worker_killed(stack: Stack, feel: Feel) -> float:
     feel()
     stack.worker.start()
     return time.monotonic()
-
-
-def idle_worker_killed(stack: Stack, feel: Feel) -> float:
-    """A process that waits for a task dies with the lock of the queue: its successor would wait for ever."""
-    killed_at = time.monotonic()
-    stack.condemned = stack.worker.clusters()
-    for pid in stack.worker.idle_workers():
-        os.kill(pid, signal.SIGKILL)
-    feel()
-    return killed_at
-
-
-def worker_wedged(stack: Stack, feel: Feel) -> float:
-    """The whole cluster lives and does nothing: its processes are stopped. Only silence tells."""
-    wedged_at = time.monotonic()
-    stack.condemned = stack.worker.clusters()
-    for pid in [*stack.condemned, *stack.worker.sentinels(), *stack.worker.below_sentinels()]:
-        os.kill(pid, signal.SIGSTOP)
-    feel()
-    return wedged_at
 
 
 def web_killed(stack: Stack, feel: Feel) -> float:
@@ -146,6 +131,13 @@ DRIPS_FLIGHTS = with_faults(drip_rate=1.0)
 HINTS = with_faults(informational_rate=0.5)
 LOSES_HALF = with_faults(drop_reply_rate=0.3, drop_request_rate=0.2, **OF_CHANGES)
 
+# The main process alone: what it has started is orphaned.
+CLUSTER_KILLED = with_signal(signal.SIGKILL, Worker.clusters)
+# A process that waits for a task dies with the lock of the queue: its successor would wait endlessly.
+IDLE_WORKER_KILLED = with_signal(signal.SIGKILL, Worker.idle_workers)
+# The whole cluster lives and does nothing: its processes are stopped. Only silence tells.
+WORKER_WEDGED = with_signal(signal.SIGSTOP, Worker.all_of_the_cluster)
+
 ALL = (
     Outage("Flight Service slow", SLOW, felt_as=Word.REFUSED),
     Outage("Flight Service hangs, crowd", flight_service_hangs_under_a_crowd, felt_as=Word.REFUSED),
@@ -156,10 +148,10 @@ ALL = (
     Outage("Flight Service drips flights", DRIPS_FLIGHTS, felt_as=Word.REFUSED),
     Outage("Flight Service sends 103s", HINTS),
     Outage("one unusable flight", one_unusable_flight, felt_as=Word.REFUSED, seamless=True),
-    Outage("cluster killed", cluster_killed, DEAD_WORKER_SECONDS),
+    Outage("cluster killed", CLUSTER_KILLED, DEAD_WORKER_SECONDS),
     Outage("worker killed", worker_killed, DEAD_WORKER_SECONDS),
-    Outage("idle worker killed", idle_worker_killed, DEAD_WORKER_SECONDS),
-    Outage("worker wedged", worker_wedged, DEAD_WORKER_SECONDS),
+    Outage("idle worker killed", IDLE_WORKER_KILLED, DEAD_WORKER_SECONDS),
+    Outage("worker wedged", WORKER_WEDGED, DEAD_WORKER_SECONDS),
     Outage("web killed", web_killed, felt_as=Word.CUT),
     Outage("database killed", database_killed, felt_as=Word.REFUSED, serves=False),
     Outage("database hangs", database_hangs, felt_as=Word.REFUSED, serves=False),
