@@ -20,6 +20,7 @@ from tests.support.api import BOOKINGS
 from tests.support.bookings import one_pass
 from tests.support.fakes import FakeFlights
 from tests.support.volume import FEW, plans, rows_of, rows_read, sorts, walks
+from tests.volume.fill import AGENT
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
 
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"),
     [
         ({}, "PRIMARY"),
         ({"userId": 5}, "booking_of_user"),
-        ({"userId": 5, "status": "booked"}, "booking_of_user_in_status"),
+        ({"userId": AGENT, "status": "booked"}, "booking_of_user_in_status"),
         ({"flightId": 7, "status": "booked"}, "booking_of_flight"),
         ({"status": "booked"}, "PRIMARY"),
         ({"status": "cancelled"}, "PRIMARY"),
@@ -112,7 +113,7 @@ def test_calls_to_send_again_are_found_by_their_to_do_list():
     assert walks(found) + sorts(found) == []
 
 
-@pytest.mark.parametrize("flight", [None, 7], ids=["all flights", "one flight"])
+@pytest.mark.parametrize("flight", [None, 30], ids=["all flights", "one flight"])
 @pytest.mark.parametrize(
     ("query", "index"),
     [
@@ -133,7 +134,11 @@ def test_calls_that_need_staff_are_found_by_the_to_do_lists(query, index, flight
 def test_the_comparison_finds_its_flights_by_indexes():
     found = plans(lambda: held.flights_to_compare(database_time()))
 
-    assert {plan["key"] for plan in found if plan["table"] == "booking"} <= {"booking_of_flight", "PRIMARY"}
+    assert {plan["key"] for plan in found if plan["table"] == "booking"} <= {
+        "booking_of_flight",
+        "booking_deadline",
+        "PRIMARY",
+    }
     assert [plan["key"] for plan in found if plan["table"] == "booking_event"] == ["booking_event_of_day"]
 
 

@@ -22,7 +22,7 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from tests.campaigns.stack import private_database
 from tests.campaigns.verdict import Round
 from tests.support.volume import effort_of, plans_of
-from tests.volume.fill import DISK_PER_BOOKING, TABLES, fill, quick_server
+from tests.volume.fill import DISK_PER_BOOKING, TABLES, analyze_tables, fill, quick_server
 from tests.volume.leftovers import leave_behind, reap
 from tests.volume.pages import Page, a_desk, all_pages
 from tests.volume.questions import Question, all_questions
@@ -118,6 +118,7 @@ def play(options: Namespace) -> Iterator[Round]:
         with quick_server(memory=options.memory * GIGABYTE):
             for table, seconds in fill(options.bookings):
                 print(f"{table}: {seconds:.0f} s", flush=True)
+            analyze_tables()
         say_sizes(options.bookings)
         with override_settings(ALLOWED_HOSTS=["testserver"]):
             with a_desk() as desk:

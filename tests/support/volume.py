@@ -7,125 +7,29 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from devtools.bulk_rows import insert_select, key_of
+from tests.volume.fill import analyze_tables, empty, fill
+from tests.volume.leftovers import leave_behind
 
 # In 10,000 rows: more would be a walk. 200 bookings are those of one flight.
 FEW = 600
 
-# 0 to 9999, without the help of any one server's sequences.
-_DIGITS = "(SELECT 0 d " + " ".join(f"UNION ALL SELECT {digit}" for digit in range(1, 10)) + ")"
-_NUMBERS = f"(SELECT a.d + 10*b.d + 100*c.d + 1000*e.d AS n FROM {_DIGITS} a, {_DIGITS} b, {_DIGITS} c, {_DIGITS} e)"
-
-# Of ten bookings six are over, three are paid, and one is unpaid with its deadline ahead.
-_STATUS = "ELT(1 + MOD(n, 10), 'initiated','booked','booked','booked','cancelled','cancelled','cancelled'," + (
-    "'cancelled','cancelled','cancelled')"
-)
-
-# Of what the reaper looks after one row in ten is old.
-_AT = "UTC_TIMESTAMP(6) - INTERVAL IF(MOD(n, 10) = 0, 60, 0) DAY"
-
-_SOME = f"{_NUMBERS} numbers WHERE n < %s"
-
-BOOKINGS = insert_select(
-    *("booking", f"{_SOME} ORDER BY n DESC"),
-    reference="LPAD(n, 6, '0')",
-    user_id="1 + MOD(n, 1000)",
-    flight_id="1 + MOD(n, 50)",
-    status=_STATUS,
-    cancel_reason="IF(MOD(n, 10) > 3, 'expired', '')",
-    created_at="UTC_TIMESTAMP(6) - INTERVAL n SECOND",
-    updated_at="UTC_TIMESTAMP(6)",
-    held_at="UTC_TIMESTAMP(6)",
-    expires_at="IF(MOD(n, 10) = 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL n SECOND) + INTERVAL 15 MINUTE",
-    active_payment_id="IF(MOD(n, 10) BETWEEN 1 AND 3, 1 + n, NULL)",
-    hold="IF(MOD(n, 10) > 3, 'refused', 'held')",
-    hold_key=key_of("hold", "n"),
-)
-
-PAYMENTS = insert_select(
-    *("payment", "booking WHERE status = 'booked'"),
-    booking_id="id",
-    active_booking_id="id",
-    amount="total_cost",
-    gateway_key=key_of("gateway", "id"),
-    refund_key=key_of("refund", "id"),
-    created_at="created_at",
-)
-
-GIVE_BACKS = insert_select(
-    *("seat_call", _SOME),
-    call_key=key_of("call", "n"),
-    flight_id="1 + MOD(n, 50)",
-    created_at="UTC_TIMESTAMP(6)",
-)
-
-RECORDS = insert_select(
-    *("idempotency_record", _SOME),
-    key_hash="SHA2(n, 256)",
-    fingerprint="SHA2(n, 256)",
-    call_key=key_of("hold", "n"),
-    created_at=_AT,
-)
-
-EVENTS = insert_select(
-    *("booking_event", "booking WHERE status = 'cancelled'"),
-    booking_id="id",
-    what="'cancelled'",
-    actor_kind="'system'",
-    actor_name="'worker'",
-    to_status="'cancelled'",
-    reason="'expired'",
-    created_at="created_at",
-)
-
-WINDOWS = f"""
-    INSERT INTO rate_window (name, started_at, used) SELECT n, {_AT}, 1 FROM {_NUMBERS} numbers WHERE n < %s"""
-
-SESSIONS = f"""
-    INSERT INTO django_session (session_key, session_data, expire_date)
-    SELECT n, '', {_AT} FROM {_NUMBERS} numbers WHERE n < %s"""
-
-TABLES = (
-    *("booking_event", "payment", "idempotency_record", "booking", "seat_call"),
-    *("rate_window", "django_session"),
-)
-
 
 @contextmanager
 def many_rows_in_each_table(blocker: Any) -> Iterator[None]:
-    """Have 10,000 rows in each table, for all tests of a module: `blocker` is pytest-django's."""
+    """Have 10,000 bookings, and old rows for the reaper, for all tests of a module: `blocker` is pytest-django's."""
     with blocker.unblock():
         fill_tables(10_000)
+        leave_behind(10_000, dict.fromkeys(("idempotency_record", "rate_window", "django_session"), 1000))
         analyze_tables()
         yield
-        empty_tables()
+        empty()
         connection.close()
 
 
 def fill_tables(rows: int) -> None:
-    """Insert so many bookings, at most 10,000, with all that belongs to them; none is due to expire."""
-    with connection.cursor() as cursor:
-        cursor.execute(BOOKINGS, [rows])
-        cursor.execute(PAYMENTS)
-        cursor.execute(GIVE_BACKS, [rows])
-        cursor.execute(RECORDS, [rows])
-        cursor.execute(EVENTS)
-        cursor.execute(WINDOWS, [rows])
-        cursor.execute(SESSIONS, [rows])
-
-
-def analyze_tables() -> None:
-    """Let the optimizer see the rows as they are. Ends the transaction, as MariaDB does then."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE TABLE {', '.join(TABLES)}")
-        cursor.fetchall()
-
-
-def empty_tables() -> None:
-    """Delete the rows again."""
-    with connection.cursor() as cursor:
-        for table in TABLES:
-            cursor.execute(f"DELETE FROM {table}")
+    """Insert so many bookings with all that belongs to them; none is due to expire."""
+    for _table in fill(rows):
+        pass
 
 
 def plans(work: Callable[[], object]) -> list[dict[str, Any]]:

@@ -18,7 +18,6 @@ from devtools.bulk_rows import insert_select, key_of
 DISK_PER_BOOKING = 5_000
 
 BOOKINGS_PER_FLIGHT = 250
-FLIGHTS_ON_SALE = 2_000
 BOOKINGS_PER_CALL = 25
 
 # The time from the first booking to the last, in microseconds.
@@ -27,6 +26,7 @@ YEAR_US = 365 * 24 * 3600 * 1_000_000
 # Somebody who books for others: every hundredth booking. Its list must not be slower than a traveler's.
 AGENT = 7
 
+OF_THE_REAPER = ("rate_window", "django_session", "django_q_task")
 TABLES = ("seat_call", "booking", "payment", "booking_event", "idempotency_record", "user_hold")
 
 # The column `scattered` is spread over the whole range and never the same twice; `lot` is in hundredths: paid,
@@ -55,7 +55,7 @@ _BOOKINGS = insert_select(
     id="seq",
     reference="LPAD(CONV(MOD(seq * 514229, 887503681), 10, 31), 6, '0')",
     user_id=f"IF(MOD(seq, 100) = 0, {AGENT}, 1000 + MOD(scattered, GREATEST(1, {{bookings}} DIV 10)))",
-    flight_id=f"1 + seq DIV {BOOKINGS_PER_FLIGHT} + MOD(scattered DIV 256, {FLIGHTS_ON_SALE})",
+    flight_id=f"1 + seq DIV {BOOKINGS_PER_FLIGHT} + MOD(scattered DIV 256, {{on_sale}})",
     status="status",
     cancel_reason="reason",
     created_at="at",
@@ -122,6 +122,11 @@ _USERS = "INSERT INTO user_hold (user_id) SELECT DISTINCT user_id FROM booking"
 _FILLS = dict(zip(TABLES, (_CALLS, _BOOKINGS, _PAYMENTS, _EVENTS, _RECORDS, _USERS), strict=True))
 
 
+def on_sale(bookings: int) -> int:
+    """How many flights are sold at one time."""
+    return min(2_000, max(1, bookings // 200))
+
+
 def waiting_of(bookings: int) -> int:
     """How many of the newest bookings wait: for their payment, for an answer, or to be given back."""
     return min(3_000, bookings // 50)
@@ -129,7 +134,12 @@ def waiting_of(bookings: int) -> int:
 
 def fill(bookings: int) -> Iterator[tuple[str, float]]:
     """Insert so many bookings and what belongs to them into empty tables; give each table and its seconds."""
-    numbers = {"bookings": bookings, "waiting": waiting_of(bookings), "step": YEAR_US // bookings}
+    numbers = {
+        "bookings": bookings,
+        "on_sale": on_sale(bookings),
+        "waiting": waiting_of(bookings),
+        "step": YEAR_US // bookings,
+    }
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION unique_checks = 0, SESSION foreign_key_checks = 0")
         cursor.execute("SELECT UTC_TIMESTAMP(6)")
@@ -139,16 +149,27 @@ def fill(bookings: int) -> Iterator[tuple[str, float]]:
             cursor.execute(statement.format(now=now, **numbers))
             yield table, time.monotonic() - began
         cursor.execute("SET SESSION unique_checks = 1, SESSION foreign_key_checks = 1")
-        began = time.monotonic()
-        cursor.execute(f"ANALYZE TABLE {', '.join(TABLES)}")
+
+
+def analyze_tables() -> None:
+    """Let the optimizer see the rows as they are. Ends the transaction, as MariaDB does then."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE TABLE {', '.join((*TABLES, *OF_THE_REAPER))}")
         cursor.fetchall()
-        yield "statistics", time.monotonic() - began
 
 
 def empty() -> None:
-    """Delete the rows again."""
+    """Delete the rows again, and old ones of the reaper."""
     with connection.cursor() as cursor:
-        for table in ("booking_event", "payment", "booking", "seat_call", "idempotency_record", "user_hold"):
+        for table in (
+            "booking_event",
+            "payment",
+            "booking",
+            "seat_call",
+            "idempotency_record",
+            "user_hold",
+            *OF_THE_REAPER,
+        ):
             cursor.execute(f"DELETE FROM {table}")
 
 

@@ -1,6 +1,8 @@
 """How fast the reaper catches up: with what a week without a worker has left behind."""
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.db import connection
@@ -12,33 +14,23 @@ from devtools.bulk_rows import key_of
 
 _LONG_AGO = "UTC_TIMESTAMP(6) - INTERVAL 60 DAY + INTERVAL seq * 1000 MICROSECOND"
 
-# Rows of each table for each thousand answers under keys.
 _LEFTOVERS = {
-    "idempotency_record": (
-        1000,
-        f"""
+    "idempotency_record": f"""
         INSERT INTO idempotency_record (principal, endpoint, key_hash, fingerprint, call_key, state, status_code,
             body, location, created_at)
         SELECT CONCAT('user:', seq), 'old', SHA2(seq, 256), SHA2(seq, 256), {key_of("old", "seq")}, 'done', 201,
             REPEAT('x', 600), '', {_LONG_AGO}""",
-    ),
-    "rate_window": (
-        250,
-        f"INSERT INTO rate_window (name, started_at, used) SELECT CONCAT('old ', seq), {_LONG_AGO}, 1",
-    ),
-    "django_session": (
-        100,
-        f"""
+    "rate_window": f"INSERT INTO rate_window (name, started_at, used) SELECT CONCAT('old ', seq), {_LONG_AGO}, 1",
+    "django_session": f"""
         INSERT INTO django_session (session_key, session_data, expire_date)
         SELECT MD5(seq), REPEAT('s', 200), {_LONG_AGO}""",
-    ),
-    "django_q_task": (
-        50,
-        f"""
+    "django_q_task": f"""
         INSERT INTO django_q_task (id, name, func, started, stopped, success, attempt_count, result)
         SELECT MD5(seq), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, 0, 1, REPEAT('r', 1500)""",
-    ),
 }
+
+# Rows of each table for each thousand answers under keys.
+SHARES = MappingProxyType({"idempotency_record": 1000, "rate_window": 250, "django_session": 100, "django_q_task": 50})
 
 
 class Reaped(NamedTuple):
@@ -48,11 +40,11 @@ class Reaped(NamedTuple):
     seconds: float
 
 
-def leave_behind(answers: int) -> None:
+def leave_behind(answers: int, shares: Mapping[str, int] = SHARES) -> None:
     """Insert so many old answers under keys, and other old rows in proportion."""
     with connection.cursor() as cursor:
-        for share, statement in _LEFTOVERS.values():
-            cursor.execute(f"{statement} FROM seq_1_to_{answers * share // 1000}")
+        for table, share in shares.items():
+            cursor.execute(f"{_LEFTOVERS[table]} FROM seq_1_to_{answers * share // 1000}")
 
 
 def reap() -> Reaped:

@@ -26,7 +26,7 @@ from bookings.services.upkeep.reap import reap_old_rows
 from bookings.services.upkeep.run_pass import run_pass
 from tests.support.api import BOOKINGS
 from tests.support.fakes import FakeFlights, FakePayments
-from tests.volume.fill import AGENT, BOOKINGS_PER_FLIGHT, FLIGHTS_ON_SALE, waiting_of
+from tests.volume.fill import AGENT, BOOKINGS_PER_FLIGHT, on_sale, waiting_of
 
 PAGE = 20
 
@@ -124,7 +124,7 @@ def of_the_worker() -> Iterator[Question]:
     yield Question(
         "comparison: its flights",
         lambda: held.flights_to_compare(database_time()),
-        2 * (newest.pk // BOOKINGS_PER_FLIGHT + FLIGHTS_ON_SALE) + 3 * _of_a_day() + many,
+        2 * (newest.pk // BOOKINGS_PER_FLIGHT + on_sale(newest.pk)) + 3 * _of_a_day() + many,
     )
     yield Question("comparison: one flight", lambda: held.seats_of(flight), SOME)
     yield Question("comparison: the last one", held.last_reconciliation, FEW)

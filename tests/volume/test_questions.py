@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from tests.support.volume import effort_of
-from tests.volume.fill import empty, fill
+from tests.volume.fill import analyze_tables, empty, fill
 from tests.volume.questions import all_questions
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
@@ -16,6 +16,7 @@ BOOKINGS = 10_000
 def _a_year_of_bookings(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         list(fill(BOOKINGS))
+        analyze_tables()
         yield
         empty()
         connection.close()
