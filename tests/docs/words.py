@@ -57,6 +57,11 @@ def found(text):
     ]
 
 
+def instead(word):
+    """What to write in the place of a word."""
+    return next(better for unused, better in UNUSED.items() if re.fullmatch(unused, word, re.IGNORECASE))
+
+
 def left():
     """The files that still have such words: name -> [(line, word), …]."""
     each = {name: found((REPOSITORY / name).read_text()) for name in files()}
@@ -67,7 +72,7 @@ def main():
     everything = left()
     for name, words in everything.items():
         for line, word in words:
-            print(f"{name}:{line}: {word}")
+            print(f"{name}:{line}: {word} (write: {instead(word)})")
     print(f"{sum(map(len, everything.values()))} in {len(everything)} files", file=sys.stderr)
     return bool(everything)
 
