@@ -6,7 +6,7 @@ from bookings.models import BookingEvent
 from bookings.office.access.api_keys import WhyForm
 from bookings.office.bookings.bulk_cancel import StartForm
 from bookings.office.bookings.page import CancelForm, NoteForm
-from bookings.office.seats.decisions import DecisionForm
+from bookings.office.decisions import DecisionForm
 from bookings.office.upkeep.queue import PauseForm
 from tests.support.bookings import an_initiated_booking
 from tests.support.people import a_person, desk_of, fields_of, text_of

@@ -18,7 +18,7 @@ from bookings.models import Booking, SeatCall
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.office.addresses import only, page_at, selection_of
 from bookings.office.base import ReadOnlyAdmin, require
-from bookings.office.seats.decisions import DECISIONS, IN_ADDRESS, RIGHT, decide
+from bookings.office.decisions import DECISIONS, IN_ADDRESS, RIGHT, decide
 from bookings.office.seats.releases import GiveBack, state_of
 from bookings.queries.seats.calls import (
     ROWS_SHOWN,

@@ -14,7 +14,7 @@ from bookings.actor import Actor
 from bookings.lifecycle import Decision
 from bookings.models import SeatCall, SeatCallEvent
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
-from bookings.office.seats.decisions import Consequences, no_answer, seats_in_words
+from bookings.office.decisions import Consequences, no_answer, seats_in_words
 from bookings.services.seats.resolve_release import resolve_release
 
 # What will happen, and what it costs if the decision is wrong.

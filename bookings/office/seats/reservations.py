@@ -16,7 +16,7 @@ from bookings import wiring
 from bookings.actor import Actor
 from bookings.lifecycle import BookingStatus, Decision, Hold
 from bookings.models import Booking, BookingEvent
-from bookings.office.seats.decisions import (
+from bookings.office.decisions import (
     DECISIONS,
     IN_ADDRESS,
     Consequences,
