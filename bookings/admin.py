@@ -17,12 +17,12 @@ from bookings.models import (
 from bookings.office.access.api_keys import ApiKeyAdmin
 from bookings.office.bookings.bulk_cancel import BulkCancelAdmin
 from bookings.office.bookings.page import BookingAdmin
+from bookings.office.payments import PaymentAdmin
 from bookings.office.seats.calls import SeatCallAdmin
 from bookings.office.upkeep.queue import DoneAdmin, FailedAdmin, ScheduleAdmin, WaitingAdmin
 from bookings.office.upkeep.records import (
     BookingEventAdmin,
     IdempotencyRecordAdmin,
-    PaymentAdmin,
     ReconciliationAdmin,
 )
 

@@ -204,8 +204,14 @@ class GiveBackNotFound(OfficeError):
     code = "give_back_not_found"
 
 
+class PaymentNotFound(OfficeError):
+    """There is no such payment."""
+
+    code = "payment_not_found"
+
+
 class NothingToDecide(OfficeError):
-    """This call to the Flight Service does not wait for a decision any more."""
+    """This call to another system does not wait for a decision any more."""
 
     code = "nothing_to_decide"
 

@@ -44,6 +44,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.StaffOnly: HTTPStatus.FORBIDDEN,
         errors.BookingNotFound: HTTPStatus.NOT_FOUND,
         errors.GiveBackNotFound: HTTPStatus.NOT_FOUND,
+        errors.PaymentNotFound: HTTPStatus.NOT_FOUND,
         errors.FlightNotFound: HTTPStatus.NOT_FOUND,
         errors.AlreadyPaid: HTTPStatus.CONFLICT,
         errors.BookingCancelled: HTTPStatus.CONFLICT,

@@ -462,6 +462,10 @@ class Migration(migrations.Migration):
                             ("noted", "Noted"),
                             ("take_retried", "Take Retried"),
                             ("take_resolved", "Take Resolved"),
+                            ("payment_retried", "Payment Retried"),
+                            ("payment_resolved", "Payment Resolved"),
+                            ("refund_retried", "Refund Retried"),
+                            ("refund_resolved", "Refund Resolved"),
                         ],
                         max_length=16,
                     ),
@@ -631,6 +635,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "payment",
                 "verbose_name_plural": "payments",
                 "db_table": "payment",
+                "permissions": [("resolve_payment", "Can decide about dead charges and refunds")],
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["state", "next_at"], name="payment_to_do"),

@@ -17,7 +17,15 @@ SEE = [
 SEE_THE_QUEUE = ["view_failure", "view_ormq", "view_schedule", "view_success"]
 GROUPS = {
     "Support": [*SEE, "cancel_booking", "note_booking"],
-    "Supervisor": [*SEE, *SEE_THE_QUEUE, "cancel_booking", "note_booking", "bulk_cancel", "resolve_seatcall"],
+    "Supervisor": [
+        *SEE,
+        *SEE_THE_QUEUE,
+        "cancel_booking",
+        "note_booking",
+        "bulk_cancel",
+        "resolve_payment",
+        "resolve_seatcall",
+    ],
     "Auditor": [*SEE, *SEE_THE_QUEUE, "view_apikey"],
 }
 

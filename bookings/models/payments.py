@@ -64,6 +64,7 @@ class Payment(OutboundCall):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         default_permissions = ("view",)
+        permissions = [("resolve_payment", "Can decide about dead charges and refunds")]
         constraints = [
             models.UniqueConstraint(name="payment_gateway_key_unique", fields=["gateway_key"]),
             models.UniqueConstraint(name="payment_refund_key_unique", fields=["refund_key"]),

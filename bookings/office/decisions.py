@@ -1,4 +1,4 @@
-"""The pages on which staff decide about one call to the Flight Service: what will happen, why, and the click."""
+"""The pages on which staff decide about one call that the worker has given up: what will happen, why, and the click."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,18 +16,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings import errors
-from bookings.actor import Actor
 from bookings.answers.rendering import STATUS
-from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER, peer_knows_keys
+from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER
 from bookings.db.clock import database_time
 from bookings.lifecycle import Decision
 from bookings.models import BookingEvent, SeatCallEvent
 from bookings.office import unsent
-from bookings.office.base import require, staff_of
+from bookings.office.base import new_action_key, require, staff_of
 from bookings.office.notes import NoteField
+from bookings.services.shared.manual_resolution import Resolution
 from bookings.services.shared.retry_policy import is_too_old, staff_may_repeat
-
-RIGHT = "bookings.resolve_seatcall"
 
 # As addresses spell them.
 DECISIONS: Mapping[str, Decision] = MappingProxyType(
@@ -38,13 +36,8 @@ IN_ADDRESS = "|".join(DECISIONS)
 Consequences = Mapping[Decision, tuple[str | Promise, str | Promise]]
 """Of each decision what will happen, and what it costs if it is wrong."""
 
-VERB: Mapping[Decision, str | Promise] = MappingProxyType(
-    {
-        Decision.RETRY: gettext_lazy("Send once more"),
-        Decision.APPLIED: gettext_lazy("It was applied"),
-        Decision.NOT_APPLIED: gettext_lazy("It was not applied"),
-    }
-)
+Verbs = Mapping[Decision, str | Promise]
+"""What the buttons say."""
 
 REFUSED: Mapping[type[errors.BookingError], str | Promise] = MappingProxyType(
     {
@@ -66,12 +59,24 @@ class DecisionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("What you know, and from whom. It stays on record with your name."),
     )
+    action_key = forms.UUIDField(widget=forms.HiddenInput)
 
 
 class ManualCase(Protocol):
-    """One call to the Flight Service that somebody may decide about."""
+    """One call that staff may decide about."""
 
     template: str
+
+    @property
+    def verbs(self) -> Verbs: ...
+
+    @property
+    def peer(self) -> str | Promise:
+        """The other system, as a sentence names it."""
+
+    @property
+    def knows_keys(self) -> bool:
+        """Whether the other system carries a repeated request out once."""
 
     @property
     def name(self) -> str:
@@ -101,7 +106,7 @@ class ManualCase(Protocol):
     def last_event(self) -> BookingEvent | SeatCallEvent | None:
         """What happened last."""
 
-    def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
+    def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         """Call the service; give the level and the text of what came of it."""
 
 
@@ -119,21 +124,26 @@ def no_answer(first_sent_at: datetime | None) -> tuple[int, str]:
     return messages.WARNING, _("No answer yet. The worker goes on asking, under the same key.")
 
 
-def decide(request: HttpRequest, site: AdminSite, find: Callable[[], ManualCase], decision: Decision) -> HttpResponse:
+def decide(
+    request: HttpRequest, site: AdminSite, find: Callable[[], ManualCase], decision: Decision, *, right: str
+) -> HttpResponse:
     """
     Show what a decision will do, and carry it out when it is sent with its reason.
 
-    `find` looks the call up; it is asked only for who may decide.
+    `find` looks the call up; it is asked only for who has the right.
     """
-    require(request, RIGHT)
+    require(request, right)
     case = find()
-    form = DecisionForm(request.POST if request.method == "POST" else None)
+    form = DecisionForm(request.POST if request.method == "POST" else None, initial={"action_key": new_action_key()})
     form.initial.update(unsent.typed(request, form))
     refused: str | Promise = ""
     status: int = HTTPStatus.OK
     if form.is_valid():
         try:
-            level, text = case.carry_out(decision, actor=staff_of(request), note=form.cleaned_data["note"])
+            said = form.cleaned_data
+            level, text = case.carry_out(
+                Resolution(decision, staff_of(request), note=said["note"], action_key=said["action_key"].hex)
+            )
         except errors.BookingError as error:
             case.look_again()
             refused, status = REFUSED.get(type(error), error.explanation), STATUS[type(error)]
@@ -143,10 +153,10 @@ def decide(request: HttpRequest, site: AdminSite, find: Callable[[], ManualCase]
     happens, risk = case.consequence(decision)
     is_retry = decision is Decision.RETRY
     until = case.first_sent_at + STAFF_RETRIES_END_AFTER if is_retry and case.first_sent_at else None
-    is_too_late = is_retry and not staff_may_repeat(case.first_sent_at, database_time())
+    is_too_late = is_retry and not staff_may_repeat(case.first_sent_at, database_time(), knows_keys=case.knows_keys)
     context = {
         **site.each_context(request),
-        "title": f"{VERB[decision]}: {case.name}",
+        "title": f"{case.verbs[decision]}: {case.name}",
         "case": case,
         "last": None if case.waits else case.last_event(),
         "form": form,
@@ -156,8 +166,8 @@ def decide(request: HttpRequest, site: AdminSite, find: Callable[[], ManualCase]
         "retry_until": until,
         "retry_days": STAFF_RETRIES_END_AFTER // timedelta(days=1),
         "is_too_late": is_too_late,
-        "counts_twice": is_too_late and not peer_knows_keys(),
+        "counts_twice": is_too_late and not case.knows_keys,
         "can_be_sent": case.waits and not is_too_late,
-        "verb": VERB[decision],
+        "verb": case.verbs[decision],
     }
     return TemplateResponse(request, case.template, context, status=status)

@@ -157,6 +157,10 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.NOTED: _("Note"),
         EventKind.TAKE_RETRIED: _("Flight Service asked again"),
         EventKind.TAKE_RESOLVED: _("Outcome of the seats decided"),
+        EventKind.PAYMENT_RETRIED: _("Charge asked for again"),
+        EventKind.PAYMENT_RESOLVED: _("Outcome of the charge decided"),
+        EventKind.REFUND_RETRIED: _("Refund asked for again"),
+        EventKind.REFUND_RESOLVED: _("Outcome of the refund decided"),
     }
 )
 

@@ -16,7 +16,8 @@ from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.support.api import Api, shown
-from tests.support.bookings import STAFF, a_call_row, a_saved_row, let_time_pass, one_pass
+from tests.support.bookings import a_call_row, a_saved_row, let_time_pass, one_pass
+from tests.support.calls import a_resolution
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import assert_in_step
@@ -155,8 +156,8 @@ def test_what_staff_send_again(service, sim, sent):
     take, call = a_saved_row("pending", hold="stuck"), a_call_row(state="dead")
     a_saved_row("cancelled", hold="giving_back", give_back=call)
 
-    resolve_reservation(booking_id=take.pk, decision=Decision.RETRY, actor=STAFF, note="why", flights=service)
-    resolve_release(call_id=call.pk, decision=Decision.RETRY, actor=STAFF, note="why", flights=service)
+    resolve_reservation(booking_id=take.pk, resolution=a_resolution(Decision.RETRY), flights=service)
+    resolve_release(call_id=call.pk, resolution=a_resolution(Decision.RETRY), flights=service)
 
     assert sent == ["PATCH", "PATCH"]
     assert list(SeatCall.objects.values_list("state", flat=True)) == ["done"]

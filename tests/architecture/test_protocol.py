@@ -11,6 +11,7 @@ from bookings.db import transactions
 from bookings.lifecycle import CancelReason, Decision
 from bookings.models import Booking, Payment
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.campaigns import points
@@ -24,7 +25,7 @@ from tests.support.bookings import (
     one_pass,
 )
 from tests.support.bulk import start
-from tests.support.calls import a_dead_give_back, a_stuck_take
+from tests.support.calls import a_dead_give_back, a_dead_payment, a_resolution, a_stuck_take
 from tests.support.fakes import ChargeFault
 from tests.support.processes import REPOSITORY
 
@@ -173,9 +174,12 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
     a_cancelled_booking(flights)
     an_initiated_booking(flights)
     start()
-    decided = {"decision": Decision.NOT_APPLIED, "actor": STAFF, "note": "why", "flights": flights}
-    resolve_reservation(booking_id=a_stuck_take().pk, **decided)
-    resolve_release(call_id=a_dead_give_back().pk, **decided)
+    for decision in (Decision.RETRY, Decision.NOT_APPLIED):
+        resolve_reservation(booking_id=a_stuck_take().pk, resolution=a_resolution(decision), flights=flights)
+        resolve_release(call_id=a_dead_give_back().pk, resolution=a_resolution(decision), flights=flights)
+        for status, state in (("initiated", "dead"), ("cancelled", "refund_dead")):
+            dead = a_dead_payment(status, state)
+            resolve_payment(payment_id=dead.pk, resolution=a_resolution(decision), payments=payments)
     let_time_pass(minutes=16)
     one_pass(flights, payments)
 
@@ -186,7 +190,8 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
     assert set(locks) >= {
         *("booking.create", "seats.reserved", "payment.begin", "payment.settled", "payment.refunded"),
         *("booking.cancel", "booking.expire", "bulk.start", "bulk.cancel_one", "seats.release", "seats.released"),
-        *("reservation.claim", "payment.claim", "reservation.decide", "release.decide"),
+        *("reservation.claim", "payment.claim", "reservation.decide", "release.decide", "payment.decide"),
+        *("reservation.retry", "release.retry", "payment.retry"),
     }
 
 

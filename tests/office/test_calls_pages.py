@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.models import Booking
 from tests.support.bookings import a_call_row, a_saved_row
-from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address
+from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address, why
 from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -98,7 +98,7 @@ def test_the_page_asks_the_same_questions_however_many_calls_there_are(desk, mak
 def test_the_page_of_a_give_back_shows_facts_members_and_decisions(desk, flights):
     call = a_dead_give_back(seats=3)
     member = Booking.objects.get(give_back=call)
-    desk.post(give_back_address(call, "applied"), {"note": "Ravi read it to me."})
+    desk.post(give_back_address(call, "applied"), why("Ravi read it to me."))
 
     text = text_of(desk.get(f"{CALLS}{call.pk}/change/"))
 

@@ -4,7 +4,7 @@ import pytest
 
 from bookings.models import SeatCall, SeatCallEvent
 from tests.support.bookings import a_call_row
-from tests.support.calls import CALLS, give_back_address, links_of
+from tests.support.calls import CALLS, give_back_address, links_of, why
 from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_a_decision_ends_it(desk, word, kind):
     call = a_fix(state="dead", takes=True)
     assert give_back_address(call, word) in links_of(desk.get(CALLS))
 
-    answer = desk.post(give_back_address(call, word), {"note": "Ravi said so."}, follow=True)
+    answer = desk.post(give_back_address(call, word), why("Ravi said so."), follow=True)
 
     assert "The correction is over." in text_of(answer)
     assert list(SeatCall.objects.values_list("kind", "state")) == [(kind, "done")]

@@ -6,7 +6,7 @@ from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
 from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import STAFF, a_saved_row, an_initiated_booking, let_time_pass, one_pass
-from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address
+from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address, why
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step
 from tests.support.people import a_person, desk_of, text_of
@@ -62,7 +62,7 @@ def test_the_page_of_a_decision_about_a_give_back_says_what_it_costs(desk, word,
 def test_a_decision_about_a_take_is_carried_out_and_said(desk, flights, word, state, said):
     booking = a_stuck_take()
 
-    answer = desk.post(take_address(booking, word), {"note": "Ravi said so."}, follow=True)
+    answer = desk.post(take_address(booking, word), why("Ravi said so."), follow=True)
 
     booking.refresh_from_db()
     assert (booking.status, booking.hold) == state
@@ -79,7 +79,7 @@ def test_a_give_back_from_the_list_to_the_seats_being_back(desk, flights, paymen
     one_pass(flights, payments)
     (_, _, not_applied) = links_of(desk.get(CALLS))
 
-    answer = desk.post(not_applied, {"note": "They never got it."}, follow=True)
+    answer = desk.post(not_applied, why("They never got it."), follow=True)
     one_pass(flights, payments)
 
     assert "The seats are given back anew, under a new key." in text_of(answer)
@@ -107,7 +107,7 @@ def test_what_came_of_a_retry_is_said(desk, flights, payments, faults, hours, sa
     let_time_pass(hours=hours)
     flights.fail_next(*faults)
 
-    answer = desk.post(give_back_address(SeatCall.objects.get(), "retry"), {"note": "again"}, follow=True)
+    answer = desk.post(give_back_address(SeatCall.objects.get(), "retry"), why("again"), follow=True)
 
     assert said in text_of(answer)
 
@@ -115,7 +115,7 @@ def test_what_came_of_a_retry_is_said(desk, flights, payments, faults, hours, sa
 def test_without_a_reason_nothing_is_decided(desk):
     call = a_dead_give_back()
 
-    answer = desk.post(give_back_address(call, "applied"), {"note": "  "})
+    answer = desk.post(give_back_address(call, "applied"), why("  "))
 
     assert "This field is required." in text_of(answer)
     assert (SeatCall.objects.get().state, SeatCallEvent.objects.count()) == ("dead", 0)
@@ -124,9 +124,9 @@ def test_without_a_reason_nothing_is_decided(desk):
 @pytest.mark.parametrize("second", ["retry", "applied", "not-applied"])
 def test_what_somebody_else_has_decided_is_shown_and_what_was_typed_is_kept(desk, second):
     call = a_dead_give_back()
-    desk_of(a_person("ben", group="Supervisor")).post(give_back_address(call, "applied"), {"note": "first"})
+    desk_of(a_person("ben", group="Supervisor")).post(give_back_address(call, "applied"), why("first"))
 
-    answer = desk.post(give_back_address(call, second), {"note": "I wrote a lot here"})
+    answer = desk.post(give_back_address(call, second), why("I wrote a lot here"))
 
     text = text_of(answer)
     assert answer.status_code == 409
@@ -139,7 +139,7 @@ def test_what_somebody_else_has_decided_is_shown_and_what_was_typed_is_kept(desk
 def test_a_retry_that_became_too_late_while_the_page_was_open_sends_nothing(desk, flights):
     booking = a_stuck_take(hours=6 * 24 + 1)
 
-    answer = desk.post(take_address(booking, "retry"), {"note": "typed"})
+    answer = desk.post(take_address(booking, "retry"), why("typed"))
 
     assert answer.status_code == 409
     assert "It is too late to send this call once more." in text_of(answer)
@@ -152,7 +152,7 @@ def test_a_retry_while_the_flight_service_is_not_asked_says_so_and_keeps_what_wa
     address = (take_address if isinstance(waiting, Booking) else give_back_address)(waiting, "retry")
     flights.resting = True
 
-    answer = desk.post(address, {"note": "I wrote a lot here"})
+    answer = desk.post(address, why("I wrote a lot here"))
 
     text = text_of(answer)
     assert answer.status_code == 503
@@ -170,7 +170,7 @@ def test_who_lacks_the_right_sees_the_list_and_decides_nothing(make, word, group
     address = (take_address if isinstance(waiting, Booking) else give_back_address)(waiting, word)
 
     shown = desk.get(CALLS)
-    refused = [desk.get(address), desk.post(address, {"note": "please"})]
+    refused = [desk.get(address), desk.post(address, why("please"))]
 
     assert (shown.status_code, links_of(shown)) == (200, [])
     assert [answer.status_code for answer in refused] == [403, 403]

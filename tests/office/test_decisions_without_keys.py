@@ -3,7 +3,7 @@
 import pytest
 
 from bookings.models import BookingEvent, SeatCallEvent
-from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address
+from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address, why
 from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +52,7 @@ def test_a_retry_that_is_sent_all_the_same_is_refused_and_changes_nothing(desk, 
     row, address = case
     before = type(row).objects.values().get()
 
-    answer = desk.post(address, {"note": "please"})
+    answer = desk.post(address, why("please"))
 
     assert answer.status_code == 409
     assert "Sent once more, this call would count twice." in text_of(answer)

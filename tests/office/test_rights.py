@@ -36,7 +36,9 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
         ("Support", MAY_SEE | {"cancel_booking", "note_booking"}),
         (
             "Supervisor",
-            MAY_SEE | MAY_SEE_THE_QUEUE | {"cancel_booking", "note_booking", "bulk_cancel", "resolve_seatcall"},
+            MAY_SEE
+            | MAY_SEE_THE_QUEUE
+            | {"cancel_booking", "note_booking", "bulk_cancel", "resolve_payment", "resolve_seatcall"},
         ),
         ("Auditor", MAY_SEE | MAY_SEE_THE_QUEUE | {"view_apikey"}),
     ],
@@ -100,6 +102,10 @@ def test_a_form_sent_to_the_page_of_a_booking_changes_nothing(admin_client, flig
         ("/admin/bookings/apikey/1/revoke/", "Can make, rotate and revoke API keys (bookings.manage_api_keys)"),
         ("/admin/bookings/booking/1/take/retry/", f"{RESOLVE} (bookings.resolve_seatcall)"),
         ("/admin/bookings/seatcall/1/applied/", f"{RESOLVE} (bookings.resolve_seatcall)"),
+        (
+            "/admin/bookings/payment/1/applied/",
+            "Can decide about dead charges and refunds (bookings.resolve_payment)",
+        ),
         ("/admin/auth/user/", "Can view user (auth.view_user)"),
         ("/admin/auth/user/add/", "Can add user (auth.add_user)"),
     ],

@@ -10,6 +10,7 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import BookingEvent, Heartbeat, Reconciliation
 from bookings.queries.upkeep.start_page import Today, today
 from tests.support.bookings import a_call_row, a_row, a_saved_row, many_rows
+from tests.support.calls import a_dead_payment
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +92,8 @@ def test_it_counts_calls_and_their_ages(desk, flights):
     a_call_row(created_at=now - timedelta(hours=2), state="dead", seats=5)
     a_saved_row("pending", created_at=now - timedelta(minutes=9))
     a_saved_row("pending", hold="stuck", created_at=now - timedelta(days=3))
+    a_dead_payment("cancelled", created_at=now - timedelta(hours=25))
+    a_dead_payment("cancelled", "refund_dead", created_at=now - timedelta(hours=24))
 
     context = desk.get(START).context
 
@@ -99,8 +102,9 @@ def test_it_counts_calls_and_their_ages(desk, flights):
         ("1", "bad"),
         ("1", "warn"),
         ("1", "bad"),
+        ("2", "bad"),
     ]
-    assert [age // timedelta(minutes=1) for *_, age in context["calls"]] == [3, 120, 9, 4320]
+    assert [age // timedelta(minutes=1) for *_, age in context["calls"]] == [3, 120, 9, 4320, 1500]
     assert context["seats_owed"] == 9
 
 
@@ -152,5 +156,5 @@ def test_it_costs_a_fixed_number_of_statements(desk, flights, django_assert_num_
     a_row()
     desk.get(START)
 
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         desk.get(START)

@@ -24,14 +24,17 @@ from bookings.answers.results import PaymentPending
 from bookings.errors import BookingError
 from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking, BookingEvent, Heartbeat, IdempotencyRecord, Payment, SeatCall, SeatCallEvent
+from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.payments.pay import PaymentOrder, pay_booking
+from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from bookings.services.shared.idempotency import KeyedRequest
 from tests.support.bookings import STAFF, customer, let_time_pass, one_pass
+from tests.support.calls import a_resolution
 from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
 from tests.support.invariants import assert_in_step, violations
 
@@ -104,6 +107,8 @@ class AnyOrder(RuleBasedStateMachine):
             self._decide_take(booking, ask=ask)
         for call in SeatCall.objects.filter(state=SeatCallState.DEAD).order_by("-pk")[which : which + 1]:
             self._decide_give_back(call, ask=ask)
+        for payment in Payment.objects.filter(state__in=DEAD).order_by("-pk")[which : which + 1]:
+            self._decide_payment(payment, ask=ask)
 
     @rule(seconds=st.sampled_from([1, 16, 16, 901, 1801, 90_000]))
     def wait(self, seconds: int) -> None:
@@ -133,15 +138,15 @@ class AnyOrder(RuleBasedStateMachine):
                 self._decide_take(booking, ask=False)
             for call in SeatCall.objects.filter(state=SeatCallState.DEAD):
                 self._decide_give_back(call, ask=False)
+            for payment in Payment.objects.filter(state__in=DEAD):
+                self._decide_payment(payment, ask=False)
         assert_in_step(self.flights, self.payments)
 
     def _decide_take(self, booking: Booking, *, ask: bool) -> None:
         with suppress(BookingError, ProcessDied):
             resolve_reservation(
                 booking_id=booking.pk,
-                decision=Decision.RETRY if ask else self._what_happened(booking.hold_key),
-                actor=STAFF,
-                note="asked them",
+                resolution=a_resolution(Decision.RETRY if ask else self._what_happened(booking.hold_key)),
                 flights=self.flights,
             )
 
@@ -149,10 +154,22 @@ class AnyOrder(RuleBasedStateMachine):
         with suppress(BookingError, ProcessDied):
             resolve_release(
                 call_id=call.pk,
-                decision=Decision.RETRY if ask else self._what_happened(call.call_key),
-                actor=STAFF,
-                note="asked them",
+                resolution=a_resolution(Decision.RETRY if ask else self._what_happened(call.call_key)),
                 flights=self.flights,
+            )
+
+    def _decide_payment(self, payment: Payment, *, ask: bool) -> None:
+        """Staff see the truth on the gateway's own pages."""
+        if payment.state == PaymentState.REFUND_DEAD:
+            was_made = payment.refund_key in self.payments.refunds
+        else:
+            was_made = payment.gateway_key in self.payments.charges
+        truth = Decision.APPLIED if was_made else Decision.NOT_APPLIED
+        with suppress(BookingError, ProcessDied):
+            resolve_payment(
+                payment_id=payment.pk,
+                resolution=a_resolution(Decision.RETRY if ask else truth),
+                payments=self.payments,
             )
 
     def _what_happened(self, key: uuid.UUID) -> Decision:

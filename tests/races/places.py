@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from bookings.models import BulkCancelRow, SeatCall
 from bookings.services.bookings import bulk_cancel, cancel, create, expire
-from bookings.services.payments import pay
+from bookings.services.payments import pay, resolve_payment
 from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
 from bookings.services.shared import idempotency
 from bookingsite.broker import TickingBroker
@@ -43,6 +43,7 @@ CORRECTION_DECIDED = Place(correct, "_write_down", before=True)
 RETRY_DECIDED = Place(resolve_reservation, "reopen_take", before=True)
 RETRY_WRITTEN = Place(resolve_reservation, "reopen_take")
 RELEASE_DECIDED = Place(resolve_release, "_end", before=True)
+PAYMENT_RESOLVED = Place(resolve_payment, "note_event", before=True)
 
 TASKS_LOOKED_AT = Place(TickingBroker, "_due")
 DELETION_CHOSEN = Place(QuerySet, "delete", before=True)

@@ -16,6 +16,7 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import BookingStatus, Decision, Hold
 from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
 from bookings.ports import Applied, NoSeats
+from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.seats import release as giving
 from bookings.services.seats import reserve
 from bookings.services.seats.reserve import Waiting, settle_reservation
@@ -23,8 +24,10 @@ from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
-from tests.races.places import RELEASE_DECIDED, RETRY_DECIDED, RETRY_WRITTEN
+from tests.races.places import PAYMENT_RESOLVED, RELEASE_DECIDED, RETRY_DECIDED, RETRY_WRITTEN
 from tests.support.bookings import a_call_row, a_saved_row, one_pass
+from tests.support.calls import a_dead_payment, a_resolution
+from tests.support.fakes import FakePayments
 from tests.support.invariants import violations
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -38,12 +41,19 @@ def _nothing_is_left():
 
 def decide_reservation(booking, decision, flights, *, by):
     actor = Actor(kind=ActorKind.STAFF, name=by, request_id=by)
-    return resolve_reservation(booking_id=booking.pk, decision=decision, actor=actor, note=by, flights=flights)
+    return resolve_reservation(
+        booking_id=booking.pk, resolution=a_resolution(decision, actor=actor, note=by), flights=flights
+    )
 
 
 def decide_release(call, decision, flights, *, by):
     actor = Actor(kind=ActorKind.STAFF, name=by, request_id=by)
-    return resolve_release(call_id=call.pk, decision=decision, actor=actor, note=by, flights=flights)
+    return resolve_release(call_id=call.pk, resolution=a_resolution(decision, actor=actor, note=by), flights=flights)
+
+
+def decide_payment(payment, decision, payments, *, by):
+    resolution = a_resolution(decision, actor=Actor(kind=ActorKind.STAFF, name=by, request_id=by), note=by)
+    return resolve_payment(payment_id=payment.pk, resolution=resolution, payments=payments)
 
 
 def a_dead_give_back():
@@ -152,6 +162,74 @@ def test_a_retry_is_sent_once_however_many_press_it(flights, sim):
         assert len(losers(outcomes)) == 2
         assert BookingEvent.objects.filter(booking=booking).count() == 1
         assert sim.flight()["taken"] == 2 * (number + 1)
+
+
+DEAD = pytest.mark.parametrize(
+    ("status", "state"), [("initiated", "dead"), ("cancelled", "dead"), ("cancelled", "refund_dead")]
+)
+
+
+@DEAD
+def test_of_two_who_decide_about_a_payment_at_once_one_wins(status, state):
+    for _ in rounds(5):
+        payment = a_dead_payment(status, state)
+
+        outcomes = all_at_once(
+            [
+                partial(decide_payment, payment, Decision.APPLIED, FakePayments(), by="anna"),
+                partial(decide_payment, payment, Decision.NOT_APPLIED, FakePayments(), by="ben"),
+            ]
+        )
+
+        assert len(losers(outcomes)) == 1
+        assert BookingEvent.objects.filter(booking=payment.booking_id, what__endswith="_resolved").count() == 1
+        assert violations() == []
+
+
+def test_twin_without_row_locks_money_that_counts_as_refunded_is_refunded_again(monkeypatch):
+    payment = a_dead_payment("cancelled", "refund_dead")
+    without_row_locks(monkeypatch)
+    decided = Halt(monkeypatch, PAYMENT_RESOLVED)
+
+    overtaken(
+        partial(decide_payment, payment, Decision.NOT_APPLIED, FakePayments(), by="ben"),
+        partial(decide_payment, payment, Decision.APPLIED, FakePayments(), by="anna"),
+        at=decided,
+    )
+
+    payment.refresh_from_db()
+    assert payment.state == "refund_due"
+    assert BookingEvent.objects.filter(what="refund_resolved").count() == 2
+
+
+@DEAD
+def test_one_page_that_is_sent_twice_at_once_asks_the_gateway_once(status, state):
+    for _ in rounds(3):
+        payment, payments = a_dead_payment(status, state), FakePayments()
+        once = partial(
+            resolve_payment, payment_id=payment.pk, resolution=a_resolution(Decision.RETRY), payments=payments
+        )
+
+        outcomes = all_at_once([once, once])
+
+        assert [outcome.pk for outcome in outcomes] == [payment.pk] * 2
+        assert len(payments.asked) == 1
+
+
+@DEAD
+@pytest.mark.parametrize("decision", list(Decision))
+def test_a_decision_about_a_payment_whose_commit_was_unclear_knows_itself(lost_commit, status, state, decision):
+    payment, payments = a_dead_payment(status, state), FakePayments()
+    name = "payment.retry" if decision is Decision.RETRY else "payment.decide"
+    attempts = lost_commit(name)
+
+    resolved = decide_payment(payment, decision, payments, by="anna")
+
+    assert attempts.count(name) == 2
+    assert resolved.state not in ("dead", "refund_dead")
+    assert len(payments.asked) == (decision is Decision.RETRY)
+    assert BookingEvent.objects.filter(what__contains="_re", note="anna").count() == 1
+    assert violations() == []
 
 
 @pytest.mark.parametrize("answer", [Applied(), NoSeats()], ids=["taken", "refused"])

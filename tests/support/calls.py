@@ -1,14 +1,44 @@
 """Calls to the Flight Service that wait for staff, and where the back office shows them."""
 
 import re
+import uuid
 from datetime import timedelta
 from typing import Any
 
+from bookings.actor import Actor
 from bookings.db.clock import database_time
-from bookings.models import Booking, SeatCall
-from tests.support.bookings import a_call_row, a_saved_row
+from bookings.lifecycle import Decision
+from bookings.models import Booking, Payment, SeatCall
+from bookings.models.payments import PaymentState
+from bookings.services.shared.manual_resolution import Resolution
+from tests.support.bookings import STAFF, a_call_row, a_payment_row, a_saved_row
 
 CALLS = "/admin/bookings/seatcall/"
+
+
+def a_resolution(decision: Decision, *, actor: Actor = STAFF, note: str = "why", action_key: str = "") -> Resolution:
+    """What staff say about a call that was given up, from a page of its own unless the page's key is given."""
+    return Resolution(decision, actor, note=note, action_key=action_key or uuid.uuid4().hex)
+
+
+def why(note: str) -> dict[str, str]:
+    """The fields of the form that decides, as a page of its own sends them."""
+    return {"note": note, "action_key": uuid.uuid4().hex}
+
+
+def payment_address(payment: Payment, word: str) -> str:
+    return f"/admin/bookings/payment/{payment.pk}/{word}/"
+
+
+def a_dead_payment(status: str = "initiated", state: str = PaymentState.DEAD, **columns: Any) -> Payment:
+    """Insert a charge, or a refund, that was given up; `hours` is the age of its first sending."""
+    first_sent_at = database_time() - timedelta(hours=columns.pop("hours", 25))
+    values = {"first_sent_at": first_sent_at, "last_error": "no answer", "claims": 9}
+    booking = a_saved_row(status)
+    payment = a_payment_row(booking, PaymentState(state), **{**values, **columns})
+    if payment.active_booking_id:
+        Booking.objects.filter(pk=booking.pk).update(active_payment_id=payment.pk)
+    return payment
 
 
 def take_address(booking: Booking, word: str) -> str:

@@ -18,6 +18,11 @@ class EventKind(models.TextChoices):
     # What staff decided about a reservation of unknown outcome.
     TAKE_RETRIED = "take_retried"
     TAKE_RESOLVED = "take_resolved"
+    # And about a charge, or a refund.
+    PAYMENT_RETRIED = "payment_retried"
+    PAYMENT_RESOLVED = "payment_resolved"
+    REFUND_RETRIED = "refund_retried"
+    REFUND_RESOLVED = "refund_resolved"
 
 
 class BookingEvent(RecordedAct):

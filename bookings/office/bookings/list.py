@@ -29,6 +29,7 @@ from bookings.queries.bookings.quick_views import (
     MOST_COUNTED,
     counts_of_views,
     dead_give_backs,
+    dead_payments,
     stuck_takes,
     unsettled_payments,
 )
@@ -203,6 +204,9 @@ def _tabs(selection: Selection, now: datetime) -> list[Tab]:
         tabs.append(Tab(text, f"{here}?view={view}", count, selection.view == view))
     dead = _capped(stuck_takes() + dead_give_backs(), highest=MOST_COUNTED - 1)
     tabs.insert(-2, Tab(_("Dead calls"), reverse("admin:bookings_seatcall_changelist"), dead, is_current=False))
+    unknown = _capped(dead_payments(), highest=MOST_COUNTED - 1)
+    payments = f"{reverse('admin:bookings_payment_changelist')}?needs=decision"
+    tabs.insert(-2, Tab(_("Dead payments"), payments, unknown, is_current=False))
     return tabs
 
 

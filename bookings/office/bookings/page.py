@@ -19,6 +19,8 @@ from bookings.office import labels, unsent
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
+from bookings.office.payments import RIGHT as DECIDE_ABOUT_PAYMENTS
+from bookings.office.seats.at_flight_service import RIGHT as DECIDE_ABOUT_SEATS
 from bookings.office.seats.reservations import urls_of_takes
 from bookings.queries.bookings.page import BookingPage, booking_page
 from bookings.services.bookings.cancel_for_staff import cancel_for_staff
@@ -155,7 +157,8 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
             note_form=note_form,
             may_cancel=request.user.has_perm(CANCEL),
             may_note=request.user.has_perm(NOTE),
-            may_resolve=request.user.has_perm("bookings.resolve_seatcall"),
+            may_resolve=request.user.has_perm(DECIDE_ABOUT_SEATS),
+            may_resolve_payment=request.user.has_perm(DECIDE_ABOUT_PAYMENTS),
         )
 
     def _page(self, request: HttpRequest, template: str, page: BookingPage, status: int, **shown: Any) -> HttpResponse:

@@ -18,7 +18,8 @@ from bookings.models import Booking, SeatCall
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.office.addresses import only, page_at, selection_of
 from bookings.office.base import ReadOnlyAdmin, require
-from bookings.office.decisions import DECISIONS, IN_ADDRESS, RIGHT, decide
+from bookings.office.decisions import DECISIONS, IN_ADDRESS, decide
+from bookings.office.seats.at_flight_service import RIGHT
 from bookings.office.seats.releases import GiveBack, state_of
 from bookings.queries.seats.calls import (
     ROWS_SHOWN,
@@ -48,7 +49,9 @@ class WaitingCall:
     @classmethod
     def _of(cls, call: Booking | SeatCall, now: datetime) -> "WaitingCall":
         sent_at = call.first_sent_at
-        return cls(call, now - (sent_at or call.created_at), staff_may_repeat(sent_at, now))
+        return cls(
+            call, now - (sent_at or call.created_at), staff_may_repeat(sent_at, now, knows_keys=peer_knows_keys())
+        )
 
 
 class SeatCallAdmin(ReadOnlyAdmin):
@@ -108,7 +111,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/bookings/seatcall/one.html", context)
 
     def decide_view(self, request: HttpRequest, call_id: str, word: str) -> HttpResponse:
-        return decide(request, self.admin_site, lambda: GiveBack(_call(call_id)), DECISIONS[word])
+        return decide(request, self.admin_site, lambda: GiveBack(_call(call_id)), DECISIONS[word], right=RIGHT)
 
 
 def _call(number: str) -> SeatCall:

@@ -10,12 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import wiring
-from bookings.actor import Actor
 from bookings.lifecycle import Decision
 from bookings.models import SeatCall, SeatCallEvent
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.office.decisions import Consequences, no_answer, seats_in_words
+from bookings.office.seats.at_flight_service import AtFlightService
 from bookings.services.seats.resolve_release import resolve_release
+from bookings.services.shared.manual_resolution import Resolution
 
 # What will happen, and what it costs if the decision is wrong.
 GIVE_BACK: Consequences = MappingProxyType(
@@ -83,7 +84,7 @@ def state_of(call: SeatCall) -> str:
     return "taken" if call.takes and call.state == SeatCallState.DONE else call.state
 
 
-class GiveBack:
+class GiveBack(AtFlightService):
     """A give-back or a correction, as the page about a decision shows it."""
 
     template = "admin/bookings/seatcall/decide.html"
@@ -132,11 +133,9 @@ class GiveBack:
     def last_event(self) -> SeatCallEvent | None:
         return self.call.events.order_by("pk").last()
 
-    def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
+    def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         was_correction = self.is_correction
-        call = resolve_release(
-            call_id=self.call.pk, decision=decision, actor=actor, note=note, flights=wiring.flight_service()
-        )
+        call = resolve_release(call_id=self.call.pk, resolution=resolution, flights=wiring.flight_service())
         match call.state:
             case SeatCallState.OPEN:
                 return no_answer(call.first_sent_at)

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import wiring
-from bookings.actor import Actor
 from bookings.lifecycle import BookingStatus, Decision, Hold
 from bookings.models import Booking, BookingEvent
 from bookings.office.decisions import (
@@ -24,7 +23,9 @@ from bookings.office.decisions import (
     no_answer,
     seats_in_words,
 )
+from bookings.office.seats.at_flight_service import RIGHT, AtFlightService
 from bookings.services.seats.resolve_reservation import resolve_reservation
+from bookings.services.shared.manual_resolution import Resolution
 from bookings.text.ids import id_in
 
 OVERSOLD = gettext_lazy(
@@ -83,7 +84,7 @@ def urls_of_takes(site: AdminSite) -> list[URLPattern]:
     """The addresses of the decisions about a take, below the booking's own."""
 
     def view(request: HttpRequest, booking_id: str, word: str) -> HttpResponseBase:
-        return decide(request, site, lambda: Take(_booking(booking_id)), DECISIONS[word])
+        return decide(request, site, lambda: Take(_booking(booking_id)), DECISIONS[word], right=RIGHT)
 
     pattern = rf"^(?P<booking_id>[0-9]+)/take/(?P<word>{IN_ADDRESS})/$"
     return [re_path(pattern, site.admin_view(view), name="bookings_booking_take")]
@@ -97,7 +98,7 @@ def _booking(number: str) -> Booking:
     return booking
 
 
-class Take:
+class Take(AtFlightService):
     """The take of a booking, as the page about a decision shows it."""
 
     template = "admin/bookings/booking/decide.html"
@@ -132,9 +133,9 @@ class Take:
     def last_event(self) -> BookingEvent | None:
         return BookingEvent.objects.filter(booking=self.booking).order_by("pk").last()
 
-    def carry_out(self, decision: Decision, *, actor: Actor, note: str) -> tuple[int, str]:
+    def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         booking = resolve_reservation(
-            booking_id=self.booking.pk, decision=decision, actor=actor, note=note, flights=wiring.flight_service()
+            booking_id=self.booking.pk, resolution=resolution, flights=wiring.flight_service()
         )
         match booking.hold:
             case Hold.ASKING:

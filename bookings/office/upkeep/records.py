@@ -8,10 +8,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import Booking, BookingEvent, Payment, Reconciliation
+from bookings.models import Booking, BookingEvent, Reconciliation
 from bookings.models.access.idempotency import RecordState
 from bookings.office.base import RecordAdmin, column
-from bookings.office.tags import badge, moment, word_of
+from bookings.office.tags import moment, word_of
 
 
 def booking_link(booking: Booking) -> SafeString:
@@ -23,33 +23,6 @@ def booking_link(booking: Booking) -> SafeString:
 def in_words(kind: str) -> functools.partial[str]:
     """Shows a column's word as people say it."""
     return functools.partial(word_of, kind=kind)
-
-
-@admin.display(description=_("Amount"), ordering="amount")
-def amount(payment: Payment) -> str:
-    return str(payment.money)
-
-
-class PaymentAdmin(RecordAdmin):
-    list_display = [
-        column("id", _("Payment")),
-        column("booking", _("Booking"), booking_link),
-        amount,
-        column("state", _("State"), functools.partial(badge, "payment")),
-        column("created_at", _("Started"), moment),
-        column("settled_at", _("Settled"), moment),
-        column("refunded_at", _("Refunded"), moment),
-    ]
-    more = [
-        column("gateway_key", _("Key")),
-        column("refund_key", _("Key of the refund")),
-        column("claims", _("Tries")),
-        column("next_at", _("Next try"), moment),
-        column("last_error", _("Last error")),
-        column("request_id", _("Request")),
-    ]
-    list_select_related = ["booking"]
-    ordering = ["-pk"]
 
 
 @admin.display(description=_("Who"))

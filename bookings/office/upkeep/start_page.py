@@ -75,4 +75,5 @@ def _calls(under_way: Work, now: datetime) -> list[tuple[str, Badge, timedelta |
         line(_("Dead give-backs"), under_way.dead_calls, "bad"),
         line(_("Takes of unknown outcome"), under_way.unknown_takes, "warn"),
         line(_("Stuck takes"), under_way.stuck_takes, "bad"),
+        line(_("Dead charges and refunds"), under_way.dead_payments, "bad"),
     ]

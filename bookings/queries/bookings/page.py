@@ -6,7 +6,7 @@ from datetime import datetime
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
 from bookings.models import Booking, BookingEvent, Payment, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import PaymentState
+from bookings.models.payments import DEAD, DUE, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.timeline import Line, whole_timeline
 
@@ -27,6 +27,11 @@ class BookingPage:
         active = [payment for payment in self.payments if payment.pk == self.booking.active_payment_id]
         candidates = active or self.payments
         return candidates[-1] if candidates else None
+
+    @property
+    def dead_payments(self) -> list[Payment]:
+        """Charges and refunds that wait for a decision of staff."""
+        return [payment for payment in self.payments if payment.state in DEAD]
 
     @property
     def payment_is_running(self) -> bool:
@@ -64,7 +69,7 @@ class BookingPage:
         seats_move = booking.hold == Hold.ASKING or (
             booking.hold == Hold.GIVING_BACK and (call is None or call.state == SeatCallState.OPEN)
         )
-        money_moves = any(p.state in (PaymentState.PROCESSING, PaymentState.REFUND_DUE) for p in self.payments)
+        money_moves = any(payment.state in DUE for payment in self.payments)
         return not seats_move and not money_moves
 
     def since(self, seen_at: datetime) -> list[Line]:

@@ -29,6 +29,11 @@ def dead_give_backs() -> int:
     return count_up_to(MOST_COUNTED, SeatCall.objects.filter(state=SeatCallState.DEAD))
 
 
+def dead_payments() -> int:
+    """Charges and refunds that wait for staff, up to `MOST_COUNTED`."""
+    return count_up_to(MOST_COUNTED, Payment.objects.filter(state__in=DEAD))
+
+
 def unsettled_payments(bookings: Iterable[Booking]) -> dict[int, set[str]]:
     """The states of the payments of these bookings that something is still to be done about."""
     found: dict[int, set[str]] = defaultdict(set)

@@ -6,8 +6,9 @@ from datetime import datetime
 from django.db.models import Count, Min, Q, QuerySet
 
 from bookings.lifecycle import STAFF_REASONS, CancelReason
-from bookings.models import Booking, BookingEvent, Reconciliation, SeatCall
+from bookings.models import Booking, BookingEvent, Payment, Reconciliation, SeatCall
 from bookings.models.bookings.booking_event import EventKind
+from bookings.models.payments import DEAD
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import midnight
 from bookings.queries.seats import owed
@@ -40,6 +41,7 @@ class Work:
     finished_at: datetime | None
     open_calls: WaitingWork
     dead_calls: WaitingWork
+    dead_payments: WaitingWork
     unknown_takes: WaitingWork
     stuck_takes: WaitingWork
     seats_owed: int
@@ -73,6 +75,7 @@ def work() -> Work:
         finished_at=background.last_pass_finished_at(),
         open_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.OPEN)),
         dead_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.DEAD)),
+        dead_payments=_waiting(Payment.objects.filter(state__in=DEAD)),
         unknown_takes=_waiting(Booking.objects.unanswered()),
         stuck_takes=_waiting(Booking.objects.stuck()),
         seats_owed=owed.seats_still_owed(),
@@ -80,5 +83,5 @@ def work() -> Work:
     )
 
 
-def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking]) -> WaitingWork:
+def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking] | QuerySet[Payment]) -> WaitingWork:
     return WaitingWork(**rows.aggregate(count=Count("pk"), since=Min("created_at")))

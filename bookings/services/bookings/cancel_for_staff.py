@@ -45,7 +45,7 @@ def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
 
 @in_transaction("booking.cancel")
 def _cancel_once(booking_id: int, cause: Cause, seen_version: int, action_key: str) -> tuple[Booking, CancelOutcome]:
-    begin_staff_action("cancel", key=action_key, actor=cause.actor, booking_id=booking_id)
+    begin_staff_action("cancel", key=action_key, actor=cause.actor, row_id=booking_id)
     booking = lock_booking(booking_id, actor=cause.actor)
     refuse_if_changed(booking, seen_version=seen_version)
     return booking, cancel_locked(booking, cause, now=database_time())

@@ -25,6 +25,6 @@ def note_booking(*, booking_id: int, actor: Actor, note: str, action_key: str) -
 
 @in_transaction("booking.note")
 def _note_once(booking_id: int, actor: Actor, note: str, action_key: str) -> None:
-    begin_staff_action("note", key=action_key, actor=actor, booking_id=booking_id)
+    begin_staff_action("note", key=action_key, actor=actor, row_id=booking_id)
     booking = lock_booking(booking_id, actor=actor)
     note_event(booking, EventKind.NOTED, Cause(actor, note=note), now=database_time())

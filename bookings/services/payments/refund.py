@@ -27,11 +27,16 @@ def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
         payment = claim_payment(payment_id, state=PaymentState.REFUND_DUE, lease=lease)
         if payment is None:
             return 0
-        outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.money)
-        return _settle_refund(payment.pk, lease=lease, outcome=outcome)
+        return refund_and_settle(payment, payments=payments, lease=lease)
 
     ids = rows.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]
     return for_each(ids, refund, deadline=deadline)
+
+
+def refund_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID) -> int:
+    """Ask the gateway to refund, outside any transaction, and record what it said. Returns how many were refunded."""
+    outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.money)
+    return _settle_refund(payment.pk, lease=lease, outcome=outcome)
 
 
 @in_transaction("payment.refunded")

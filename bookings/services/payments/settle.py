@@ -55,10 +55,10 @@ def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
 
 
 def settle_locked(
-    booking: Booking, payment: Payment, *, lease: UUID, outcome: ChargeOutcome, actor: Actor, now: datetime
+    booking: Booking, payment: Payment, *, lease: UUID | None, outcome: ChargeOutcome, actor: Actor, now: datetime
 ) -> bool:
     """
-    Record how a charge ended. Booking and payment are locked, and the payment is processing.
+    Record how a charge ended. Booking and payment are locked, and the charge has no outcome yet.
 
     Tells whether the booking was cancelled by it. Does not wake the worker.
 
@@ -90,7 +90,7 @@ def result_of(booking: Booking, payment: Payment, *, actor: Actor, at: datetime)
     """
     What the request that started this payment came to.
 
-    A refusal names the actor's request; where the worker settles, the one that made the booking.
+    A refusal names the actor's request; where the worker or support staff settle, the one that made the booking.
     """
     if payment.state in UNANSWERED:
         return PaymentPending(booking, at)
@@ -101,7 +101,8 @@ def result_of(booking: Booking, payment: Payment, *, actor: Actor, at: datetime)
         if payment.state == PaymentState.FAILED
         else BookingCancelled("This booking was cancelled before the payment ended; the money is refunded.")
     )
-    return Refused("pay", problem, actor.request_id or booking.request_id)
+    request_id = "" if actor.is_staff else actor.request_id
+    return Refused("pay", problem, request_id or booking.request_id)
 
 
 def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:

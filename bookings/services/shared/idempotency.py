@@ -62,9 +62,11 @@ def find(keyed: KeyedRequest) -> IdempotencyRecord | None:
     return record
 
 
-def begin(keyed: KeyedRequest, *, call_key: UUID | None) -> IdempotencyRecord:
+def begin(keyed: KeyedRequest, *, call_key: UUID | None, result: Result | None = None) -> IdempotencyRecord:
     """
-    Write the key down as running. The unique constraint decides between two at once; the later one waits.
+    Write the key down as running, or as done where the result is known beforehand.
+
+    The unique constraint decides between two at once; the later one waits.
 
     :raises KeyTaken: if it is there already
     :raises TemporarilyUnavailable: if others wait in vain for the end of the one that is writing it
@@ -76,6 +78,7 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None) -> IdempotencyRecord:
         fingerprint=keyed.fingerprint,
         call_key=call_key,
         created_at=Now(),
+        **({} if result is None else _done(result)),
     )
     try:
         with lines.place_for(f"key {keyed.principal} {keyed.endpoint} {keyed.key_hash}"):

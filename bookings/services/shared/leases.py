@@ -102,7 +102,7 @@ def put_off(call: OutboundCall, outcome: NoAnswer, now: datetime) -> Columns:
     }
 
 
-def try_later(call: OutboundCall, outcome: NoAnswer, *, lease: UUID, now: datetime) -> None:
+def try_later(call: OutboundCall, outcome: NoAnswer, *, lease: UUID | None, now: datetime) -> None:
     """End the lease of a call without an answer. Changes nothing if another claim is running: its lease stands."""
     if call.lease == lease:
         write(call, put_off(call, outcome, now))

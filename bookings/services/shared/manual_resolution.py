@@ -1,38 +1,51 @@
-"""What the decisions about takes and about give-backs have in common."""
+"""What the decisions about reservations, seat calls and payments have in common."""
 
-from datetime import datetime
+from dataclasses import dataclass
 
-from bookings.actor import Actor
+from bookings.actor import Actor, Cause
 from bookings.conf import LONGEST_NOTE
 from bookings.errors import InvalidRequest, StaffOnly
-from bookings.models import BookingEvent, SeatCallEvent
+from bookings.lifecycle import Decision
+from bookings.services.shared.staff_actions import begin_staff_action
 from bookings.text.legible import is_legible, is_orderly
 
 
-def note_of_decision(note: str, *, actor: Actor) -> str:
+@dataclass(frozen=True, slots=True)
+class Resolution:
     """
-    Check who decides and what is written down about it; return the note without blanks around it.
+    What staff decided about a call that the worker has given up: who, why, and on which page.
+
+    `action_key` was made with the page, so that the page decides once, however often it is sent.
 
     :raises StaffOnly: if the actor is not support staff
     :raises InvalidRequest: if the note says nothing, or too much
     """
-    if not actor.is_staff:
-        raise StaffOnly
-    note = note.strip()
-    if len(note) > LONGEST_NOTE or not is_legible(note) or not is_orderly(note, of_lines=True):
-        raise InvalidRequest(fields={"note": f"Say why, in at most {LONGEST_NOTE} characters."})
-    return note
 
+    decision: Decision
+    actor: Actor
+    note: str
+    action_key: str
 
-def is_written(event: BookingEvent | SeatCallEvent | None, *, actor: Actor, note: str, since: datetime) -> bool:
-    """
-    Tell whether the last event is the one that this very decision has written.
+    def __post_init__(self) -> None:
+        if not self.actor.is_staff:
+            raise StaffOnly
+        if len(self.note) > LONGEST_NOTE or not is_legible(self.note) or not is_orderly(self.note, of_lines=True):
+            raise InvalidRequest(fields={"note": f"Say why, in at most {LONGEST_NOTE} characters."})
 
-    So a block that is run again because the answer to its COMMIT was lost knows its own rows. `since` is
-    database time from before the block.
-    """
-    return event is not None and (
-        event.created_at >= since
-        and (event.actor_kind, event.actor_name, event.request_id, event.note)
-        == (actor.kind, actor.name, actor.request_id, note)
-    )
+    @property
+    def is_retry(self) -> bool:
+        return self.decision is Decision.RETRY
+
+    def cause(self, reason: str = "") -> Cause:
+        """Who, why, and what they say, as the event of the decision keeps it."""
+        return Cause(self.actor, reason, self.note)
+
+    def begin(self, what: str, *, row_id: int) -> None:
+        """
+        Write the decision down as made, first thing in the transaction that carries it out.
+
+        A block that is run again, as the answer to its COMMIT was lost, finds its own key.
+
+        :raises KeyTaken: if this page was sent before: then look at the row, and change nothing
+        """
+        begin_staff_action(f"resolve {what}", key=self.action_key, actor=self.actor, row_id=row_id)

@@ -3,7 +3,7 @@
 import random
 from datetime import datetime, timedelta
 
-from bookings.conf import LONGEST_PAUSE, RETRIES_END_AFTER, STAFF_RETRIES_END_AFTER, peer_knows_keys
+from bookings.conf import LONGEST_PAUSE, RETRIES_END_AFTER, STAFF_RETRIES_END_AFTER
 from bookings.errors import RetryCountsTwice, RetryTooLate
 
 
@@ -25,25 +25,25 @@ def is_too_old(first_sent_at: datetime | None, now: datetime) -> bool:
     return first_sent_at is not None and now - first_sent_at > RETRIES_END_AFTER
 
 
-def staff_may_repeat(first_sent_at: datetime | None, now: datetime) -> bool:
+def staff_may_repeat(first_sent_at: datetime | None, now: datetime, *, knows_keys: bool) -> bool:
     """Tell whether a call can be sent once more by hand, and counts once all the same."""
     try:
-        refuse_to_count_twice(first_sent_at, now)
+        refuse_to_count_twice(first_sent_at, now, knows_keys=knows_keys)
     except (RetryCountsTwice, RetryTooLate):
         return False
     return True
 
 
-def refuse_to_count_twice(first_sent_at: datetime | None, now: datetime) -> None:
+def refuse_to_count_twice(first_sent_at: datetime | None, now: datetime, *, knows_keys: bool) -> None:
     """
-    Let staff send a call once more only if the peer still knows its key.
+    Let staff send a call once more only if the other system may still know its key.
 
     :raises RetryCountsTwice: if it was sent, and the peer knows no keys
     :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
     """
     if first_sent_at is None:
         return
-    if not peer_knows_keys():
+    if not knows_keys:
         raise RetryCountsTwice
     if now - first_sent_at > STAFF_RETRIES_END_AFTER:
         raise RetryTooLate

@@ -6,7 +6,7 @@ from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest
 
 
-def begin_staff_action(act: str, *, key: str, actor: Actor, booking_id: int) -> None:
+def begin_staff_action(act: str, *, key: str, actor: Actor, row_id: int) -> None:
     """
     Write an act down as done, first thing in the transaction that does it.
 
@@ -16,6 +16,6 @@ def begin_staff_action(act: str, *, key: str, actor: Actor, booking_id: int) -> 
     :raises KeyTaken: if it was done before; a second one at the same time waits for the first
     """
     keyed = KeyedRequest.of(
-        principal=f"staff:{actor.name}"[:64], endpoint=f"office {act}", key=key, validated={"id": booking_id}
+        principal=f"staff:{actor.name}"[:64], endpoint=f"office {act}", key=key, validated={"id": row_id}
     )
-    idempotency.finish(idempotency.begin(keyed, call_key=None), DoneByStaff())
+    idempotency.begin(keyed, call_key=None, result=DoneByStaff())

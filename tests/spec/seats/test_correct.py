@@ -12,7 +12,8 @@ from bookings.ports import SeatChange
 from bookings.services.seats.correct import LEFT_ALONE, Fix, fix_seats
 from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.seats.resolve_release import resolve_release
-from tests.support.bookings import STAFF, a_pending_booking, an_initiated_booking, let_time_pass, one_pass
+from tests.support.bookings import a_pending_booking, an_initiated_booking, let_time_pass, one_pass
+from tests.support.calls import a_resolution
 from tests.support.fakes import Fault, ProcessDied
 from tests.support.invariants import assert_in_step, violations
 
@@ -191,7 +192,7 @@ def a_dead_fix(flights):
 
 
 def decide(call, decision, flights):
-    return resolve_release(call_id=call.pk, decision=decision, actor=STAFF, note="asked them", flights=flights)
+    return resolve_release(call_id=call.pk, resolution=a_resolution(decision, note="asked them"), flights=flights)
 
 
 def test_staff_send_it_once_more_the_same_way(flights):

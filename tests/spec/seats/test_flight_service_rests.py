@@ -16,7 +16,7 @@ from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.support.api import refused, shown
 from tests.support.bookings import a_cancelled_booking, a_pending_booking, let_time_pass, one_pass
-from tests.support.calls import a_dead_give_back, a_stuck_take
+from tests.support.calls import a_dead_give_back, a_resolution, a_stuck_take
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step
 
@@ -213,7 +213,7 @@ def test_staff_who_retry_a_take_are_told_and_nothing_changes(flights):
     before = Booking.objects.values().get()
 
     with pytest.raises(FlightServiceRests):
-        resolve_reservation(booking_id=booking.pk, decision=Decision.RETRY, actor=ANNA, note="again", flights=flights)
+        resolve_reservation(booking_id=booking.pk, resolution=a_resolution(Decision.RETRY), flights=flights)
 
     assert Booking.objects.values().get() == before
     assert BookingEvent.objects.filter(actor_kind="staff").count() == 0
@@ -226,7 +226,7 @@ def test_staff_who_retry_a_give_back_are_told_and_nothing_changes(flights):
     before = SeatCall.objects.values().get()
 
     with pytest.raises(FlightServiceRests):
-        resolve_release(call_id=call.pk, decision=Decision.RETRY, actor=ANNA, note="again", flights=flights)
+        resolve_release(call_id=call.pk, resolution=a_resolution(Decision.RETRY), flights=flights)
 
     assert SeatCall.objects.values().get() == before
     assert SeatCallEvent.objects.count() == 0
@@ -238,6 +238,6 @@ def test_staff_may_decide_in_the_place_of_the_flight_service(flights, decision):
     call = a_dead_give_back()
     flights.resting = True
 
-    after = resolve_release(call_id=call.pk, decision=decision, actor=ANNA, note="They said so.", flights=flights)
+    after = resolve_release(call_id=call.pk, resolution=a_resolution(decision), flights=flights)
 
     assert after.state == "done"

@@ -3,11 +3,12 @@
 import pytest
 
 from bookings.actor import Actor, ActorKind
-from bookings.errors import GiveBackNotFound, InvalidRequest, NothingToDecide, RetryTooLate, StaffOnly
+from bookings.errors import NothingToDecide
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall, SeatCallEvent
 from bookings.services.seats.resolve_release import resolve_release
-from tests.support.bookings import a_call_row, a_cancelled_booking, customer, let_time_pass, one_pass
+from tests.support.bookings import a_cancelled_booking, let_time_pass, one_pass
+from tests.support.calls import a_resolution
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step, violations
 
@@ -39,7 +40,8 @@ def dead(flights, payments):
 @pytest.fixture
 def decide(flights):
     def as_staff(call, decision, *, note="Their log shows it.", actor=ANNA):
-        return resolve_release(call_id=call.pk, decision=decision, actor=actor, note=note, flights=flights)
+        resolution = a_resolution(decision, actor=actor, note=note)
+        return resolve_release(call_id=call.pk, resolution=resolution, flights=flights)
 
     return as_staff
 
@@ -82,34 +84,6 @@ def test_a_retry_without_an_answer_is_left_to_the_worker(flights, payments, dead
     assert without_answer == ("give", "open")
     assert state_of(call) == ("give", "done")
     assert_in_step(flights)
-
-
-def test_a_retry_after_a_day_is_one_more_try_and_then_it_is_dead_again(flights, payments, dead, decide):
-    call = dead(given=True, hours=25)
-    flights.fail_next(Fault.DROP_REPLY)
-    decide(call, Decision.RETRY)
-    sent = len(flights.arrived)
-    let_time_pass(seconds=15)
-
-    one_pass(flights, payments)
-
-    assert state_of(call) == ("give", "dead")
-    assert len(flights.arrived) == sent
-
-
-@pytest.mark.parametrize(("hours", "is_sent"), [(6 * 24 - 1, True), (6 * 24 + 1, False)])
-def test_a_retry_is_possible_for_six_days(flights, dead, decide, hours, is_sent):
-    call = dead(given=True, hours=hours)
-    sent = len(flights.arrived)
-
-    if is_sent:
-        decide(call, Decision.RETRY)
-    else:
-        with pytest.raises(RetryTooLate):
-            decide(call, Decision.RETRY)
-
-    assert state_of(call) == ("give", "done" if is_sent else "dead")
-    assert (len(flights.arrived) > sent, len(events_of(call))) == (is_sent, int(is_sent))
 
 
 def test_it_was_applied_asks_nobody_and_the_seats_count_as_back(flights, dead, decide):
@@ -157,38 +131,3 @@ def test_what_is_decided_cannot_be_decided_again(flights, dead, decide, first, s
     assert refused.value.explanation == f"This give-back does not wait for a decision: it is {now}."
     assert list(SeatCall.objects.values()) + list(Booking.objects.order_by("pk").values()) == before
     assert len(events_of(call)) == 1
-
-
-@pytest.mark.parametrize("decision", list(Decision))
-def test_an_open_give_back_is_the_workers(decide, decision):
-    call = a_call_row(state="open")
-
-    with pytest.raises(NothingToDecide):
-        decide(call, decision)
-
-    assert state_of(call) == ("give", "open")
-
-
-@pytest.mark.parametrize("note", ["", "  \n", "x" * 501, "\u200b\u3164", "a\u202eb"])
-@pytest.mark.parametrize("decision", list(Decision))
-def test_each_decision_says_why(decide, decision, note):
-    call = a_call_row(state="dead")
-
-    with pytest.raises(InvalidRequest):
-        decide(call, decision, note=note)
-
-    assert (state_of(call), events_of(call)) == (("give", "dead"), [])
-
-
-def test_only_staff_decide(decide):
-    call = a_call_row(state="dead")
-
-    with pytest.raises(StaffOnly):
-        decide(call, Decision.APPLIED, actor=customer())
-
-    assert state_of(call) == ("give", "dead")
-
-
-def test_a_give_back_that_is_not_there_is_not_decided_about(flights):
-    with pytest.raises(GiveBackNotFound):
-        resolve_release(call_id=404, decision=Decision.APPLIED, actor=ANNA, note="why", flights=flights)

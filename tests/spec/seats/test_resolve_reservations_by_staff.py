@@ -6,7 +6,6 @@ import pytest
 
 from bookings.actor import Actor, ActorKind
 from bookings.answers.rendering import render
-from bookings.errors import BookingNotFound, InvalidRequest, NothingToDecide, RetryTooLate, StaffOnly
 from bookings.lifecycle import Decision
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
 from bookings.services.bookings.create import SeatOrder, create_booking
@@ -21,6 +20,7 @@ from tests.support.bookings import (
     one_pass,
 )
 from tests.support.callers import a_token
+from tests.support.calls import a_resolution
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step, violations
 
@@ -49,7 +49,8 @@ def stuck(flights, payments):
 @pytest.fixture
 def decide(flights):
     def as_staff(booking, decision, *, note="They told me on the phone.", actor=ANNA):
-        return resolve_reservation(booking_id=booking.pk, decision=decision, actor=actor, note=note, flights=flights)
+        resolution = a_resolution(decision, actor=actor, note=note)
+        return resolve_reservation(booking_id=booking.pk, resolution=resolution, flights=flights)
 
     return as_staff
 
@@ -114,19 +115,6 @@ def test_a_retry_without_an_answer_is_left_to_the_worker(flights, payments, stuc
     assert_in_step(flights)
 
 
-def test_a_retry_after_a_day_is_one_more_try_and_then_it_is_stuck_again(flights, payments, stuck, decide):
-    booking = stuck(taken=True, hours=25)
-    flights.fail_next(Fault.DROP_REPLY)
-    decide(booking, Decision.RETRY)
-    sent = len(flights.arrived)
-    let_time_pass(seconds=15)
-
-    one_pass(flights, payments)
-
-    assert state_of(booking) == ("cancelled", "stuck", "expired")
-    assert len(flights.arrived) == sent
-
-
 def test_a_retry_that_is_called_a_mistake_again_is_stuck_again(flights, stuck, decide):
     booking = stuck(taken=False)
     flights.fail_next(Fault.MISTAKE)
@@ -134,26 +122,6 @@ def test_a_retry_that_is_called_a_mistake_again_is_stuck_again(flights, stuck, d
     decide(booking, Decision.RETRY)
 
     assert state_of(booking) == ("pending", "stuck", "")
-
-
-def test_six_days_after_the_first_sending_the_peer_may_still_be_asked(flights, stuck, decide):
-    booking = stuck(taken=True, hours=6 * 24 - 1)
-
-    decide(booking, Decision.RETRY)
-
-    assert state_of(booking) == ("initiated", "held", "")
-
-
-def test_later_it_may_have_forgotten_the_key_and_nothing_is_sent(flights, stuck, decide):
-    booking = stuck(taken=True, hours=6 * 24 + 1)
-    sent = len(flights.arrived)
-
-    with pytest.raises(RetryTooLate):
-        decide(booking, Decision.RETRY)
-
-    assert state_of(booking) == ("pending", "stuck", "")
-    assert len(flights.arrived) == sent
-    assert events_of(booking) == []
 
 
 def test_it_was_applied_confirms_a_pending_booking_and_asks_nobody(flights, stuck, decide):
@@ -218,59 +186,6 @@ def test_the_client_finds_the_decision_under_its_key(flights, stuck, decide, dec
     answer = render(result)
     assert (answer.status, json.loads(answer.body)["success"]) == (status, success)
     assert Booking.objects.count() == 1
-
-
-@pytest.mark.parametrize("second", list(Decision))
-def test_what_is_decided_cannot_be_decided_again(flights, stuck, decide, second):
-    booking = stuck(taken=True)
-    decide(booking, Decision.APPLIED)
-    before = Booking.objects.filter(pk=booking.pk).values().get()
-
-    with pytest.raises(NothingToDecide) as refused:
-        decide(booking, second)
-
-    assert refused.value.explanation == (
-        "The take of this booking does not wait for a decision: it is held, and the booking is initiated."
-    )
-    assert Booking.objects.filter(pk=booking.pk).values().get() == before
-    assert len(events_of(booking)) == 1
-
-
-@pytest.mark.parametrize("decision", list(Decision))
-def test_a_take_that_the_worker_still_asks_about_is_not_decided(flights, decide, decision):
-    booking = a_pending_booking(flights)
-
-    with pytest.raises(NothingToDecide):
-        decide(booking, decision)
-
-    assert state_of(booking) == ("pending", "asking", "")
-
-
-@pytest.mark.parametrize("note", ["", "  \n", "x" * 501, "\u200b\u3164", "a\u202eb"])
-@pytest.mark.parametrize("decision", list(Decision))
-def test_each_decision_says_why(decide, decision, note):
-    booking = a_saved_row("pending", hold="stuck")
-
-    with pytest.raises(InvalidRequest) as refused:
-        decide(booking, decision, note=note)
-
-    assert refused.value.fields == {"note": "Say why, in at most 500 characters."}
-    assert state_of(booking) == ("pending", "stuck", "")
-
-
-@pytest.mark.parametrize("actor", [customer(), customer(verified=True), Actor(ActorKind.SERVICE, "gate agent")])
-def test_only_staff_decide(decide, actor):
-    booking = a_saved_row("pending", hold="stuck")
-
-    with pytest.raises(StaffOnly):
-        decide(booking, Decision.APPLIED, actor=actor)
-
-    assert state_of(booking) == ("pending", "stuck", "")
-
-
-def test_a_booking_that_is_not_there_is_not_decided_about(flights):
-    with pytest.raises(BookingNotFound):
-        resolve_reservation(booking_id=404, decision=Decision.APPLIED, actor=ANNA, note="why", flights=flights)
 
 
 def test_the_columns_of_a_retry_are_those_of_a_claim(flights, stuck, decide):

@@ -1,0 +1,273 @@
+"""Payments: their records, those that wait for a decision, and the pages on which staff decide."""
+
+import functools
+from collections.abc import Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, re_path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookings import wiring
+from bookings.db.clock import database_time
+from bookings.lifecycle import BookingStatus, Decision
+from bookings.models import BookingEvent, Payment
+from bookings.models.payments import DEAD, PaymentState
+from bookings.office.base import RecordAdmin, column
+from bookings.office.decisions import DECISIONS, IN_ADDRESS, Consequences, Verbs, decide, no_answer
+from bookings.office.tags import badge, moment
+from bookings.office.upkeep.records import booking_link
+from bookings.services.payments.resolve_payment import resolve_payment
+from bookings.services.shared.manual_resolution import Resolution
+from bookings.services.shared.retry_policy import staff_may_repeat
+from bookings.text.ids import id_in
+
+RIGHT = "bookings.resolve_payment"
+
+CHARGE_VERBS: Verbs = MappingProxyType(
+    {
+        Decision.RETRY: gettext_lazy("Try again"),
+        Decision.APPLIED: gettext_lazy("It was charged"),
+        Decision.NOT_APPLIED: gettext_lazy("It was not charged"),
+    }
+)
+REFUND_VERBS: Verbs = MappingProxyType(
+    {
+        Decision.RETRY: gettext_lazy("Try again"),
+        Decision.APPLIED: gettext_lazy("It was refunded"),
+        Decision.NOT_APPLIED: gettext_lazy("It was not refunded"),
+    }
+)
+
+CHARGED_FOR_NOTHING = gettext_lazy(
+    "If it was charged after all, the customer has paid %(amount)s and gets nothing for it."
+)
+NEVER_CHARGED = gettext_lazy("If it was not charged, %(amount)s that were never taken are paid out to the customer.")
+REFUNDED_TWICE = gettext_lazy("If it was refunded after all, the customer gets %(amount)s twice.")
+CHARGED_TWICE = gettext_lazy(
+    "Some gateways forget a key after a day. If this one did, and the first request was carried out, the customer is "
+    "charged %(amount)s twice, and this service does not see it. Look at the gateway's own pages first."
+)
+
+# What will happen, and what it costs if the decision is wrong: of a charge whose booking can still be booked,
+WANTED: Consequences = MappingProxyType(
+    {
+        Decision.RETRY: (
+            gettext_lazy(
+                "The gateway is asked once more for %(amount)s, under the same key. If it knows the key, it says what "
+                "became of the first request and charges nothing; otherwise it charges now. If the money was taken, "
+                "the booking is booked."
+            ),
+            CHARGED_TWICE,
+        ),
+        Decision.APPLIED: (
+            gettext_lazy("The booking is booked, as paid with %(amount)s. Nothing is sent to the gateway."),
+            gettext_lazy("If it was not charged, the customer travels without having paid %(amount)s."),
+        ),
+        Decision.NOT_APPLIED: (
+            gettext_lazy(
+                "The payment counts as declined. Until the payment window closes the customer can pay once more; then "
+                "the seats are released. Nothing is sent to the gateway."
+            ),
+            CHARGED_FOR_NOTHING,
+        ),
+    }
+)
+# of one whose booking is cancelled, or is to be,
+UNWANTED: Consequences = MappingProxyType(
+    {
+        Decision.RETRY: (
+            gettext_lazy(
+                "The gateway is asked once more for %(amount)s, under the same key, to learn what became of it. If the "
+                "money was taken, or is taken now, it is refunded, as no booking wants it."
+            ),
+            CHARGED_TWICE,
+        ),
+        Decision.APPLIED: (
+            gettext_lazy("%(amount)s are refunded within seconds, as no booking wants the money."),
+            NEVER_CHARGED,
+        ),
+        Decision.NOT_APPLIED: (
+            gettext_lazy("The payment counts as declined, and nothing is refunded. Nothing is sent to the gateway."),
+            CHARGED_FOR_NOTHING,
+        ),
+    }
+)
+# and of a refund.
+REFUND: Consequences = MappingProxyType(
+    {
+        Decision.RETRY: (
+            gettext_lazy(
+                "The gateway is asked once more to refund %(amount)s, under the same key. If it knows the key, it says "
+                "what became of the first request and refunds nothing; otherwise it refunds now."
+            ),
+            REFUNDED_TWICE,
+        ),
+        Decision.APPLIED: (
+            gettext_lazy("The %(amount)s count as refunded. Nothing is sent to the gateway."),
+            gettext_lazy("If it was not refunded, the customer never gets the money back."),
+        ),
+        Decision.NOT_APPLIED: (
+            gettext_lazy("%(amount)s are refunded within seconds, under a new key."),
+            REFUNDED_TWICE,
+        ),
+    }
+)
+
+
+class DeadPayment:
+    """A charge or a refund, as the page about a decision shows it."""
+
+    template = "admin/bookings/payment/decide.html"
+    peer: str | Promise = gettext_lazy("the payment gateway")
+    # What the port of a payment gateway promises.
+    knows_keys = True
+
+    def __init__(self, payment: Payment) -> None:
+        self.payment = payment
+        # Staff have a refund or a charge before them, whatever the payment has become since.
+        self.is_refund = payment.state in (PaymentState.REFUND_DEAD, PaymentState.REFUND_DUE, PaymentState.REFUNDED)
+
+    @property
+    def verbs(self) -> Verbs:
+        return REFUND_VERBS if self.is_refund else CHARGE_VERBS
+
+    @property
+    def amount(self) -> str:
+        return str(self.payment.money)
+
+    @property
+    def name(self) -> str:
+        named = {"amount": self.amount, "reference": self.payment.booking.reference}
+        if self.is_refund:
+            return _("Refund of %(amount)s for booking %(reference)s") % named
+        return _("Charge of %(amount)s for booking %(reference)s") % named
+
+    @property
+    def address(self) -> str:
+        return reverse("admin:bookings_payment_change", args=[self.payment.pk])
+
+    @property
+    def trail(self) -> Sequence[tuple[str, str]]:
+        number = _("Payment %(number)s") % {"number": self.payment.pk}
+        return [(_("Payments"), reverse("admin:bookings_payment_changelist")), (number, self.address)]
+
+    @property
+    def waits(self) -> bool:
+        return self.payment.state in DEAD
+
+    @property
+    def first_sent_at(self) -> datetime | None:
+        return self.payment.first_sent_at
+
+    def look_again(self) -> None:
+        self.payment.refresh_from_db()
+
+    def last_event(self) -> BookingEvent | None:
+        return BookingEvent.objects.filter(booking=self.payment.booking_id).order_by("pk").last()
+
+    def carry_out(self, resolution: Resolution) -> tuple[int, str]:
+        payment = resolve_payment(payment_id=self.payment.pk, resolution=resolution, payments=wiring.payment_gateway())
+        match payment.state:
+            case PaymentState.PROCESSING:
+                return no_answer(payment.first_sent_at)
+            case PaymentState.REFUND_DUE if resolution.is_retry and self.is_refund:
+                return no_answer(payment.first_sent_at)
+            case PaymentState.SUCCEEDED:
+                return messages.SUCCESS, _("The booking is paid and booked.")
+            case PaymentState.FAILED:
+                return messages.SUCCESS, _("The payment counts as declined: nothing was charged.")
+            case PaymentState.REFUND_DUE:
+                return messages.SUCCESS, _("The money is refunded within seconds.")
+        return messages.SUCCESS, _("The money is refunded.")
+
+    def consequence(self, decision: Decision) -> tuple[str, str]:
+        booking = self.payment.booking
+        is_wanted = booking.status == BookingStatus.INITIATED and not booking.cancel_requested
+        happens, risk = (REFUND if self.is_refund else WANTED if is_wanted else UNWANTED)[decision]
+        return str(happens) % {"amount": self.amount}, str(risk) % {"amount": self.amount}
+
+
+class NeedsDecision(admin.SimpleListFilter):
+    """Payments that wait for staff: two short ranges of the worker's to-do list."""
+
+    title = gettext_lazy("needs a decision")
+    parameter_name = "needs"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("decision", _("Needs a decision"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
+        return queryset.filter(state__in=DEAD) if self.value() else queryset
+
+
+@admin.display(description=gettext_lazy("Amount"), ordering="amount")
+def amount(payment: Payment) -> str:
+    return str(payment.money)
+
+
+class PaymentAdmin(RecordAdmin):
+    list_display = [
+        column("id", gettext_lazy("Payment")),
+        column("booking", gettext_lazy("Booking"), booking_link),
+        amount,
+        column("state", gettext_lazy("State"), functools.partial(badge, "payment")),
+        column("created_at", gettext_lazy("Started"), moment),
+        column("settled_at", gettext_lazy("Settled"), moment),
+        column("refunded_at", gettext_lazy("Refunded"), moment),
+    ]
+    more = [
+        column("gateway_key", gettext_lazy("Key")),
+        column("refund_key", gettext_lazy("Key of the refund")),
+        column("claims", gettext_lazy("Tries")),
+        column("first_sent_at", gettext_lazy("First sent"), moment),
+        column("next_at", gettext_lazy("Next try"), moment),
+        column("last_error", gettext_lazy("Last error")),
+        column("request_id", gettext_lazy("Request")),
+    ]
+    list_filter = [NeedsDecision]
+    list_select_related = ["booking"]
+    ordering = ["-pk"]
+    record_template = "admin/bookings/payment/record.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        pattern = rf"^(?P<payment_id>[0-9]+)/(?P<word>{IN_ADDRESS})/$"
+        view = self.admin_site.admin_view(self.decide_view)
+        return [re_path(pattern, view, name="bookings_payment_decide"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        payment = _payment(unquote(object_id))
+        case = None if payment is None else DeadPayment(payment)
+        shown: dict[str, Any] = {"may_decide": request.user.has_perm(RIGHT)}
+        if case is not None and case.waits:
+            may_be_sent = staff_may_repeat(case.first_sent_at, database_time(), knows_keys=case.knows_keys)
+            shown["choices"] = [
+                (word, case.verbs[decision])
+                for word, decision in DECISIONS.items()
+                if may_be_sent or decision is not Decision.RETRY
+            ]
+            shown["is_refund"] = case.is_refund
+        return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
+
+    def decide_view(self, request: HttpRequest, payment_id: str, word: str) -> HttpResponse:
+        def find() -> DeadPayment:
+            payment = _payment(payment_id)
+            if payment is None:
+                raise Http404
+            return DeadPayment(payment)
+
+        return decide(request, self.admin_site, find, DECISIONS[word], right=RIGHT)
+
+
+def _payment(number: str) -> Payment | None:
+    payment_id = id_in(number)
+    return None if payment_id is None else Payment.objects.select_related("booking").filter(pk=payment_id).first()

@@ -1,0 +1,93 @@
+"""Let staff decide about a charge or a refund that the worker has given up: whether it was made, or to ask again."""
+
+import uuid
+from uuid import UUID
+
+from bookings.actor import SYSTEM
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.errors import NothingToDecide, PaymentNotFound
+from bookings.lifecycle import Decision
+from bookings.models import Booking, Payment
+from bookings.models.bookings.booking_event import EventKind
+from bookings.models.payments import DEAD, PaymentState
+from bookings.ports import Charged, Declined, PaymentGateway
+from bookings.services.payments.refund import refund_and_settle
+from bookings.services.payments.settle import charge_and_settle, lock_with_booking, settle_locked
+from bookings.services.shared.idempotency import KeyTaken
+from bookings.services.shared.leases import leased, not_sent_yet, over, write
+from bookings.services.shared.manual_resolution import Resolution
+from bookings.services.shared.retry_policy import refuse_to_count_twice
+from bookings.services.shared.transitions import note_event
+from bookings.wake import wake_worker
+
+
+def resolve_payment(*, payment_id: int, resolution: Resolution, payments: PaymentGateway) -> Payment:
+    """
+    Carry out what staff decided about a dead charge or refund, and return the payment as it is then.
+
+    To retry sends the same request under the same key, once; without an answer it is dead again at the next pass.
+    *Applied* and *not applied* take the place of the gateway's answer; nothing is sent. A refund that was not made is
+    due again, under another key. The same page sent twice decides once.
+
+    :raises PaymentNotFound: if there is no such payment
+    :raises NothingToDecide: if it is not dead, or no longer
+    :raises RetryTooLate: if it was first sent so long ago that its key is surely forgotten
+    """
+    lease, refund_key = uuid.uuid4(), uuid.uuid4()
+    try:
+        if resolution.is_retry:
+            payment = _claim(payment_id, lease=lease, resolution=resolution)
+        else:
+            payment = _decide(payment_id, resolution=resolution, refund_key=refund_key)
+    except KeyTaken:
+        payment = Payment.objects.get(pk=payment_id)
+    if payment.lease == lease:
+        if payment.state == PaymentState.REFUND_DUE:
+            refund_and_settle(payment, payments=payments, lease=lease)
+        else:
+            charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
+        payment.refresh_from_db()
+    else:
+        wake_worker()  # there may be money to refund, or seats to release
+    return payment
+
+
+@in_transaction("payment.retry")
+def _claim(payment_id: int, *, lease: UUID, resolution: Resolution) -> Payment:
+    resolution.begin("payment", row_id=payment_id)
+    booking, payment = _lock_dead(payment_id)
+    now, is_refund = database_time(), payment.state == PaymentState.REFUND_DEAD
+    refuse_to_count_twice(payment.first_sent_at, now, knows_keys=True)
+    state = PaymentState.REFUND_DUE if is_refund else PaymentState.PROCESSING
+    write(payment, {"state": state, **leased(lease, now, before=payment)})
+    what = EventKind.REFUND_RETRIED if is_refund else EventKind.PAYMENT_RETRIED
+    note_event(booking, what, resolution.cause(), now=now)
+    return payment
+
+
+@in_transaction("payment.decide")
+def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Payment:
+    resolution.begin("payment", row_id=payment_id)
+    booking, payment = _lock_dead(payment_id)
+    now, actor, decision = database_time(), resolution.actor, resolution.decision
+    is_refund, is_applied = payment.state == PaymentState.REFUND_DEAD, decision is Decision.APPLIED
+    what = EventKind.REFUND_RESOLVED if is_refund else EventKind.PAYMENT_RESOLVED
+    note_event(booking, what, resolution.cause(decision), now=now)
+    if not is_refund:
+        outcome = Charged() if is_applied else Declined("not charged, as staff found out")
+        settle_locked(booking, payment, lease=None, outcome=outcome, actor=actor, now=now)
+    elif is_applied:
+        write(payment, {"state": PaymentState.REFUNDED, "refunded_at": now, **over()})
+    else:
+        write(payment, {"state": PaymentState.REFUND_DUE, "refund_key": refund_key, **not_sent_yet(now)})
+    return payment
+
+
+def _lock_dead(payment_id: int) -> tuple[Booking, Payment]:
+    if not Payment.objects.filter(pk=payment_id).exists():
+        raise PaymentNotFound
+    booking, payment = lock_with_booking(payment_id)
+    if payment.state not in DEAD:
+        raise NothingToDecide(f"This payment does not wait for a decision: it is {payment.state}.")
+    return booking, payment

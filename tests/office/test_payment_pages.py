@@ -1,0 +1,158 @@
+"""Payments that need a decision: where they are shown, what each decision costs, and what came of it."""
+
+import pytest
+
+from bookings.models import BookingEvent, Payment
+from tests.support.bookings import a_payment_row, a_saved_row
+from tests.support.calls import a_dead_payment, links_of, payment_address, why
+from tests.support.fakes import ChargeFault
+from tests.support.people import a_person, desk_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+PAYMENTS = "/admin/bookings/payment/"
+WORDS = ("retry", "applied", "not-applied")
+
+
+@pytest.fixture
+def desk(payments):
+    return desk_of(a_person(group="Supervisor"))
+
+
+def page_of(payment):
+    return f"{PAYMENTS}{payment.pk}/change/"
+
+
+def test_the_list_shows_those_that_need_a_decision(desk):
+    dead = [a_dead_payment(), a_dead_payment("cancelled", "refund_dead")]
+    others = [a_payment_row(a_saved_row("initiated")), a_payment_row(a_saved_row("cancelled"), "refund_due")]
+
+    shown = text_of(desk.get(PAYMENTS, {"needs": "decision"}))
+
+    assert [payment.booking.reference in shown for payment in dead] == [True, True]
+    assert [payment.booking.reference in shown for payment in others] == [False, False]
+
+
+@pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "refund_dead")])
+def test_the_page_of_a_booking_leads_to_the_three_ways_of_deciding(desk, status, state):
+    payment = a_dead_payment(status, state)
+
+    booking = desk.get(f"/admin/bookings/booking/{payment.booking_id}/change/")
+
+    assert "Decide about the money" in text_of(booking)
+    assert f'href="{page_of(payment)}"' in booking.content.decode()
+    assert links_of(desk.get(page_of(payment))) == [payment_address(payment, word) for word in WORDS]
+
+
+def test_what_does_not_wait_for_a_decision_offers_none(desk):
+    assert links_of(desk.get(page_of(a_payment_row(a_saved_row("initiated"))))) == []
+
+
+def test_after_six_days_nothing_is_sent_again(desk, payments):
+    payment = a_dead_payment(hours=6 * 24 + 1)
+
+    links = links_of(desk.get(page_of(payment)))
+    answer = desk.post(payment_address(payment, "retry"), why("please"))
+
+    assert links == [payment_address(payment, word) for word in WORDS[1:]]
+    assert answer.status_code == 409
+    assert "the payment gateway may have forgotten its key by now, and would count it twice" in text_of(answer)
+    assert payments.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "word", "said"),
+    [
+        ("initiated", "dead", "retry", "the customer is charged 4,000 XXX twice"),
+        ("initiated", "dead", "applied", "the customer travels without having paid 4,000 XXX"),
+        ("initiated", "dead", "not-applied", "the customer has paid 4,000 XXX and gets nothing for it"),
+        ("cancelled", "dead", "retry", "it is refunded, as no booking wants it"),
+        ("cancelled", "dead", "applied", "4,000 XXX that were never taken are paid out to the customer"),
+        ("cancelled", "dead", "not-applied", "nothing is refunded"),
+        ("cancelled", "refund_dead", "retry", "the customer gets 4,000 XXX twice"),
+        ("cancelled", "refund_dead", "applied", "the customer never gets the money back"),
+        ("cancelled", "refund_dead", "not-applied", "under a new key"),
+    ],
+)
+def test_the_page_of_a_decision_says_what_it_costs(desk, status, state, word, said):
+    assert said in text_of(desk.get(payment_address(a_dead_payment(status, state), word)))
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "word", "ends", "said"),
+    [
+        ("initiated", "dead", "retry", "succeeded", "The booking is paid and booked."),
+        ("initiated", "dead", "applied", "succeeded", "The booking is paid and booked."),
+        ("initiated", "dead", "not-applied", "failed", "The payment counts as declined: nothing was charged."),
+        ("cancelled", "dead", "applied", "refund_due", "The money is refunded within seconds."),
+        ("cancelled", "refund_dead", "applied", "refunded", "The money is refunded."),
+        ("cancelled", "refund_dead", "not-applied", "refund_due", "The money is refunded within seconds."),
+    ],
+)
+def test_a_decision_is_carried_out_and_said(desk, status, state, word, ends, said):
+    payment = a_dead_payment(status, state)
+
+    answer = desk.post(payment_address(payment, word), why("Their pages show it."), follow=True)
+
+    payment.refresh_from_db()
+    assert payment.state == ends
+    assert answer.redirect_chain == [(page_of(payment), 302)]
+    assert said in text_of(answer)
+    event = BookingEvent.objects.filter(actor_kind="staff", note="Their pages show it.").get()
+    assert event.request_id != ""
+
+
+@pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "refund_dead")])
+def test_a_retry_without_an_answer_says_that_it_waits_again_soon(desk, payments, status, state):
+    payment = a_dead_payment(status, state)
+    payments.fail_next(ChargeFault.UNKNOWN)
+
+    answer = desk.post(payment_address(payment, "retry"), why("once more"), follow=True)
+
+    assert "No answer again. It was first sent more than 24 hours ago" in text_of(answer)
+
+
+def test_a_double_click_decides_once_and_is_answered_like_the_first(desk):
+    payment, form = a_dead_payment(), why("Their pages show it.")
+
+    answers = [desk.post(payment_address(payment, "applied"), form, follow=True) for _ in range(2)]
+
+    assert ["The booking is paid and booked." in text_of(answer) for answer in answers] == [True, True]
+    assert BookingEvent.objects.filter(what="payment_resolved").count() == 1
+
+
+def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):
+    payment = a_dead_payment()
+    desk_of(a_person("ben", group="Supervisor")).post(payment_address(payment, "not-applied"), why("first"))
+
+    answer = desk.post(payment_address(payment, "applied"), why("I wrote a lot here"))
+
+    text = text_of(answer)
+    assert answer.status_code == 409
+    assert "This call does not wait for a decision any more. Nothing was changed." in text
+    assert "Payment declined, ben" in text
+    assert "I wrote a lot here" in text
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("group", ["Support", "Auditor"])
+def test_who_lacks_the_right_sees_the_payment_and_decides_nothing(payments, group, word):
+    payment = a_dead_payment()
+    desk = desk_of(a_person(group=group))
+
+    shown = desk.get(page_of(payment))
+    refused = [desk.get(payment_address(payment, word)), desk.post(payment_address(payment, word), why("please"))]
+
+    assert (shown.status_code, links_of(shown)) == (200, [])
+    assert "To decide needs the right bookings.resolve_payment." in text_of(shown)
+    assert [answer.status_code for answer in refused] == [403, 403]
+    assert (Payment.objects.get().state, payments.asked, BookingEvent.objects.count()) == ("dead", [], 0)
+
+
+def test_a_form_without_the_key_of_its_page_decides_nothing(desk):
+    payment = a_dead_payment()
+
+    answer = desk.post(payment_address(payment, "applied"), {"note": "typed by a program"})
+
+    assert "This form is broken: open the page again." in text_of(answer)
+    assert Payment.objects.get().state == "dead"
