@@ -45,6 +45,9 @@ BREAKERS_OF_FLIGHTS = 1_000
 # Flights that cannot be sold and are named to operators, the newest.
 UNUSABLE_FLIGHTS_NAMED = 10
 
+# Asked for to find out whether the Flight Service answers: that there is no such flight is an answer too.
+PROBED_FLIGHT = 1
+
 # As long as clients are told to wait, and half the time between two passes of the worker.
 BREAKER_OPEN_SECONDS = 5.0
 

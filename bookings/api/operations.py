@@ -1,4 +1,4 @@
-"""Health and metrics, for load balancers and for whoever watches. Outside /api/v1, without authentication."""
+"""Health and metrics, for load balancers and for monitoring. Outside /api/v1, without authentication."""
 
 import platform
 from collections.abc import Iterable
@@ -13,7 +13,8 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bookings import wiring
-from bookings.api.readiness import Word, is_operator, look
+from bookings.api.readiness import Word, is_operator, word_of
+from bookings.diagnostics import health
 from bookings.diagnostics.draining import is_draining
 from bookings.observability import metrics as counted
 from bookings.observability.gauges import Numbers, numbers
@@ -30,14 +31,14 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """
-    Say whether bookings can be taken: the database answers with the right tables, and the worker goes round.
+    Say whether bookings can be taken: the database answers with the right tables, and the worker finishes passes.
 
     A Flight Service that does not answer is *degraded*, not unready. Operators are told why.
     """
     if is_draining():
         return JsonResponse({"status": "draining"}, status=503)
-    findings = look()
-    words = {name: finding.word for name, finding in findings.items()}
+    findings = health.look(wiring.flight_service())
+    words = {name: word_of(name, finding) for name, finding in findings.items()}
     is_ready = Word.FAILED not in words.values()
     status = ("degraded" if Word.DEGRADED in words.values() else "ok") if is_ready else "unready"
     answer: dict[str, object] = {"status": status, "checks": words}
@@ -52,7 +53,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """
     Show, in Prometheus' text format, what the tables know and what the processes of this web server have counted.
 
-    Whoever can reach it may read it: there is nothing of anybody in it. Proxies do not pass it on.
+    Every client that can reach it may read it: nothing in it is about a customer. Proxies do not pass it on.
     """
     wiring.flight_service()  # whose numbers begin when it is made
     registry = counted.collected()

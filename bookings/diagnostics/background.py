@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django_q.models import OrmQ, Schedule
 
-from bookings.conf import CLOCK_TOLERANCE, longest_silence
+from bookings.conf import longest_silence
 from bookings.db.clock import database_time
 from bookings.diagnostics.database import encryption
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, ok, warn
@@ -24,28 +24,18 @@ REPLICA = "replica"
 BY_A_WORKER = "A worker puts that right within seconds: if it stays, none runs; start `manage.py run_worker`"
 
 
-def check_worker() -> Iterator[Finding]:
+def check_queue() -> Iterator[Finding]:
     """
-    Look at when the background work last went through, whether somebody paused it, and what waits.
+    Look whether the passes are paused, and what is queued.
 
     :raises DatabaseError: if the database does not answer any more
     """
-    finished_at = background.last_pass_finished_at()
-    advice = "Start `manage.py run_worker`, or read its log: it says why no pass is finished."
     if background.passes_are_paused():
         yield warn(
-            "worker",
-            "somebody has paused the schedule: nothing expires, no seats go back",
-            "Resume it in the back office, under Background work.",
+            "passes",
+            "paused by staff: nothing expires, no seats go back",
+            "Resume the schedule in the back office, under Background work.",
         )
-    elif finished_at is None:
-        yield fail("worker", "it has never finished a pass: nothing expires, no seats go back", advice)
-    else:
-        silence = abs(database_time() - finished_at)
-        found = f"last finished a pass {silence.total_seconds():.0f} s ago"
-        if finished_at > database_time() + CLOCK_TOLERANCE:
-            found = f"last finished a pass {silence.total_seconds():.0f} s ahead of the database's clock"
-        yield ok("worker", found) if silence <= longest_silence() else fail("worker", found, advice)
     waiting = OrmQ.objects.count()
     found = f"{waiting} waiting"
     if waiting > LONG_QUEUE:
@@ -107,11 +97,11 @@ def check_replica() -> Iterator[Finding]:
             (_name, cipher) = cursor.fetchone() or ("", "")
         there = Heartbeat.objects.using(REPLICA).filter(name=background.PASSES_HEARTBEAT).first()
     except DatabaseError as error:
-        yield warn("replica", in_one_line(error), "Lists are read from the primary meanwhile; mend the replica.")
+        yield warn("replica", in_one_line(error), "Lists are read from the primary meanwhile; repair the replica.")
         return
     for each in encryption(cipher, host=connections[REPLICA].settings_dict["HOST"]):
         if each.verdict is not Verdict.OK:
-            yield warn("replica", each.found, each.advice.replace("DATABASE_URL", "DATABASE_REPLICA_URL"))
+            yield warn("replica", each.message, each.hint.replace("DATABASE_URL", "DATABASE_REPLICA_URL"))
     if not read_only:
         yield warn("replica", "it can be written to", "SET GLOBAL read_only=ON there: one stray write parts the two.")
     newest = background.last_pass_finished_at()

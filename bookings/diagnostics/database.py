@@ -1,19 +1,16 @@
-"""Checks of the database: its session, its durability, its tables, and its clock against this machine's."""
+"""Checks of the database: its durability, its limits, its encryption, and its clock against this machine's."""
 
 import ipaddress
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection
 
 from bookings.conf import clock_proof_seconds
 from bookings.db.clock import clock_is_proven, database_time, last_proof
-from bookings.db.error_numbers import UnsafeSession
 from bookings.db.limits import COMMAND
-from bookings.diagnostics.finding import Finding, fail, in_one_line, ok, warn
-from bookings.queries.upkeep.schema import CURE, SPOILT_TABLES
+from bookings.diagnostics.finding import Finding, fail, ok, warn
 
 # What this service asks for in a command; a request would wait as long for one lock.
 LONGEST_LOCK_WAIT_SECONDS = COMMAND.lock
@@ -21,13 +18,10 @@ LONGEST_LOCK_WAIT_SECONDS = COMMAND.lock
 # With more in use, the next web process may find none.
 CONNECTIONS_IN_USE = 0.8
 
-# Deadlines are on database time alone; the slots of the pass and log lines are on this machine's.
+# Deadlines are on database time alone; log lines and tokens are on this machine's.
 SKEW_NOTICED = timedelta(seconds=2)
 # As many seconds as a token's times may be off: beyond them, good tokens are refused and dead ones pass.
 SKEW_THAT_BREAKS_TOKENS = timedelta(seconds=30)
-
-# Of a list that may be long.
-NAMES_SHOWN = 4
 
 VARIABLES = (
     "version",
@@ -40,28 +34,6 @@ VARIABLES = (
     "read_only",
     "max_connections",
 )
-
-
-def check_connection() -> Finding:
-    """Connect; the session is then as safe as the service itself insists on, or is refused with the reason."""
-    try:
-        connection.ensure_connection()
-    except UnsafeSession as refusal:
-        return fail(
-            "database",
-            str(refusal),
-            "The server's init_connect, or a proxy in between, undoes what is asked for at connect: a proxy that "
-            "shares sessions must keep each session's own settings. Or it is not the server that was meant.",
-        )
-    except DatabaseError as error:
-        return fail(
-            "database",
-            in_one_line(error),
-            "Is the server up, and are host, port, name, user and password of DATABASE_URL right?",
-        )
-    if connection.vendor == "sqlite":
-        return ok("database", "SQLite answers")
-    return ok("database", "answers; READ COMMITTED, time zone +00:00, strict")
 
 
 def check_server() -> Iterator[Finding]:
@@ -80,28 +52,12 @@ def check_server() -> Iterator[Finding]:
         found = {name.lower(): value for name, value in cursor.fetchall()}
         cursor.execute("SHOW GLOBAL STATUS LIKE 'Threads_connected'")
         in_use = int(cursor.fetchone()[1])
-        cursor.execute(SPOILT_TABLES)
-        foreign = [name for (name,) in cursor.fetchall()]
         cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
         (_name, cipher) = cursor.fetchone() or ("", "")
     yield from durability(found)
     yield from encryption(cipher, host=connection.settings_dict["HOST"])
     yield from _limits(found, in_use)
-    yield from _characters(found, foreign)
-
-
-def check_migrations() -> Finding:
-    """
-    Compare the tables with what this version expects.
-
-    :raises DatabaseError: if the database does not answer any more
-    """
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        missing = _some([f"{step.app_label}.{step.name}" for step, _ in plan])
-        return fail("migrations", f"not applied: {missing}", "Run `manage.py migrate` with this version.")
-    return ok("migrations", "all applied")
+    yield _characters(found)
 
 
 def check_clock() -> Finding:
@@ -209,7 +165,7 @@ def encryption(cipher: str, *, host: str) -> Iterator[Finding]:
     else:
         yield warn(
             "encryption",
-            "not encrypted: whoever is in between reads and changes everything",
+            "not encrypted: each machine in between can read and change everything",
             "Add ?ssl_mode=VERIFY_IDENTITY&ssl_ca=/path/ca.pem to DATABASE_URL; the server needs a certificate.",
         )
 
@@ -246,21 +202,8 @@ def _limits(found: dict[str, str], in_use: int) -> Iterator[Finding]:
         yield ok("database limits", f"{used}, lock wait {wait} s")
 
 
-def _characters(found: dict[str, str], foreign: list[str]) -> Iterator[Finding]:
+def _characters(found: dict[str, str]) -> Finding:
     session = found.get("character_set_connection")
     if session != "utf8mb4":
-        yield fail("characters", f"the session speaks {session}, not utf8mb4", "Let no proxy change it at connect.")
-    if foreign:
-        yield fail(
-            "characters",
-            f"not InnoDB with utf8mb4: {_some(foreign)}",
-            CURE,
-        )
-    if session == "utf8mb4" and not foreign:
-        yield ok("characters", "every table is InnoDB with utf8mb4")
-
-
-def _some(names: list[str]) -> str:
-    """Name the first few, and count the rest."""
-    shown, more = names[:NAMES_SHOWN], len(names) - NAMES_SHOWN
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+        return fail("characters", f"the session speaks {session}, not utf8mb4", "Let no proxy change it at connect.")
+    return ok("characters", "the session speaks utf8mb4")

@@ -1,7 +1,9 @@
 """What a check found, and what to do about it."""
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 class Verdict(enum.StrEnum):
@@ -14,27 +16,32 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's screen, without secrets. `advice` is empty where there is nothing to do."""
+    """
+    What is true of one thing, without secrets.
+
+    `hint` is empty where there is nothing to do. `details` are the values that the judgment rests on, for programs.
+    """
 
     verdict: Verdict
-    subject: str
-    found: str
-    advice: str = ""
+    name: str
+    message: str
+    hint: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def ok(subject: str, found: str) -> Finding:
+def ok(name: str, message: str, **details: Any) -> Finding:
     """Find that all is well."""
-    return Finding(Verdict.OK, subject, found)
+    return Finding(Verdict.OK, name, message, details=details)
 
 
-def warn(subject: str, found: str, advice: str) -> Finding:
-    """Find what somebody should look at."""
-    return Finding(Verdict.WARN, subject, found, advice)
+def warn(name: str, message: str, hint: str, **details: Any) -> Finding:
+    """Find what staff should look at."""
+    return Finding(Verdict.WARN, name, message, hint, details)
 
 
-def fail(subject: str, found: str, advice: str) -> Finding:
-    """Find what must be mended."""
-    return Finding(Verdict.FAIL, subject, found, advice)
+def fail(name: str, message: str, hint: str, **details: Any) -> Finding:
+    """Find what must be repaired."""
+    return Finding(Verdict.FAIL, name, message, hint, details)
 
 
 def in_one_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Checks of the Flight Service: whether it answers, its clock, and whether it honours keys."""
+"""Checks of the Flight Service: what it shows, its clock, and whether it honors keys."""
 
 import time
 from collections.abc import Iterator
@@ -6,59 +6,63 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from bookings.diagnostics.finding import Finding, fail, ok, warn
+from bookings.conf import PROBED_FLIGHT
+from bookings.diagnostics.finding import Finding, Verdict, fail, ok, warn
+from bookings.diagnostics.health import flight_service
 from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer
 from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight, UnusableFlight
 from bookings.services.seats.key_support import Keys, KeysTried, try_key_support
 
-SUBJECT = "Flight Service"
+SHOWN = "flights shown"
 CALL_SECONDS = 2.0
 
 # A create asks twice, and has four seconds in all.
 SLOW_SECONDS = 0.5
 
-# No deadline is on its clock; further apart, nobody can lay two logs side by side.
+# No deadline is on its clock; further apart, two logs cannot be laid side by side.
 SKEW_SECONDS = 5
-
-# Any flight that is likely to be there; that it is not is an answer as well.
-SOME_FLIGHT = 1
 
 
 def check_peer(flights: FlightService, flight_id: int | None) -> Iterator[Finding]:
-    """Ask for one flight, and for the time."""
+    """Ask whether it answers; then for one flight, and for its time."""
+    answers = flight_service(flights)
+    yield answers
+    if answers.verdict is not Verdict.OK:
+        return
+    yield from _flight(flights, flight_id or PROBED_FLIGHT)
+    yield _clock()
+
+
+def _flight(flights: FlightService, flight_id: int) -> Iterator[Finding]:
+    """Look at one flight as the service shows it, and at how long that takes."""
     began = time.monotonic()
     try:
-        flight = flights.get_flight(flight_id or SOME_FLIGHT, seconds=CALL_SECONDS)
+        flight = flights.get_flight(flight_id, seconds=CALL_SECONDS)
     except UnknownFlight:
         flight = None
     except UnusableFlight:
         yield warn(
-            SUBJECT,
-            f"answers, and shows flight {flight_id or SOME_FLIGHT} in a way that cannot be sold",
+            SHOWN,
+            f"flight {flight_id} is shown in a way that cannot be sold",
             "Ask for that flight with curl: it needs its own id, a whole price from 0, whole totalSeats, and "
             "no currency or one of ISO 4217.",
         )
         return
     except FlightsUnreachable:
-        yield fail(
-            SUBJECT,
-            f"no valid answer within {CALL_SECONDS:.0f} s: new bookings are refused, all else goes on",
-            "Is FLIGHT_SERVICE_URL right, and does this machine reach it? Ask it for /api/v1/flights/1 with curl.",
-        )
+        yield warn(SHOWN, f"flight {flight_id} was not answered within {CALL_SECONDS:.0f} s", "Run this again.")
         return
     took = time.monotonic() - began
-    answered = f"answers in {took * 1000:.0f} ms"
+    answered = f"shown in {took * 1000:.0f} ms" if flight else f"there is no flight {flight_id}"
     if took > SLOW_SECONDS:
-        yield warn(SUBJECT, answered, "A create needs two answers; ask whoever runs it, or add threads meanwhile.")
-    else:
-        yield ok(SUBJECT, answered)
-    if flight is not None and flight.capacity is None:
+        yield warn(SHOWN, answered, "A create needs two answers; ask its operators, or add threads meanwhile.")
+    elif flight is not None and flight.capacity is None:
         yield warn(
-            SUBJECT,
+            SHOWN,
             "it does not show `capacity`",
-            "`manage.py reconcile_seats` can compare nothing then: ask whoever runs it to show it.",
+            "`manage.py reconcile_seats` can compare nothing then: ask its operators to show it.",
         )
-    yield _clock()
+    else:
+        yield ok(SHOWN, answered)
 
 
 def check_keys(flights: FlightService, flight_id: int) -> Finding:
@@ -69,20 +73,20 @@ def check_keys(flights: FlightService, flight_id: int) -> Finding:
         return finding
     return fail(
         "keys",
-        f"{finding.found}; up to {tried.seats_out} seats of flight {flight_id} may not have come back",
-        f"Look at flight {flight_id} there, and give back by hand what is missing. {finding.advice}".strip(),
+        f"{finding.message}; up to {tried.seats_out} seats of flight {flight_id} may not have come back",
+        f"Look at flight {flight_id} there, and give back by hand what is missing. {finding.hint}".strip(),
     )
 
 
 def _judged(tried: KeysTried) -> Finding:
     keyed = settings.FLIGHT_SERVICE_KEYED
     if tried.keys is Keys.UNCLEAR:
-        return warn("keys", tried.why, "Try again with a flight that nobody else books: --try-flight N.")
+        return warn("keys", tried.why, "Try again with a flight that no client books: --try-flight N.")
     if tried.keys is Keys.IGNORED and keyed:
         return fail(
             "keys",
             f"FLIGHT_SERVICE_KEYED=true, and {tried.why}: every lost answer can cost a seat",
-            "Stop taking bookings. Set FLIGHT_SERVICE_KEYED=false, or have it honour Idempotency-Key.",
+            "Stop taking bookings. Set FLIGHT_SERVICE_KEYED=false, or have it honor Idempotency-Key.",
         )
     if tried.keys is Keys.HONOURED and not keyed:
         return warn(
@@ -96,7 +100,7 @@ def _judged(tried: KeysTried) -> Finding:
 def _clock() -> Finding:
     before = datetime.now(UTC)
     try:
-        there = date_of_peer(f"{settings.FLIGHT_SERVICE_URL}/api/v1/flights/{SOME_FLIGHT}")
+        there = date_of_peer(f"{settings.FLIGHT_SERVICE_URL}/api/v1/flights/{PROBED_FLIGHT}")
     except Unreachable as error:
         return warn("clock of peer", f"not read ({error})", "Run this again: it has answered a moment ago.")
     after = datetime.now(UTC)
@@ -109,6 +113,6 @@ def _clock() -> Finding:
         return warn(
             "clock of peer",
             f"the Flight Service's clock is {skew:.0f} s from this machine's",
-            "Nothing is decided on it; tell whoever runs it, as its logs and ours do not line up.",
+            "Nothing is decided on it; tell its operators, as its logs and ours do not line up.",
         )
     return ok("clock of peer", "the Flight Service's is this machine's, within a second or so")

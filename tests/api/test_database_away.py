@@ -6,6 +6,7 @@ from django.test import Client
 
 from bookings.api import readiness, views
 from bookings.db.error_numbers import UnsafeSession
+from bookings.diagnostics import health
 from bookings.office import site
 from bookings.office.upkeep import start_page
 from tests.support.api import refused
@@ -109,7 +110,7 @@ def test_another_error_of_a_middleware_is_still_an_error_of_ours(monkeypatch):
 
 @pytest.mark.parametrize("error", OUTAGES, ids=NAMES)
 def test_readiness_is_json_whatever_the_database_says(api, monkeypatch, error):
-    monkeypatch.setattr(readiness.quick, "ask", raises(error))
+    monkeypatch.setattr(health.quick, "ask", raises(error))
 
     answer = api.get("/health/ready")
 
@@ -119,7 +120,7 @@ def test_readiness_is_json_whatever_the_database_says(api, monkeypatch, error):
 
 def test_whoever_operates_is_told_why_a_session_is_refused(api, monkeypatch, settings):
     settings.DEBUG = True
-    monkeypatch.setattr(readiness.quick, "ask", raises(UnsafeSession("its sql_mode is not strict")))
+    monkeypatch.setattr(health.quick, "ask", raises(UnsafeSession("its sql_mode is not strict")))
 
     details = api.get("/health/ready").json()["details"]["database"]
 
@@ -129,7 +130,7 @@ def test_whoever_operates_is_told_why_a_session_is_refused(api, monkeypatch, set
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 def test_health_asks_nobody_who_it_is_while_the_database_is_away(api, monkeypatch, path):
     asked = []
-    monkeypatch.setattr(readiness.quick, "ask", raises(OperationalError(2013, "no")))
+    monkeypatch.setattr(health.quick, "ask", raises(OperationalError(2013, "no")))
     monkeypatch.setattr(readiness, "recognize_api_key", asked.append)
 
     api.client.get(path, headers={"Authorization": "Bearer fbs_x"})

@@ -9,8 +9,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import CaptureQueriesContext
 
 from bookings.actor import Scope
-from bookings.api import readiness
 from bookings.db.clock import database_time
+from bookings.diagnostics import health
 from bookings.models import Heartbeat
 from bookings.queries.upkeep import background, schema
 from tests.support.api import Api
@@ -76,7 +76,7 @@ def test_a_flight_service_that_rests_is_degraded_and_not_asked(api, flights):
 
 
 def test_a_flight_service_that_does_not_answer_is_not_asked_at_every_check(api, flights, monkeypatch):
-    monkeypatch.setattr(readiness, "SILENCE_HOLDS_SECONDS", 3600.0)
+    monkeypatch.setattr(health, "SILENCE_HOLDS_SECONDS", 3600.0)
     worker_finished(seconds=5)
     flights.down = True
 
@@ -168,7 +168,7 @@ def test_a_database_that_does_not_answer_is_named_and_nothing_of_it_is_told(api,
         tries.append("each may take five seconds")
         raise DatabaseError("secret address")
 
-    monkeypatch.setattr(readiness, "database_time", fail)
+    monkeypatch.setattr(health, "database_time", fail)
 
     answer = api.get(READY)
 

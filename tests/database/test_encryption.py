@@ -183,18 +183,18 @@ def test_what_asks_for_nothing_is_plain_text(connect, query):
         ("TLS_AES_256_GCM_SHA384", "db.example.org", "OK", "encrypted, TLS_AES_256_GCM_SHA384"),
         ("", "127.0.0.1", "OK", "not encrypted; the server is on this machine"),
         ("", "/run/mysqld/mysqld.sock", "OK", "not encrypted; the server is on this machine"),
-        ("", "db.example.org", "WARN", "not encrypted: whoever is in between reads and changes everything"),
-        ("", "192.0.2.7", "WARN", "not encrypted: whoever is in between reads and changes everything"),
+        ("", "db.example.org", "WARN", "not encrypted: each machine in between can read and change everything"),
+        ("", "192.0.2.7", "WARN", "not encrypted: each machine in between can read and change everything"),
     ],
 )
 def test_the_doctor_says_whether_it_is_encrypted(cipher, host, verdict, found):
     (only,) = checkup.encryption(cipher, host=host)
 
-    assert (only.verdict, only.subject, only.found) == (verdict, "encryption", found)
-    assert ("ssl_mode=VERIFY_IDENTITY" in only.advice) == (verdict == "WARN")
+    assert (only.verdict, only.name, only.message) == (verdict, "encryption", found)
+    assert ("ssl_mode=VERIFY_IDENTITY" in only.hint) == (verdict == "WARN")
 
 
 def test_the_doctor_looks_at_the_connection_itself():
-    found = [each for each in checkup.check_server() if each.subject == "encryption"]
+    found = [each for each in checkup.check_server() if each.name == "encryption"]
 
-    assert [each.found for each in found] == ["not encrypted; the server is on this machine"]
+    assert [each.message for each in found] == ["not encrypted; the server is on this machine"]

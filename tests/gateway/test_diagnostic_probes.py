@@ -17,7 +17,7 @@ FLIGHT = "/api/v1/flights/1"
 def clock_of_peer(settings, wire):
     """What is said about the clock of a Flight Service that answers."""
     settings.FLIGHT_SERVICE_URL = wire.url
-    (found,) = [each for each in peer.check_peer(FakeFlights(), None) if each.subject == "clock of peer"]
+    (found,) = [each for each in peer.check_peer(FakeFlights(), None) if each.name == "clock of peer"]
     return found
 
 
@@ -47,13 +47,13 @@ def test_a_peer_whose_clock_is_off_is_named(settings, wire, seconds, verdict):
     found = clock_of_peer(settings, wire)
 
     assert found.verdict == verdict
-    assert ("tell whoever runs it" in found.advice) == (verdict == "WARN")
+    assert ("tell its operators" in found.hint) == (verdict == "WARN")
 
 
 def test_a_peer_without_a_date_is_no_fault(settings, wire):
     wire.add("GET", FLIGHT, headers={})
 
-    assert clock_of_peer(settings, wire).found == "its answers have no Date"
+    assert clock_of_peer(settings, wire).message == "its answers have no Date"
 
 
 def test_a_peer_that_goes_away_in_between_is_named(settings):
@@ -61,7 +61,7 @@ def test_a_peer_that_goes_away_in_between_is_named(settings):
 
     *_, found = peer.check_peer(FakeFlights(), None)
 
-    assert (found.verdict, found.advice) == ("WARN", "Run this again: it has answered a moment ago.")
+    assert (found.verdict, found.hint) == ("WARN", "Run this again: it has answered a moment ago.")
 
 
 def test_a_redis_tells_its_version(settings):
@@ -71,7 +71,7 @@ def test_a_redis_tells_its_version(settings):
         found = background.check_redis()
 
     assert found.verdict == "OK"
-    assert found.found.startswith("answers, version ")
+    assert found.message.startswith("answers, version ")
 
 
 @pytest.mark.parametrize("url", ["redis://:pa55word@127.0.0.1:1/0", "redis://:pa55word@127.0.0.1:port/0"])

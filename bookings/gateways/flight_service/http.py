@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import structlog
 
-from bookings.conf import RETRY_NEEDS_SECONDS
+from bookings.conf import PROBED_FLIGHT, RETRY_NEEDS_SECONDS
 from bookings.gateways.flight_service.resilience.guard import CallRefused, Guard
 from bookings.gateways.flight_service.responses import (
     NO_WORDS,
@@ -60,9 +60,6 @@ CONNECT_SECONDS = 0.5
 # For a whole exchange, including its connection.
 EXCHANGE_SECONDS = 2.0
 GET_TRIES = 2
-
-# Any flight will do to find out whether the service answers.
-PROBED_FLIGHT = 1
 
 # A flight is a few hundred bytes; a larger response comes from another server.
 LARGEST_ANSWER_BYTES = 64 * 1024

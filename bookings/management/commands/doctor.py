@@ -8,7 +8,7 @@ from django.db import DatabaseError, connections
 
 from bookings import wiring
 from bookings.db.clock import database_time
-from bookings.diagnostics import background, database, peer, site
+from bookings.diagnostics import background, database, health, peer, site
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, warn
 from bookings.management.arguments import flight
 from bookings.models import ApiKey
@@ -28,8 +28,8 @@ class Command(BaseCommand):
             "--try-flight",
             type=flight,
             metavar="N",
-            help="find out whether the Flight Service honours Idempotency-Key: take a seat of flight N twice with "
-            "one key, and give back what that took; N must be a flight that nobody books",
+            help="find out whether the Flight Service honors Idempotency-Key: take a seat of flight N twice with "
+            "one key, and give back what that took; N must be a flight that no client books",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -49,19 +49,20 @@ class Command(BaseCommand):
 
     def _findings(self, try_flight: int | None) -> Iterator[Finding]:
         yield from site.check_settings()
-        connected = database.check_connection()
+        connected = health.database()
         yield connected
         is_there = connected.verdict is Verdict.OK
         if is_there:
             yield from _guarded("database server", database.check_server)
-            yield from _guarded("migrations", lambda: iter([database.check_migrations()]))
+            yield health.migrations()
             yield from _guarded("clock", lambda: iter([database.check_clock()]))
             yield from _guarded("database clock", lambda: iter([database.check_database_clock()]))
-            yield from _guarded("worker", background.check_worker)
+            yield health.worker()
+            yield from _guarded("queue", background.check_queue)
             yield from _guarded("schedules", background.check_schedules)
             yield from _guarded("replica", background.check_replica)
         else:
-            yield warn("worker", "not looked at, nor are tables and clock", "Mend the database first.")
+            yield warn("worker", "not looked at, nor are tables and clock", "Repair the database first.")
         yield from site.check_callers(_active_keys() if is_there else None)
         yield from peer.check_peer(wiring.flight_service(), try_flight)
         if try_flight is not None:
@@ -73,18 +74,18 @@ class Command(BaseCommand):
         yield background.check_redis()
 
     def _show(self, finding: Finding) -> None:
-        self.stdout.write(f"{finding.verdict:<4}  {finding.subject:<16}  {finding.found}")
-        if finding.advice:
-            self.stdout.write(f"{'':24}-> {finding.advice}")
+        self.stdout.write(f"{finding.verdict:<4}  {finding.name:<16}  {finding.message}")
+        if finding.hint:
+            self.stdout.write(f"{'':24}-> {finding.hint}")
 
 
-def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Let a check fail that the database leaves in the lurch: a table that is missing, a server that goes away."""
+def _guarded(name: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Let a check fail that the database does not answer: a table is missing, or the server goes away."""
     try:
         yield from look()
     except DatabaseError as error:
         connections.close_all()
-        yield fail(subject, in_one_line(error), "If migrations are missing, apply them; if not, see its log.")
+        yield fail(name, in_one_line(error), "If migrations are missing, apply them; if not, read the database's log.")
 
 
 def _active_keys() -> int | None:
@@ -99,7 +100,7 @@ def _as_json(found: list[Finding], counts: dict[Verdict, int]) -> dict[str, Any]
     return {
         "counts": {verdict.value: count for verdict, count in counts.items()},
         "findings": [
-            {"verdict": each.verdict.value, "subject": each.subject, "found": each.found, "advice": each.advice}
+            {"verdict": each.verdict.value, "name": each.name, "message": each.message, "hint": each.hint}
             for each in found
         ],
     }

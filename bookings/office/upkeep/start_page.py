@@ -8,14 +8,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from bookings import wiring
-from bookings.conf import longest_silence
 from bookings.db.clock import database_time
+from bookings.diagnostics import health
+from bookings.diagnostics.finding import Verdict
 from bookings.office.labels import Badge
 from bookings.ports import BreakerState
 from bookings.queries.upkeep.start_page import WaitingWork, Work, today, work
-
-# A page that says whether the Flight Service answers must not wait for it as a client does.
-PROBE_SECONDS = 0.25
 
 
 def start_context(request: HttpRequest) -> dict[str, Any]:
@@ -33,7 +31,7 @@ def start_context(request: HttpRequest) -> dict[str, Any]:
             (_("Cancelled by people"), so_far.cancelled),
         ],
         "flight_service": _flight_service(),
-        "worker": _worker(under_way.finished_at, now),
+        "worker": _worker(),
         "calls": _calls(under_way, now),
         "seats_owed": under_way.seats_owed,
         "compared": under_way.compared,
@@ -42,25 +40,29 @@ def start_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _flight_service() -> tuple[Badge, str]:
-    """Whether the Flight Service answers, and what more there is to say. Asks nothing while it rests."""
-    flights = wiring.flight_service()
-    health = flights.health()
-    if health.breaker is BreakerState.OPEN:
-        return Badge(_("Not asked"), "bad"), _(
-            "it failed %(failures)d times, next try in %(seconds)d s (seen by the process that made this page)"
-        ) % {"failures": health.failures, "seconds": math.ceil(health.next_try_in)}
-    if not flights.answers(seconds=PROBE_SECONDS):
+    """Whether the Flight Service answers, and what more there is to say."""
+    finding = health.flight_service(wiring.flight_service())
+    if finding.verdict is Verdict.OK:
+        return Badge(_("Answers"), "good"), ""
+    if finding.details["breaker"] is not BreakerState.OPEN:
         return Badge(_("Does not answer"), "bad"), ""
-    return Badge(_("Answers"), "good"), ""
+    return Badge(_("Not asked"), "bad"), _(
+        "it failed %(failures)d times, next try in %(seconds)d s (seen by the process that made this page)"
+    ) % {"failures": finding.details["failures"], "seconds": math.ceil(finding.details["nextTryInSeconds"])}
 
 
-def _worker(finished_at: datetime | None, now: datetime) -> tuple[Badge, timedelta | None]:
-    """Whether the background work goes through, and how long ago it last did."""
-    if finished_at is None:
-        return Badge(_("Has never run"), "bad"), None
-    age = max(timedelta(0), now - finished_at)
-    is_silent = age > longest_silence()
-    return Badge(_("Silent"), "bad") if is_silent else Badge(_("Runs"), "good"), age
+def _worker() -> tuple[Badge, timedelta | None]:
+    """Whether passes finish, and how long ago the last one did."""
+    finding = health.worker()
+    seconds = finding.details.get("lastPassSecondsAgo")
+    if seconds is None:
+        return Badge(_("Not known") if "error" in finding.details else _("Has never run"), "bad"), None
+    badges = {
+        Verdict.OK: Badge(_("Runs"), "good"),
+        Verdict.WARN: Badge(_("Not known: the database's clock has jumped"), "warn"),
+        Verdict.FAIL: Badge(_("Silent"), "bad"),
+    }
+    return badges[finding.verdict], timedelta(seconds=seconds)
 
 
 def _calls(under_way: Work, now: datetime) -> list[tuple[str, Badge, timedelta | None]]:

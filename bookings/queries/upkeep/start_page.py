@@ -13,7 +13,6 @@ from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import midnight
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
-from bookings.queries.upkeep import background
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,8 @@ class WaitingWork:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the background work has before it, and when it last went through."""
+    """What waits for an answer of the Flight Service or for staff."""
 
-    finished_at: datetime | None
     open_calls: WaitingWork
     dead_calls: WaitingWork
     dead_payments: WaitingWork
@@ -72,7 +70,6 @@ def today(now: datetime) -> Today:
 def work() -> Work:
     """What is under way and what waits for staff: short ranges of the to-do indexes."""
     return Work(
-        finished_at=background.last_pass_finished_at(),
         open_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.OPEN)),
         dead_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.DEAD)),
         dead_payments=_waiting(Payment.objects.filter(state__in=DEAD)),

@@ -47,6 +47,6 @@ def run(flights, monkeypatch, capsys):
             code = error.returncode
         printed = capsys.readouterr().out
         found = json.loads(printed)["findings"]
-        return code, {each["subject"]: (each["verdict"], each["found"], each["advice"]) for each in found}
+        return code, {each["name"]: (each["verdict"], each["message"], each["hint"]) for each in found}
 
     return run_command

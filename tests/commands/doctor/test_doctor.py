@@ -13,6 +13,7 @@ from bookings.db.clock import database_time
 from bookings.diagnostics import background, database, site
 from bookings.gateways.user_service.signing_keys import key_set_from
 from bookings.models import Heartbeat
+from bookings.queries.upkeep import schema
 from bookings.wake import PASSES_TASK
 from devtools.processes import HOST, free_port
 from tests.support.schedules import schedule_the_pass
@@ -25,7 +26,7 @@ SECRET = "pa55word"
 def one(findings):
     """Verdict, what was found and advice of the only finding."""
     (finding,) = findings
-    return finding.verdict, finding.found, finding.advice
+    return finding.verdict, finding.message, finding.hint
 
 
 def test_on_a_machine_in_good_order_nothing_fails(run, a_working_worker):
@@ -33,7 +34,7 @@ def test_on_a_machine_in_good_order_nothing_fails(run, a_working_worker):
 
     assert code == 0
     assert {subject for subject, (verdict, _, _) in lines.items() if verdict == "FAIL"} == set()
-    assert lines["migrations"] == ("OK", "all applied", "")
+    assert lines["migrations"] == ("OK", "all applied; every table is InnoDB with utf8mb4", "")
     assert lines["Redis"] == ("OK", "none: the database counts requests", "")
     assert lines["queue"] == ("OK", "0 waiting", "")
 
@@ -54,7 +55,7 @@ def test_the_screen_has_a_line_for_each_finding_and_the_advice_below(flights, ca
 def test_development_values_are_named():
     first = next(site.check_settings())
 
-    assert (first.verdict, first.advice) == (
+    assert (first.verdict, first.hint) == (
         "WARN",
         "Where others can reach this service, set DEBUG=false, SECRET_KEY, ALLOWED_HOSTS and CURRENCY.",
     )
@@ -64,10 +65,10 @@ def test_what_djangos_checks_for_production_say_is_handed_on(settings):
     settings.DEBUG = False
     settings.SECURE_HSTS_SECONDS = 0
 
-    found = {each.found.partition(":")[0]: each for each in site.check_settings()}
+    found = {each.message.partition(":")[0]: each for each in site.check_settings()}
 
     assert found["security.W004"].verdict == "WARN"
-    assert found["security.W004"].advice != ""
+    assert found["security.W004"].hint != ""
 
 
 def test_a_check_that_cannot_even_run_is_a_finding(settings, monkeypatch):
@@ -88,7 +89,7 @@ def test_a_check_that_cannot_even_run_is_a_finding(settings, monkeypatch):
 def test_a_check_without_a_hint_points_at_the_command(monkeypatch, settings):
     monkeypatch.setattr(site.checks, "run_checks", lambda **_: [CheckWarning("odd", id="x.W1")])
 
-    found = [each for each in site.check_settings() if each.found.startswith("x.W1")]
+    found = [each for each in site.check_settings() if each.message.startswith("x.W1")]
 
     assert one(found) == ("WARN", "x.W1: odd", "See `manage.py check --deploy`.")
 
@@ -96,19 +97,19 @@ def test_a_check_without_a_hint_points_at_the_command(monkeypatch, settings):
 def test_redirects_without_a_proxy_that_is_believed_are_named(settings):
     settings.DEBUG, settings.PROXY_HOPS, settings.SECURE_SSL_REDIRECT = False, 0, True
 
-    found = [each for each in site.check_settings() if each.subject == "proxies"]
+    found = [each for each in site.check_settings() if each.name == "proxies"]
 
     assert one(found)[0] == "WARN"
-    assert "Set PROXY_HOPS to the number of your proxies" in found[0].advice
+    assert "Set PROXY_HOPS to the number of your proxies" in found[0].hint
 
 
 def test_static_files_that_were_not_collected_are_named(settings, tmp_path):
     settings.DEBUG, settings.STATIC_ROOT = False, tmp_path
 
-    found = [each for each in site.check_settings() if each.subject == "static files"]
+    found = [each for each in site.check_settings() if each.name == "static files"]
 
     assert one(found)[0] == "FAIL"
-    assert found[0].advice == "Run `manage.py collectstatic --noinput`."
+    assert found[0].hint == "Run `manage.py collectstatic --noinput`."
 
 
 def test_trusting_every_caller_in_production_is_named(settings):
@@ -152,7 +153,7 @@ def test_a_database_that_is_away_is_one_fault_and_the_rest_is_still_looked_at(ru
     assert code == 1
     assert lines["database"][0] == "FAIL"
     assert lines["database"][2].startswith("Is the server up, and are host, port, name, user and password")
-    assert lines["worker"][2] == "Mend the database first."
+    assert lines["worker"][2] == "Repair the database first."
     assert lines["Flight Service"][0] == "OK"
 
 
@@ -160,7 +161,8 @@ def _refuse():
     raise OperationalError(2002, "Can't connect to server")
 
 
-def test_a_migration_that_is_missing_is_named(run, a_working_worker):
+def test_a_migration_that_is_missing_is_named(run, a_working_worker, monkeypatch):
+    monkeypatch.setattr(schema, "_complete", set())
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'bookings' AND name >= '0003'")
 
@@ -168,7 +170,7 @@ def test_a_migration_that_is_missing_is_named(run, a_working_worker):
 
     assert code == 1
     assert lines["migrations"][1].startswith("not applied: bookings.0003_")
-    assert lines["migrations"][2] == "Run `manage.py migrate` with this version."
+    assert lines["migrations"][2] == "Run `manage.py migrate` of this release."
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(0, "OK"), (3, "WARN"), (-3, "WARN"), (31, "FAIL"), (-31, "FAIL")])
@@ -182,7 +184,7 @@ def test_a_clock_that_is_off_is_named(monkeypatch, seconds, verdict):
     found = database.check_clock()
 
     assert found.verdict == verdict
-    assert ("NTP" in found.advice) == (verdict != "OK")
+    assert ("NTP" in found.hint) == (verdict != "OK")
 
 
 def test_sqlite_is_not_for_production(settings):
@@ -192,8 +194,8 @@ def test_sqlite_is_not_for_production(settings):
 
     *_, last = database.check_server()
 
-    assert (last.verdict, last.found) == ("WARN", "SQLite: one machine, one writer at a time")
-    assert last.advice.startswith("Take MariaDB for production")
+    assert (last.verdict, last.message) == ("WARN", "SQLite: one machine, one writer at a time")
+    assert last.hint.startswith("Take MariaDB for production")
 
 
 # --- worker, queue, Redis -------------------------------------------------------------------------------
@@ -221,27 +223,28 @@ def test_a_schedule_that_somebody_paused_is_named(a_working_worker):
     schedule_the_pass(every_seconds=10)
     Schedule.objects.update(repeats=0)
 
-    paused = next(background.check_worker())
+    paused = next(background.check_queue())
 
-    assert (paused.verdict, paused.advice) == ("WARN", "Resume it in the back office, under Background work.")
+    assert (paused.verdict, paused.name) == ("WARN", "passes")
+    assert paused.hint == "Resume the schedule in the back office, under Background work."
 
 
 def test_a_queue_that_grows_is_named(a_working_worker):
     OrmQ.objects.bulk_create([OrmQ(key="bookings", payload="", lock=database_time()) for _ in range(21)])
 
-    *_, queue = background.check_worker()
+    *_, queue = background.check_queue()
 
-    assert (queue.verdict, queue.found) == ("WARN", "21 waiting")
-    assert queue.advice.startswith("The worker does not keep up")
+    assert (queue.verdict, queue.message) == ("WARN", "21 waiting")
+    assert queue.hint.startswith("The worker does not keep up")
 
 
 def test_a_task_that_no_worker_would_take_is_named(a_working_worker):
     OrmQ.objects.create(key="bookings", payload="", lock=database_time() + timedelta(hours=1))
 
-    *_, queue = background.check_worker()
+    *_, queue = background.check_queue()
 
     assert queue.verdict == "FAIL"
-    assert queue.found.startswith("1 tasks are locked for longer than any worker locks one")
+    assert queue.message.startswith("1 tasks are locked for longer than any worker locks one")
 
 
 @pytest.mark.parametrize("func", ["bookings.tasks.run_pass", "bookings.tasks.reap", "bookings.tasks.reconcile"])
@@ -283,9 +286,9 @@ def test_a_redis_that_is_away_is_named_without_its_password(settings):
 
     found = background.check_redis()
 
-    assert (found.verdict, found.found) == (
+    assert (found.verdict, found.message) == (
         "WARN",
         "no answer (ConnectionError); the database counts requests meanwhile",
     )
-    assert found.advice == "Is it up, and are host, port and password of REDIS_URL right?"
+    assert found.hint == "Is it up, and are host, port and password of REDIS_URL right?"
     assert SECRET not in repr(found)

@@ -16,17 +16,17 @@ def test_a_flight_service_that_does_not_answer_is_named(run, flights):
     code, lines = run()
 
     assert code == 1
-    assert lines["Flight Service"][1] == ("no valid answer within 2 s: new bookings are refused, all else goes on")
+    assert lines["Flight Service"][1] == ("no valid answer within 1 s: new bookings are refused, all else goes on")
     assert lines["Flight Service"][2].startswith("Is FLIGHT_SERVICE_URL right")
 
 
 def test_a_flight_service_that_hides_its_capacity_is_named(flights):
     flights.shows_capacity = False
 
-    found = [each for each in peer.check_peer(flights, None) if "capacity" in each.found]
+    found = [each for each in peer.check_peer(flights, None) if "capacity" in each.message]
 
     assert [each.verdict for each in found] == ["WARN"]
-    assert "reconcile_seats" in found[0].advice
+    assert "reconcile_seats" in found[0].hint
 
 
 def test_nothing_is_taken_unless_told_to(run, flights):
@@ -53,7 +53,7 @@ def test_keys_that_are_ignored_are_seen_and_both_seats_come_back(run, monkeypatc
     assert lines["keys"] == (
         "FAIL",
         "FLIGHT_SERVICE_KEYED=true, and a repeated take was counted twice: every lost answer can cost a seat",
-        "Stop taking bookings. Set FLIGHT_SERVICE_KEYED=false, or have it honour Idempotency-Key.",
+        "Stop taking bookings. Set FLIGHT_SERVICE_KEYED=false, or have it honor Idempotency-Key.",
     )
     assert forgetful.taken(3) == 0
 
@@ -64,7 +64,7 @@ def test_a_setting_that_is_more_careful_than_need_be_is_named(flights, settings)
     found = peer.check_keys(flights, 1)
 
     assert found.verdict == "WARN"
-    assert found.found == "FLIGHT_SERVICE_KEYED=false, and yet a repeated take was counted once"
+    assert found.message == "FLIGHT_SERVICE_KEYED=false, and yet a repeated take was counted once"
 
 
 def test_without_keys_and_said_so_all_is_well(settings):
@@ -72,7 +72,7 @@ def test_without_keys_and_said_so_all_is_well(settings):
 
     found = peer.check_keys(ForgetfulFlights(), 1)
 
-    assert (found.verdict, found.found) == (
+    assert (found.verdict, found.message) == (
         "OK",
         "a repeated take was counted twice, as FLIGHT_SERVICE_KEYED=false says",
     )
@@ -84,7 +84,7 @@ def test_a_flight_that_others_book_meanwhile_shows_nothing(flights):
     found = peer.check_keys(flights, 1)
 
     assert found.verdict in ("WARN", "FAIL")
-    assert "somebody else books this flight" in found.found
+    assert "somebody else books this flight" in found.message
 
 
 def test_a_lost_answer_shows_nothing_and_the_seat_comes_back(flights):
@@ -93,7 +93,7 @@ def test_a_lost_answer_shows_nothing_and_the_seat_comes_back(flights):
     found = peer.check_keys(flights, 1)
 
     assert found.verdict == "WARN"
-    assert found.advice == "Try again with a flight that nobody else books: --try-flight N."
+    assert found.hint == "Try again with a flight that no client books: --try-flight N."
     assert flights.taken(1) == 0
 
 
@@ -103,8 +103,8 @@ def test_seats_that_may_not_have_come_back_are_counted(flights):
     found = peer.check_keys(flights, 1)
 
     assert found.verdict == "FAIL"
-    assert "up to 1 seats of flight 1 may not have come back" in found.found
-    assert found.advice.startswith("Look at flight 1 there, and give back by hand what is missing.")
+    assert "up to 1 seats of flight 1 may not have come back" in found.message
+    assert found.hint.startswith("Look at flight 1 there, and give back by hand what is missing.")
     assert flights.taken(1) == 1
 
 
@@ -123,7 +123,7 @@ def test_an_interrupted_trial_gives_back_what_it_took(flights):
 def test_a_flight_that_is_not_there_says_so(flights):
     found = peer.check_keys(flights, 99)
 
-    assert (found.verdict, found.found) == ("WARN", "there is no such flight")
+    assert (found.verdict, found.message) == ("WARN", "there is no such flight")
 
 
 @pytest.mark.parametrize(("options", "verdict"), [((), "OK"), (("--unkeyed",), "FAIL")], ids=["keyed", "unkeyed"])

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, connections
 
 from bookings.db.clock import database_time
-from bookings.diagnostics import background, database
+from bookings.diagnostics import background, database, health
 from bookings.models import Heartbeat
 from devtools.processes import free_port
 
@@ -37,12 +37,12 @@ def server():
 
 def findings(subject):
     """What the doctor says about one subject, the worst first."""
-    found = [each for each in database.check_server() if each.subject == subject]
+    found = [each for each in database.check_server() if each.name == subject]
     return sorted(found, key=lambda each: each.verdict == "OK")
 
 
 def test_a_server_as_it_must_be_is_in_order():
-    found = [*database.check_server(), database.check_connection(), database.check_migrations()]
+    found = [*database.check_server(), health.database(), health.migrations()]
 
     assert {each.verdict for each in found} == {"OK"}
 
@@ -53,8 +53,8 @@ def test_commits_that_a_power_cut_takes_back_are_named(server):
     worst = findings("database server")[0]
 
     assert worst.verdict == "FAIL"
-    assert worst.found.startswith("innodb_flush_log_at_trx_commit=2: a power cut takes bookings back")
-    assert worst.advice == "Set innodb_flush_log_at_trx_commit=1 in the server's configuration."
+    assert worst.message.startswith("innodb_flush_log_at_trx_commit=2: a power cut takes bookings back")
+    assert worst.hint == "Set innodb_flush_log_at_trx_commit=1 in the server's configuration."
 
 
 @pytest.mark.parametrize(
@@ -71,22 +71,22 @@ def test_commits_that_a_power_cut_takes_back_are_named(server):
 def test_a_server_that_must_not_be_used_so_is_named(variable, value, advice):
     (worst, *_) = database.durability({**IN_ORDER, variable: value})
 
-    assert (worst.verdict, worst.advice) == ("FAIL", advice)
+    assert (worst.verdict, worst.hint) == ("FAIL", advice)
 
 
 def test_without_a_binary_log_it_need_not_be_on_disk():
     (only,) = database.durability({**IN_ORDER, "log_bin": "OFF", "sync_binlog": "0"})
 
-    assert (only.verdict, only.found) == ("OK", "10.11.6-MariaDB; each commit on disk, no binary log")
+    assert (only.verdict, only.message) == ("OK", "10.11.6-MariaDB; each commit on disk, no binary log")
 
 
 def test_a_table_with_other_characters_is_named(server):
     server("ALTER TABLE heartbeat CONVERT TO CHARACTER SET latin1")
 
-    worst = findings("characters")[0]
+    worst = health.migrations()
 
-    assert (worst.verdict, worst.found) == ("FAIL", "not InnoDB with utf8mb4: heartbeat")
-    assert worst.advice.startswith("ALTER TABLE … ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4")
+    assert (worst.verdict, worst.message) == ("FAIL", "not InnoDB with utf8mb4: heartbeat")
+    assert worst.hint.startswith("ALTER TABLE … ENGINE=InnoDB, CONVERT TO CHARACTER SET utf8mb4")
 
 
 def test_a_session_with_other_characters_is_named(server):
@@ -94,7 +94,7 @@ def test_a_session_with_other_characters_is_named(server):
 
     worst = findings("characters")[0]
 
-    assert (worst.verdict, worst.found) == ("FAIL", "the session speaks latin1, not utf8mb4")
+    assert (worst.verdict, worst.message) == ("FAIL", "the session speaks latin1, not utf8mb4")
 
 
 def test_a_long_wait_for_locks_is_named(server):
@@ -103,8 +103,8 @@ def test_a_long_wait_for_locks_is_named(server):
     worst = findings("database limits")[0]
 
     assert worst.verdict == "WARN"
-    assert worst.found == "innodb_lock_wait_timeout=50 in this session, where 5 was asked for"
-    assert worst.advice.startswith("A proxy in between drops what is set at connect")
+    assert worst.message == "innodb_lock_wait_timeout=50 in this session, where 5 was asked for"
+    assert worst.hint.startswith("A proxy in between drops what is set at connect")
 
 
 def test_connections_that_run_out_are_named(monkeypatch):
@@ -113,7 +113,7 @@ def test_connections_that_run_out_are_named(monkeypatch):
     worst = findings("database limits")[0]
 
     assert worst.verdict == "WARN"
-    assert worst.advice == "Raise max_connections, or run fewer web processes or threads."
+    assert worst.hint == "Raise max_connections, or run fewer web processes or threads."
 
 
 def test_a_session_that_is_not_safe_is_named_in_the_words_of_the_refusal(monkeypatch):
@@ -121,11 +121,11 @@ def test_a_session_that_is_not_safe_is_named_in_the_words_of_the_refusal(monkeyp
     options = {**connection.settings_dict["OPTIONS"], "isolation_level": "repeatable read"}
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
 
-    found = database.check_connection()
+    found = health.database()
 
     assert found.verdict == "FAIL"
-    assert "its isolation level is REPEATABLE-READ, not READ-COMMITTED" in found.found
-    assert found.advice.startswith("The server's init_connect, or a proxy in between")
+    assert "its isolation level is REPEATABLE-READ, not READ-COMMITTED" in found.message
+    assert found.hint.startswith("The server's init_connect, or a proxy in between")
 
 
 def test_a_wrong_password_is_named_and_not_shown(monkeypatch):
@@ -133,12 +133,12 @@ def test_a_wrong_password_is_named_and_not_shown(monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "USER", "nobody")
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "pa55word")
 
-    found = database.check_connection()
+    found = health.database()
 
     assert found.verdict == "FAIL"
-    assert "Access denied" in found.found
+    assert "Access denied" in found.message
     assert "pa55word" not in repr(found)
-    assert found.advice.startswith("Is the server up, and are host, port, name, user and password of DATABASE_URL")
+    assert found.hint.startswith("Is the server up, and are host, port, name, user and password of DATABASE_URL")
 
 
 @pytest.fixture
@@ -159,8 +159,8 @@ def test_without_a_replica_there_is_nothing_to_say():
 def test_a_replica_that_can_be_written_to_is_named(replica):
     (only,) = background.check_replica()
 
-    assert (only.verdict, only.found) == ("WARN", "it can be written to")
-    assert only.advice == "SET GLOBAL read_only=ON there: one stray write parts the two."
+    assert (only.verdict, only.message) == ("WARN", "it can be written to")
+    assert only.hint == "SET GLOBAL read_only=ON there: one stray write parts the two."
 
 
 def test_a_replica_that_lags_is_named(replica, monkeypatch):
@@ -171,8 +171,8 @@ def test_a_replica_that_lags_is_named(replica, monkeypatch):
     found = list(background.check_replica())
 
     assert found[-1].verdict == "WARN"
-    assert "as the worker's last, the primary one of" in found[-1].found
-    assert found[-1].advice == "See SHOW REPLICA STATUS there: both threads must run."
+    assert "as the worker's last, the primary one of" in found[-1].message
+    assert found[-1].hint == "See SHOW REPLICA STATUS there: both threads must run."
 
 
 def test_a_replica_that_is_away_is_named(replica):
@@ -181,4 +181,4 @@ def test_a_replica_that_is_away_is_named(replica):
     (only,) = background.check_replica()
 
     assert only.verdict == "WARN"
-    assert only.advice == "Lists are read from the primary meanwhile; mend the replica."
+    assert only.hint == "Lists are read from the primary meanwhile; repair the replica."

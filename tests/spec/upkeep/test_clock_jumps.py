@@ -363,12 +363,12 @@ def test_the_doctor_names_a_clock_that_jumped(flights, payments, database_clock,
     found = check_database_clock()
 
     assert found.verdict == "WARN"
-    assert "after the last pass that believed it: nothing expires" in found.found
-    assert "trust_clock" in found.advice
+    assert "after the last pass that believed it: nothing expires" in found.message
+    assert "trust_clock" in found.hint
 
 
 def test_the_doctor_is_content_with_a_clock_that_fits(flights, payments, database_clock):
-    first = check_database_clock().found
+    first = check_database_clock().message
     one_pass(flights, payments)
 
-    assert (first, check_database_clock().found) == ("no pass has read it yet", "fits what the last pass had read")
+    assert (first, check_database_clock().message) == ("no pass has read it yet", "fits what the last pass had read")
