@@ -173,8 +173,19 @@ def somebody_else_counts() -> bool:
 
     Then a difference may be theirs, and an unkeyed call that has no answer can never be told from one of theirs.
     """
-    counter: str = getattr(settings, "FLIGHT_SERVICE_COUNTER", "shared")
+    counter: str = settings.FLIGHT_SERVICE_COUNTER
     return not settings.FLIGHT_SERVICE_KEYED and counter == "shared"
+
+
+def pass_interval_seconds() -> int:
+    """The longest time between two passes of the worker."""
+    seconds: int = settings.EXPIRY_INTERVAL_SECONDS
+    return seconds
+
+
+def unpaid_limits() -> tuple[int, int]:
+    """What one user may have unpaid: bookings, and seats on one flight; 0 is no limit."""
+    return settings.MAX_UNPAID_BOOKINGS_PER_USER, settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT
 
 
 def payment_window() -> timedelta:
@@ -206,4 +217,4 @@ def clock_proof_seconds() -> float:
 
 def longest_silence() -> timedelta:
     """How long ago the background work may have gone through without anybody minding."""
-    return max(WORKER_SILENCE, timedelta(seconds=3 * settings.EXPIRY_INTERVAL_SECONDS))
+    return max(WORKER_SILENCE, timedelta(seconds=3 * pass_interval_seconds()))

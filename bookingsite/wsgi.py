@@ -14,9 +14,11 @@ django_application = get_wsgi_application()
 from bookings import wiring  # noqa: E402 - needs the settings
 from bookings.db import limits  # noqa: E402
 from bookings.db.error_numbers import UnsafeSession  # noqa: E402
+from bookingsite.config.checks import refuse_what_is_wrong  # noqa: E402
 from bookingsite.processes.beating import begin_to_beat  # noqa: E402
 from bookingsite.web.lanes import Lanes  # noqa: E402
 
+refuse_what_is_wrong()
 # Refuses a key set or an address that cannot be used; asks no other service, as they may start after this one.
 wiring.signing_keys()
 wiring.rate_limiter()

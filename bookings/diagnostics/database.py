@@ -4,7 +4,6 @@ import ipaddress
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
 from django.db import connection
 
 from bookings.conf import clock_proof_seconds
@@ -117,12 +116,6 @@ def _sqlite() -> Iterator[Finding]:
         )
     else:
         yield ok("database server", f"journal mode {journal}, synchronous {synchronous}")
-    if not settings.DEBUG:
-        yield warn(
-            "database server",
-            "SQLite: one machine, one writer at a time",
-            "Take MariaDB for production: DATABASE_URL=mysql://user:password@host:3306/name.",
-        )
 
 
 def durability(found: dict[str, str]) -> Iterator[Finding]:

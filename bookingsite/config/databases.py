@@ -1,6 +1,5 @@
 """Reads where the database and its replica are, and adds what each kind needs to be safe here."""
 
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
     """
     Read DATABASE_REPLICA_URL: a copy of the database, to read lists from; None without one.
 
-    After a failover it may name what is the primary now: then there is no replica, and a warning says so.
+    After a failover it may name what is the primary now: then there is no replica, and a check warns of it.
 
     :raises ImproperlyConfigured: unless both of them are mysql, or if it has an option that cannot be used
     """
@@ -52,7 +51,6 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
             "leave it away."
         )
     if _place(config) == _place(of):
-        sys.stderr.write("warning: DATABASE_REPLICA_URL names the database of DATABASE_URL, so it is not used.\n")
         return None
     config = _mysql(config, REPLICA)
     config["OPTIONS"]["init_command"] += ", tx_read_only=1"

@@ -4,10 +4,9 @@ import math
 from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError
 
-from bookings.conf import payment_window
+from bookings.conf import payment_window, unpaid_limits
 from bookings.db.clock import database_time
 from bookings.db.waiting_line import lines
 from bookings.errors import TooManyUnpaidBookings, TooManyUnpaidSeats
@@ -33,10 +32,7 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     :raises AnotherWasFirst: if two bookings are the user's first
     :raises TemporarilyUnavailable: if others wait for this user's row in vain
     """
-    most_bookings, most_seats = (
-        settings.MAX_UNPAID_BOOKINGS_PER_USER,
-        settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT,
-    )
+    most_bookings, most_seats = unpaid_limits()
     if not (most_bookings or most_seats):
         return
     with lines.place_for(f"user {user_id}"):

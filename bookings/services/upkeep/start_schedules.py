@@ -15,12 +15,11 @@ from typing import Any
 
 import structlog
 from croniter import croniter
-from django.conf import settings
 from django.db import Error
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
-from bookings.conf import CLOCK_TOLERANCE
+from bookings.conf import CLOCK_TOLERANCE, pass_interval_seconds
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.models import Heartbeat
@@ -65,7 +64,7 @@ def start_due_schedules() -> int:
 
 def passes_cron() -> str:
     """How often a pass begins, as its row says it; the seconds last."""
-    return f"* * * * * */{settings.EXPIRY_INTERVAL_SECONDS}"
+    return f"* * * * * */{pass_interval_seconds()}"
 
 
 def is_due(row: Schedule, now: datetime) -> bool:

@@ -94,15 +94,6 @@ def test_a_check_without_a_hint_points_at_the_command(monkeypatch, settings):
     assert one(found) == ("WARN", "x.W1: odd", "See `manage.py check --deploy`.")
 
 
-def test_redirects_without_a_proxy_that_is_believed_are_named(settings):
-    settings.DEBUG, settings.PROXY_HOPS, settings.SECURE_SSL_REDIRECT = False, 0, True
-
-    found = [each for each in site.check_settings() if each.name == "proxies"]
-
-    assert one(found)[0] == "WARN"
-    assert "Set PROXY_HOPS to the number of your proxies" in found[0].hint
-
-
 def test_static_files_that_were_not_collected_are_named(settings, tmp_path):
     settings.DEBUG, settings.STATIC_ROOT = False, tmp_path
 
@@ -110,16 +101,6 @@ def test_static_files_that_were_not_collected_are_named(settings, tmp_path):
 
     assert one(found)[0] == "FAIL"
     assert found[0].hint == "Run `manage.py collectstatic --noinput`."
-
-
-def test_trusting_every_caller_in_production_is_named(settings):
-    settings.DEBUG, settings.API_AUTH = False, "open"
-
-    assert one(site.check_callers(0)) == (
-        "WARN",
-        "API_AUTH=open: every caller is trusted to name its userId",
-        "Set API_AUTH=token, unless a gateway in front authenticates and nothing goes round it.",
-    )
 
 
 @pytest.mark.parametrize(("keys", "verdict"), [(0, "FAIL"), (1, "WARN"), (None, "WARN")])
@@ -185,17 +166,6 @@ def test_a_clock_that_is_off_is_named(monkeypatch, seconds, verdict):
 
     assert found.verdict == verdict
     assert ("NTP" in found.hint) == (verdict != "OK")
-
-
-def test_sqlite_is_not_for_production(settings):
-    if connection.vendor != "sqlite":
-        pytest.skip("needs SQLite")
-    settings.DEBUG = False
-
-    *_, last = database.check_server()
-
-    assert (last.verdict, last.message) == ("WARN", "SQLite: one machine, one writer at a time")
-    assert last.hint.startswith("Take MariaDB for production")
 
 
 # --- worker, queue, Redis -------------------------------------------------------------------------------

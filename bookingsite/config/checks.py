@@ -1,0 +1,100 @@
+"""
+Settings that are each allowed, and together wrong or unsafe: system checks of Django, each with an id.
+
+What is wrong (`E`) keeps every process from starting; `manage.py check --deploy` names all, with what to do.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+
+from bookingsite.config.env import env, is_plaintext
+
+
+def register() -> None:
+    """Let Django run the checks: the first two at the start of each command, the last for production alone."""
+    for check in (wrong_together, unsafe):
+        checks.register(check, checks.Tags.security)
+    checks.register(unwise, checks.Tags.security, deploy=True)
+
+
+def refuse_what_is_wrong() -> None:
+    """
+    End the start of a process that is no command.
+
+    :raises ImproperlyConfigured: if settings are wrong together
+    """
+    for message in wrong_together():
+        raise ImproperlyConfigured(f"{message.id}: {message.msg} {message.hint}")
+
+
+def wrong_together(**_: Any) -> list[CheckMessage]:
+    """Find what no process may start with."""
+    return list(_wrong_together())
+
+
+def _wrong_together() -> Iterator[CheckMessage]:
+    if (settings.JWT_SECRETS or settings.JWT_JWKS) and not settings.JWT_ISSUER:
+        yield checks.Error(
+            "JWT_ISSUER is not set, and tokens are verified by JWT_SECRET or JWT_JWKS.",
+            hint="Set it to what the user service writes into `iss`.",
+            id="bookings.E001",
+        )
+    if 0 < settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT < settings.MAX_SEATS_PER_BOOKING:
+        yield checks.Error(
+            "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT is less than MAX_SEATS_PER_BOOKING: the largest booking would "
+            "never be made.",
+            hint="Make it 0 (no cap), or at least as many.",
+            id="bookings.E002",
+        )
+
+
+def unsafe(**_: Any) -> list[CheckMessage]:
+    """Find what an operator must have meant: said at the start of each command."""
+    return [] if settings.DEBUG else list(_unsafe())
+
+
+def _unsafe() -> Iterator[CheckMessage]:
+    if is_plaintext(settings.FLIGHT_SERVICE_URL, meant_for=settings.FLIGHT_SERVICE_PLAINTEXT_HOST):
+        yield checks.Warning(
+            "FLIGHT_SERVICE_URL has http://: prices and seats can be read and changed on their way.",
+            hint="Use https://, or name the host in FLIGHT_SERVICE_PLAINTEXT_HOST if that is meant.",
+            id="bookings.W001",
+        )
+    if settings.API_AUTH == "open":
+        yield checks.Warning(
+            "API_AUTH=open: every client is trusted to name its userId.",
+            hint="Set API_AUTH=token, unless a gateway in front authenticates and nothing goes round it.",
+            id="bookings.W002",
+        )
+    if env.str("DATABASE_REPLICA_URL", default="") and "replica" not in settings.DATABASES:
+        yield checks.Warning(
+            "DATABASE_REPLICA_URL names the database of DATABASE_URL, so it is not used.",
+            hint="Remove it, or name a replica.",
+            id="bookings.W003",
+        )
+
+
+def unwise(**_: Any) -> list[CheckMessage]:
+    """Find what is not for production."""
+    return [] if settings.DEBUG else list(_unwise())
+
+
+def _unwise() -> Iterator[CheckMessage]:
+    if settings.SECURE_SSL_REDIRECT and not settings.PROXY_HOPS:
+        yield checks.Warning(
+            "PROXY_HOPS=0 with SECURE_SSL_REDIRECT=true: what a proxy passes on is redirected to HTTPS without end, "
+            "or refused.",
+            hint="Set PROXY_HOPS to the number of your proxies in front; SECURE_SSL_REDIRECT=false if there is none.",
+            id="bookings.W004",
+        )
+    if settings.DATABASES["default"]["ENGINE"].endswith(".sqlite3"):
+        yield checks.Warning(
+            "DATABASE_URL names SQLite: one machine, and one writer at a time.",
+            hint="Take MariaDB for production: DATABASE_URL=mysql://user:password@host:3306/name.",
+            id="bookings.W005",
+        )

@@ -1,0 +1,123 @@
+"""Settings that are each allowed, and together wrong or unsafe: one test for each id, and what it means for a start."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core import checks as django_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from bookingsite.config import checks
+from tests.test_start import start
+
+# What each is about, in production: settings that bring it about, and the like that do not.
+CHECKS = {
+    "bookings.E001": ({"JWT_ISSUER": ""}, {"JWT_ISSUER": "", "JWT_SECRETS": [], "JWT_JWKS": ""}),
+    "bookings.E002": (
+        {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": 9, "MAX_SEATS_PER_BOOKING": 10},
+        {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": 0, "MAX_SEATS_PER_BOOKING": 10},
+    ),
+    "bookings.W001": (
+        {"FLIGHT_SERVICE_URL": "http://flights.example.org"},
+        {"FLIGHT_SERVICE_URL": "http://flights.example.org", "FLIGHT_SERVICE_PLAINTEXT_HOST": "flights.example.org"},
+    ),
+    "bookings.W002": ({"API_AUTH": "open"}, {"API_AUTH": "token"}),
+    "bookings.W004": ({"PROXY_HOPS": 0}, {"PROXY_HOPS": 0, "SECURE_SSL_REDIRECT": False}),
+    "bookings.W005": (
+        {"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3"}}},
+        {"DATABASES": {"default": {"ENGINE": "bookingsite.mysql"}}},
+    ),
+}
+
+
+@pytest.fixture
+def production(settings):
+    """Settings of production that nothing is said of."""
+    settings.DEBUG, settings.SECURE_SSL_REDIRECT, settings.PROXY_HOPS = False, True, 1
+    settings.JWT_SECRETS, settings.JWT_ISSUER = ["a secret"], "https://users.example.org"
+    settings.API_AUTH, settings.FLIGHT_SERVICE_URL = "token", "https://flights.example.org"
+    return settings
+
+
+def found():
+    return {message.id: message for message in [*checks.wrong_together(), *checks.unsafe(), *checks.unwise()]}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_what_is_wrong_or_unsafe_is_said_with_what_to_do(production, monkeypatch, check):
+    wrong, _right = CHECKS[check]
+    for name, value in wrong.items():
+        monkeypatch.setattr(checks.settings, name, value)
+
+    message = found()[check]
+    assert message.hint
+    assert message.is_serious() is check.startswith("bookings.E")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_what_is_like_it_and_right_is_not(production, monkeypatch, check):
+    _wrong, right = CHECKS[check]
+    for name, value in right.items():
+        monkeypatch.setattr(checks.settings, name, value)
+
+    assert check not in found()
+
+
+def test_development_is_told_only_what_is_wrong(production):
+    production.DEBUG, production.API_AUTH, production.PROXY_HOPS = True, "open", 0
+    production.JWT_ISSUER = ""
+
+    assert list(found()) == ["bookings.E001"]
+
+
+def test_a_replica_that_is_the_primary_now_is_said():
+    of_one_server = {
+        "DATABASE_URL": "mysql://writer:a@host/name",
+        "DATABASE_REPLICA_URL": "mysql://reader:b@host:3306/name",
+    }
+
+    result = start("manage.py", "check", **of_one_server)
+
+    assert result.returncode == 0
+    assert "bookings.W003" in result.stderr
+    assert "names the database of DATABASE_URL" in result.stderr
+
+
+def test_every_id_has_a_test():
+    ids = set(re.findall(r'"(bookings\.[EW]\d{3})"', Path(checks.__file__).read_text()))
+
+    assert ids == {*CHECKS, "bookings.W003"}
+
+
+def test_a_command_does_not_start_with_what_is_wrong():
+    result = start("manage.py", "check", JWT_ISSUER="")
+
+    assert result.returncode == 1
+    assert "(bookings.E001) JWT_ISSUER is not set" in result.stderr
+
+
+def test_a_web_process_does_not_start_with_what_is_wrong(production):
+    production.JWT_ISSUER = ""
+
+    with pytest.raises(ImproperlyConfigured, match=r"^bookings\.E001: JWT_ISSUER is not set"):
+        checks.refuse_what_is_wrong()
+
+
+def test_a_web_server_without_a_command_does_not_start_either():
+    result = start("-c", "import bookingsite.wsgi", JWT_ISSUER="")
+
+    assert result.returncode != 0
+    assert "bookings.E001" in result.stderr.strip().splitlines()[-1]
+
+
+def test_django_runs_them_all(production, monkeypatch):
+    monkeypatch.setattr(checks.settings, "PROXY_HOPS", 0)
+    monkeypatch.setattr(checks.settings, "API_AUTH", "open")
+    monkeypatch.setattr(checks.settings, "JWT_ISSUER", "")
+
+    everyday = {m.id for m in django_checks.run_checks(tags=["security"])}
+    deployed = {m.id for m in django_checks.run_checks(tags=["security"], include_deployment_checks=True)}
+
+    assert {"bookings.E001", "bookings.W002"} <= everyday
+    assert "bookings.W004" not in everyday
+    assert {"bookings.E001", "bookings.W002", "bookings.W004"} <= deployed
