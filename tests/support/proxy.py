@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,6 +45,7 @@ class Proxy:
     def __init__(self, web1: int, web2: int, **settings: str) -> None:
         self.port = free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
+        weakref.finalize(self, self._log.close)
         self._process = subprocess.Popen(
             [*ends_with_parent(signal.SIGKILL), _program(), "-db", "-f", str(CONFIGURATION)],
             env={

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import uuid
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
@@ -68,6 +69,7 @@ class Command:
         self.env = {**env, "MARK": uuid.uuid4().hex}
         self._words, self._mark = words, f"MARK={self.env['MARK']}".encode()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
+        weakref.finalize(self, self._log.close)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
