@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import TransactionTestCase, override_settings
+from xdist.scheduler import LoadFileScheduling
 
 from bookings import wiring
 from bookings.services.shared import retry_policy
@@ -14,14 +15,33 @@ from tests.support.fakes import FakeFlights, FakePayments
 from tests.support.tables import empty_tables
 from tests.support.volume import many_rows_in_each_table
 
-# Their files take the longest: with `-n`, what is begun last must be short.
-LONGEST = tuple(f"tests/{folder}/" for folder in ("fuzz", "browser", "properties", "crashes", "races", "security"))
+# All tests of such a folder use the same servers: one process starts them once.
+OF_ONE_PROCESS = ("tests/browser/", "tests/crashes/", "tests/failover/", "tests/unkeyed/")
+# What takes the longest: with `-n`, what is begun last must be short.
+LONGEST = (
+    *("tests/fuzz/", "tests/browser/", "tests/crashes/", "tests/unkeyed/", "tests/properties/", "tests/rehearsal/"),
+    *("tests/operations/", "tests/failover/", "tests/races/", "tests/security/", "tests/deploy/", "tests/gateway/"),
+    *("tests/office/", "tests/database/", "tests/test_start.py"),
+)
+
+
+class InTurn(LoadFileScheduling):
+    """Of `--dist loadfile`: gives a process a file, or a folder whose files share servers, and then another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next(filter(nodeid.startswith, OF_ONE_PROCESS), super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InTurn | None:
+    return InTurn(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, in the random order it comes in."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    """Begin with what takes long; among its like, in the random order it comes in."""
+    rank = {folder: number for number, folder in enumerate(LONGEST)}
+    items.sort(key=lambda item: next((rank[each] for each in LONGEST if item.nodeid.startswith(each)), len(LONGEST)))
 
 
 @pytest.fixture(autouse=True, scope="session")
