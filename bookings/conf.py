@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from django.conf import settings
 
-# Up to here JavaScript, and other clients that read JSON's numbers as floating point, tell every integer from the
-# next: beyond, two bookings or two sums would look the same to them. So no id and no sum that a client sends is
-# greater. Ids of ours are counted from 1 and do not come so far in 285,000 years of a thousand bookings a second.
+# JavaScript, and other clients that read JSON's numbers as floating point, tell integers apart only up to here:
+# beyond, two bookings or two sums would look the same to them. So no id and no sum that a client sends is greater.
+# Our ids are counted from 1: a thousand bookings a second reach this in 285,000 years.
 HIGHEST_NUMBER = 2**53 - 1
 HIGHEST_ID = HIGHEST_NUMBER
 
@@ -22,7 +22,7 @@ RETRY_NEEDS_SECONDS = 1.5
 # The Flight Service serves a few dozen calls at once; more would wait there. See also `calls_at_once`.
 CALLS_AT_ONCE = 32
 
-# Bursts of lost answers are repeated; where most calls fail, one in ten is, not each of them.
+# Bursts of lost answers are retried; where most calls fail, one in ten is retried, not each of them.
 RETRY_BUDGET = 10
 SUCCESSES_PER_RETRY = 10
 
@@ -39,7 +39,7 @@ BREAKER_FAILURES_IN_A_ROW = 5
 # to open the breaker of all: one that it cannot serve has a breaker of its own.
 BREAKER_FAILURES_PER_FLIGHT = 2
 
-# Flights that fail and are kept an eye on; a place for each flight that somebody tries would fill the memory.
+# Failing flights that are watched at once: a place for each flight that a client asks for would fill the memory.
 BREAKERS_OF_FLIGHTS = 1_000
 
 # Flights that cannot be sold and are named to operators, the newest.
@@ -81,19 +81,19 @@ RETRIES_END_AFTER = timedelta(hours=24)
 # The Flight Service keeps keys for seven days: what staff send again on the sixth still finds its key there.
 STAFF_RETRIES_END_AFTER = timedelta(days=6)
 
-# Of a Flight Service without keys: six times what a call may take, so that nobody's turn ends while it is sending.
+# Of a Flight Service without keys: six times what a call may take, so that no turn ends while its holder is sending.
 GATE_LEASE = timedelta(seconds=30)
 
 # A client waits four seconds in all. A turn takes a few hundredths of one.
 GATE_WAIT_SECONDS = 1.0
 
-# What a change of seats takes at the least: whoever looks more often only asks the database more often.
+# What a change of seats takes at the least: to look more often would only cost statements.
 GATE_LOOK_EVERY_SECONDS = 0.02
 
-# With less time than this for the answer, sending is a gamble; its price is a flight that nobody can book.
+# With less time than this for the answer, sending is a gamble; its price is a flight that cannot be booked.
 GATE_SEND_NEEDS_SECONDS = 2.0
 
-# What somebody at the desk writes down; the column's own length.
+# A note of support staff; the column's own length.
 LONGEST_NOTE = 500
 
 # After this a payment without an answer no longer keeps seats from other passengers.
@@ -129,13 +129,13 @@ GIVE_BACK_BATCH = 5_000
 # One bulk cancellation names this many bookings at most: all of them fit into one give-back call, and one page.
 BULK_CANCEL_LIMIT = 5_000
 
-# A booking that cannot be cancelled for a fault of ours: hundreds of passes have tried, now a person must look.
+# Give up on a row after an hour of internal errors: hundreds of passes have tried, staff must look.
 BULK_CANCEL_RETRIES_END_AFTER = timedelta(hours=1)
 
 # Unresolved calls looked at in one pass; the next pass takes the rest.
 CALLS_PER_PASS = 200
 
-# Comparisons with the Flight Service that are kept: at one an hour, the last eight days.
+# Comparisons with the Flight Service that are kept: at one an hour, those of eight days.
 RECONCILIATIONS_KEPT = 200
 
 # A comparison names this many flights at most on which the two sides differ, the worst of them.
@@ -147,7 +147,7 @@ RECONCILED_AFTER_CANCELLATION = timedelta(days=1)
 # How long a list waits for the replica to have what the primary has; longer than that, it asks the primary.
 REPLICA_WAIT_SECONDS = 0.2
 
-# A replica that was behind or away is left alone so long: not every list shall wait for it in vain.
+# A replica that was behind or away is not asked for so long: not every list must wait for it in vain.
 REPLICA_REST_SECONDS = 5.0
 
 # Six passes of the default interval: a restart of the worker takes less.
@@ -167,9 +167,9 @@ def calls_at_once() -> int:
     return min(CALLS_AT_ONCE, create_threads(settings.WEB_THREADS))
 
 
-def somebody_else_counts() -> bool:
+def counter_is_shared() -> bool:
     """
-    Whether others may change what the Flight Service counts, unseen by us.
+    Whether other systems may change what the Flight Service counts, unseen by us.
 
     Then a difference may be theirs, and an unkeyed call that has no answer can never be told from one of theirs.
     """
@@ -207,7 +207,7 @@ def peer_knows_keys() -> bool:
 
 def clock_proof_seconds() -> float:
     """
-    How long a database clock that jumped has to stand before it is believed where nobody vouches for it.
+    How long a database clock that jumped must stand before it is trusted, if no operator vouches for it.
 
     Longer than any turn at a flight without keys, so that no turn is ended whose holder may still be sending.
     """
@@ -216,5 +216,5 @@ def clock_proof_seconds() -> float:
 
 
 def longest_silence() -> timedelta:
-    """How long ago the background work may have gone through without anybody minding."""
+    """How old the last pass may be before the worker counts as silent."""
     return max(WORKER_SILENCE, timedelta(seconds=3 * pass_interval_seconds()))

@@ -43,8 +43,8 @@ if DEBUG and not (JWT_SECRETS or JWT_JWKS):
 JWT_ISSUER = env.str("JWT_ISSUER", default="https://users.localhost" if DEBUG else "")
 JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="") or "bookings"
 
-# Requests in a minute, of one caller to one endpoint; 0: as many as it likes. Where every caller is trusted,
-# somebody in front counts.
+# Requests in a minute, of one caller to one endpoint; 0: as many as it likes. Where every caller is trusted, a
+# gateway in front counts them.
 _limited = API_AUTH == "token"
 CREATES_PER_MINUTE = whole_number("CREATES_PER_MINUTE", default=60 * _limited, low=0, high=1_000_000)
 PAYMENTS_PER_MINUTE = whole_number("PAYMENTS_PER_MINUTE", default=60 * _limited, low=0, high=1_000_000)

@@ -44,9 +44,9 @@ REFUSED = {
     "an unknown way to authenticate": ({"API_AUTH": "none"}, "API_AUTH is 'none'"),
     "the token secret of development": (
         {"JWT_SECRET": "for development only: signs the tokens of dev_token"},
-        "that nobody can guess",
+        "that are hard to guess",
     ),
-    "a token secret of one letter": ({"JWT_SECRET": "a" * 40}, "that nobody can guess"),
+    "a token secret of one letter": ({"JWT_SECRET": "a" * 40}, "that are hard to guess"),
     "a short token secret": ({"JWT_SECRET": "x" * 31}, "JWT_SECRET must have 32 characters"),
     "one of two token secrets is short": ({"JWT_SECRET": f"{'x' * 32},short"}, "JWT_SECRET must have 32"),
     "the secret key as token secret": ({"JWT_SECRET": STRONG}, "a secret of its own"),

@@ -2,7 +2,7 @@
 
 import os
 
-# Names the file; without it nobody ever drains.
+# Names the file; a process without it never drains.
 FLAG = "DRAINING_FLAG"
 
 

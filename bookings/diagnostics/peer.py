@@ -88,7 +88,7 @@ def _judged(tried: KeysTried) -> Finding:
             f"FLIGHT_SERVICE_KEYED=true, and {tried.why}: every lost answer can cost a seat",
             "Stop taking bookings. Set FLIGHT_SERVICE_KEYED=false, or have it honor Idempotency-Key.",
         )
-    if tried.keys is Keys.HONOURED and not keyed:
+    if tried.keys is Keys.HONORED and not keyed:
         return warn(
             "keys",
             f"FLIGHT_SERVICE_KEYED=false, and yet {tried.why}",

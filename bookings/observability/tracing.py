@@ -1,7 +1,7 @@
 """
 W3C Trace Context: which trace the work of this thread belongs to, and what of it goes into the next request.
 
-Pure: nothing here sends or stores anything. Whoever wants to know how long things took sets `listener`.
+Pure: nothing here sends or stores anything. `listener` is told of each span that has ended.
 """
 
 # Note [A trace goes on]
@@ -65,7 +65,7 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def parse(traceparent: str, tracestate: str = "") -> Trace | None:
-    """Read what somebody sent; None if it is not what the specification wants, down to the letter."""
+    """Read a `traceparent` that was received; None unless it is what the specification wants, to the letter."""
     found = TRACEPARENT.fullmatch(traceparent)
     if found is None or found["version"] == "ff" or (found["version"] == "00" and found["more"]):
         return None
@@ -132,7 +132,7 @@ class Span:
         self.parent = self.parent or _current.get()
         span_id = os.urandom(8).hex()
         if self.parent is None:
-            # Whoever listens wants to hear of what begins here; otherwise nobody has recorded anything.
+            # Sampled only if a listener records it: other systems must not look for spans that nothing recorded.
             self.trace = Trace(os.urandom(16).hex(), span_id, RANDOM | SAMPLED if listener else RANDOM)
         else:
             self.trace = Trace(self.parent.trace_id, span_id, self.parent.flags, self.parent.state)
@@ -165,7 +165,7 @@ listener: Listener | None = None
 
 
 def listen(told: Listener | None) -> None:
-    """Have every span of this process told to somebody, or to nobody."""
+    """Tell every span of this process to a listener from now on, or to none."""
     global listener  # noqa: PLW0603 - one for the process, chosen at its start
     listener = told
 

@@ -132,7 +132,7 @@ def mysql_options(query: str, *, host: str) -> dict[str, Any]:
             raise Refused(f"its option {name} is there twice")
         found[name] = READ[name](name, text)
     if "unix_socket" in found and host not in ("", "localhost"):
-        raise Refused("its option unix_socket contradicts its host: leave one of them away")
+        raise Refused("its option unix_socket contradicts its host: omit one of them")
     return _with_ssl(found)
 
 
@@ -175,7 +175,7 @@ def _with_ssl(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(name: str) -> str:
-    """What somebody typed, unless it may be part of a password that was not encoded."""
+    """The name that was typed, unless it may be part of a password that was not encoded."""
     return name if re.fullmatch(r"[a-z_]{1,40}", name) else "(one with odd characters)"
 
 

@@ -48,7 +48,7 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
         # It may have a password, so it is not shown.
         raise ImproperlyConfigured(
             "DATABASE_REPLICA_URL must look like mysql://user:password@host:3306/name, and DATABASE_URL too; or "
-            "leave it away."
+            "omit it."
         )
     if _place(config) == _place(of):
         return None

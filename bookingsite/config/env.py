@@ -65,7 +65,7 @@ def secret_key(*, development: bool) -> str:
     weak = len(value) < SHORTEST_KEY or len(set(value)) < FEWEST_CHARACTERS
     if not development and (weak or value == DEVELOPMENT_KEY or value.startswith("django-insecure-")):
         raise ImproperlyConfigured(
-            f"SECRET_KEY is too weak: it needs {SHORTEST_KEY} characters or more that nobody can guess. Make one "
+            f"SECRET_KEY is too weak: it needs {SHORTEST_KEY} characters or more that are hard to guess. Make one "
             "with: python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
         )
     return value
@@ -99,7 +99,7 @@ def host_names(*, development: bool) -> list[str]:
     if development and not all(LOCAL_HOST.fullmatch(name) for name in names):
         raise ImproperlyConfigured(
             f"ALLOWED_HOSTS is {text!r}, and DEBUG=true is for this machine alone: it shows settings and takes "
-            "known passwords. Set DEBUG=false, or leave ALLOWED_HOSTS away."
+            "known passwords. Set DEBUG=false, or omit ALLOWED_HOSTS."
         )
     return names
 
@@ -114,7 +114,7 @@ def shared_secrets(name: str, *, not_this: str) -> list[str]:
     weak = any(len(each) < SHORTEST_SHARED_SECRET or len(set(each)) < FEWEST_CHARACTERS for each in secrets)
     if weak or not_this in secrets or DEVELOPMENT_TOKEN_SECRET in secrets:
         raise ImproperlyConfigured(
-            f"{name} must have {SHORTEST_SHARED_SECRET} characters or more that nobody can guess, and be a secret "
+            f"{name} must have {SHORTEST_SHARED_SECRET} characters or more that are hard to guess, and be a secret "
             "of its own; a comma parts two of them."
         )
     return secrets

@@ -173,7 +173,7 @@ def test_a_stale_page_does_not_do_the_opposite(desk, schedule):
 
     schedule.refresh_from_db()
     assert schedule.repeats == 0
-    assert "Somebody else was faster; nothing was changed." in text_of(answer)
+    assert "Another member of staff was faster; nothing was changed." in text_of(answer)
     assert LogEntry.objects.count() == 1
 
 

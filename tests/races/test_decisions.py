@@ -240,7 +240,7 @@ def test_an_answer_that_comes_during_a_decision_about_the_take_changes_nothing(f
 
     resolved, _ = overtaken(
         partial(decide_reservation, booking, decision, flights, by="anna"),
-        partial(settle_reservation, booking, lease=uuid.uuid4(), outcome=answer, waiting=Waiting.NOBODY),
+        partial(settle_reservation, booking, lease=uuid.uuid4(), outcome=answer, waiting=Waiting.NO_CLIENT),
         at=decided,
     )
 
@@ -261,7 +261,7 @@ def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(
 
     monkeypatch.setattr(reserve, "confirm_hold", confirm_whatever_it_is)
 
-    settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NO_CLIENT)
 
     booking.refresh_from_db()
     assert (booking.status, BookingEvent.objects.get().to_status) == ("initiated", "cancelled")

@@ -82,7 +82,7 @@ def test_the_next_change_waits_until_the_booking_has_the_outcome_of_the_last(imp
     booking = a_saved_row("pending")
     send(shared, a_take(key=booking.hold_key))
     if not is_open:
-        settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+        settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NO_CLIENT)
 
     outcome = send(shared, a_take())
 

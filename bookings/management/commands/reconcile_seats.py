@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from bookings import wiring
-from bookings.conf import somebody_else_counts
+from bookings.conf import counter_is_shared
 from bookings.deadline import Deadline
 from bookings.management.arguments import flight, operator
 from bookings.models import Reconciliation
@@ -16,8 +16,8 @@ from bookings.services.seats.reconcile import reconcile_seats
 
 class Command(BaseCommand):
     help = (
-        "Compares our seats with the Flight Service's; with --fix puts right what differs, by a recorded call for "
-        "each flight. Exits with 1 if they differ on a flight, put right or not: run it again to see that they "
+        "Compares our seats with the Flight Service's; with --fix corrects what differs, by a recorded call for "
+        "each flight. Exits with 1 if they differ on a flight, corrected or not: run it again to see that they "
         "agree. Flights with a call under way are skipped: there a difference means nothing. Exits with 2 if "
         "nothing could be compared."
     )
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["fix"] and somebody_else_counts():
+        if options["fix"] and counter_is_shared():
             raise CommandError(
                 "--fix is refused: with FLIGHT_SERVICE_KEYED=false and FLIGHT_SERVICE_COUNTER=shared a difference "
                 "may be another system's seats. Settle it with the operators of the Flight Service.",
@@ -87,7 +87,7 @@ def _summary(fixes: list[Fix] | None) -> str:
     if fixes is None:
         return "Our seats and the Flight Service's differ."
     done = sum(fix.state == "done" for fix in fixes)
-    return f"Our seats and the Flight Service's differed; put right on {done} of {len(fixes)} flights."
+    return f"Our seats and the Flight Service's differed; corrected on {done} of {len(fixes)} flights."
 
 
 def _as_json(found: Reconciliation, fixes: list[Fix] | None) -> dict[str, Any]:

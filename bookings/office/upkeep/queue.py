@@ -156,7 +156,7 @@ class ScheduleAdmin(QueueAdmin):
                 self.log_change(request, schedule, said % {"note": form.cleaned_data["note"]})
                 messages.success(request, _("It rests.") if paused else _("It runs again."))
             else:
-                messages.warning(request, _("Somebody else was faster; nothing was changed."))
+                messages.warning(request, _("Another member of staff was faster; nothing was changed."))
             return HttpResponseRedirect(reverse("admin:django_q_schedule_change", args=[schedule.pk]))
         context = {
             **self.admin_site.each_context(request),

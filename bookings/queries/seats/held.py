@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import Count, Min, Q, Sum
 
-from bookings.conf import RECONCILED_AFTER_CANCELLATION, somebody_else_counts
+from bookings.conf import RECONCILED_AFTER_CANCELLATION, counter_is_shared
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, BookingEvent, FlightGate, Reconciliation, SeatCall, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
@@ -68,7 +68,7 @@ def seats_of(flight_id: int, *, besides: int | None = None) -> SeatsOfFlight:
 
 def known_capacity(flight_id: int) -> int | None:
     """All seats of a flight, of a Flight Service that does not show them and whose counter is ours alone."""
-    if somebody_else_counts():
+    if counter_is_shared():
         return None
     return FlightGate.objects.filter(pk=flight_id).values_list("capacity", flat=True).first()
 

@@ -1,4 +1,4 @@
-"""How the background work is getting on: its last pass, its queue, its rest."""
+"""The state of the background work: its last pass, its queue, its pause."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ PASSES_HEARTBEAT = "pass"
 
 
 def last_pass_finished_at() -> datetime | None:
-    """When the background work last went through, on database time."""
+    """When the last pass finished, on database time; None if none ever did."""
     return Heartbeat.objects.filter(name=PASSES_HEARTBEAT).values_list("finished_at", flat=True).first()
 
 
@@ -25,6 +25,6 @@ def misplaced_tasks(now: datetime) -> QuerySet[OrmQ]:
 
 
 def passes_are_paused() -> bool:
-    """Whether somebody has paused the background work: then its silence is meant."""
+    """Whether staff have paused the passes: then it is intended that none finishes."""
     rows = Schedule.objects.filter(func=PASSES_TASK)
     return rows.exists() and not rows.exclude(repeats=0).exists()

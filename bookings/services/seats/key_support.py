@@ -13,7 +13,7 @@ CALL_SECONDS = 5.0
 class Keys(enum.Enum):
     """What a repetition under one key did."""
 
-    HONOURED = "it was counted once"
+    HONORED = "it was counted once"
     IGNORED = "it was counted twice"
     UNCLEAR = "nobody can tell"
 
@@ -62,7 +62,7 @@ def _judged(flights: FlightService, take: SeatChange, at_first: int) -> KeysTrie
         except (FlightsUnreachable, UnknownFlight):
             return KeysTried(Keys.UNCLEAR, "the Flight Service does not show the flight any more")
     if gone == [1, 1]:
-        return KeysTried(Keys.HONOURED, "a repeated take was counted once")
+        return KeysTried(Keys.HONORED, "a repeated take was counted once")
     if gone == [1, 2]:
         return KeysTried(Keys.IGNORED, "a repeated take was counted twice")
     return KeysTried(Keys.UNCLEAR, "the seats left changed in another way: somebody else books this flight")

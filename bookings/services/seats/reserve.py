@@ -43,7 +43,7 @@ class Waiting(enum.Enum):
     CLIENT = "cannot ask again, so the booking ends"
     CLIENT_WITH_KEY = "asks again with the key, so the booking stays pending"
     CLIENT_IN_NO_HURRY = "was told 202, so the booking stays pending"
-    NOBODY = "the worker asks"
+    NO_CLIENT = "the worker asks again"
 
 
 def change_of(booking: Booking) -> SeatChange:

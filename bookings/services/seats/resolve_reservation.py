@@ -54,7 +54,7 @@ def resolve_reservation(*, booking_id: int, resolution: Resolution, flights: Fli
         booking = Booking.objects.get(pk=booking_id)
     if booking.lease == lease:
         outcome = flights.change_seats(change_of(booking), seconds=WORKER_CALL_SECONDS)
-        return settle_reservation(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
+        return settle_reservation(booking, lease=lease, outcome=outcome, waiting=Waiting.NO_CLIENT)
     if booking.hold == Hold.GIVING_BACK:
         wake_worker()
     return booking
@@ -87,7 +87,7 @@ def _decide(booking_id: int, *, resolution: Resolution) -> Booking:
     elif not confirm_hold(booking, now=now):
         # Cancelled meanwhile: no booking wants the seats.
         end_take(booking, Hold.GIVING_BACK, now=now, why=booking.last_error)
-    store_result(booking, Waiting.NOBODY, now)
+    store_result(booking, Waiting.NO_CLIENT, now)
     return booking
 
 

@@ -10,7 +10,7 @@ from bookings.errors import InvalidRequest, StaffOnly
 
 log = structlog.get_logger(__name__)
 
-# In the words of django-q2: how often a schedule still runs. Below zero is for ever.
+# In the words of django-q2: how often a schedule still runs. Below zero is without end.
 NEVER, FOR_EVER = 0, -1
 
 

@@ -1,8 +1,8 @@
 """
-Forget what is of no use any more, so that these tables keep their size.
+Delete what is of no use any more, so that these tables keep their size.
 
 What is part of the record is not here: bookings, calls, payments, events and bulk cancellations stay. Nor is what
-somebody still has to do: a task that waits in the queue is work, however old.
+a worker still has to do: a task that waits in the queue is work, however old.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ def reap_old_rows(*, deadline: Deadline) -> Counter[str]:
     Nothing is old while the database's clock is in doubt.
 
     The tables take turns, one transaction each, so that one with millions of old rows does not keep the others
-    from being reaped, nor does one that fails. Safe to run beside itself: rows that somebody has locked are left.
+    from being reaped, nor does one that fails. Safe to run beside itself: rows that others have locked stay.
 
     :raises ExceptionGroup: at the end, if some table failed
     """
@@ -71,12 +71,12 @@ def _answers_under_keys() -> Iterator[int]:
 
 
 def _rate_windows() -> Iterator[int]:
-    """Counts of windows that began long ago. One that begins anew meanwhile keeps its count."""
+    """Counts of windows that began long ago. One that begins again meanwhile keeps its count."""
     yield from _older(RateWindow.objects.all(), "started_at", RATE_WINDOW_RETENTION)
 
 
 def _sessions() -> Iterator[int]:
-    """Sessions of the back office that nobody can use any more."""
+    """Sessions of the back office that have ended."""
     yield from _older(Session.objects.all(), "expire_date", SESSION_RETENTION)
 
 
@@ -84,8 +84,8 @@ def _task_results() -> Iterator[int]:
     """
     What the queue keeps of tasks that were done or failed: all but the newest of each task, and nothing old.
 
-    django-q2 deletes one of those that were done when it adds one, and none that failed, ever. Its table has no
-    index by time, and none of ours: it is walked by its key, once, and what is left behind is little.
+    django-q2 deletes one success for each new one, and never a failure. Its table has no index by time: its primary
+    key is walked once, and what stays behind is little.
     """
     before = database_time() - TASK_RESULT_RETENTION
     if not clock_is_proven():
@@ -136,9 +136,9 @@ def _along(column: str, old: QuerySet[Any], *, dated: str) -> Iterator[int]:
 @in_transaction("rows.reap")
 def _delete(model: type[Model], found: Mapping[Any, datetime], *, dated: str) -> int:
     """
-    Delete the rows that are as they were found, and that nobody else has locked.
+    Delete the rows that are as they were found, and that no other process has locked.
 
-    Locked by primary key, ascending, as by whoever uses them: by their age they would be locked in another order.
+    Locked by primary key, ascending, as by all code that uses them: by their age they would be locked in another order.
     Then looked at once more: one that is in use again is no longer as old as it was.
     """
     rows = model._default_manager

@@ -53,7 +53,7 @@ class ExpiryResult:
 
 def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
     """
-    Expire, cancel in bulk, give back, resolve, settle and refund what is due, within twenty seconds.
+    Expire, cancel in bulk, release, ask again, settle and refund what is due, within twenty seconds.
 
     Safe to run late, twice, and beside itself: every step claims its rows. A row or a step that fails does not
     keep the others from being done.
@@ -70,7 +70,7 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
         ("seats_given_back", functools.partial(resend_open_calls, flights=flights)),
         ("payments_asked", functools.partial(settle_due_payments, payments=payments)),
         ("refunds", functools.partial(refund_payments, payments=payments)),
-        # Takes and payments may just have ended in seats that nobody wants any more.
+        # Reservations and payments may just have ended in seats that no booking needs any more.
         ("seats_given_back", give_back),
     ]
     try:
@@ -84,7 +84,7 @@ def expire_and_release(*, flights: FlightService, limit: int | None = None) -> E
     """
     Expire what is due, at most `limit` bookings, and give seats back: those steps of a pass and no others.
 
-    It does not count as a pass: whoever runs this alone is told that no worker runs.
+    It does not count as a pass: an operator who runs this alone is told that the worker is silent.
 
     :raises ExceptionGroup: at the end, if something failed
     """
@@ -110,7 +110,7 @@ def _take(steps: Sequence[Step]) -> dict[str, int]:
     counts = dict.fromkeys((name for name, _step in steps), 0)
 
     def take_step(number: int) -> int:
-        """Do one step within half of the time that is left: a slow one must not starve the others for ever."""
+        """Do one step within half of the time that is left: a slow one must not starve the others."""
         name, step = steps[number]
         done = step(deadline=Deadline(whole.left() / 2))
         counts[name] += done
@@ -143,7 +143,7 @@ def _finish(*, everything: bool) -> None:
 
 def _resolve_reservations(*, flights: FlightService, deadline: Deadline) -> int:
     """
-    Ask again, under the same keys, about takes whose outcome is unknown. Returns how many were asked.
+    Send reservations of unknown outcome again, under the same keys. Returns how many were sent.
 
     None is claimed while the Flight Service is not available: a claim that sends nothing still counts as one.
     """
@@ -158,7 +158,7 @@ def _resolve_reservations(*, flights: FlightService, deadline: Deadline) -> int:
             return 0
         with tracing.resumed(booking.traceparent):  # see Note [A trace goes on]
             outcome = flights.change_seats(change_of(booking), seconds=WORKER_CALL_SECONDS)
-            settle_reservation(booking, lease=lease, outcome=outcome, waiting=Waiting.NOBODY)
+            settle_reservation(booking, lease=lease, outcome=outcome, waiting=Waiting.NO_CLIENT)
         return 1
 
     ids = due.order_by("next_at").values_list("pk", flat=True)[:CALLS_PER_PASS]

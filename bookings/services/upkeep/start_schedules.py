@@ -39,7 +39,7 @@ STANDARD: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
-# The row that is locked by whoever makes missing ones, so that two workers do not make two.
+# The row that a worker locks before it makes missing ones, so that two workers do not make two.
 LOCK = "schedules"
 
 
@@ -71,7 +71,7 @@ def is_due(row: Schedule, now: datetime) -> bool:
     """
     Tell whether it is time. See Note [Schedules keep database time].
 
-    :raises ValueError: if nobody can tell
+    :raises ValueError: if the row does not say how often it runs
     """
     if row.next_run is None:
         return False
@@ -123,7 +123,7 @@ def _move_on(schedule_id: int) -> Schedule | None:
     following = _following(row, now)
     if following is not None:
         row.next_run = following
-    # Whatever is below zero is for ever; what runs once has had its turn.
+    # Below zero is without end; what runs once has had its turn.
     row.repeats = NEVER if following is None else max(FOR_EVER, row.repeats - 1)
     row.save(update_fields=["next_run", "repeats"])
     if row.func != PASSES_TASK:

@@ -125,16 +125,16 @@ def test_a_refused_connection_without_the_lease_does_not_drop_the_take():
 def test_a_late_answer_does_not_reopen_a_take_that_has_ended(hold):
     booking = a_saved_row("cancelled", hold=hold)
 
-    settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NO_CLIENT)
 
     assert state_of(booking) == ("cancelled", hold, "expired")
 
 
 def test_an_answer_that_comes_twice_confirms_once():
     booking = a_saved_row("pending", lease=uuid.uuid4())
-    settle_reservation(booking, lease=booking.hold_key, outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(booking, lease=booking.hold_key, outcome=Applied(), waiting=Waiting.NO_CLIENT)
     version = Booking.objects.get().version
 
-    settle_reservation(Booking.objects.get(), lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NOBODY)
+    settle_reservation(Booking.objects.get(), lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NO_CLIENT)
 
     assert Booking.objects.get().version == version == 1

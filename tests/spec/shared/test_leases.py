@@ -28,7 +28,7 @@ class Reservation:
         return claim_reservation(row.pk, lease=lease)
 
     def no_answer(self, row, lease):
-        settle_reservation(row, lease=lease, outcome=Unknown("late"), waiting=Waiting.NOBODY)
+        settle_reservation(row, lease=lease, outcome=Unknown("late"), waiting=Waiting.NO_CLIENT)
 
     def state(self, row):
         return row.hold

@@ -173,7 +173,7 @@ def test_what_a_person_vouches_for_is_believed(flights, payments, database_clock
     call_command("trust_clock")
 
     assert what(flights, payments)
-    assert capsys.readouterr().out.startswith("Believed: ")
+    assert capsys.readouterr().out.startswith("Trusted: ")
 
 
 def test_a_payment_on_a_clock_that_jumped_is_told_to_come_again_and_then_counts(api, database_clock):
