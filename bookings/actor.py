@@ -22,7 +22,7 @@ class Scope(TextChoices):
     BOOKINGS_READ = "bookings:read"
     BOOKINGS_WRITE = "bookings:write"
     PAYMENTS_WRITE = "payments:write"
-    # The details of /health/ready: nothing about anybody, and nothing for customers.
+    # The details of /health/ready: nothing personal, and nothing for customers.
     OPERATIONS_READ = "operations:read"
 
 

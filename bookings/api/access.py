@@ -1,7 +1,7 @@
 """
 What each endpoint asks of its caller: one table, and what enforces it for every endpoint.
 
-An endpoint that is not in the table answers nobody.
+An endpoint that is not in the table refuses every caller.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
     }
 )
 
-# What a viewset calls a method that it does not have, and OPTIONS: both answer the same to everybody.
+# What a viewset calls a method that it does not have, and OPTIONS: both answer every caller alike.
 NOT_AN_ENDPOINT = (None, "metadata")
 
 
@@ -61,7 +61,7 @@ class ScopeMissing(PermissionDenied):
 
 
 class HasScope(BasePermission):
-    """Refuses a caller without the scope of the endpoint, and everybody where the table has no line."""
+    """Refuses a caller without the scope of the endpoint, and every caller where the table has no line."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         endpoint = getattr(view, "action", None)

@@ -1,4 +1,4 @@
-"""Who calls: a customer by a token of the user service, a service by its key, or anybody where that is trusted."""
+"""Who calls: a customer by a token of the user service, a service by its key, or any client where all are trusted."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,7 +17,7 @@ from bookings.errors import TemporarilyUnavailable, UserMismatch
 from bookings.ports import SigningKeysUnavailable
 from bookings.services.access.api_keys import recognize_api_key
 
-# What customers may do with what is theirs, and whoever is trusted with API_AUTH=open.
+# What customers may do with what is theirs, and what every client may do with API_AUTH=open.
 BOOKING_SCOPES = frozenset(Scope) - {Scope.OPERATIONS_READ}
 
 
@@ -41,7 +41,7 @@ class Caller:
         """
         The actor of a request that names this user in its body.
 
-        :raises UserMismatch: if a customer names somebody else
+        :raises UserMismatch: if a customer names another user
         """
         if self.user_id is not None:
             if user_id not in (None, self.user_id):
@@ -51,7 +51,7 @@ class Caller:
         return Actor(kind=kind, name=name, request_id=request_id, user_id=user_id, verified=bool(self.service))
 
     def reading(self, *, request_id: str) -> Actor:
-        """The actor of a request that reads: a customer sees what is its own, everybody else sees all."""
+        """The actor of a request that reads: a customer sees what is its own, every other caller sees all."""
         if self.user_id is not None:
             name, kind = str(self.user_id), ActorKind.CUSTOMER
         else:
@@ -59,7 +59,7 @@ class Caller:
         return Actor(kind=kind, name=name, request_id=request_id, user_id=self.user_id)
 
 
-ANYBODY = Caller(principal="open")
+TRUSTED = Caller(principal="open")
 
 
 class NotAuthenticated(AuthenticationFailed):
@@ -83,7 +83,7 @@ class BearerAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
-        caller = ANYBODY if settings.API_AUTH == "open" else _caller_of(_bearer(request))
+        caller = TRUSTED if settings.API_AUTH == "open" else _caller_of(_bearer(request))
         kind = "customer" if caller.user_id is not None else caller.principal
         structlog.contextvars.bind_contextvars(caller=kind)
         return caller, None

@@ -110,7 +110,7 @@ def _caps() -> str:
         (settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT, "unpaid seats on one flight", errors.TooManyUnpaidSeats),
     )
     said = [f"at most {most} {what} at once (429 `{problem.code}`)" for most, what, problem in caps if most]
-    return f" A user has {' and '.join(said)}, whoever books for it." if said else ""
+    return f" A user has {' and '.join(said)}, also where a service books for it." if said else ""
 
 
 _BODY = (errors.InvalidRequest,)

@@ -35,7 +35,7 @@ def _document() -> bytes:
 
 @extend_schema(exclude=True)
 class OpenApiView(APIView):
-    """Serves the document to everybody."""
+    """Serves the document to every client."""
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]

@@ -57,7 +57,7 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
     if isinstance(exception, exceptions.APIException):
         return _answer_framework(exception, message=message, request_id=request_id)
     log.error("api.unexpected_exception", exc_info=exception)
-    # What cannot be stored today cannot be stored tomorrow: a client that repeated it would repeat it for ever.
+    # What cannot be stored today cannot be stored tomorrow: a client that repeated it would never stop.
     is_for_good = isinstance(exception, DataError)
     what_next = NOT_STORABLE if is_for_good else "Repeat the request, with the same Idempotency-Key."
     return respond(

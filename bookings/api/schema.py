@@ -172,7 +172,7 @@ def _name_widths(part: Any) -> None:
     """
     Say of every integer how wide it is: what generated clients of typed languages take for 32 bits otherwise.
 
-    :raises ValueError: if one has no bounds, so that nobody knows
+    :raises ValueError: if one has no bounds
     """
     if isinstance(part, list):
         for each in part:

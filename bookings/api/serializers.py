@@ -83,7 +83,7 @@ def an_id() -> StrictInteger:
 
 
 def the_user() -> StrictInteger:
-    """A customer's token names the user; whoever else calls must say it."""
+    """A customer's token names the user; every other caller must name it."""
     text = "Whose booking. With a customer's token: may be left out, and must not be another's."
     return StrictInteger(min_value=1, max_value=HIGHEST_ID, required=False, help_text=text)
 

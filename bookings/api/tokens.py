@@ -31,7 +31,7 @@ PROBLEMS = (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, Ove
 
 
 class TokenRefused(Exception):
-    """The token does not prove who calls. The message may be shown to whoever sent it."""
+    """The token does not prove who calls. The message may be shown to the client that sent it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def query_of(request: Request) -> dict[str, str]:
     """
     The query as a dictionary.
 
-    :raises InvalidRequest: if a parameter is there twice: which of them is meant is nobody's guess
+    :raises InvalidRequest: if a parameter is there twice: either may be meant
     """
     twice = {name: "Send it once." for name, values in request.query_params.lists() if len(values) > 1}
     if twice:
@@ -192,7 +192,7 @@ class BookingViewSet(ViewSet):
 
 
 class InfoView(APIView):
-    """What answers here; everybody may know."""
+    """What answers here; every client may know."""
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]

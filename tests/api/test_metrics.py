@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from bookings.actor import SYSTEM
+from bookings.actor import SYSTEM, Cause
 from bookings.api import operations
 from bookings.db import transactions
 from bookings.db.clock import database_time
@@ -231,7 +231,7 @@ def test_a_transaction_that_is_run_again_counts_what_it_did_once(api):
 
     def cancel_and_meet_a_deadlock():
         locked = lock_booking(booking.pk, actor=SYSTEM)
-        transitions.cancel(locked, actor=SYSTEM, reason=CancelReason.FRAUD, now=database_time())
+        transitions.cancel(locked, Cause(SYSTEM, CancelReason.FRAUD), now=database_time())
         if deadlocks:
             raise OperationalError(deadlocks.pop(), "Deadlock found")
 

@@ -2,7 +2,7 @@
 Cancel many bookings of one flight together: asked for once, carried out by the worker.
 
 The bookings are fixed when it is asked for, one row each. Each row is decided in a transaction of its own, so a
-worker that dies leaves the others waiting for the next, and nobody waits long for a booking.
+worker that dies leaves the others to the next one, and no lock on a booking is held for long.
 """
 
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def _start(order: BulkCancelOrder, *, flight_id: int, actor: Actor, action_key: 
 
 
 def _insert_rows(bulk: BulkCancel, plan: BulkPlan) -> None:
-    """One row for each booking, by ascending id. Cancelled is for ever, so those that are need no worker."""
+    """One row for each booking, by ascending id. A cancelled booking stays so: its row is done at once."""
     rows = []
     for booking, outcome in plan.lines:
         row = BulkCancelRow(bulk=bulk, booking=booking)
@@ -131,7 +131,7 @@ def carry_out_bulk_cancels(*, deadline: Deadline) -> int:
     """
     Decide the waiting rows of all bulk cancellations until the time is up; return how many were decided.
 
-    Bookings that somebody else has locked are left for the next round, or the next pass. One that fails is
+    Bookings that another transaction has locked are left for the next round, or the next pass. One that fails is
     tried again for an hour, then it is left to a person. Seats go on the give-back ledger and money on record;
     neither the Flight Service nor the gateway is called here.
     """
@@ -167,9 +167,9 @@ def _try_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
 @in_transaction("bulk.cancel_one")
 def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
     """
-    Cancel one booking in the name of whoever asked, and write down what became of it: in one transaction.
+    Cancel one booking in the name of the staff who asked, and write down what became of it: in one transaction.
 
-    Locks the booking, then the row. Returns 0 if there was nothing to do, or somebody else is at the booking.
+    Locks the booking, then the row. Returns 0 if there was nothing to do, or the booking is locked elsewhere.
     """
     booking = Booking.objects.select_for_update(skip_locked=True).filter(pk=booking_id).first()
     if booking is None:
@@ -205,7 +205,7 @@ def _finish(bulk_id: int) -> None:
     Mark a bulk cancellation as finished once none of its rows waits.
 
     Rows are never added and never wait again, so nothing needs a lock: that none waits stays true once it is.
-    Of two workers that decide the last rows, whoever commits later sees it; if that one dies, the next pass does.
+    Of two workers that decide the last rows, the one that commits later sees it; if it dies, the next pass does.
     """
     if BulkCancelRow.objects.filter(bulk=bulk_id, state=BulkCancelState.WAITING).exists():
         return

@@ -1,4 +1,4 @@
-"""End a booking because somebody wants it to end."""
+"""End a booking because its customer or support staff want it to end."""
 
 from datetime import datetime
 

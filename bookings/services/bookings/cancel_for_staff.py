@@ -1,4 +1,4 @@
-"""End a booking because somebody in the back office wants it to end."""
+"""End a booking from a page of the back office."""
 
 from bookings.actor import Actor, Cause
 from bookings.db.clock import database_time
@@ -22,7 +22,7 @@ def cancel_for_staff(
     The same page sent again changes nothing more. Does not call the Flight Service.
 
     :raises BookingNotFound: if there is no such booking
-    :raises BookingChanged: if somebody was faster; nothing is changed
+    :raises BookingChanged: if it has changed since the page was shown; nothing is changed
     """
     try:
         booking, outcome = _cancel_once(booking_id, Cause(actor, reason, note), seen_version, action_key)
@@ -37,7 +37,7 @@ def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
     """
     Compare a locked booking with what the page showed.
 
-    :raises BookingChanged: if somebody was faster
+    :raises BookingChanged: if it has changed since the page was shown
     """
     if booking.version != seen_version:
         raise BookingChanged

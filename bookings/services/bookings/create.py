@@ -269,7 +269,7 @@ def _look_again(attempt: _Attempt) -> CreateResult:
 
 
 def _go_on(record: IdempotencyRecord, attempt: _Attempt) -> CreateResult:
-    """Replay a decided request, or take over the take of one that nobody is working on any more."""
+    """Replay a decided request, or take over the reservation of one whose lease is over."""
     if record.state == RecordState.DONE:
         return idempotency.replay(record)
     booking = Booking.objects.filter(hold_key=record.call_key).first() if record.call_key else None

@@ -17,7 +17,7 @@ def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
     Cancel what is due, in small transactions, until nothing is due; return how many.
 
     Nothing expires while the database's clock is in doubt, and what was made by a clock that was ahead gets its
-    window from now on. Rows that somebody else has locked are left for the next pass. The Flight Service is not
+    window from now on. Rows that another transaction has locked are left for the next pass. The Flight Service is not
     called here: seats go on the give-back ledger. A booking whose payment is being settled does not expire,
     unless the gateway has been silent for half an hour.
     """
@@ -28,7 +28,7 @@ def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
         ids = _due_ids(batch)
         changed = _expire_batch(ids) if ids else 0
         expired += changed
-        if not changed or len(ids) < batch:  # one row that somebody has locked does not hold up the others
+        if not changed or len(ids) < batch:  # one locked row does not hold up the others
             break
     unanswered = _unanswered_payments()[: None if limit is None else limit - expired]
     return expired + for_each(unanswered, _expire_unanswered, deadline=deadline)

@@ -11,7 +11,7 @@ from bookings.services.shared.transitions import lock_booking, note_event
 
 def note_booking(*, booking_id: int, actor: Actor, note: str, action_key: str) -> None:
     """
-    Append an internal note to the timeline. Nobody outside the back office is shown it.
+    Append an internal note to the timeline. It is shown in the back office alone.
 
     The same page sent again appends nothing more. Does not change the booking.
 

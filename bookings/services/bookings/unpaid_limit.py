@@ -1,4 +1,4 @@
-"""How much unpaid a user may have at once: so that nobody keeps all seats of a flight by script."""
+"""How much unpaid a user may have at once: so that no script keeps all seats of a flight."""
 
 import math
 from datetime import datetime
@@ -54,7 +54,7 @@ def _lock(user_id: int) -> None:
     """
     Lock the row that stands for a user, or make it, which locks it as well.
 
-    Whoever makes it at the same time waits here until the other has ended.
+    A transaction that makes it at the same time waits here until this one has ended.
     """
     if UserHold.objects.select_for_update().filter(pk=user_id).exists():
         return

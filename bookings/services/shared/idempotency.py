@@ -1,5 +1,5 @@
 """
-A client's key, what was asked under it, and the answer it gets for ever (72 hours).
+A client's key, what was asked under it, and the response that each repeat of it gets for 72 hours.
 
 `begin`, `finish` and `forget` assume the transaction that makes or decides what the key stands for.
 """

@@ -11,7 +11,7 @@ def next_try(now: datetime, *, claims: int, asked_for: float | None = None) -> d
     """
     Choose when to repeat a call that was claimed `claims` times: 1, 2, 4 ... seconds, full jitter.
 
-    `asked_for` is the pause in seconds that the peer wished for; it is honoured up to the longest pause.
+    `asked_for` is the pause in seconds that the peer wished for; it is kept, up to the longest pause.
     """
     longest = LONGEST_PAUSE.total_seconds()
     pause = random.uniform(0, min(longest, 2.0 ** min(claims - 1, 10)))  # jitter, not a secret  # noqa: S311  # nosec B311

@@ -50,7 +50,7 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
     """
     Make a pending booking initiated by one conditional UPDATE, without a lock taken before.
 
-    The usual end of a create. False means that somebody else was faster: then lock and look.
+    The usual end of a create. False: the booking has changed meanwhile; then lock it and look.
     """
     changed = Booking.objects.filter(pk=booking.pk, status=BookingStatus.PENDING, hold=Hold.ASKING).update(
         status=BookingStatus.INITIATED,
