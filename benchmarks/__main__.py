@@ -131,7 +131,9 @@ def _run(options: argparse.Namespace, stack: Stack) -> int:
     if options.docs:
         report.write(options.docs)
         _say(f"written to {options.docs}")
-    return 1 if report.own_failures() else 0
+    if failures := report.own_failures():
+        _say(f"not answered with 2xx: {dict(failures)}", to=sys.stderr)
+    return 1 if failures else 0
 
 
 def _progress(text: str) -> None:

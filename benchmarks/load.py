@@ -12,6 +12,7 @@ import re
 import selectors
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -38,14 +39,14 @@ class Load:
     What one stretch of load measured: latencies in seconds and bodies of all answers, whatever their status.
 
     `seconds` end with the time to send in; answers that came later, to what was sent in time, are not `in_time`, but
-    within the `whole_seconds`. `failed` are answers outside 2xx, and lost connections.
+    within the `whole_seconds`. `failed` counts answers outside 2xx by their status, and `lost` connections.
     """
 
     seconds: float = 0.0
     whole_seconds: float = 0.0
     own_cpu_seconds: float = 0.0
     in_time: int = 0
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
@@ -81,8 +82,8 @@ class _Client:
         self.sent_at = time.perf_counter()
         self.connection.sendall(request)
 
-    def receive(self) -> tuple[bool, bytes] | None:
-        """Read what has come; tell whether it is a 2xx, and its body, once the answer is whole."""
+    def receive(self) -> tuple[str, bytes] | None:
+        """Read what has come; give the status and the body once the answer is whole."""
         data = self._unread + self.connection.recv(READ_BYTES)
         if len(data) == len(self._unread):
             raise ConnectionResetError
@@ -97,7 +98,7 @@ class _Client:
         if len(data) < body + int(length[1]):
             return None
         self._unread = b""
-        return data[9:10] == b"2", data[body:]
+        return data[9:12].decode("latin-1"), data[body:]
 
 
 class Clients:
@@ -148,7 +149,7 @@ class Clients:
         try:
             answer = client.receive()
         except OSError:
-            answer = False, b""
+            answer = "lost", b""
             self._selector.unregister(client.connection)
             client.connection.close()
             client.connect()
@@ -157,7 +158,8 @@ class Clients:
             return False
         now = time.perf_counter()
         load.in_time += now <= ends_at
-        load.failed += not answer[0]
+        if not answer[0].startswith("2"):
+            load.failed[answer[0]] += 1
         load.latencies.append(now - client.sent_at)
         load.bodies.append(answer[1])
         return True

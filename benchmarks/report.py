@@ -9,6 +9,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -104,10 +105,13 @@ class Report:
                 groups.setdefault(title, []).append(Bar(target, self.series.spread(cell, target, _rate)))
         return drawn("Creates a second", groups)
 
-    def own_failures(self) -> int:
-        """Count the requests that this service did not answer with 2xx."""
+    def own_failures(self) -> Counter[str]:
+        """Count what this service did not answer with 2xx, by status."""
         pairs = self.series.samples.items()
-        return sum(sample.failed for (_, target), rounds in pairs if target == THIS for sample in rounds.values())
+        return sum(
+            (Counter(sample.failed) for (_, target), rounds in pairs if target == THIS for sample in rounds.values()),
+            Counter(),
+        )
 
     def _pairs(self) -> list[tuple[Cell, str]]:
         """Give what was measured or froze, by cell, this service first."""
@@ -135,7 +139,7 @@ class Report:
             self._against(cell, target, lambda sample: sample.own_cpu_ms),
             f"{middle(lambda sample: sample.statements):.1f}",
             f"{middle(lambda sample: sample.round_trips):.1f}",
-            f"{middle(lambda sample: sample.failed):.0f}",
+            f"{middle(lambda sample: sum(sample.failed.values())):.0f}",
         ]
 
     def _against(self, cell: Cell, target: str, of: Callable[[Sample], float]) -> str:

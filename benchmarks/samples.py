@@ -27,7 +27,7 @@ class Sample:
     cpu_ms: Mapping[str, float]
     statements: float
     round_trips: float
-    failed: int
+    failed: Mapping[str, int]
     others: float
 
     @classmethod
@@ -42,7 +42,7 @@ class Sample:
             cpu_ms={name: seconds * 1000 / count for name, seconds in cpu.items()},
             statements=used["statements"] / count,
             round_trips=used["round_trips"] / count,
-            failed=load.failed,
+            failed=dict(load.failed),
             others=max(0.0, used["machine"] - sum(cpu.values())) / load.whole_seconds / (os.cpu_count() or 1),
         )
 

@@ -1,5 +1,6 @@
 """What measurements come to: percentiles, spreads, ratios, the table, the page and the picture."""
 
+from collections import Counter
 from xml.etree import ElementTree
 
 import pytest
@@ -13,9 +14,9 @@ from benchmarks.samples import Sample, Series, Spread, percentile
 CREATE = Cell("create", 16, 0)
 
 
-def sample(rate, *, cpu=1.0, failed=0):
+def sample(rate, *, cpu=1.0, failed=None):
     cpu_ms = {"web": cpu, "database": 0.5, "stub": 0.1, "client": 0.05}
-    return Sample(rate, 2.0, 9.0, cpu_ms, statements=4.0, round_trips=10.0, failed=failed, others=0.02)
+    return Sample(rate, 2.0, 9.0, cpu_ms, statements=4.0, round_trips=10.0, failed=failed or {}, others=0.02)
 
 
 def series_of(**rates):
@@ -54,7 +55,12 @@ def test_a_target_that_was_never_measured_in_the_same_round_has_no_ratio():
 
 def test_a_sample_is_for_each_request_and_counts_answers_in_time():
     load = Load(
-        seconds=2.0, whole_seconds=2.5, own_cpu_seconds=0.1, in_time=3, failed=1, latencies=[0.4, 0.1, 0.2, 0.3]
+        seconds=2.0,
+        whole_seconds=2.5,
+        own_cpu_seconds=0.1,
+        in_time=3,
+        failed=Counter({"503": 1}),
+        latencies=[0.4, 0.1, 0.2, 0.3],
     )
     used = {"web": 0.8, "database": 0.4, "stub": 0.04, "machine": 1.5, "statements": 16, "round_trips": 40}
 
@@ -62,7 +68,7 @@ def test_a_sample_is_for_each_request_and_counts_answers_in_time():
 
     assert (found.rate, found.p50_ms, found.p99_ms) == (1.5, 200.0, 400.0)
     assert found.cpu_ms == pytest.approx({"web": 200.0, "database": 100.0, "stub": 10.0, "client": 25.0})
-    assert (found.own_cpu_ms, found.statements, found.round_trips, found.failed) == (300.0, 4.0, 10.0, 1)
+    assert (found.own_cpu_ms, found.statements, found.round_trips, found.failed) == (300.0, 4.0, 10.0, {"503": 1})
 
 
 def report_of(series):
@@ -84,11 +90,12 @@ def test_the_table_has_a_row_for_each_target_this_service_first():
 
 def test_only_what_this_service_failed_counts_as_its_own():
     series = series_of(this_service=[100.0])
-    series.add(CREATE, "old", 0, sample(50.0, failed=3))
-    assert report_of(series).own_failures() == 0
+    series.add(CREATE, "old", 0, sample(50.0, failed={"500": 3}))
+    assert report_of(series).own_failures() == {}
 
-    series.add(CREATE, "this service", 1, sample(50.0, failed=2))
-    assert report_of(series).own_failures() == 2
+    for number in (1, 2):
+        series.add(CREATE, "this service", number, sample(50.0, failed={"503": number}))
+    assert report_of(series).own_failures() == {"503": 3}
 
 
 def test_a_section_takes_the_place_of_the_last_one_and_leaves_the_others():
