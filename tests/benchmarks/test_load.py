@@ -1,10 +1,13 @@
 """The requests of a benchmark, and the SQL that it writes down for the ceiling."""
 
 import itertools
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 
 from benchmarks.cells import Booking, Cell, Made, Requests
+from benchmarks.load import Clients, get
 from benchmarks.recording import halves
 from benchmarks.targets import NotInstalled, all_targets
 
@@ -79,3 +82,34 @@ def test_a_recording_is_parted_at_the_call_for_the_seats_and_has_fields():
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
     with pytest.raises(NotInstalled, match="no checkout"):
         all_targets(old=tmp_path, python="")
+
+
+class Refusing(StreamRequestHandler):
+    """Answers each second request with 503, and closes the connection after it."""
+
+    numbers = itertools.count()
+
+    def handle(self):
+        while True:
+            head = b"".join(iter(self.rfile.readline, b"\r\n")) if self.rfile.peek(1) else b""
+            if not head:
+                return
+            refuses = next(self.numbers) % 2
+            status = b"503 Service Unavailable" if refuses else b"200 OK"
+            self.wfile.write(b"HTTP/1.1 %b\r\nContent-Length: 2\r\n\r\n{}" % status)
+            if refuses:
+                return
+
+
+def test_a_refusal_is_counted_by_its_status_and_its_connection_is_not_used_again():
+    with ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            with Clients(server.server_address[1], count=1) as clients:
+                load = clients.drive(itertools.repeat(get("/"), 6), seconds=5)
+        finally:
+            server.shutdown()
+
+    assert load.failed == {"503": 3}
+    assert (load.in_time, load.bodies) == (6, [b"{}"] * 6)
+    assert 0 < load.seconds == load.whole_seconds < 5
