@@ -10,10 +10,9 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from bookings.db.clock import database_time
-from bookings.lifecycle import CancelReason
 from bookings.models import Booking
 from bookings.queries.bookings.pages import PAGE
-from bookings.queries.bookings.selection import VIEWS
+from tests.volume.questions import office_lists, searches
 
 # Support staff are on the telephone while a search runs; a page of a list may take a little longer.
 LIMIT_OF_SEARCH_MS, LIMIT_MS = 300, 500
@@ -49,33 +48,16 @@ def a_desk() -> Iterator[Client]:
 
 def all_pages() -> Iterator[Page]:
     """Everything that an operator looks at."""
-    oldest, newest = Booking.objects.earliest("pk"), Booking.objects.latest("pk")
+    newest = Booking.objects.latest("pk")
+    middle = Booking.objects.get(pk=newest.pk // 2)
     paid, unpaid = (Booking.objects.filter(status=status).latest("pk") for status in ("booked", "initiated"))
-    long_ago = f"{database_time() - timedelta(days=28):%Y-%m-%d}"
-    month, flight = {"from": long_ago, "to": f"{database_time():%Y-%m-%d}"}, str(oldest.flight_id)
-    typed = {
-        "reference": paid.reference.lower(),
-        "reference that no booking has": "0O1LXX",
-        "booking id": str(paid.pk),
-        "user id": str(paid.user_id),
-        "flight id": str(paid.flight_id),
-        "key that was never used": uuid.uuid4().hex,
-        "request id": paid.request_id,
-    }
-    lists: dict[str, dict[str, str]] = {
-        "all": {},
-        **{f"view {view}": {"view": view} for view in VIEWS},
-        "cancelled today, fraud": {"view": "cancelled_today", "reason": "fraud"},
+    month = {"from": f"{database_time() - timedelta(days=28):%Y-%m-%d}", "to": f"{database_time():%Y-%m-%d}"}
+    lists = {
+        **office_lists(middle),
         "cancelled today, of a month": {"view": "cancelled_today", **month},
-        "status booked": {"status": "booked"},
-        "reason expired": {"reason": "expired"},
-        "reason that none has": {"reason": CancelReason.ABANDONED.value},
-        "flight and reason": {"flight": flight, "reason": "expired"},
-        "user": {"user": str(oldest.user_id)},
         "a month": month,
-        "a month, of a flight": {**month, "flight": flight},
         f"all, page {DEEP_PAGE}": {"older": str(newest.pk - DEEP_PAGE * PAGE)},
-        "a reason, half way down": {"reason": "expired", "older": str((oldest.pk + newest.pk) // 2)},
+        "a reason, half way down": {"reason": "expired", "older": str(middle.pk)},
     }
     tables = ("bulkcancel", "seatcall", "payment", "bookingevent", "idempotencyrecord", "reconciliation")
     addresses = {
@@ -89,8 +71,11 @@ def all_pages() -> Iterator[Page]:
         **{name: f"/admin/django_q/{name}/" for name in ("schedule", "success", "failure", "ormq")},
     }
     yield from (
-        Page(f"search: {name}", "/admin/search/", {"q": text}, LIMIT_OF_SEARCH_MS) for name, text in typed.items()
+        Page(f"search: {name}", "/admin/search/", {"q": text}, LIMIT_OF_SEARCH_MS)
+        for name, text in searches(paid).items()
     )
     yield from (Page(f"list: {name}", f"{OFFICE}/booking/", query) for name, query in lists.items())
     yield from (Page(name, address, {}) for name, address in addresses.items())
-    yield Page("export of a day", f"{OFFICE}/booking/export/", {"from": long_ago, "to": long_ago}, LIMIT_OF_FILE_MS)
+    yield Page(
+        "export of a day", f"{OFFICE}/booking/export/", office_lists(middle)["a day half a year ago"], LIMIT_OF_FILE_MS
+    )

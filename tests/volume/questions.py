@@ -132,38 +132,47 @@ def of_the_worker() -> Iterator[Question]:
     yield Question("a whole pass, with nothing to do", a_pass, 3 * many)
 
 
-def of_the_office() -> Iterator[Question]:
-    now, newest = database_time(), Booking.objects.latest("pk")
-    middle = Booking.objects.get(pk=newest.pk // 2)
-    long_ago, many = f"{middle.created_at:%Y-%m-%d}", _many(newest)
-    key_nobody_used = "a/key=of~a-client"
-    typed = {
-        "reference": middle.reference,
+def searches(some: Booking) -> dict[str, str]:
+    """What operators type into the box, by what it is."""
+    return {
+        "reference": some.reference.lower(),
         "reference, misread": "0O1QX7",
-        "booking id": str(middle.pk),
-        "user id": str(middle.user_id),
+        "booking id": str(some.pk),
+        "user id": str(some.user_id),
         "user id of 1 %": str(AGENT),
-        "flight id": str(middle.flight_id),
-        "key": key_nobody_used,
-        "request id": middle.request_id,
+        "flight id": str(some.flight_id),
+        "key": "a/key=of~a-client",
+        "request id": some.request_id,
     }
-    lists = {
+
+
+def office_lists(some: Booking) -> dict[str, dict[str, str]]:
+    """The filters that operators choose, by what they show."""
+    its_day, flight = f"{some.created_at:%Y-%m-%d}", str(some.flight_id)
+    return {
         "all": {},
         "status booked": {"status": "booked"},
         "status pending": {"status": "pending"},
         "reason expired": {"reason": "expired"},
         "reason fraud": {"reason": "fraud"},
-        "flight": {"flight": str(middle.flight_id)},
-        "user": {"user": str(middle.user_id)},
+        "flight": {"flight": flight},
+        "flight and reason": {"flight": flight, "reason": "expired"},
+        "user": {"user": str(some.user_id)},
         "user of 1 %": {"user": str(AGENT)},
-        "a day half a year ago": {"from": long_ago, "to": long_ago},
-        "a day half a year ago, fraud": {"from": long_ago, "to": long_ago, "reason": "fraud"},
-        "up to half a year ago": {"to": long_ago},
+        "a day half a year ago": {"from": its_day, "to": its_day},
+        "a day half a year ago, fraud": {"from": its_day, "to": its_day, "reason": "fraud"},
+        "up to half a year ago": {"to": its_day},
         **{f"view {view}": {"view": view} for view in VIEWS},
     }
-    for name, text in typed.items():
+
+
+def of_the_office() -> Iterator[Question]:
+    now, newest = database_time(), Booking.objects.latest("pk")
+    middle = Booking.objects.get(pk=newest.pk // 2)
+    many = _many(newest)
+    for name, text in searches(middle).items():
         yield Question(f"search: {name}", lambda text=text: find(text), SOME)
-    for name, query in lists.items():
+    for name, query in office_lists(middle).items():
         selection = selection_in(query)
         ask = lambda selection=selection: page_of(selection, now=now, counting=MOST_COUNTED + 1)  # noqa: E731
         most = 6 * MOST_COUNTED + many + 2 * _of_a_day() * ("today" in name)
