@@ -7,7 +7,6 @@ answer that a client has heard is then looked for in the tables, and `reconcile_
 what was lost and should not be, and what is missing and nothing names.
 """
 
-import json
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -27,6 +26,7 @@ from tests.campaigns.doors import Doors
 from tests.campaigns.load import Load, Manner, Shown
 from tests.campaigns.stack import Stack, look_at, start_stack
 from tests.campaigns.verdict import Round
+from tests.fuzz.service import lines_of
 from tests.support.api import BOOKINGS
 from tests.support.invariants import violations
 from tests.support.waiting import comes_true
@@ -171,8 +171,9 @@ class Failover:
 
     def _repeated(self) -> Counter[int]:
         """Count the transactions that the web has run again, by what the database had said."""
-        lines = [json.loads(line) for line in self._stack.web.printed(last=0).splitlines() if line[:1] == "{"]
-        return Counter(line["error"] for line in lines if line["event"] == "transaction.repeated")
+        # The last line of a process that was killed may be half a line.
+        lines = lines_of(self._stack.web.printed(last=0))
+        return Counter(line["error"] for line in lines if line.get("event") == "transaction.repeated")
 
     def _look_back(self, load: Watchful) -> None:
         """Compare what was told with the rows, and the seats with the Flight Service's."""
