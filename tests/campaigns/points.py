@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pycurl
+from django.apps import AppConfig
+from django.conf import settings
 
 from bookings.db import transactions
 from bookings.gateways import http_exchange
@@ -77,6 +79,17 @@ def flag(file: Path) -> Callable[[tuple[str, ...]], None]:
             return
 
     return reached
+
+
+class Mortal(AppConfig):
+    """Watches the crash points from the moment that Django is ready, if the settings name a flag."""
+
+    name = "tests.campaigns"
+    label = "campaigns"
+
+    def ready(self) -> None:
+        if settings.CRASH_FLAG:
+            install(flag(Path(settings.CRASH_FLAG)))
 
 
 def install(reached: Callable[[tuple[str, ...]], None]) -> None:

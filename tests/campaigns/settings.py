@@ -10,4 +10,4 @@ PAYMENT_GATEWAY = "tests.support.durable_payments.DurablePayments"
 # A file that names the crash point at which a process of these settings dies; empty: none.
 CRASH_FLAG = os.environ.get("CRASH_FLAG", "")
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.campaigns.mortal.Mortal"]
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.campaigns.points.Mortal"]
