@@ -11,6 +11,7 @@ import signal
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from bookings.models import Booking
 from tests.campaigns.doors import Doors, KeptConnections, ThroughProxy
@@ -59,9 +60,14 @@ def play(options: Namespace) -> Iterator[Round]:
         yield last
 
 
-def clients_of(proxy: Proxy, *, seed: int = 1) -> Load:
-    """Make clients that ask everything once, through the proxy."""
-    return Load(Doors([ThroughProxy(proxy.port)], send=KeptConnections()), seed=seed, manner=ONCE)
+@contextmanager
+def clients_of(proxy: Proxy) -> Iterator[Load]:
+    """Let clients ask everything once, through the proxy, for the length of the block."""
+    with (
+        closing(KeptConnections()) as connections,
+        Load(Doors([ThroughProxy(proxy.port)], send=connections), seed=1, manner=ONCE) as load,
+    ):
+        yield load
 
 
 def failures(load: Load) -> list[str]:

@@ -45,15 +45,20 @@ class KeptConnections:
     """Sends each thread's requests on one connection, as browsers and services do, until one of them fails."""
 
     def __init__(self) -> None:
-        self._of_thread = threading.local()
+        self._of_thread: dict[int, HTTPConnection] = {}
 
     def __call__(self, port: int, *request: object) -> Reply:
-        peer = self._of_thread.__dict__.setdefault("peer", HTTPConnection(HOST, port, timeout=ANSWER_SECONDS))
+        peer = self._of_thread.setdefault(threading.get_ident(), HTTPConnection(HOST, port, timeout=ANSWER_SECONDS))
         try:
             return exchange_on(peer, *request)
         except (OSError, HTTPException):
             peer.close()
             raise
+
+    def close(self) -> None:
+        """Close them all, once no thread asks any more."""
+        for peer in self._of_thread.values():
+            peer.close()
 
 
 class Doors:

@@ -10,23 +10,29 @@ from django.db import connection
 from bookings.conf import PASS_SECONDS
 from bookings.deadline import Deadline
 from bookings.services.upkeep.reap import reap_old_rows
-from devtools.bulk_rows import key_of
+from devtools.bulk_rows import insert_select, key_of
 
 _LONG_AGO = "UTC_TIMESTAMP(6) - INTERVAL 60 DAY + INTERVAL seq * 1000 MICROSECOND"
 
 _LEFTOVERS = {
-    "idempotency_record": f"""
-        INSERT INTO idempotency_record (principal, endpoint, key_hash, fingerprint, call_key, state, status_code,
-            body, location, created_at)
-        SELECT CONCAT('user:', seq), 'old', SHA2(seq, 256), SHA2(seq, 256), {key_of("old", "seq")}, 'done', 201,
-            REPEAT('x', 600), '', {_LONG_AGO}""",
-    "rate_window": f"INSERT INTO rate_window (name, started_at, used) SELECT CONCAT('old ', seq), {_LONG_AGO}, 1",
+    "idempotency_record": insert_select(
+        *("idempotency_record", "{numbers}"),
+        key_hash="SHA2(seq, 256)",
+        fingerprint="SHA2(seq, 256)",
+        call_key=key_of("old", "seq"),
+        body="REPEAT('x', 600)",
+        created_at=_LONG_AGO,
+    ),
+    "rate_window": f"""
+        INSERT INTO rate_window (name, started_at, used)
+        SELECT CONCAT('old ', seq), {_LONG_AGO}, 1 FROM {{numbers}}""",
     "django_session": f"""
         INSERT INTO django_session (session_key, session_data, expire_date)
-        SELECT MD5(seq), REPEAT('s', 200), {_LONG_AGO}""",
+        SELECT MD5(seq), REPEAT('s', 200), {_LONG_AGO} FROM {{numbers}}""",
     "django_q_task": f"""
         INSERT INTO django_q_task (id, name, func, started, stopped, success, attempt_count, result)
-        SELECT MD5(seq), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, 0, 1, REPEAT('r', 1500)""",
+        SELECT MD5(seq), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, 0, 1, REPEAT('r', 1500)
+        FROM {{numbers}}""",
 }
 
 # Rows of each table for each thousand answers under keys.
@@ -44,7 +50,7 @@ def leave_behind(answers: int, shares: Mapping[str, int] = SHARES) -> None:
     """Insert so many old answers under keys, and other old rows in proportion."""
     with connection.cursor() as cursor:
         for table, share in shares.items():
-            cursor.execute(f"{_LEFTOVERS[table]} FROM seq_1_to_{answers * share // 1000}")
+            cursor.execute(_LEFTOVERS[table].format(numbers=f"seq_1_to_{answers * share // 1000}"))
 
 
 def reap() -> Reaped:
