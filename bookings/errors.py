@@ -199,7 +199,7 @@ class StaffOnly(OfficeError):
 
 
 class GiveBackNotFound(OfficeError):
-    """There is no such give-back."""
+    """There is no such release."""
 
     code = "give_back_not_found"
 

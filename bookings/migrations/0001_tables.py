@@ -123,8 +123,8 @@ class Migration(migrations.Migration):
                 ("note", models.CharField(max_length=500)),
             ],
             options={
-                "verbose_name": "decision about a give-back",
-                "verbose_name_plural": "decisions about give-backs",
+                "verbose_name": "decision about a call",
+                "verbose_name_plural": "decisions about calls",
                 "db_table": "seat_call_event",
                 "default_permissions": ("view",),
             },

@@ -215,7 +215,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if page == "login":
         name = request.user.get_username()
         if request.POST.get("username", "").strip().lower() != name.lower():
-            said = _("You are logged in as %(name)s. To go on as someone else, log out first.")
+            said = _("You are logged in as %(name)s. To go on as another user, log out first.")
             messages.warning(request, said % {"name": name})
         return HttpResponseRedirect(onward(request))
     shown_at = reverse("admin:index") if page == "logout" else request.get_full_path()

@@ -45,7 +45,7 @@ def test_from_the_search_to_cancelled_in_three_clicks(office, page):
     page.get_by_role("button", name=f"Cancel {booking.reference}").click()
 
     expect(page.get_by_text(f"{booking.reference} is cancelled.")).to_be_visible()
-    expect(page.get_by_text("Seats: give-back pending, next try")).to_be_visible()
+    expect(page.get_by_text("Seats: release pending, next try")).to_be_visible()
     expect(page.get_by_text("Money: a refund of 40.00 INR is due")).to_be_visible()
     booking.refresh_from_db()
     assert (booking.status, booking.cancel_reason) == ("cancelled", "customer_request")
@@ -74,7 +74,7 @@ def test_with_the_flight_service_down_it_cancels_and_the_page_shows_later_that_s
         say(page, "flight_cancelled")
         page.get_by_role("button", name=f"Cancel {booking.reference}").click()
 
-        expect(page.get_by_text("Seats: give-back pending, next try")).to_be_visible()
+        expect(page.get_by_text("Seats: release pending, next try")).to_be_visible()
         given_back = page.get_by_text("Seats: 2 seats went back at")
         expect(given_back).to_have_count(0)
 

@@ -88,7 +88,7 @@ def test_a_dead_give_back_and_a_refund_that_is_due_are_flags(desk):
     booking = a_saved_row("cancelled", hold="giving_back", give_back=a_call_row(state="dead"))
     a_payment_row(booking, "refund_due")
 
-    assert line_of(desk)[1] == [("Give-back dead: needs a decision", "bad"), ("Refund due", "warn")]
+    assert line_of(desk)[1] == [("Release dead: needs a decision", "bad"), ("Refund due", "warn")]
 
 
 @pytest.fixture

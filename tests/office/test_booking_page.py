@@ -76,9 +76,9 @@ def give_back(**columns):
         ("pending", lambda: {"claims": 3}, "Seats: outcome unknown. The Flight Service was asked 3 times"),
         ("pending", lambda: {"hold": Hold.STUCK}, "Seats: it is not known whether they were taken."),
         ("cancelled", lambda: {"hold": Hold.DROPPED}, "Seats: none were taken."),
-        ("cancelled", lambda: {"hold": Hold.GIVING_BACK}, "Seats: give-back pending, next try "),
-        ("cancelled", give_back, "Seats: give-back pending, next try "),
-        ("cancelled", lambda: give_back(state=SeatCallState.DEAD), "Seats: the give-back failed."),
+        ("cancelled", lambda: {"hold": Hold.GIVING_BACK}, "Seats: release pending, next try "),
+        ("cancelled", give_back, "Seats: release pending, next try "),
+        ("cancelled", lambda: give_back(state=SeatCallState.DEAD), "Seats: the release failed."),
         (
             "cancelled",
             lambda: give_back(state=SeatCallState.DONE, done_at=database_time()),

@@ -135,9 +135,9 @@ def test_the_flight_service_being_down_does_not_stop_it(desk, flights, payments)
     answer = desk.post(cancel_address(booking), {**form, "reason": "customer_request", "note": ""}, follow=True)
     one_pass(flights, payments)
 
-    assert "Seats: give-back pending, next try " in text_of(answer)
+    assert "Seats: release pending, next try " in text_of(answer)
     later = text_of(desk.get(f"/admin/bookings/booking/{booking.pk}/change/"))
-    assert "Seats: give-back pending, next try " in later
+    assert "Seats: release pending, next try " in later
 
 
 def test_while_a_payment_runs_its_end_decides(desk, flights, payments):

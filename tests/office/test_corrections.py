@@ -1,4 +1,4 @@
-"""Corrections of seats on the pages about calls: told apart from give-backs, and decided by the same people."""
+"""Corrections of seats on the pages about calls: told apart from releases, and decided by the same people."""
 
 import pytest
 

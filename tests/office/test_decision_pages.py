@@ -22,7 +22,7 @@ def desk():
 CONSEQUENCES = {
     "retry": "The same request is sent to the Flight Service once more, under the same key.",
     "applied": "the flight can be oversold",
-    "not-applied": "they stay blocked for ever",
+    "not-applied": "they stay blocked, and cannot be sold",
 }
 
 
@@ -43,7 +43,7 @@ def test_the_page_of_a_decision_about_a_take_says_what_it_costs(desk, word, stat
     ("word", "said"),
     [
         ("retry", "counts none twice"),
-        ("applied", "they stay blocked for ever"),
+        ("applied", "they stay blocked, and cannot be sold"),
         ("not-applied", "the flight can be oversold"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_give_back_from_the_list_to_the_seats_being_back(desk, flights, paymen
     answer = desk.post(not_applied, why("They never got it."), follow=True)
     one_pass(flights, payments)
 
-    assert "The seats are given back anew, under a new key." in text_of(answer)
+    assert "The seats are given back again, under a new key." in text_of(answer)
     assert list(SeatCall.objects.order_by("pk").values_list("kind", "state")) == [
         ("void", "done"),
         ("give", "done"),
@@ -131,7 +131,7 @@ def test_what_somebody_else_has_decided_is_shown_and_what_was_typed_is_kept(desk
     text = text_of(answer)
     assert answer.status_code == 409
     assert "This call does not wait for a decision any more. Nothing was changed." in text
-    assert "Give-back decided: it was applied, ben" in text
+    assert "Release decided: it was applied, ben" in text
     assert "I wrote a lot here" in text
     assert SeatCallEvent.objects.count() == 1
 

@@ -17,10 +17,10 @@ def desk(settings):
     return desk_of(a_person(group="Supervisor"))
 
 
-@pytest.fixture(params=["take", "give-back"])
+@pytest.fixture(params=["reservation", "release"])
 def case(request):
     """A call that waits for staff, and the address of a decision about it."""
-    if request.param == "take":
+    if request.param == "reservation":
         booking = a_stuck_take()
         return booking, take_address(booking, "retry")
     call = a_dead_give_back()

@@ -105,8 +105,8 @@ class SeatCallEvent(RecordedAct):
 
     class Meta:
         db_table = "seat_call_event"
-        verbose_name = "decision about a give-back"
-        verbose_name_plural = "decisions about give-backs"
+        verbose_name = "decision about a call"
+        verbose_name_plural = "decisions about calls"
         default_permissions = ("view",)
 
     def __str__(self) -> str:

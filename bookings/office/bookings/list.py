@@ -179,7 +179,7 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
     if booking.hold == Hold.STUCK:
         flags.append(Badge(_("Seats stuck: needs a decision"), "bad"))
     if call is not None and call.state == SeatCallState.DEAD:
-        flags.append(Badge(_("Give-back dead: needs a decision"), "bad"))
+        flags.append(Badge(_("Release dead: needs a decision"), "bad"))
     if not payments.isdisjoint(DEAD):
         flags.append(Badge(_("Payment dead: needs a decision"), "bad"))
     asked_for = now - (booking.first_sent_at or booking.created_at)

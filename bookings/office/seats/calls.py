@@ -1,4 +1,4 @@
-"""Calls to the Flight Service that need a decision, or have no answer yet; and the page of one give-back."""
+"""Calls to the Flight Service that need a decision, or have no answer yet; and the page of one release."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class WaitingCall:
 
 
 class SeatCallAdmin(ReadOnlyAdmin):
-    """Its list is no list of rows: what is done needs nobody, and there is no end of it."""
+    """Its list shows no finished calls: they need no decision, and they are without number."""
 
     def get_urls(self) -> list[URLPattern]:
         pattern = rf"^(?P<call_id>[0-9]+)/(?P<word>{IN_ADDRESS})/$"

@@ -1,4 +1,4 @@
-"""A give-back or a correction, as the pages about it show it."""
+"""A release or a correction, as the pages about it show it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,12 +31,11 @@ GIVE_BACK: Consequences = MappingProxyType(
         Decision.APPLIED: (
             gettext_lazy("The %(seats)s count as given back. Nothing is sent to the Flight Service."),
             gettext_lazy(
-                "If the Flight Service did not take the %(seats)s back, they stay blocked for ever: nobody can "
-                "buy them."
+                "If the Flight Service did not take the %(seats)s back, they stay blocked, and cannot be sold."
             ),
         ),
         Decision.NOT_APPLIED: (
-            gettext_lazy("The %(seats)s are given back anew, under a new key, within seconds."),
+            gettext_lazy("The %(seats)s are given back again, under a new key, within seconds."),
             gettext_lazy(
                 "If the Flight Service did take the %(seats)s back the first time, it counts them twice: seats "
                 "that others hold are sold again, and the flight can be oversold."
@@ -58,7 +57,7 @@ CORRECTION: Consequences = MappingProxyType(
         ),
         Decision.APPLIED: (
             gettext_lazy(
-                "The difference of %(seats)s counts as put right. Nothing is sent to the Flight Service. If it is "
+                "The difference of %(seats)s counts as corrected. Nothing is sent to the Flight Service. If it is "
                 "not, the next comparison finds it again."
             ),
             "",
@@ -66,7 +65,7 @@ CORRECTION: Consequences = MappingProxyType(
         Decision.NOT_APPLIED: (
             gettext_lazy(
                 "The correction of %(seats)s counts as never sent. Nothing is sent now: the next comparison finds "
-                "the difference again, and it can be put right by a new one."
+                "the difference again, and a new one can correct it."
             ),
             gettext_lazy(
                 "If the request still arrives after a new one, the %(seats)s are counted twice: ask whether it "
@@ -78,14 +77,14 @@ CORRECTION: Consequences = MappingProxyType(
 
 
 def state_of(call: SeatCall) -> str:
-    """The state of a give-back or a correction as the plain words know it."""
+    """The state of a release or a correction, as the labels name it."""
     if call.kind == SeatCallKind.VOID:
         return "void"
     return "taken" if call.takes and call.state == SeatCallState.DONE else call.state
 
 
 class GiveBack(AtFlightService):
-    """A give-back or a correction, as the page about a decision shows it."""
+    """A release or a correction, as the page about a decision shows it."""
 
     template = "admin/bookings/seatcall/decide.html"
 
@@ -101,7 +100,7 @@ class GiveBack(AtFlightService):
         named = {"number": self.call.pk, "seats": seats_in_words(self.call.seats), "flight": self.call.flight_id}
         if self.is_correction:
             return _("Correction %(number)s: %(seats)s of flight %(flight)s") % named
-        return _("Give-back %(number)s: %(seats)s of flight %(flight)s") % named
+        return _("Release %(number)s: %(seats)s of flight %(flight)s") % named
 
     @property
     def state(self) -> str:
@@ -114,7 +113,7 @@ class GiveBack(AtFlightService):
     @property
     def trail(self) -> Sequence[tuple[str, str]]:
         calls = reverse("admin:bookings_seatcall_changelist")
-        number = (_("Correction %(number)s") if self.is_correction else _("Give-back %(number)s")) % {
+        number = (_("Correction %(number)s") if self.is_correction else _("Release %(number)s")) % {
             "number": self.call.pk
         }
         return [(_("Calls to the Flight Service"), calls), (number, self.address)]
@@ -145,7 +144,7 @@ class GiveBack(AtFlightService):
         if was_correction:
             return messages.SUCCESS, _("The correction is over. Compare again to see that both sides agree.")
         if call.kind == SeatCallKind.VOID:
-            return messages.SUCCESS, _("The seats are given back anew, under a new key.")
+            return messages.SUCCESS, _("The seats are given back again, under a new key.")
         return messages.SUCCESS, _("The seats are back.")
 
     def consequence(self, decision: Decision) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The pages on which staff decide about the take of one booking."""
+"""The pages on which staff decide about the reservation of one booking."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,10 +29,10 @@ from bookings.services.shared.manual_resolution import Resolution
 from bookings.text.ids import id_in
 
 OVERSOLD = gettext_lazy(
-    "If the Flight Service did not take the %(seats)s, seats are sold that nobody has set aside: the flight can "
+    "If the Flight Service did not take the %(seats)s, seats are sold that are not reserved: the flight can "
     "be oversold, and a passenger stays behind."
 )
-BLOCKED = gettext_lazy("If the Flight Service did take the %(seats)s, they stay blocked for ever: nobody can buy them.")
+BLOCKED = gettext_lazy("If the Flight Service did take the %(seats)s, they stay blocked, and cannot be sold.")
 
 # What will happen, and what it costs if the decision is wrong: of a booking that waits for its seats,
 PENDING: Consequences = MappingProxyType(
@@ -58,7 +58,7 @@ PENDING: Consequences = MappingProxyType(
         ),
     }
 )
-# and of one that was cancelled before anybody knew.
+# and of one that was cancelled before the outcome was known.
 CANCELLED: Consequences = MappingProxyType(
     {
         Decision.RETRY: (
@@ -81,7 +81,7 @@ CANCELLED: Consequences = MappingProxyType(
 
 
 def urls_of_takes(site: AdminSite) -> list[URLPattern]:
-    """The addresses of the decisions about a take, below the booking's own."""
+    """The addresses of the decisions about a reservation, below the booking's own."""
 
     def view(request: HttpRequest, booking_id: str, word: str) -> HttpResponseBase:
         return decide(request, site, lambda: Take(_booking(booking_id)), DECISIONS[word], right=RIGHT)
@@ -99,7 +99,7 @@ def _booking(number: str) -> Booking:
 
 
 class Take(AtFlightService):
-    """The take of a booking, as the page about a decision shows it."""
+    """The reservation of a booking, as the page about a decision shows it."""
 
     template = "admin/bookings/booking/decide.html"
 

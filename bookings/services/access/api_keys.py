@@ -1,8 +1,8 @@
 """
-The keys of services: made, rotated, revoked, and recognised.
+The keys of services: made, rotated, revoked, and recognized.
 
 A secret is 256 random bits, so that one round of SHA-256 is as good as any slow hash: there is nothing to
-guess. It is shown once, by whoever calls `issue` or `rotate`, and kept nowhere.
+guess. It is shown once, by the caller of `issue` or `rotate`, and is not stored.
 """
 
 import hashlib
@@ -105,8 +105,8 @@ def rotate_api_key(
     Give a key a new secret; return it and its text, which cannot be had again.
 
     The old secret goes on working for `grace`, if it works now; one that was rotated away before ends at once.
-    With `life` the key lives so long from now on. `seen` is the `secret_mark` of the key that somebody decided
-    on: a form that is sent twice must not end a secret that has just been promised a grace.
+    With `life` the key lives so long from now on. `seen` is the `secret_mark` of the key that the
+    decision was about: a form that is sent twice must not end a secret that has just been promised a grace.
 
     :raises UnknownApiKey: if there is no such key, or it is revoked
     :raises InvalidRequest: if the grace or the life is too long, nothing is left of its life, or it was rotated

@@ -160,7 +160,7 @@ def _refuse_unless_payable(booking: Booking, order: PaymentOrder, now: datetime)
 
 
 def _go_on(record: IdempotencyRecord, attempt: _Attempt) -> PaymentResult | AlreadyDone:
-    """Replay a decided request, or ask again about a charge that nobody is asking about any more."""
+    """Replay a decided request, or ask again about a charge whose lease is over."""
     if record.state == RecordState.DONE:
         return idempotency.replay(record)
     payment = Payment.objects.filter(gateway_key=record.call_key).first() if record.call_key else None

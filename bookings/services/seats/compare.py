@@ -1,12 +1,12 @@
-"""Compares one flight with the Flight Service. Shared by those who report a difference and who put it right."""
+"""Compares one flight with the Flight Service, for the report of differences and for corrections."""
 
 # Note [Why a difference stays true]
-# A flight is compared while nothing is under way: no take, give-back or fix of it is without an answer before the
-# look, and after it our rows are what they were. Every call is written down before it is sent, so one that could
-# have changed what the look shows would show in the rows after it, as a row of its own or as one under way.
-# What is found like that does not grow old: from then on every create, cancellation and expiry moves both sides by
-# the same number, through rows of its own, and leaves the difference as it is. So no booking has to be locked to
-# put it right, and none that is made meanwhile can spoil it. Only another fix takes the difference away.
+# A flight is compared while nothing is under way: no reservation, release or correction of it is without an answer
+# before the look, and after it our rows are what they were. Every call is written down before it is sent, so a call
+# that could have changed what the look shows appears in the rows after it, as a new row or as one under way.
+# A difference that is found like that does not grow old: from then on every create, cancellation and expiry moves both
+# sides by the same number, through rows of its own, and leaves the difference as it is. So no booking has to be locked
+# to correct it, and no booking that is made meanwhile can spoil it. Only another correction takes it away.
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Compared:
 
     @property
     def too_many(self) -> int:
-        """Seats that are taken there and held by nobody here; below zero they are held and not taken."""
+        """Seats that are taken there and not held here; below zero they are held and not taken."""
         return self.taken - self.ours.held
 
     @property
@@ -43,7 +43,7 @@ def compare(flight_id: int, *, flights: FlightService, deadline: Deadline) -> Co
     Look at both sides of a flight. See Note [Why a difference stays true].
 
     None while a call about it is unanswered or waits for staff, where our side changes during the look, and where
-    the Flight Service does not show the flight, or its capacity is known from nobody.
+    the Flight Service does not show the flight, or its capacity is not known.
     """
     before = seats_of(flight_id)
     if before.under_way:

@@ -1,10 +1,10 @@
-"""Put right what a comparison with the Flight Service found, by a call that is written down first."""
+"""Correct what a comparison with the Flight Service found, by a call that is written down first."""
 
-# Note [One fix for one difference]
-# Two that have seen the same difference must not both put it right: given back twice, seats that others hold are
-# sold again. So whoever fixes first takes the flight's place (`fixes_flight_id`, unique until that fix is over),
-# and looks at our rows after that: a fix that was written, sent and finished between the comparison and here has
-# left its row, and the difference is no more. The other way round, looking first, both could pass the look.
+# Note [One correction for one difference]
+# Two operators who have seen the same difference must not both correct it: seats that are given back twice are sold
+# again while others hold them. So a correction first takes the flight's place (`fixes_flight_id`, unique until it is
+# over), and looks at our rows after that: a correction that was written, sent and finished between the comparison and
+# here has left its row, and the difference is gone. If both looked first, both could pass the look.
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ class _Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What became of one difference: the state of the call that puts it right, or that it was left alone."""
+    """What became of one difference: the state of the call that corrects it, or that it was left alone."""
 
     flight: int
     seats: int
@@ -50,11 +50,11 @@ def fix_seats(
     *, drift: Iterable[Mapping[str, int]], flights: FlightService, deadline: Deadline, actor: Actor, note: str = ""
 ) -> list[Fix]:
     """
-    Give back what is taken and held by nobody; take what is held and not taken.
+    Give back seats that are taken and not held; take seats that are held and not taken.
 
     `drift` is what a comparison has named. Each flight is compared once more, and left alone unless the same
-    difference is seen again: one that changes by itself is somebody else's work. The row is committed before it is
-    sent; without an answer the worker repeats it, under the same key. Writes nothing while the Flight Service
+    difference is seen again: a difference that changes comes from another system's work. The row is committed before
+    it is sent; without an answer the worker repeats it, under the same key. Writes nothing while the Flight Service
     is not available.
     """
     fixes = []
@@ -78,7 +78,7 @@ def _written(seen: Compared, *, actor: Actor, note: str) -> SeatCall | None:
     except _Changed:
         return None
     except IntegrityError:
-        if seats_of(seen.flight) == seen.ours:  # no other fix was in its place
+        if seats_of(seen.flight) == seen.ours:  # no other correction was in its place
             raise
         return None
 
@@ -86,7 +86,7 @@ def _written(seen: Compared, *, actor: Actor, note: str) -> SeatCall | None:
 @in_transaction("seats.correct")
 def _write_down(seen: Compared, *, call_key: UUID, lease: UUID, actor: Actor, note: str) -> SeatCall:
     """
-    Take the flight's place, then look. See Note [One fix for one difference].
+    Take the flight's place, then look. See Note [One correction for one difference].
 
     :raises _Changed: if our side is not as it was seen
     """

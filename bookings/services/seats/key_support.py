@@ -1,4 +1,4 @@
-"""Find out whether a Flight Service honours Idempotency-Key, by asking it twice for one seat."""
+"""Find out whether a Flight Service honors Idempotency-Key, by asking it twice for one seat."""
 
 import enum
 import uuid
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bookings.ports import Applied, FlightService, FlightsUnreachable, SeatChange, UnknownFlight
 
-# Patience for somebody who waits for the answer at a terminal.
+# How long an operator waits for the answer at a terminal.
 CALL_SECONDS = 5.0
 
 
@@ -15,12 +15,12 @@ class Keys(enum.Enum):
 
     HONORED = "it was counted once"
     IGNORED = "it was counted twice"
-    UNCLEAR = "nobody can tell"
+    UNCLEAR = "it is not known"
 
 
 @dataclass(frozen=True, slots=True)
 class KeysTried:
-    """The result; `seats_out` have not come back: somebody must give them back by hand, or look."""
+    """The result; `seats_out` have not come back: an operator must give them back by hand, or look."""
 
     keys: Keys
     why: str
@@ -31,8 +31,8 @@ def try_key_support(*, flights: FlightService, flight_id: int) -> KeysTried:
     """
     Take one seat of a test flight, ask for it again with the same key, and give back what is gone.
 
-    Judges by the seats left, so nobody else may book the flight meanwhile. Writes no row: whoever kills this
-    process in between gives the seats back by hand. Locks nothing.
+    Judges by the seats left, so no other client may book the flight meanwhile. Writes no row: if this process is
+    killed in between, give the seats back by hand. Locks nothing.
     """
     try:
         at_first = flights.get_flight(flight_id, seconds=CALL_SECONDS).seats_left
@@ -51,27 +51,27 @@ def try_key_support(*, flights: FlightService, flight_id: int) -> KeysTried:
 
 
 def _judged(flights: FlightService, take: SeatChange, at_first: int) -> KeysTried:
-    """Send the take twice, and read the counter after each."""
+    """Send the reservation twice, and read the counter after each."""
     gone = []
     for _ in range(2):
         outcome = flights.change_seats(take, seconds=CALL_SECONDS)
         if not isinstance(outcome, Applied):
-            return KeysTried(Keys.UNCLEAR, f"a take of one seat ended as {outcome}")
+            return KeysTried(Keys.UNCLEAR, f"a reservation of one seat ended as {outcome}")
         try:
             gone.append(at_first - flights.get_flight(take.flight_id, seconds=CALL_SECONDS).seats_left)
         except (FlightsUnreachable, UnknownFlight):
             return KeysTried(Keys.UNCLEAR, "the Flight Service does not show the flight any more")
     if gone == [1, 1]:
-        return KeysTried(Keys.HONORED, "a repeated take was counted once")
+        return KeysTried(Keys.HONORED, "a repeated reservation was counted once")
     if gone == [1, 2]:
-        return KeysTried(Keys.IGNORED, "a repeated take was counted twice")
-    return KeysTried(Keys.UNCLEAR, "the seats left changed in another way: somebody else books this flight")
+        return KeysTried(Keys.IGNORED, "a repeated reservation was counted twice")
+    return KeysTried(Keys.UNCLEAR, "the seats left changed in another way: other clients book this flight")
 
 
 def _give_back(flights: FlightService, flight_id: int, at_first: int) -> int:
     """Give back what is gone, once: where keys are ignored a repetition counts. Tell what is still gone."""
     gone = _gone(flights, flight_id, at_first)
-    # More, or fewer than none, was somebody else's doing.
+    # More, or fewer than none: other clients changed them.
     if gone not in (1, 2):
         return max(0, min(gone, 2))
     give = SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=gone, take=False)
@@ -81,7 +81,7 @@ def _give_back(flights: FlightService, flight_id: int, at_first: int) -> int:
 
 
 def _gone(flights: FlightService, flight_id: int, at_first: int) -> int:
-    """Tell how many seats fewer there are; two, the most that there can be, if nobody says."""
+    """Tell how many seats fewer there are; if that is not known, two, the most that there can be."""
     try:
         return at_first - flights.get_flight(flight_id, seconds=CALL_SECONDS).seats_left
     except (FlightsUnreachable, UnknownFlight):

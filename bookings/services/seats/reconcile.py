@@ -22,10 +22,10 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
     """
     Compare flight by flight until the time is up, and return what was found.
 
-    A flight is skipped while a call about it is unanswered or waits for staff, where a booking changes during
-    the look, and where the capacity is known from nobody. A comparison of all flights is kept, unless it could
-    compare none; that of one flight is not, as it would stand in the place of the last of all. Of a flight that is
-    skipped, the difference that was seen last still stands.
+    A flight is skipped while a call about it is unanswered or waits for staff, if a booking changes during the look,
+    and if its capacity is not known. A comparison of all flights is kept, unless it could compare none; that of one
+    flight is not kept, as it would replace the last comparison of all. A flight that is skipped keeps the difference
+    that was seen last.
     """
     wanted = flights_to_compare(database_time()) if flight_id is None else {flight_id}
     compared = list(_compare_all(wanted, flights=flights, deadline=deadline))
@@ -60,7 +60,7 @@ def _still_standing(skipped: set[int]) -> list[dict[str, int]]:
 
 
 def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline) -> Iterator[Compared]:
-    # In another order each time: where the time is too short for all, none is left out for ever.
+    # In another order each time: if the time is too short for all, no flight is left out every time.
     for flight_id in random.sample(sorted(wanted), len(wanted)):  # no secret  # nosec B311
         if not deadline:
             break
@@ -71,7 +71,7 @@ def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline
 
 @in_transaction("seats.reconciled")
 def _keep(found: Reconciliation, *, finished_at: datetime) -> None:
-    """Insert the comparison, and delete the oldest ones beyond the number that is kept, and those yet to come."""
+    """Insert the comparison; delete the oldest ones beyond the number that is kept, and those in the future."""
     if not Reconciliation.objects.filter(finished_at=finished_at).exists():  # the COMMIT before may have been lost
         found.pk = None
         found.save(force_insert=True)

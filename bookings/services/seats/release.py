@@ -42,7 +42,7 @@ def release_seats(*, flights: FlightService, deadline: Deadline) -> int:
 
     For each flight: fix the members of one call, commit, send, record. An outcome that is unknown leaves the
     call open; it is sent again under the same key by `resend_open_calls`. While the Flight Service is not
-    available nothing is cut: all that is owed by then goes into one call.
+    available no call is made: all that is owed by then goes into one.
     """
 
     def release_call_of(flight_id: int) -> int:
@@ -81,7 +81,7 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
     """
     Put the owed seats of one flight into one call. From here on members and payload are fixed.
 
-    None: nothing is owed, or somebody else is just cutting it.
+    None: nothing is owed, or another worker is just making the call.
     """
     if (cut := SeatCall.objects.filter(call_key=call_key).first()) is not None:
         return cut  # the COMMIT of the run before this one was lost
@@ -106,7 +106,7 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
 def leased_call(
     kind: SeatCallKind, *, flight_id: int, seats: int, call_key: UUID, lease: UUID, now: datetime
 ) -> SeatCall:
-    """Make a call that is leased to whoever writes it down, and will send it. It is not saved yet."""
+    """Make a call that is leased to the process that writes it down, which will send it. It is not saved yet."""
     return SeatCall(
         kind=kind,
         flight_id=flight_id,
@@ -144,7 +144,7 @@ def send_call(call: SeatCall, *, flights: FlightService) -> int:
 
 @in_transaction("seats.released")
 def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
-    """Record an answer. Applied and dead are final for the key, so whoever brings the word may write it."""
+    """Record an answer. *Applied* and *dead* are final per key: a caller whose lease is over may record them."""
     now = database_time()
     still_open = SeatCall.objects.filter(pk=call.pk, state=SeatCallState.OPEN)
     match outcome:

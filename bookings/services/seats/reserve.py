@@ -1,11 +1,11 @@
 """
-What becomes of a take: the call that asks the Flight Service for the seats of one booking.
+What becomes of a reservation: the call that asks the Flight Service for the seats of one booking.
 
 See Note [Why pending exists].
 """
 
 # Note [Why pending exists]
-# The booking is committed with its key before the first byte is sent. Whatever dies or gets lost after that,
+# The booking is committed with its key before the first byte is sent. Whatever crashes or gets lost after that,
 # the row says which key may have taken which seats, and asking again with the same key tells the outcome.
 # Until it is known the booking is pending, or cancelled and still asking: nothing is given back, as nothing
 # may have been taken, and nothing is confirmed.
@@ -38,7 +38,7 @@ from bookings.services.shared.transitions import cancel, confirm_hold, end_take,
 
 
 class Waiting(enum.Enum):
-    """Who waits for a take, and so what an unknown outcome means for the booking."""
+    """Who waits for a reservation, and so what an unknown outcome means for the booking."""
 
     CLIENT = "cannot ask again, so the booking ends"
     CLIENT_WITH_KEY = "asks again with the key, so the booking stays pending"
@@ -53,7 +53,7 @@ def change_of(booking: Booking) -> SeatChange:
 
 @in_transaction("reservation.claim")
 def claim_reservation(booking_id: int, *, lease: UUID) -> Booking | None:
-    """Lease an unresolved take, as `leases.claim` does. One that was first sent too long ago becomes stuck."""
+    """Lease an unresolved reservation, as `leases.claim` does. If it was first sent too long ago, it is stuck."""
 
     def give_up(booking: Booking, now: datetime) -> None:
         end_take(booking, Hold.STUCK, now=now, why=booking.last_error)
@@ -70,7 +70,7 @@ def settle_reservation(
     """
     Record what the Flight Service said, and return the booking as it is then.
 
-    Changes nothing if the take was resolved meanwhile. Does not call the Flight Service.
+    Changes nothing if the reservation was resolved meanwhile. Does not call the Flight Service.
     """
     now = database_time()
     if isinstance(outcome, Applied) and confirm_hold(booking, now=now):
@@ -81,7 +81,7 @@ def settle_reservation(
     if booking.hold == Hold.ASKING:
         match outcome:
             case Applied():
-                # The conditional UPDATE above has found it cancelled: the seats were taken for nobody.
+                # The conditional UPDATE above has found it cancelled: no booking wants the seats.
                 end_take(booking, Hold.GIVING_BACK, now=now)
             case NoSeats():
                 _refuse(booking, CancelReason.NO_SEATS, now)
@@ -102,7 +102,7 @@ def settle_reservation(
 
 
 def result_of(booking: Booking, *, at: datetime) -> Created | Refused | None:
-    """What the request that made this booking came to; None while its take is not decided."""
+    """What the request that made this booking came to; None while its reservation is not decided."""
     if booking.status in (BookingStatus.INITIATED, BookingStatus.BOOKED):
         return Created(booking, at)
     if booking.hold in (Hold.ASKING, Hold.STUCK, Hold.DROPPED):
@@ -122,7 +122,7 @@ def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
 
 def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting, now: datetime) -> None:
     """
-    Drop the take if this claim was the only one ever: a refused connection after another claim proves nothing.
+    Drop the reservation if this claim was the only one ever: a refused connection after another proves nothing.
 
     A pending booking without a waiting client is kept: it was promised an answer by its deadline.
     """
@@ -138,7 +138,7 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
 
 
 def _give_up(booking: Booking, outcome: NeverKnown, now: datetime) -> None:
-    """End the booking, which can never be confirmed. Its seats stay blocked until staff find out about them."""
+    """End the booking, which can never be confirmed. Its seats stay blocked until staff decide about them."""
     if booking.status == BookingStatus.PENDING:
         cancel(booking, Cause(SYSTEM, CancelReason.UNAVAILABLE), now=now)
     end_take(booking, Hold.STUCK, now=now, why=outcome.why)

@@ -83,9 +83,9 @@ def _close(call_id: int, *, resolution: Resolution) -> SeatCall:
 @in_transaction("release.decide")
 def _void(call_id: int, *, resolution: Resolution) -> SeatCall:
     """
-    Put the members on the ledger again, to be cut under a new call, and keep this one without any.
+    Owe the seats of the members back again, for a new call, and keep this call without members.
 
-    A fix has none: the next comparison finds the difference again.
+    A correction has none: the next comparison finds the difference again.
     Locks the members before the call, as every transaction does.
     """
     resolution.begin("release", row_id=call_id)
@@ -94,10 +94,10 @@ def _void(call_id: int, *, resolution: Resolution) -> SeatCall:
     locked = list(members.order_by("pk").select_for_update().only("pk", "no_of_seats"))
     call = _lock_dead(call_id)
     if call.kind == SeatCallKind.GIVE and sum(booking.no_of_seats for booking in locked) != call.seats:
-        raise AssertionError("a dead give-back has lost a member: no call would give its seats back")
+        raise AssertionError("a dead release has lost a member: no call would give its seats back")
     now = database_time()
     members.update(give_back=None, next_at=now)
-    call.kind = SeatCallKind.VOID  # a give-back has as many seats as its members
+    call.kind = SeatCallKind.VOID  # a release has as many seats as its members
     _end(call, now=now)
     _append(call, SeatCallEventKind.NOT_APPLIED, resolution, now=now)
     return call
@@ -109,7 +109,7 @@ def _lock_dead(call_id: int) -> SeatCall:
         raise GiveBackNotFound
     if call.state != SeatCallState.DEAD:
         state = "void" if call.kind == SeatCallKind.VOID else call.state
-        raise NothingToDecide(f"This give-back does not wait for a decision: it is {state}.")
+        raise NothingToDecide(f"This release does not wait for a decision: it is {state}.")
     return call
 
 

@@ -1,4 +1,4 @@
-"""Let staff decide about a take that the worker has given up: whether it was applied, or to ask once more."""
+"""Let staff decide about a reservation that the worker gave up: whether it was applied, or to ask once more."""
 
 import uuid
 from uuid import UUID
@@ -95,7 +95,7 @@ def _lock_stuck(booking_id: int) -> Booking:
     booking = lock_booking(booking_id, actor=SYSTEM)
     if booking.hold != Hold.STUCK:
         raise NothingToDecide(
-            f"The take of this booking does not wait for a decision: it is {booking.hold}, "
+            f"The reservation of this booking does not wait for a decision: it is {booking.hold}, "
             f"and the booking is {booking.status}."
         )
     return booking

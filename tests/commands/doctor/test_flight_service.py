@@ -39,7 +39,7 @@ def test_keys_that_are_honoured_are_seen_and_the_seat_comes_back(run, flights, a
     code, lines = run("--try-flight", "3")
 
     assert code == 0
-    assert lines["keys"] == ("OK", "a repeated take was counted once, as FLIGHT_SERVICE_KEYED=true says", "")
+    assert lines["keys"] == ("OK", "a repeated reservation was counted once, as FLIGHT_SERVICE_KEYED=true says", "")
     assert flights.taken(3) == 0
 
 
@@ -52,7 +52,7 @@ def test_keys_that_are_ignored_are_seen_and_both_seats_come_back(run, monkeypatc
     assert code == 1
     assert lines["keys"] == (
         "FAIL",
-        "FLIGHT_SERVICE_KEYED=true, and a repeated take was counted twice: every lost answer can cost a seat",
+        "FLIGHT_SERVICE_KEYED=true, and a repeated reservation was counted twice: every lost answer can cost a seat",
         "Stop taking bookings. Set FLIGHT_SERVICE_KEYED=false, or have it honor Idempotency-Key.",
     )
     assert forgetful.taken(3) == 0
@@ -64,7 +64,7 @@ def test_a_setting_that_is_more_careful_than_need_be_is_named(flights, settings)
     found = peer.check_keys(flights, 1)
 
     assert found.verdict == "WARN"
-    assert found.message == "FLIGHT_SERVICE_KEYED=false, and yet a repeated take was counted once"
+    assert found.message == "FLIGHT_SERVICE_KEYED=false, and yet a repeated reservation was counted once"
 
 
 def test_without_keys_and_said_so_all_is_well(settings):
@@ -74,7 +74,7 @@ def test_without_keys_and_said_so_all_is_well(settings):
 
     assert (found.verdict, found.message) == (
         "OK",
-        "a repeated take was counted twice, as FLIGHT_SERVICE_KEYED=false says",
+        "a repeated reservation was counted twice, as FLIGHT_SERVICE_KEYED=false says",
     )
 
 
@@ -84,7 +84,7 @@ def test_a_flight_that_others_book_meanwhile_shows_nothing(flights):
     found = peer.check_keys(flights, 1)
 
     assert found.verdict in ("WARN", "FAIL")
-    assert "somebody else books this flight" in found.message
+    assert "other clients book this flight" in found.message
 
 
 def test_a_lost_answer_shows_nothing_and_the_seat_comes_back(flights):

@@ -46,7 +46,9 @@ class Reservation:
     not_found, given_up = BookingNotFound, "stuck"
     retried, applied = "take_retried", "take_resolved"
     # The booking has expired meanwhile.
-    decided = "The take of this booking does not wait for a decision: it is giving_back, and the booking is cancelled."
+    decided = (
+        "The reservation of this booking does not wait for a decision: it is giving_back, and the booking is cancelled."
+    )
 
     def __init__(self, flights, payments):
         self.flights, self.payments = flights, payments
@@ -76,7 +78,7 @@ class Release(Reservation):
 
     not_found, given_up = GiveBackNotFound, "dead"
     retried, applied = "retried", "applied"
-    decided = "This give-back does not wait for a decision: it is done."
+    decided = "This release does not wait for a decision: it is done."
 
     def unanswered(self):
         a_cancelled_booking(self.flights)
