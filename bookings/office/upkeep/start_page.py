@@ -73,9 +73,9 @@ def _calls(under_way: Work, now: datetime) -> list[tuple[str, Badge, timedelta |
         return name, Badge(f"{waiting.count:,}", tone if waiting.count else "good"), age
 
     return [
-        line(_("Give-backs without an answer"), under_way.open_calls, "busy"),
-        line(_("Dead give-backs"), under_way.dead_calls, "bad"),
-        line(_("Takes of unknown outcome"), under_way.unknown_takes, "warn"),
-        line(_("Stuck takes"), under_way.stuck_takes, "bad"),
+        line(_("Releases without an answer"), under_way.open_calls, "busy"),
+        line(_("Dead releases"), under_way.dead_calls, "bad"),
+        line(_("Reservations of unknown outcome"), under_way.unknown_takes, "warn"),
+        line(_("Stuck reservations"), under_way.stuck_takes, "bad"),
         line(_("Dead charges and refunds"), under_way.dead_payments, "bad"),
     ]

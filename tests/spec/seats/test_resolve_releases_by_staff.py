@@ -1,4 +1,4 @@
-"""Dead give-backs: staff send them once more, or decide in the place of the Flight Service, and say why."""
+"""Dead releases: staff send them once more, or decide in the place of the Flight Service, and say why."""
 
 import pytest
 

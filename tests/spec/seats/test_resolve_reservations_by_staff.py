@@ -1,4 +1,4 @@
-"""Stuck takes: staff ask once more, or decide in the place of the Flight Service, and say why."""
+"""Stuck reservations: staff ask once more, or decide in the place of the Flight Service, and say why."""
 
 import json
 
