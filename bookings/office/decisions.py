@@ -163,6 +163,7 @@ def decide(
         "refused": refused,
         "happens": happens,
         "risk": risk,
+        "is_retry": is_retry,
         "retry_until": until,
         "retry_days": STAFF_RETRIES_END_AFTER // timedelta(days=1),
         "is_too_late": is_too_late,

@@ -198,7 +198,7 @@ class DeadPayment:
 class NeedsDecision(admin.SimpleListFilter):
     """Payments that wait for staff: two short ranges of the worker's to-do list."""
 
-    title = gettext_lazy("needs a decision")
+    title = gettext_lazy("decision")
     parameter_name = "needs"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -236,6 +236,12 @@ class PaymentAdmin(RecordAdmin):
     list_select_related = ["booking"]
     ordering = ["-pk"]
     record_template = "admin/bookings/payment/record.html"
+
+    def title_of(self, record: Payment) -> str:
+        return _("Payment %(number)s of booking %(reference)s") % {
+            "number": record.pk,
+            "reference": record.booking.reference,
+        }
 
     def get_urls(self) -> list[URLPattern]:
         pattern = rf"^(?P<payment_id>[0-9]+)/(?P<word>{IN_ADDRESS})/$"

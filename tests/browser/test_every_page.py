@@ -15,6 +15,7 @@ from tests.support.bookings import (
 )
 from tests.support.bulk import start
 from tests.support.callers import a_service_key
+from tests.support.calls import a_dead_payment
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
@@ -35,6 +36,10 @@ PAGES = {
     "call": ("/admin/bookings/seatcall/{call}/change/", "Supervisor"),
     "decision about a call": ("/admin/bookings/seatcall/{call}/not-applied/", "Supervisor"),
     "payments": ("/admin/bookings/payment/", "Auditor"),
+    "payments that need a decision": ("/admin/bookings/payment/?needs=decision", "Supervisor"),
+    "booking with a dead payment": ("/admin/bookings/booking/{unsettled}/change/", "Supervisor"),
+    "payment, dead": ("/admin/bookings/payment/{payment}/change/", "Supervisor"),
+    "decision about a payment": ("/admin/bookings/payment/{payment}/retry/", "Supervisor"),
     "periodic work": ("/admin/django_q/schedule/", "Auditor"),
     "API keys": ("/admin/bookings/apikey/", "Auditor"),
     "API key": ("/admin/bookings/apikey/{key}/change/", "Auditor"),
@@ -48,12 +53,15 @@ IS_TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.c
 
 @pytest.fixture
 def rows(office):
-    """A booking of every kind, a dead call, a bulk cancellation, and an API key."""
+    """A booking of every kind, a dead call, a dead payment, a bulk cancellation, and an API key."""
     a_service_key(name="gate agent")
     call = a_call_row(state="dead", first_sent_at=database_time(), last_error="400 invalid_request")
     a_saved_row("cancelled", hold="giving_back", give_back=call, flight_id=2)
     an_initiated_booking(office.flights, flight_id=3)
+    payment = a_dead_payment()
     return {
+        "payment": payment.pk,
+        "unsettled": payment.booking_id,
         "call": call.pk,
         "bulk": start(Selection(flight=3)).pk,
         "held": an_initiated_booking(office.flights).pk,
