@@ -124,7 +124,7 @@ REAP_BATCH = 500
 EXPIRY_BATCH = 500
 
 # One give-back call names this many bookings at most.
-GIVE_BACK_BATCH = 5_000
+RELEASE_BATCH = 5_000
 
 # One bulk cancellation names this many bookings at most: all of them fit into one give-back call, and one page.
 BULK_CANCEL_LIMIT = 5_000

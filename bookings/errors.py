@@ -198,7 +198,7 @@ class StaffOnly(OfficeError):
     code = "staff_only"
 
 
-class GiveBackNotFound(OfficeError):
+class SeatCallNotFound(OfficeError):
     """There is no such release."""
 
     code = "give_back_not_found"

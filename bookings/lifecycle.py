@@ -75,7 +75,7 @@ class CancelWhy(TextChoices):
     ASKED_BEFORE = "asked_before"
     NEVER_SENT = "never_sent"
     OUTCOME_UNKNOWN = "outcome_unknown"
-    TAKE_STUCK = "take_stuck"
+    RESERVATION_STUCK = "take_stuck"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,6 @@ def cancel_outcome_of(booking: Cancellable) -> CancelOutcome:
     if booking.hold == H.HELD:
         return CancelOutcome(CancelEffect.CANCELLED, seats=booking.no_of_seats)
     if booking.hold == H.STUCK:
-        return CancelOutcome(CancelEffect.CANCELLED, CancelWhy.TAKE_STUCK)
+        return CancelOutcome(CancelEffect.CANCELLED, CancelWhy.RESERVATION_STUCK)
     why = CancelWhy.OUTCOME_UNKNOWN if booking.claims else CancelWhy.NEVER_SENT
     return CancelOutcome(CancelEffect.CANCELLED, why)

@@ -39,7 +39,7 @@ class SeatChange:
     key: UUID
     flight_id: int
     seats: int
-    take: bool
+    reserves: bool
 
 
 @dataclass(frozen=True, slots=True)

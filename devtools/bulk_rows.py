@@ -33,7 +33,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
     "seat_call": {
         "kind": "give",
         "seats": 2,
-        "takes": 0,
+        "reserves": 0,
         "state": "done",
         "claims": 1,
         "last_error": "",

@@ -43,7 +43,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.PaymentDeclined: HTTPStatus.PAYMENT_REQUIRED,
         errors.StaffOnly: HTTPStatus.FORBIDDEN,
         errors.BookingNotFound: HTTPStatus.NOT_FOUND,
-        errors.GiveBackNotFound: HTTPStatus.NOT_FOUND,
+        errors.SeatCallNotFound: HTTPStatus.NOT_FOUND,
         errors.PaymentNotFound: HTTPStatus.NOT_FOUND,
         errors.FlightNotFound: HTTPStatus.NOT_FOUND,
         errors.AlreadyPaid: HTTPStatus.CONFLICT,

@@ -16,10 +16,15 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("call_key", models.UUIDField()),
-                ("kind", models.CharField(choices=[("give", "Give"), ("fix", "Fix"), ("void", "Void")], max_length=4)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("give", "Release"), ("fix", "Correction"), ("void", "Void")], max_length=4
+                    ),
+                ),
                 ("flight_id", models.BigIntegerField()),
                 ("seats", models.PositiveIntegerField()),
-                ("takes", models.BooleanField(default=False)),
+                ("reserves", models.BooleanField(default=False)),
                 ("fixes_flight_id", models.BigIntegerField(blank=True, null=True)),
                 (
                     "state",
@@ -52,8 +57,8 @@ class Migration(migrations.Migration):
                         condition=models.Q(("kind__in", ["give", "fix", "void"])), name="seat_call_kind_known"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("takes", False), ("kind__in", ["fix", "void"]), _connector="OR"),
-                        name="seat_call_only_a_fix_takes",
+                        condition=models.Q(("reserves", False), ("kind__in", ["fix", "void"]), _connector="OR"),
+                        name="seat_call_only_a_correction_reserves",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -69,7 +74,7 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="seat_call_fix_names_its_flight",
+                        name="seat_call_correction_names_its_flight",
                     ),
                     models.CheckConstraint(condition=models.Q(("seats__gte", 1)), name="seat_call_has_seats"),
                     models.CheckConstraint(
@@ -112,7 +117,7 @@ class Migration(migrations.Migration):
                     "what",
                     models.CharField(
                         choices=[
-                            ("fixed", "Fixed"),
+                            ("fixed", "Corrected"),
                             ("retried", "Retried"),
                             ("applied", "Applied"),
                             ("not_applied", "Not Applied"),
@@ -138,7 +143,7 @@ class Migration(migrations.Migration):
                 (
                     "inflight_kind",
                     models.CharField(
-                        blank=True, choices=[("take", "Take"), ("give", "Give")], default="", max_length=4
+                        blank=True, choices=[("take", "Reservation"), ("give", "Release")], default="", max_length=4
                     ),
                 ),
                 ("inflight_key", models.UUIDField(blank=True, null=True)),
@@ -460,8 +465,8 @@ class Migration(migrations.Migration):
                             ("payment_failed", "Payment Failed"),
                             ("refunded", "Refunded"),
                             ("noted", "Noted"),
-                            ("take_retried", "Take Retried"),
-                            ("take_resolved", "Take Resolved"),
+                            ("take_retried", "Reservation Retried"),
+                            ("take_resolved", "Reservation Resolved"),
                             ("payment_retried", "Payment Retried"),
                             ("payment_resolved", "Payment Resolved"),
                             ("refund_retried", "Refund Retried"),

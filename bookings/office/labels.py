@@ -61,8 +61,8 @@ SEAT_CALL: Mapping[str, Badge] = MappingProxyType(
 
 SEAT_CALL_KIND: Mapping[str, str | Promise] = MappingProxyType(
     {
-        SeatCallKind.GIVE: _("gives back"),
-        SeatCallKind.FIX: _("correction: gives back"),
+        SeatCallKind.RELEASE: _("gives back"),
+        SeatCallKind.CORRECTION: _("correction: gives back"),
         "take": _("correction: takes"),
         SeatCallKind.VOID: _("never happened"),
     }
@@ -108,7 +108,7 @@ BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
         CancelWhy.ASKED_BEFORE: _("a payment is running, and its cancellation was asked for before"),
         CancelWhy.NEVER_SENT: _("no seats were taken yet"),
         CancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
-        CancelWhy.TAKE_STUCK: _("whether seats were taken waits for a decision of staff"),
+        CancelWhy.RESERVATION_STUCK: _("whether seats were taken waits for a decision of staff"),
         BulkCancelWhy.OUR_FAULT: _("it failed for an hour: look at the booking and the log"),
     }
 )
@@ -143,7 +143,7 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         ApiKeyEventKind.ISSUED: _("Made"),
         ApiKeyEventKind.ROTATED: _("Got a new secret"),
         ApiKeyEventKind.REVOKED: _("Revoked"),
-        SeatCallEventKind.FIXED: _("Correction asked for"),
+        SeatCallEventKind.CORRECTED: _("Correction asked for"),
         SeatCallEventKind.RETRIED: _("Release sent again"),
         SeatCallEventKind.APPLIED: _("Release decided: it was applied"),
         SeatCallEventKind.NOT_APPLIED: _("Release decided: it was not applied"),
@@ -155,8 +155,8 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.PAYMENT_FAILED: _("Payment declined"),
         EventKind.REFUNDED: _("Money refunded"),
         EventKind.NOTED: _("Note"),
-        EventKind.TAKE_RETRIED: _("Flight Service asked again"),
-        EventKind.TAKE_RESOLVED: _("Outcome of the seats decided"),
+        EventKind.RESERVATION_RETRIED: _("Flight Service asked again"),
+        EventKind.RESERVATION_RESOLVED: _("Outcome of the seats decided"),
         EventKind.PAYMENT_RETRIED: _("Charge asked for again"),
         EventKind.PAYMENT_RESOLVED: _("Outcome of the charge decided"),
         EventKind.REFUND_RETRIED: _("Refund asked for again"),

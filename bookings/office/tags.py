@@ -59,7 +59,7 @@ def word_of(value: str, kind: str) -> str:
 @register.filter
 def kind_of(call: SeatCall) -> str:
     """What a call to the Flight Service does, in plain words: `{{ call|kind_of }}`."""
-    is_take = call.takes and call.kind == SeatCallKind.FIX
+    is_take = call.reserves and call.kind == SeatCallKind.CORRECTION
     return str(labels.SEAT_CALL_KIND["take" if is_take else call.kind])
 
 

@@ -114,7 +114,7 @@ class _Seats:
         if flight.id in self._sold_out:
             return None
         key = uuid.uuid5(KEYS, f"block {block} of {SEATS_PER_BLOCK} seats on flight {flight.id}")
-        change = SeatChange(key=key, flight_id=flight.id, seats=SEATS_PER_BLOCK, take=True)
+        change = SeatChange(key=key, flight_id=flight.id, seats=SEATS_PER_BLOCK, reserves=True)
         match self._service.change_seats(change, seconds=WORKER_CALL_SECONDS):
             case Applied():
                 return flight

@@ -117,10 +117,10 @@ def test_calls_to_send_again_are_found_by_their_to_do_list():
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (calls.stuck_takes, "booking_to_do"),
-        (calls.unanswered_takes, "booking_to_do"),
-        (calls.dead_give_backs, "seat_call_to_do"),
-        (calls.unanswered_give_backs, "seat_call_to_do"),
+        (calls.stuck_reservations, "booking_to_do"),
+        (calls.unanswered_reservations, "booking_to_do"),
+        (calls.dead_releases, "seat_call_to_do"),
+        (calls.unanswered_releases, "seat_call_to_do"),
     ],
     ids=lambda shown: getattr(shown, "__name__", ""),
 )

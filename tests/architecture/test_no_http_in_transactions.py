@@ -68,7 +68,7 @@ def api(service):
 
 
 def test_the_guard_sees_a_request_inside_a_transaction(service):
-    change = SeatChange(key=uuid.uuid4(), flight_id=1, seats=1, take=True)
+    change = SeatChange(key=uuid.uuid4(), flight_id=1, seats=1, reserves=True)
 
     with transaction.atomic(), pytest.raises(AssertionError, match=r"PATCH .* inside a transaction"):
         service.change_seats(change, seconds=5)

@@ -25,7 +25,7 @@ SOON_MILLISECONDS = 60_000
 
 def a_full_flight(office):
     office.sim.reset(capacity=BOOKINGS * SEATS_EACH)
-    change = SeatChange(uuid.uuid4(), 1, seats=BOOKINGS * SEATS_EACH, take=True)
+    change = SeatChange(uuid.uuid4(), 1, seats=BOOKINGS * SEATS_EACH, reserves=True)
     assert office.flights.change_seats(change, seconds=5) == Applied()
     many_rows(BOOKINGS, no_of_seats=SEATS_EACH)
 

@@ -122,13 +122,13 @@ def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:
     change_seats, prepare = HttpFlightService.change_seats, http_exchange._prepare
 
     def change_and_tell(self: Any, change: Any, *, seconds: float) -> Any:
-        here.kind = "create" if change.take else "give"
+        here.kind = "create" if change.reserves else "give"
         try:
             outcome = change_seats(self, change, seconds=seconds)
         finally:
             here.kind = None
         if isinstance(outcome, DECIDED):
-            reached(("create.answered" if change.take else "give.answered",))
+            reached(("create.answered" if change.reserves else "give.answered",))
         return outcome
 
     def prepare_and_tell(handle: Any, question: Any, reading: Any, *, keep: bool) -> None:

@@ -17,10 +17,10 @@ from tests.support.processes import start_flightsim
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def by_hand(sim, flight_id, seats, *, take):
+def by_hand(sim, flight_id, seats, *, reserves):
     address = f"{sim.url}/api/v1/flights/{flight_id}/seats"
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    answer = requests.patch(address, json={"seats": seats, "dec": int(take)}, headers=key, timeout=10)
+    answer = requests.patch(address, json={"seats": seats, "dec": int(reserves)}, headers=key, timeout=10)
     assert answer.status_code == 200
 
 
@@ -38,8 +38,8 @@ def test_what_was_changed_by_hand_is_put_right_though_an_answer_gets_lost(capsys
         monkeypatch.setattr(wiring, "flight_service", lambda: flights)
         for flight_id in (1, 2):
             an_initiated_booking(flights, flight_id=flight_id, seats=4)
-        by_hand(sim, 1, 3, take=True)
-        by_hand(sim, 2, 1, take=False)
+        by_hand(sim, 1, 3, reserves=True)
+        by_hand(sim, 2, 1, reserves=False)
         sim.faults(drop_reply_rate=1.0, faults_on="patch", times=1)
 
         first = run(capsys, "--fix")

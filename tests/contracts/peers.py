@@ -70,10 +70,10 @@ class OverHttp:
 
 
 def take(peer, seats, *, key=None, flight_id=1):
-    change = SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, take=True)
+    change = SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, reserves=True)
     return peer.service.change_seats(change, seconds=5)
 
 
 def give_back(peer, seats, *, key=None, flight_id=1):
-    change = SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, take=False)
+    change = SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, reserves=False)
     return peer.service.change_seats(change, seconds=5)

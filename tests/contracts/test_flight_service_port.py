@@ -165,7 +165,7 @@ def test_a_service_that_is_down_was_never_sent_anything(peer):
 
 
 def test_without_time_left_nothing_is_sent(peer):
-    change = SeatChange(key=uuid.uuid4(), flight_id=1, seats=2, take=True)
+    change = SeatChange(key=uuid.uuid4(), flight_id=1, seats=2, reserves=True)
 
     outcome = peer.service.change_seats(change, seconds=0)
 

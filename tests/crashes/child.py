@@ -45,7 +45,7 @@ def send_before_writing() -> None:
     insert = creating._insert
 
     def send_and_insert(attempt: Any, *rest: Any, **given: Any) -> Any:
-        change = SeatChange(uuid.uuid4(), attempt.order.flight_id, attempt.order.no_of_seats, take=True)
+        change = SeatChange(uuid.uuid4(), attempt.order.flight_id, attempt.order.no_of_seats, reserves=True)
         wiring.flight_service().change_seats(change, seconds=2)
         return insert(attempt, *rest, **given)
 

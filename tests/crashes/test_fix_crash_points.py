@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 def test_a_fix_that_dies_is_ended_by_the_worker(world, point, take):
     an_initiated_booking(world.flights, seats=4)
     # By hand, behind our back: seats are missing there, or taken for nobody.
-    world.flights.change_seats(SeatChange(uuid.uuid4(), 1, 3, take=not take), seconds=5)
+    world.flights.change_seats(SeatChange(uuid.uuid4(), 1, 3, reserves=not take), seconds=5)
 
     world.dies(point, act="fix")
 
     assert world.recovers() == []
-    assert list(SeatCall.objects.values_list("kind", "state", "seats", "takes")) == [("fix", "done", 3, take)]
+    assert list(SeatCall.objects.values_list("kind", "state", "seats", "reserves")) == [("fix", "done", 3, take)]

@@ -198,11 +198,11 @@ def test_no_two_payments_share_a_key(column):
         ("open", {"state": "lost"}, "seat_call_open_has_a_time"),
         ("open", {"seats": 0}, "seat_call_has_seats"),
         ("open", {"kind": "take"}, "seat_call_kind_known"),
-        ("open", {"takes": True}, "seat_call_only_a_fix_takes"),
-        ("open", {"kind": "fix"}, "seat_call_fix_names_its_flight"),
-        ("dead", {"kind": "fix", "fixes_flight_id": 2}, "seat_call_fix_names_its_flight"),
-        ("done", {"kind": "fix", "fixes_flight_id": 1}, "seat_call_fix_names_its_flight"),
-        ("open", {"fixes_flight_id": 1}, "seat_call_fix_names_its_flight"),
+        ("open", {"reserves": True}, "seat_call_only_a_correction_reserves"),
+        ("open", {"kind": "fix"}, "seat_call_correction_names_its_flight"),
+        ("dead", {"kind": "fix", "fixes_flight_id": 2}, "seat_call_correction_names_its_flight"),
+        ("done", {"kind": "fix", "fixes_flight_id": 1}, "seat_call_correction_names_its_flight"),
+        ("open", {"fixes_flight_id": 1}, "seat_call_correction_names_its_flight"),
     ],
 )
 def test_a_seat_call_that_contradicts_itself_is_refused(state, columns, constraint):

@@ -22,7 +22,7 @@ def service(wire):
 
 
 def take(service, flight_id=7):
-    return service.change_seats(SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=2, take=True), seconds=5)
+    return service.change_seats(SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=2, reserves=True), seconds=5)
 
 
 def number(name, **labels):

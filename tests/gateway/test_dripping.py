@@ -70,7 +70,7 @@ def service(request, wire):
 @pytest.mark.parametrize("part", PARTS)
 def test_a_change_is_given_up_in_time(wire, service, part):
     wire.say("PATCH", SEATS, drip(part))
-    change, heard = SeatChange(key=uuid.uuid4(), flight_id=7, seats=2, take=True), []
+    change, heard = SeatChange(key=uuid.uuid4(), flight_id=7, seats=2, reserves=True), []
 
     seconds = took(lambda: heard.append(service.change_seats(change, seconds=0.3)))
 

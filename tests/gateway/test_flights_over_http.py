@@ -22,8 +22,8 @@ from bookings.ports import (
 FLIGHT = "/api/v1/flights/7"
 SEATS = f"{FLIGHT}/seats"
 KEY = uuid.UUID("4f5f0f0e-0c7a-4b7d-9d5c-0f9f6f4a3b2c")
-TAKE = SeatChange(key=KEY, flight_id=7, seats=2, take=True)
-GIVE = SeatChange(key=KEY, flight_id=7, seats=2, take=False)
+TAKE = SeatChange(key=KEY, flight_id=7, seats=2, reserves=True)
+GIVE = SeatChange(key=KEY, flight_id=7, seats=2, reserves=False)
 
 
 def failure(status, code=None):
@@ -62,7 +62,7 @@ def test_an_answer_about_another_flight_proves_nothing(wire, service, change, sh
 def test_the_body_is_two_integers_and_nothing_else(wire, service, take, dec):
     answer(wire, content={"success": True})
 
-    service.change_seats(SeatChange(key=KEY, flight_id=7, seats=2, take=take), seconds=5)
+    service.change_seats(SeatChange(key=KEY, flight_id=7, seats=2, reserves=take), seconds=5)
 
     sent = wire.calls[0]
     assert sent.body == f'{{"seats": 2, "dec": {dec}}}'.encode()

@@ -12,7 +12,7 @@ import pytest
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.ports import Applied, NotSent, SeatChange, Unknown
 
-TAKE = SeatChange(key=uuid.UUID(int=1), flight_id=7, seats=2, take=True)
+TAKE = SeatChange(key=uuid.UUID(int=1), flight_id=7, seats=2, reserves=True)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 ENVELOPE = b'{"success":true,"data":{"id":7,"price":2000,"totalSeats":5},"error":{}}'
 ANSWER = HEAD + b"Content-Length: %d\r\n\r\n" % len(ENVELOPE) + ENVELOPE

@@ -30,7 +30,7 @@ def seats(flight_id):
 
 
 def a_take(flight_id=7):
-    return SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=2, take=True)
+    return SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=2, reserves=True)
 
 
 def failure(code=None):

@@ -5,7 +5,7 @@ import pytest
 from bookings.ports import FlightsUnreachable, Mistake, SeatChange, Unknown
 from tests.gateway.test_flights_over_http import FLIGHT, KEY, SEATS
 
-TAKE = SeatChange(key=KEY, flight_id=7, seats=2, take=True)
+TAKE = SeatChange(key=KEY, flight_id=7, seats=2, reserves=True)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ INFORMATIONAL = {
 
 
 def a_take(flight_id=7):
-    return SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=2, take=True)
+    return SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=2, reserves=True)
 
 
 @pytest.fixture(params=["keyed", "unkeyed"])

@@ -22,7 +22,7 @@ def a_fix(**columns):
 
 
 def test_the_list_says_what_each_call_does(desk):
-    a_fix(flight_id=21, takes=True)
+    a_fix(flight_id=21, reserves=True)
     a_fix(flight_id=22, state="dead")
     a_call_row(flight_id=23)
 
@@ -34,7 +34,7 @@ def test_the_list_says_what_each_call_does(desk):
 
 @pytest.mark.parametrize(("takes", "said"), [(True, "Seats are taken"), (False, "Seats are back")])
 def test_the_page_of_a_correction_says_what_became_of_it(desk, takes, said):
-    call = a_fix(takes=takes, state="done")
+    call = a_fix(reserves=takes, state="done")
 
     text = text_of(desk.get(f"{CALLS}{call.pk}/change/"))
 
@@ -52,14 +52,14 @@ CONSEQUENCES = {
 
 @pytest.mark.parametrize("word", CONSEQUENCES)
 def test_the_page_of_a_decision_says_what_it_costs(desk, word):
-    call = a_fix(state="dead", takes=True)
+    call = a_fix(state="dead", reserves=True)
 
     assert CONSEQUENCES[word] in text_of(desk.get(give_back_address(call, word)))
 
 
 @pytest.mark.parametrize(("word", "kind"), [("applied", "fix"), ("not-applied", "void")])
 def test_a_decision_ends_it(desk, word, kind):
-    call = a_fix(state="dead", takes=True)
+    call = a_fix(state="dead", reserves=True)
     assert give_back_address(call, word) in links_of(desk.get(CALLS))
 
     answer = desk.post(give_back_address(call, word), why("Ravi said so."), follow=True)

@@ -40,8 +40,8 @@ SEAT_CALL_WRITTEN = Place(SeatCall, "save")
 CORRECTION_LOOKED = Place(correct, "seats_of")
 CORRECTION_DECIDED = Place(correct, "_write_down", before=True)
 
-RETRY_DECIDED = Place(resolve_reservation, "reopen_take", before=True)
-RETRY_WRITTEN = Place(resolve_reservation, "reopen_take")
+RETRY_DECIDED = Place(resolve_reservation, "reopen_reservation", before=True)
+RETRY_WRITTEN = Place(resolve_reservation, "reopen_reservation")
 RELEASE_DECIDED = Place(resolve_release, "_end", before=True)
 PAYMENT_RESOLVED = Place(resolve_payment, "note_event", before=True)
 

@@ -32,7 +32,7 @@ BOOKINGS, SEATS_EACH = 100, 2
 
 def a_full_flight(flights):
     """Unpaid bookings of flight 1, their seats taken by one call."""
-    change = SeatChange(uuid.uuid4(), 1, seats=BOOKINGS * SEATS_EACH, take=True)
+    change = SeatChange(uuid.uuid4(), 1, seats=BOOKINGS * SEATS_EACH, reserves=True)
     assert flights.change_seats(change, seconds=5) == Applied()
     many_rows(BOOKINGS, no_of_seats=SEATS_EACH)
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 def send(flights, seats):
     unkeyed = UnkeyedFlights(flights, counter=Counter.EXCLUSIVE, settle=timedelta(seconds=60), at_once=4)
-    change = SeatChange(key=uuid.uuid4(), flight_id=1, seats=seats, take=True)
+    change = SeatChange(key=uuid.uuid4(), flight_id=1, seats=seats, reserves=True)
     return [unkeyed.change_seats(change, seconds=5) for _ in range(2)]
 
 

@@ -309,7 +309,7 @@ def test_what_was_not_applied_goes_back_once_while_the_worker_passes(flights, si
 
 def takes_of_the_sim(flights):
     """Let the Flight Service count four seats as taken, which the give-back is about."""
-    flights.change_seats(reserve.SeatChange(key=uuid.uuid4(), flight_id=1, seats=4, take=True), seconds=5)
+    flights.change_seats(reserve.SeatChange(key=uuid.uuid4(), flight_id=1, seats=4, reserves=True), seconds=5)
 
 
 @pytest.mark.parametrize("decision", list(Decision))

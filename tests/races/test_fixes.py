@@ -17,7 +17,7 @@ from bookings.ports import SeatChange
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.seats import compare
 from bookings.services.seats import correct as fixing
-from bookings.services.seats.correct import fix_seats
+from bookings.services.seats.correct import correct_seats
 from bookings.services.seats.reconcile import reconcile_seats
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints
@@ -32,12 +32,13 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 def drift(flights):
     """Flight 1: six seats are held, nine taken."""
     an_initiated_booking(flights, seats=6)
-    flights.change_seats(SeatChange(uuid.uuid4(), 1, 3, take=True), seconds=5)
+    flights.change_seats(SeatChange(uuid.uuid4(), 1, 3, reserves=True), seconds=5)
     return reconcile_seats(flights=flights, deadline=Deadline(20)).drift
 
 
 def fix(flights, drift):
-    return [one.state for one in fix_seats(drift=drift, flights=flights, deadline=Deadline(20), actor=STAFF, note="")]
+    corrections = correct_seats(drift=drift, flights=flights, deadline=Deadline(20), actor=STAFF, note="")
+    return [one.state for one in corrections]
 
 
 def keep_looking_alike(monkeypatch):
@@ -59,7 +60,7 @@ def test_operators_who_fix_at_once_fix_once(flights, sim, drift):
         assert sorted(states) == [["done"], *[["left alone"]] * 3]
         assert_in_step(sim)
         assert SeatCall.objects.filter(kind="fix").count() == number + 1
-        flights.change_seats(SeatChange(uuid.uuid4(), 1, 3, take=True), seconds=5)
+        flights.change_seats(SeatChange(uuid.uuid4(), 1, 3, reserves=True), seconds=5)
 
 
 def test_a_fix_that_is_overtaken_by_a_whole_one_does_nothing(flights, sim, drift, monkeypatch):

@@ -41,7 +41,7 @@ def overdue_bookings(flights, *, on_flights, on_each):
     """Insert bookings past their deadline; their seats are taken at the Flight Service, by one call a flight."""
     created_at = database_time() - LONG_AGO
     for flight_id in range(1, on_flights + 1):
-        change = SeatChange(uuid.uuid4(), flight_id, seats=on_each * SEATS_EACH, take=True)
+        change = SeatChange(uuid.uuid4(), flight_id, seats=on_each * SEATS_EACH, reserves=True)
         assert flights.change_seats(change, seconds=5) == Applied()
         many_rows(on_each, created_at=created_at, flight_id=flight_id, no_of_seats=SEATS_EACH)
 

@@ -179,7 +179,7 @@ def a_call_row(**columns: Any) -> SeatCall:
     is_open = columns.get("state", SeatCallState.OPEN) == SeatCallState.OPEN
     values = {
         "call_key": uuid.uuid4(),
-        "kind": SeatCallKind.GIVE,
+        "kind": SeatCallKind.RELEASE,
         "flight_id": 1,
         "seats": 2,
         "next_at": now if is_open else None,

@@ -232,8 +232,8 @@ class FakeFlights:
     def _move(self, change: SeatChange) -> SeatOutcome:
         shelf = self._shelves.get(change.flight_id)
         if shelf is None:
-            return NoFlight() if change.take else Mistake("404 flight_not_found")
-        after = shelf.remaining - change.seats if change.take else shelf.remaining + change.seats
+            return NoFlight() if change.reserves else Mistake("404 flight_not_found")
+        after = shelf.remaining - change.seats if change.reserves else shelf.remaining + change.seats
         if after < 0:
             return NoSeats()
         if after > shelf.capacity:

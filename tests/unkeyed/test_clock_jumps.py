@@ -27,7 +27,7 @@ def database_clock(monkeypatch):
 
 
 def a_take():
-    return SeatChange(key=uuid.uuid4(), flight_id=1, seats=2, take=True)
+    return SeatChange(key=uuid.uuid4(), flight_id=1, seats=2, reserves=True)
 
 
 def send(flights, change):

@@ -27,8 +27,8 @@ LANDED = {"drop_reply_rate": 1.0}
 LOST = {"drop_request_rate": 1.0}
 
 
-def a_change(*, take, seats=2):
-    return SeatChange(key=uuid.uuid4(), flight_id=1, seats=seats, take=take)
+def a_change(*, reserves, seats=2):
+    return SeatChange(key=uuid.uuid4(), flight_id=1, seats=seats, reserves=reserves)
 
 
 def send(flights, change):
@@ -52,11 +52,11 @@ def a_pass_later(flights):
 
 @pytest.mark.parametrize("fault", [LANDED, LOST], ids=["landed", "lost"])
 def test_until_it_has_settled_nothing_is_sent_for_its_flight(impatient, exclusive, sim, fault):
-    change = a_change(take=True)
+    change = a_change(reserves=True)
     first = send_and_hear_nothing(exclusive, sim, change, fault)
     sent = sim.ledger()["calls"]["patch"]
 
-    again, other = send(exclusive, change), send(exclusive, a_change(take=True))
+    again, other = send(exclusive, change), send(exclusive, a_change(reserves=True))
 
     assert (type(first), first.retry_after) == (Unknown, 60.0)
     assert (type(again), again.why) == (Unknown, "no answer; the counter is read when it has settled")
@@ -75,7 +75,7 @@ def test_until_it_has_settled_nothing_is_sent_for_its_flight(impatient, exclusiv
     ids=["a take that landed", "a lost take", "a give-back that landed", "a lost give-back"],
 )
 def test_then_the_counter_tells(exclusive, sim, take, fault, outcome, taken, given_back):
-    change = a_change(take=take)
+    change = a_change(reserves=take)
     send_and_hear_nothing(exclusive, sim, change, fault)
     let_gates_settle()
 
@@ -87,8 +87,8 @@ def test_then_the_counter_tells(exclusive, sim, take, fault, outcome, taken, giv
 
 
 def test_a_fix_that_takes_seats_and_never_landed_is_sent_again(exclusive, sim):
-    fix = a_call_row(kind="fix", takes=True, fixes_flight_id=1)
-    change = SeatChange(key=fix.call_key, flight_id=1, seats=2, take=True)
+    fix = a_call_row(kind="fix", reserves=True, fixes_flight_id=1)
+    change = SeatChange(key=fix.call_key, flight_id=1, seats=2, reserves=True)
     send_and_hear_nothing(exclusive, sim, change, LOST)
     let_gates_settle()
 
@@ -106,13 +106,13 @@ def test_a_fix_that_takes_seats_and_never_landed_is_sent_again(exclusive, sim):
 def test_how_many_seats_a_flight_has_is_not_noted_while_something_waits_for_staff(exclusive, make):
     make()
 
-    outcome = send(exclusive, a_change(take=True))
+    outcome = send(exclusive, a_change(reserves=True))
 
     assert (outcome, FlightGate.objects.get().capacity) == (Applied(), None)
 
 
 def test_what_the_counter_does_not_explain_is_for_staff(exclusive, sim, log_lines):
-    change = a_change(take=True)
+    change = a_change(reserves=True)
     send_and_hear_nothing(exclusive, sim, change, LANDED)
     let_gates_settle()
     somebody_else_takes(sim, 3)
@@ -124,10 +124,10 @@ def test_what_the_counter_does_not_explain_is_for_staff(exclusive, sim, log_line
 
 
 def test_a_counter_that_somebody_else_has_moved_is_told(exclusive, sim, log_lines):
-    send(exclusive, a_change(take=True))
+    send(exclusive, a_change(reserves=True))
     somebody_else_takes(sim, 3)
 
-    outcome = send(exclusive, a_change(take=True))
+    outcome = send(exclusive, a_change(reserves=True))
 
     assert outcome == Applied()
     assert log_lines("flights.counter_moved") == [{"flight": 1, "seats": -3}]
@@ -170,15 +170,15 @@ def test_the_seats_of_a_flight_can_be_compared_from_its_first_change_on(exclusiv
 
 @pytest.mark.parametrize("take", [True, False], ids=["take", "give-back"])
 def test_where_others_change_the_counter_it_stays_unknown_for_ever(impatient, shared, sim, take):
-    change = a_change(take=take)
+    change = a_change(reserves=take)
 
     first = send_and_hear_nothing(shared, sim, change, LANDED)
 
-    other = send(shared, a_change(take=True))
+    other = send(shared, a_change(reserves=True))
     let_gates_settle()
     assert (type(first), send(shared, change)) == (NeverKnown, first)
     assert other == NotSent("the outcome of another change is unknown")
-    assert send(shared, a_change(take=True)) == Applied()
+    assert send(shared, a_change(reserves=True)) == Applied()
     assert sim.ledger()["calls"]["patch"] == 2
 
 
@@ -230,7 +230,7 @@ def test_a_counter_below_zero_is_told_at_once(shared, sim, log_lines, monkeypatc
 
     monkeypatch.setattr(shared._service, "change_seats", take_and_be_joined)
 
-    outcome = send(shared, a_change(take=True))
+    outcome = send(shared, a_change(reserves=True))
 
     assert outcome == Applied()
     assert log_lines("flights.oversold") == [{"flight": 1, "seats": 1}]
@@ -248,7 +248,7 @@ def test_its_flights_cannot_be_compared(shared):
 
 
 def test_a_create_on_a_flight_that_rests_is_refused_and_leaves_nothing(impatient, exclusive, sim, api):
-    send_and_hear_nothing(exclusive, sim, a_change(take=True), LOST)
+    send_and_hear_nothing(exclusive, sim, a_change(reserves=True), LOST)
 
     answer, again = api.create(key="k"), api.create(key="k")
 
@@ -261,7 +261,7 @@ def test_a_create_on_a_flight_that_rests_is_refused_and_leaves_nothing(impatient
 
 
 def test_one_that_is_in_no_hurry_waits_for_the_flight(impatient, exclusive, sim, api):
-    send_and_hear_nothing(exclusive, sim, a_change(take=True), LOST)
+    send_and_hear_nothing(exclusive, sim, a_change(reserves=True), LOST)
 
     answer = api.create(headers={"Prefer": "respond-async"})
 
@@ -271,5 +271,5 @@ def test_one_that_is_in_no_hurry_waits_for_the_flight(impatient, exclusive, sim,
 
 
 def somebody_else_takes(sim, seats):
-    other = SeatChange(key=uuid.uuid4(), flight_id=1, seats=seats, take=True)
+    other = SeatChange(key=uuid.uuid4(), flight_id=1, seats=seats, reserves=True)
     assert a_tireless_gateway(sim.url).change_seats(other, seconds=5) == Applied()

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def a_take(seats=2, *, flight_id=1, key=None):
-    return SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, take=True)
+    return SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, reserves=True)
 
 
 def a_give_back(seats=2, *, flight_id=1, key=None):
-    return SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, take=False)
+    return SeatChange(key=key or uuid.uuid4(), flight_id=flight_id, seats=seats, reserves=False)
 
 
 def send(flights, change):

@@ -188,7 +188,11 @@ def of_the_office() -> Iterator[Question]:
     yield Question("start page: what waits", start_page.work, 2 * many)
     # All of a day is counted, on two indexes alone.
     yield Question("start page: the day", lambda: start_page.today(now), 3 * _of_a_day() + FEW)
-    for ask in (calls.stuck_takes, calls.unanswered_takes, calls.dead_give_backs, calls.unanswered_give_backs):
+    dead, unanswered = (
+        (calls.stuck_reservations, calls.dead_releases),
+        (calls.unanswered_reservations, calls.unanswered_releases),
+    )
+    for ask in (*dead, *unanswered):
         yield Question(f"calls: {ask.__name__.replace('_', ' ')}", lambda ask=ask: ask(None), many)
 
 

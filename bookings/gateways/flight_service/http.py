@@ -135,7 +135,7 @@ class HttpFlightService:
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         # JSON integers: the original peer reads `true` as zero, and releases seats for it.
-        body = json.dumps({"seats": int(change.seats), "dec": 1 if change.take else 0}).encode()
+        body = json.dumps({"seats": int(change.seats), "dec": 1 if change.reserves else 0}).encode()
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(change.key)}
         question = Question("PATCH", f"{self._address(change.flight_id)}/seats", headers, body)
 
@@ -143,7 +143,7 @@ class HttpFlightService:
             return _read(self._exchange(question, seconds=min(seconds, self._change_seconds), keep=False))
 
         def read(reply: Reply) -> SeatOutcome:
-            return outcome_of(reply, flight_id=change.flight_id, take=change.take, own_words=self._own_words)
+            return outcome_of(reply, flight_id=change.flight_id, reserves=change.reserves, own_words=self._own_words)
 
         outcome = self._guarded("PATCH", change.flight_id, send, read, seconds=seconds)
         if not isinstance(outcome, Applied | NoSeats | NoFlight):

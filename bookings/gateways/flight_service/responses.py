@@ -155,10 +155,10 @@ def retry_after(value: str, *, date: str, now: datetime) -> float | None:
     return seconds if 0 <= seconds <= LONGEST_PAUSE_ASKED_FOR else None
 
 
-def outcome_of(reply: Reply, *, flight_id: int, take: bool, own_words: OwnWords = NO_WORDS) -> SeatOutcome:
+def outcome_of(reply: Reply, *, flight_id: int, reserves: bool, own_words: OwnWords = NO_WORDS) -> SeatOutcome:
     """Read the response to a change of seats."""
     if (refused := _refusal(reply, own_words)) is not None:
-        return refused if take else Mistake(reply.why())
+        return refused if reserves else Mistake(reply.why())
     if reply.envelope is None:
         return Unknown(reply.why(), reply.retry_after)
     # A 2xx whose envelope does not say so, or that is about another flight, is no proof that seats were changed.

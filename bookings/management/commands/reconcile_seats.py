@@ -10,7 +10,7 @@ from bookings.conf import counter_is_shared
 from bookings.deadline import Deadline
 from bookings.management.arguments import flight, operator
 from bookings.models import Reconciliation
-from bookings.services.seats.correct import LEFT_ALONE, Fix, fix_seats
+from bookings.services.seats.correct import LEFT_ALONE, Correction, correct_seats
 from bookings.services.seats.reconcile import reconcile_seats
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         found = reconcile_seats(flights=flights, deadline=Deadline(math.inf), flight_id=options["flight"])
         fixes = None
         if options["fix"]:
-            fixes = fix_seats(
+            fixes = correct_seats(
                 drift=found.drift,
                 flights=flights,
                 deadline=Deadline(math.inf),
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 returncode=2,
             )
 
-    def _say(self, found: Reconciliation, fixes: list[Fix] | None, *, as_json: bool) -> None:
+    def _say(self, found: Reconciliation, fixes: list[Correction] | None, *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(json.dumps(_as_json(found, fixes)))
             return
@@ -79,18 +79,18 @@ SAID = {
 }
 
 
-def _direction(fix: Fix) -> str:
-    return "take" if fix.takes else "give back"
+def _direction(fix: Correction) -> str:
+    return "take" if fix.reserves else "give back"
 
 
-def _summary(fixes: list[Fix] | None) -> str:
+def _summary(fixes: list[Correction] | None) -> str:
     if fixes is None:
         return "Our seats and the Flight Service's differ."
     done = sum(fix.state == "done" for fix in fixes)
     return f"Our seats and the Flight Service's differed; corrected on {done} of {len(fixes)} flights."
 
 
-def _as_json(found: Reconciliation, fixes: list[Fix] | None) -> dict[str, Any]:
+def _as_json(found: Reconciliation, fixes: list[Correction] | None) -> dict[str, Any]:
     names = ("flights_compared", "flights_skipped", "seats_held", "seats_taken", "drift")
     shown: dict[str, Any] = {name: getattr(found, name) for name in names}
     if fixes is not None:

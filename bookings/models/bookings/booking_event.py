@@ -16,8 +16,8 @@ class EventKind(models.TextChoices):
     # Internal notes of staff: never shown outside the back office.
     NOTED = "noted"
     # What staff decided about a reservation of unknown outcome.
-    TAKE_RETRIED = "take_retried"
-    TAKE_RESOLVED = "take_resolved"
+    RESERVATION_RETRIED = "take_retried"
+    RESERVATION_RESOLVED = "take_resolved"
     # And about a charge, or a refund.
     PAYMENT_RETRIED = "payment_retried"
     PAYMENT_RESOLVED = "payment_resolved"

@@ -7,8 +7,8 @@ from bookings.conf import CLOCK_TOLERANCE, GATE_LEASE
 
 
 class InFlightKind(models.TextChoices):
-    TAKE = "take"
-    GIVE = "give"
+    RESERVATION = "take"
+    RELEASE = "give"
 
 
 class GateOutcome(models.TextChoices):

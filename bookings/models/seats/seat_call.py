@@ -7,9 +7,9 @@ from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
 
 
 class SeatCallKind(models.TextChoices):
-    GIVE = "give"
+    RELEASE = "give"
     # A correction of what a comparison with the Flight Service found; it has no bookings.
-    FIX = "fix"
+    CORRECTION = "fix"
     # Staff said that it was not applied; the bookings of a release were put into a new one, under a new key.
     VOID = "void"
 
@@ -37,7 +37,7 @@ class SeatCall(OutboundCall):
     flight_id = models.BigIntegerField()
     seats = models.PositiveIntegerField()
     # The direction: only a correction can take seats, all other calls give seats back.
-    takes = models.BooleanField(default=False)
+    reserves = models.BooleanField(default=False)
     # The flight again, until a correction is over: unique, so that no two correct the same difference.
     fixes_flight_id = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=4, choices=SeatCallState.choices, default=SeatCallState.OPEN)
@@ -57,18 +57,18 @@ class SeatCall(OutboundCall):
             models.UniqueConstraint(name="seat_call_fixes_flight_id_unique", fields=["fixes_flight_id"]),
             models.CheckConstraint(name="seat_call_kind_known", condition=Q(kind__in=SeatCallKind.values)),
             models.CheckConstraint(
-                name="seat_call_only_a_fix_takes",
-                condition=Q(takes=False) | Q(kind__in=[SeatCallKind.FIX, SeatCallKind.VOID]),
+                name="seat_call_only_a_correction_reserves",
+                condition=Q(reserves=False) | Q(kind__in=[SeatCallKind.CORRECTION, SeatCallKind.VOID]),
             ),
             models.CheckConstraint(
-                name="seat_call_fix_names_its_flight",
+                name="seat_call_correction_names_its_flight",
                 condition=Q(
-                    kind=SeatCallKind.FIX,
+                    kind=SeatCallKind.CORRECTION,
                     state__in=[SeatCallState.OPEN, SeatCallState.DEAD],
                     fixes_flight_id__isnull=False,
                     fixes_flight_id=F("flight_id"),
                 )
-                | Q(fixes_flight_id=None) & (~Q(kind=SeatCallKind.FIX) | Q(state=SeatCallState.DONE)),
+                | Q(fixes_flight_id=None) & (~Q(kind=SeatCallKind.CORRECTION) | Q(state=SeatCallState.DONE)),
             ),
             models.CheckConstraint(name="seat_call_has_seats", condition=Q(seats__gte=1)),
             models.CheckConstraint(
@@ -89,7 +89,7 @@ class SeatCall(OutboundCall):
 
 
 class SeatCallEventKind(models.TextChoices):
-    FIXED = "fixed"
+    CORRECTED = "fixed"
     RETRIED = "retried"
     APPLIED = "applied"
     NOT_APPLIED = "not_applied"

@@ -28,9 +28,9 @@ from bookings.queries.bookings.pages import Page, every, page_of
 from bookings.queries.bookings.quick_views import (
     MOST_COUNTED,
     counts_of_views,
-    dead_give_backs,
     dead_payments,
-    stuck_takes,
+    dead_releases,
+    stuck_reservations,
     unsettled_payments,
 )
 from bookings.queries.bookings.selection import Selection
@@ -202,7 +202,7 @@ def _tabs(selection: Selection, now: datetime) -> list[Tab]:
     for view, text in VIEWS.items():
         count = _capped(counts[view], highest=MOST_COUNTED - 1)
         tabs.append(Tab(text, f"{here}?view={view}", count, selection.view == view))
-    dead = _capped(stuck_takes() + dead_give_backs(), highest=MOST_COUNTED - 1)
+    dead = _capped(stuck_reservations() + dead_releases(), highest=MOST_COUNTED - 1)
     tabs.insert(-2, Tab(_("Dead calls"), reverse("admin:bookings_seatcall_changelist"), dead, is_current=False))
     unknown = _capped(dead_payments(), highest=MOST_COUNTED - 1)
     payments = f"{reverse('admin:bookings_payment_changelist')}?needs=decision"

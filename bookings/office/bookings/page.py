@@ -21,7 +21,7 @@ from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
 from bookings.office.payments import RIGHT as DECIDE_ABOUT_PAYMENTS
 from bookings.office.seats.at_flight_service import RIGHT as DECIDE_ABOUT_SEATS
-from bookings.office.seats.reservations import urls_of_takes
+from bookings.office.seats.reservations import urls_of_reservations
 from bookings.queries.bookings.page import BookingPage, booking_page
 from bookings.services.bookings.cancel_for_staff import cancel_for_staff
 from bookings.services.bookings.note import note_booking
@@ -72,7 +72,7 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"bookings_booking_{name}")
             for name, view in named
         ]
-        return [*own, *urls_of_takes(self.admin_site), *super().get_urls()]
+        return [*own, *urls_of_reservations(self.admin_site), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

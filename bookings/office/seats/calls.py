@@ -20,13 +20,13 @@ from bookings.office.addresses import only, page_at, selection_of
 from bookings.office.base import ReadOnlyAdmin, require
 from bookings.office.decisions import DECISIONS, IN_ADDRESS, decide
 from bookings.office.seats.at_flight_service import RIGHT
-from bookings.office.seats.releases import GiveBack, state_of
+from bookings.office.seats.releases import DeadCall, state_of
 from bookings.queries.seats.calls import (
     ROWS_SHOWN,
-    dead_give_backs,
-    stuck_takes,
-    unanswered_give_backs,
-    unanswered_takes,
+    dead_releases,
+    stuck_reservations,
+    unanswered_releases,
+    unanswered_reservations,
 )
 from bookings.services.shared.retry_policy import staff_may_repeat
 from bookings.text.ids import id_in
@@ -67,17 +67,17 @@ class SeatCallAdmin(ReadOnlyAdmin):
         only(request, "flight")
         asked = selection_of(request)
         now = database_time()
-        takes, give_backs = stuck_takes(asked.flight), dead_give_backs(asked.flight)
+        stuck, dead = stuck_reservations(asked.flight), dead_releases(asked.flight)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Calls that need a decision, or have no answer yet"),
             "flight": asked.flight,
-            "stuck": WaitingCall.each(takes.rows, now),
-            "more_stuck": takes.has_more,
-            "dead": WaitingCall.each(give_backs.rows, now),
-            "more_dead": give_backs.has_more,
-            "asking": unanswered_takes(asked.flight),
-            "open": unanswered_give_backs(asked.flight),
+            "stuck": WaitingCall.each(stuck.rows, now),
+            "more_stuck": stuck.has_more,
+            "dead": WaitingCall.each(dead.rows, now),
+            "more_dead": dead.has_more,
+            "asking": unanswered_reservations(asked.flight),
+            "open": unanswered_releases(asked.flight),
             "now": now,
             "shown": ROWS_SHOWN,
             "may_decide": request.user.has_perm(RIGHT),
@@ -95,12 +95,12 @@ class SeatCallAdmin(ReadOnlyAdmin):
         members = Booking.objects.filter(give_back=call).order_by("pk")
         context = {
             **self.admin_site.each_context(request),
-            "title": GiveBack(call).name,
+            "title": DeadCall(call).name,
             "opts": self.opts,
             "call": call,
             "state": state_of(call),
             "is_void": call.kind == SeatCallKind.VOID,
-            "is_fix": call.kind == SeatCallKind.FIX,
+            "is_fix": call.kind == SeatCallKind.CORRECTION,
             "waiting": WaitingCall.each([call], now)[0],
             "waits": call.state == SeatCallState.DEAD,
             "decisions": call.events.order_by("pk"),
@@ -111,7 +111,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/bookings/seatcall/one.html", context)
 
     def decide_view(self, request: HttpRequest, call_id: str, word: str) -> HttpResponse:
-        return decide(request, self.admin_site, lambda: GiveBack(_call(call_id)), DECISIONS[word], right=RIGHT)
+        return decide(request, self.admin_site, lambda: DeadCall(_call(call_id)), DECISIONS[word], right=RIGHT)
 
 
 def _call(number: str) -> SeatCall:

@@ -80,10 +80,10 @@ def state_of(call: SeatCall) -> str:
     """The state of a release or a correction, as the labels name it."""
     if call.kind == SeatCallKind.VOID:
         return "void"
-    return "taken" if call.takes and call.state == SeatCallState.DONE else call.state
+    return "taken" if call.reserves and call.state == SeatCallState.DONE else call.state
 
 
-class GiveBack(AtFlightService):
+class DeadCall(AtFlightService):
     """A release or a correction, as the page about a decision shows it."""
 
     template = "admin/bookings/seatcall/decide.html"
@@ -93,7 +93,7 @@ class GiveBack(AtFlightService):
 
     @property
     def is_correction(self) -> bool:
-        return self.call.kind == SeatCallKind.FIX
+        return self.call.kind == SeatCallKind.CORRECTION
 
     @property
     def name(self) -> str:

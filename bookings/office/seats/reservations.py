@@ -80,11 +80,11 @@ CANCELLED: Consequences = MappingProxyType(
 )
 
 
-def urls_of_takes(site: AdminSite) -> list[URLPattern]:
+def urls_of_reservations(site: AdminSite) -> list[URLPattern]:
     """The addresses of the decisions about a reservation, below the booking's own."""
 
     def view(request: HttpRequest, booking_id: str, word: str) -> HttpResponseBase:
-        return decide(request, site, lambda: Take(_booking(booking_id)), DECISIONS[word], right=RIGHT)
+        return decide(request, site, lambda: StuckReservation(_booking(booking_id)), DECISIONS[word], right=RIGHT)
 
     pattern = rf"^(?P<booking_id>[0-9]+)/take/(?P<word>{IN_ADDRESS})/$"
     return [re_path(pattern, site.admin_view(view), name="bookings_booking_take")]
@@ -98,7 +98,7 @@ def _booking(number: str) -> Booking:
     return booking
 
 
-class Take(AtFlightService):
+class StuckReservation(AtFlightService):
     """The reservation of a booking, as the page about a decision shows it."""
 
     template = "admin/bookings/booking/decide.html"

@@ -75,7 +75,7 @@ def _calls(under_way: Work, now: datetime) -> list[tuple[str, Badge, timedelta |
     return [
         line(_("Releases without an answer"), under_way.open_calls, "busy"),
         line(_("Dead releases"), under_way.dead_calls, "bad"),
-        line(_("Reservations of unknown outcome"), under_way.unknown_takes, "warn"),
-        line(_("Stuck reservations"), under_way.stuck_takes, "bad"),
+        line(_("Reservations of unknown outcome"), under_way.unknown_reservations, "warn"),
+        line(_("Stuck reservations"), under_way.stuck_reservations, "bad"),
         line(_("Dead charges and refunds"), under_way.dead_payments, "bad"),
     ]

@@ -54,7 +54,7 @@ class BookingPage:
         return (self.booking.expires_at - self.now).total_seconds()
 
     @property
-    def next_give_back_at(self) -> datetime | None:
+    def next_release_at(self) -> datetime | None:
         """When the seats are sent back next; None where nothing waits to be sent."""
         if self.booking.hold != Hold.GIVING_BACK:
             return None

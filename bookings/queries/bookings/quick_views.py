@@ -19,12 +19,12 @@ def counts_of_views(now: datetime) -> dict[str, int]:
     return {view: count_up_to(MOST_COUNTED, Selection(view=view).rows(now)) for view in VIEWS}
 
 
-def stuck_takes() -> int:
+def stuck_reservations() -> int:
     """Takes that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, Booking.objects.stuck())
 
 
-def dead_give_backs() -> int:
+def dead_releases() -> int:
     """Give-backs that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, SeatCall.objects.filter(state=SeatCallState.DEAD))
 

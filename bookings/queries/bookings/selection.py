@@ -31,7 +31,7 @@ def cancelled_since(moment: datetime) -> QuerySet[BookingEvent]:
 
 def _not_given_back(_: "Selection", now: datetime) -> Q:
     """In no call yet, or in one without an answer. The calls are read first: no index serves both in one query."""
-    calls = SeatCall.objects.filter(state__in=[SeatCallState.OPEN, SeatCallState.DEAD], kind=SeatCallKind.GIVE)
+    calls = SeatCall.objects.filter(state__in=[SeatCallState.OPEN, SeatCallState.DEAD], kind=SeatCallKind.RELEASE)
     unanswered = list(calls.values_list("pk", flat=True)[:MOST_CALLS])
     return Q(next_at__isnull=False, hold=Hold.GIVING_BACK) | Q(give_back__in=unanswered)
 

@@ -65,11 +65,11 @@ def whole_timeline(
     """What the back office shows of it, oldest first. Pure: the rows are the caller's."""
     lines = [
         *(_of_event(event) for event in made_and_held(booking)),
-        *_of_take(booking),
+        *_of_reservation(booking),
         # What happens in one transaction has one time: the cause stands before what follows from it.
         *(line for payment in payments for line in _of_payment(payment)),
         *(_of_event(event) for event in events),
-        *_of_give_back(booking.give_back),
+        *_of_release(booking.give_back),
         *(_of_decision(decision) for decision in decisions),
     ]
     return sorted(lines, key=lambda line: line.at)
@@ -90,14 +90,14 @@ def _of_event(event: BookingEvent) -> Line:
     )
 
 
-def _of_take(booking: Booking) -> Iterator[Line]:
+def _of_reservation(booking: Booking) -> Iterator[Line]:
     """The Flight Service was asked for the seats: worth a line where it did not answer at once."""
     asked_at = booking.first_sent_at
     if asked_at is not None and (booking.claims > 1 or booking.hold in (Hold.ASKING, Hold.STUCK)):
         yield Line(at=asked_at, who=FLIGHT_SERVICE, name="", what="asked", note=booking.last_error)
 
 
-def _of_give_back(call: SeatCall | None) -> Iterator[Line]:
+def _of_release(call: SeatCall | None) -> Iterator[Line]:
     if call is None:
         return
     yield Line(at=call.created_at, who=FLIGHT_SERVICE, name="", what="give_back_sent", call=call, note=call.last_error)

@@ -22,25 +22,25 @@ class Truncated(Generic[R]):
     has_more: bool
 
 
-def stuck_takes(flight_id: int | None) -> Truncated[Booking]:
+def stuck_reservations(flight_id: int | None) -> Truncated[Booking]:
     """Reservations that wait for staff, by flight, the oldest first; of one flight or of all."""
     rows = _of_flight(Booking.objects.stuck(), flight_id)
     return _first(rows.order_by("flight_id", "pk"))
 
 
-def dead_give_backs(flight_id: int | None) -> Truncated[SeatCall]:
+def dead_releases(flight_id: int | None) -> Truncated[SeatCall]:
     """Releases that wait for staff, the oldest first."""
     rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.DEAD, next_at=None), flight_id)
     return _first(rows.order_by("pk"))
 
 
-def unanswered_takes(flight_id: int | None) -> Truncated[Booking]:
+def unanswered_reservations(flight_id: int | None) -> Truncated[Booking]:
     """Reservations without an answer, the one that is repeated next first."""
     rows = _of_flight(Booking.objects.unanswered(), flight_id)
     return _first(rows.order_by("next_at"))
 
 
-def unanswered_give_backs(flight_id: int | None) -> Truncated[SeatCall]:
+def unanswered_releases(flight_id: int | None) -> Truncated[SeatCall]:
     """Releases without an answer, the one that is sent next first."""
     rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.OPEN), flight_id)
     return _first(rows.order_by("next_at"))

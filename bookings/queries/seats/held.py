@@ -39,7 +39,8 @@ def flights_to_compare(now: datetime) -> set[int]:
     paid = Booking.objects.values("flight_id").annotate(first=Min("status")).filter(first=BookingStatus.BOOKED)
     unpaid = Booking.objects.filter(status=BookingStatus.INITIATED)
     since = now - RECONCILED_AFTER_CANCELLATION
-    ended = BookingEvent.objects.filter(what__in=[EventKind.CANCELLED, EventKind.TAKE_RESOLVED], created_at__gte=since)
+    kinds = [EventKind.CANCELLED, EventKind.RESERVATION_RESOLVED]
+    ended = BookingEvent.objects.filter(what__in=kinds, created_at__gte=since)
     # Few: people write them, and a decision of theirs may be wrong.
     decided = SeatCallEvent.objects.filter(created_at__gte=since)
     return {

@@ -22,8 +22,8 @@ def seats_still_owed() -> int:
     uncut = Booking.objects.filter(next_at__isnull=False, hold=Hold.GIVING_BACK)
     now = database_time()
     not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)
-    waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, takes=False)
-    dead = SeatCall.objects.filter(state=SeatCallState.DEAD, takes=False)
+    waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, reserves=False)
+    dead = SeatCall.objects.filter(state=SeatCallState.DEAD, reserves=False)
     return sum(
         rows.aggregate(total=Sum(column))["total"] or 0
         for rows, column in ((uncut, "no_of_seats"), (waiting, "seats"), (dead, "seats"))

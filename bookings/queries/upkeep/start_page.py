@@ -40,8 +40,8 @@ class Work:
     open_calls: WaitingWork
     dead_calls: WaitingWork
     dead_payments: WaitingWork
-    unknown_takes: WaitingWork
-    stuck_takes: WaitingWork
+    unknown_reservations: WaitingWork
+    stuck_reservations: WaitingWork
     seats_owed: int
     compared: Reconciliation | None
 
@@ -73,8 +73,8 @@ def work() -> Work:
         open_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.OPEN)),
         dead_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.DEAD)),
         dead_payments=_waiting(Payment.objects.filter(state__in=DEAD)),
-        unknown_takes=_waiting(Booking.objects.unanswered()),
-        stuck_takes=_waiting(Booking.objects.stuck()),
+        unknown_reservations=_waiting(Booking.objects.unanswered()),
+        stuck_reservations=_waiting(Booking.objects.stuck()),
         seats_owed=owed.seats_still_owed(),
         compared=last_reconciliation(),
     )

@@ -37,18 +37,18 @@ class _Changed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
+class Correction:
     """What became of one difference: the state of the call that corrects it, or that it was left alone."""
 
     flight: int
     seats: int
-    takes: bool
+    reserves: bool
     state: str
 
 
-def fix_seats(
+def correct_seats(
     *, drift: Iterable[Mapping[str, int]], flights: FlightService, deadline: Deadline, actor: Actor, note: str = ""
-) -> list[Fix]:
+) -> list[Correction]:
     """
     Give back seats that are taken and not held; take seats that are held and not taken.
 
@@ -67,7 +67,7 @@ def fix_seats(
             send_call(call, flights=flights)
             call.refresh_from_db()
         state = LEFT_ALONE if call is None else call.state
-        fixes.append(Fix(row["flight"], seats=abs(too_many), takes=too_many < 0, state=state))
+        fixes.append(Correction(row["flight"], seats=abs(too_many), reserves=too_many < 0, state=state))
     return fixes
 
 
@@ -94,14 +94,14 @@ def _write_down(seen: Compared, *, call_key: UUID, lease: UUID, actor: Actor, no
         return written  # the COMMIT of the run before this one was lost
     now = database_time()
     call = leased_call(
-        SeatCallKind.FIX, flight_id=seen.flight, seats=seen.drift, call_key=call_key, lease=lease, now=now
+        SeatCallKind.CORRECTION, flight_id=seen.flight, seats=seen.drift, call_key=call_key, lease=lease, now=now
     )
-    call.takes, call.fixes_flight_id = seen.too_many < 0, seen.flight
+    call.reserves, call.fixes_flight_id = seen.too_many < 0, seen.flight
     call.save(force_insert=True)
     if seats_of(seen.flight, besides=call.pk) != seen.ours:
         raise _Changed
     found = f"{seen.held} held, {seen.taken} taken"
     said = (f"{found}: {note}" if note else found)[:LONGEST_NOTE]
-    SeatCallEvent.by(actor, at=now, seat_call=call, what=SeatCallEventKind.FIXED, note=said).save()
+    SeatCallEvent.by(actor, at=now, seat_call=call, what=SeatCallEventKind.CORRECTED, note=said).save()
     log.warning("seat_call.decided", flight=call.flight_id, seats=call.seats, what="fixed", actor=str(actor.kind))
     return call

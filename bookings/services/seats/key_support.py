@@ -40,25 +40,25 @@ def try_key_support(*, flights: FlightService, flight_id: int) -> KeysTried:
         return KeysTried(Keys.UNCLEAR, "there is no such flight")
     except FlightsUnreachable:
         return KeysTried(Keys.UNCLEAR, "the Flight Service does not show the flight")
-    take = SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=1, take=True)
+    reservation = SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=1, reserves=True)
     tried = KeysTried(Keys.UNCLEAR, "it was interrupted")
     try:
-        tried = _judged(flights, take, at_first)
+        tried = _judged(flights, reservation, at_first)
     finally:
         # Interrupted or not: what is gone goes back.
-        seats_out = _give_back(flights, flight_id, at_first)
+        seats_out = _release(flights, flight_id, at_first)
     return KeysTried(tried.keys, tried.why, seats_out)
 
 
-def _judged(flights: FlightService, take: SeatChange, at_first: int) -> KeysTried:
+def _judged(flights: FlightService, reservation: SeatChange, at_first: int) -> KeysTried:
     """Send the reservation twice, and read the counter after each."""
     gone = []
     for _ in range(2):
-        outcome = flights.change_seats(take, seconds=CALL_SECONDS)
+        outcome = flights.change_seats(reservation, seconds=CALL_SECONDS)
         if not isinstance(outcome, Applied):
             return KeysTried(Keys.UNCLEAR, f"a reservation of one seat ended as {outcome}")
         try:
-            gone.append(at_first - flights.get_flight(take.flight_id, seconds=CALL_SECONDS).seats_left)
+            gone.append(at_first - flights.get_flight(reservation.flight_id, seconds=CALL_SECONDS).seats_left)
         except (FlightsUnreachable, UnknownFlight):
             return KeysTried(Keys.UNCLEAR, "the Flight Service does not show the flight any more")
     if gone == [1, 1]:
@@ -68,14 +68,14 @@ def _judged(flights: FlightService, take: SeatChange, at_first: int) -> KeysTrie
     return KeysTried(Keys.UNCLEAR, "the seats left changed in another way: other clients book this flight")
 
 
-def _give_back(flights: FlightService, flight_id: int, at_first: int) -> int:
+def _release(flights: FlightService, flight_id: int, at_first: int) -> int:
     """Give back what is gone, once: where keys are ignored a repetition counts. Tell what is still gone."""
     gone = _gone(flights, flight_id, at_first)
     # More, or fewer than none: other clients changed them.
     if gone not in (1, 2):
         return max(0, min(gone, 2))
-    give = SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=gone, take=False)
-    if isinstance(flights.change_seats(give, seconds=CALL_SECONDS), Applied):
+    release = SeatChange(key=uuid.uuid4(), flight_id=flight_id, seats=gone, reserves=False)
+    if isinstance(flights.change_seats(release, seconds=CALL_SECONDS), Applied):
         return 0
     return max(0, min(_gone(flights, flight_id, at_first), 2))
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from bookings.conf import CALLS_PER_PASS, GIVE_BACK_BATCH, WORKER_CALL_SECONDS
+from bookings.conf import CALLS_PER_PASS, RELEASE_BATCH, WORKER_CALL_SECONDS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
@@ -87,13 +87,13 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
         return cut  # the COMMIT of the run before this one was lost
     now = database_time()
     owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None)
-    ids = sorted(owed.values_list("pk", flat=True)[:GIVE_BACK_BATCH])
+    ids = sorted(owed.values_list("pk", flat=True)[:RELEASE_BATCH])
     # The plain read may be stale: the condition is asked again of the locked rows.
     members = list(owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True).only("pk", "no_of_seats"))
     if not members:
         return None
     seats = sum(booking.no_of_seats for booking in members)
-    call = leased_call(SeatCallKind.GIVE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now)
+    call = leased_call(SeatCallKind.RELEASE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now)
     call.save(force_insert=True)
     changed = Booking.objects.filter(
         pk__in=[booking.pk for booking in members], hold=Hold.GIVING_BACK, give_back=None
@@ -131,15 +131,15 @@ def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
 
 def send_call(call: SeatCall, *, flights: FlightService) -> int:
     """Send a call that is leased, once, and record the answer. Returns the seats that went back."""
-    change = SeatChange(key=call.call_key, flight_id=call.flight_id, seats=call.seats, take=call.takes)
+    change = SeatChange(key=call.call_key, flight_id=call.flight_id, seats=call.seats, reserves=call.reserves)
     outcome = flights.change_seats(change, seconds=WORKER_CALL_SECONDS)
     _settle(call, outcome)
-    done, not_done = TAKEN if call.takes else GIVEN_BACK
+    done, not_done = TAKEN if call.reserves else GIVEN_BACK
     if not isinstance(outcome, Applied):
         log.warning(not_done, flight=call.flight_id, seats=call.seats, outcome=repr(outcome))
         return 0
     log.info(done, flight=call.flight_id, seats=call.seats)
-    return 0 if call.takes else call.seats
+    return 0 if call.reserves else call.seats
 
 
 @in_transaction("seats.released")

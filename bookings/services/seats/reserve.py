@@ -34,7 +34,7 @@ from bookings.ports import (
 )
 from bookings.services.shared import idempotency
 from bookings.services.shared.leases import claim, try_later
-from bookings.services.shared.transitions import cancel, confirm_hold, end_take, lock_booking
+from bookings.services.shared.transitions import cancel, confirm_hold, end_reservation, lock_booking
 
 
 class Waiting(enum.Enum):
@@ -48,7 +48,7 @@ class Waiting(enum.Enum):
 
 def change_of(booking: Booking) -> SeatChange:
     """The one request that this booking's take stands for."""
-    return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, take=True)
+    return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, reserves=True)
 
 
 @in_transaction("reservation.claim")
@@ -56,7 +56,7 @@ def claim_reservation(booking_id: int, *, lease: UUID) -> Booking | None:
     """Lease an unresolved reservation, as `leases.claim` does. If it was first sent too long ago, it is stuck."""
 
     def give_up(booking: Booking, now: datetime) -> None:
-        end_take(booking, Hold.STUCK, now=now, why=booking.last_error)
+        end_reservation(booking, Hold.STUCK, now=now, why=booking.last_error)
 
     return claim(
         Booking, booking_id, lease=lease, is_unanswered=lambda booking: booking.hold == Hold.ASKING, give_up=give_up
@@ -82,7 +82,7 @@ def settle_reservation(
         match outcome:
             case Applied():
                 # The conditional UPDATE above has found it cancelled: no booking wants the seats.
-                end_take(booking, Hold.GIVING_BACK, now=now)
+                end_reservation(booking, Hold.GIVING_BACK, now=now)
             case NoSeats():
                 _refuse(booking, CancelReason.NO_SEATS, now)
             case NoFlight():
@@ -92,7 +92,7 @@ def settle_reservation(
             case Unknown():
                 try_later(booking, outcome, lease=lease, now=now)
             case Mistake():
-                end_take(booking, Hold.STUCK, now=now, why=outcome.why)
+                end_reservation(booking, Hold.STUCK, now=now, why=outcome.why)
             case NeverKnown():
                 _give_up(booking, outcome, now)
         if booking.hold in (Hold.ASKING, Hold.STUCK):
@@ -117,7 +117,7 @@ def result_of(booking: Booking, *, at: datetime) -> Created | Refused | None:
 def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
     if booking.status == BookingStatus.PENDING:  # cancelled first: a pending booking is never refused
         cancel(booking, Cause(SYSTEM, reason), now=now)
-    end_take(booking, Hold.REFUSED, now=now)
+    end_reservation(booking, Hold.REFUSED, now=now)
 
 
 def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting, now: datetime) -> None:
@@ -133,7 +133,7 @@ def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting,
         return
     if booking.status == BookingStatus.PENDING:
         cancel(booking, Cause(SYSTEM, CancelReason.UNAVAILABLE), now=now)
-    end_take(booking, Hold.DROPPED, now=now, why=outcome.why)
+    end_reservation(booking, Hold.DROPPED, now=now, why=outcome.why)
     idempotency.forget_call(booking.hold_key)
 
 
@@ -141,7 +141,7 @@ def _give_up(booking: Booking, outcome: NeverKnown, now: datetime) -> None:
     """End the booking, which can never be confirmed. Its seats stay blocked until staff decide about them."""
     if booking.status == BookingStatus.PENDING:
         cancel(booking, Cause(SYSTEM, CancelReason.UNAVAILABLE), now=now)
-    end_take(booking, Hold.STUCK, now=now, why=outcome.why)
+    end_reservation(booking, Hold.STUCK, now=now, why=outcome.why)
 
 
 def _abandon(booking: Booking, waiting: Waiting, actor: Actor, now: datetime) -> None:

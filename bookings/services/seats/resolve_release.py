@@ -9,7 +9,7 @@ import structlog
 from bookings.conf import peer_knows_keys
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
-from bookings.errors import FlightServiceRests, GiveBackNotFound, NothingToDecide
+from bookings.errors import FlightServiceRests, NothingToDecide, SeatCallNotFound
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall, SeatCallEvent
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
@@ -33,7 +33,7 @@ def resolve_release(*, call_id: int, resolution: Resolution, flights: FlightServ
     applied the worker sends the seats once more, under another key. Otherwise nothing is sent. The same page sent
     twice decides once.
 
-    :raises GiveBackNotFound: if there is no such call
+    :raises SeatCallNotFound: if there is no such call
     :raises NothingToDecide: if it is not dead, or no longer
     :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
     :raises RetryCountsTwice: if it was sent to a Flight Service that knows no keys
@@ -93,7 +93,7 @@ def _void(call_id: int, *, resolution: Resolution) -> SeatCall:
     members = Booking.objects.filter(pk__in=ids, give_back=call_id)
     locked = list(members.order_by("pk").select_for_update().only("pk", "no_of_seats"))
     call = _lock_dead(call_id)
-    if call.kind == SeatCallKind.GIVE and sum(booking.no_of_seats for booking in locked) != call.seats:
+    if call.kind == SeatCallKind.RELEASE and sum(booking.no_of_seats for booking in locked) != call.seats:
         raise AssertionError("a dead release has lost a member: no call would give its seats back")
     now = database_time()
     members.update(give_back=None, next_at=now)
@@ -106,7 +106,7 @@ def _void(call_id: int, *, resolution: Resolution) -> SeatCall:
 def _lock_dead(call_id: int) -> SeatCall:
     call = SeatCall.objects.select_for_update().filter(pk=call_id).first()
     if call is None:
-        raise GiveBackNotFound
+        raise SeatCallNotFound
     if call.state != SeatCallState.DEAD:
         state = "void" if call.kind == SeatCallKind.VOID else call.state
         raise NothingToDecide(f"This release does not wait for a decision: it is {state}.")

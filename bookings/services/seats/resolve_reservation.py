@@ -20,10 +20,10 @@ from bookings.services.shared.retry_policy import refuse_to_count_twice
 from bookings.services.shared.transitions import (
     cancel,
     confirm_hold,
-    end_take,
+    end_reservation,
     lock_booking,
     note_event,
-    reopen_take,
+    reopen_reservation,
 )
 from bookings.wake import wake_worker
 
@@ -67,7 +67,7 @@ def _claim(booking_id: int, *, lease: UUID, resolution: Resolution) -> Booking:
     now = database_time()
     refuse_to_count_twice(booking.first_sent_at, now, knows_keys=peer_knows_keys())
     write(booking, {"hold": Hold.ASKING, **leased(lease, now, before=booking)})
-    note_event(booking, EventKind.TAKE_RETRIED, resolution.cause(), now=now)
+    note_event(booking, EventKind.RESERVATION_RETRIED, resolution.cause(), now=now)
     return booking
 
 
@@ -76,17 +76,17 @@ def _decide(booking_id: int, *, resolution: Resolution) -> Booking:
     resolution.begin("reservation", row_id=booking_id)
     booking = _lock_stuck(booking_id)
     now, decision = database_time(), resolution.decision
-    reopen_take(booking, now=now)
+    reopen_reservation(booking, now=now)
     if decision is Decision.NOT_APPLIED and booking.status == BookingStatus.PENDING:
         # Its event says who and why: this decision has no other.
         cancel(booking, resolution.cause(CancelReason.UNAVAILABLE), now=now)
     else:
-        note_event(booking, EventKind.TAKE_RESOLVED, resolution.cause(decision), now=now)
+        note_event(booking, EventKind.RESERVATION_RESOLVED, resolution.cause(decision), now=now)
     if decision is Decision.NOT_APPLIED:
-        end_take(booking, Hold.REFUSED, now=now, why=booking.last_error)
+        end_reservation(booking, Hold.REFUSED, now=now, why=booking.last_error)
     elif not confirm_hold(booking, now=now):
         # Cancelled meanwhile: no booking wants the seats.
-        end_take(booking, Hold.GIVING_BACK, now=now, why=booking.last_error)
+        end_reservation(booking, Hold.GIVING_BACK, now=now, why=booking.last_error)
     store_result(booking, Waiting.NO_CLIENT, now)
     return booking
 

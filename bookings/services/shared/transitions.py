@@ -73,12 +73,12 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
     return True
 
 
-def reopen_take(booking: Booking, *, now: datetime) -> None:
+def reopen_reservation(booking: Booking, *, now: datetime) -> None:
     """Make a stuck take one that can be sent or answered again. It keeps its key: the request is the same."""
     write(booking, {"hold": Hold.ASKING, "next_at": now})
 
 
-def end_take(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
+def end_reservation(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
     """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
     owed_since = {"next_at": now} if hold == Hold.GIVING_BACK else {}
     write(booking, {"hold": hold, **over(why), **owed_since})

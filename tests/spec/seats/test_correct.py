@@ -9,7 +9,7 @@ from bookings.deadline import Deadline
 from bookings.lifecycle import Decision
 from bookings.models import Booking, SeatCall, SeatCallEvent
 from bookings.ports import SeatChange
-from bookings.services.seats.correct import LEFT_ALONE, Fix, fix_seats
+from bookings.services.seats.correct import LEFT_ALONE, Correction, correct_seats
 from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.seats.resolve_release import resolve_release
 from tests.support.bookings import a_pending_booking, an_initiated_booking, let_time_pass, one_pass
@@ -27,7 +27,7 @@ def drift_of(flights):
 
 
 def fix(flights, drift=None, note=""):
-    return fix_seats(
+    return correct_seats(
         drift=drift_of(flights) if drift is None else drift,
         flights=flights,
         deadline=Deadline(20),
@@ -39,19 +39,19 @@ def fix(flights, drift=None, note=""):
 def taken_for_nobody(flights, seats=3, flight_id=1):
     """Seats that are taken there and held by nobody here, as a lost row leaves them."""
     an_initiated_booking(flights, flight_id=flight_id)
-    flights.change_seats(SeatChange(uuid.uuid4(), flight_id, seats, take=True), seconds=5)
+    flights.change_seats(SeatChange(uuid.uuid4(), flight_id, seats, reserves=True), seconds=5)
 
 
 def held_and_not_taken(flights, seats=1, flight_id=1):
     """A booking whose seats somebody has given back there."""
     an_initiated_booking(flights, flight_id=flight_id)
-    flights.change_seats(SeatChange(uuid.uuid4(), flight_id, seats, take=False), seconds=5)
+    flights.change_seats(SeatChange(uuid.uuid4(), flight_id, seats, reserves=False), seconds=5)
 
 
 def test_seats_that_nobody_holds_are_given_back(flights):
     taken_for_nobody(flights)
 
-    assert fix(flights) == [Fix(flight=1, seats=3, takes=False, state="done")]
+    assert fix(flights) == [Correction(flight=1, seats=3, reserves=False, state="done")]
     assert_in_step(flights)
     assert drift_of(flights) == []
 
@@ -59,7 +59,7 @@ def test_seats_that_nobody_holds_are_given_back(flights):
 def test_seats_that_are_held_and_not_taken_are_taken(flights):
     held_and_not_taken(flights)
 
-    assert fix(flights) == [Fix(flight=1, seats=1, takes=True, state="done")]
+    assert fix(flights) == [Correction(flight=1, seats=1, reserves=True, state="done")]
     assert_in_step(flights)
     assert drift_of(flights) == []
 
@@ -70,7 +70,7 @@ def test_the_row_says_what_who_and_why(flights):
     fix(flights, note="restored from the backup of Monday")
 
     call = SeatCall.objects.get()
-    assert (call.kind, call.flight_id, call.seats, call.takes, call.claims) == ("fix", 1, 3, False, 1)
+    assert (call.kind, call.flight_id, call.seats, call.reserves, call.claims) == ("fix", 1, 3, False, 1)
     assert call.call_key == flights.arrived[-1].key
     assert list(SeatCallEvent.objects.values("seat_call", "what", "actor_name", "note", "request_id")) == [
         {
@@ -90,7 +90,7 @@ def test_each_flight_has_a_call_of_its_own(flights):
 
     fixes = fix(flights)
 
-    assert fixes == [Fix(1, 3, takes=False, state="done"), Fix(2, 1, takes=True, state="done")]
+    assert fixes == [Correction(1, 3, reserves=False, state="done"), Correction(2, 1, reserves=True, state="done")]
     assert_in_step(flights)
 
 
@@ -133,7 +133,7 @@ def test_a_fix_without_an_answer_is_not_fixed_again(flights):
 
     again = fix(flights, drift)
 
-    assert again == [Fix(1, 3, takes=False, state=LEFT_ALONE)]
+    assert again == [Correction(1, 3, reserves=False, state=LEFT_ALONE)]
     assert drift_of(flights) == drift  # under way, so it is not compared: what was seen last still stands
     assert SeatCall.objects.count() == 1
 
@@ -143,7 +143,7 @@ def test_what_was_put_right_meanwhile_is_left_alone(flights):
     drift = drift_of(flights)
     fix(flights, drift)
 
-    assert fix(flights, drift) == [Fix(1, 3, takes=False, state=LEFT_ALONE)]
+    assert fix(flights, drift) == [Correction(1, 3, reserves=False, state=LEFT_ALONE)]
     assert_in_step(flights)
 
 
@@ -152,7 +152,7 @@ def test_a_difference_that_changes_by_itself_is_left_alone(flights):
     drift = drift_of(flights)
     taken_for_nobody(flights, seats=1)
 
-    assert fix(flights, drift) == [Fix(1, 3, takes=False, state=LEFT_ALONE)]
+    assert fix(flights, drift) == [Correction(1, 3, reserves=False, state=LEFT_ALONE)]
     assert SeatCall.objects.count() == 0
 
 
@@ -161,7 +161,7 @@ def test_a_flight_on_which_something_is_under_way_is_left_alone(flights):
     drift = drift_of(flights)
     a_pending_booking(flights)
 
-    assert fix(flights, drift) == [Fix(1, 3, takes=False, state=LEFT_ALONE)]
+    assert fix(flights, drift) == [Correction(1, 3, reserves=False, state=LEFT_ALONE)]
     assert SeatCall.objects.count() == 0
 
 
@@ -170,7 +170,7 @@ def test_nothing_is_written_while_the_flight_service_is_not_asked(flights):
     drift = drift_of(flights)
     flights.resting = True
 
-    assert fix(flights, drift) == [Fix(1, 3, takes=False, state=LEFT_ALONE)]
+    assert fix(flights, drift) == [Correction(1, 3, reserves=False, state=LEFT_ALONE)]
     assert SeatCall.objects.count() == 0
 
 
@@ -178,7 +178,7 @@ def test_seats_that_are_not_there_any_more_are_refused_and_wait_for_staff(flight
     held_and_not_taken(flights)
     flights.set_flight(1, remaining=0)
 
-    assert fix(flights) == [Fix(1, 1, takes=True, state="dead")]
+    assert fix(flights) == [Correction(1, 1, reserves=True, state="dead")]
     assert SeatCall.objects.get().last_error == "refused"
 
 
@@ -200,7 +200,7 @@ def test_staff_send_it_once_more_the_same_way(flights):
 
     decided = decide(call, Decision.RETRY, flights)
 
-    assert (decided.state, flights.arrived[-1]) == ("done", SeatChange(call.call_key, 1, 1, take=True))
+    assert (decided.state, flights.arrived[-1]) == ("done", SeatChange(call.call_key, 1, 1, reserves=True))
     assert_in_step(flights)
 
 
@@ -210,7 +210,7 @@ def test_of_one_that_was_not_applied_the_next_comparison_finds_the_difference_ag
     decided = decide(call, Decision.NOT_APPLIED, flights)
 
     assert (decided.kind, decided.state) == ("void", "done")
-    assert fix(flights) == [Fix(1, 1, takes=True, state="done")]
+    assert fix(flights) == [Correction(1, 1, reserves=True, state="done")]
     assert_in_step(flights)
 
 

@@ -25,7 +25,7 @@ def calls():
 
 
 def given_back(flights):
-    return [(change.flight_id, change.seats) for change in flights.arrived if not change.take]
+    return [(change.flight_id, change.seats) for change in flights.arrived if not change.reserves]
 
 
 def test_one_call_gives_back_all_seats_of_a_flight(flights, payments):
@@ -79,7 +79,7 @@ def test_a_call_without_an_answer_is_sent_again_with_the_same_key_and_payload(fl
 
     second = one_pass(flights, payments)
 
-    sent = [(change.key, change.seats) for change in flights.arrived if not change.take]
+    sent = [(change.key, change.seats) for change in flights.arrived if not change.reserves]
     assert (first.seats_given_back, first.seats_still_owed) == (0, 4)
     assert (second.seats_given_back, second.seats_still_owed) == (4, 0)
     assert set(sent) == {(key, 4)}
@@ -176,7 +176,7 @@ def test_a_late_failure_does_not_undo_what_is_done(flights):
 
 
 def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatch):
-    monkeypatch.setattr(ledger, "GIVE_BACK_BATCH", 2)
+    monkeypatch.setattr(ledger, "RELEASE_BATCH", 2)
     for _ in range(5):
         a_cancelled_booking(flights, seats=1)
 

@@ -66,7 +66,7 @@ def test_a_retry_sends_the_same_request_and_the_seats_are_back(flights, dead, de
 
     assert answered.state == "done"
     assert state_of(call) == ("give", "done")
-    assert {change.key for change in flights.arrived if not change.take} == {call.call_key}
+    assert {change.key for change in flights.arrived if not change.reserves} == {call.call_key}
     assert events_of(call) == [("retried", "staff", "anna", "Their log shows it.", "desk-1")]
     assert_in_step(flights)
 

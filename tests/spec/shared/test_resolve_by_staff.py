@@ -7,11 +7,11 @@ import pytest
 from bookings.actor import Actor, ActorKind
 from bookings.errors import (
     BookingNotFound,
-    GiveBackNotFound,
     InvalidRequest,
     NothingToDecide,
     PaymentNotFound,
     RetryTooLate,
+    SeatCallNotFound,
     StaffOnly,
 )
 from bookings.lifecycle import CancelReason, Decision
@@ -76,7 +76,7 @@ class Reservation:
 class Release(Reservation):
     """Seats that were given back, without an answer."""
 
-    not_found, given_up = GiveBackNotFound, "dead"
+    not_found, given_up = SeatCallNotFound, "dead"
     retried, applied = "retried", "applied"
     decided = "This release does not wait for a decision: it is done."
 

@@ -233,7 +233,7 @@ def test_on_a_clock_that_went_back_everything_that_is_due_is_done(flights, payme
 
 def test_a_fix_whose_lease_is_longer_than_any_is_sent(flights, payments):
     lease = {"lease": uuid.uuid4(), "next_at": database_time() + HOUR, "claims": 1}
-    a_call_row(kind="fix", takes=True, fixes_flight_id=1, **lease)
+    a_call_row(kind="fix", reserves=True, fixes_flight_id=1, **lease)
 
     one_pass(flights, payments)
 

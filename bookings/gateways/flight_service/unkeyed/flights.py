@@ -131,7 +131,7 @@ class UnkeyedFlights:
             flight = self._service.get_flight(change.flight_id, seconds=deadline.left())
         except UnknownFlight:
             # If the change was sent, its seats are gone with the flight, or come back with it.
-            return NoFlight() if change.take and not gate.is_unresolved else Mistake("there is no such flight")
+            return NoFlight() if change.reserves and not gate.is_unresolved else Mistake("there is no such flight")
         except FlightsUnreachable:
             return None
         _tell_if_oversold(flight)
@@ -143,15 +143,15 @@ class UnkeyedFlights:
         if self._is_exclusive and known is not None and known != remaining:
             metrics.COUNTER_ALARMS.labels("counter_moved").inc()
             log.error("flights.counter_moved", flight=change.flight_id, seats=remaining - known)
-        return NoSeats() if change.take and remaining < change.seats else None
+        return NoSeats() if change.reserves and remaining < change.seats else None
 
     def _conclude(self, gate: FlightGate, change: SeatChange, remaining: int) -> SeatOutcome | None:
         """Tell by the counter what became of a change whose answer was lost. None: it may be sent again."""
         moved = remaining - (gate.known_remaining or 0)
-        if moved == (-change.seats if change.take else change.seats):
+        if moved == (-change.seats if change.reserves else change.seats):
             return Applied()
         if moved == 0:
-            return NoSeats() if change.take and _ends_unsent(change, remaining) else None
+            return NoSeats() if change.reserves and _ends_unsent(change, remaining) else None
         metrics.COUNTER_ALARMS.labels("counter_unexplained").inc()
         log.error("flights.counter_unexplained", flight=change.flight_id, seats=moved)
         return Mistake(f"no answer, and the counter moved by {moved:+d}")
@@ -179,9 +179,9 @@ class UnkeyedFlights:
         if isinstance(outcome, Unknown):
             outcome = self._unseen(outcome)
         if isinstance(outcome, Applied):
-            remaining += -change.seats if change.take else change.seats
+            remaining += -change.seats if change.reserves else change.seats
         outcome = self._end(change, outcome, lease=lease, remaining=remaining)
-        if isinstance(outcome, Applied) and change.take and not self._is_exclusive:
+        if isinstance(outcome, Applied) and change.reserves and not self._is_exclusive:
             self._look_back(change.flight_id, deadline)
         return outcome
 

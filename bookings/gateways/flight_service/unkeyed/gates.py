@@ -233,7 +233,7 @@ def _begin_again_if_ahead(gate: FlightGate, now: datetime) -> None:
 
 
 def _put_in_flight(gate: FlightGate, change: SeatChange, now: datetime) -> None:
-    gate.inflight_kind = InFlightKind.TAKE if change.take else InFlightKind.GIVE
+    gate.inflight_kind = InFlightKind.RESERVATION if change.reserves else InFlightKind.RELEASE
     gate.inflight_key = change.key
     gate.inflight_seats, gate.inflight_since = change.seats, now
     gate.outcome = gate.why = ""
