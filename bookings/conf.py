@@ -147,7 +147,7 @@ RECONCILED_AFTER_CANCELLATION = timedelta(days=1)
 # How long a list waits for the replica to have what the primary has; longer than that, it asks the primary.
 REPLICA_WAIT_SECONDS = 0.2
 
-# A replica that was behind or away is not asked for so long: not every list must wait for it in vain.
+# A replica that was behind or away is not asked for so long: lists must not wait for it one after the other.
 REPLICA_REST_SECONDS = 5.0
 
 # Six passes of the default interval: a restart of the worker takes less.

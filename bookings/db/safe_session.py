@@ -80,7 +80,7 @@ def problems(found: Mapping[str, str], *, is_replica: bool = False) -> Iterator[
         yield "its sql_mode is not strict: what does not fit would be cut off"
     for name in CHARACTERS:
         if found.get(name, "utf8mb4") != "utf8mb4":
-            yield f"its {name} is {found[name]}, not utf8mb4: texts would be refused or spoilt"
+            yield f"its {name} is {found[name]}, not utf8mb4: texts would be refused or damaged"
     if found.get("character_set_database", "utf8mb4") != "utf8mb4":
         yield (
             f"new tables would be {found['character_set_database']}, not utf8mb4, and refuse texts of people: "

@@ -60,12 +60,12 @@ def migrations() -> Finding:
     """Look whether the tables are those that this code was written for. Newer ones are: they still serve it."""
     try:
         missing = unapplied_migrations()
-        spoilt = quick.spoilt_tables()
+        unfit = quick.unfit_tables()
     except Error as error:
         return _not_looked_at("migrations", error)
-    if spoilt:
-        message = f"not InnoDB with utf8mb4: {some(spoilt)}"
-        return fail("migrations", message, CURE, notInnodbWithUtf8mb4=spoilt, do=CURE)
+    if unfit:
+        message = f"not InnoDB with utf8mb4: {some(unfit)}"
+        return fail("migrations", message, CURE, notInnodbWithUtf8mb4=unfit, do=CURE)
     if missing:
         do = "run `manage.py migrate` of this release"
         return fail("migrations", f"not applied: {some(missing)}", f"{do.capitalize()}.", unapplied=missing, do=do)

@@ -239,12 +239,12 @@ def test_a_booking_that_is_cancelled_offers_nothing_to_cancel(desk):
     assert 'name="reason"' not in answer.content.decode()
 
 
-@pytest.mark.parametrize("spoilt", [{"seen_version": "x"}, {"seen_at": "yesterday"}, {"action_key": ""}], ids=str)
-def test_a_form_without_its_hidden_fields_changes_nothing(desk, flights, spoilt):
+@pytest.mark.parametrize("unfit", [{"seen_version": "x"}, {"seen_at": "yesterday"}, {"action_key": ""}], ids=str)
+def test_a_form_without_its_hidden_fields_changes_nothing(desk, flights, unfit):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(cancel_address(booking)))
 
-    answer = desk.post(cancel_address(booking), {**form, **spoilt, "reason": "fraud", "note": ""})
+    answer = desk.post(cancel_address(booking), {**form, **unfit, "reason": "fraud", "note": ""})
 
     assert answer.status_code == 400
     assert "This form is broken: open the page again." in text_of(answer)

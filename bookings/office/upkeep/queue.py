@@ -2,7 +2,7 @@
 The pages of django-q2, in plain words, and for reading.
 
 Nothing of a queue is edited by hand: what the worker has to do stands in the tables of bookings, and the queue
-only wakes it. A superuser may let a schedule rest.
+only wakes it. A superuser may pause a schedule.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connection
 
 from bookings.db.error_numbers import CONNECTION_LOST
 from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
-from bookings.queries.upkeep.schema import spoilt_tables
+from bookings.queries.upkeep.schema import unfit_tables
 
 R = TypeVar("R")
 
@@ -38,13 +38,13 @@ class QuickLook:
         if connection.vendor == "mysql":
             self._within_limits(lambda _own: None)
 
-    def spoilt_tables(self) -> list[str]:
+    def unfit_tables(self) -> list[str]:
         """
         Name the tables of ours that do not hold every text.
 
         :raises OperationalError: if the database does not say so soon
         """
-        return self._within_limits(spoilt_tables) if connection.vendor == "mysql" else []
+        return self._within_limits(unfit_tables) if connection.vendor == "mysql" else []
 
     def _within_limits(self, look: Callable[[Any], R]) -> R:
         if not self._lock.acquire(timeout=LIMITS["read_timeout"]):

@@ -38,7 +38,7 @@ def unapplied_migrations() -> list[str]:
     return missing
 
 
-def spoilt_tables(of: Any = connection) -> list[str]:
+def unfit_tables(of: Any = connection) -> list[str]:
     """
     Name the tables of ours that refuse or cut texts of people, or that have no transactions; see `CURE`.
 

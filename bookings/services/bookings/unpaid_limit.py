@@ -30,7 +30,7 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     :raises TooManyUnpaidBookings: if there are as many as there may be
     :raises TooManyUnpaidSeats: if these seats were more on this flight than there may be
     :raises AnotherWasFirst: if two bookings are the user's first
-    :raises TemporarilyUnavailable: if others wait for this user's row in vain
+    :raises TemporarilyUnavailable: if others already wait for this user's row, which does not come free
     """
     most_bookings, most_seats = unpaid_limits()
     if not (most_bookings or most_seats):

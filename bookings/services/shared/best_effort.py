@@ -29,7 +29,7 @@ def for_each(items: Iterable[T], work: Callable[[T], int], *, deadline: Deadline
         except Exception as error:
             log.exception("batch.item_failed", item=str(item))
             failures.append(error)
-            # The next one may be done on a new connection, if this one is no good any more.
+            # The next item may get a new connection, if this one is broken.
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
     if failures:

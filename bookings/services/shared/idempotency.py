@@ -69,7 +69,7 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None, result: Result | None =
     The unique constraint decides between two at once; the later one waits.
 
     :raises KeyTaken: if it is there already
-    :raises TemporarilyUnavailable: if others wait in vain for the end of the one that is writing it
+    :raises TemporarilyUnavailable: if others already wait for the transaction that writes it
     """
     record = IdempotencyRecord(
         principal=keyed.principal,

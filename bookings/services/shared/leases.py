@@ -65,7 +65,7 @@ def leased(lease: UUID, now: datetime, *, before: OutboundCall | None = None) ->
     """
     Say that a call is leased and about to be sent: a new one, or `before`.
 
-    A first sending that is yet to come was written by a clock that was ahead: the call would never become too old.
+    A first sending in the future was written by a clock that was ahead: the call would never become too old.
     """
     sent_at = before.first_sent_at if before is not None else None
     return {

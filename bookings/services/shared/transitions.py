@@ -31,7 +31,7 @@ def lock_booking(booking_id: int, *, actor: Actor) -> Booking:
 
     :raises BookingNotFound: if there is no such booking, or it is not the actor's and the actor is verified
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
-    :raises TemporarilyUnavailable: if others wait for it in vain; never to what the system itself has to record
+    :raises TemporarilyUnavailable: if others wait for it, and it does not come free; never for the system itself
     """
     rows = Booking.objects.select_for_update().filter(pk=booking_id)
     if actor.kind == ActorKind.SYSTEM:

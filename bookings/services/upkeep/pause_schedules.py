@@ -17,10 +17,10 @@ NEVER, FOR_EVER = 0, -1
 @in_transaction("schedule.pause")
 def pause_schedule(*, schedule_id: int, paused: bool, actor: Actor) -> bool:
     """
-    Let a schedule rest, or run again from now on; tell whether that changed anything.
+    Pause a schedule, or resume it from now on; tell whether that changed anything.
 
     Locks the row, as django-q2's scheduler does, which writes all of its columns. What was missed while it
-    rested is not made up for.
+    was paused is not made up for.
 
     :raises StaffOnly: if the actor is not support staff
     :raises InvalidRequest: if there is no such schedule
