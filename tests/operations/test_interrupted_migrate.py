@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import weakref
 
 import MySQLdb
 import pytest
@@ -284,7 +285,7 @@ def sqlite_tables(migrates, file):
 
 def command(url, *words):
     """Start `manage.py migrate`."""
-    return subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, "manage.py", "migrate", "--noinput", *words],
         cwd=REPOSITORY,
         env=environment(DATABASE_URL=url, PYTHONUNBUFFERED="1"),
@@ -292,6 +293,8 @@ def command(url, *words):
         stderr=subprocess.STDOUT,
         text=True,
     )
+    weakref.finalize(started, started.stdout.close)
+    return started
 
 
 def table_is_there(server, name):
