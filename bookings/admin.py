@@ -19,7 +19,7 @@ from bookings.office.bookings.bulk_cancel import BulkCancelAdmin
 from bookings.office.bookings.page import BookingAdmin
 from bookings.office.payments import PaymentAdmin
 from bookings.office.seats.calls import SeatCallAdmin
-from bookings.office.upkeep.queue import DoneAdmin, FailedAdmin, ScheduleAdmin, WaitingAdmin
+from bookings.office.upkeep.queue import FailedAdmin, ScheduleAdmin, TaskAdmin, WaitingAdmin
 from bookings.office.upkeep.records import (
     BookingEventAdmin,
     IdempotencyRecordAdmin,
@@ -39,4 +39,4 @@ admin.site.unregister([Failure, OrmQ, Schedule, Success])
 admin.site.register(Failure, FailedAdmin)
 admin.site.register(OrmQ, WaitingAdmin)
 admin.site.register(Schedule, ScheduleAdmin)
-admin.site.register(Success, DoneAdmin)
+admin.site.register(Success, TaskAdmin)

@@ -34,7 +34,7 @@ def check_queue() -> Iterator[Finding]:
         yield warn(
             "passes",
             "paused by staff: nothing expires, no seats go back",
-            "Resume the schedule in the back office, under Background work.",
+            "Resume it in the back office, under Scheduled tasks.",
         )
     waiting = OrmQ.objects.count()
     found = f"{waiting} waiting"

@@ -12,7 +12,7 @@ from django.utils import timezone
 # one of the two workers.
 SCHEDULES = [
     ("background pass", "bookings.tasks.run_pass", "* * * * * */10"),
-    ("forget old answers", "bookings.tasks.reap", "4-59/5 * * * * 5"),
+    ("delete old rows", "bookings.tasks.reap", "4-59/5 * * * * 5"),
     ("compare seats", "bookings.tasks.reconcile", "37 * * * * 5"),
 ]
 

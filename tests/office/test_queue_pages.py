@@ -53,9 +53,9 @@ def address_of(schedule):
 def test_the_start_page_names_them_in_plain_words(desk):
     text = text_of(desk.get("/admin/"))
 
-    for name in ("Background work", "Periodic work", "Work that was done", "Work that failed", "Work that waits"):
+    for name in ("Background work", "Scheduled tasks", "Successful tasks", "Failed tasks", "Queued tasks"):
         assert name in text
-    assert "Queued tasks" not in text
+    assert "Django Q" not in text
 
 
 def test_each_list_says_what_the_work_is(desk, schedule):
@@ -72,7 +72,7 @@ def test_each_list_says_what_the_work_is(desk, schedule):
     assert what in failed
     assert "no database" in failed
     assert "secret path" not in failed
-    assert "Forget old answers, counts, sessions and results" in waits
+    assert "Delete old idempotency records, counts, sessions and task results" in waits
     assert what in periodic
     assert "running" in periodic
 
@@ -156,13 +156,13 @@ def test_a_superuser_lets_periodic_work_rest_and_run_again(desk, schedule):
     desk.post(address_of(schedule), {"note": "It is back.", "to": "run"})
 
     schedule.refresh_from_db()
-    assert "While it rests no booking expires by itself" in asked
+    assert "While it is paused no booking expires by itself" in asked
     assert while_resting == (0, True)
     assert begun == []
     assert (schedule.repeats, background.passes_are_paused()) == (-1, False)
     assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
-        "Rests. Why: The peer is being moved.",
-        "Runs again. Why: It is back.",
+        "Paused. Why: The peer is being moved.",
+        "Resumed. Why: It is back.",
     ]
 
 

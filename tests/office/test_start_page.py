@@ -156,5 +156,5 @@ def test_it_costs_a_fixed_number_of_statements(desk, flights, django_assert_num_
     a_row()
     desk.get(START)
 
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(19):
         desk.get(START)

@@ -7,7 +7,7 @@ only wakes it. A superuser may pause a schedule.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -35,7 +35,7 @@ RIGHT = "django_q.change_schedule"
 WORK: Mapping[str, str | Promise] = MappingProxyType(
     {
         PASSES_TASK: gettext_lazy("Expire, give seats back, ask again, settle payments, refund"),
-        "bookings.tasks.reap": gettext_lazy("Forget old answers, counts, sessions and results"),
+        "bookings.tasks.reap": gettext_lazy("Delete old idempotency records, counts, sessions and task results"),
         "bookings.tasks.reconcile": gettext_lazy("Compare seats with the Flight Service"),
     }
 )
@@ -43,8 +43,8 @@ WORK: Mapping[str, str | Promise] = MappingProxyType(
 REST: Mapping[str, str | Promise] = MappingProxyType(
     {
         PASSES_TASK: gettext_lazy(
-            "While it rests no booking expires by itself, no seats and no money go back, and no unknown outcome "
-            "is found out. Only a cancellation still wakes the worker, once."
+            "While it is paused no booking expires by itself, no seats and no money go back, and unknown outcomes "
+            "stay unknown. Only a cancellation still wakes the worker, once."
         ),
     }
 )
@@ -65,7 +65,7 @@ def seconds(task: Any) -> str:
 
 @admin.display(description=gettext_lazy("Why"))
 def why(task: Any) -> str:
-    """What it failed on: the message. The traceback behind it is in the log."""
+    """The message of its error. The traceback is in the log."""
     return Truncator(str(task.result).partition(" : Traceback")[0]).chars(200)
 
 
@@ -76,13 +76,9 @@ def rests(schedule: Any) -> str:
 
 
 class QueueAdmin(RecordAdmin):
-    """Shows rows of a library's model under a name of our own."""
-
-    named: ClassVar[tuple[str | Promise, str | Promise]]
+    """Shows rows of the library's models under a heading of our own."""
 
     def __init__(self, model: Any, admin_site: AdminSite) -> None:
-        # Read by each of Django's pages, and by no migration: those look at what the model's author wrote.
-        model._meta.verbose_name, model._meta.verbose_name_plural = self.named
         model._meta.app_config.verbose_name = gettext_lazy("Background work")
         super().__init__(model, admin_site)
 
@@ -91,7 +87,7 @@ class QueueAdmin(RecordAdmin):
 
 
 class TaskAdmin(QueueAdmin):
-    """Without what it was called with, and what it returned: both are pickled."""
+    """Shows neither arguments nor results: both are pickled."""
 
     list_display = [work, column("started", gettext_lazy("Started (UTC)"), moment), seconds]
     more = [
@@ -102,17 +98,11 @@ class TaskAdmin(QueueAdmin):
     ordering = ["-stopped"]
 
 
-class DoneAdmin(TaskAdmin):
-    named = (gettext_lazy("work that was done"), gettext_lazy("Work that was done"))
-
-
 class FailedAdmin(TaskAdmin):
-    named = (gettext_lazy("work that failed"), gettext_lazy("Work that failed"))
     list_display = [*TaskAdmin.list_display, why]
 
 
 class WaitingAdmin(QueueAdmin):
-    named = (gettext_lazy("work that waits"), gettext_lazy("Work that waits"))
     list_display = [work, column("lock", gettext_lazy("Locked at (UTC)"), moment)]
     more = [column("key", gettext_lazy("Queue"))]
     ordering = ["pk"]
@@ -123,7 +113,6 @@ class PauseForm(forms.Form):
 
 
 class ScheduleAdmin(QueueAdmin):
-    named = (gettext_lazy("periodic work"), gettext_lazy("Periodic work"))
     list_display = [
         column("name", gettext_lazy("Name")),
         work,
@@ -148,13 +137,13 @@ class ScheduleAdmin(QueueAdmin):
             raise Http404
         form = PauseForm(request.POST if request.method == "POST" else None)
         form.initial.update(unsent.typed(request, form))
-        # What the page was about, so that a stale one does not do the opposite.
+        # What the page offered, so that an old page does not do the opposite.
         paused = request.POST.get("to", "" if schedule.repeats == NEVER else "rest") == "rest"
         if form.is_valid():
             if pause_schedule(schedule_id=schedule.pk, paused=paused, actor=staff_of(request)):
-                said = _("Rests. Why: %(note)s") if paused else _("Runs again. Why: %(note)s")
+                said = _("Paused. Why: %(note)s") if paused else _("Resumed. Why: %(note)s")
                 self.log_change(request, schedule, said % {"note": form.cleaned_data["note"]})
-                messages.success(request, _("It rests.") if paused else _("It runs again."))
+                messages.success(request, _("It is paused.") if paused else _("It is resumed."))
             else:
                 messages.warning(request, _("Another member of staff was faster; nothing was changed."))
             return HttpResponseRedirect(reverse("admin:django_q_schedule_change", args=[schedule.pk]))

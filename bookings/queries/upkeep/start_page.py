@@ -53,18 +53,16 @@ def today(now: datetime) -> Today:
     `held` is what was created and not turned away: to read each booking's `held_at` would cost sixty times as much.
     """
     created = Booking.objects.filter(created_at__gte=midnight(now)).count()
-    events = BookingEvent.objects.filter(created_at__gte=midnight(now))
-    ended = events.filter(what=EventKind.CANCELLED).aggregate(
-        all=Count("pk"),
+    moves = BookingEvent.objects.filter(
+        what__in=[EventKind.BOOKED, EventKind.CANCELLED], created_at__gte=midnight(now)
+    ).aggregate(
+        paid=Count("pk", filter=Q(what=EventKind.BOOKED)),
         expired=Count("pk", filter=Q(reason=CancelReason.EXPIRED)),
         by_people=Count("pk", filter=Q(reason__in=STAFF_REASONS)),
+        all=Count("pk"),
     )
-    return Today(
-        held=created - (ended["all"] - ended["expired"] - ended["by_people"]),
-        paid=events.filter(what=EventKind.BOOKED).count(),
-        expired=ended["expired"],
-        cancelled=ended["by_people"],
-    )
+    turned_away = moves["all"] - moves["paid"] - moves["expired"] - moves["by_people"]
+    return Today(held=created - turned_away, paid=moves["paid"], expired=moves["expired"], cancelled=moves["by_people"])
 
 
 def work() -> Work:

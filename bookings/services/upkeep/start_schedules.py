@@ -34,7 +34,7 @@ PASSES_SCHEDULE = "background pass"
 STANDARD: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         PASSES_SCHEDULE: (PASSES_TASK, ""),
-        "forget old answers": ("bookings.tasks.reap", "4-59/5 * * * * 5"),
+        "delete old rows": ("bookings.tasks.reap", "4-59/5 * * * * 5"),
         "compare seats": ("bookings.tasks.reconcile", "37 * * * * 5"),
     }
 )

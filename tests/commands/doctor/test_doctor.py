@@ -196,7 +196,7 @@ def test_a_schedule_that_somebody_paused_is_named(a_working_worker):
     paused = next(background.check_queue())
 
     assert (paused.verdict, paused.name) == ("WARN", "passes")
-    assert paused.hint == "Resume the schedule in the back office, under Background work."
+    assert paused.hint == "Resume it in the back office, under Scheduled tasks."
 
 
 def test_a_queue_that_grows_is_named(a_working_worker):

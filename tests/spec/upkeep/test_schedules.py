@@ -203,7 +203,7 @@ def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
 
     assert dict(Schedule.objects.values_list("name", "cron")) == {
         "background pass": "* * * * * */3",
-        "forget old answers": "4-59/5 * * * * 5",
+        "delete old rows": "4-59/5 * * * * 5",
         "compare seats": "37 * * * * 5",
     }
 
