@@ -32,17 +32,9 @@ HARMLESS = (
     *(steps.AlterModelOptions, steps.AlterModelManagers, steps.AlterModelTableComment, steps.RunPython),
 )
 
-# Attributes of a column that do not bind whoever writes to it.
+# Attributes of a column that do not bind a program that writes to it.
 FREE = {
-    "verbose_name",
-    "help_text",
-    "choices",
-    "validators",
-    "editable",
-    "blank",
-    "default",
-    "db_comment",
-    "db_index",
+    *("verbose_name", "help_text", "choices", "validators", "editable", "blank", "default", "db_comment", "db_index"),
 }
 
 
@@ -78,7 +70,7 @@ def _reasons(step: Operation, app: str, before: ProjectState) -> Iterator[str]:
     elif isinstance(step, steps.AddConstraint):
         yield "the old version may write rows that this refuses"
     elif not isinstance(step, HARMLESS):
-        yield "nobody here can tell what this does"
+        yield "what this does cannot be told here"
 
 
 def _reasons_not_to_add(field: models.Field) -> Iterator[str]:

@@ -218,7 +218,7 @@ def put_right(env: dict[str, str], when: str) -> dict[str, Any]:
 
 
 def difference(found: dict[str, Any]) -> str:
-    """Seats that nobody has a booking for, and bookings without their seats."""
+    """Seats without a booking, and bookings without their seats."""
     orphans = sum(max(0, row["taken"] - row["held"]) for row in found["drift"])
     uncovered = sum(max(0, row["held"] - row["taken"]) for row in found["drift"])
     compared = f"{found['flights_compared']} flights compared, {found['flights_skipped']} skipped"

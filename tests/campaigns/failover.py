@@ -42,7 +42,7 @@ SETTINGS = {"PAYMENT_WINDOW_SECONDS": "8", "EXPIRY_INTERVAL_SECONDS": "1", "LOG_
 # Leases of 15 s, a window, passes and calls; a loaded machine takes its time.
 QUIET_SECONDS = 120.0
 
-# Whoever waits longer for a decision than a failover takes has gone home.
+# A client that waits longer for a decision than a failover takes has gone home.
 MANNER = Manner(clients=6, pause_seconds=0.05, acts={"pay": 2, "cancel": 1, "leave": 1}, gives_up_seconds=90.0)
 
 # As a statement meets it, or a new connection.
@@ -153,15 +153,15 @@ class Failover:
         stack.worker.env |= moved
         stack.web.serve()
         look_at(pair.replica)
-        # It is read-only as yet: whoever wants to book meets that now.
+        # It is read-only as yet: clients that want to book meet that now.
         if not comes_true(lambda: READ_ONLY & set(self._repeated())):
-            self._result.wrong.append("nobody met a read-only database")
+            self._result.wrong.append("no client met a read-only database")
         pair.receive_no_more()
         load.era = 1
         of_replica, position = snapshot(pair.replica), gtid(pair.replica)
         pair.promote()
         stack.worker.start()
-        # What the dead one knew; it is a server that nobody asks any more.
+        # What the dead one knew; no client asks that server any more.
         pair.primary.start()
         of_primary = snapshot(pair.primary)
         self._lacking = {known[0] for name, known in of_primary.items() if of_replica.get(name) != known}
@@ -198,7 +198,7 @@ class Failover:
             "reconcile_seats fails, and names nothing": code and not differing,
             f"the replica lacked nothing of flights {sorted(differing - self._lacking)}": differing - self._lacking,
             "a semi-synchronous replica lacked something": self._way == SEMI_SYNC and (gone or differing),
-            "a replica that was cut off for a second lacked nothing: nobody looks properly": (
+            "a replica that was cut off for a second lacked nothing: the look at it proves nothing": (
                 self._way == BEHIND and not (gone and differing)
             ),
             "something was lost after the failover": any(news.era == 1 for news in gone),

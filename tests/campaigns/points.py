@@ -166,7 +166,7 @@ def _watch_payments(reached: Callable[[tuple[str, ...]], None]) -> None:
 
 
 def _lost_or_not(reached: Any, names: tuple[str, ...], ask: Any, gateway: Any, given: Any) -> None:
-    """What was sent is carried out, or gets lost, each as often; whoever dies here never knows."""
+    """What was sent is carried out, or gets lost, each as often; a process that dies here never knows."""
     if random.random() < 0.5:
         ask(gateway, **given)
     reached(names)

@@ -83,7 +83,7 @@ UNKEYED = {
 # The end of what the proxy and the web processes have printed, when a deploy was not seamless.
 PRINTED_CHARACTERS = 2_000
 
-# Users who have booked nothing before: what is left unpaid by others counts for nobody else.
+# Users who have booked nothing before: what is left unpaid by others does not count for them.
 NEW_USERS = itertools.count(1_000_001)
 
 

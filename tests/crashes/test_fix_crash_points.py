@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 )
 def test_a_fix_that_dies_is_ended_by_the_worker(world, point, take):
     an_initiated_booking(world.flights, seats=4)
-    # By hand, behind our back: seats are missing there, or taken for nobody.
+    # By hand, behind our back: seats are missing there, or taken for no booking.
     world.flights.change_seats(SeatChange(uuid.uuid4(), 1, 3, reserves=not take), seconds=5)
 
     world.dies(point, act="fix")

@@ -57,7 +57,7 @@ class World:
             key = f"key-{next(_keys)}" if keyed else None
             if self.mortals.live(point=point, key=key, **asked) == SIGKILLED:
                 return key
-        raise AssertionError(f"nobody came to {point}")
+        raise AssertionError(f"no process came to {point}")
 
     def repeats(self, act: str, *args: Any, **given: Any) -> Any:
         """Let the client repeat a request with its key until it is answered; its leases run out meanwhile."""

@@ -30,7 +30,7 @@ def let_gates_settle() -> None:
 
 
 def let_idle_gates_settle() -> None:
-    """The same for gates at which it is nobody's turn, and for slots that nobody is using."""
+    """The same for gates that no change leases, and for slots that no change uses."""
     FlightGate.objects.filter(lease=None).update(inflight_since=F("inflight_since") - 2 * SETTLE)
     used = FlightGate.objects.filter(leased_until__gt=database_time(), slot__isnull=False)
     for slot in PatchSlot.objects.exclude(number__in=list(used.values_list("slot", flat=True))):

@@ -23,7 +23,7 @@ BOOKINGS_PER_CALL = 25
 # The time from the first booking to the last, in microseconds.
 YEAR_US = 365 * 24 * 3600 * 1_000_000
 
-# Somebody who books for others: every hundredth booking. Its list must not be slower than a traveler's.
+# A user who books for others: every hundredth booking. Its list must not be slower than a traveler's.
 AGENT = 7
 
 OF_THE_REAPER = ("rate_window", "django_session", "django_q_task")

@@ -64,7 +64,7 @@ def of_the_api() -> Iterator[Question]:
         "page 1": {},
         "page 10,000": {"cursor": _place(max(2 * PAGE, newest.pk - 9_999 * PAGE))},
         "userId": {"userId": paid.user_id},
-        "userId of somebody with 1 % of all": {"userId": AGENT},
+        "userId of a user with 1 % of all": {"userId": AGENT},
         "userId of 1 %, page in the middle": {"userId": AGENT, "cursor": _place(middle.pk)},
         "flightId": {"flightId": middle.flight_id},
         "status=booked": {"status": "booked"},

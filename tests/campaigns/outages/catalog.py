@@ -1,5 +1,5 @@
 """
-The outages. Each breaks something, lets clients feel it, mends what an operator or systemd would mend, and says
+The outages. Each breaks something, lets clients feel it, repairs what an operator or systemd would repair, and says
 from which moment on the service has to recover.
 """
 
@@ -114,11 +114,11 @@ def one_unusable_flight(stack: Stack, feel: Feel) -> float:
     newest = Booking.objects.aggregate(pk=Max("pk"))["pk"] or 0
     feel()
     stack.sim.faults()
-    mended_at = time.monotonic()
+    repaired_at = time.monotonic()
     others = Booking.objects.filter(pk__gt=newest).exclude(flight_id=UNUSABLE_FLIGHT)
     if others.filter(hold__in=[Hold.HELD, Hold.GIVING_BACK]).count() < SOLD_MEANWHILE:
         raise NotPlayed("hardly any other flight was sold meanwhile")
-    return mended_at
+    return repaired_at
 
 
 # Of changes alone: flights can still be read, so that bookings are made whose seats are in doubt.
