@@ -47,7 +47,7 @@ class Waiting(enum.Enum):
 
 
 def change_of(booking: Booking) -> SeatChange:
-    """The one request that this booking's take stands for."""
+    """The one request that this booking's reservation stands for."""
     return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, reserves=True)
 
 

@@ -74,12 +74,12 @@ def confirm_hold(booking: Booking, *, now: datetime) -> bool:
 
 
 def reopen_reservation(booking: Booking, *, now: datetime) -> None:
-    """Make a stuck take one that can be sent or answered again. It keeps its key: the request is the same."""
+    """Make a stuck reservation one that can be sent or answered again. It keeps its key: the request is the same."""
     write(booking, {"hold": Hold.ASKING, "next_at": now})
 
 
 def end_reservation(booking: Booking, hold: Hold, *, now: datetime, why: str = "") -> None:
-    """Record how the take ended. Applied too late (cancelled meanwhile) is `Hold.GIVING_BACK`: due at once."""
+    """Record how the reservation ended. Applied after a cancellation is `Hold.GIVING_BACK`: due at once."""
     owed_since = {"next_at": now} if hold == Hold.GIVING_BACK else {}
     write(booking, {"hold": hold, **over(why), **owed_since})
 
@@ -92,9 +92,9 @@ def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
 
 def cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
     """
-    Cancel a booking; where its seats are held, put them on the give-back ledger.
+    Cancel a booking; if its seats are held, they are owed back from now on.
 
-    While the take is unresolved nothing is owed yet: its answer, whenever it comes, decides. Does not call
+    While the reservation is unresolved nothing is owed yet: its answer decides, whenever it comes. Does not call
     the Flight Service and does not touch payments.
     """
     if booking.hold == Hold.HELD:
