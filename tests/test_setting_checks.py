@@ -8,6 +8,7 @@ from django.core import checks as django_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config import checks
+from tests.support.processes import REPOSITORY
 from tests.test_start import start
 
 # What each is about, in production: settings that bring it about, and the like that do not.
@@ -87,6 +88,12 @@ def test_every_id_has_a_test():
     ids = set(re.findall(r'"(bookings\.[EW]\d{3})"', Path(checks.__file__).read_text()))
 
     assert ids == {*CHECKS, "bookings.W003"}
+
+
+def test_operators_find_every_id_in_the_table():
+    table = re.findall(r"^\| `(bookings\.[EW]\d{3})` \|", (REPOSITORY / "docs/operations.md").read_text(), re.MULTILINE)
+
+    assert table == sorted({*CHECKS, "bookings.W003"})
 
 
 def test_a_command_does_not_start_with_what_is_wrong():
