@@ -75,14 +75,18 @@ class Bench:
         share = len(consuming) - consuming.index(cell) if cell in consuming else 1
         self._stack.set_latency(cell.latency_ms)
         try:
-            self.series.add(cell, target.name, number, self._drive(cell, target, share=share, seconds=self._seconds))
+            sample = self._drive(cell, target, share=share, seconds=self._seconds)
+            if sample is None:
+                _say(f"{target.name} had no booking left to {cell.scenario} in round {number + 1}", to=sys.stderr)
+            else:
+                self.series.add(cell, target.name, number, sample)
         except LoadFailed:
             self.series.frozen.add((cell, target.name))
             self._stack.restart(target)
         finally:
             self._stack.set_latency(0)
 
-    def _drive(self, cell: Cell, target: Target, *, share: int, seconds: float) -> Sample:
+    def _drive(self, cell: Cell, target: Target, *, share: int, seconds: float) -> Sample | None:
         made, roots, session = self._made[target.name], self._stack.roots(target), self._stack.session
         requests = self._requests.of(cell, made, share=share, seconds=seconds)
         with Clients(target.port, count=cell.clients) as clients:
@@ -90,11 +94,9 @@ class Bench:
             before = readings(roots, session)
             load = clients.drive(requests, seconds=seconds)
             after = readings(roots, session)
-        if not load.latencies:
-            raise StackFailed(f"nothing to {cell.scenario} was left for {target.name}; measure for longer")
         if cell.scenario == "create":
             made.add(load.bodies)
-        return Sample.of(load, {name: after[name] - before[name] for name in after})
+        return Sample.of(load, {name: after[name] - before[name] for name in after}) if load.latencies else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
