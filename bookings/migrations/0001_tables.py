@@ -224,8 +224,8 @@ class Migration(migrations.Migration):
                 ("drift", models.JSONField(default=list)),
             ],
             options={
-                "verbose_name": "comparison of seats",
-                "verbose_name_plural": "comparisons of seats",
+                "verbose_name": "seat comparison",
+                "verbose_name_plural": "seat comparisons",
                 "db_table": "reconciliation",
                 "default_permissions": ("view",),
                 "indexes": [models.Index(fields=["finished_at"], name="reconciliation_age")],

@@ -21,8 +21,8 @@ class Reconciliation(models.Model):
 
     class Meta:
         db_table = "reconciliation"
-        verbose_name = _("comparison of seats")
-        verbose_name_plural = _("comparisons of seats")
+        verbose_name = _("seat comparison")
+        verbose_name_plural = _("seat comparisons")
         default_permissions = ("view",)
         # The newest, and what is too old.
         indexes = [models.Index(name="reconciliation_age", fields=["finished_at"])]
