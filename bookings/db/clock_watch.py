@@ -117,9 +117,9 @@ class ClockWatch:
             if self._vouched and self._doubted is None:
                 return True
             if self._doubted is None:
-                believed = proof is None or self._fits(proof) or self._stands_since(self._first)
+                believed = proof is None or self._fits(last, proof) or self._stands_since(self._first)
             else:
-                believed = proof is not None and proof.at >= self._doubted.at and self._fits(proof)
+                believed = proof is not None and proof.at >= self._doubted.at and self._fits(last, proof)
             if believed:
                 self._believe(last, "" if self._doubted is None else "another process vouches for it")
             return believed
@@ -138,10 +138,7 @@ class ClockWatch:
         anchor = self._anchor
         return reading is not None and anchor is not None and reading.fits(anchor)
 
-    def _fits(self, proof: Proof) -> bool:
-        last = self._last
-        if last is None:
-            return False
+    def _fits(self, last: Reading, proof: Proof) -> bool:
         if self._boot and proof.boot == self._boot:
             return last.fits(Reading(proof.at, proof.monotonic, proof.monotonic))
         return -CLOCK_TOLERANCE <= last.at - proof.at <= longest_silence()

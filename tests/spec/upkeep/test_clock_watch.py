@@ -36,6 +36,10 @@ def test_a_clock_that_goes_on_is_believed():
     assert a_watch(*(reading(second) for second in range(0, 1000, 10))).is_believed()
 
 
+def test_a_clock_that_is_believed_needs_no_proof_of_another():
+    assert a_watch(reading(10)).weigh(proof(10, off=3600, boot="another"))
+
+
 @pytest.mark.parametrize("off", [4 * 24 * 3600, 3600, 60, TOLERANCE + 1, -TOLERANCE - 1, -60, -3600, -9 * 24 * 3600])
 def test_a_clock_that_jumped_is_not_believed(off):
     watch = a_watch(reading(10), reading(20, off=off))
