@@ -155,7 +155,7 @@ def create_booking(
         booking = _insert(attempt, price, claimed=True)
     except KeyTaken:
         return _look_again(attempt)
-    return _take(booking, attempt)
+    return _reserve(booking, attempt)
 
 
 def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
@@ -288,27 +288,25 @@ def _go_on(record: IdempotencyRecord, attempt: _Attempt) -> CreateResult:
     claimed = claim_reservation(booking.pk, lease=uuid.uuid4())
     if claimed is None:
         raise RequestInProgress(retry_after=1)
-    return _take(claimed, attempt)
+    return _reserve(claimed, attempt)
 
 
-def _take(booking: Booking, attempt: _Attempt) -> Created | Accepted | Refused:
+def _reserve(booking: Booking, attempt: _Attempt) -> Created | Accepted | Refused:
     lease = booking.lease
     if lease is None:
-        raise AssertionError("a take is sent under a lease only")
+        raise AssertionError("a reservation is sent under a lease only")
     waiting = attempt.waiting
     outcome = _ask_for_seats(booking, flights=attempt.flights, deadline=attempt.deadline)
     booking = settle_reservation(booking, lease=lease, outcome=outcome, waiting=waiting, actor=attempt.actor)
-    result = result_of(booking, at=booking.updated_at)
-    if result is not None:
-        return result
-    if waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
-        return Accepted(booking, booking.updated_at)
-    raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+    result = result_of(booking, waiting, at=booking.updated_at)
+    if result is None:
+        raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+    return result
 
 
 def _ask_for_seats(booking: Booking, *, flights: FlightService, deadline: Deadline) -> SeatOutcome:
     """
-    Send the take, and once more with the same key if its outcome is open.
+    Ask for the reservation, and once more with the same key if its outcome is open.
 
     Not without the time for it, nor without leave: a service in trouble would get twice the calls.
     """

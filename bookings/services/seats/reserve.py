@@ -101,12 +101,13 @@ def settle_reservation(
     return booking
 
 
-def result_of(booking: Booking, *, at: datetime) -> Created | Refused | None:
-    """What the request that made this booking came to; None while its reservation is not decided."""
+def result_of(booking: Booking, waiting: Waiting, *, at: datetime) -> Created | Accepted | Refused | None:
+    """What the request that made this booking came to; None while that is neither decided nor promised."""
     if booking.status in (BookingStatus.INITIATED, BookingStatus.BOOKED):
         return Created(booking, at)
     if booking.hold in (Hold.ASKING, Hold.STUCK, Hold.DROPPED):
-        return None
+        is_promised = waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING
+        return Accepted(booking, at) if is_promised else None
     problem = {
         CancelReason.NO_SEATS: SeatsUnavailable,
         CancelReason.NO_FLIGHT: FlightNotFound,
@@ -154,8 +155,6 @@ def store_result(booking: Booking, waiting: Waiting, now: datetime) -> None:
     """Store what the request came to under the client's key, once it is decided."""
     if waiting is Waiting.CLIENT:
         return  # there is no key, so there is no record
-    result: Created | Accepted | Refused | None = result_of(booking, at=now)
-    if result is None and waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING:
-        result = Accepted(booking, now)
+    result = result_of(booking, waiting, at=now)
     if result is not None:
         idempotency.finish_call(booking.hold_key, result)
