@@ -134,7 +134,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "bookingsite.web.middleware.ConnectionsEnd",
-    "bookingsite.web.request_metrics.RequestMetrics",
+    "bookingsite.web.middleware.RequestMetrics",
     "bookingsite.web.middleware.RequestContext",
     "bookingsite.web.middleware.SafeHeaders",
     "bookingsite.web.cors.Cors",
