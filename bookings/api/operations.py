@@ -33,7 +33,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     Say whether bookings can be taken: the database answers with the right tables, and the worker finishes passes.
 
-    A Flight Service that does not answer is *degraded*, not unready. Operators are told why.
+    A Flight Service that does not answer is *degraded*, not unready. Operators get the reasons.
     """
     if is_draining():
         return JsonResponse({"status": "draining"}, status=503)
@@ -71,7 +71,7 @@ class _Tables(Collector):
         is_there = True
         try:
             known = numbers()
-        except Error:  # what is counted is shown all the same: an outage is when it is looked at
+        except Error:  # the counters are shown even then: an outage is when they are needed
             is_there = False
         yield GaugeMetricFamily("bookings_database_up", "Whether the database has answered.", value=is_there)
         for name, help_text, values in known:

@@ -1,7 +1,7 @@
 """
 What /health/ready says of the findings in `bookings.diagnostics.health`.
 
-Every client is told a word; why it is that word (ages, errors, names) is for operators.
+Every client reads one word for each check; the reasons (ages, errors, names) are for operators.
 """
 
 import enum
@@ -17,7 +17,7 @@ from bookings.services.access.api_keys import recognize_api_key
 
 
 class Word(enum.StrEnum):
-    """What is said of each thing that is looked at. *Degraded* is not well, and no reason to stay away."""
+    """The result of one check. *Degraded* is a fault, and no reason to send requests elsewhere."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -26,12 +26,12 @@ class Word(enum.StrEnum):
 
 WORDS: Mapping[Verdict, Word] = {Verdict.OK: Word.OK, Verdict.WARN: Word.DEGRADED, Verdict.FAIL: Word.FAILED}
 
-# Without them reading, paying and cancelling go on: no reason to stay away, however bad they are.
+# Without them reading, paying and cancelling go on: so this server must stay in use, even if they fail.
 NEVER_WORSE_THAN_DEGRADED = {"flightService"}
 
 
 def word_of(name: str, finding: Finding) -> Word:
-    """Say a finding in a word."""
+    """Give the word for a finding."""
     if finding.verdict is Verdict.FAIL and name in NEVER_WORSE_THAN_DEGRADED:
         return Word.DEGRADED
     return WORDS[finding.verdict]

@@ -1,4 +1,4 @@
-"""Checks of the worker, and of the servers that the service can do without for a while."""
+"""Checks of the worker, and of servers without which the service works for a while."""
 
 from collections.abc import Iterator
 

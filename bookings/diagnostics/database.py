@@ -97,7 +97,7 @@ def check_database_clock() -> Finding:
     return warn(
         "database clock",
         f"{found}: nothing expires, is given up or trimmed until it has stood for {clock_proof_seconds():.0f} s",
-        "It jumped, or no pass went through for so long. If it is right, `manage.py trust_clock` ends the wait; "
+        "It jumped, or no pass has finished for so long. If it is right, `manage.py trust_clock` ends the wait; "
         "put it right if not.",
     )
 

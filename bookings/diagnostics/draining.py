@@ -7,6 +7,6 @@ FLAG = "DRAINING_FLAG"
 
 
 def is_draining() -> bool:
-    """Tell whether no new work should be sent here any more; what comes all the same is answered."""
+    """Tell whether no new work should be sent here any more; requests that still come are answered."""
     flag = os.environ.get(FLAG)
     return flag is not None and os.path.exists(flag)
