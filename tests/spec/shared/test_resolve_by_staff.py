@@ -20,6 +20,7 @@ from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
+from bookings.services.shared.manual_resolution import Resolution
 from tests.support.bookings import (
     STAFF,
     a_booked_booking,
@@ -246,6 +247,15 @@ def test_a_page_that_is_sent_twice_decides_once(kind, given_up, decision):
     assert again.pk == row.pk
     assert (everything(), kind.sent()) == (before, asked)
     assert len(what_staff_wrote(kind, row)) == 1
+
+
+def test_twin_without_the_key_of_its_page_a_second_click_is_refused(kind, given_up, monkeypatch):
+    row, key = given_up(), uuid.uuid4().hex
+    monkeypatch.setattr(Resolution, "begin", lambda *_words, **_named: None)
+    kind.decide(row.pk, a_resolution(Decision.APPLIED, action_key=key))
+
+    with pytest.raises(NothingToDecide):
+        kind.decide(row.pk, a_resolution(Decision.APPLIED, action_key=key))
 
 
 @pytest.mark.parametrize("decision", list(Decision))
