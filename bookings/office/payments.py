@@ -20,6 +20,7 @@ from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus, Decision
 from bookings.models import BookingEvent, Payment
 from bookings.models.payments import DEAD, PaymentState
+from bookings.office.addresses import NEEDS_DECISION
 from bookings.office.base import RecordAdmin, column
 from bookings.office.decisions import DECISIONS, IN_ADDRESS, Consequences, Verbs, decide, no_answer
 from bookings.office.tags import badge, moment
@@ -199,10 +200,10 @@ class NeedsDecision(admin.SimpleListFilter):
     """Payments that wait for staff: two short ranges of the worker's to-do list."""
 
     title = gettext_lazy("decision")
-    parameter_name = "needs"
+    parameter_name, _equals, _word = NEEDS_DECISION.partition("=")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("decision", _("Needs a decision"))]
+        return [(self._word, _("Needs a decision"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
         return queryset.filter(state__in=DEAD) if self.value() else queryset

@@ -97,7 +97,7 @@ def test_it_counts_calls_and_their_ages(desk, flights):
 
     context = desk.get(START).context
 
-    assert [(str(badge.text), badge.tone) for _, badge, _ in context["calls"]] == [
+    assert [(str(badge.text), badge.tone) for *_, badge, _ in context["calls"]] == [
         ("1", "busy"),
         ("1", "bad"),
         ("1", "warn"),
@@ -105,6 +105,10 @@ def test_it_counts_calls_and_their_ages(desk, flights):
         ("2", "bad"),
     ]
     assert [age // timedelta(minutes=1) for *_, age in context["calls"]] == [3, 120, 9, 4320, 1500]
+    assert [page for _, page, *_ in context["calls"]] == [
+        *["/admin/bookings/seatcall/"] * 4,
+        "/admin/bookings/payment/?needs=decision",
+    ]
     assert context["seats_owed"] == 9
 
 

@@ -19,7 +19,14 @@ from bookings.models import Booking
 from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import labels
-from bookings.office.addresses import NotUnderstood, filters_of, numbers_of, query_string_of, selection_of
+from bookings.office.addresses import (
+    NEEDS_DECISION,
+    NotUnderstood,
+    filters_of,
+    numbers_of,
+    query_string_of,
+    selection_of,
+)
 from bookings.office.base import AnyModelAdmin, require
 from bookings.office.bookings.export import stream_csv
 from bookings.office.labels import Badge
@@ -205,7 +212,7 @@ def _tabs(selection: Selection, now: datetime) -> list[Tab]:
     dead = _capped(stuck_reservations() + dead_releases(), highest=MOST_COUNTED - 1)
     tabs.insert(-2, Tab(_("Dead calls"), reverse("admin:bookings_seatcall_changelist"), dead, is_current=False))
     unknown = _capped(dead_payments(), highest=MOST_COUNTED - 1)
-    payments = f"{reverse('admin:bookings_payment_changelist')}?needs=decision"
+    payments = f"{reverse('admin:bookings_payment_changelist')}?{NEEDS_DECISION}"
     tabs.insert(-2, Tab(_("Dead payments"), payments, unknown, is_current=False))
     return tabs
 

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.diagnostics import health
 from bookings.diagnostics.finding import Verdict
+from bookings.office.addresses import NEEDS_DECISION
 from bookings.office.labels import Badge
 from bookings.ports import BreakerState
 from bookings.queries.upkeep.start_page import WaitingWork, Work, today, work
@@ -65,17 +67,19 @@ def _worker() -> tuple[Badge, timedelta | None]:
     return badges[finding.verdict], timedelta(seconds=seconds)
 
 
-def _calls(under_way: Work, now: datetime) -> list[tuple[str, Badge, timedelta | None]]:
-    """What was sent to the Flight Service and is not over: how many of each kind, and the age of the oldest."""
+def _calls(under_way: Work, now: datetime) -> list[tuple[str, str, Badge, timedelta | None]]:
+    """What was sent and is not over: the page about each kind, how many there are, and the age of the oldest."""
+    calls = reverse("admin:bookings_seatcall_changelist")
+    payments = f"{reverse('admin:bookings_payment_changelist')}?{NEEDS_DECISION}"
 
-    def line(name: str, waiting: WaitingWork, tone: str) -> tuple[str, Badge, timedelta | None]:
+    def line(name: str, waiting: WaitingWork, tone: str, page: str = calls) -> tuple[str, str, Badge, timedelta | None]:
         age = now - waiting.since if waiting.since else None
-        return name, Badge(f"{waiting.count:,}", tone if waiting.count else "good"), age
+        return name, page, Badge(f"{waiting.count:,}", tone if waiting.count else "good"), age
 
     return [
         line(_("Releases without an answer"), under_way.open_calls, "busy"),
         line(_("Dead releases"), under_way.dead_calls, "bad"),
         line(_("Reservations of unknown outcome"), under_way.unknown_reservations, "warn"),
         line(_("Stuck reservations"), under_way.stuck_reservations, "bad"),
-        line(_("Dead charges and refunds"), under_way.dead_payments, "bad"),
+        line(_("Dead charges and refunds"), under_way.dead_payments, "bad", payments),
     ]
