@@ -25,7 +25,7 @@ from bookingsite.config.env import (
     yes_or_no,
 )
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 DEBUG = yes_or_no("DEBUG", default=False)
 SECRET_KEY = secret_key(development=DEBUG)

@@ -219,7 +219,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 200: (
                     "API is live",
                     InfoShape,
-                    {"name": "Flight Booking Service", "version": "0.1.0", "apiVersion": "v1"},
+                    {"name": "Flight Booking Service", "version": "0.2.0", "apiVersion": "v1"},
                 )
             },
         ),

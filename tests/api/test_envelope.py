@@ -287,7 +287,7 @@ def test_info_names_the_service_and_its_versions(api):
     answer = api.get("/api/v1/info")
 
     assert answer.status_code == 200
-    assert shown(answer) == {"name": "Flight Booking Service", "version": "0.1.0", "apiVersion": "v1"}
+    assert shown(answer) == {"name": "Flight Booking Service", "version": "0.2.0", "apiVersion": "v1"}
 
 
 def test_one_booking_can_be_read(api):
