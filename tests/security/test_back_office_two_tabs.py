@@ -55,7 +55,7 @@ def test_a_second_log_in_as_someone_else_says_who_is_logged_in():
 
     page = browser.get(answer.url)
     assert answer.url == SECOND
-    assert "You are logged in as anna. To go on as someone else, log out first." in text_of(page)
+    assert "You are logged in as anna. To go on as another user, log out first." in text_of(page)
 
 
 def test_a_second_log_in_as_the_same_says_nothing():
