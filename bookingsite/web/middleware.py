@@ -209,7 +209,7 @@ class IdleLogout:
             return response  # the user may be what could not be read
         if request.path_info.startswith("/admin/") and not by_itself and request.user.is_authenticated:
             now = int(time.time())
-            # In either direction: another web's clock may be ahead of this one's.
+            # In either direction: the clock of another web server may be ahead of this one's.
             if abs(now - request.session.get("used_at", 0)) >= IDLE_RESOLUTION_SECONDS:
                 request.session["used_at"] = now
         return response

@@ -174,7 +174,7 @@ def serve(image: Image) -> str:
         while first is None or not image.run_beside(first, *image.config["Healthcheck"]["Test"][1:]):
             if container.poll() is not None or time.monotonic() - began > START_SECONDS:
                 container.kill()
-                raise ImageFault(f"the web does not answer: {container.communicate()[0]}")
+                raise ImageFault(f"the web server does not answer: {container.communicate()[0]}")
             first = _first_process(container.pid)
             time.sleep(LOOK_EVERY_SECONDS)
         answered = time.monotonic()
@@ -182,7 +182,7 @@ def serve(image: Image) -> str:
         try:
             status = container.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            raise ImageFault(f"the web does not stop within {STOP_SECONDS} s") from None
+            raise ImageFault(f"the web server does not stop within {STOP_SECONDS} s") from None
     # A program that does not catch the signal ends by it: 128 + 15.
     if status not in (0, 128 + signal.SIGTERM):
         raise ImageFault(f"the web ended with {status}")
