@@ -70,7 +70,7 @@ def _what_django_says() -> Iterator[Finding]:
         yield find("settings", f"{message.id}: {message.msg}", " ".join(hint.split()))
     if not spoken:
         which = "development" if settings.DEBUG else "production"
-        yield ok("settings", f"the checks for {which} have nothing to say")
+        yield ok("settings", f"the checks for {which} found nothing")
 
 
 def _static_files() -> Finding:
