@@ -8,6 +8,7 @@ from django_q.models import OrmQ, Schedule
 
 from bookings.conf import longest_silence
 from bookings.db.clock import database_time
+from bookings.db.replica import REPLICA
 from bookings.diagnostics.database import encryption
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, ok, warn
 from bookings.gateways.diagnostic_probes import Unreachable, redis_version
@@ -18,8 +19,6 @@ from bookings.services.upkeep.start_schedules import is_misplaced, missing_sched
 
 # A pass is one entry every few seconds, and is taken out at once.
 LONG_QUEUE = 20
-
-REPLICA = "replica"
 
 BY_A_WORKER = "A worker puts that right within seconds: if it stays, none runs; start `manage.py run_worker`"
 

@@ -55,6 +55,15 @@ def test_the_timeline_names_who_did_it_and_why(cancel, flights):
     assert (event.reason, event.note) == ("fraud", "reported by the bank")
 
 
+def test_a_note_that_is_too_long_is_refused_and_not_cut(cancel, flights):
+    booking = an_initiated_booking(flights)
+
+    with pytest.raises(CommandError, match=r"^--note has 501 characters; 500 fit\.$"):
+        cancel(booking.reference, "--reason", "fraud", "--note", "n" * 501)
+
+    assert Booking.objects.get().status == "initiated"
+
+
 @pytest.mark.parametrize("reference", ["QD7T4XKZ", "QD7T4X"], ids=["of eight", "of six, from before"])
 @pytest.mark.parametrize("gap", ["", " ", "-", "\u2013", "\u00a0"])
 def test_a_reference_is_understood_as_it_is_read_out(cancel, flights, reference, gap):

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from bookings.conf import LONGEST_NOTE
 from bookings.errors import BookingError
 from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason
 from bookings.management.arguments import operator
@@ -19,13 +20,15 @@ class Command(BaseCommand):
         parser.add_argument("--note", default="", help="a sentence for the timeline")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if len(options["note"]) > LONGEST_NOTE:
+            raise CommandError(f"--note has {len(options['note'])} characters; {LONGEST_NOTE} fit.")
         try:
             booking_id = visible.booking_id_of(options["reference"])
             booking = cancel_booking(
                 booking_id=booking_id,
                 actor=operator(),
                 reason=CancelReason(options["reason"]),
-                note=options["note"][:500],
+                note=options["note"],
             )
         except BookingError as error:
             raise CommandError(f"{options['reference']}: {error.explanation}") from error
