@@ -179,7 +179,7 @@ def test_the_doctor_sees_all_that_it_looks_at(env):
     done = manage("doctor", "--json", env=env)
 
     findings = json.loads(done.stdout)["findings"]
-    about = [each for each in findings if each["subject"].startswith(("database", "migrations", "clock"))]
+    about = [each for each in findings if each["name"].startswith(("database", "migrations", "clock"))]
     assert len(about) >= 4
     assert {each["verdict"] for each in about} == {"OK"}, about
 
