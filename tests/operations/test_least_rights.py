@@ -156,6 +156,7 @@ def test_the_commands_of_an_operator_work(env):
     failed = {
         words: done.stdout + done.stderr
         for words in [
+            ("run_pass",),
             ("expire_bookings",),
             ("reconcile_seats",),
             ("api_keys", "list"),
