@@ -1,5 +1,6 @@
 """What seldom happens in a service: rows that are gone between two looks, and work that comes to what is done."""
 
+import json
 import uuid
 from datetime import timedelta
 from types import SimpleNamespace
@@ -11,13 +12,14 @@ from django_q.models import Schedule
 from bookings.actor import SYSTEM, Scope
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
-from bookings.errors import InvalidRequest, RequestInProgress
+from bookings.errors import AlreadyPaid, InvalidRequest, RequestInProgress
 from bookings.lifecycle import CancelReason, Hold
 from bookings.models import ApiKey, ApiKeyEvent, Booking, BulkCancel, Payment, Reconciliation, SeatCall
 from bookings.ports import NeverKnown, NotSent
 from bookings.queries.seats.held import seats_of
 from bookings.services.access import api_keys
 from bookings.services.bookings import bulk_cancel, create, expire
+from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.payments import pay
 from bookings.services.seats import correct, reconcile, reserve
 from bookings.services.seats.key_support import Keys, try_key_support
@@ -25,7 +27,15 @@ from bookings.services.seats.reserve import Waiting
 from bookings.services.shared.idempotency import KeyTaken
 from bookings.services.upkeep import start_schedules
 from bookings.text.money import Money
-from tests.support.bookings import STAFF, a_key, a_payment_row, a_saved_row, an_initiated_booking, let_time_pass
+from tests.support.bookings import (
+    STAFF,
+    a_key,
+    a_payment_row,
+    a_saved_row,
+    an_initiated_booking,
+    customer,
+    let_time_pass,
+)
 from tests.support.bulk import start
 from tests.support.fakes import Fault
 
@@ -92,6 +102,32 @@ def test_an_unanswered_payment_is_looked_at_once_more_under_the_lock(monkeypatch
     assert expire._expire_unanswered(booking.pk) == expired
     assert Booking.objects.get().status == ("cancelled" if expired else "initiated")
     assert Payment.objects.get().state == "processing"
+
+
+def test_a_payment_that_was_settled_meanwhile_does_not_expire():
+    booking = a_saved_row("booked")
+
+    assert expire._expire_unanswered(booking.pk) == 0
+    assert Booking.objects.get().status == "booked"
+
+
+def test_a_cancellation_that_is_refused_is_stored_under_its_key():
+    booking = a_saved_row("booked")
+    keyed = a_key()
+
+    def cancel():
+        return cancel_booking_for_client(
+            booking_id=booking.pk,
+            actor=customer(),
+            reason=CancelReason.CUSTOMER_REQUEST,
+            note="",
+            keyed=keyed,
+        )
+
+    first, again = cancel(), cancel()
+
+    assert isinstance(first.problem, AlreadyPaid)
+    assert json.loads(again.stored.body)["error"]["code"] == "already_paid"
 
 
 def test_a_bulk_whose_time_is_up_goes_on_in_the_next_pass(flights):
