@@ -199,9 +199,9 @@ class StaffOnly(OfficeError):
 
 
 class SeatCallNotFound(OfficeError):
-    """There is no such release."""
+    """There is no such call."""
 
-    code = "give_back_not_found"
+    code = "seat_call_not_found"
 
 
 class PaymentNotFound(OfficeError):

@@ -48,10 +48,10 @@ def _waiting(now: datetime) -> list[Numbers]:
             "Seats of cancelled bookings that are not given back yet.",
             _plain(owed.seats_still_owed()),
         ),
-        ("releases_open", "Calls that release seats and have no answer yet.", open_calls),
-        ("releases_oldest_open_seconds", "Age of the oldest release without an answer.", open_age),
-        ("releases_dead", "Calls that release seats and wait for a decision by staff.", dead_calls),
-        ("releases_oldest_dead_seconds", "Age of the oldest release that waits for staff.", dead_age),
+        ("releases_open", "Releases and corrections that have no answer yet.", open_calls),
+        ("releases_oldest_open_seconds", "Age of the oldest release or correction without an answer.", open_age),
+        ("releases_dead", "Releases and corrections that wait for a decision by staff.", dead_calls),
+        ("releases_oldest_dead_seconds", "Age of the oldest release or correction that waits for staff.", dead_age),
         ("payments_unsettled", "Payments that wait for the gateway or for staff.", unsettled),
     ]
 

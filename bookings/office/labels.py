@@ -53,7 +53,7 @@ SEAT_CALL: Mapping[str, Badge] = MappingProxyType(
         SeatCallState.OPEN: Badge(_("Sent, no answer yet"), "busy"),
         SeatCallState.DONE: Badge(_("Seats are back"), "good"),
         SeatCallState.DEAD: Badge(_("Dead: needs a decision"), "bad"),
-        SeatCallKind.VOID: Badge(_("Not applied; sent again by another call"), "calm"),
+        SeatCallKind.VOID: Badge(_("Not applied"), "calm"),
         "taken": Badge(_("Seats are taken"), "good"),
     }
 )
@@ -64,7 +64,7 @@ SEAT_CALL_KIND: Mapping[str, str | Promise] = MappingProxyType(
         SeatCallKind.RELEASE: _("gives back"),
         SeatCallKind.CORRECTION: _("correction: gives back"),
         "take": _("correction: takes"),
-        SeatCallKind.VOID: _("never happened"),
+        SeatCallKind.VOID: _("was not applied"),
     }
 )
 """By kind; what takes seats by that."""
@@ -134,7 +134,7 @@ STAFF_REASON_CHOICES = [("", _("Choose a reason")), *((str(word), REASON[word]) 
 
 EVENT: Mapping[str, str | Promise] = MappingProxyType(
     {
-        # What is not an event of the booking, but belongs into its timeline.
+        # What is not an event of the booking, but belongs in its timeline.
         "asked": _("Seats asked for, no clear answer at once"),
         "give_back_sent": _("Seats sent back"),
         "give_back_done": _("Seats are back"),
@@ -144,9 +144,9 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         ApiKeyEventKind.ROTATED: _("Got a new secret"),
         ApiKeyEventKind.REVOKED: _("Revoked"),
         SeatCallEventKind.CORRECTED: _("Correction asked for"),
-        SeatCallEventKind.RETRIED: _("Release sent again"),
-        SeatCallEventKind.APPLIED: _("Release decided: it was applied"),
-        SeatCallEventKind.NOT_APPLIED: _("Release decided: it was not applied"),
+        SeatCallEventKind.RETRIED: _("Sent again"),
+        SeatCallEventKind.APPLIED: _("Decided: it was applied"),
+        SeatCallEventKind.NOT_APPLIED: _("Decided: it was not applied"),
         EventKind.CREATED: _("Booking made"),
         EventKind.HELD: _("Seats confirmed"),
         EventKind.BOOKED: _("Paid and booked"),

@@ -62,7 +62,7 @@ class Command(BaseCommand):
     def _hold(self, order: SeatOrder) -> int:
         """Reserve the seats of one demo booking, once: its key is always the same. Return how many were made."""
         key = f"demo-{order.flight_id}-{order.user_id}"
-        keyed = KeyedRequest.of(principal="demo", endpoint="load_demo", key=key, validated={"key": key})
+        keyed = KeyedRequest.of(principal="demo", endpoint="demo", key=key, validated={"key": key})
         try:
             result = create_booking(
                 order=order,

@@ -40,6 +40,18 @@ def note_address(booking):
     return f"/admin/bookings/booking/{booking.pk}/note/"
 
 
+def test_seats_that_are_back_are_not_being_given_back_any_more(desk, flights, payments):
+    booking = a_booked_booking(flights, payments)
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
+    assert "Being given back" in text_of(desk.get(page_of(booking)))
+    one_pass(flights, payments)
+
+    text = text_of(desk.get(page_of(booking)))
+
+    assert "Seats are back" in text
+    assert "Being given back" not in text
+
+
 def test_it_tells_what_happened_in_the_order_of_time(desk, flights, payments):
     booking = a_booked_booking(flights, payments)
     cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD, note="card was stolen")

@@ -131,7 +131,7 @@ def test_what_somebody_else_has_decided_is_shown_and_what_was_typed_is_kept(desk
     text = text_of(answer)
     assert answer.status_code == 409
     assert "This call does not wait for a decision any more. Nothing was changed." in text
-    assert "Release decided: it was applied, ben" in text
+    assert "Decided: it was applied, ben" in text
     assert "I wrote a lot here" in text
     assert SeatCallEvent.objects.count() == 1
 

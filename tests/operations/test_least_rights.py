@@ -94,7 +94,7 @@ def manage(*words, env):
     return run("manage.py", *words, env=env)
 
 
-def load_demo(*words, env):
+def make_demo(*words, env):
     """Make demo log-ins and bookings."""
     return run("-m", "devtools.demo", *words, env=env)
 
@@ -175,7 +175,7 @@ def test_the_commands_of_an_operator_work(env):
 
 
 def test_the_demo_is_loaded(env):
-    done = load_demo("--bookings", "50", env=env)
+    done = make_demo("--bookings", "50", env=env)
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -190,7 +190,7 @@ def test_the_doctor_sees_all_that_it_looks_at(env):
 
 
 def test_staff_log_in_and_see_every_list(env, web):
-    assert load_demo(env=env).returncode == 0
+    assert make_demo(env=env).returncode == 0
     site = f"http://{HOST}:{web.port}/admin/"
     browser = requests.Session()
     browser.get(f"{site}login/", timeout=30)

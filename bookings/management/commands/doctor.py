@@ -16,9 +16,9 @@ from bookings.models import ApiKey
 
 class Command(BaseCommand):
     help = (
-        "Looks at settings, database, clocks, Flight Service, worker and Redis, changes nothing, and says what "
-        "to do about each fault. Exits with 1 if something does not work. Only --try-flight takes a seat, and "
-        "gives it back."
+        "Looks at settings, database, migrations, replica, clocks, Flight Service, worker and Redis, changes "
+        "nothing, and says what to do about each fault. Exits with 1 if something does not work. Only --try-flight "
+        "takes a seat, and gives it back."
     )
     # They are one of the findings.
     requires_system_checks: list[str] = []

@@ -109,7 +109,7 @@ def _lock_dead(call_id: int) -> SeatCall:
         raise SeatCallNotFound
     if call.state != SeatCallState.DEAD:
         state = "void" if call.kind == SeatCallKind.VOID else call.state
-        raise NothingToDecide(f"This release does not wait for a decision: it is {state}.")
+        raise NothingToDecide(f"This call does not wait for a decision: it is {state}.")
     return call
 
 

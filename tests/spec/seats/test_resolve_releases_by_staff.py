@@ -128,6 +128,6 @@ def test_what_is_decided_cannot_be_decided_again(flights, dead, decide, first, s
         decide(call, second)
 
     now = {Decision.APPLIED: "done", Decision.NOT_APPLIED: "void"}[first]
-    assert refused.value.explanation == f"This release does not wait for a decision: it is {now}."
+    assert refused.value.explanation == f"This call does not wait for a decision: it is {now}."
     assert list(SeatCall.objects.values()) + list(Booking.objects.order_by("pk").values()) == before
     assert len(events_of(call)) == 1

@@ -79,7 +79,7 @@ class Release(Reservation):
 
     not_found, given_up = SeatCallNotFound, "dead"
     retried, applied = "retried", "applied"
-    decided = "This release does not wait for a decision: it is done."
+    decided = "This call does not wait for a decision: it is done."
 
     def unanswered(self):
         a_cancelled_booking(self.flights)
