@@ -258,7 +258,7 @@ class ChargeUnknown:
     why: str
 
 
-ChargeOutcome = Charged | Declined | ChargeUnknown
+ChargeOutcome = Charged | Declined | ChargeUnknown | NotSent
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +273,15 @@ class RefundUnknown:
     why: str
 
 
-RefundOutcome = Refunded | RefundUnknown
+RefundOutcome = Refunded | RefundUnknown | NotSent
 
 
 class PaymentGateway(Protocol):
     """
     What takes the money. Asking twice with one key charges (or refunds) once.
+
+    Both calls end within a third of a lease, with *unknown* if there is no answer by then. An answer that comes after
+    the lease has ended is recorded all the same, but by then another worker may have asked again.
 
     `settles_here` says that the gateway's truth is this service's own database: it answers at once, sends
     nothing, and may be asked inside a transaction.

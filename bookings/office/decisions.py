@@ -60,6 +60,8 @@ class DecisionForm(forms.Form):
         help_text=gettext_lazy("What you know, and from whom. It stays on record with your name."),
     )
     action_key = forms.UUIDField(widget=forms.HiddenInput)
+    # The state that the page showed.
+    about = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
 class ManualCase(Protocol):
@@ -89,6 +91,10 @@ class ManualCase(Protocol):
     @property
     def trail(self) -> Sequence[tuple[str, str]]:
         """The pages above this one, as text and address."""
+
+    @property
+    def state(self) -> str:
+        """What its row says now."""
 
     @property
     def waits(self) -> bool:
@@ -124,6 +130,13 @@ def no_answer(first_sent_at: datetime | None) -> tuple[int, str]:
     return messages.WARNING, _("No answer yet. The worker goes on asking, under the same key.")
 
 
+def waits_again() -> tuple[int, str]:
+    """Say that a call waits for a decision, as before: it was sent in vain, or this page was sent twice."""
+    return messages.WARNING, _(
+        "It waits for a decision. If this page was sent before, nothing was sent this time: look at what happened."
+    )
+
+
 def decide(
     request: HttpRequest, site: AdminSite, find: Callable[[], ManualCase], decision: Decision, *, right: str
 ) -> HttpResponse:
@@ -134,15 +147,17 @@ def decide(
     """
     require(request, right)
     case = find()
-    form = DecisionForm(request.POST if request.method == "POST" else None, initial={"action_key": new_action_key()})
+    initial = {"action_key": new_action_key(), "about": case.state}
+    form = DecisionForm(request.POST if request.method == "POST" else None, initial=initial)
     form.initial.update(unsent.typed(request, form))
     refused: str | Promise = ""
     status: int = HTTPStatus.OK
     if form.is_valid():
         try:
             said = form.cleaned_data
+            key, about = said["action_key"].hex, said["about"]
             level, text = case.carry_out(
-                Resolution(decision, staff_of(request), note=said["note"], action_key=said["action_key"].hex)
+                Resolution(decision, staff_of(request), note=said["note"], action_key=key, about=about)
             )
         except errors.BookingError as error:
             case.look_again()

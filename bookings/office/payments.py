@@ -22,7 +22,7 @@ from bookings.models import BookingEvent, Payment
 from bookings.models.payments import DEAD, PaymentState
 from bookings.office.addresses import NEEDS_DECISION
 from bookings.office.base import RecordAdmin, column
-from bookings.office.decisions import DECISIONS, IN_ADDRESS, Consequences, Verbs, decide, no_answer
+from bookings.office.decisions import DECISIONS, IN_ADDRESS, Consequences, Verbs, decide, no_answer, waits_again
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.records import booking_link
 from bookings.services.payments.resolve_payment import resolve_payment
@@ -161,6 +161,10 @@ class DeadPayment:
         return [(_("Payments"), reverse("admin:bookings_payment_changelist")), (number, self.address)]
 
     @property
+    def state(self) -> str:
+        return self.payment.state
+
+    @property
     def waits(self) -> bool:
         return self.payment.state in DEAD
 
@@ -177,10 +181,14 @@ class DeadPayment:
     def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         payment = resolve_payment(payment_id=self.payment.pk, resolution=resolution, payments=wiring.payment_gateway())
         match payment.state:
+            case PaymentState.PROCESSING | PaymentState.REFUND_DUE if payment.lease is not None:
+                return messages.WARNING, _("The payment gateway is being asked. Look again in half a minute.")
             case PaymentState.PROCESSING:
                 return no_answer(payment.first_sent_at)
-            case PaymentState.REFUND_DUE if resolution.is_retry and self.is_refund:
+            case PaymentState.REFUND_DUE if resolution.is_retry and resolution.about == PaymentState.REFUND_DEAD:
                 return no_answer(payment.first_sent_at)
+            case PaymentState.DEAD | PaymentState.REFUND_DEAD:
+                return waits_again()
             case PaymentState.SUCCEEDED:
                 return messages.SUCCESS, _("The booking is paid and booked.")
             case PaymentState.FAILED:

@@ -5,7 +5,7 @@ import pytest
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
 from bookings.services.bookings.cancel import cancel_booking
-from tests.support.bookings import STAFF, a_saved_row, an_initiated_booking, let_time_pass, one_pass
+from tests.support.bookings import STAFF, a_call_row, a_saved_row, an_initiated_booking, let_time_pass, one_pass
 from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address, why
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step
@@ -95,7 +95,7 @@ def test_a_give_back_from_the_list_to_the_seats_being_back(desk, flights, paymen
     [
         ([Fault.DROP_REPLY], 3, "No answer yet. The worker goes on asking, under the same key."),
         ([Fault.DROP_REPLY], 25, "No answer again. It was first sent more than 24 hours ago"),
-        ([Fault.MISTAKE], 3, "The Flight Service says again that it cannot use this request: 400 invalid_request"),
+        ([Fault.MISTAKE], 3, "The Flight Service cannot use this request: 400 invalid_request"),
         ([], 3, "The seats are back."),
     ],
 )
@@ -110,6 +110,16 @@ def test_what_came_of_a_retry_is_said(desk, flights, payments, faults, hours, sa
     answer = desk.post(give_back_address(SeatCall.objects.get(), "retry"), why("again"), follow=True)
 
     assert said in text_of(answer)
+
+
+def test_a_double_click_about_a_correction_is_answered_as_one(desk):
+    call = a_call_row(kind="fix", state="dead", fixes_flight_id=1)
+    SeatCallEvent.by(STAFF, at=call.created_at, seat_call=call, what="fixed", note="").save()
+    form = why("They never got it.")
+
+    answers = [desk.post(give_back_address(call, "not-applied"), form, follow=True) for _ in range(2)]
+
+    assert ["The correction is over." in text_of(answer) for answer in answers] == [True, True]
 
 
 def test_without_a_reason_nothing_is_decided(desk):

@@ -3,7 +3,7 @@
 import pytest
 
 from bookings.models import BookingEvent, Payment
-from tests.support.bookings import a_payment_row, a_saved_row
+from tests.support.bookings import a_payment_row, a_saved_row, let_time_pass, one_pass
 from tests.support.calls import a_dead_payment, links_of, payment_address, why
 from tests.support.fakes import ChargeFault
 from tests.support.people import a_person, desk_of, text_of
@@ -107,7 +107,7 @@ def test_a_retry_without_an_answer_says_that_it_waits_again_soon(desk, payments,
     payment = a_dead_payment(status, state)
     payments.fail_next(ChargeFault.UNKNOWN)
 
-    answer = desk.post(payment_address(payment, "retry"), why("once more"), follow=True)
+    answer = desk.post(payment_address(payment, "retry"), why("once more", about=state), follow=True)
 
     assert "No answer again. It was first sent more than 24 hours ago" in text_of(answer)
 
@@ -119,6 +119,35 @@ def test_a_double_click_decides_once_and_is_answered_like_the_first(desk):
 
     assert ["The booking is paid and booked." in text_of(answer) for answer in answers] == [True, True]
     assert BookingEvent.objects.filter(what="payment_resolved").count() == 1
+
+
+def test_a_page_that_is_sent_again_when_its_retry_is_dead_again_says_that_nothing_was_sent(desk, flights, payments):
+    payment, form = a_dead_payment("cancelled", "refund_dead"), why("once more", about="refund_dead")
+    payments.down = True
+    desk.post(payment_address(payment, "retry"), form)
+    let_time_pass(minutes=1)
+    one_pass(flights, payments)
+    asked = len(payments.asked)
+
+    answer = desk.post(payment_address(payment, "retry"), form, follow=True)
+
+    assert "It waits for a decision. If this page was sent before, nothing was sent this time" in text_of(answer)
+    assert len(payments.asked) == asked
+
+
+def test_the_second_click_while_the_gateway_is_asked_says_so(desk, payments):
+    payment, form = a_dead_payment(), why("once more", about="dead")
+    second_click = []
+
+    def click_again():
+        second_click.append(desk.post(payment_address(payment, "retry"), form, follow=True))
+
+    payments.meanwhile(click_again)
+    first_click = desk.post(payment_address(payment, "retry"), form, follow=True)
+
+    assert "The payment gateway is being asked." in text_of(second_click[0])
+    assert "The booking is paid and booked." in text_of(first_click)
+    assert len(payments.asked) == 1
 
 
 def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):

@@ -21,9 +21,9 @@ def a_resolution(decision: Decision, *, actor: Actor = STAFF, note: str = "why",
     return Resolution(decision, actor, note=note, action_key=action_key or uuid.uuid4().hex)
 
 
-def why(note: str) -> dict[str, str]:
+def why(note: str, *, about: str = "") -> dict[str, str]:
     """The fields of the form that decides, as a page of its own sends them."""
-    return {"note": note, "action_key": uuid.uuid4().hex}
+    return {"note": note, "action_key": uuid.uuid4().hex, "about": about}
 
 
 def payment_address(payment: Payment, word: str) -> str:

@@ -253,6 +253,7 @@ class ChargeFault(enum.Enum):
     """What goes wrong with one charge or refund."""
 
     DECLINE = "no money is taken, for good"
+    NOT_SENT = "the request was certainly not sent"
     UNKNOWN = "no money has moved, and nobody knows"
     UNKNOWN_MOVED = "the money has moved, and nobody knows"
     DIE_BEFORE = "this process dies before it asks"
@@ -280,6 +281,8 @@ class FakePayments:
 
     def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
         fault = self._next(key)
+        if fault is ChargeFault.NOT_SENT:
+            return NotSent("refused to connect")
         if self.down or fault is ChargeFault.UNKNOWN:
             return ChargeUnknown("no answer")
         with self._lock:
@@ -292,6 +295,8 @@ class FakePayments:
 
     def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
         fault = self._next(key)
+        if fault is ChargeFault.NOT_SENT:
+            return NotSent("refused to connect")
         if self.down or fault is ChargeFault.UNKNOWN or charge_key not in self.charges:
             return RefundUnknown("no answer")
         self.refunds.setdefault(key, charge_key)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from bookings import wiring
 from bookings.lifecycle import Decision
 from bookings.models import SeatCall, SeatCallEvent
-from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
+from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.office.decisions import Consequences, no_answer, seats_in_words
 from bookings.office.seats.at_flight_service import AtFlightService
 from bookings.services.seats.resolve_release import resolve_release
@@ -93,6 +93,8 @@ class DeadCall(AtFlightService):
 
     @property
     def is_correction(self) -> bool:
+        if self.call.kind == SeatCallKind.VOID:  # then its kind no longer says what it was
+            return self.call.events.filter(what=SeatCallEventKind.CORRECTED).exists()
         return self.call.kind == SeatCallKind.CORRECTION
 
     @property
@@ -139,7 +141,7 @@ class DeadCall(AtFlightService):
             case SeatCallState.OPEN:
                 return no_answer(call.first_sent_at)
             case SeatCallState.DEAD:
-                said = _("The Flight Service says again that it cannot use this request: %(error)s")
+                said = _("The Flight Service cannot use this request: %(error)s")
                 return messages.ERROR, said % {"error": call.last_error}
         if was_correction:
             return messages.SUCCESS, _("The correction is over. Compare again to see that both sides agree.")

@@ -120,6 +120,10 @@ class StuckReservation(AtFlightService):
         return [(_("Calls to the Flight Service"), calls), (self.booking.reference, self.address)]
 
     @property
+    def state(self) -> str:
+        return self.booking.hold
+
+    @property
     def waits(self) -> bool:
         return self.booking.hold == Hold.STUCK
 
@@ -141,7 +145,7 @@ class StuckReservation(AtFlightService):
             case Hold.ASKING:
                 return no_answer(booking.first_sent_at)
             case Hold.STUCK:
-                said = _("The Flight Service says again that it cannot use this request: %(error)s")
+                said = _("The Flight Service cannot use this request: %(error)s")
                 return messages.ERROR, said % {"error": booking.last_error}
             case Hold.HELD:
                 return messages.SUCCESS, _("The booking has its seats.")

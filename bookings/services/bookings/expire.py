@@ -1,5 +1,7 @@
 """End the bookings whose payment window has closed."""
 
+from django.db.models import Q
+
 from bookings.actor import SYSTEM, Cause
 from bookings.conf import CALLS_PER_PASS, CLOCK_TOLERANCE, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
 from bookings.db.clock import clock_is_proven, database_time
@@ -81,8 +83,8 @@ def _unanswered_payments() -> list[int]:
     ids: list[int] = []
     for state in UNANSWERED:  # a range of the to-do list each
         payments = Payment.objects.filter(
+            Q(created_at__lte=now - PAYMENT_ANSWER_LIMIT) | Q(created_at__gt=now + CLOCK_TOLERANCE),
             state=state,
-            created_at__lte=now - PAYMENT_ANSWER_LIMIT,
             booking__status=BookingStatus.INITIATED,
             booking__expires_at__lte=now,
         )
@@ -100,7 +102,8 @@ def _expire_unanswered(booking_id: int) -> int:
         return 0
     if not clock_is_proven():
         return 0
-    if payment.state not in UNANSWERED or payment.created_at > now - PAYMENT_ANSWER_LIMIT:
+    # One that was made by a clock that was ahead has waited, too: its booking's window is over.
+    if payment.state not in UNANSWERED or now - PAYMENT_ANSWER_LIMIT < payment.created_at <= now + CLOCK_TOLERANCE:
         return 0
     cancel(booking, Cause(SYSTEM, CancelReason.EXPIRED, "the payment was never answered"), now=now)
     return 1

@@ -11,7 +11,7 @@ from bookings.deadline import Deadline
 from bookings.models import Payment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
-from bookings.ports import PaymentGateway, Refunded, RefundOutcome, RefundUnknown
+from bookings.ports import NotSent, PaymentGateway, Refunded, RefundOutcome, RefundUnknown
 from bookings.services.payments.settle import claim_payment, lock_with_booking
 from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
@@ -41,9 +41,13 @@ def refund_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID
 
 @in_transaction("payment.refunded")
 def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> int:
-    """Record how a refund ended. Changes nothing if it was recorded meanwhile."""
+    """
+    Record how a refund ended. Changes nothing if it was recorded meanwhile.
+
+    What the gateway knows for certain counts for a refund that was given up meanwhile, too.
+    """
     booking, payment = lock_with_booking(payment_id)
-    if payment.state != PaymentState.REFUND_DUE:
+    if payment.state not in (PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD):
         return 0
     now = database_time()
     match outcome:
@@ -51,6 +55,6 @@ def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> i
             leases.write(payment, {"state": PaymentState.REFUNDED, "refunded_at": now, **leases.over()})
             note_event(booking, EventKind.REFUNDED, Cause(SYSTEM), now=now)
             return 1
-        case RefundUnknown():
+        case RefundUnknown() | NotSent():
             leases.try_later(payment, outcome, lease=lease, now=now)
             return 0

@@ -56,7 +56,7 @@ def resolve_payment(*, payment_id: int, resolution: Resolution, payments: Paymen
 @in_transaction("payment.retry")
 def _claim(payment_id: int, *, lease: UUID, resolution: Resolution) -> Payment:
     resolution.begin("payment", row_id=payment_id)
-    booking, payment = _lock_dead(payment_id)
+    booking, payment = _lock_dead(payment_id, about=resolution.about)
     now, is_refund = database_time(), payment.state == PaymentState.REFUND_DEAD
     refuse_to_count_twice(payment.first_sent_at, now, knows_keys=True)
     state = PaymentState.REFUND_DUE if is_refund else PaymentState.PROCESSING
@@ -69,7 +69,7 @@ def _claim(payment_id: int, *, lease: UUID, resolution: Resolution) -> Payment:
 @in_transaction("payment.decide")
 def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Payment:
     resolution.begin("payment", row_id=payment_id)
-    booking, payment = _lock_dead(payment_id)
+    booking, payment = _lock_dead(payment_id, about=resolution.about)
     now, actor, decision = database_time(), resolution.actor, resolution.decision
     is_refund, is_applied = payment.state == PaymentState.REFUND_DEAD, decision is Decision.APPLIED
     what = EventKind.REFUND_RESOLVED if is_refund else EventKind.PAYMENT_RESOLVED
@@ -84,10 +84,11 @@ def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Pay
     return payment
 
 
-def _lock_dead(payment_id: int) -> tuple[Booking, Payment]:
+def _lock_dead(payment_id: int, *, about: str) -> tuple[Booking, Payment]:
+    """Lock a payment whose charge, or refund, waits for a decision: the one that staff had before them."""
     if not Payment.objects.filter(pk=payment_id).exists():
         raise PaymentNotFound
     booking, payment = lock_with_booking(payment_id)
-    if payment.state not in DEAD:
+    if payment.state not in DEAD or about not in ("", payment.state):
         raise NothingToDecide(f"This payment does not wait for a decision: it is {payment.state}.")
     return booking, payment

@@ -4,6 +4,8 @@ import uuid
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from bookings.actor import SYSTEM, Actor, ActorKind, Cause
 from bookings.answers.results import Paid, PaymentPending, Refused
 from bookings.conf import CALLS_PER_PASS
@@ -15,11 +17,13 @@ from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, BookingEvent, Payment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import UNANSWERED, PaymentState
-from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, PaymentGateway
+from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, NotSent, PaymentGateway
 from bookings.services.shared import idempotency, leases
 from bookings.services.shared.best_effort import for_each
 from bookings.services.shared.transitions import book, cancel, lock_booking, note_event
 from bookings.wake import wake_worker
+
+log = structlog.get_logger(__name__)
 
 GIVEN_UP = {PaymentState.PROCESSING: PaymentState.DEAD, PaymentState.REFUND_DUE: PaymentState.REFUND_DEAD}
 
@@ -30,7 +34,8 @@ def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, acto
     """
     Record how a charge ended, in a transaction of its own, and return what the payment came to.
 
-    Locks the booking, then the payment. Changes nothing if the payment was settled meanwhile.
+    Locks the booking, then the payment. What the gateway knows for certain counts for a charge that was given up
+    meanwhile, too. A charge that counted as failed and was made is refunded. Changes nothing otherwise.
     """
     result, is_cancelled = _settle(payment_id, lease=lease, outcome=outcome, actor=actor)
     if is_cancelled:
@@ -42,8 +47,12 @@ def settle_payment(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, acto
 def _settle(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Actor) -> tuple[PaymentResult, bool]:
     booking, payment = lock_with_booking(payment_id)
     now, is_cancelled = database_time(), False
-    if payment.state == PaymentState.PROCESSING:
+    if payment.state in UNANSWERED:
         is_cancelled = settle_locked(booking, payment, lease=lease, outcome=outcome, actor=actor, now=now)
+    elif payment.state == PaymentState.FAILED and isinstance(outcome, Charged):
+        # Staff said that it was not made, and were wrong. The booking may be paid by another payment by now.
+        log.error("payment.charged_after_all", booking=booking.reference)
+        owe_refund(booking, payment, now=now)
     return result_of(booking, payment, actor=actor, at=now), is_cancelled
 
 
@@ -79,7 +88,7 @@ def settle_locked(
             booking.save(update_fields=["active_payment_id", "version"])
             note_event(booking, EventKind.PAYMENT_FAILED, Cause(actor, note=outcome.why[:500]), now=now)
             is_cancelled = _carry_out_cancellation(booking, now)
-        case ChargeUnknown():
+        case ChargeUnknown() | NotSent():
             leases.try_later(payment, outcome, lease=lease, now=now)
             return False
     idempotency.finish_call(payment.gateway_key, result_of(booking, payment, actor=actor, at=now))
@@ -109,6 +118,8 @@ def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
     """Put a payment's money on record as owed to the customer; the worker refunds it. Both are locked."""
     due = {"state": PaymentState.REFUND_DUE, "active_booking_id": None, "settled_at": payment.settled_at or now}
     leases.write(payment, {**due, **leases.not_sent_yet(now)})
+    if booking.active_payment_id != payment.pk:
+        return
     booking.active_payment_id = None
     if booking.status != BookingStatus.BOOKED:  # a booked one is cancelled next, in one write with this
         booking.save(update_fields=["active_payment_id"])

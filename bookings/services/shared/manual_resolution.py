@@ -15,7 +15,8 @@ class Resolution:
     """
     What staff decided about a call that the worker has given up: who, why, and on which page.
 
-    `action_key` was made with the page, so that the page decides once, however often it is sent.
+    `action_key` was made with the page, so that the page decides once, however often it is sent. `about` is the state
+    that the page showed, where a row may wait for more than one decision in its life.
 
     :raises StaffOnly: if the actor is not support staff
     :raises InvalidRequest: if the note says nothing, or too much
@@ -25,6 +26,7 @@ class Resolution:
     actor: Actor
     note: str
     action_key: str
+    about: str = ""
 
     def __post_init__(self) -> None:
         if not self.actor.is_staff:

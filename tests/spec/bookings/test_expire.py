@@ -177,6 +177,19 @@ def test_a_payment_that_was_tried_again_meanwhile_has_half_an_hour_of_its_own(fl
     assert (expired, booking.status) == (0, "initiated")
 
 
+def test_a_payment_of_a_clock_that_was_ahead_does_not_keep_the_seats_until_then(flights, payments):
+    booking = an_initiated_booking(flights)
+    payments.down = True
+    pay(booking, payments)
+    let_time_pass(minutes=31)
+    Payment.objects.update(created_at=database_time() + timedelta(days=20))
+
+    expired = expire()
+
+    booking.refresh_from_db()
+    assert (expired, booking.status) == (1, "cancelled")
+
+
 def test_everything_due_expires_in_batches(monkeypatch):
     monkeypatch.setattr("bookings.services.bookings.expire.EXPIRY_BATCH", 4)
     now = database_time()

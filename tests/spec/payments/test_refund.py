@@ -82,3 +82,19 @@ def test_a_worker_that_dies_while_refunding_is_followed_by_the_next_after_the_le
     assert (too_early.refunds, result.refunds) == (0, 1)
     assert payments.net_charges(booking.reference) == 0
     assert_in_step(flights, payments)
+
+
+def test_a_refund_that_was_certainly_not_sent_is_not_too_old_after_a_day(flights, payments):
+    booking = a_booked_booking(flights, payments)
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
+    payments.fail_next(ChargeFault.NOT_SENT, ChargeFault.NOT_SENT)
+    one_pass(flights, payments)
+    let_time_pass(hours=25)
+    one_pass(flights, payments)
+    before = payment_states()
+    let_time_pass(minutes=1)
+
+    one_pass(flights, payments)
+
+    assert (before, payment_states()) == (["refund_due"], ["refunded"])
+    assert_in_step(flights, payments)

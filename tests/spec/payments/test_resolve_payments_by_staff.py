@@ -1,10 +1,11 @@
 """Dead charges and refunds: staff say what the gateway never said, and booking, seats and money follow."""
 
+import dataclasses
 import json
 
 import pytest
 
-from bookings.errors import PaymentInProgress
+from bookings.errors import NothingToDecide, PaymentInProgress
 from bookings.lifecycle import CancelReason, Decision
 from bookings.models import Payment
 from bookings.services.bookings.cancel import cancel_booking
@@ -258,3 +259,91 @@ def test_a_refund_is_repeated_for_a_day_of_its_own(flights, payments, long_windo
     one_pass(flights, payments)
 
     assert Payment.objects.get().state == "refunded"
+
+
+def slower_than_its_lease(flights, payments):
+    """While the gateway is asked its lease ends, and another pass finds the call too old to be sent again."""
+
+    def another_pass():
+        let_time_pass(seconds=20)
+        one_pass(flights, payments)
+        assert Payment.objects.latest("pk").state in ("dead", "refund_dead")
+
+    payments.meanwhile(another_pass)
+
+
+def test_a_charge_that_is_answered_after_it_was_given_up_counts(flights, payments, long_window):
+    booking = an_initiated_booking(flights)
+    payments.fail_next(ChargeFault.UNKNOWN)
+    pay(booking, payments)
+    let_time_pass(hours=23, minutes=59, seconds=50)
+    slower_than_its_lease(flights, payments)
+
+    one_pass(flights, payments)
+
+    assert state_of(booking) == ("booked", "succeeded")
+    assert payments.net_charges(booking.reference) == 1
+    assert violations() == []
+
+
+def test_a_retry_that_is_answered_after_its_lease_counts(flights, payments, long_window, decide):
+    booking = a_dead_charge(flights, payments, ChargeFault.UNKNOWN)
+    slower_than_its_lease(flights, payments)
+
+    payment = decide(Decision.RETRY)
+
+    assert payment.state == "succeeded"
+    assert state_of(booking) == ("booked", "succeeded")
+
+
+def test_a_refund_that_is_answered_after_its_lease_counts(flights, payments, decide):
+    booking = a_dead_refund(flights, payments, ChargeFault.UNKNOWN)
+    slower_than_its_lease(flights, payments)
+
+    payment = decide(Decision.RETRY)
+
+    assert payment.state == "refunded"
+    assert payments.net_charges(booking.reference) == 0
+    assert_in_step(flights, payments)
+
+
+@pytest.mark.parametrize("pays_again", [False, True], ids=["no other payment", "another payment"])
+def test_a_charge_that_was_made_although_staff_said_it_was_not_is_refunded(
+    flights, payments, long_window, decide, pays_again
+):
+    booking = a_dead_charge(flights, payments, ChargeFault.UNKNOWN)
+
+    def a_second_person_decides():
+        let_time_pass(seconds=20)
+        one_pass(flights, payments)
+        decide(Decision.NOT_APPLIED)
+        if pays_again:
+            pay(booking, payments)
+
+    payments.meanwhile(a_second_person_decides)
+    decide(Decision.RETRY)
+    one_pass(flights, payments)
+
+    booking.refresh_from_db()
+    first, *others = Payment.objects.order_by("pk")
+    assert first.state == "refunded"
+    assert [payment.state for payment in others] == ["succeeded"] * pays_again
+    assert booking.status == ("booked" if pays_again else "initiated")
+    assert payments.net_charges(booking.reference) == pays_again
+    assert_in_step(flights, payments)
+
+
+def test_a_page_about_the_charge_does_not_decide_about_the_refund(flights, payments, decide):
+    booking = a_dead_charge(flights, payments, ChargeFault.UNKNOWN_MOVED)
+    decide(Decision.APPLIED)
+    payments.down = True
+    one_pass(flights, payments)
+    let_time_pass(hours=25)
+    one_pass(flights, payments)
+    assert state_of(booking) == ("cancelled", "refund_dead")
+    old_page = dataclasses.replace(a_resolution(Decision.APPLIED), about="dead")
+
+    with pytest.raises(NothingToDecide):
+        resolve_payment(payment_id=Payment.objects.get().pk, resolution=old_page, payments=payments)
+
+    assert state_of(booking) == ("cancelled", "refund_dead")

@@ -255,3 +255,20 @@ def test_a_payment_that_started_in_time_counts_however_long_it_takes(flights, pa
 
     assert status_of(answer) == 201
     assert state_of(booking) == ("booked", True)
+
+
+def test_a_charge_that_was_certainly_not_sent_is_not_too_old_after_a_day(flights, payments, settings):
+    settings.PAYMENT_WINDOW_SECONDS = 2 * 86_400
+    booking = an_initiated_booking(flights)
+    payments.fail_next(ChargeFault.NOT_SENT, ChargeFault.NOT_SENT)
+    pay(booking, payments)
+    let_time_pass(hours=25)
+    one_pass(flights, payments)
+    before = Payment.objects.get()
+    let_time_pass(minutes=1)
+
+    one_pass(flights, payments)
+
+    assert (before.state, before.first_sent_at) == ("processing", None)
+    assert state_of(booking) == ("booked", True)
+    assert payments.net_charges(booking.reference) == 1
