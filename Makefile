@@ -59,7 +59,8 @@ test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, AP
 	@echo "fast tests on SQLite in memory"
 	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not mariadb" $(FAST)
 
-test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers; then coverage	@sh devtools/system_packages.sh test
+test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers; then coverage
+	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json
 	@echo "long tests on a private MariaDB"
 	@$(BIN)/python -m pytest -m long
