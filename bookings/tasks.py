@@ -1,7 +1,6 @@
 """What django-q2 runs. Every task may run twice, late, or beside itself."""
 
 import dataclasses
-from typing import Any
 
 from bookings import wiring
 from bookings.conf import PASS_SECONDS
@@ -12,9 +11,9 @@ from bookings.services.upkeep import run_pass as passes
 from bookings.services.upkeep.reap import reap_old_rows
 
 
-def run_pass(traceparent: str = "", **_unknown: Any) -> dict[str, int]:
+def run_pass(traceparent: str = "") -> dict[str, int]:
     """
-    Run one pass of the background work. Keyword arguments of an older or newer release are ignored.
+    Run one pass of the background work.
 
     :param traceparent: where in which trace it was asked for, if a request did so
     """
@@ -23,12 +22,12 @@ def run_pass(traceparent: str = "", **_unknown: Any) -> dict[str, int]:
     return dataclasses.asdict(result)
 
 
-def reap(**_unknown: Any) -> int:
+def reap() -> int:
     """Delete what is too old to be of use. Runs every five minutes; what it does not finish waits for the next."""
     return reap_old_rows(deadline=Deadline(PASS_SECONDS)).total()
 
 
-def reconcile(**_unknown: Any) -> int:
+def reconcile() -> int:
     """Compare our seats with the Flight Service's. Runs hourly; returns on how many flights they differ."""
     with tracing.Span("compare seats"):
         found = reconcile_seats(flights=wiring.flight_service(), deadline=Deadline(PASS_SECONDS))

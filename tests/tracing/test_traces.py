@@ -85,7 +85,7 @@ def test_a_pass_that_nobody_woke_begins_a_trace(api, wire, kept):
     api.cancel(shown(api.create()), headers=SENT)
     wire.calls.clear()
 
-    tasks.run_pass(traceparent=kept, of_a_newer_release=True)
+    tasks.run_pass(traceparent=kept)
 
     ((_, trace_id, *_),) = traces(wire)
     assert trace_id != ID
