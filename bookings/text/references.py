@@ -21,8 +21,7 @@ LENGTH = 8
 # References are never reused. At a billion bookings one new reference in 140 is in use already.
 HOW_MANY = len(CONSONANTS) ** 2 * len(DIGITS + CONSONANTS) ** (LENGTH - 2)
 
-# Six characters of any letter are read too: references had six once.
-_READ = re.compile(r"[A-Z0-9]{6}(?:[A-Z0-9]{2})?")
+_READ = re.compile(rf"[A-Z0-9]{{{LENGTH}}}")
 _BETWEEN_LETTERS = re.compile(r"[\s\u00a0.\u2010-\u2015-]+")
 
 

@@ -18,67 +18,48 @@ def page_of(booking):
 @pytest.mark.parametrize("typed", ["QD7T4XKZ", "qd7t4xkz", " QD7T 4XKZ ", "QD-7T-4X-KZ", "qd7t\u20134xkz"])
 def test_a_reference_opens_its_booking_however_it_is_spaced(desk, typed):
     booking = a_saved_row(reference="QD7T4XKZ")
-    a_saved_row(reference="QD7T4X")
+    a_saved_row(reference="QD7T4XKR")
 
     answer = desk.get(SEARCH, {"q": typed})
 
     assert (answer.status_code, answer.headers["Location"]) == (302, page_of(booking))
 
 
-@pytest.mark.parametrize("typed", ["QD7T4X", "qd7t4x", " QD7 T4X ", "QD-7T-4X", "qd7\u2013t4x"])
-def test_so_does_one_of_six_letters_from_before(desk, typed):
-    booking = a_saved_row(reference="QD7T4X")
-    a_saved_row(reference="QD7T4XKZ")
-
-    answer = desk.get(SEARCH, {"q": typed})
-
-    assert (answer.status_code, answer.headers["Location"]) == (302, page_of(booking))
-
-
-@pytest.mark.parametrize("typed", ["0D7T4X", "OO7T4X", "Q0IT4X", "QD1l4X", "od7i4x"])
+@pytest.mark.parametrize("typed", ["0D7T4XKZ", "OO7T4XKZ", "Q0IT4XKZ", "QD1l4XKZ", "QD1l-4XKZ", "od7i 4xkz"])
 def test_letters_that_no_reference_has_are_forgiven(desk, typed):
-    booking = a_saved_row(reference="QD7T4X")
-
-    answer = desk.get(SEARCH, {"q": typed}, follow=True)
-
-    assert answer.redirect_chain == [(page_of(booking), 302)]
-    assert [str(message) for message in answer.context["messages"]] == [f"You typed {typed}; opened QD7T4X."]
-
-
-@pytest.mark.parametrize("typed", ["0D7T4XKZ", "Q0IT4XKZ", "QD1l-4XKZ", "od7i 4xkz"])
-def test_so_are_they_in_one_of_eight(desk, typed):
     booking = a_saved_row(reference="QD7T4XKZ")
 
     answer = desk.get(SEARCH, {"q": typed}, follow=True)
 
     assert answer.redirect_chain == [(page_of(booking), 302)]
+    assert [str(message) for message in answer.context["messages"]] == [f"You typed {typed}; opened QD7T4XKZ."]
 
 
 def test_more_than_three_misread_letters_are_too_many(desk):
-    a_saved_row(reference="QDQDXX")
+    a_saved_row(reference="QDQDXXXX")
 
-    answer = desk.get(SEARCH, {"q": "0000XX"})
+    answer = desk.get(SEARCH, {"q": "0000XXXX"})
 
     assert answer.status_code == 200
-    assert "Nothing matches <strong>0000XX</strong>" in answer.content.decode()
+    assert "Nothing matches <strong>0000XXXX</strong>" in answer.content.decode()
 
 
 def test_a_misread_reference_that_fits_several_lists_them(desk):
-    a_saved_row(reference="QXXXXX")
-    a_saved_row(reference="DXXXXX")
+    a_saved_row(reference="QXXXXXXX")
+    a_saved_row(reference="DXXXXXXX")
 
-    page = desk.get(SEARCH, {"q": "0XXXXX"}).content.decode()
+    page = desk.get(SEARCH, {"q": "0XXXXXXX"}).content.decode()
 
     assert "Bookings whose reference looks like this" in page
-    assert "QXXXXX" in page
-    assert "DXXXXX" in page
+    assert "QXXXXXXX" in page
+    assert "DXXXXXXX" in page
 
 
 def test_a_reference_that_is_there_as_typed_is_meant(desk):
-    meant = a_saved_row(reference="0XXXXX")
-    a_saved_row(reference="QXXXXX")
+    meant = a_saved_row(reference="0XXXXXXX")
+    a_saved_row(reference="QXXXXXXX")
 
-    assert desk.get(SEARCH, {"q": "0xxxxx"}).headers["Location"] == page_of(meant)
+    assert desk.get(SEARCH, {"q": "0xxxxxxx"}).headers["Location"] == page_of(meant)
 
 
 def test_a_number_is_the_id_of_a_booking(desk):
@@ -88,15 +69,15 @@ def test_a_number_is_the_id_of_a_booking(desk):
 
 
 def test_a_number_that_is_several_things_shows_each_by_itself(desk):
-    a_saved_row(pk=77, reference="BBBBBB")
-    a_saved_row(user_id=77, reference="CCCCCC")
-    a_saved_row(flight_id=77, reference="DDDDDD")
-    a_saved_row(reference="EEEEEE")
+    a_saved_row(pk=77, reference="BBBBBBBB")
+    a_saved_row(user_id=77, reference="CCCCCCCC")
+    a_saved_row(flight_id=77, reference="DDDDDDDD")
+    a_saved_row(reference="EEEEEEEE")
 
     answer = desk.get(SEARCH, {"q": "77"})
 
     groups = [(group.title, [line.booking.reference for line in group.lines]) for group in answer.context["groups"]]
-    assert groups == [("Booking 77", ["BBBBBB"]), ("User 77", ["CCCCCC"]), ("Flight 77", ["DDDDDD"])]
+    assert groups == [("Booking 77", ["BBBBBBBB"]), ("User 77", ["CCCCCCCC"]), ("Flight 77", ["DDDDDDDD"])]
     page = answer.content.decode()
     assert "/admin/bookings/booking/?user=77" in page
     assert "/admin/bookings/booking/?flight=77" in page
@@ -151,7 +132,7 @@ def test_when_nothing_is_found_it_says_what_was_looked_for(desk):
 
     assert "Nothing matches <strong>&lt;b&gt;nobody&lt;/b&gt;</strong>" in page
     assert "the id of a request" in page
-    assert "A reference has eight letters and digits, and an older one six." in page
+    assert "A reference has eight letters and digits." in page
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "9" * 40, "é" * 300, "a\x00b", "%", "' OR 1=1 --"])
@@ -160,9 +141,9 @@ def test_whatever_is_typed_is_answered(desk, typed):
 
 
 def test_who_may_not_see_bookings_finds_none(at_desk):
-    a_saved_row(reference="QD7T4X")
+    a_saved_row(reference="QD7T4XKZ")
 
-    answer = at_desk("bookings.view_payment").get(SEARCH, {"q": "QD7T4X"})
+    answer = at_desk("bookings.view_payment").get(SEARCH, {"q": "QD7T4XKZ"})
 
     assert answer.status_code == 403
     assert "bookings.view_booking" in answer.content.decode()

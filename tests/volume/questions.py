@@ -136,7 +136,7 @@ def searches(some: Booking) -> dict[str, str]:
     """What operators type into the box, by what it is."""
     return {
         "reference": some.reference.lower(),
-        "reference, misread": "0O1QX7",
+        "reference, misread": "0O1QX7KZ",
         "booking id": str(some.pk),
         "user id": str(some.user_id),
         "user id of 1 %": str(AGENT),
