@@ -64,15 +64,14 @@ def test_a_note_that_is_too_long_is_refused_and_not_cut(cancel, flights):
     assert Booking.objects.get().status == "initiated"
 
 
-@pytest.mark.parametrize("reference", ["QD7T4XKZ", "QD7T4X"], ids=["of eight", "of six, from before"])
 @pytest.mark.parametrize("gap", ["", " ", "-", "\u2013", "\u00a0"])
-def test_a_reference_is_understood_as_it_is_read_out(cancel, flights, reference, gap):
+def test_a_reference_is_understood_as_it_is_read_out(cancel, flights, gap):
     booking = an_initiated_booking(flights)
-    Booking.objects.filter(pk=booking.pk).update(reference=reference)
+    Booking.objects.filter(pk=booking.pk).update(reference="QD7T4XKZ")
 
-    printed = cancel(f" {reference[:4].lower()}{gap}{reference[4:].lower()} ", "--reason", "other")
+    printed = cancel(f" qd7t{gap}4xkz ", "--reason", "other")
 
-    assert printed == f"{reference} is cancelled (other)."
+    assert printed == "QD7T4XKZ is cancelled (other)."
 
 
 def test_a_booking_whose_payment_is_running_is_cancelled_afterwards(cancel, flights, payments):
