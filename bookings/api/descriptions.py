@@ -121,7 +121,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "create": Operation(
             "Hold seats",
             "Holds seats at the Flight Service, at the price the flight has now, until the payment window closes. "
-            f"With `expectedPrice` only at that price a seat.{_caps()}",
+            f"With `expectedPrice`, only if a seat costs that.{_caps()}",
             {
                 201: ("Booking created successfully", BookingShape, BOOKING),
                 202: ("Booking accepted", BookingShape, PENDING),

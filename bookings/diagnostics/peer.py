@@ -13,7 +13,8 @@ from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer
 from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight, UnusableFlight
 from bookings.services.seats.key_support import Keys, KeysTried, try_key_support
 
-SHOWN = "flights shown"
+SHOWN = "flight"
+CLOCK = "Flight Service clock"
 CALL_SECONDS = 2.0
 
 # A create asks twice, and has four seconds in all.
@@ -52,7 +53,7 @@ def _flight(flights: FlightService, flight_id: int) -> Iterator[Finding]:
         yield warn(SHOWN, f"flight {flight_id} was not answered within {CALL_SECONDS:.0f} s", "Run this again.")
         return
     took = time.monotonic() - began
-    answered = f"shown in {took * 1000:.0f} ms" if flight else f"there is no flight {flight_id}"
+    answered = f"flight {flight_id} shown in {took * 1000:.0f} ms" if flight else f"there is no flight {flight_id}"
     if took > SLOW_SECONDS:
         yield warn(SHOWN, answered, "A create needs two answers; ask its operators, or add threads meanwhile.")
     elif flight is not None and flight.capacity is None:
@@ -102,17 +103,17 @@ def _clock() -> Finding:
     try:
         there = date_of_peer(f"{settings.FLIGHT_SERVICE_URL}/api/v1/flights/{PROBED_FLIGHT}")
     except Unreachable as error:
-        return warn("clock of peer", f"not read ({error})", "Run this again: it has answered a moment ago.")
+        return warn(CLOCK, f"not read ({error})", "Run this again: it has answered a moment ago.")
     after = datetime.now(UTC)
     if there is None:
-        return ok("clock of peer", "its answers have no Date")
+        return ok(CLOCK, "its answers have no Date")
     # Its date has whole seconds.
     early, late = (before - there).total_seconds() - 1, (there - after).total_seconds()
     skew = max(0.0, early, late)
     if skew > SKEW_SECONDS:
         return warn(
-            "clock of peer",
+            CLOCK,
             f"the Flight Service's clock is {skew:.0f} s from this machine's",
             "Nothing is decided on it; tell its operators, as its logs and ours do not line up.",
         )
-    return ok("clock of peer", "the Flight Service's is this machine's, within a second or so")
+    return ok(CLOCK, "the Flight Service's is this machine's, within a second or so")

@@ -29,7 +29,7 @@ def check_settings() -> Iterator[Finding]:
 def check_callers(active_keys: int | None) -> Iterator[Finding]:
     """Look at who may call the API. `active_keys` of services are in the database; None where that is unknown."""
     if settings.API_AUTH == "open":
-        yield ok("callers", "API_AUTH=open: no caller needs a key")
+        yield ok("callers", "API_AUTH=open: no caller needs a token or a key")
         return
     keys = "not known" if active_keys is None else str(active_keys)
     if settings.JWT_SECRETS or settings.JWT_JWKS:

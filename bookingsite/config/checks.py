@@ -68,7 +68,7 @@ def _unsafe() -> Iterator[CheckMessage]:
     if settings.API_AUTH == "open":
         yield checks.Warning(
             "API_AUTH=open: every client is trusted to name its userId.",
-            hint="Set API_AUTH=token, unless a gateway in front authenticates and nothing goes round it.",
+            hint="Set API_AUTH=token, unless a gateway in front authenticates and nothing goes around it.",
             id="bookings.W002",
         )
     if env.str("DATABASE_REPLICA_URL", default="") and "replica" not in settings.DATABASES:

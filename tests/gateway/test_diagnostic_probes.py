@@ -17,7 +17,7 @@ FLIGHT = "/api/v1/flights/1"
 def clock_of_peer(settings, wire):
     """What is said about the clock of a Flight Service that answers."""
     settings.FLIGHT_SERVICE_URL = wire.url
-    (found,) = [each for each in peer.check_peer(FakeFlights(), None) if each.name == "clock of peer"]
+    (found,) = [each for each in peer.check_peer(FakeFlights(), None) if each.name == "Flight Service clock"]
     return found
 
 

@@ -46,7 +46,7 @@ def test_an_unpaid_booking_says_how_long_it_has(desk):
     expires_at = database_time() + timedelta(minutes=6, seconds=30)
     a_saved_row(expires_at=expires_at)
 
-    assert line_of(desk) == (f"pays by {expires_at:%H:%M}, 6 min left", [])
+    assert line_of(desk) == (f"to be paid by {expires_at:%H:%M}, 6 min left", [])
 
 
 def test_one_whose_window_has_closed_says_that_it_expires(desk):

@@ -111,7 +111,7 @@ def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, s
     ("state", "sentence"),
     [
         (None, "Money: nothing was paid."),
-        (PaymentState.PROCESSING, "Money: a payment of 4,000 XXX is being settled since "),
+        (PaymentState.PROCESSING, "Money: a payment of 4,000 XXX has been under way since "),
         (PaymentState.SUCCEEDED, "Money: 4,000 XXX paid on "),
         (PaymentState.FAILED, "Money: the payment was declined; nothing was charged."),
         (PaymentState.REFUND_DUE, "Money: a refund of 4,000 XXX is due, next try "),
@@ -146,7 +146,7 @@ def test_it_says_until_when_a_hold_can_be_paid(desk):
 
     text = text_of(desk.get(page_of(booking)))
 
-    assert f"Pays by {booking.expires_at:%H:%M}, 6 min left." in text
+    assert f"To be paid by {booking.expires_at:%H:%M}; 6 min left." in text
 
 
 def test_a_booking_that_is_over_says_why_it_cannot_be_cancelled(desk):

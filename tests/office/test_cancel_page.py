@@ -79,13 +79,13 @@ def test_it_says_that_the_seats_were_not_asked_for_yet(desk):
     assert "The Flight Service was not asked for the seats yet, and will not be." in text
 
 
-def test_it_warns_that_the_hold_ends_in_a_moment_anyway(desk):
+def test_it_warns_that_the_window_closes_in_a_moment_anyway(desk):
     now = database_time()
     booking = a_saved_row("initiated", created_at=now, expires_at=now + timedelta(seconds=20.9))
 
     text = text_of(desk.get(cancel_address(booking)))
 
-    assert "The hold ends in 20 s anyway." in text or "The hold ends in 19 s anyway." in text
+    assert "The payment window closes in 20 s anyway." in text or "The payment window closes in 19 s anyway." in text
 
 
 def test_it_warns_that_the_customer_is_paying(desk, flights, payments):

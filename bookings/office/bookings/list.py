@@ -173,7 +173,7 @@ def time_left(booking: Booking, *, now: datetime, is_paying: bool) -> str:
         return _("a payment is being settled")
     if booking.expires_at <= now:
         return _("window closed, expires at the next pass")
-    return _("pays by %(at)s, %(left)s left") % {
+    return _("to be paid by %(at)s, %(left)s left") % {
         "at": booking.expires_at.strftime("%H:%M"),
         "left": span(booking.expires_at - now),
     }
@@ -192,8 +192,8 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
     asked_for = now - (booking.first_sent_at or booking.created_at)
     if booking.hold == Hold.ASKING and asked_for > UNKNOWN_AFTER:
         flags.append(Badge(_("Outcome unknown for %(age)s") % {"age": span(asked_for)}, "warn"))
-    is_uncut = booking.hold == Hold.GIVING_BACK and call is None
-    is_owed = is_uncut or (call is not None and call.state == SeatCallState.OPEN)
+    is_in_no_call = booking.hold == Hold.GIVING_BACK and call is None
+    is_owed = is_in_no_call or (call is not None and call.state == SeatCallState.OPEN)
     if is_owed and now - booking.updated_at > OWED_AFTER:
         flags.append(Badge(_("Seats owed for %(age)s") % {"age": span(now - booking.updated_at)}, "warn"))
     if PaymentState.REFUND_DUE in payments:

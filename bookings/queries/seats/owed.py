@@ -19,12 +19,12 @@ def flights_owed_seats(now: datetime) -> list[int]:
 
 def seats_still_owed() -> int:
     """Seats that are owed back: in no release yet, or in one that failed and is not being sent now."""
-    uncut = Booking.objects.filter(next_at__isnull=False, hold=Hold.GIVING_BACK)
+    in_no_call = Booking.objects.filter(next_at__isnull=False, hold=Hold.GIVING_BACK)
     now = database_time()
     not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)
     waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, reserves=False)
     dead = SeatCall.objects.filter(state=SeatCallState.DEAD, reserves=False)
     return sum(
         rows.aggregate(total=Sum(column))["total"] or 0
-        for rows, column in ((uncut, "no_of_seats"), (waiting, "seats"), (dead, "seats"))
+        for rows, column in ((in_no_call, "no_of_seats"), (waiting, "seats"), (dead, "seats"))
     )
