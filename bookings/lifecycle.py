@@ -75,7 +75,7 @@ class CancelWhy(TextChoices):
     ASKED_BEFORE = "asked_before"
     NEVER_SENT = "never_sent"
     OUTCOME_UNKNOWN = "outcome_unknown"
-    RESERVATION_STUCK = "take_stuck"
+    RESERVATION_STUCK = "reservation_stuck"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
     )
 
 
-# No cookie is looked at under /api, so a POST needs no token of a form to hear that nothing is here.
+# CSRF-exempt: changes nothing, and must answer 404, not 403.
 @csrf_exempt
 def unknown_path(request: HttpRequest, path: str = "") -> HttpResponse:
     """Answer an address under /api that nothing else answers."""

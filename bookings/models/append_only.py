@@ -23,7 +23,7 @@ class AppendOnly(models.Model):
         raise TypeError(f"a {self._meta.verbose_name} is never deleted")
 
 
-class RecordedAct(AppendOnly):
+class RecordedAction(AppendOnly):
     """One action on a row: who did it, in which request, when, and with which note."""
 
     actor_kind = models.CharField(max_length=8, choices=ActorKind.choices)

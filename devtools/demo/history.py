@@ -36,14 +36,14 @@ from devtools.demo.rows import (
     BLOCK,
     NOW_AND_THEN,
     SEATS_PER_BLOCK,
+    DemoBooking,
     Ending,
-    Story,
     ages_of,
+    demo_bookings,
     events_of,
     payment_state_of,
     reference_of,
     request_id_of,
-    stories,
 )
 
 # Marks the rows of the demo.
@@ -162,23 +162,27 @@ def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Fli
         return
     now = database_time()
     told = list(
-        stories(range(first, last), ages=ages_of(first, last, of=of), now=now, holding=holding, flights=flights)
+        demo_bookings(range(first, last), ages=ages_of(first, last, of=of), now=now, holding=holding, flights=flights)
     )
     _insert(Booking, _booking_rows(told, references=_references(told), calls=_give_backs(told, now)))
     ids = dict(_ours(first, last - 1).values_list("request_id", "pk"))
-    _insert(Payment, [row for story in told for row in _payment_rows(story, ids[story.request_id])])
+    _insert(Payment, [row for booking in told for row in _payment_rows(booking, ids[booking.request_id])])
     _insert(
         BookingEvent,
-        [{"booking_id": ids[story.request_id], **event._asdict()} for story in told for event in events_of(story)],
+        [
+            {"booking_id": ids[booking.request_id], **event._asdict()}
+            for booking in told
+            for event in events_of(booking)
+        ],
     )
     paying = Payment.objects.filter(active_booking_id=OuterRef("pk")).values("pk")
-    paid = [ids[story.request_id] for story in told if story.ending is Ending.BOOKED]
+    paid = [ids[booking.request_id] for booking in told if booking.ending is Ending.BOOKED]
     Booking.objects.filter(pk__in=paid).update(active_payment_id=Subquery(paying))
 
 
-def _references(told: list[Story]) -> dict[int, str]:
+def _references(told: list[DemoBooking]) -> dict[int, str]:
     """A reference for each that no other booking has."""
-    wanted = {story.number: reference_of(story.number) for story in told}
+    wanted = {booking.number: reference_of(booking.number) for booking in told}
     taken = set(Booking.objects.filter(reference__in=wanted.values()).values_list("reference", flat=True))
     return {
         number: reference if reference not in taken else reference_of(number + NEXT_REFERENCES)
@@ -186,22 +190,22 @@ def _references(told: list[Story]) -> dict[int, str]:
     }
 
 
-def _give_backs(told: list[Story], now: datetime) -> dict[int, int]:
+def _give_backs(told: list[DemoBooking], now: datetime) -> dict[int, int]:
     """Make the releases of bookings that ended, one for each flight and hour; return the one of each booking."""
-    groups: dict[tuple[int, datetime], list[Story]] = defaultdict(list)
-    for story in told:
-        if story.ending.value.hold == Hold.GIVING_BACK and story.ended_at is not None:
-            hour = story.ended_at.replace(minute=0, second=0, microsecond=0)
-            groups[story.flight.id, hour].append(story)
-    calls: dict[uuid.UUID, list[Story]] = {uuid.uuid4(): members for members in groups.values()}
+    groups: dict[tuple[int, datetime], list[DemoBooking]] = defaultdict(list)
+    for booking in told:
+        if booking.ending.value.hold == Hold.GIVING_BACK and booking.ended_at is not None:
+            hour = booking.ended_at.replace(minute=0, second=0, microsecond=0)
+            groups[booking.flight.id, hour].append(booking)
+    calls: dict[uuid.UUID, list[DemoBooking]] = {uuid.uuid4(): members for members in groups.values()}
     rows = []
     for key, members in calls.items():
-        at = max(story.changed_at for story in members)
+        at = max(booking.changed_at for booking in members)
         rows.append(
             {
                 "call_key": key,
                 "flight_id": members[0].flight.id,
-                "seats": sum(story.seats for story in members),
+                "seats": sum(booking.seats for booking in members),
                 "first_sent_at": at,
                 "created_at": at,
                 "done_at": min(now, at + NOW_AND_THEN),
@@ -209,64 +213,66 @@ def _give_backs(told: list[Story], now: datetime) -> dict[int, int]:
         )
     _insert(SeatCall, rows)
     ids = dict(SeatCall.objects.filter(call_key__in=calls).values_list("call_key", "pk"))
-    return {story.number: ids[key] for key, members in calls.items() for story in members}
+    return {booking.number: ids[key] for key, members in calls.items() for booking in members}
 
 
-def _booking_rows(told: list[Story], *, references: dict[int, str], calls: dict[int, int]) -> list[dict[str, Any]]:
+def _booking_rows(
+    told: list[DemoBooking], *, references: dict[int, str], calls: dict[int, int]
+) -> list[dict[str, Any]]:
     window: timedelta = payment_window()
     return [
         {
-            "reference": references[story.number],
-            "user_id": story.user_id,
-            "flight_id": story.flight.id,
-            "no_of_seats": story.seats,
-            "seat_price": story.flight.price,
-            "total_cost": story.cost,
-            "currency": _currency_of(story),
-            "status": story.ending.value.status,
-            "cancel_reason": story.ending.value.reason,
-            "created_at": story.created_at,
-            "updated_at": story.changed_at,
+            "reference": references[booking.number],
+            "user_id": booking.user_id,
+            "flight_id": booking.flight.id,
+            "no_of_seats": booking.seats,
+            "seat_price": booking.flight.price,
+            "total_cost": booking.cost,
+            "currency": _currency_of(booking),
+            "status": booking.ending.value.status,
+            "cancel_reason": booking.ending.value.reason,
+            "created_at": booking.created_at,
+            "updated_at": booking.changed_at,
             "held_at": None
-            if story.ending.value.hold in (Hold.REFUSED, Hold.DROPPED)
-            else story.created_at + NOW_AND_THEN,
-            "expires_at": story.created_at + window,
+            if booking.ending.value.hold in (Hold.REFUSED, Hold.DROPPED)
+            else booking.created_at + NOW_AND_THEN,
+            "expires_at": booking.created_at + window,
             # Until the payment has an id.
-            "active_payment_id": 0 if story.ending.value.status == BookingStatus.BOOKED else None,
-            "version": 1 if story.ended_at is None and story.paid_at is None else 2,
-            "request_id": story.request_id,
+            "active_payment_id": 0 if booking.ending.value.status == BookingStatus.BOOKED else None,
+            "version": 1 if booking.ended_at is None and booking.paid_at is None else 2,
+            "request_id": booking.request_id,
             "created_by": MADE_BY,
-            "hold": story.ending.value.hold,
+            "hold": booking.ending.value.hold,
             "hold_key": uuid.uuid4(),
-            "first_sent_at": story.created_at,
-            "give_back_id": calls.get(story.number),
+            "first_sent_at": booking.created_at,
+            "give_back_id": calls.get(booking.number),
         }
-        for story in told
+        for booking in told
     ]
 
 
-def _currency_of(story: Story) -> str:
-    return story.flight.currency or currency()
+def _currency_of(booking: DemoBooking) -> str:
+    return booking.flight.currency or currency()
 
 
-def _payment_rows(story: Story, booking_id: int) -> list[dict[str, Any]]:
-    state = payment_state_of(story)
+def _payment_rows(booking: DemoBooking, booking_id: int) -> list[dict[str, Any]]:
+    state = payment_state_of(booking)
     if state is None:
         return []
-    refunded_at = story.changed_at + NOW_AND_THEN if state == PaymentState.REFUNDED else None
+    refunded_at = booking.changed_at + NOW_AND_THEN if state == PaymentState.REFUNDED else None
     return [
         {
             "booking_id": booking_id,
-            "amount": story.cost,
-            "currency": _currency_of(story),
+            "amount": booking.cost,
+            "currency": _currency_of(booking),
             "gateway_key": uuid.uuid4(),
             "refund_key": uuid.uuid4(),
             "state": state,
             "active_booking_id": booking_id if state == PaymentState.SUCCEEDED else None,
             "last_error": "insufficient funds" if state == PaymentState.FAILED else "",
-            "request_id": f"{story.request_id}-pay",
-            "created_at": story.paid_at,
-            "settled_at": story.paid_at,
+            "request_id": f"{booking.request_id}-pay",
+            "created_at": booking.paid_at,
+            "settled_at": booking.paid_at,
             "refunded_at": refunded_at,
         }
     ]

@@ -78,7 +78,7 @@ ENDINGS = {
 
 
 @dataclass(slots=True)
-class Story:
+class DemoBooking:
     """One demo booking: when it was made, when it was paid and when it ended, where it was."""
 
     number: int
@@ -128,14 +128,14 @@ def reference_of(number: int) -> str:
     return reference_at((number * 86_437_489_003 + 123_456_789) % HOW_MANY)
 
 
-def stories(
+def demo_bookings(
     numbers: Sequence[int],
     *,
     ages: Iterable[timedelta],
     now: datetime,
     holding: dict[int, Flight],
     flights: list[Flight],
-) -> Iterator[Story]:
+) -> Iterator[DemoBooking]:
     """
     Tell what became of these numbers.
 
@@ -153,10 +153,10 @@ def stories(
         if flight is not None and slot in HOLDING_SLOTS:
             turn = row * len(HOLDING_SLOTS) + HOLDING_SLOTS.index(slot)
             seats = SEATS_OF_SLOTS[turn % len(SEATS_OF_SLOTS)]
-            yield _holding(Story(number, flight, seats, user_id, now - age, Ending.BOOKED), age, dice)
+            yield _holding(DemoBooking(number, flight, seats, user_id, now - age, Ending.BOOKED), age, dice)
         else:
             flight = flights[dice.randrange(len(flights))]
-            yield _ended(Story(number, flight, dice.randint(1, 4), user_id, now - age, ending), age, dice)
+            yield _ended(DemoBooking(number, flight, dice.randint(1, 4), user_id, now - age, ending), age, dice)
 
 
 def ages_of(first: int, last: int, *, of: tuple[int, int]) -> Iterator[timedelta]:
@@ -167,69 +167,69 @@ def ages_of(first: int, last: int, *, of: tuple[int, int]) -> Iterator[timedelta
         yield timedelta(days=days + 0.1 * math.sin(2 * math.pi * days))
 
 
-def events_of(story: Story) -> Iterator[EventRow]:
+def events_of(booking: DemoBooking) -> Iterator[EventRow]:
     """What happened to a booking after it was made, oldest first."""
     status = (
-        BookingStatus.INITIATED if story.ending.value.hold in (Hold.HELD, Hold.GIVING_BACK) else BookingStatus.PENDING
+        BookingStatus.INITIATED if booking.ending.value.hold in (Hold.HELD, Hold.GIVING_BACK) else BookingStatus.PENDING
     )
-    customer = (ActorKind.CUSTOMER, str(story.user_id))
-    if story.paid_at is not None:
-        if story.ending is Ending.DECLINED:
+    customer = (ActorKind.CUSTOMER, str(booking.user_id))
+    if booking.paid_at is not None:
+        if booking.ending is Ending.DECLINED:
             yield EventRow(
-                EventKind.PAYMENT_FAILED, *customer, "", "", "", "", f"{story.request_id}-pay", story.paid_at
+                EventKind.PAYMENT_FAILED, *customer, "", "", "", "", f"{booking.request_id}-pay", booking.paid_at
             )
         else:
             booked = BookingStatus.BOOKED
             yield EventRow(
-                EventKind.BOOKED, *customer, status, booked, "", "", f"{story.request_id}-pay", story.paid_at
+                EventKind.BOOKED, *customer, status, booked, "", "", f"{booking.request_id}-pay", booking.paid_at
             )
             status = booked
-    if story.ended_at is None:
+    if booking.ended_at is None:
         return
-    by, reason, cancelled = story.ending.value.by, story.ending.value.reason, BookingStatus.CANCELLED
+    by, reason, cancelled = booking.ending.value.by, booking.ending.value.reason, BookingStatus.CANCELLED
     name = {ActorKind.STAFF: "support", ActorKind.CUSTOMER: customer[1]}.get(by, "worker")
-    request_id = "" if by == ActorKind.SYSTEM else f"{story.request_id}-end"
-    note = "Asked for by telephone." if story.ending is Ending.REFUNDED else ""
-    yield EventRow(EventKind.CANCELLED, by, name, status, cancelled, reason, note, request_id, story.ended_at)
-    if story.ending is Ending.REFUNDED:
-        at = story.ended_at + NOW_AND_THEN
+    request_id = "" if by == ActorKind.SYSTEM else f"{booking.request_id}-end"
+    note = "Asked for by telephone." if booking.ending is Ending.REFUNDED else ""
+    yield EventRow(EventKind.CANCELLED, by, name, status, cancelled, reason, note, request_id, booking.ended_at)
+    if booking.ending is Ending.REFUNDED:
+        at = booking.ended_at + NOW_AND_THEN
         yield EventRow(EventKind.REFUNDED, ActorKind.SYSTEM, "worker", "", "", "", "", "", at)
 
 
-def payment_state_of(story: Story) -> PaymentState | None:
+def payment_state_of(booking: DemoBooking) -> PaymentState | None:
     """The state of a booking's payment; None without one."""
-    if story.paid_at is None:
+    if booking.paid_at is None:
         return None
     return {Ending.BOOKED: PaymentState.SUCCEEDED, Ending.DECLINED: PaymentState.FAILED}.get(
-        story.ending, PaymentState.REFUNDED
+        booking.ending, PaymentState.REFUNDED
     )
 
 
-def _holding(story: Story, age: timedelta, dice: random.Random) -> Story:
+def _holding(booking: DemoBooking, age: timedelta, dice: random.Random) -> DemoBooking:
     """Paid, or waiting for it where its window is open for a while yet."""
     time_left = payment_window() - age
     if age < timedelta(seconds=30) or (time_left > timedelta(minutes=1) and dice.random() < 0.5):
-        story.ending = Ending.UNPAID
+        booking.ending = Ending.UNPAID
     else:
-        story.paid_at = story.created_at + min(age, payment_window()) * (0.05 + 0.85 * dice.random())
-    return story
+        booking.paid_at = booking.created_at + min(age, payment_window()) * (0.05 + 0.85 * dice.random())
+    return booking
 
 
-def _ended(story: Story, age: timedelta, dice: random.Random) -> Story:
+def _ended(booking: DemoBooking, age: timedelta, dice: random.Random) -> DemoBooking:
     """Give it the ending it was to have, if that fits between then and now."""
     window, lot = payment_window(), dice.random()
-    if story.ending in (Ending.EXPIRED, Ending.DECLINED):
+    if booking.ending in (Ending.EXPIRED, Ending.DECLINED):
         if age < window + timedelta(seconds=30):
-            story.ending = Ending.WITHDRAWN
+            booking.ending = Ending.WITHDRAWN
         else:
-            story.ended_at = story.created_at + window + timedelta(seconds=10 * lot)
-            if story.ending is Ending.DECLINED:
-                story.paid_at = story.created_at + window * (0.05 + 0.5 * lot)
-    elif story.ending in (Ending.NO_SEATS, Ending.UNAVAILABLE):
-        story.ended_at = story.created_at + min(NOW_AND_THEN, age)
-    if story.ending in (Ending.WITHDRAWN, Ending.FRAUD):
-        story.ended_at = story.created_at + min(age, window) * (0.1 + 0.8 * lot)
-    elif story.ending is Ending.REFUNDED:
-        story.paid_at = story.created_at + min(age, window) * (0.05 + 0.25 * lot)
-        story.ended_at = story.created_at + min(age, timedelta(days=2)) * (0.4 + 0.5 * lot)
-    return story
+            booking.ended_at = booking.created_at + window + timedelta(seconds=10 * lot)
+            if booking.ending is Ending.DECLINED:
+                booking.paid_at = booking.created_at + window * (0.05 + 0.5 * lot)
+    elif booking.ending in (Ending.NO_SEATS, Ending.UNAVAILABLE):
+        booking.ended_at = booking.created_at + min(NOW_AND_THEN, age)
+    if booking.ending in (Ending.WITHDRAWN, Ending.FRAUD):
+        booking.ended_at = booking.created_at + min(age, window) * (0.1 + 0.8 * lot)
+    elif booking.ending is Ending.REFUNDED:
+        booking.paid_at = booking.created_at + min(age, window) * (0.05 + 0.25 * lot)
+        booking.ended_at = booking.created_at + min(age, timedelta(days=2)) * (0.4 + 0.5 * lot)
+    return booking

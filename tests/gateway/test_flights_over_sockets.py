@@ -17,7 +17,6 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 ENVELOPE = b'{"success":true,"data":{"id":7,"price":2000,"totalSeats":5},"error":{}}'
 ANSWER = HEAD + b"Content-Length: %d\r\n\r\n" % len(ENVELOPE) + ENVELOPE
 
-FALSE_GZIP = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!"
 COOKIE = HEAD + b"Set-Cookie: a=b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(ENVELOPE) + ENVELOPE
 
 

@@ -5,7 +5,7 @@ import pytest
 from bookings.db.clock import database_time
 from bookings.office.addresses import selection_in
 from bookings.queries.bookings.pages import count_up_to, page_of
-from bookings.queries.bookings.quick_views import counts_of_views, dead_releases, stuck_reservations
+from bookings.queries.bookings.quick_views import count_dead_releases, count_stuck_reservations, counts_of_views
 from bookings.queries.bookings.search import find
 from bookings.queries.bookings.selection import VIEWS, Selection
 from bookings.queries.upkeep.start_page import today, work
@@ -57,7 +57,7 @@ def test_a_quick_view_is_a_range_of_an_index(view):
 
 
 def test_the_counts_of_the_quick_views_read_no_table_from_end_to_end():
-    found = plans(lambda: [counts_of_views(database_time()), stuck_reservations(), dead_releases()])
+    found = plans(lambda: [counts_of_views(database_time()), count_stuck_reservations(), count_dead_releases()])
 
     assert [plan for plan in found if plan["key"] is None] == []
 

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import Scope
-from bookings.models.append_only import RecordedAct
+from bookings.models.append_only import RecordedAction
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -81,7 +81,7 @@ class ApiKeyEventKind(models.TextChoices):
     REVOKED = "revoked"
 
 
-class ApiKeyEvent(RecordedAct):
+class ApiKeyEvent(RecordedAction):
     """One action on a key: who did what, why, in which request. Append-only."""
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="events")

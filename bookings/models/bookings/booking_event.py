@@ -1,7 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models.append_only import RecordedAct
+from bookings.models.append_only import RecordedAction
 from bookings.models.bookings.booking import Booking
 
 
@@ -25,7 +25,7 @@ class EventKind(models.TextChoices):
     REFUND_RESOLVED = "refund_resolved"
 
 
-class BookingEvent(RecordedAct):
+class BookingEvent(RecordedAction):
     """
     One thing that happened to a booking. Append-only.
 

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models.append_only import RecordedAct
+from bookings.models.append_only import RecordedAction
 from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
 
 
@@ -95,7 +95,7 @@ class SeatCallEventKind(models.TextChoices):
     NOT_APPLIED = "not_applied"
 
 
-class SeatCallEvent(RecordedAct):
+class SeatCallEvent(RecordedAction):
     """One decision of staff: that a correction is sent, or what became of a dead call; who, why, which request."""
 
     seat_call = models.ForeignKey(SeatCall, on_delete=models.PROTECT, related_name="events")

@@ -34,10 +34,10 @@ from bookings.office.tags import span
 from bookings.queries.bookings.pages import Page, every, page_of
 from bookings.queries.bookings.quick_views import (
     MOST_COUNTED,
+    count_dead_payments,
+    count_dead_releases,
+    count_stuck_reservations,
     counts_of_views,
-    dead_payments,
-    dead_releases,
-    stuck_reservations,
     unsettled_payments,
 )
 from bookings.queries.bookings.selection import Selection
@@ -209,9 +209,9 @@ def _tabs(selection: Selection, now: datetime) -> list[Tab]:
     for view, text in VIEWS.items():
         count = _capped(counts[view], highest=MOST_COUNTED - 1)
         tabs.append(Tab(text, f"{here}?view={view}", count, selection.view == view))
-    dead = _capped(stuck_reservations() + dead_releases(), highest=MOST_COUNTED - 1)
+    dead = _capped(count_stuck_reservations() + count_dead_releases(), highest=MOST_COUNTED - 1)
     tabs.insert(-2, Tab(_("Dead calls"), reverse("admin:bookings_seatcall_changelist"), dead, is_current=False))
-    unknown = _capped(dead_payments(), highest=MOST_COUNTED - 1)
+    unknown = _capped(count_dead_payments(), highest=MOST_COUNTED - 1)
     payments = f"{reverse('admin:bookings_payment_changelist')}?{NEEDS_DECISION}"
     tabs.insert(-2, Tab(_("Dead payments"), payments, unknown, is_current=False))
     return tabs

@@ -34,7 +34,7 @@ OVERSOLD = gettext_lazy(
 )
 BLOCKED = gettext_lazy("If the Flight Service did take the %(seats)s, they stay blocked, and cannot be sold.")
 
-# What will happen, and what it costs if the decision is wrong: of a booking that waits for its seats,
+# Texts for a pending booking.
 PENDING: Consequences = MappingProxyType(
     {
         Decision.RETRY: (
@@ -58,7 +58,7 @@ PENDING: Consequences = MappingProxyType(
         ),
     }
 )
-# and of one that was cancelled before the outcome was known.
+# Texts for a booking that was cancelled before its outcome was known.
 CANCELLED: Consequences = MappingProxyType(
     {
         Decision.RETRY: (

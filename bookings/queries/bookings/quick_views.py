@@ -19,17 +19,17 @@ def counts_of_views(now: datetime) -> dict[str, int]:
     return {view: count_up_to(MOST_COUNTED, Selection(view=view).rows(now)) for view in VIEWS}
 
 
-def stuck_reservations() -> int:
+def count_stuck_reservations() -> int:
     """Takes that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, Booking.objects.stuck())
 
 
-def dead_releases() -> int:
+def count_dead_releases() -> int:
     """Give-backs that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, SeatCall.objects.filter(state=SeatCallState.DEAD))
 
 
-def dead_payments() -> int:
+def count_dead_payments() -> int:
     """Charges and refunds that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, Payment.objects.filter(state__in=DEAD))
 

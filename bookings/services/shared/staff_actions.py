@@ -1,4 +1,4 @@
-"""Acts of staff: each is made from a page that has a key, and works once."""
+"""Actions of staff: each is made from a page that has a key, and works once."""
 
 from bookings.actor import Actor
 from bookings.answers.results import DoneByStaff
@@ -6,9 +6,9 @@ from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest
 
 
-def begin_staff_action(act: str, *, key: str, actor: Actor, row_id: int) -> None:
+def begin_staff_action(action: str, *, key: str, actor: Actor, row_id: int) -> None:
     """
-    Write an act down as done, first thing in the transaction that does it.
+    Write an action down as done, first thing in the transaction that does it.
 
     A double click, and a page sent again after going back, bring the same key. It is kept among the keys of
     clients: unique, and forgotten after as many hours.
@@ -16,6 +16,6 @@ def begin_staff_action(act: str, *, key: str, actor: Actor, row_id: int) -> None
     :raises KeyTaken: if it was done before; a second one at the same time waits for the first
     """
     keyed = KeyedRequest.of(
-        principal=f"staff:{actor.name}"[:64], endpoint=f"office {act}", key=key, validated={"id": row_id}
+        principal=f"staff:{actor.name}"[:64], endpoint=f"office {action}", key=key, validated={"id": row_id}
     )
     idempotency.begin(keyed, call_key=None, result=DoneByStaff())

@@ -55,7 +55,7 @@ def test_the_plan_says_what_would_become_of_each_booking(flights, payments):
         (paying.pk, "requested", "payment_running", 0, 0),
         (asking.pk, "cancelled", "outcome_unknown", 0, 0),
         (never_sent.pk, "cancelled", "never_sent", 0, 0),
-        (stuck.pk, "cancelled", "take_stuck", 0, 0),
+        (stuck.pk, "cancelled", "reservation_stuck", 0, 0),
     ]
     assert (plan.seats, plan.refunds, plan.work, dict(plan.counts)) == (
         *(5, [Money(6000, "XXX")], 6),

@@ -63,7 +63,7 @@ def done_to(booking):
         (a_booked_booking, ("cancelled", "", 2, 4000), ("cancelled", 2, 4000)),
         (lambda f, p: a_pending_booking(f), ("cancelled", "outcome_unknown", 0, 0), ("cancelled", 0, 0)),
         (never_sent, ("cancelled", "never_sent", 0, 0), ("cancelled", 0, 0)),
-        (stuck, ("cancelled", "take_stuck", 0, 0), ("cancelled", 0, 0)),
+        (stuck, ("cancelled", "reservation_stuck", 0, 0), ("cancelled", 0, 0)),
         (being_paid, ("requested", "payment_running", 0, 0), ("initiated", 0, 0)),
         (asked_before, ("requested", "asked_before", 0, 0), ("initiated", 0, 0)),
     ],
