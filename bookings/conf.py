@@ -123,10 +123,10 @@ REAP_BATCH = 500
 # One transaction of the pass locks this many bookings at most.
 EXPIRY_BATCH = 500
 
-# One give-back call names this many bookings at most.
+# One release names this many bookings at most.
 RELEASE_BATCH = 5_000
 
-# One bulk cancellation names this many bookings at most: all of them fit into one give-back call, and one page.
+# One bulk cancellation names this many bookings at most: all of them fit into one release, and one page.
 BULK_CANCEL_LIMIT = 5_000
 
 # Give up on a row after an hour of internal errors: hundreds of passes have tried, staff must look.

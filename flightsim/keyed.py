@@ -1,7 +1,7 @@
 """
 Seat changes under an `Idempotency-Key`: the first decision is final, refusals too.
 
-A late duplicate of a refused take must not be applied because seats have become free meanwhile; so a
+A late duplicate of a refused reservation must not be applied because seats have become free meanwhile; so a
 refusal is stored and replayed like a success.
 """
 
@@ -21,7 +21,7 @@ REPLAYED = b"Idempotent-Replayed: true\r\n"
 
 
 class SeatChange(NamedTuple):
-    """A valid request to change seats: `dec` is 1 to take and 0 to give back."""
+    """A valid request to change seats: `dec` is 1 to reserve and 0 to release."""
 
     seats: int
     dec: int

@@ -1,7 +1,7 @@
 """
 The original's seat changes, habits included: no keys, no floor, JavaScript's idea of a number.
 
-It answers with the flight as it was before the change, and never refuses a take. Nothing here is how a
+It answers with the flight as it was before the change, and never refuses to take seats. Nothing here is how a
 Flight Service should be; it is how one is. Its habit of freezing at five PATCHes at once is in `freezing`.
 """
 

@@ -5,9 +5,9 @@ Pure: nothing here sends or stores anything. `listener` is told of each span tha
 """
 
 # Note [A trace goes on]
-# A request continues its caller's trace, or begins one. Its calls to the Flight Service, and the pass that it
-# wakes, are parts of it. A booking keeps where in which trace it was asked for: when the worker repeats its take,
-# hours later perhaps, that call is a part of the request's trace and not of the pass's. A give-back is for many
+# A request continues its caller's trace, or begins one. Its calls to the Flight Service, and the pass that it wakes,
+# are parts of it. A booking keeps where in which trace it was asked for: when the worker repeats its reservation,
+# hours later perhaps, that call is a part of the request's trace and not of the pass's. A release is for many
 # bookings, so it belongs to the pass. The ids are in every log line, whether or not anybody collects spans.
 
 import os

@@ -164,7 +164,7 @@ def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Fli
     told = list(
         demo_bookings(range(first, last), ages=ages_of(first, last, of=of), now=now, holding=holding, flights=flights)
     )
-    _insert(Booking, _booking_rows(told, references=_references(told), calls=_give_backs(told, now)))
+    _insert(Booking, _booking_rows(told, references=_references(told), calls=_releases(told, now)))
     ids = dict(_ours(first, last - 1).values_list("request_id", "pk"))
     _insert(Payment, [row for booking in told for row in _payment_rows(booking, ids[booking.request_id])])
     _insert(
@@ -190,7 +190,7 @@ def _references(told: list[DemoBooking]) -> dict[int, str]:
     }
 
 
-def _give_backs(told: list[DemoBooking], now: datetime) -> dict[int, int]:
+def _releases(told: list[DemoBooking], now: datetime) -> dict[int, int]:
     """Make the releases of bookings that ended, one for each flight and hour; return the one of each booking."""
     groups: dict[tuple[int, datetime], list[DemoBooking]] = defaultdict(list)
     for booking in told:

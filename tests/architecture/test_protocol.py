@@ -25,7 +25,7 @@ from tests.support.bookings import (
     one_pass,
 )
 from tests.support.bulk import start
-from tests.support.calls import a_dead_give_back, a_dead_payment, a_resolution, a_stuck_take
+from tests.support.calls import a_dead_payment, a_dead_release, a_resolution, a_stuck_reservation
 from tests.support.fakes import ChargeFault
 from tests.support.processes import REPOSITORY
 
@@ -175,8 +175,8 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
     an_initiated_booking(flights)
     start()
     for decision in (Decision.RETRY, Decision.NOT_APPLIED):
-        resolve_reservation(booking_id=a_stuck_take().pk, resolution=a_resolution(decision), flights=flights)
-        resolve_release(call_id=a_dead_give_back().pk, resolution=a_resolution(decision), flights=flights)
+        resolve_reservation(booking_id=a_stuck_reservation().pk, resolution=a_resolution(decision), flights=flights)
+        resolve_release(call_id=a_dead_release().pk, resolution=a_resolution(decision), flights=flights)
         for status, state in (("initiated", "dead"), ("cancelled", "refund_dead")):
             dead = a_dead_payment(status, state)
             resolve_payment(payment_id=dead.pk, resolution=a_resolution(decision), payments=payments)

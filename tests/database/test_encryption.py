@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from django.db import OperationalError, connections
 
 from bookings.db.error_numbers import UnsafeSession
-from bookings.diagnostics import database as checkup
+from bookings.diagnostics import database
 from bookingsite.config import databases
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.processes import HOST
@@ -188,13 +188,13 @@ def test_what_asks_for_nothing_is_plain_text(connect, query):
     ],
 )
 def test_the_doctor_says_whether_it_is_encrypted(cipher, host, verdict, found):
-    (only,) = checkup.encryption(cipher, host=host)
+    (only,) = database.encryption(cipher, host=host)
 
     assert (only.verdict, only.name, only.message) == (verdict, "encryption", found)
     assert ("ssl_mode=VERIFY_IDENTITY" in only.hint) == (verdict == "WARN")
 
 
 def test_the_doctor_looks_at_the_connection_itself():
-    found = [each for each in checkup.check_server() if each.name == "encryption"]
+    found = [each for each in database.check_server() if each.name == "encryption"]
 
     assert [each.message for each in found] == ["not encrypted; the server is on this machine"]

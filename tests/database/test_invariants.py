@@ -37,7 +37,7 @@ def test_a_call_whose_payload_differs_from_its_members_is_found():
     call = a_call_row(state="done", seats=3)
     a_saved_row("cancelled", hold="giving_back", give_back=call, no_of_seats=2)
 
-    assert violations() == [f"Q4: a give-back call whose payload differs from its members: [{call.pk}]"]
+    assert violations() == [f"Q4: a release whose payload differs from its members: [{call.pk}]"]
 
 
 def test_a_booked_booking_without_a_payment_is_found():

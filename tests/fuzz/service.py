@@ -30,7 +30,7 @@ LIMITS = (
 )
 WITHOUT_LIMITS = dict.fromkeys(LIMITS, "0")
 
-# A give-back is one call for many bookings of a flight; a few passes reach them all.
+# A release is one call for many bookings of a flight; a few passes reach them all.
 PASSES = 10
 
 

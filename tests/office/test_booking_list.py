@@ -84,7 +84,7 @@ def test_what_is_not_yet_late_needs_no_look(desk):
     assert [line.flags for line in desk.get(LIST).context["lines"]] == [[], []]
 
 
-def test_a_dead_give_back_and_a_refund_that_is_due_are_flags(desk):
+def test_a_dead_release_and_a_refund_that_is_due_are_flags(desk):
     booking = a_saved_row("cancelled", hold="giving_back", give_back=a_call_row(state="dead"))
     a_payment_row(booking, "refund_due")
 

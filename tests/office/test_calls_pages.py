@@ -6,7 +6,15 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.models import Booking
 from tests.support.bookings import a_call_row, a_saved_row
-from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address, why
+from tests.support.calls import (
+    CALLS,
+    a_dead_release,
+    a_stuck_reservation,
+    give_back_address,
+    links_of,
+    take_address,
+    why,
+)
 from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -18,8 +26,8 @@ def desk():
 
 
 def test_all_four_kinds_are_on_one_page_with_what_was_said(desk):
-    a_stuck_take(flight_id=11, claims=7)
-    a_dead_give_back(flight_id=12, seats=5)
+    a_stuck_reservation(flight_id=11, claims=7)
+    a_dead_release(flight_id=12, seats=5)
     asking = a_saved_row("pending", flight_id=13, last_error="ReadTimeout")
     a_call_row(flight_id=14, seats=9, last_error="502")
 
@@ -32,7 +40,7 @@ def test_all_four_kinds_are_on_one_page_with_what_was_said(desk):
 
 
 def test_who_may_decide_finds_the_three_ways_of_each(desk):
-    booking, call = a_stuck_take(), a_dead_give_back()
+    booking, call = a_stuck_reservation(), a_dead_release()
 
     assert links_of(desk.get(CALLS)) == [
         *(take_address(booking, word) for word in ("retry", "applied", "not-applied")),
@@ -41,7 +49,7 @@ def test_who_may_decide_finds_the_three_ways_of_each(desk):
 
 
 def test_what_is_too_old_to_be_sent_can_only_be_decided(desk):
-    booking, call = a_stuck_take(hours=6 * 24 + 1), a_dead_give_back(hours=6 * 24 + 1)
+    booking, call = a_stuck_reservation(hours=6 * 24 + 1), a_dead_release(hours=6 * 24 + 1)
 
     answer = desk.get(CALLS)
 
@@ -53,7 +61,7 @@ def test_what_is_too_old_to_be_sent_can_only_be_decided(desk):
 
 
 def test_the_list_of_one_flight(desk):
-    here, elsewhere = a_stuck_take(flight_id=21), a_stuck_take(flight_id=22)
+    here, elsewhere = a_stuck_reservation(flight_id=21), a_stuck_reservation(flight_id=22)
 
     text = text_of(desk.get(CALLS, {"flight": "21"}))
 
@@ -79,7 +87,7 @@ def test_more_than_a_hundred_are_not_shown_but_said(desk):
     assert "There are more than these 100." in text_of(answer)
 
 
-@pytest.mark.parametrize("make", [a_stuck_take, a_dead_give_back, a_call_row, lambda: a_saved_row("pending")])
+@pytest.mark.parametrize("make", [a_stuck_reservation, a_dead_release, a_call_row, lambda: a_saved_row("pending")])
 def test_the_page_asks_the_same_questions_however_many_calls_there_are(desk, make):
     def statements():
         with CaptureQueriesContext(connection) as captured:
@@ -96,7 +104,7 @@ def test_the_page_asks_the_same_questions_however_many_calls_there_are(desk, mak
 
 
 def test_the_page_of_a_give_back_shows_facts_members_and_decisions(desk, flights):
-    call = a_dead_give_back(seats=3)
+    call = a_dead_release(seats=3)
     member = Booking.objects.get(give_back=call)
     desk.post(give_back_address(call, "applied"), why("Ravi read it to me."))
 

@@ -18,7 +18,7 @@ from tests.support.bookings import (
     one_pass,
     pay,
 )
-from tests.support.calls import a_stuck_take
+from tests.support.calls import a_stuck_reservation
 from tests.support.fakes import ChargeFault, Fault
 from tests.support.invariants import assert_in_step
 from tests.support.people import a_person, desk_of, fields_of, text_of
@@ -66,7 +66,7 @@ def test_it_says_that_the_seats_are_not_known_yet(desk, flights):
 
 
 def test_it_says_that_the_seats_wait_for_a_decision(desk):
-    text = text_of(desk.get(cancel_address(a_stuck_take())))
+    text = text_of(desk.get(cancel_address(a_stuck_reservation())))
 
     assert "Staff must decide whether the Flight Service has given the seats." in text
 

@@ -6,7 +6,15 @@ from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
 from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import STAFF, a_call_row, a_saved_row, an_initiated_booking, let_time_pass, one_pass
-from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address, why
+from tests.support.calls import (
+    CALLS,
+    a_dead_release,
+    a_stuck_reservation,
+    give_back_address,
+    links_of,
+    take_address,
+    why,
+)
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step
 from tests.support.people import a_person, desk_of, text_of
@@ -48,7 +56,7 @@ def test_the_page_of_a_decision_about_a_take_says_what_it_costs(desk, word, stat
     ],
 )
 def test_the_page_of_a_decision_about_a_give_back_says_what_it_costs(desk, word, said):
-    assert said in text_of(desk.get(give_back_address(a_dead_give_back(), word)))
+    assert said in text_of(desk.get(give_back_address(a_dead_release(), word)))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +68,7 @@ def test_the_page_of_a_decision_about_a_give_back_says_what_it_costs(desk, word,
     ],
 )
 def test_a_decision_about_a_take_is_carried_out_and_said(desk, flights, word, state, said):
-    booking = a_stuck_take()
+    booking = a_stuck_reservation()
 
     answer = desk.post(take_address(booking, word), why("Ravi said so."), follow=True)
 
@@ -123,7 +131,7 @@ def test_a_double_click_about_a_correction_is_answered_as_one(desk):
 
 
 def test_without_a_reason_nothing_is_decided(desk):
-    call = a_dead_give_back()
+    call = a_dead_release()
 
     answer = desk.post(give_back_address(call, "applied"), why("  "))
 
@@ -133,7 +141,7 @@ def test_without_a_reason_nothing_is_decided(desk):
 
 @pytest.mark.parametrize("second", ["retry", "applied", "not-applied"])
 def test_what_somebody_else_has_decided_is_shown_and_what_was_typed_is_kept(desk, second):
-    call = a_dead_give_back()
+    call = a_dead_release()
     desk_of(a_person("ben", group="Supervisor")).post(give_back_address(call, "applied"), why("first"))
 
     answer = desk.post(give_back_address(call, second), why("I wrote a lot here"))
@@ -147,7 +155,7 @@ def test_what_somebody_else_has_decided_is_shown_and_what_was_typed_is_kept(desk
 
 
 def test_a_retry_that_became_too_late_while_the_page_was_open_sends_nothing(desk, flights):
-    booking = a_stuck_take(hours=6 * 24 + 1)
+    booking = a_stuck_reservation(hours=6 * 24 + 1)
 
     answer = desk.post(take_address(booking, "retry"), why("typed"))
 
@@ -156,7 +164,7 @@ def test_a_retry_that_became_too_late_while_the_page_was_open_sends_nothing(desk
     assert flights.arrived == []
 
 
-@pytest.mark.parametrize("make", [a_stuck_take, a_dead_give_back])
+@pytest.mark.parametrize("make", [a_stuck_reservation, a_dead_release])
 def test_a_retry_while_the_flight_service_is_not_asked_says_so_and_keeps_what_was_typed(desk, flights, make):
     waiting = make()
     address = (take_address if isinstance(waiting, Booking) else give_back_address)(waiting, "retry")
@@ -171,7 +179,7 @@ def test_a_retry_while_the_flight_service_is_not_asked_says_so_and_keeps_what_wa
     assert BookingEvent.objects.count() + SeatCallEvent.objects.count() == 0
 
 
-@pytest.mark.parametrize("make", [a_stuck_take, a_dead_give_back])
+@pytest.mark.parametrize("make", [a_stuck_reservation, a_dead_release])
 @pytest.mark.parametrize("word", ["retry", "applied", "not-applied"])
 @pytest.mark.parametrize("group", ["Support", "Auditor"])
 def test_who_lacks_the_right_sees_the_list_and_decides_nothing(make, word, group):

@@ -3,7 +3,15 @@
 import pytest
 
 from bookings.models import BookingEvent, SeatCallEvent
-from tests.support.calls import CALLS, a_dead_give_back, a_stuck_take, give_back_address, links_of, take_address, why
+from tests.support.calls import (
+    CALLS,
+    a_dead_release,
+    a_stuck_reservation,
+    give_back_address,
+    links_of,
+    take_address,
+    why,
+)
 from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -21,14 +29,14 @@ def desk(settings):
 def case(request):
     """A call that waits for staff, and the address of a decision about it."""
     if request.param == "reservation":
-        booking = a_stuck_take()
+        booking = a_stuck_reservation()
         return booking, take_address(booking, "retry")
-    call = a_dead_give_back()
+    call = a_dead_release()
     return call, give_back_address(call, "retry")
 
 
 def test_only_the_other_two_decisions_are_offered(desk):
-    booking, call = a_stuck_take(), a_dead_give_back()
+    booking, call = a_stuck_reservation(), a_dead_release()
 
     answer = desk.get(CALLS)
 
@@ -61,6 +69,6 @@ def test_a_retry_that_is_sent_all_the_same_is_refused_and_changes_nothing(desk, 
 
 
 def test_what_was_never_sent_may_be_sent(desk):
-    call = a_dead_give_back(first_sent_at=None)
+    call = a_dead_release(first_sent_at=None)
 
     assert give_back_address(call, "retry") in links_of(desk.get(CALLS))

@@ -201,7 +201,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert (first.status, first.body) == (answer.status, answer.body)
 
     def _seats_are_accounted_for(self, flight: int) -> None:
-        """held <= taken <= held + seats of unresolved takes + seats on the give-back ledger."""
+        """held <= taken <= held + seats of unresolved takes + seats owed back."""
         mine = Booking.objects.filter(flight_id=flight)
         held = _seats(mine.filter(status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED]))
         asked = _seats(mine.filter(hold__in=[Hold.ASKING, Hold.STUCK]))

@@ -56,7 +56,7 @@ def decide_payment(payment, decision, payments, *, by):
     return resolve_payment(payment_id=payment.pk, resolution=resolution, payments=payments)
 
 
-def a_dead_give_back():
+def a_dead_release():
     call = a_call_row(state="dead", seats=4)
     for _ in range(2):
         a_saved_row("cancelled", hold="giving_back", give_back=call)
@@ -119,7 +119,7 @@ def test_twin_without_row_locks_both_decide_and_the_last_one_stands(flights, mon
 @pytest.mark.parametrize("pair", [(Decision.APPLIED, Decision.NOT_APPLIED), (Decision.NOT_APPLIED,) * 2], ids=str)
 def test_of_two_who_decide_about_a_give_back_at_once_one_wins(flights, sim, pair):
     for _ in rounds(5):
-        call = a_dead_give_back()
+        call = a_dead_release()
 
         outcomes = all_at_once(
             [
@@ -137,7 +137,7 @@ def test_of_two_who_decide_about_a_give_back_at_once_one_wins(flights, sim, pair
 
 
 def test_twin_without_row_locks_seats_that_count_as_back_are_given_back_again(flights, sim, monkeypatch):
-    call = a_dead_give_back()
+    call = a_dead_release()
     without_row_locks(monkeypatch)
     decided = Halt(monkeypatch, RELEASE_DECIDED)
 
@@ -148,7 +148,7 @@ def test_twin_without_row_locks_seats_that_count_as_back_are_given_back_again(fl
     )
 
     assert SeatCallEvent.objects.count() == 2
-    assert violations() == [f"Q4: a give-back call whose payload differs from its members: [{call.pk}]"]
+    assert violations() == [f"Q4: a release whose payload differs from its members: [{call.pk}]"]
 
 
 def test_a_retry_is_sent_once_however_many_press_it(flights, sim):
@@ -271,7 +271,7 @@ def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(
 def test_an_answer_that_comes_during_a_decision_about_the_give_back_changes_nothing(
     flights, sim, monkeypatch, decision
 ):
-    call = a_dead_give_back()
+    call = a_dead_release()
     decided = Halt(monkeypatch, RELEASE_DECIDED)
 
     resolved, _ = overtaken(
@@ -290,7 +290,7 @@ def test_what_was_not_applied_goes_back_once_while_the_worker_passes(flights, si
         forget_everything()
         sim.reset(capacity=100)
         takes_of_the_sim(flights)
-        call = a_dead_give_back()
+        call = a_dead_release()
 
         all_at_once(
             [
@@ -308,7 +308,7 @@ def test_what_was_not_applied_goes_back_once_while_the_worker_passes(flights, si
 
 
 def takes_of_the_sim(flights):
-    """Let the Flight Service count four seats as taken, which the give-back is about."""
+    """Let the Flight Service count four seats as taken, which the release is about."""
     flights.change_seats(reserve.SeatChange(key=uuid.uuid4(), flight_id=1, seats=4, reserves=True), seconds=5)
 
 
@@ -328,7 +328,7 @@ def test_a_decision_about_a_take_whose_commit_was_unclear_knows_itself(flights, 
 @pytest.mark.parametrize("decision", list(Decision))
 def test_a_decision_about_a_give_back_whose_commit_was_unclear_knows_itself(flights, sim, lost_commit, decision):
     takes_of_the_sim(flights)
-    call = a_dead_give_back()
+    call = a_dead_release()
     name = "release.retry" if decision is Decision.RETRY else "release.decide"
     attempts = lost_commit(name)
 

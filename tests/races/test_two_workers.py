@@ -69,7 +69,7 @@ def unresolved_takes(flights, sim, *, count):
 
 
 def open_give_back_calls(flights, sim, *, count):
-    """Give-backs whose answers were lost, one for each flight."""
+    """Releases whose answers were lost, one for each flight."""
     for number in range(count):
         a_cancelled_booking(flights, flight_id=number + 1)
     sim.faults(drop_reply_rate=1.0, faults_on="patch")
@@ -155,16 +155,16 @@ def test_twin_without_locks_and_conditions_seats_are_given_back_that_others_hold
     assert given == (2, 2)
     assert seats_out_of_step(sim) == ["Q8: flight 1: 0 taken, 2 held"]
     (found,) = violations()
-    assert found.startswith("Q4: a give-back call whose payload differs from its members")
+    assert found.startswith("Q4: a release whose payload differs from its members")
 
 
-@pytest.fixture(params=["a take", "a give-back", "a charge", "a refund"])
+@pytest.fixture(params=["a take", "a release", "a charge", "a refund"])
 def unfinished(request, flights, sim, monkeypatch):
     """One call that waits for a worker, and the keys that are sent from now on; it halts in front of sending."""
     payments = FakePayments()
     if request.param == "a take":
         unresolved_takes(flights, sim, count=1)
-    elif request.param == "a give-back":
+    elif request.param == "a release":
         open_give_back_calls(flights, sim, count=1)
     elif request.param == "a charge":
         payments.fail_next(ChargeFault.UNKNOWN)
@@ -177,7 +177,7 @@ def unfinished(request, flights, sim, monkeypatch):
     payments.asked.clear()
     owner, method = {
         "a take": (listener, "change_seats"),
-        "a give-back": (listener, "change_seats"),
+        "a release": (listener, "change_seats"),
         "a charge": (payments, "charge"),
         "a refund": (payments, "refund"),
     }[request.param]

@@ -174,7 +174,7 @@ def many_rows(count: int, status: BookingStatus | str = BookingStatus.INITIATED,
 
 
 def a_call_row(**columns: Any) -> SeatCall:
-    """Insert a give-back call, open unless told otherwise."""
+    """Insert a release, open unless told otherwise."""
     now = database_time()
     is_open = columns.get("state", SeatCallState.OPEN) == SeatCallState.OPEN
     values = {

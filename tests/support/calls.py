@@ -49,15 +49,15 @@ def give_back_address(call: SeatCall, word: str) -> str:
     return f"{CALLS}{call.pk}/{word}/"
 
 
-def a_stuck_take(**columns: Any) -> Booking:
+def a_stuck_reservation(**columns: Any) -> Booking:
     """Insert a booking whose take was given up; `hours` is the age of its first sending."""
     first_sent_at = database_time() - timedelta(hours=columns.pop("hours", 3))
     values = {"hold": "stuck", "first_sent_at": first_sent_at, "last_error": "400 invalid_request"}
     return a_saved_row("pending", **{**values, **columns})
 
 
-def a_dead_give_back(**columns: Any) -> SeatCall:
-    """Insert a give-back of one booking that was given up."""
+def a_dead_release(**columns: Any) -> SeatCall:
+    """Insert a release of one booking that was given up."""
     first_sent_at = database_time() - timedelta(hours=columns.pop("hours", 3))
     values = {"state": "dead", "first_sent_at": first_sent_at, "last_error": "404 flight_not_found", "claims": 4}
     call = a_call_row(**{**values, **columns})

@@ -20,7 +20,7 @@ AT_ANY_TIME = {
         SELECT id FROM booking WHERE (status IN ('initiated','booked') AND hold<>'held')
         OR (status='cancelled' AND hold='held')
         OR (status<>'cancelled' AND (hold='giving_back' OR give_back_id IS NOT NULL))""",
-    "Q4: a give-back call whose payload differs from its members": """
+    "Q4: a release whose payload differs from its members": """
         SELECT c.id FROM seat_call c LEFT JOIN booking b ON b.give_back_id=c.id WHERE c.kind='give'
         GROUP BY c.id, c.seats HAVING COALESCE(SUM(b.no_of_seats),0)<>c.seats""",
     "Q5: booked without exactly one succeeded payment": """

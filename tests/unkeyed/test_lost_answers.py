@@ -72,7 +72,7 @@ def test_until_it_has_settled_nothing_is_sent_for_its_flight(impatient, exclusiv
         (False, LANDED, Applied(), 0, 2),
         (False, LOST, Applied(), 0, 2),  # it was sent again
     ],
-    ids=["a take that landed", "a lost take", "a give-back that landed", "a lost give-back"],
+    ids=["a take that landed", "a lost take", "a release that landed", "a lost release"],
 )
 def test_then_the_counter_tells(exclusive, sim, take, fault, outcome, taken, given_back):
     change = a_change(reserves=take)
@@ -168,7 +168,7 @@ def test_the_seats_of_a_flight_can_be_compared_from_its_first_change_on(exclusiv
 # --- others change it too -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("take", [True, False], ids=["take", "give-back"])
+@pytest.mark.parametrize("take", [True, False], ids=["take", "release"])
 def test_where_others_change_the_counter_it_stays_unknown_for_ever(impatient, shared, sim, take):
     change = a_change(reserves=take)
 

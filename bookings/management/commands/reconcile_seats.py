@@ -38,18 +38,18 @@ class Command(BaseCommand):
         flights = wiring.flight_service()
         # No request waits for it, so it may take the time that all flights need.
         found = reconcile_seats(flights=flights, deadline=Deadline(math.inf), flight_id=options["flight"])
-        fixes = None
+        corrections = None
         if options["fix"]:
-            fixes = correct_seats(
+            corrections = correct_seats(
                 drift=found.drift,
                 flights=flights,
                 deadline=Deadline(math.inf),
                 actor=operator(),
                 note=options["reason"],
             )
-        self._say(found, fixes, as_json=options["json"])
+        self._say(found, corrections, as_json=options["json"])
         if found.drift:
-            raise CommandError(_summary(fixes), returncode=1)
+            raise CommandError(_summary(corrections), returncode=1)
         if found.flights_skipped and not found.flights_compared:
             raise CommandError(
                 "Nothing could be compared: the Flight Service does not answer or shows no capacity, or calls are "
@@ -57,21 +57,23 @@ class Command(BaseCommand):
                 returncode=2,
             )
 
-    def _say(self, found: Reconciliation, fixes: list[Correction] | None, *, as_json: bool) -> None:
+    def _say(self, found: Reconciliation, corrections: list[Correction] | None, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(_as_json(found, fixes)))
+            self.stdout.write(json.dumps(_as_json(found, corrections)))
             return
         for row in found.drift:
             self.stdout.write(f"flight {row['flight']}: {row['held']} held, {row['taken']} taken")
-        for fix in fixes or ():
-            self.stdout.write(f"flight {fix.flight}: {_direction(fix)} {fix.seats}: {SAID.get(fix.state, fix.state)}")
+        for each in corrections or ():
+            self.stdout.write(
+                f"flight {each.flight}: {_direction(each)} {each.seats}: {SAID.get(each.state, each.state)}"
+            )
         self.stdout.write(
             f"flights compared: {found.flights_compared}, skipped: {found.flights_skipped}, "
             f"seats held: {found.seats_held}, taken: {found.seats_taken}"
         )
 
 
-# What became of a fix, by the state of its call.
+# What became of a correction, by the state of its call.
 SAID = {
     "open": "no answer yet, the worker repeats it",
     "dead": "refused, staff must decide: see the back office, Calls to the Flight Service",
@@ -79,23 +81,23 @@ SAID = {
 }
 
 
-def _direction(fix: Correction) -> str:
-    return "take" if fix.reserves else "give back"
+def _direction(correction: Correction) -> str:
+    return "take" if correction.reserves else "give back"
 
 
-def _summary(fixes: list[Correction] | None) -> str:
-    if fixes is None:
+def _summary(corrections: list[Correction] | None) -> str:
+    if corrections is None:
         return "Our seats and the Flight Service's differ."
-    done = sum(fix.state == "done" for fix in fixes)
-    return f"Our seats and the Flight Service's differed; corrected on {done} of {len(fixes)} flights."
+    done = sum(each.state == "done" for each in corrections)
+    return f"Our seats and the Flight Service's differed; corrected on {done} of {len(corrections)} flights."
 
 
-def _as_json(found: Reconciliation, fixes: list[Correction] | None) -> dict[str, Any]:
+def _as_json(found: Reconciliation, corrections: list[Correction] | None) -> dict[str, Any]:
     names = ("flights_compared", "flights_skipped", "seats_held", "seats_taken", "drift")
     shown: dict[str, Any] = {name: getattr(found, name) for name in names}
-    if fixes is not None:
+    if corrections is not None:
         shown["fixes"] = [
-            {"flight": fix.flight, "seats": fix.seats, "direction": _direction(fix), "state": fix.state}
-            for fix in fixes
+            {"flight": each.flight, "seats": each.seats, "direction": _direction(each), "state": each.state}
+            for each in corrections
         ]
     return shown

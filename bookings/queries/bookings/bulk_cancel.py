@@ -158,7 +158,7 @@ def state_now(state: str, booking_status: str) -> str:
 
 def results_of(bulk: BulkCancel) -> QuerySet[BulkCancelRow]:
     """
-    The rows with their bookings and give-backs: what needs a look first, and of that the newest.
+    The rows with their bookings and releases: what needs a look first, and of that the newest.
 
     `refunds` is what has been refunded of the booking, or is to be; null if nothing is.
     """

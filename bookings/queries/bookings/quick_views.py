@@ -20,17 +20,17 @@ def counts_of_views(now: datetime) -> dict[str, int]:
 
 
 def count_stuck_reservations() -> int:
-    """Takes that wait for staff, up to `MOST_COUNTED`."""
+    """Count reservations that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, Booking.objects.stuck())
 
 
 def count_dead_releases() -> int:
-    """Give-backs that wait for staff, up to `MOST_COUNTED`."""
+    """Count releases and corrections that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, SeatCall.objects.filter(state=SeatCallState.DEAD))
 
 
 def count_dead_payments() -> int:
-    """Charges and refunds that wait for staff, up to `MOST_COUNTED`."""
+    """Count charges and refunds that wait for staff, up to `MOST_COUNTED`."""
     return count_up_to(MOST_COUNTED, Payment.objects.filter(state__in=DEAD))
 
 

@@ -15,7 +15,7 @@ from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 
 EXPIRING_WITHIN = timedelta(minutes=5)
 
-# Give-backs without an answer that a list looks behind: far more than there are flights under way at once.
+# Releases without an answer that a list looks behind: far more than there are flights under way at once.
 MOST_CALLS = 1_000
 
 

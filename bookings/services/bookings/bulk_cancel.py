@@ -132,7 +132,7 @@ def carry_out_bulk_cancels(*, deadline: Deadline) -> int:
     Decide the waiting rows of all bulk cancellations until the time is up; return how many were decided.
 
     Bookings that another transaction has locked are left for the next round, or the next pass. One that fails is
-    tried again for an hour, then it is left to a person. Seats go on the give-back ledger and money on record;
+    tried again for an hour, then it is left to a person. Seats and money are owed back;
     neither the Flight Service nor the gateway is called here.
     """
 

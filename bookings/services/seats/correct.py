@@ -57,7 +57,7 @@ def correct_seats(
     it is sent; without an answer the worker repeats it, under the same key. Writes nothing while the Flight Service
     is not available.
     """
-    fixes = []
+    corrections = []
     for row in drift:
         may_ask = deadline and flights.is_available()
         seen = compare(row["flight"], flights=flights, deadline=deadline) if may_ask else None
@@ -67,8 +67,8 @@ def correct_seats(
             send_call(call, flights=flights)
             call.refresh_from_db()
         state = LEFT_ALONE if call is None else call.state
-        fixes.append(Correction(row["flight"], seats=abs(too_many), reserves=too_many < 0, state=state))
-    return fixes
+        corrections.append(Correction(row["flight"], seats=abs(too_many), reserves=too_many < 0, state=state))
+    return corrections
 
 
 def _written(seen: Compared, *, actor: Actor, note: str) -> SeatCall | None:

@@ -63,7 +63,7 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
     give_back = functools.partial(release_seats, flights=flights)
     steps: list[Step] = [
         ("expired", expire_bookings),
-        # Before the give-backs, so that the seats go back in this very pass, one call for each flight.
+        # Before the releases, so that the seats go back in this very pass, one call for each flight.
         ("cancelled_in_bulk", carry_out_bulk_cancels),
         ("seats_given_back", give_back),
         ("reservations_resolved", functools.partial(_resolve_reservations, flights=flights)),

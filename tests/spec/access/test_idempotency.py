@@ -279,7 +279,7 @@ def test_a_request_that_died_is_taken_over_by_its_repetition_after_the_lease(api
     assert_in_step(flights)
 
 
-def test_a_stuck_take_tells_the_client_to_wait_for_staff(api, flights):
+def test_a_stuck_reservation_tells_the_client_to_wait_for_staff(api, flights):
     flights.fail_next(Fault.MISTAKE)
     api.create(key="k")
 

@@ -131,7 +131,7 @@ def test_a_take_that_was_never_sent_is_dropped(api):
     assert states() == [("cancelled", "dropped", "customer_request")]
 
 
-def test_a_stuck_take_stays_with_staff(api):
+def test_a_stuck_reservation_stays_with_staff(api):
     booking = a_saved_row("pending", hold="stuck", next_at=None)
 
     api.cancel(booking)

@@ -110,7 +110,7 @@ def test_a_take_that_was_never_sent_is_dropped():
     assert (booking.status, booking.hold, booking.cancel_reason) == ("cancelled", "dropped", "expired")
 
 
-def test_a_stuck_take_expires_and_stays_with_staff():
+def test_a_stuck_reservation_expires_and_stays_with_staff():
     booking = a_saved_row("pending", hold="stuck")
     let_time_pass(minutes=15)
 

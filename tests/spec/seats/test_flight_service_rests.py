@@ -16,7 +16,7 @@ from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.support.api import refused, shown
 from tests.support.bookings import a_cancelled_booking, a_pending_booking, let_time_pass, one_pass
-from tests.support.calls import a_dead_give_back, a_resolution, a_stuck_take
+from tests.support.calls import a_dead_release, a_resolution, a_stuck_reservation
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step
 
@@ -208,7 +208,7 @@ def test_a_worker_whose_first_call_opens_the_breaker_claims_no_second(flights, p
 
 
 def test_staff_who_retry_a_take_are_told_and_nothing_changes(flights):
-    booking = a_stuck_take()
+    booking = a_stuck_reservation()
     flights.resting = True
     before = Booking.objects.values().get()
 
@@ -221,7 +221,7 @@ def test_staff_who_retry_a_take_are_told_and_nothing_changes(flights):
 
 
 def test_staff_who_retry_a_give_back_are_told_and_nothing_changes(flights):
-    call = a_dead_give_back()
+    call = a_dead_release()
     flights.resting = True
     before = SeatCall.objects.values().get()
 
@@ -235,7 +235,7 @@ def test_staff_who_retry_a_give_back_are_told_and_nothing_changes(flights):
 
 @pytest.mark.parametrize("decision", [Decision.APPLIED, Decision.NOT_APPLIED])
 def test_staff_may_decide_in_the_place_of_the_flight_service(flights, decision):
-    call = a_dead_give_back()
+    call = a_dead_release()
     flights.resting = True
 
     after = resolve_release(call_id=call.pk, resolution=a_resolution(decision), flights=flights)

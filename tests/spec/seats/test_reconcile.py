@@ -86,8 +86,8 @@ UNDER_WAY = {
     "a take without an answer": a_pending_booking,
     "a stuck take": lambda flights: a_saved_row("cancelled", hold="stuck"),
     "seats to give back": a_cancelled_booking,
-    "a give-back without an answer": lambda flights: a_call_row(state="open"),
-    "a dead give-back": lambda flights: a_call_row(state="dead"),
+    "a release without an answer": lambda flights: a_call_row(state="open"),
+    "a dead release": lambda flights: a_call_row(state="dead"),
 }
 
 

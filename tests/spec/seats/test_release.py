@@ -1,11 +1,11 @@
-"""The give-back ledger: seats of cancelled bookings go back, one call for each flight and pass."""
+"""Releases: seats of cancelled bookings go back, one call for each flight and pass."""
 
 import pytest
 
 from bookings.deadline import Deadline
 from bookings.models import Booking, SeatCall
 from bookings.queries.seats import owed
-from bookings.services.seats import release as ledger
+from bookings.services.seats import release
 from tests.support.bookings import (
     a_call_row,
     a_cancelled_booking,
@@ -169,14 +169,14 @@ def test_a_call_that_was_never_sent_does_not_grow_old(flights, payments):
 def test_a_late_failure_does_not_undo_what_is_done(flights):
     call = a_call_row(state="done")
 
-    ledger._settle(call, ledger.Mistake("late"))
+    release._settle(call, release.Mistake("late"))
 
     call.refresh_from_db()
     assert call.state == "done"
 
 
 def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatch):
-    monkeypatch.setattr(ledger, "RELEASE_BATCH", 2)
+    monkeypatch.setattr(release, "RELEASE_BATCH", 2)
     for _ in range(5):
         a_cancelled_booking(flights, seats=1)
 
@@ -189,7 +189,7 @@ def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatc
 def test_without_time_left_nothing_is_cut(flights):
     a_cancelled_booking(flights)
 
-    given = ledger.release_seats(flights=flights, deadline=Deadline(0))
+    given = release.release_seats(flights=flights, deadline=Deadline(0))
 
     assert given == 0
     assert calls() == []

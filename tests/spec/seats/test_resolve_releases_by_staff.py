@@ -19,7 +19,7 @@ ANNA = Actor(kind=ActorKind.STAFF, name="anna", request_id="desk-1")
 
 @pytest.fixture
 def dead(flights, payments):
-    """Make a give-back of two bookings that was given up; tell whether the seats went back, and how old it is."""
+    """Make a release of two bookings that was given up; tell whether the seats went back, and how old it is."""
 
     def make(*, given, hours=0):
         a_cancelled_booking(flights, seats=2)
