@@ -106,11 +106,11 @@ def of_the_worker() -> Iterator[Question]:
             expires_at=F("created_at") + timedelta(microseconds=1)
         )
 
-    yield Question("pass: what is due, nothing", lambda: expire._due_ids(500), FEW)
+    yield Question("expiry: what is due, nothing", lambda: expire._due_ids(500), FEW)
     make_due()
-    yield Question("pass: what is due, 500", lambda: expire._due_ids(500), 2 * FEW)
-    yield Question("pass: 500 expire", lambda: expire.expire_bookings(deadline=Deadline(20)), 10 * FEW)
-    yield Question("pass: silent gateways", expire._unanswered_payments, FEW)
+    yield Question("expiry: what is due, 500", lambda: expire._due_ids(500), 2 * FEW)
+    yield Question("expiry: 500 expire", lambda: expire.expire_bookings(deadline=Deadline(20)), 10 * FEW)
+    yield Question("expiry: silent gateways", expire._unanswered_payments, FEW)
     yield Question("flights owed seats", lambda: owed.flights_owed_seats(database_time()), many)
     yield Question(
         "calls to send again",
