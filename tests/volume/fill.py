@@ -53,7 +53,7 @@ _NUMBERS = """(
 _BOOKINGS = insert_select(
     *("booking", _NUMBERS),
     id="seq",
-    reference="LPAD(CONV(MOD(seq * 514229, 887503681), 10, 31), 6, '0')",
+    reference="LPAD(CONV(MOD(seq * 527119655203, 852891037441), 10, 31), 8, '0')",
     user_id=f"IF(MOD(seq, 100) = 0, {AGENT}, 1000 + MOD(scattered, GREATEST(1, {{bookings}} DIV 10)))",
     flight_id=f"1 + seq DIV {BOOKINGS_PER_FLIGHT} + MOD(scattered DIV 256, {{on_sale}})",
     status="status",
