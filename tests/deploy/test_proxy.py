@@ -243,11 +243,7 @@ HALVES = [b"GET /half HTTP/1.1\r\nHost: x", b"POST /half HTTP/1.1\r\nHost: x\r\n
 
 
 def connect(port, *, address):
-    connection = socket.socket()
-    connection.settimeout(PATIENCE_SECONDS)
-    connection.bind((address, 0))
-    connection.connect((HOST, port))
-    return connection
+    return socket.create_connection((HOST, port), timeout=PATIENCE_SECONDS, source_address=(address, 0))
 
 
 def is_heard(open_ones, port, half):

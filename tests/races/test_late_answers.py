@@ -13,6 +13,7 @@ from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, Payment
+from bookings.models.payments import PaymentState
 from bookings.ports import Charged
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import SeatOrder, create_booking
@@ -130,17 +131,10 @@ def test_a_charge_that_is_reported_twice_at_once_books_once(flights, sim, monkey
         assert_in_step(sim, payments)
 
 
-class StateOfEverything:
-    """The states of a payment, to code that takes every payment for one that is processing."""
-
-    PROCESSING = SUCCEEDED = "succeeded"
-    FAILED, REFUND_DUE = "failed", "refund_due"
-
-
 def test_twin_that_settles_a_payment_whatever_its_state_takes_the_money_from_a_booking(flights, monkeypatch):
     booking = a_booked_booking(flights, FakePayments())
     payment = Payment.objects.get()
-    monkeypatch.setattr(settling, "PaymentState", StateOfEverything)
+    monkeypatch.setattr(settling, "UNANSWERED", list(PaymentState))
 
     settle_payment(payment.pk, lease=payment.gateway_key, outcome=Charged())
 
