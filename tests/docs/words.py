@@ -31,6 +31,10 @@ UNUSED = {
     r"behaviour\w*": "behavior",
     r"neighbour\w*": "neighbor",
     r"sweep(?:s|ing)?|swept": "pass",
+    # Not in the address of a page.
+    r"(?<!-)give-backs?": "release",
+    r"checkups?": "diagnostics",
+    r"load_demo": "the demo",
     r"[Tt](?:[1-9]|10|11)": "the name of the transaction",
 }
 PATTERN = re.compile(rf"\b(?:{'|'.join(f'(?:{word})' for word in UNUSED)})\b", re.IGNORECASE)

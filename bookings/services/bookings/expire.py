@@ -20,7 +20,7 @@ def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
 
     Nothing expires while the database's clock is in doubt, and what was made by a clock that was ahead gets its
     window from now on. Rows that another transaction has locked are left for the next pass. The Flight Service is not
-    called here: seats go on the give-back ledger. A booking whose payment is being settled does not expire,
+    called here: seats are owed back. A booking whose payment is being settled does not expire,
     unless the gateway has been silent for half an hour.
     """
     for_each(_made_ahead(), _bring_back, deadline=deadline)
