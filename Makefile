@@ -61,7 +61,7 @@ test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, AP
 
 test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers; then coverage
 	@sh devtools/system_packages.sh test
-	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json benchmarks/node_reference/package-lock.json
 	@echo "long tests on a private MariaDB"
 	@$(BIN)/python -m pytest -m long
 	@$(MAKE) --no-print-directory coverage
