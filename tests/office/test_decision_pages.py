@@ -128,6 +128,7 @@ def test_a_double_click_about_a_correction_is_answered_as_one(desk):
     answers = [desk.post(give_back_address(call, "not-applied"), form, follow=True) for _ in range(2)]
 
     assert ["The correction is over." in text_of(answer) for answer in answers] == [True, True]
+    assert [f"Release {call.pk}" in text_of(answer) for answer in answers] == [False, False]
 
 
 def test_without_a_reason_nothing_is_decided(desk):

@@ -92,15 +92,16 @@ class SeatCallAdmin(ReadOnlyAdmin):
         only(request, "page")
         call = _call(unquote(object_id))
         now = database_time()
+        case = DeadCall(call)
         members = Booking.objects.filter(give_back=call).order_by("pk")
         context = {
             **self.admin_site.each_context(request),
-            "title": DeadCall(call).name,
+            "title": case.name,
             "opts": self.opts,
             "call": call,
             "state": state_of(call),
             "is_void": call.kind == SeatCallKind.VOID,
-            "is_fix": call.kind == SeatCallKind.CORRECTION,
+            "is_correction": case.is_correction,
             "waiting": WaitingCall.each([call], now)[0],
             "waits": call.state == SeatCallState.DEAD,
             "decisions": call.events.order_by("pk"),

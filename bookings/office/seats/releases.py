@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 
 from django.contrib import messages
@@ -91,7 +92,7 @@ class DeadCall(AtFlightService):
     def __init__(self, call: SeatCall) -> None:
         self.call = call
 
-    @property
+    @cached_property
     def is_correction(self) -> bool:
         if self.call.kind == SeatCallKind.VOID:  # then its kind no longer says what it was
             return self.call.events.filter(what=SeatCallEventKind.CORRECTED).exists()
@@ -135,7 +136,7 @@ class DeadCall(AtFlightService):
         return self.call.events.order_by("pk").last()
 
     def carry_out(self, resolution: Resolution) -> tuple[int, str]:
-        was_correction = self.is_correction
+        is_correction = self.is_correction  # asked while the kind still says so
         call = resolve_release(call_id=self.call.pk, resolution=resolution, flights=wiring.flight_service())
         match call.state:
             case SeatCallState.OPEN:
@@ -143,7 +144,7 @@ class DeadCall(AtFlightService):
             case SeatCallState.DEAD:
                 said = _("The Flight Service cannot use this request: %(error)s")
                 return messages.ERROR, said % {"error": call.last_error}
-        if was_correction:
+        if is_correction:
             return messages.SUCCESS, _("The correction is over. Compare again to see that both sides agree.")
         if call.kind == SeatCallKind.VOID:
             return messages.SUCCESS, _("The seats are given back again, under a new key.")
