@@ -38,7 +38,8 @@ def check_queue() -> Iterator[Finding]:
     waiting = OrmQ.objects.count()
     found = f"{waiting} waiting"
     if waiting > LONG_QUEUE:
-        yield warn("queue", found, "The worker does not keep up or is away; what waits is done once it is back.")
+        hint = "The worker does not keep up or is away: read its log. What waits is done once it is back."
+        yield fail("queue", found, hint)
     else:
         yield ok("queue", found)
     locked = background.misplaced_tasks(database_time()).count()

@@ -37,11 +37,7 @@ class PassCommand(BaseCommand):
                 returncode=1,
             )
         if result.seats_still_owed:
-            raise CommandError(
-                f"{result.seats_still_owed} seats are not given back yet. They stay queued; "
-                "the worker, or this command again, sends them when the Flight Service answers.",
-                returncode=1,
-            )
+            raise CommandError(_why_owed(result.seats_still_owed, dead=result.seats_needing_decision), returncode=1)
 
     def show(self, counts: dict[str, Any], *, as_json: bool) -> None:
         """Print counts in one line."""
@@ -49,3 +45,19 @@ class PassCommand(BaseCommand):
             self.stdout.write(json.dumps(counts))
         else:
             self.stdout.write(", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in counts.items()))
+
+
+def _why_owed(seats: int, *, dead: int) -> str:
+    """Say what becomes of seats that are not given back: the worker repeats calls, and not those that are dead."""
+    said = []
+    if queued := seats - dead:
+        said.append(
+            f"{queued} seats are not given back yet. They stay queued; the worker, or this command again, sends them "
+            "when the Flight Service answers."
+        )
+    if dead:
+        said.append(
+            f"{dead} seats need a decision: their call is dead, and neither the worker nor this command sends it "
+            "again. Decide in the back office, under Calls to the Flight Service."
+        )
+    return " ".join(said)

@@ -15,6 +15,7 @@ from bookings.models import Booking, ClockProof, SeatCall
 from bookings.queries.upkeep.background import last_pass_finished_at
 from tests.support.bookings import a_pending_booking, a_saved_row, an_initiated_booking, let_time_pass
 from tests.support.bulk import start
+from tests.support.calls import a_dead_release
 from tests.support.invariants import assert_in_step
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def test_what_is_due_expires_and_its_seats_come_back(run, flights):
     code, printed, _ = run()
 
     assert code == 0
-    assert printed == "expired: 2, seats given back: 5, seats still owed: 0"
+    assert printed == "expired: 2, seats given back: 5, seats still owed: 0, seats needing decision: 0"
     assert (flights.taken(1), flights.taken(2)) == (1, 0)
     assert_in_step(flights)
 
@@ -59,7 +60,7 @@ def test_nothing_else_of_a_pass_is_done(run, flights):
 
     code, printed, _ = run()
 
-    assert (code, printed) == (0, "expired: 0, seats given back: 0, seats still owed: 0")
+    assert (code, printed) == (0, "expired: 0, seats given back: 0, seats still owed: 0, seats needing decision: 0")
     held.refresh_from_db()
     bulk.refresh_from_db()
     assert (held.hold, bulk.finished_at) == ("asking", None)
@@ -81,7 +82,7 @@ def test_a_dry_run_only_says_what_is_due(run, flights):
 
     code, printed, _ = run("--dry-run")
 
-    assert (code, printed) == (0, "due: 1, seats: 2, seats still owed: 0")
+    assert (code, printed) == (0, "due: 1, seats: 2, seats still owed: 0, seats needing decision: 0")
     assert Booking.objects.get().status == "initiated"
     assert flights.taken(1) == 2
 
@@ -92,7 +93,7 @@ def test_a_dry_run_in_json(run, flights):
 
     _, printed, _ = run("--dry-run", "--json")
 
-    assert json.loads(printed) == {"due": 1, "seats": 2, "seats_still_owed": 0}
+    assert json.loads(printed) == {"due": 1, "seats": 2, "seats_still_owed": 0, "seats_needing_decision": 0}
 
 
 def test_a_limit_bounds_how_many_expire(run):
@@ -148,7 +149,41 @@ def test_a_dry_run_tells_what_is_owed(run, flights):
 
     _, printed, _ = run("--dry-run")
 
-    assert printed == "due: 0, seats: 0, seats still owed: 3"
+    assert printed == "due: 0, seats: 0, seats still owed: 3, seats needing decision: 0"
+
+
+def test_seats_of_a_dead_call_need_a_decision_and_are_not_promised(run, flights):
+    a_dead_release(seats=5)
+
+    code, printed, error = run("--json")
+
+    counts = json.loads(printed)
+    assert (code, counts["seats_still_owed"], counts["seats_needing_decision"]) == (1, 5, 5)
+    assert error == (
+        "5 seats need a decision: their call is dead, and neither the worker nor this command sends it again. "
+        "Decide in the back office, under Calls to the Flight Service."
+    )
+
+
+def test_seats_that_are_queued_and_seats_of_a_dead_call_are_told_apart(run, flights):
+    a_dead_release(seats=5)
+    an_initiated_booking(flights, seats=4)
+    let_time_pass(minutes=15)
+    flights.down = True
+
+    code, _, error = run()
+
+    assert code == 1
+    assert error.startswith("4 seats are not given back yet. They stay queued")
+    assert "5 seats need a decision" in error
+
+
+def test_a_dry_run_tells_what_needs_a_decision(run):
+    a_dead_release(seats=5)
+
+    _, printed, _ = run("--dry-run")
+
+    assert printed == "due: 0, seats: 0, seats still owed: 5, seats needing decision: 5"
 
 
 @pytest.fixture

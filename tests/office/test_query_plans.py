@@ -8,7 +8,8 @@ from bookings.queries.bookings.pages import count_up_to, page_of
 from bookings.queries.bookings.quick_views import count_dead_releases, count_stuck_reservations, counts_of_views
 from bookings.queries.bookings.search import find
 from bookings.queries.bookings.selection import VIEWS, Selection
-from bookings.queries.upkeep.start_page import today, work
+from bookings.queries.upkeep.open_work import first_booking_made_at, unanswered_payments, work
+from bookings.queries.upkeep.start_page import today
 from tests.support.volume import plans, walks
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
@@ -77,3 +78,5 @@ def test_the_day_is_counted_on_indexes_alone():
 
 def test_what_is_waiting_is_counted_on_to_do_lists():
     assert walks(plans(work)) == []
+    assert walks(plans(unanswered_payments)) == []
+    assert walks(plans(first_booking_made_at)) == []

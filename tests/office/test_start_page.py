@@ -98,7 +98,7 @@ def test_it_counts_calls_and_their_ages(desk, flights):
     context = desk.get(START).context
 
     assert [(str(badge.text), badge.tone) for *_, badge, _ in context["calls"]] == [
-        ("1", "busy"),
+        ("1", "warn"),
         ("1", "bad"),
         ("1", "warn"),
         ("1", "bad"),
@@ -110,6 +110,13 @@ def test_it_counts_calls_and_their_ages(desk, flights):
         "/admin/bookings/payment/?needs=decision",
     ]
     assert context["seats_owed"] == 9
+
+
+@pytest.mark.parametrize(("minutes", "tone"), [(1, "busy"), (3, "warn"), (31, "bad")])
+def test_a_call_without_an_answer_looks_worse_the_longer_it_waits(desk, flights, minutes, tone):
+    a_call_row(created_at=database_time() - timedelta(minutes=minutes))
+
+    assert desk.get(START).context["calls"][0][2].tone == tone
 
 
 def test_it_shows_the_last_comparison_of_seats(desk, flights):

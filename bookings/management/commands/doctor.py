@@ -8,7 +8,7 @@ from django.db import DatabaseError, connections
 
 from bookings import wiring
 from bookings.db.clock import database_time
-from bookings.diagnostics import background, database, health, peer, site
+from bookings.diagnostics import background, database, health, open_work, peer, site
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, warn
 from bookings.management.arguments import flight
 from bookings.models import ApiKey
@@ -16,9 +16,9 @@ from bookings.models import ApiKey
 
 class Command(BaseCommand):
     help = (
-        "Looks at settings, database, migrations, replica, clocks, Flight Service, worker and Redis, changes "
-        "nothing, and says what to do about each fault. Exits with 1 if something does not work. Only --try-flight "
-        "takes a seat, and gives it back."
+        "Looks at settings, database, migrations, replica, clocks, Flight Service, worker, Redis and open work, "
+        "changes nothing, and says what to do about each fault. Exits with 1 if something does not work or waits for a "
+        "decision. Only --try-flight takes a seat, and gives it back."
     )
     # They are one of the findings.
     requires_system_checks: list[str] = []
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
         if counts[Verdict.FAIL]:
-            raise CommandError("Something does not work.", returncode=1)
+            raise CommandError("Something does not work, or waits for a decision.", returncode=1)
 
     def _findings(self, try_flight: int | None) -> Iterator[Finding]:
         yield from site.check_settings()
@@ -60,9 +60,10 @@ class Command(BaseCommand):
             yield health.worker()
             yield from _guarded("queue", background.check_queue)
             yield from _guarded("schedules", background.check_schedules)
+            yield from _guarded("open work", open_work.check_open_work)
             yield from _guarded("replica", background.check_replica)
         else:
-            yield warn("worker", "not looked at, nor are tables and clock", "Repair the database first.")
+            yield warn("worker", "not looked at, nor are tables, clock and open work", "Repair the database first.")
         yield from site.check_callers(_active_keys() if is_there else None)
         yield from peer.check_peer(wiring.flight_service(), try_flight)
         if try_flight is not None:
@@ -74,9 +75,9 @@ class Command(BaseCommand):
         yield background.check_redis()
 
     def _show(self, finding: Finding) -> None:
-        self.stdout.write(f"{finding.verdict:<4}  {finding.name:<16}  {finding.message}")
+        self.stdout.write(f"{finding.verdict:<4}  {finding.name:<20}  {finding.message}")
         if finding.hint:
-            self.stdout.write(f"{'':24}-> {finding.hint}")
+            self.stdout.write(f"{'':28}-> {finding.hint}")
 
 
 def _guarded(name: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -18,8 +18,7 @@ def _positive(text: str) -> int:
 class Command(PassCommand):
     help = (
         "Expires what is due and gives seats back; `run_pass` does everything. Needs no worker. Exits with 1 if "
-        "seats could not be given back, which stay queued, or if nothing expires because the database's clock is "
-        "in doubt."
+        "seats could not be given back, or if nothing expires because the database's clock is in doubt."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,7 +29,7 @@ class Command(PassCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:
             bookings, seats = visible.due_to_expire(database_time())
-            counts = {"due": bookings, "seats": seats, "seats_still_owed": owed.seats_still_owed()}
+            counts = {"due": bookings, "seats": seats, **owed.counts()}
             self.show(counts, as_json=options["json"])
             return
         self.report(

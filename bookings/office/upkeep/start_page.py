@@ -12,10 +12,15 @@ from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.diagnostics import health
 from bookings.diagnostics.finding import Verdict
+from bookings.diagnostics.open_work import judge_calls
 from bookings.office.addresses import NEEDS_DECISION
 from bookings.office.labels import Badge
 from bookings.ports import BreakerState
-from bookings.queries.upkeep.start_page import WaitingWork, Work, today, work
+from bookings.queries.upkeep.open_work import WaitingWork, Work, work
+from bookings.queries.upkeep.start_page import today
+
+# Of work that is under way.
+TONES = {Verdict.OK: "busy", Verdict.WARN: "warn", Verdict.FAIL: "bad"}
 
 
 def start_context(request: HttpRequest) -> dict[str, Any]:
@@ -72,14 +77,17 @@ def _calls(under_way: Work, now: datetime) -> list[tuple[str, str, Badge, timede
     calls = reverse("admin:bookings_seatcall_changelist")
     payments = f"{reverse('admin:bookings_payment_changelist')}?{NEEDS_DECISION}"
 
-    def line(name: str, waiting: WaitingWork, tone: str, page: str = calls) -> tuple[str, str, Badge, timedelta | None]:
-        age = now - waiting.since if waiting.since else None
-        return name, page, Badge(f"{waiting.count:,}", tone if waiting.count else "good"), age
+    judged = judge_calls(under_way, now)
+
+    def line(name: str, kind: str, page: str = calls) -> tuple[str, str, Badge, timedelta | None]:
+        waiting: WaitingWork = getattr(under_way, kind)
+        tone = TONES[judged[kind].verdict] if waiting.count else "good"
+        return name, page, Badge(f"{waiting.count:,}", tone), now - waiting.since if waiting.since else None
 
     return [
-        line(_("Releases without an answer"), under_way.open_calls, "busy"),
-        line(_("Dead releases"), under_way.dead_calls, "bad"),
-        line(_("Reservations of unknown outcome"), under_way.unknown_reservations, "warn"),
-        line(_("Stuck reservations"), under_way.stuck_reservations, "bad"),
-        line(_("Dead charges and refunds"), under_way.dead_payments, "bad", payments),
+        line(_("Releases without an answer"), "open_calls"),
+        line(_("Dead releases"), "dead_calls"),
+        line(_("Reservations of unknown outcome"), "unknown_reservations"),
+        line(_("Stuck reservations"), "stuck_reservations"),
+        line(_("Dead charges and refunds"), "dead_payments", payments),
     ]

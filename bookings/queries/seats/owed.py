@@ -23,8 +23,19 @@ def seats_still_owed() -> int:
     now = database_time()
     not_leased = Q(lease=None) | Q(next_at__lte=now) | Q(next_at__gt=now + LONGEST_WAIT)
     waiting = SeatCall.objects.filter(not_leased, state=SeatCallState.OPEN, reserves=False)
-    dead = SeatCall.objects.filter(state=SeatCallState.DEAD, reserves=False)
-    return sum(
+    queued = sum(
         rows.aggregate(total=Sum(column))["total"] or 0
-        for rows, column in ((in_no_call, "no_of_seats"), (waiting, "seats"), (dead, "seats"))
+        for rows, column in ((in_no_call, "no_of_seats"), (waiting, "seats"))
     )
+    return queued + seats_needing_decision()
+
+
+def counts() -> dict[str, int]:
+    """Both numbers by name, as those print them who work without a worker."""
+    return {"seats_still_owed": seats_still_owed(), "seats_needing_decision": seats_needing_decision()}
+
+
+def seats_needing_decision() -> int:
+    """Those of them that no worker sends again: their call is dead, and staff must decide about it."""
+    dead = SeatCall.objects.filter(state=SeatCallState.DEAD, reserves=False)
+    return dead.aggregate(total=Sum("seats"))["total"] or 0

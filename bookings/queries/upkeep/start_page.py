@@ -1,18 +1,14 @@
-"""The numbers of the start page: what happened today, and what is waiting."""
+"""The numbers of the start page: what happened today."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Q
 
 from bookings.lifecycle import STAFF_REASONS, CancelReason
-from bookings.models import Booking, BookingEvent, Payment, Reconciliation, SeatCall
+from bookings.models import Booking, BookingEvent
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import DEAD
-from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import midnight
-from bookings.queries.seats import owed
-from bookings.queries.seats.held import last_reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +19,6 @@ class Today:
     paid: int
     expired: int
     cancelled: int
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingWork:
-    """How many of a kind wait for something, and since when the oldest does."""
-
-    count: int
-    since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What waits for an answer of the Flight Service or for staff."""
-
-    open_calls: WaitingWork
-    dead_calls: WaitingWork
-    dead_payments: WaitingWork
-    unknown_reservations: WaitingWork
-    stuck_reservations: WaitingWork
-    seats_owed: int
-    compared: Reconciliation | None
 
 
 def today(now: datetime) -> Today:
@@ -63,20 +38,3 @@ def today(now: datetime) -> Today:
     )
     turned_away = moves["all"] - moves["paid"] - moves["expired"] - moves["by_people"]
     return Today(held=created - turned_away, paid=moves["paid"], expired=moves["expired"], cancelled=moves["by_people"])
-
-
-def work() -> Work:
-    """What is under way and what waits for staff: short ranges of the to-do indexes."""
-    return Work(
-        open_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.OPEN)),
-        dead_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.DEAD)),
-        dead_payments=_waiting(Payment.objects.filter(state__in=DEAD)),
-        unknown_reservations=_waiting(Booking.objects.unanswered()),
-        stuck_reservations=_waiting(Booking.objects.stuck()),
-        seats_owed=owed.seats_still_owed(),
-        compared=last_reconciliation(),
-    )
-
-
-def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking] | QuerySet[Payment]) -> WaitingWork:
-    return WaitingWork(**rows.aggregate(count=Count("pk"), since=Min("created_at")))

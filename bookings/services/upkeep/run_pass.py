@@ -31,7 +31,7 @@ Step = tuple[str, Callable[..., int]]
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """What one pass did, and the seats that are not given back yet and stay queued."""
+    """What one pass did, the seats that are not given back yet, and those of them that only staff can move on."""
 
     expired: int
     cancelled_in_bulk: int
@@ -40,15 +40,17 @@ class PassResult:
     payments_asked: int
     refunds: int
     seats_still_owed: int
+    seats_needing_decision: int
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiryResult:
-    """How many bookings expired, how many seats went back, and the seats that stay queued to be given back."""
+    """How many bookings expired, how many seats went back, and those that did not, as in `PassResult`."""
 
     expired: int
     seats_given_back: int
     seats_still_owed: int
+    seats_needing_decision: int
 
 
 def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
@@ -77,7 +79,7 @@ def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
         counts = _take(steps)
     finally:
         _finish(everything=True)
-    return PassResult(**counts, seats_still_owed=owed.seats_still_owed())
+    return PassResult(**counts, **owed.counts())
 
 
 def expire_and_release(*, flights: FlightService, limit: int | None = None) -> ExpiryResult:
@@ -97,7 +99,7 @@ def expire_and_release(*, flights: FlightService, limit: int | None = None) -> E
         counts = _take(steps)
     finally:
         _finish(everything=False)
-    return ExpiryResult(**counts, seats_still_owed=owed.seats_still_owed())
+    return ExpiryResult(**counts, **owed.counts())
 
 
 def _take(steps: Sequence[Step]) -> dict[str, int]:

@@ -44,8 +44,8 @@ def test_the_screen_has_a_line_for_each_finding_and_the_advice_below(flights, ca
         call_command("doctor")
 
     shown = capsys.readouterr().out.splitlines()
-    assert "FAIL  worker            it has never finished a pass: nothing expires, no seats go back" in shown
-    assert f"{'':24}-> Start `manage.py run_worker`, or read its log: it says why no pass is finished." in shown
+    assert "FAIL  worker                it has never finished a pass: nothing expires, no seats go back" in shown
+    assert f"{'':28}-> Start `manage.py run_worker`, or read its log: it says why no pass is finished." in shown
     assert shown[-1].endswith(" OK, 2 WARN, 1 FAIL")
 
 
@@ -204,7 +204,7 @@ def test_a_queue_that_grows_is_named(a_working_worker):
 
     *_, queue = background.check_queue()
 
-    assert (queue.verdict, queue.message) == ("WARN", "21 waiting")
+    assert (queue.verdict, queue.message) == ("FAIL", "21 waiting")
     assert queue.hint.startswith("The worker does not keep up")
 
 

@@ -213,3 +213,4 @@ def test_the_seats_still_owed_are_those_in_no_call_and_those_in_calls_that_faile
     a_call_row(state="done", seats=1000)
 
     assert owed.seats_still_owed() == 111
+    assert owed.seats_needing_decision() == 100
