@@ -32,7 +32,7 @@ from tests.campaigns.doors import Doors
 from tests.campaigns.load import Load
 from tests.campaigns.stack import CAPACITY, look_at, private_database, start_stack
 from tests.campaigns.verdict import Round
-from tests.support.invariants import answers_without_rows, seats_adrift, seats_out_of_step, violations
+from tests.support.invariants import answers_without_rows, seats_adrift, violations, what_is_wrong
 from tests.support.processes import REPOSITORY, FlightSim, start_flightsim
 from tests.support.servers import environment, start_worker
 from tests.support.waiting import comes_true
@@ -183,7 +183,7 @@ def dump_and_logs(lost: Lost) -> Round:
         _, found = reconcile(env)
         result.figures["answers without rows"] = len(missing)
         say(f"after the worker:  {difference(found)}")
-        result.wrong += [*missing, *violations(quiet=True), *seats_out_of_step(sim), *map(str, found["drift"])]
+        result.wrong += [*missing, *what_is_wrong(sim), *map(str, found["drift"])]
     return result
 
 

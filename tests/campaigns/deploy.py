@@ -18,7 +18,7 @@ from tests.campaigns.doors import Doors, KeptConnections, ThroughProxy
 from tests.campaigns.load import Load, Manner
 from tests.campaigns.stack import private_database, start_stack
 from tests.campaigns.verdict import Round
-from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
+from tests.support.invariants import answers_without_rows
 from tests.support.proxy import Proxy
 from tests.support.servers import Web, a_watched_web
 from tests.support.waiting import PATIENCE_SECONDS, await_that
@@ -55,7 +55,7 @@ def play(options: Namespace) -> Iterator[Round]:
                     result.figures = {"requests": requests, "failed": len(failures(load)) - failed}
                     yield result
         last = Round("afterwards", recovered_after=0.0)
-        last.wrong += [*failures(load), *unlike_the_rows(load), *violations(quiet=True), *seats_out_of_step(stack.sim)]
+        last.wrong += [*failures(load), *unlike_the_rows(load), *stack.what_is_wrong()]
         last.figures = {"requests": load.doors.counts().total(), "failed": len(failures(load))}
         yield last
 

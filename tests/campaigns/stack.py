@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, connections
 from bookings.queries.upkeep.background import last_pass_finished_at
 from devtools.mariadb import PrivateMariaDB
 from tests.support.durable_payments import DurablePayments
-from tests.support.invariants import money_out_of_step, seats_out_of_step, violations
+from tests.support.invariants import what_is_wrong
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.proxy import Proxy, start_proxy
 from tests.support.servers import Web, Worker, a_web, database_url, environment
@@ -64,8 +64,7 @@ class Stack:
     def what_is_wrong(self) -> list[str]:
         """Give every violation of what must be true when all is quiet; a database that is away is one."""
         try:
-            money = money_out_of_step(self.payments.as_it_stands()) if self.payments else []
-            return [*violations(quiet=True), *seats_out_of_step(self.sim), *money]
+            return what_is_wrong(self.sim, self.payments)
         except DatabaseError as error:
             connection.close()
             return [f"the database does not answer: {error}"]

@@ -17,7 +17,7 @@ from tests.campaigns.doors import Doors
 from tests.campaigns.load import Load
 from tests.campaigns.stack import Stack, durable, private_database, start_stack
 from tests.campaigns.verdict import Round
-from tests.support.invariants import answers_without_rows, seats_out_of_step, violations
+from tests.support.invariants import answers_without_rows, violations, what_is_wrong
 from tests.support.processes import FlightSim
 from tests.support.unkeyed import anything_is_open, drift_out_of_bounds, shown_to_staff
 
@@ -83,7 +83,7 @@ def one_round(stack: Stack, victim: str, counter: str, *, seed: int) -> Round:
         time.sleep(LOAD_SECONDS / 2)
         load.stop()
     stack.sim.faults()
-    result.recover(lambda: what_is_wrong(stack.sim, counter), since=time.monotonic(), patience_seconds=RECOVERY_SECONDS)
+    result.recover(lambda: unsettled(stack.sim, counter), since=time.monotonic(), patience_seconds=RECOVERY_SECONDS)
     result.errors += load.doors.errors
     result.wrong += answers_without_rows(load.heard)
     for_staff = sum(shown_to_staff(flight["id"]) for flight in stack.sim.ledger()["flights"])
@@ -106,13 +106,11 @@ def kill(stack: Stack, victim: str) -> None:
             stack.worker.start()
 
 
-def what_is_wrong(sim: FlightSim, counter: str) -> list[str]:
+def unsettled(sim: FlightSim, counter: str) -> list[str]:
     """Give every violation of what must be true when all is quiet."""
     if anything_is_open():
         return ["something is open"]
-    found = [*violations(quiet=counter == "exclusive"), *drift_out_of_bounds(sim)]
-    if counter == "exclusive":
-        found += seats_out_of_step(sim)
-    ledger = sim.ledger()
+    ledger, found = sim.ledger(), drift_out_of_bounds(sim)
+    found += what_is_wrong(sim) if counter == "exclusive" else violations()
     found += [f"flight {each['id']} is oversold" for each in ledger["flights"] if each["remaining"] < 0]
-    return [*found, *(["the Flight Service froze"] if ledger["calls"]["freezes"] else [])]
+    return [*found, "the Flight Service froze"] if ledger["calls"]["freezes"] else found

@@ -91,7 +91,7 @@ def test_a_payment_that_dies_is_charged_once(world, point, first):
         assert again.content == answer.content
         assert world.recovers() == []
         assert Payment.objects.get(booking=booking).state == "succeeded"
-        assert world.payments.net_charges(booking.reference) == 1
+        assert world.payments.charged()[booking.reference] == 1
         world.sim.faults()
 
 

@@ -13,7 +13,7 @@ from tests.campaigns.stack import DURABLE
 from tests.support.api import Api
 from tests.support.durable_payments import DurablePayments
 from tests.support.forks import SIGKILLED, Forks
-from tests.support.invariants import money_out_of_step, seats_out_of_step, violations
+from tests.support.invariants import what_is_wrong
 from tests.support.processes import FlightSim
 from tests.support.servers import database_url, environment
 
@@ -75,14 +75,10 @@ class World:
         for _ in range(passes):
             let_leases_end()
             run_pass(flights=self.flights, payments=self.payments)
-            found = self.what_is_wrong()
+            found = what_is_wrong(self.sim, self.payments)
             if not found:
                 break
         return found
-
-    def what_is_wrong(self) -> list[str]:
-        """Give every violation of what must be true when all is quiet."""
-        return [*violations(quiet=True), *seats_out_of_step(self.sim), *money_out_of_step(self.payments)]
 
 
 def let_leases_end() -> None:

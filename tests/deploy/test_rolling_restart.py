@@ -6,7 +6,7 @@ import pytest
 
 from bookings.models import Booking
 from tests.campaigns.deploy import clients_of, failures, restart, stop, unlike_the_rows
-from tests.support.invariants import seats_out_of_step, violations
+from tests.support.invariants import assert_in_step
 from tests.support.proxy import start_proxy
 from tests.support.threads import in_the_background
 from tests.support.waiting import await_that
@@ -48,7 +48,7 @@ def test_a_rolling_restart_fails_no_request_and_loses_nothing(two_webs, sim):
 
     assert failures(clients) == []
     assert unlike_the_rows(clients) == []
-    assert violations(quiet=True) + seats_out_of_step(sim) == []
+    assert_in_step(sim)
 
 
 def test_without_draining_what_runs_is_answered_and_what_comes_next_fails(two_webs, sim):
@@ -63,4 +63,4 @@ def test_without_draining_what_runs_is_answered_and_what_comes_next_fails(two_we
 
     assert running.result().status == 201
     assert {re.search(r"answered (\d+)", failure).group(1) for failure in failures(clients)} == {"503"}
-    assert violations(quiet=True) + seats_out_of_step(sim) == []
+    assert_in_step(sim)

@@ -12,7 +12,7 @@ from tests.fuzz.run import Callers
 from tests.support.bookings import one_pass
 from tests.support.callers import a_service_key, a_token
 from tests.support.gateways import a_tireless_gateway
-from tests.support.invariants import seats_out_of_step, violations
+from tests.support.invariants import what_is_wrong
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import Web, database_url, environment, start_web
 
@@ -52,7 +52,7 @@ class Service:
         flights, payments = a_tireless_gateway(self.sim.url), InstantPayments()
         for _ in range(PASSES):
             one_pass(flights, payments)
-        return [*violations(quiet=True), *seats_out_of_step(self.sim)]
+        return what_is_wrong(self.sim)
 
 
 @contextmanager

@@ -22,13 +22,13 @@ def padded(size):
 
 @pytest.mark.parametrize("status", [201, 203, 204, 301, 304, 401, 404, 500, 503])
 def test_no_answer_but_a_200_is_read(status):
-    with published(status=status, body=b"" if status in (204, 304) else key_set()) as site:
+    with published(status, body=b"" if status in (204, 304) else key_set()) as site:
         keys = key_set_from(site.url)
 
         with pytest.raises(SigningKeysUnavailable):
             keys.candidates(algorithm="EdDSA", key_id="ed-1")
 
-    assert site.asked == ["/"]
+    assert site.paths() == ["/"]
 
 
 @pytest.mark.parametrize(

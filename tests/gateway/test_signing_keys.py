@@ -261,26 +261,25 @@ def test_what_cannot_be_used_is_told_when_it_is_configured(source):
 def test_an_address_is_asked_at_first_use_and_not_for_each_token():
     with published(body=key_set()) as site:
         keys = key_set_from(f"{site.url}/jwks")
-        before = list(site.asked)
+        before = site.paths()
 
         found = [key_ids(keys, "ed-1") for _ in range(5)]
 
     assert found == [["ed-1"]] * 5
-    assert (before, site.asked) == ([], ["/jwks"])
+    assert (before, site.paths()) == ([], ["/jwks"])
 
 
 def test_a_redirect_is_not_followed():
-    with published(body=key_set()) as other, published(status=302, body=key_set()) as site:
-        site.headers["Location"] = f"{other.url}/jwks"
-
-        with pytest.raises(SigningKeysUnavailable):
+    with published(body=key_set()) as other:
+        there = {"Location": f"{other.url}/jwks"}
+        with published(302, body=key_set(), headers=there) as site, pytest.raises(SigningKeysUnavailable):
             key_ids(key_set_from(site.url), "ed-1")
 
-    assert (site.asked, other.asked) == (["/"], [])
+    assert (site.paths(), other.paths()) == (["/"], [])
 
 
 def test_a_proxy_of_the_environment_is_not_asked(monkeypatch):
-    with published(body=key_set()) as site, published(status=502) as proxy:
+    with published(body=key_set()) as site, published(502) as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
         for name in ("NO_PROXY", "no_proxy"):
@@ -289,4 +288,4 @@ def test_a_proxy_of_the_environment_is_not_asked(monkeypatch):
         found = key_ids(key_set_from(f"{site.url}/jwks"), "ed-1")
 
     assert found == ["ed-1"]
-    assert (site.asked, proxy.asked) == (["/jwks"], [])
+    assert (site.paths(), proxy.paths()) == (["/jwks"], [])

@@ -17,7 +17,7 @@ from bookings.ports import Flight, FlightsUnreachable
 from tests.races.crowd import all_at_once
 from tests.support.api import Api, refused, shown
 from tests.support.bookings import let_time_pass, one_pass
-from tests.support.invariants import seats_out_of_step, violations
+from tests.support.invariants import what_is_wrong
 from tests.support.threads import PATIENCE_SECONDS, together
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -68,7 +68,7 @@ class Outage:
         for _ in range(2):
             let_time_pass(seconds=16)
             one_pass(self.flights, InstantPayments())
-        return [*violations(quiet=True), *seats_out_of_step(self.sim)]
+        return what_is_wrong(self.sim)
 
 
 @pytest.fixture

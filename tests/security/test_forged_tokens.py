@@ -271,7 +271,7 @@ def test_a_token_cannot_say_where_its_key_is(algorithm, member):
         answer = ask(good_token(algorithm, header=header, sign=attacker))
 
     assert refused(answer) == (401, "not_authenticated")
-    assert site.asked == []
+    assert site.paths() == []
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])

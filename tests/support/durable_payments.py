@@ -8,9 +8,9 @@ is its file, `DURABLE_PAYMENTS_DROP` the share of answers that get lost after th
 import os
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from uuid import UUID
 
 from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Refunded, RefundOutcome, RefundUnknown
@@ -23,16 +23,6 @@ SCHEMA = """
     CREATE TABLE IF NOT EXISTS charge (key TEXT PRIMARY KEY, reference TEXT, amount TEXT);
     CREATE TABLE IF NOT EXISTS refund (key TEXT PRIMARY KEY, charge_key TEXT);
 """
-
-
-@dataclass(frozen=True)
-class Statement:
-    """Charges minus refunds of each booking that was ever charged."""
-
-    of_booking: dict[str, int]
-
-    def net_charges(self, reference: str) -> int:
-        return self.of_booking.get(reference, 0)
 
 
 class DurablePayments:
@@ -57,18 +47,14 @@ class DurablePayments:
             database.execute("INSERT OR IGNORE INTO refund VALUES (?, ?)", (str(key), str(charge_key)))
         return RefundUnknown("answer lost") if self._loses_its_answer() else Refunded()
 
-    def net_charges(self, reference: str) -> int:
-        """Charges of a booking minus their refunds."""
-        return self.as_it_stands().net_charges(reference)
-
-    def as_it_stands(self) -> "Statement":
-        """Read all charges and refunds at once."""
+    def charged(self) -> Counter[str]:
+        """Charges minus refunds of each booking that was ever charged, by its reference."""
         with self._opened() as database:
             rows = database.execute(
                 "SELECT c.reference, COUNT(DISTINCT c.key) - COUNT(r.key)"
                 " FROM charge c LEFT JOIN refund r ON r.charge_key = c.key GROUP BY c.reference"
             )
-            return Statement(dict(rows))
+            return Counter(dict(rows))
 
     def forget(self) -> None:
         """Forget every charge and refund."""

@@ -313,10 +313,14 @@ class FakePayments:
 
     def net_charges(self, reference: str) -> int:
         """Charges of a booking minus their refunds."""
+        return self.charged()[reference]
+
+    def charged(self) -> Counter[str]:
+        """The same of every booking, by its reference."""
         with self._lock:
-            charged = [key for key, (name, _) in self.charges.items() if name == reference]
-            refunded = [key for key in self.refunds.values() if key in charged]
-        return len(charged) - len(refunded)
+            net = Counter(reference for reference, _amount in self.charges.values())
+            net.subtract(self.charges[key][0] for key in self.refunds.values())
+        return net
 
     def _next(self, key: UUID) -> ChargeFault | None:
         with self._lock:

@@ -3,19 +3,18 @@
 import base64
 import hmac
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_algorithms
+
+from tests.support.wire import Wire, a_wire
 
 Sign = Callable[[bytes], bytes]
 
@@ -24,6 +23,9 @@ OLDER_SECRET = "the secret that tokens were signed with before"
 
 # The key id of each algorithm's key in the set.
 KEY_IDS = {"RS256": "rsa-1", "ES256": "ec-1", "EdDSA": "ed-1"}
+
+# Where a published key set is.
+PLACES = {"/", "/jwks", "/keys"}
 
 _TO_JWK = {"RS256": RSAAlgorithm, "ES256": ECAlgorithm, "EdDSA": OKPAlgorithm}
 _MAKE: dict[str, Callable[[], Any]] = {
@@ -116,40 +118,11 @@ def _json(content: Any) -> bytes:
     return content if isinstance(content, bytes) else json.dumps(content).encode()
 
 
-@dataclass
-class Published:
-    """A web server on this machine: what it answers, and what it was asked for."""
-
-    url: str
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-
 @contextmanager
-def published(**answer: Any) -> Iterator[Published]:
-    """Serve one answer at every address until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            site.asked.append(self.path)
-            self.send_response(site.status)
-            for name, value in {"Content-Length": str(len(site.body)), **site.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(site.body)
-
-        def log_message(self, *words: Any) -> None:
-            """Say nothing: the tests look at `asked`."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    site = Published(f"http://127.0.0.1:{server.server_port}", **answer)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+def published(status: int = 200, *, body: bytes = b"", headers: dict[str, str] | None = None) -> Iterator[Wire]:
+    """Serve one answer at the places where a key set may be, until the block ends."""
+    with a_wire() as wire:
+        for path in PLACES:
+            wire.add("GET", path, status, body=body, headers=headers or {})
+        wire.hangs_up_after |= PLACES
+        yield wire

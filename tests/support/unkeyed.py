@@ -8,10 +8,11 @@ from django.db.models import F, Q, Sum
 from bookings.conf import WORKER_CALL_SECONDS
 from bookings.db.clock import database_time
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
-from bookings.lifecycle import BookingStatus, Hold
+from bookings.lifecycle import Hold
 from bookings.models import Booking, FlightGate, PatchSlot, SeatCall
 from bookings.models.seats.seat_call import SeatCallState
 from tests.support.gateways import a_tireless_gateway
+from tests.support.invariants import seats_adrift
 
 SETTLE = timedelta(seconds=60)
 
@@ -63,15 +64,8 @@ def drift_out_of_bounds(sim: Any) -> list[str]:
 
     When quiet: taken == held, but for seats that staff are shown; those may be taken or not.
     """
-    found = []
-    for flight in sim.ledger()["flights"]:
-        held = (
-            Booking.objects.filter(
-                flight_id=flight["id"], status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED]
-            ).aggregate(seats=Sum("no_of_seats"))["seats"]
-            or 0
-        )
-        drift = flight["capacity"] - flight["remaining"] - held
-        if not 0 <= drift <= shown_to_staff(flight["id"]):
-            found.append(f"flight {flight['id']}: drift {drift}, {shown_to_staff(flight['id'])} shown to staff")
-    return found
+    return [
+        f"flight {flight}: drift {taken - held}, {shown_to_staff(flight)} shown to staff"
+        for flight, taken, held in seats_adrift(sim)
+        if not 0 <= taken - held <= shown_to_staff(flight)
+    ]

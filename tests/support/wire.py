@@ -87,6 +87,10 @@ class Wire:
         headers = options.pop("headers", {})
         self.say(method, path, answer(status, json, **options, **headers))
 
+    def paths(self) -> list[str]:
+        """The paths of all requests so far."""
+        return [asked.path for asked in self.calls]
+
     def serve(self, connection: socket.socket) -> None:
         with self._lock:
             self.connections += 1
