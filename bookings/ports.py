@@ -8,7 +8,7 @@ only asking again with the same key tells.
 import enum
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -21,7 +21,8 @@ class Flight:
     A flight as the Flight Service last showed it. `price` is per seat, in minor units of `currency`.
 
     `capacity` is all its seats, taken or not. It and `currency` are None where the Flight Service does not show
-    that. `oversold` is how far below zero its counter is: `seats_left` is 0 then.
+    that. `oversold` is how far below zero its counter is: `seats_left` is 0 then. What is remembered may be sold,
+    and refuses nothing.
     """
 
     id: int
@@ -30,6 +31,7 @@ class Flight:
     capacity: int | None = None
     oversold: int = 0
     currency: str | None = None
+    is_remembered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,18 @@ class FlightService(Protocol):
         :raises UnknownFlight: if there is none
         :raises UnusableFlight: if it is shown, and cannot be sold as it is
         :raises FlightsUnreachable: if no valid answer came in time
+        """
+
+    def recent_flight(self, flight_id: int, *, seconds: float) -> Flight:
+        """
+        Show a flight as this process saw it within FLIGHT_PRICE_SECONDS, or as it is now; only to sell it.
+
+        Asks where anything about the flight went other than well since, and always without keys. Callers that
+        want the same flight at once share one question and its end.
+
+        :raises UnknownFlight: likewise
+        :raises UnusableFlight: likewise
+        :raises FlightsUnreachable: likewise
         """
 
     def answers(self, *, seconds: float) -> bool:

@@ -19,7 +19,11 @@ from bookings.ports import FlightService, PaymentGateway, RateLimiter, SigningKe
 def flight_service() -> FlightService:
     """The Flight Service of this process: made at first use; each thread has connections of its own."""
     if settings.FLIGHT_SERVICE_KEYED:
-        return HttpFlightService(settings.FLIGHT_SERVICE_URL, own_words=settings.FLIGHT_SERVICE_REFUSAL_CODES)
+        return HttpFlightService(
+            settings.FLIGHT_SERVICE_URL,
+            own_words=settings.FLIGHT_SERVICE_REFUSAL_CODES,
+            price_seconds=settings.FLIGHT_PRICE_SECONDS,
+        )
     return UnkeyedFlights(
         HttpFlightService(
             settings.FLIGHT_SERVICE_URL,

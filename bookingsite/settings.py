@@ -90,6 +90,8 @@ FLIGHT_SERVICE_KEYED = yes_or_no("FLIGHT_SERVICE_KEYED", default=True)
 # Names the host where plain HTTP is meant: a name in one container network, a mesh that encrypts by itself.
 FLIGHT_SERVICE_PLAINTEXT_HOST = env.str("FLIGHT_SERVICE_PLAINTEXT_HOST", default="")
 FLIGHT_SERVICE_REFUSAL_CODES = refusal_codes("FLIGHT_SERVICE_REFUSAL_CODES")
+# A busy flight is asked about now and then, and a new price is hardly late. One without keys is always asked.
+FLIGHT_PRICE_SECONDS = whole_number("FLIGHT_PRICE_SECONDS", default=2, low=0, high=60)
 # What stands below is about a Flight Service without keys alone: see docs/unkeyed.md.
 FLIGHT_SERVICE_COUNTER = one_of("FLIGHT_SERVICE_COUNTER", default="shared", choices=("exclusive", "shared"))
 FLIGHT_SERVICE_SETTLE_SECONDS = whole_number("FLIGHT_SERVICE_SETTLE_SECONDS", default=60, low=1, high=3600)

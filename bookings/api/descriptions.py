@@ -120,8 +120,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         "create": Operation(
             "Hold seats",
-            "Holds seats at the Flight Service, at the price the flight has now, until the payment window closes. "
-            f"With `expectedPrice`, only if a seat costs that.{_caps()}",
+            "Holds seats at the Flight Service, at the price the flight has now, or had a moment ago, until the "
+            f"payment window closes. With `expectedPrice`, only if a seat costs that.{_caps()}",
             {
                 201: ("Booking created successfully", BookingShape, BOOKING),
                 202: ("Booking accepted", BookingShape, PENDING),

@@ -1,6 +1,7 @@
 """What seldom happens between the service and other systems."""
 
 import os
+import time
 import uuid
 from contextlib import nullcontext
 from datetime import timedelta
@@ -13,9 +14,9 @@ from bookings.deadline import Deadline
 from bookings.errors import TemporarilyUnavailable
 from bookings.gateways import bounded_redis, http_exchange
 from bookings.gateways.bounded_redis import LARGEST_ANSWER_BYTES, _BoundedSocket, within
-from bookings.gateways.flight_service import http
-from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.flight_service import seen_flights
 from bookings.gateways.flight_service.resilience.guard import CallRefused, Guard
+from bookings.gateways.flight_service.seen_flights import SeenFlights
 from bookings.gateways.flight_service.unkeyed import flights as unkeyed_flights
 from bookings.gateways.flight_service.unkeyed import gates
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
@@ -100,13 +101,13 @@ def test_a_key_set_that_is_too_large_is_not_read():
 
 
 def test_of_many_flights_the_last_ones_are_recalled(monkeypatch):
-    monkeypatch.setattr(http, "RECALL_FLIGHTS", 2)
-    service = HttpFlightService("http://127.0.0.1:1")
+    monkeypatch.setattr(seen_flights, "RECALL_FLIGHTS", 2)
+    flights = SeenFlights(seconds=2)
 
     for number in (1, 2, 3):
-        service._remember(Flight(number, 2000, 10))
+        flights.keep(Flight(number, 2000, 10), asked_at=time.monotonic())
 
-    assert [service.recall_flight(number) is not None for number in (1, 2, 3)] == [False, True, True]
+    assert [flights.recall(number) is not None for number in (1, 2, 3)] == [False, True, True]
 
 
 def test_an_open_breaker_refuses_what_is_about_no_flight(monkeypatch):
@@ -146,6 +147,8 @@ def a_change(*, reserves=True):
 
 def test_what_is_no_change_is_asked_of_the_service_itself(unkeyed, service):
     assert unkeyed.get_flight(1, seconds=1) == service.get_flight(1, seconds=1)
+    service.remembers = True
+    assert unkeyed.recent_flight(1, seconds=1).is_remembered is False
     assert unkeyed.recall_flight(1) == service.recall_flight(1)
     assert unkeyed.answers(seconds=1) is True
     assert unkeyed.is_available() is True

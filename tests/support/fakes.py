@@ -66,6 +66,7 @@ class FakeFlights:
     `fail_next(fault, ...)` plans what happens to the next changes of seats, one fault each; `down` refuses
     every connection; `resting` sends nothing, as an open breaker; `shows_flights = False` makes a GET fail, and
     `shows_capacity = False` makes it show less; flights in `unusable` are shown in a way that cannot be sold;
+    with `remembers` flights are sold as they were seen, for any time;
     `meanwhile(action)` runs an action while the next change is under way: carried out, and not yet answered.
     """
 
@@ -74,6 +75,7 @@ class FakeFlights:
         self.resting = False
         self.shows_flights = True
         self.shows_capacity = True
+        self.remembers = False
         self.unusable: set[int] = set()
         self.probes = 0
         self.retry_after: float | None = None
@@ -81,6 +83,7 @@ class FakeFlights:
         self._shelves = {number: _Shelf(capacity, price, capacity) for number in range(1, flights + 1)}
         self._decisions: dict[UUID, tuple[SeatChange, SeatOutcome]] = {}
         self._recalled: dict[int, Flight] = {}
+        self._doubted: set[int] = set()
         self._faults: deque[Fault] = deque()
         self._meanwhile: deque[Callable[[], object]] = deque()
         self._after_look: deque[Callable[[], object]] = deque()
@@ -107,9 +110,15 @@ class FakeFlights:
             capacity = shelf.capacity if self.shows_capacity else None
             flight = Flight(flight_id, shelf.price, shelf.remaining, capacity, currency=shelf.currency)
             self._recalled[flight_id] = flight
+            self._doubted.discard(flight_id)
             if self._after_look:
                 self._after_look.popleft()()
             return flight
+
+    def recent_flight(self, flight_id: int, *, seconds: float) -> Flight:
+        if self.remembers and flight_id in self._recalled and flight_id not in self._doubted:
+            return replace(self._recalled[flight_id], is_remembered=True)
+        return self.get_flight(flight_id, seconds=seconds)
 
     def answers(self, *, seconds: float) -> bool:
         self.probes += 1
@@ -124,6 +133,8 @@ class FakeFlights:
             return NotSent("circuit breaker open")
         outcome = self._change_seats(change, seconds=seconds)
         self.calls[WORDS[type(outcome)]] += 1
+        if not isinstance(outcome, Applied):
+            self._doubted.add(change.flight_id)
         if not isinstance(outcome, NotSent | Unknown):
             self._budget.earn()
         return outcome

@@ -7,11 +7,9 @@ is *unknown*, never failed: the request may have been carried out.
 
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Lock
 from typing import TypeVar
 
 import structlog
@@ -35,6 +33,7 @@ from bookings.gateways.flight_service.responses import (
     retry_after,
     wants_configuring,
 )
+from bookings.gateways.flight_service.seen_flights import SeenFlights
 from bookings.gateways.flight_service.unusable_flights import UnusableFlights
 from bookings.gateways.http_exchange import Answer, ExchangeFailed, HttpExchange, NothingSent, Question
 from bookings.observability import tracing
@@ -64,10 +63,6 @@ GET_TRIES = 2
 # A flight is a few hundred bytes; a larger response comes from another server.
 LARGEST_ANSWER_BYTES = 64 * 1024
 
-# A price this old may still be promised to a client that asked for a response later (202).
-RECALL_SECONDS = 300.0
-RECALL_FLIGHTS = 1_000
-
 T = TypeVar("T")
 
 
@@ -79,6 +74,7 @@ class HttpFlightService:
     connection of its own, whether the Flight Service knows keys or not: see Note [Which request a response belongs
     to]. With `keep_alive=False` a GET has one too. `change_seconds` is how long a change of seats may take, if the
     caller has as much time, and `own_words` are the refusals that this Flight Service words in its own way.
+    `price_seconds` is how long a flight is sold at the price that it was shown with; 0: it is asked for each time.
     """
 
     def __init__(
@@ -89,17 +85,18 @@ class HttpFlightService:
         keep_alive: bool = True,
         change_seconds: float = EXCHANGE_SECONDS,
         own_words: OwnWords = NO_WORDS,
+        price_seconds: float = 0.0,
     ) -> None:
         self._base_url = base_url
         self._keep_alive, self._change_seconds, self._own_words = keep_alive, change_seconds, own_words
         self._guard = guard or Guard()
         self._http = HttpExchange(connect_seconds=CONNECT_SECONDS, largest_bytes=LARGEST_ANSWER_BYTES)
         self._unusable = UnusableFlights()
-        self._recalled: OrderedDict[int, tuple[float, Flight]] = OrderedDict()
-        self._lock = Lock()
+        self._seen, self._price_seconds = SeenFlights(seconds=price_seconds), price_seconds
 
     def get_flight(self, flight_id: int, *, seconds: float) -> Flight:
-        ends_at = time.monotonic() + seconds
+        asked_at = time.monotonic()
+        ends_at = asked_at + seconds
         for tries_before in range(GET_TRIES):
             left = ends_at - time.monotonic()
             if tries_before and not self._may_repeat(left):
@@ -108,8 +105,9 @@ class HttpFlightService:
             shown = self._ask_for(flight_id, seconds=left, keep=self._keep_alive and not tries_before)
             if isinstance(shown, Flight):
                 self._unusable.forget(flight_id)
-                self._remember(shown)
+                self._seen.keep(shown, asked_at=asked_at)
                 return shown
+            self._seen.doubt(flight_id)
             if isinstance(shown, NoFlight):
                 self._unusable.forget(flight_id)
                 raise UnknownFlight(flight_id)
@@ -128,10 +126,17 @@ class HttpFlightService:
             return False
         return bool(is_healthy(reply, self._shown(PROBED_FLIGHT, reply), seconds=seconds))
 
+    def recent_flight(self, flight_id: int, *, seconds: float) -> Flight:
+        def ask() -> Flight:
+            return self.get_flight(flight_id, seconds=seconds)
+
+        # In less time a question may fail that would not fail those who would wait for it.
+        if not self._price_seconds or seconds < EXCHANGE_SECONDS:
+            return ask()
+        return self._seen.show(flight_id, ask, seconds=seconds)
+
     def recall_flight(self, flight_id: int) -> Flight | None:
-        with self._lock:
-            read_at, flight = self._recalled.get(flight_id, (0.0, None))
-        return flight if flight is not None and time.monotonic() - read_at <= RECALL_SECONDS else None
+        return self._seen.recall(flight_id)
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         # JSON integers: the original peer reads `true` as zero, and releases seats for it.
@@ -146,6 +151,8 @@ class HttpFlightService:
             return outcome_of(reply, flight_id=change.flight_id, reserves=change.reserves, own_words=self._own_words)
 
         outcome = self._guarded("PATCH", change.flight_id, send, read, seconds=seconds)
+        if not isinstance(outcome, Applied):
+            self._seen.doubt(change.flight_id)
         if not isinstance(outcome, Applied | NoSeats | NoFlight):
             log.warning("gateway.flights.patch_failed", flight=change.flight_id, outcome=repr(outcome))
         return outcome
@@ -238,13 +245,6 @@ class HttpFlightService:
 
     def _address(self, flight_id: int) -> str:
         return f"{self._base_url}/api/v1/flights/{int(flight_id)}"
-
-    def _remember(self, flight: Flight) -> None:
-        with self._lock:
-            self._recalled[flight.id] = (time.monotonic(), flight)
-            self._recalled.move_to_end(flight.id)
-            if len(self._recalled) > RECALL_FLIGHTS:
-                self._recalled.popitem(last=False)
 
 
 def _read(answer: Answer | NotSent | Unknown) -> Reply | NotSent | Unknown:

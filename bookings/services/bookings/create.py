@@ -22,6 +22,7 @@ from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import (
     BookingCancelled,
+    BookingError,
     FlightNotFound,
     FlightServiceUnavailable,
     FlightUnusable,
@@ -108,10 +109,10 @@ def create_booking(
     *, order: SeatOrder, actor: Actor, keyed: KeyedRequest | None, respond_async: bool, flights: FlightService
 ) -> CreateResult:
     """
-    Hold seats for a payment window, at the price the flight has now.
+    Hold seats for a payment window, at the price the flight has now, or had within FLIGHT_PRICE_SECONDS.
 
-    Asks the Flight Service twice, outside any transaction, within four seconds in all; writes nothing while it
-    is not available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood.
+    Asks the Flight Service outside any transaction, within four seconds in all; writes nothing while it is not
+    available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood.
 
     :raises FlightNotFound: if there is no such flight
     :raises FlightUnusable: if the flight is shown in a way that cannot be sold
@@ -129,7 +130,7 @@ def create_booking(
     if keyed is not None and (record := idempotency.find(keyed)) is not None:
         return _go_on(record, attempt)
     try:
-        flight = flights.get_flight(order.flight_id, seconds=deadline.left())
+        price = _find_price(attempt)
     except UnknownFlight as error:
         raise FlightNotFound from error
     except UnusableFlight as error:
@@ -142,10 +143,6 @@ def create_booking(
         price = _price_of(known)
         _refuse_the_price(order, price)
         return _accept(attempt, price)
-    if flight.seats_left < order.no_of_seats:
-        raise SeatsUnavailable
-    price = _price_of(flight)
-    _refuse_the_price(order, price)
     # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
         if not respond_async:
@@ -162,6 +159,31 @@ def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
     if respond_async:
         return Waiting.CLIENT_IN_NO_HURRY
     return Waiting.CLIENT if keyed is None else Waiting.CLIENT_WITH_KEY
+
+
+def _find_price(attempt: _Attempt) -> Money:
+    """
+    Give the price of a seat. What is remembered refuses nothing: before it would, the flight is asked for.
+
+    :raises SeatsUnavailable: see `create_booking`, and for the other refusals
+    """
+    order, flights = attempt.order, attempt.flights
+    flight = flights.recent_flight(order.flight_id, seconds=attempt.deadline.left())
+    try:
+        return _offer(order, flight)
+    except BookingError:
+        if not flight.is_remembered:
+            raise
+    return _offer(order, flights.get_flight(order.flight_id, seconds=attempt.deadline.left()))
+
+
+def _offer(order: SeatOrder, flight: Flight) -> Money:
+    """Give the price of a seat, unless the flight as it is shown refuses the order."""
+    if flight.seats_left < order.no_of_seats:
+        raise SeatsUnavailable
+    price = _price_of(flight)
+    _refuse_the_price(order, price)
+    return price
 
 
 def _price_of(flight: Flight) -> Money:

@@ -81,6 +81,9 @@ class UnkeyedFlights:
     def get_flight(self, flight_id: int, *, seconds: float) -> Flight:
         return self._service.get_flight(flight_id, seconds=seconds)
 
+    def recent_flight(self, flight_id: int, *, seconds: float) -> Flight:
+        return self._service.get_flight(flight_id, seconds=seconds)
+
     def answers(self, *, seconds: float) -> bool:
         return self._service.answers(seconds=seconds)
 
