@@ -12,14 +12,10 @@ from rest_framework import serializers
 
 from bookings import errors
 from bookings.api.serializers import (
-    BookingPageShape,
-    BookingShape,
     CancelBookingRequest,
     CreateBookingRequest,
-    InfoShape,
     ListBookingsQuery,
     PayBookingRequest,
-    TimelineShape,
 )
 from bookings.conf import HIGHEST_ID
 
@@ -65,10 +61,14 @@ KEY_TEXT = (
 )
 KEY = {"type": "string", "pattern": r"^[!-+\x2d-~]+$", "minLength": 1, "maxLength": 255}
 OPTIONAL_KEY = _header("Idempotency-Key", f"Makes a repetition safe. {KEY_TEXT}", KEY)
-# Required, yet either header will do: the server says so with 400 idempotency_key_required.
-PAYMENT_KEYS = (
-    _header("x-idempotency-key", f"Required, here or as Idempotency-Key. {KEY_TEXT}", KEY),
-    _header("Idempotency-Key", f"Required, here or as x-idempotency-key. {KEY_TEXT}", KEY),
+# The older x-idempotency-key will do as well, which OpenAPI has no word for: so a client learns the one that is
+# the same everywhere.
+PAYMENT_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    KEY,
+    OpenApiParameter.HEADER,
+    required=True,
+    description=f"One for each payment that the user means to make. {KEY_TEXT}",
 )
 PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
 BOOKING_ID = OpenApiParameter(
@@ -79,24 +79,22 @@ BOOKING_ID = OpenApiParameter(
 )
 
 
-def _answer_header(name: str, description: str, response: Any = True) -> OpenApiParameter:
-    return OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, response=response, description=description)
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success: its message, the name of its data's schema, an example of the data, and headers of its own."""
 
-
-REQUEST_ID = _answer_header("X-Request-ID", "The id of this request in the logs; the client's own if it is sane.")
-LIMIT_HEADERS = (
-    _answer_header("RateLimit-Limit", "Requests of this caller to this endpoint in a minute; none without a limit."),
-    _answer_header("RateLimit-Remaining", "How many of them are left."),
-    _answer_header("RateLimit-Reset", "Seconds until all of them are there again."),
-    _answer_header("Retry-After", "Seconds to wait before the request is repeated.", [409, 429, 503]),
-)
+    message: str
+    schema: str
+    data: Mapping[str, Any]
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
+    operation_id: str
     summary: str
     description: str
-    answers: Mapping[int, tuple[str, type[serializers.Serializer[Any]], Mapping[str, Any]]]
+    answers: Mapping[int, Answer]
     parameters: tuple[Any, ...] = ()
     request: type[serializers.Serializer[Any]] | None = None
     example: Mapping[str, Any] | None = None
@@ -113,24 +111,24 @@ def _caps() -> str:
     return f" A user has {' and '.join(said)}, also where a service books for it." if said else ""
 
 
-_BODY = (errors.InvalidRequest,)
+REPLAYED = "Idempotent-Replayed"
 _KEYED = (errors.IdempotencyKeyReused, errors.RequestInProgress)
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         "create": Operation(
+            "createBooking",
             "Hold seats",
             "Holds seats at the Flight Service, at the price the flight has now, or had a moment ago, until the "
             f"payment window closes. With `expectedPrice`, only if a seat costs that.{_caps()}",
             {
-                201: ("Booking created successfully", BookingShape, BOOKING),
-                202: ("Booking accepted", BookingShape, PENDING),
+                201: Answer("Booking created successfully", "Booking", BOOKING, ("Location", REPLAYED)),
+                202: Answer("Booking accepted", "Booking", PENDING, ("Location", "Preference-Applied", REPLAYED)),
             },
             parameters=(OPTIONAL_KEY, PREFER),
             request=CreateBookingRequest,
             example={"flightId": 1, "userId": 1001, "noOfSeats": 2},
             refusals=(
-                *_BODY,
                 errors.SeatsUnavailable,
                 errors.PriceChanged,
                 errors.FlightNotFound,
@@ -144,44 +142,47 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             ),
         ),
         "list": Operation(
+            "listBookings",
             "List bookings",
             "Newest first. `next` and `previous` are addresses, or null at the ends.",
             {
-                200: (
+                200: Answer(
                     "Successfully completed the request",
-                    BookingPageShape,
+                    "BookingPage",
                     {"results": [BOOKING], "next": None, "previous": None},
                 )
             },
             parameters=(ListBookingsQuery,),
-            refusals=_BODY,
         ),
         "retrieve": Operation(
+            "getBooking",
             "Read a booking",
             "Shows one booking as it is now.",
-            {200: ("Successfully completed the request", BookingShape, BOOKING)},
+            {200: Answer("Successfully completed the request", "Booking", BOOKING)},
             parameters=(BOOKING_ID,),
             refusals=(errors.BookingNotFound,),
         ),
         "events": Operation(
+            "listBookingEvents",
             "Read a booking's timeline",
             "Who did what, when and why, oldest first.",
-            {200: ("Successfully completed the request", TimelineShape, {"results": [EVENT]})},
+            {200: Answer("Successfully completed the request", "Timeline", {"results": [EVENT]})},
             parameters=(BOOKING_ID,),
             refusals=(errors.BookingNotFound,),
         ),
         "pay": Operation(
+            "payBooking",
             "Pay a booking",
-            "Takes the money within the payment window, once for each booking.",
+            "Takes the money within the payment window, once for each booking. A key is required: the older header "
+            "`x-idempotency-key` will do as well.",
             {
-                201: ("Payment made successfully", BookingShape, PAID),
-                202: ("Payment is being settled", BookingShape, BOOKING),
+                201: Answer("Payment made successfully", "Booking", PAID, (REPLAYED,)),
+                202: Answer("Payment is being settled", "Booking", BOOKING, ("Location", REPLAYED)),
             },
-            parameters=PAYMENT_KEYS,
+            parameters=(PAYMENT_KEY,),
             request=PayBookingRequest,
             example={"bookingId": 1, "userId": 1001, "totalCost": 4000},
             refusals=(
-                *_BODY,
                 errors.IdempotencyKeyRequired,
                 errors.UserMismatch,
                 errors.CurrencyMismatch,
@@ -197,14 +198,14 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             ),
         ),
         "cancel": Operation(
+            "cancelBooking",
             "Cancel a booking",
             "Ends a booking that is not paid; its seats go back. Again: the same answer.",
-            {200: ("Booking cancelled successfully", BookingShape, ENDED)},
+            {200: Answer("Booking cancelled successfully", "Booking", ENDED, (REPLAYED,))},
             parameters=(BOOKING_ID, OPTIONAL_KEY),
             request=CancelBookingRequest,
             example={"userId": 1001, "reason": "plans changed"},
             refusals=(
-                *_BODY,
                 errors.UserMismatch,
                 errors.BookingNotFound,
                 errors.AlreadyPaid,
@@ -213,13 +214,14 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             ),
         ),
         "info": Operation(
+            "getServiceInfo",
             "Name and version",
             "Says what answers here.",
             {
-                200: (
+                200: Answer(
                     "API is live",
-                    InfoShape,
-                    {"name": "Flight Booking Service", "version": "0.2.0", "apiVersion": "v1"},
+                    "ServiceInfo",
+                    {"name": "Flight Booking Service", "version": settings.VERSION, "apiVersion": "v1"},
                 )
             },
         ),

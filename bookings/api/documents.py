@@ -27,7 +27,7 @@ def openapi_document() -> bytes:
 
 @cache
 def _document() -> bytes:
-    generator = SchemaGenerator(api_version="v1")  # type: ignore[no-untyped-call]  # drf-spectacular's own
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # drf-spectacular's own
     schema = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # likewise
     document: bytes = OpenApiJsonRenderer().render(schema, renderer_context={})
     return document

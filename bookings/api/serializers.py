@@ -1,16 +1,15 @@
-"""The shapes of requests (checked) and of answers (described, for the schema alone)."""
+"""The shapes of requests, which are checked by them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.validators import RegexValidator
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from bookings.api.moments import MOMENT_TEXT, Moment
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
-from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.lifecycle import BookingStatus
 from bookings.text.legible import is_legible, is_orderly
 
 CURRENCY_CODE = RegexValidator(r"^[A-Z]{3}\Z", "Must be a code of ISO 4217: three capitals, as in EUR.")
@@ -137,111 +136,3 @@ class ListBookingsQuery(StrictSerializer):
     createdBefore = Moment(required=False, rounds_up=True, help_text=f"Created before this. {MOMENT_TEXT}")
     limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)
     cursor = serializers.CharField(required=False, max_length=200, help_text="From `next` or `previous`.")
-
-
-# --- what answers look like; never used to make one -----------------------------------------------------
-
-# What MAX_SEATS_PER_BOOKING may be at most: a booking outlives the setting that it was made under.
-MOST_SEATS = 1000
-
-
-def an_id_shown() -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=1, max_value=HIGHEST_ID)
-
-
-def money_shown() -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=0, max_value=HIGHEST_NUMBER, help_text="In the currency's minor unit.")
-
-
-def currency_shown() -> serializers.CharField:
-    text = "ISO 4217. A booking keeps the one that it was made with."
-    return serializers.CharField(validators=[CURRENCY_CODE], help_text=text)
-
-
-class BookingShape(serializers.Serializer[Any]):
-    id = an_id_shown()
-    reference = serializers.CharField(
-        help_text="Eight letters and digits without look-alikes, the first and the last a letter."
-    )
-    flightId = an_id_shown()
-    userId = an_id_shown()
-    status = serializers.ChoiceField(choices=BookingStatus.choices)
-    noOfSeats = serializers.IntegerField(min_value=1, max_value=MOST_SEATS)
-    seatPrice = money_shown()
-    totalCost = money_shown()
-    currency = currency_shown()
-    cancelReason = serializers.ChoiceField(choices=CancelReason.choices, allow_null=True)
-    createdAt = serializers.DateTimeField()
-    updatedAt = serializers.DateTimeField()
-    expiresAt = serializers.DateTimeField(help_text="The end of the payment window.")
-    availableActions = serializers.ListField(child=serializers.ChoiceField(choices=["pay", "cancel"]))
-
-
-class ActorShape(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=["customer", "staff", "service", "system"])
-    name = serializers.CharField()
-
-
-class EventShape(serializers.Serializer[Any]):
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # `from` is a keyword, so it cannot be written as an attribute.
-        return {
-            "what": serializers.CharField(),
-            "who": ActorShape(),
-            "from": serializers.CharField(allow_null=True),
-            "to": serializers.CharField(allow_null=True),
-            "why": serializers.CharField(allow_null=True),
-            "note": serializers.CharField(allow_null=True),
-            "when": serializers.DateTimeField(),
-            "requestId": serializers.CharField(allow_null=True),
-        }
-
-
-class InfoShape(serializers.Serializer[Any]):
-    name = serializers.CharField()
-    version = serializers.CharField()
-    apiVersion = serializers.CharField()
-
-
-class BookingPageShape(serializers.Serializer[Any]):
-    results = BookingShape(many=True)
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-
-
-class TimelineShape(serializers.Serializer[Any]):
-    results = EventShape(many=True)
-
-
-class PriceShape(serializers.Serializer[Any]):
-    """What the seats that were asked for cost now."""
-
-    seatPrice = money_shown()
-    totalCost = money_shown()
-    currency = currency_shown()
-
-
-class ErrorShape(serializers.Serializer[Any]):
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # `fields` is what a serializer calls its own.
-        return {
-            "statusCode": serializers.IntegerField(min_value=400, max_value=599),
-            "code": serializers.CharField(),
-            "explanation": serializers.CharField(),
-            "retryable": serializers.BooleanField(),
-            "requestId": serializers.CharField(),
-            "fields": serializers.DictField(child=serializers.CharField()),
-            "details": PriceShape(required=False, help_text="With `price_changed`, and with nothing else."),
-        }
-
-
-@extend_schema_serializer(many=False)  # the list's errors are no lists
-class ErrorAnswer(serializers.Serializer[Any]):
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # `data` is what a serializer calls its output.
-        return {
-            "success": serializers.BooleanField(default=False),
-            "message": serializers.CharField(),
-            "data": serializers.DictField(),
-            "error": ErrorShape(),
-        }

@@ -15,9 +15,6 @@ BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\ufffc\U00013441\U00013442\U00
 # New emoji are not known to an older Python; what is not assigned here will be one.
 EMOJI = range(0x1F000, 0x1FB00)
 
-# Beyond it nothing is assigned but tags, selectors and private use.
-END_OF_TEXT = 0x40000
-
 LINE_ENDS = frozenset("\t\n\r")
 SEPARATORS = frozenset("\u2028\u2029")
 DIRECTIONS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
@@ -57,16 +54,17 @@ def pattern() -> str:
     """
     Write both rules for one line as a regular expression, for clients; blanks round it are no part of the text.
 
-    It is long, as the languages that it is written for know categories by different names, or not at all.
+    It is long, as the languages that it is written for know categories by different names, or not at all. Beyond 16
+    bits it takes every character for one that shows: JavaScript reads ranges of those only where it is told to.
     """
-    blank, unruly, visible = map(_class, (str.isspace, is_unruly, is_visible))
-    return f"^[{blank}]*[^{unruly}]*[{visible}][^{unruly}]*[{blank}]*$"
+    blank, unruly, unseen = map(_class, (str.isspace, is_unruly, lambda character: not is_visible(character)))
+    return f"^[{blank}]*[^{unruly}]*[^{unseen}][^{unruly}]*[{blank}]*$"
 
 
 def _class(holds: Callable[[str], bool]) -> str:
     """Write the characters that something holds for as ranges."""
     ranges: list[tuple[int, int]] = []
-    for code in (*range(0xD800), *range(0xE000, END_OF_TEXT)):  # half a character is in no JSON
+    for code in (*range(0xD800), *range(0xE000, 0x10000)):  # half a character is in no JSON
         if holds(chr(code)):
             if ranges and ranges[-1][1] == code - 1:
                 ranges[-1] = (ranges[-1][0], code)
@@ -76,8 +74,8 @@ def _class(holds: Callable[[str], bool]) -> str:
 
 
 def _written(code: int) -> str:
-    """Escape what would mean something in a class, or would not show; beyond 16 bits there is no common escape."""
+    """Escape what would mean something in a class, or would not show."""
     character = chr(code)
     if character in r"\]^-[":
         return f"\\{character}"
-    return character if is_visible(character) or code > 0xFFFF else f"\\u{code:04x}"
+    return character if is_visible(character) else f"\\u{code:04x}"

@@ -69,12 +69,12 @@ def test_the_document_is_full_of_integers():
         *((5, name) for name in ("userId",)),
     ]
     assert [name for name, _ in ASKED] == ["flightId", "limit", "userId"]
-    assert {name for name, schema in schemas["BookingShape"]["properties"].items() if "format" in schema} >= {
+    assert {name for name, schema in schemas["Booking"]["properties"].items() if "format" in schema} >= {
         *("id", "flightId", "userId", "noOfSeats", "seatPrice", "totalCost"),
     }
     # The three paths with an id, and what errors have.
     assert len([where for where in ALL if "/parameters/" in where and "{id}" in where]) == 3
-    assert {"/components/schemas/ErrorShape/properties/statusCode"} < ALL.keys()
+    assert {"/components/schemas/Error/properties/statusCode"} < ALL.keys()
     assert len(ALL) >= 20
 
 
@@ -148,7 +148,7 @@ def test_an_id_in_a_path_is_a_booking_or_none(api, number, rest):
 
 def test_what_is_answered_is_within_the_bounds_that_are_said(api, flights):
     flights.set_flight(1, price=EXACT_IN_JAVASCRIPT // 10)
-    properties = DOCUMENT["components"]["schemas"]["BookingShape"]["properties"]
+    properties = DOCUMENT["components"]["schemas"]["Booking"]["properties"]
 
     booking = shown(api.create(userId=EXACT_IN_JAVASCRIPT, noOfSeats=10))
 

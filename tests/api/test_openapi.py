@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.conf import settings as configured
 from django.urls import get_resolver
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
@@ -12,6 +13,7 @@ from referencing.jsonschema import DRAFT202012
 
 from bookings import errors
 from bookings.answers import rendering
+from bookings.api.documents import _document
 from tests.support.api import BOOKINGS, shown
 from tests.support.fakes import ChargeFault, Fault
 
@@ -34,10 +36,20 @@ def problems(document, schema, value):
     return [f"{list(error.path)}: {error.message}" for error in validator.iter_errors(value)]
 
 
+def found(document, part):
+    """A part of the document, or what it names."""
+    while "$ref" in part:
+        at = document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            at = at[name]
+        part = at
+    return part
+
+
 def responses(document):
     """Each documented answer: (method, path, status, its content for JSON)."""
     return [
-        (method, path, int(status), response["content"]["application/json"])
+        (method, path, int(status), found(document, response)["content"]["application/json"])
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
         for status, response in operation["responses"].items()
@@ -45,8 +57,8 @@ def responses(document):
 
 
 def answer_schema(document, method, path, status):
-    (found,) = [content["schema"] for m, p, s, content in responses(document) if (m, p, s) == (method, path, status)]
-    return found
+    (schema,) = [content["schema"] for m, p, s, content in responses(document) if (m, p, s) == (method, path, status)]
+    return schema
 
 
 def test_the_document_is_openapi_3_1_and_valid(document):
@@ -103,14 +115,14 @@ def test_every_error_code_is_in_it_with_its_status(document):
 
 
 def test_every_example_fits_its_schema(document):
-    found = [
+    unfit = [
         (method, path, status, problem)
         for method, path, status, content in responses(document)
         for example in content["examples"].values()
         for problem in problems(document, content["schema"], example["value"])
     ]
 
-    assert found == []
+    assert unfit == []
 
 
 def test_every_example_of_a_request_fits_its_schema(document):
@@ -127,11 +139,135 @@ def test_every_example_of_a_request_fits_its_schema(document):
     ] == [[], [], []]
 
 
-def test_every_operation_has_a_name_a_summary_and_a_description(document):
-    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+def operations(document):
+    return {
+        operation["operationId"]: operation for methods in document["paths"].values() for operation in methods.values()
+    }
 
-    assert len({operation["operationId"] for operation in operations}) == len(operations)
-    assert all(operation["summary"] and operation["description"] for operation in operations)
+
+def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_noun(document):
+    named = operations(document)
+
+    assert list(named) == [
+        "listBookings",
+        "createBooking",
+        "getBooking",
+        "cancelBooking",
+        "listBookingEvents",
+        "payBooking",
+        "getServiceInfo",
+    ]
+    assert all(operation["summary"] and operation["description"] for operation in named.values())
+
+
+def test_it_is_one_document_whether_or_not_tokens_are_asked_for(document, settings):
+    settings.API_AUTH = "token" if settings.API_AUTH == "open" else "open"
+
+    assert json.loads(_document.__wrapped__()) == document
+
+
+def test_it_says_what_to_know_before_the_first_request(document):
+    info = document["info"]
+
+    assert info["version"] == configured.VERSION
+    assert (info["license"]["identifier"], bool(info["contact"]), bool(document["servers"])) == ("MIT", True, True)
+    for word in ("Envelope", "Keys", "Retries", "Tokens", "Idempotency-Key", "Retry-After", "503"):
+        assert word in info["description"]
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert operations(document)["createBooking"]["security"] == [{"bearer": []}]
+    assert operations(document)["getServiceInfo"]["security"] == []
+
+
+def test_it_says_that_a_payment_needs_a_key_and_other_requests_may_have_one(document):
+    required = {
+        name: parameter.get("required", False)
+        for name, operation in operations(document).items()
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "Idempotency-Key"
+    }
+
+    assert required == {"createBooking": False, "cancelBooking": False, "payBooking": True}
+
+
+def test_an_envelope_says_by_success_which_of_the_two_it_is(document):
+    for _, _, status, content in responses(document):
+        envelope = found(document, content["schema"])
+        assert envelope["properties"]["success"] == {"type": "boolean", "const": status < 400}
+        assert {"success", "message", "data", "error"} == set(envelope["required"])
+
+
+def codes(document, schema):
+    """The codes of errors that a schema lists, and whether it lets others pass."""
+    error = found(document, found(document, schema)["properties"]["error"])
+    listed, others = error["properties"]["code"]["anyOf"]
+    return set(found(document, listed)["enum"]), others == {"type": "string"}
+
+
+def test_an_operation_lists_its_codes_and_lets_new_ones_pass(document):
+    for _, _, status, content in responses(document):
+        if status >= 400:
+            listed, is_open = codes(document, content["schema"])
+            shown_codes = {example["value"]["error"]["code"] for example in content["examples"].values()}
+            assert shown_codes <= listed
+            assert is_open
+    create, _ = codes(document, answer_schema(document, "post", BOOKINGS, 400))
+    pay, _ = codes(document, answer_schema(document, "post", f"{BOOKINGS}/payments", 400))
+    assert (create ^ pay) == {
+        *("seats_unavailable", "price_changed", "flight_not_found", "flight_unusable"),
+        *("too_many_unpaid_bookings", "too_many_unpaid_seats", "flight_service_unavailable"),
+        *("payment_window_closed", "currency_mismatch", "amount_mismatch", "idempotency_key_required"),
+        *("payment_declined", "booking_not_found", "already_paid", "not_payable_yet", "payment_in_progress"),
+    }
+
+
+def test_an_operation_has_an_example_of_each_code_that_it_lists(document):
+    for name, operation in operations(document).items():
+        contents = [
+            found(document, response)["content"]["application/json"]
+            for status, response in operation["responses"].items()
+            if int(status) >= 400
+        ]
+        exemplified = {
+            example["value"]["error"]["code"] for content in contents for example in content["examples"].values()
+        }
+        own = [content for content in contents if not content["schema"]["$ref"].endswith("/ErrorResponse")]
+        assert [codes(document, content["schema"])[0] for content in own] == [exemplified] * len(own), name
+
+
+def test_what_operations_share_stands_once(document):
+    shared = document["components"]["responses"]
+    named = [
+        response["$ref"].rpartition("/")[2]
+        for operation in operations(document).values()
+        for response in operation["responses"].values()
+        if "$ref" in response
+    ]
+
+    assert set(named) == set(shared)
+    assert all(named.count(name) > 1 for name in shared)
+
+
+def test_headers_have_types(document):
+    types = {name: header["schema"]["type"] for name, header in document["components"]["headers"].items()}
+    created = operations(document)["createBooking"]["responses"]["201"]["headers"]
+
+    assert types == {
+        "X-Request-ID": "string",
+        "Location": "string",
+        "Idempotent-Replayed": "boolean",
+        "Preference-Applied": "string",
+        "RateLimit-Limit": "integer",
+        "RateLimit-Remaining": "integer",
+        "RateLimit-Reset": "integer",
+        "RateLimit-Policy": "string",
+        "Retry-After": "integer",
+        "WWW-Authenticate": "string",
+    }
+    assert {"Location", "Idempotent-Replayed", "X-Request-ID", "RateLimit-Limit"} < set(created)
+
+
+def test_names_of_schemas_are_those_of_things(document):
+    assert [name for name in document["components"]["schemas"] if re.search(r"Shape|Serializer|\d", name)] == []
 
 
 def test_what_is_answered_is_what_is_described(api, document, flights, payments):
@@ -174,7 +310,7 @@ def test_what_is_answered_is_what_is_described(api, document, flights, payments)
 def test_the_bounds_of_a_request_are_in_it(document):
     schema = document["components"]["schemas"]["CreateBookingRequest"]
 
-    assert schema["required"] == ["flightId", "noOfSeats", "userId"]
+    assert schema["required"] == ["flightId", "noOfSeats"]
     seats = schema["properties"]["noOfSeats"]
     assert (seats["type"], seats["minimum"], seats["maximum"]) == ("integer", 1, 10)
 

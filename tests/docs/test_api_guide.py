@@ -17,14 +17,18 @@ def errors_of_the_guide():
 
 def errors_of_the_document(document):
     """The errors that the OpenAPI document has as examples."""
-    return {
-        (shown["code"], shown["statusCode"], shown["retryable"])
+    own = [
+        response
         for operations in document["paths"].values()
         for operation in operations.values()
         for response in operation["responses"].values()
+    ]
+    return {
+        (shown["code"], shown["statusCode"], shown["retryable"])
+        for response in (*own, *document["components"]["responses"].values())
         for content in response.get("content", {}).values()
-        for example in content.get("examples", {}).values()
-        if isinstance(example["value"], dict) and (shown := example["value"].get("error"))
+        for example in content["examples"].values()
+        if (shown := example["value"]["error"])
     }
 
 

@@ -23,9 +23,6 @@ DECISIONS = {
 # Before any service is called: who asks, and whether the request is one at all. Other checks are for these.
 NOT_ABOUT_THE_DATA = {"not_authenticated", "method_not_allowed", "not_found"}
 
-KEY_HEADERS = ("Idempotency-Key", "x-idempotency-key")
-
-
 # Bookings that were made in this run and may be paid.
 payable: deque[dict[str, Any]] = deque(maxlen=20)
 turn, orders = itertools.count(), itertools.count()
@@ -44,7 +41,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     if case.operation.label == "POST /api/v1/bookings/payments" and is_valid and payable and next(turn) % 4 == 0:
         booking = payable.popleft()
         case.body = {"bookingId": booking["id"], "userId": booking["userId"], "totalCost": booking["totalCost"]}
-        case.headers["Idempotency-Key"] = case.headers["x-idempotency-key"] = uuid.uuid4().hex
+        case.headers["Idempotency-Key"] = uuid.uuid4().hex
 
 
 @schemathesis.hook
@@ -99,14 +96,8 @@ def _error_of(response: Any) -> dict[str, Any]:
 
 def _is_more_than_a_schema_says(error: dict[str, Any], request: Any) -> bool:
     """Tell whether the API asks for something that its document can only say in words."""
-    keys = [str(request.headers[name]).strip() for name in KEY_HEADERS if str(request.headers.get(name, "")).strip()]
-    if error["code"] == "idempotency_key_required":
-        # Either header will do, and OpenAPI has no word for that.
-        return not keys
     if error["code"] != "invalid_request":
         return False
-    if error["fields"] == {}:
-        return "differ" in error["explanation"] and len({key.strip('"') for key in keys}) == 2
     sent = json.loads(request.body or b"{}")
     return all(_is_in_words(field, sent) for field in error["fields"])
 
@@ -116,4 +107,6 @@ def _is_in_words(field: str, sent: dict[str, Any]) -> bool:
         return True  # one that a page has given, or none
     if field not in sent:
         return field == "userId"  # a customer may leave it out, a service may not
+    if field == "reason":
+        return max(sent[field], default="") > "\uffff"  # of which a pattern for JavaScript cannot say what shows
     return isinstance(sent[field], float)  # an integer to JSON Schema, and 2.0 is none here

@@ -1,0 +1,165 @@
+"""What the API answers, as JSON Schema for the OpenAPI document. Nothing here makes an answer."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bookings.actor import ActorKind
+from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
+from bookings.lifecycle import BookingStatus, CancelReason
+
+Schema = dict[str, Any]
+
+HIGHEST_INT32 = 2**31 - 1
+# What MAX_SEATS_PER_BOOKING may be at most: a booking outlives the setting that it was made under.
+MOST_SEATS = 1000
+GROWS = "Values may be added: treat one that you do not know as you would another one."
+
+
+def ref(name: str) -> Schema:
+    """Name a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def an_object(properties: Mapping[str, Schema], *, optional: Iterable[str] = (), about: str = "") -> Schema:
+    """Describe an object; answers may get more properties in time, so it forbids none."""
+    required = [name for name in properties if name not in optional]
+    described = {"description": about} if about else {}
+    return {"type": "object", **described, "properties": dict(properties), "required": required}
+
+
+def width(low: int, high: int) -> str:
+    """Say how wide an integer is: what generated clients of typed languages take for 32 bits otherwise."""
+    return "int32" if low >= -HIGHEST_INT32 - 1 and high <= HIGHEST_INT32 else "int64"
+
+
+def envelope(data: Schema) -> Schema:
+    """Describe a success around its data. `success` tells it from a refusal."""
+    return an_object(
+        {"success": {"type": "boolean", "const": True}, "message": TEXT, "data": data, "error": ref("Nothing")}
+    )
+
+
+def refusal_schemas(codes: Iterable[str], *, of: str = "") -> dict[str, Schema]:
+    """
+    Describe a refusal with one of these codes, as three schemas: the envelope, the error in it, and its code.
+
+    :param of: whose codes these are, the beginning of the names; empty for those that every operation has
+    """
+    text = (
+        "What programs decide by. Codes may be added: of one that you do not know read `retryable`, and show "
+        "`explanation`."
+    )
+    error = {
+        "statusCode": _integer(400, 599),
+        "code": {**grows_from(f"{of}ErrorCode"), "description": text},
+        "explanation": {"type": "string", "description": "For people; its words may change."},
+        "retryable": {
+            "type": "boolean",
+            "description": "Whether the same request, with the same key, may end otherwise.",
+        },
+        "requestId": {"type": "string", "description": "Name it when you ask the operators for help."},
+        "fields": {
+            "type": "object",
+            "additionalProperties": TEXT,
+            "description": "What is wrong with each field, by its name.",
+        },
+        "details": {**ref("Price"), "description": "With `price_changed`, and with nothing else."},
+    }
+    return {
+        f"{of}ErrorResponse": an_object(
+            {
+                "success": {"type": "boolean", "const": False},
+                "message": TEXT,
+                "data": ref("Nothing"),
+                "error": ref(f"{of}Error"),
+            }
+        ),
+        f"{of}Error": an_object(error, optional=["details"]),
+        f"{of}ErrorCode": {"type": "string", "enum": sorted(codes)},
+    }
+
+
+def grows_from(name: str) -> Schema:
+    """One of a list of values that may grow: a client that was generated before must read what is new."""
+    return {"anyOf": [ref(name), TEXT]}
+
+
+def _integer(low: int, high: int, about: str = "") -> Schema:
+    described = {"description": about} if about else {}
+    return {"type": "integer", "minimum": low, "maximum": high, "format": width(low, high), **described}
+
+
+def _enum(values: Iterable[str]) -> Schema:
+    return {"type": "string", "enum": list(values), "description": GROWS}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [*schema.get("anyOf", [schema]), {"type": "null"}]}
+
+
+TEXT: Schema = {"type": "string"}
+TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+MOMENT: Schema = {"type": "string", "format": "date-time"}
+ADDRESS_OR_NULL: Schema = {"type": ["string", "null"], "format": "uri"}
+ID = _integer(1, HIGHEST_ID)
+MONEY = _integer(0, HIGHEST_NUMBER, "In the currency's minor unit.")
+CURRENCY: Schema = {
+    "type": "string",
+    "pattern": "^[A-Z]{3}$",
+    "description": "ISO 4217. A booking keeps the one that it was made with.",
+}
+PRICE = {"seatPrice": MONEY, "totalCost": MONEY, "currency": CURRENCY}
+
+ANSWER_SCHEMAS: Mapping[str, Schema] = {
+    "Nothing": {"type": "object", "maxProperties": 0, "additionalProperties": False, "description": "Always `{}`."},
+    "BookingStatus": _enum(BookingStatus.values),
+    "CancelReason": _enum(CancelReason.values),
+    "ActorKind": _enum(ActorKind),
+    "BookingAction": _enum(["pay", "cancel"]),
+    "Booking": an_object(
+        {
+            "id": ID,
+            "reference": {
+                "type": "string",
+                "description": "Eight letters and digits without look-alikes, the first and the last a letter.",
+            },
+            "flightId": ID,
+            "userId": ID,
+            "status": grows_from("BookingStatus"),
+            "noOfSeats": _integer(1, MOST_SEATS),
+            **PRICE,
+            "cancelReason": _or_null(grows_from("CancelReason")),
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+            "expiresAt": {**MOMENT, "description": "The end of the payment window."},
+            "availableActions": {
+                "type": "array",
+                "items": grows_from("BookingAction"),
+                "description": "What a customer may do with it now.",
+            },
+        }
+    ),
+    "BookingPage": an_object(
+        {
+            "results": {"type": "array", "items": ref("Booking")},
+            "next": {**ADDRESS_OR_NULL, "description": "The address of the page of older bookings."},
+            "previous": {**ADDRESS_OR_NULL, "description": "The address of the page of newer bookings."},
+        }
+    ),
+    "Actor": an_object({"kind": grows_from("ActorKind"), "name": TEXT}),
+    "BookingEvent": an_object(
+        {
+            "what": TEXT,
+            "who": ref("Actor"),
+            "from": TEXT_OR_NULL,
+            "to": TEXT_OR_NULL,
+            "why": TEXT_OR_NULL,
+            "note": TEXT_OR_NULL,
+            "when": MOMENT,
+            "requestId": TEXT_OR_NULL,
+        }
+    ),
+    "Timeline": an_object({"results": {"type": "array", "items": ref("BookingEvent")}}),
+    "ServiceInfo": an_object({"name": TEXT, "version": TEXT, "apiVersion": TEXT}),
+    "Price": an_object(PRICE, about="What the seats that were asked for cost now."),
+}
