@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config.env import base_address, env
-from devtools.processes import adopt_orphans, ends_with_parent, kill_descendants, port_is_free
+from devtools.processes import adopt_orphans, ends_with_parent, free_port, kill_descendants, port_is_free
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -37,6 +37,8 @@ START_SECONDS = 30
 STOP_SECONDS = 4
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 2
+HIGHEST_PORT = 65535
+PORTS_APART = 80
 WEB_WORKERS = 2
 WEB_THREADS = 16
 # No proxy stands in front, and a web worker that hangs is killed within the five seconds.
@@ -186,13 +188,36 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _port(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise CannotRun(f"{name}={text} is not a port number (1 to 65535)")
-    if not port_is_free(int(text)):
-        raise CannotRun(f"port {text} is in use or not allowed; choose another: make run {name}={default + 80}")
-    return int(text)
+def _ports(defaults: dict[str, int]) -> dict[str, int]:
+    """
+    Give each port by the name of its setting, all of them different and free.
+
+    :raises CannotRun: if that is not so; where one is taken, with a command that works
+    """
+    ports = {}
+    for name, default in defaults.items():
+        text = os.environ.get(name) or str(default)
+        if not text.isdecimal() or not 1 <= int(text) <= HIGHEST_PORT:
+            raise CannotRun(f"{name}={text} is not a port number (1 to {HIGHEST_PORT})")
+        ports[name] = int(text)
+    if len(set(ports.values())) < len(ports):
+        raise CannotRun(f"{' and '.join(ports)} are both {max(ports.values())}; choose two ports")
+    taken = {name: port for name, port in ports.items() if not port_is_free(port)}
+    if not taken:
+        return ports
+    proposed = dict(ports)
+    for name, port in taken.items():
+        proposed[name] = _free_port_above(port, but_not=set(proposed.values()))
+    which = " and ".join(str(port) for port in taken.values())
+    are = "ports {} are" if len(taken) > 1 else "port {} is"
+    free = " ".join(f"{name}={port}" for name, port in proposed.items() if port != defaults[name])
+    raise CannotRun(f"{are.format(which)} in use or not allowed; try: make run {free}")
+
+
+def _free_port_above(port: int, *, but_not: set[int]) -> int:
+    """Find one that is easy to remember: 8080 where 8000 is taken."""
+    nearby = (each for each in range(port + PORTS_APART, HIGHEST_PORT) if each not in but_not and port_is_free(each))
+    return next(nearby, None) or free_port()
 
 
 def _given(name: str) -> str:
@@ -234,25 +259,35 @@ def _say_what_is_used() -> None:
     sys.stdout.flush()
 
 
+def _say(what: str) -> None:
+    print(what, flush=True)
+
+
 def _start(service: Service, *, web_port: int, flights_port: int | None, flights: str) -> None:
     VAR.mkdir(exist_ok=True)
     web = f"http://{_address_here(_given('WEB_HOST'))}:{web_port}"
     _say_what_is_used()
     if flights_port is not None:
+        _say("starting the stand-in Flight Service")
         service.start(
             "the Flight Service",
             *("-m", "flightsim", "--port", str(flights_port), "--store", str(VAR / "flightsim.sqlite3")),
             *("--currency", _given("CURRENCY") or FLIGHTS_CURRENCY),
         )
+    _say("migrating the database")
     service.finish("the migration", "manage.py", "migrate", "--noinput", "--verbosity", "0")
     if os.environ.get("DEBUG", "true").lower() in {"false", "0", "no", "off"}:
+        _say("collecting static files")
         service.finish("collecting static files", "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
     if flights_port is not None:
         # The demo bookings hold seats at the Flight Service.
         service.await_answer("the Flight Service", f"{flights}/api/v1/flights/1")
+        _say("making log-ins and demo bookings")
         service.finish("loading the demo", "-m", "devtools.demo")
     else:
+        _say("making log-ins")
         service.finish("making the log-ins of the demo", "-m", "devtools.demo", "--people-only")
+    _say("starting the web server and the worker")
     service.start(
         "the web server",
         *("manage.py", "run_web", "--port", str(web_port)),
@@ -272,18 +307,16 @@ def main() -> int:
     stop = StopRequest()
     adopt_orphans()
     try:
-        web_port = _port("WEB_PORT", 8000)
         flights = base_address("FLIGHT_SERVICE_URL", default="") if _given("FLIGHT_SERVICE_URL") else ""
-        flights_port = None if flights else _port("FLIGHTS_PORT", 8001)
-        if web_port == flights_port:
-            raise CannotRun(f"WEB_PORT and FLIGHTS_PORT are both {web_port}; choose two ports")
+        ports = _ports({"WEB_PORT": 8000} if flights else {"WEB_PORT": 8000, "FLIGHTS_PORT": 8001})
     except (CannotRun, ImproperlyConfigured) as reason:
         print(reason, file=sys.stderr)
         return 1
+    flights_port = ports.get("FLIGHTS_PORT")
     flights = flights or f"http://127.0.0.1:{flights_port}"
     service = Service(environment=_environment(flights=flights), stop=stop)
     try:
-        _start(service, web_port=web_port, flights_port=flights_port, flights=flights)
+        _start(service, web_port=ports["WEB_PORT"], flights_port=flights_port, flights=flights)
         while True:
             service.watch()
     except Stopped:

@@ -12,6 +12,7 @@ set -eu
 
 PURPOSE=${1:-}
 PYTHON=${PYTHON:-python3}
+. "${0%/*}/no_network.sh"
 # Servers are kept where an ordinary user's PATH does not look.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -118,5 +119,8 @@ echo "installing system packages: $missing"
 # shellcheck disable=SC2086  # empty, or two words
 if ! log=$(install_packages $sudo 2>&1 </dev/null); then
     printf '%s\n' "$log" >&2
+    if is_no_network "$log"; then
+        echo "no network: apt-get reaches no package source" >&2
+    fi
     fail "$advice"
 fi

@@ -10,6 +10,7 @@ set -eu
 
 PYTHON=${PYTHON:-python3}
 VENV=${VENV:-.venv}
+. "$(dirname "$0")/no_network.sh"
 # Without a home of its own pip would complain about its cache at every file.
 if [ ! -w "${HOME:-/nowhere}" ]; then
     export PIP_NO_CACHE_DIR=1
@@ -34,6 +35,38 @@ install_with_npm() {
         --no-update-notifier >/dev/null)
 }
 
+# Says how much is to come: what is quiet for half a minute looks as if it hung.
+announce() {
+    case $1 in
+        *package-lock.json) echo "installing $(grep -c '"node_modules/' "$1") packages of $1" ;;
+        *)
+            packages=$(grep -c '^[A-Za-z0-9].*==' "$1")
+            [ "$packages" -gt 60 ] && takes="about a minute" || takes="about half a minute"
+            echo "installing $packages packages of $1: $takes"
+            ;;
+    esac
+}
+
+# Runs what installs, shows what it says, and says in one line where no server could be reached.
+install_file() {
+    said=$(mktemp)
+    status=0
+    # The hashes are checked, so whatever answers for the registry cannot slip in something else.
+    case $1 in
+        *package-lock.json) install_with_npm "$1" 2>"$said" || status=$? ;;
+        *) install_with_pip "$1" 2>"$said" || status=$? ;;
+    esac
+    cat "$said" >&2
+    log=$(cat "$said")
+    rm -f "$said"
+    [ "$status" = 0 ] && return
+    if is_no_network "$log"; then
+        echo "no network: the packages of $1 cannot be reached; connect this machine, or name a mirror (PIP_INDEX_URL," \
+            "npm_config_registry), and run the same command again" >&2
+    fi
+    exit "$status"
+}
+
 # A .venv is of no use when its interpreter is gone, or when its making was cut short.
 if ! "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     echo "making $VENV"
@@ -55,12 +88,8 @@ for file in "$@"; do
         "$PYTHON" -m venv --clear "$VENV"
         exec sh "$0" "$@"
     fi
-    echo "installing $file"
+    announce "$file"
     rm -f "$stamp"
-    # The hashes are checked, so whatever answers for the registry cannot slip in something else.
-    case $file in
-        *package-lock.json) install_with_npm "$file" ;;
-        *) install_with_pip "$file" ;;
-    esac
+    install_file "$file"
     fingerprint "$file" >"$stamp"
 done

@@ -1,14 +1,16 @@
 """What `make run` takes from the environment and .env, and what it says about it."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
 from devtools import run_all
-from devtools.processes import free_port
+from devtools.processes import HOST, free_port
 from tests.support.http import exchange
 from tests.support.processes import REPOSITORY, start_flightsim
 from tests.support.servers import environment
@@ -100,6 +102,59 @@ def test_an_address_that_is_none_is_refused_without_showing_it():
     assert "s3cret" not in done.stdout + done.stderr
 
 
+def test_a_port_that_is_taken_is_named_with_a_command_that_works(monkeypatch):
+    with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as other:
+        web, flights = one.getsockname()[1], other.getsockname()[1]
+        monkeypatch.setenv("WEB_PORT", str(web))
+        monkeypatch.setenv("FLIGHTS_PORT", str(flights))
+
+        with pytest.raises(run_all.CannotRun) as refused:
+            run_all._ports({"WEB_PORT": 8000, "FLIGHTS_PORT": 8001})
+
+        found = re.fullmatch(
+            f"ports {web} and {flights} are in use or not allowed; try: "
+            r"make run WEB_PORT=(\d+) FLIGHTS_PORT=(\d+)",
+            str(refused.value),
+        )
+        assert found, str(refused.value)
+        for name, port in zip(("WEB_PORT", "FLIGHTS_PORT"), found.groups(), strict=True):
+            monkeypatch.setenv(name, port)
+        assert run_all._ports({"WEB_PORT": 8000, "FLIGHTS_PORT": 8001}) == {
+            "WEB_PORT": int(found.group(1)),
+            "FLIGHTS_PORT": int(found.group(2)),
+        }
+
+
+def test_a_port_that_was_chosen_and_is_free_stays_in_the_command(monkeypatch):
+    free = free_port()
+    with socket.create_server((HOST, 0)) as taken:
+        monkeypatch.setenv("WEB_PORT", str(free))
+        monkeypatch.setenv("FLIGHTS_PORT", str(taken.getsockname()[1]))
+
+        with pytest.raises(
+            run_all.CannotRun,
+            match=rf"^port \d+ is in use or not allowed; try: make run WEB_PORT={free} FLIGHTS_PORT=\d+$",
+        ):
+            run_all._ports({"WEB_PORT": 8000, "FLIGHTS_PORT": 8001})
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8000.0"])
+def test_a_port_that_is_none_is_refused(monkeypatch, port):
+    monkeypatch.setenv("WEB_PORT", port)
+
+    with pytest.raises(run_all.CannotRun, match=r"^WEB_PORT=.* is not a port number \(1 to 65535\)$"):
+        run_all._ports({"WEB_PORT": 8000})
+
+
+def test_two_servers_cannot_have_one_port(monkeypatch):
+    port = free_port()
+    monkeypatch.setenv("WEB_PORT", str(port))
+    monkeypatch.setenv("FLIGHTS_PORT", str(port))
+
+    with pytest.raises(run_all.CannotRun, match=f"^WEB_PORT and FLIGHTS_PORT are both {port}; choose two ports$"):
+        run_all._ports({"WEB_PORT": 8000, "FLIGHTS_PORT": 8001})
+
+
 @pytest.mark.long
 def test_a_flight_service_that_is_named_is_used_and_no_other(tmp_path):
     port = free_port()
@@ -131,6 +186,8 @@ def test_a_flight_service_that_is_named_is_used_and_no_other(tmp_path):
 
     assert any(line.startswith(f"FLIGHT_SERVICE_URL={sim.url} is used") for line in lines)
     assert not any("flightsim listening" in line for line in lines)
+    steps = ("migrating the database\n", "making log-ins\n", "starting the web server and the worker\n")
+    assert [line for line in lines if line in steps] == list(steps)
     assert f"  Flight Service  {sim.url}   (FLIGHT_SERVICE_URL)\n" in lines
     assert (untouched, made.status, taken) == (0, 201, 2)
     assert page.status == 200

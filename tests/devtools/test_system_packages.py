@@ -155,6 +155,20 @@ def test_an_installation_that_fails_shows_why_and_what_to_do(tmp_path):
     )
 
 
+def test_a_machine_without_a_network_is_told_so(tmp_path):
+    machine = Machine(tmp_path, "python3", "gcc", user=0)
+    machine.add("apt-get", "echo \"Temporary failure resolving 'deb.debian.org'\" >&2\nexit 100")
+
+    done = machine.run("run")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "no network: apt-get reaches no package source",
+        "missing system packages: pkg-config libmariadb-dev; install them with: "
+        "sudo apt-get install -y --no-install-recommends pkg-config libmariadb-dev",
+    ]
+
+
 def test_another_kind_of_system_is_told_the_names(tmp_path):
     machine = Machine(tmp_path, "python3", "gcc", "pkg-config", user=0)
     (tmp_path / "gcc").unlink()
