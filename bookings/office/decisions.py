@@ -1,10 +1,10 @@
 """The pages on which staff decide about one call that the worker has given up: what will happen, why, and the click."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Protocol
 
 from django import forms
 from django.contrib import messages
@@ -17,10 +17,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings import errors
 from bookings.answers.rendering import STATUS
-from bookings.conf import LONGEST_NOTE, STAFF_RETRIES_END_AFTER
+from bookings.conf import STAFF_RETRIES_END_AFTER
 from bookings.db.clock import database_time
-from bookings.lifecycle import Decision
-from bookings.models import BookingEvent, SeatCallEvent
+from bookings.lifecycle import Decision, Hold
+from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
+from bookings.models.payments import DEAD
+from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import unsent
 from bookings.office.base import new_action_key, require, staff_of
 from bookings.office.notes import NoteField
@@ -55,8 +57,6 @@ REFUSED: Mapping[type[errors.BookingError], str | Promise] = MappingProxyType(
 class DecisionForm(forms.Form):
     note = NoteField(
         label=gettext_lazy("Why"),
-        max_length=LONGEST_NOTE,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("What you know, and from whom. It stays on record with your name."),
     )
     action_key = forms.UUIDField(widget=forms.HiddenInput)
@@ -64,54 +64,66 @@ class DecisionForm(forms.Form):
     about = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
-class ManualCase(Protocol):
-    """One call that staff may decide about."""
+WAITING = frozenset({Hold.STUCK, SeatCallState.DEAD, *DEAD})
+"""The states in which a row waits for a decision."""
+
+
+class ManualCase(ABC):
+    """One call that staff may decide about: the row of it, the other system, and what there is to say."""
 
     template: str
+    row: Booking | SeatCall | Payment
+    verbs: Verbs
+    # The other system, as a sentence names it.
+    peer: str | Promise
 
     @property
-    def verbs(self) -> Verbs: ...
-
-    @property
-    def peer(self) -> str | Promise:
-        """The other system, as a sentence names it."""
-
-    @property
+    @abstractmethod
     def knows_keys(self) -> bool:
         """Whether the other system carries a repeated request out once."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What a person calls it."""
 
     @property
+    @abstractmethod
     def address(self) -> str:
         """The page about it."""
 
     @property
+    @abstractmethod
     def trail(self) -> Sequence[tuple[str, str]]:
         """The pages above this one, as text and address."""
 
     @property
+    @abstractmethod
     def state(self) -> str:
         """What its row says now."""
 
     @property
     def waits(self) -> bool:
         """Whether there is something to decide."""
+        return self.state in WAITING
 
     @property
-    def first_sent_at(self) -> datetime | None: ...
+    def first_sent_at(self) -> datetime | None:
+        return self.row.first_sent_at
 
     def look_again(self) -> None:
         """Read the row as it is now."""
+        self.row.refresh_from_db()
 
+    @abstractmethod
     def consequence(self, decision: Decision) -> tuple[str, str]:
         """Say what will happen, and what it costs if the decision is wrong; the latter may be empty."""
 
+    @abstractmethod
     def last_event(self) -> BookingEvent | SeatCallEvent | None:
         """What happened last."""
 
+    @abstractmethod
     def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         """Call the service; give the level and the text of what came of it."""
 

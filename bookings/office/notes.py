@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from bookings.conf import LONGEST_NOTE
 from bookings.text.legible import is_legible, is_orderly
 
 
@@ -20,8 +21,9 @@ def refuse_what_cannot_be_read(note: str) -> None:
 
 
 class NoteField(forms.CharField):
-    """A note; an empty one is refused only where the form needs one."""
+    """A note of a few lines; an empty one is refused only where the form needs one."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, rows: int = 3, **kwargs: Any) -> None:
+        usual = {"max_length": LONGEST_NOTE, "widget": forms.Textarea(attrs={"rows": rows})}
+        super().__init__(**{**usual, **kwargs})
         self.validators.append(refuse_what_cannot_be_read)

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +10,6 @@ from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path, reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,7 +20,16 @@ from bookings.models import BookingEvent, Payment
 from bookings.models.payments import DEAD, PaymentState
 from bookings.office.addresses import NEEDS_DECISION
 from bookings.office.base import RecordAdmin, column
-from bookings.office.decisions import DECISIONS, IN_ADDRESS, Consequences, Verbs, decide, no_answer, waits_again
+from bookings.office.decisions import (
+    DECISIONS,
+    IN_ADDRESS,
+    Consequences,
+    ManualCase,
+    Verbs,
+    decide,
+    no_answer,
+    waits_again,
+)
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.records import booking_link
 from bookings.services.payments.resolve_payment import resolve_payment
@@ -123,22 +130,19 @@ REFUND: Consequences = MappingProxyType(
 )
 
 
-class DeadPayment:
+class DeadPayment(ManualCase):
     """A charge or a refund, as the page about a decision shows it."""
 
     template = "admin/bookings/payment/decide.html"
-    peer: str | Promise = gettext_lazy("the payment gateway")
+    peer = gettext_lazy("the payment gateway")
     # What the port of a payment gateway promises.
     knows_keys = True
 
     def __init__(self, payment: Payment) -> None:
-        self.payment = payment
+        self.row = self.payment = payment
         # Staff have a refund or a charge before them, whatever the payment has become since.
         self.is_refund = payment.state in (PaymentState.REFUND_DEAD, PaymentState.REFUND_DUE, PaymentState.REFUNDED)
-
-    @property
-    def verbs(self) -> Verbs:
-        return REFUND_VERBS if self.is_refund else CHARGE_VERBS
+        self.verbs = REFUND_VERBS if self.is_refund else CHARGE_VERBS
 
     @property
     def amount(self) -> str:
@@ -163,17 +167,6 @@ class DeadPayment:
     @property
     def state(self) -> str:
         return self.payment.state
-
-    @property
-    def waits(self) -> bool:
-        return self.payment.state in DEAD
-
-    @property
-    def first_sent_at(self) -> datetime | None:
-        return self.payment.first_sent_at
-
-    def look_again(self) -> None:
-        self.payment.refresh_from_db()
 
     def last_event(self) -> BookingEvent | None:
         return BookingEvent.objects.filter(booking=self.payment.booking_id).order_by("pk").last()

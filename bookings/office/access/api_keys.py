@@ -30,7 +30,7 @@ class WhyForm(forms.Form):
     """Why a key is made or changed; the last field of each form."""
 
     note = NoteField(
-        label=gettext_lazy("Why"), max_length=500, help_text=gettext_lazy("Stands in the events of the key.")
+        label=gettext_lazy("Why"), widget=forms.TextInput, help_text=gettext_lazy("Stands in the events of the key.")
     )
     field_order = ("seen", "name", "scopes", "grace_hours", "days", "requests_per_minute", "note")
 

@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.conf import BULK_CANCEL_LIMIT, LONGEST_NOTE
+from bookings.conf import BULK_CANCEL_LIMIT
 from bookings.errors import InvalidRequest, SelectionChanged
 from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
@@ -43,9 +43,7 @@ class StartForm(forms.Form):
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=labels.STAFF_REASON_CHOICES)
     note = NoteField(
         label=gettext_lazy("Note"),
-        max_length=LONGEST_NOTE,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("For the timeline of every booking. Required for the reason “other”."),
     )
     confirm = forms.CharField(

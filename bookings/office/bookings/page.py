@@ -12,7 +12,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.conf import LONGEST_NOTE
 from bookings.errors import BookingChanged
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import labels, unsent
@@ -34,8 +33,7 @@ NOTE = "bookings.note_booking"
 class NoteForm(forms.Form):
     note = NoteField(
         label=gettext_lazy("New note"),
-        max_length=LONGEST_NOTE,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        rows=2,
         help_text=gettext_lazy("For colleagues: it cannot be changed, and no customer sees it."),
     )
     action_key = forms.UUIDField(widget=forms.HiddenInput)
@@ -47,9 +45,7 @@ class CancelForm(forms.Form):
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=labels.STAFF_REASON_CHOICES)
     note = NoteField(
         label=gettext_lazy("Note"),
-        max_length=LONGEST_NOTE,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=gettext_lazy("Stands in the timeline. Needed where the reason is “other”."),
     )
     seen_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)

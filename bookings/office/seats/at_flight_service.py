@@ -2,17 +2,16 @@
 
 from types import MappingProxyType
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from bookings.conf import peer_knows_keys
 from bookings.lifecycle import Decision
-from bookings.office.decisions import Verbs
+from bookings.office.decisions import ManualCase, Verbs
 
 RIGHT = "bookings.resolve_seatcall"
 
 
-class AtFlightService:
+class AtFlightService(ManualCase):
     """A call to the Flight Service that staff decide about."""
 
     verbs: Verbs = MappingProxyType(
@@ -22,7 +21,7 @@ class AtFlightService:
             Decision.NOT_APPLIED: gettext_lazy("It was not applied"),
         }
     )
-    peer: str | Promise = gettext_lazy("the Flight Service")
+    peer = gettext_lazy("the Flight Service")
 
     @property
     def knows_keys(self) -> bool:

@@ -1,7 +1,6 @@
 """A release or a correction, as the pages about it show it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 
@@ -20,7 +19,7 @@ from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.shared.manual_resolution import Resolution
 
 # What will happen, and what it costs if the decision is wrong.
-GIVE_BACK: Consequences = MappingProxyType(
+RELEASE: Consequences = MappingProxyType(
     {
         Decision.RETRY: (
             gettext_lazy(
@@ -90,7 +89,7 @@ class DeadCall(AtFlightService):
     template = "admin/bookings/seatcall/decide.html"
 
     def __init__(self, call: SeatCall) -> None:
-        self.call = call
+        self.row = self.call = call
 
     @cached_property
     def is_correction(self) -> bool:
@@ -121,17 +120,6 @@ class DeadCall(AtFlightService):
         }
         return [(_("Calls to the Flight Service"), calls), (number, self.address)]
 
-    @property
-    def waits(self) -> bool:
-        return self.call.state == SeatCallState.DEAD
-
-    @property
-    def first_sent_at(self) -> datetime | None:
-        return self.call.first_sent_at
-
-    def look_again(self) -> None:
-        self.call.refresh_from_db()
-
     def last_event(self) -> SeatCallEvent | None:
         return self.call.events.order_by("pk").last()
 
@@ -151,6 +139,6 @@ class DeadCall(AtFlightService):
         return messages.SUCCESS, _("The seats are back.")
 
     def consequence(self, decision: Decision) -> tuple[str, str]:
-        happens, risk = (CORRECTION if self.is_correction else GIVE_BACK)[decision]
+        happens, risk = (CORRECTION if self.is_correction else RELEASE)[decision]
         named = {"seats": seats_in_words(self.call.seats)}
         return str(happens) % named, str(risk) % named

@@ -1,7 +1,6 @@
 """The pages on which staff decide about the reservation of one booking."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from types import MappingProxyType
 
 from django.contrib import messages
@@ -104,7 +103,7 @@ class StuckReservation(AtFlightService):
     template = "admin/bookings/booking/decide.html"
 
     def __init__(self, booking: Booking) -> None:
-        self.booking = booking
+        self.row = self.booking = booking
 
     @property
     def name(self) -> str:
@@ -122,17 +121,6 @@ class StuckReservation(AtFlightService):
     @property
     def state(self) -> str:
         return self.booking.hold
-
-    @property
-    def waits(self) -> bool:
-        return self.booking.hold == Hold.STUCK
-
-    @property
-    def first_sent_at(self) -> datetime | None:
-        return self.booking.first_sent_at
-
-    def look_again(self) -> None:
-        self.booking.refresh_from_db()
 
     def last_event(self) -> BookingEvent | None:
         return BookingEvent.objects.filter(booking=self.booking).order_by("pk").last()

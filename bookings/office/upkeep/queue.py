@@ -21,7 +21,6 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.conf import LONGEST_NOTE
 from bookings.office import unsent
 from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.notes import NoteField
@@ -109,7 +108,7 @@ class WaitingAdmin(QueueAdmin):
 
 
 class PauseForm(forms.Form):
-    note = NoteField(label=gettext_lazy("Why"), max_length=LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 3}))
+    note = NoteField(label=gettext_lazy("Why"))
 
 
 class ScheduleAdmin(QueueAdmin):

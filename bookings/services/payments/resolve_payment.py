@@ -3,7 +3,7 @@
 import uuid
 from uuid import UUID
 
-from bookings.actor import SYSTEM
+from bookings.actor import SYSTEM, Cause
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import NothingToDecide, PaymentNotFound
@@ -28,7 +28,7 @@ def resolve_payment(*, payment_id: int, resolution: Resolution, payments: Paymen
 
     To retry sends the same request under the same key, once; without an answer it is dead again at the next pass.
     *Applied* and *not applied* take the place of the gateway's answer; nothing is sent. A refund that was not made is
-    due again, under another key. The same page sent twice decides once.
+    due again, under another key; a note on the booking keeps the first one. The same page sent twice decides once.
 
     :raises PaymentNotFound: if there is no such payment
     :raises NothingToDecide: if it is not dead, or no longer
@@ -73,6 +73,10 @@ def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Pay
     now, actor, decision = database_time(), resolution.actor, resolution.decision
     is_refund, is_applied = payment.state == PaymentState.REFUND_DEAD, decision is Decision.APPLIED
     what = EventKind.REFUND_RESOLVED if is_refund else EventKind.PAYMENT_RESOLVED
+    if is_refund and not is_applied:
+        # What was asked for under this key may still be found at the gateway.
+        replaced = Cause(SYSTEM, note=f"The refund is sent under a new key, in place of {payment.refund_key}.")
+        note_event(booking, EventKind.NOTED, replaced, now=now)
     note_event(booking, what, resolution.cause(decision), now=now)
     if not is_refund:
         outcome = Charged() if is_applied else Declined("not charged, as staff found out")

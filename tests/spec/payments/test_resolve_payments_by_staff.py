@@ -7,7 +7,7 @@ import pytest
 
 from bookings.errors import NothingToDecide, PaymentInProgress
 from bookings.lifecycle import CancelReason, Decision
-from bookings.models import Payment
+from bookings.models import BookingEvent, Payment
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
 from tests.support.api import refused, shown
@@ -249,6 +249,8 @@ def test_a_refund_that_was_not_made_is_made_under_another_key(flights, payments,
     after = Payment.objects.get()
     assert (after.state, after.claims, after.first_sent_at) == ("refund_due", 0, None)
     assert after.refund_key != before.refund_key
+    kept = BookingEvent.objects.get(what="noted")
+    assert (kept.actor_kind, str(before.refund_key) in kept.note) == ("system", True)
 
 
 def test_a_refund_is_repeated_for_a_day_of_its_own(flights, payments, long_window):
