@@ -19,7 +19,7 @@ USERS, FLIGHT = range(987_654_000, 987_654_200), 876_543_210
 LATENCY_MS = 200
 PAUSE_SECONDS = LATENCY_MS / 2000
 SECONDS = 5.0
-CONTROL = {"SET autocommit=0": "BEGIN", "COMMIT": "COMMIT"}
+CONTROL = {"START TRANSACTION": "BEGIN", "COMMIT": "COMMIT"}
 KEPT = re.compile(r"(SELECT|INSERT|UPDATE|DELETE)\b(?!.*@@)", re.DOTALL)
 RANDOM = {
     "uuid": re.compile(r"'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'"),

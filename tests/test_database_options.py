@@ -186,6 +186,7 @@ def test_the_look_of_a_session_is_of_its_kind_of_process():
     result = start("-c", program, DATABASE_URL="mysql://bookings@127.0.0.1:1/bookings")
 
     assert result.stdout.strip() == (
-        "SET time_zone='+00:00', innodb_lock_wait_timeout=2, lock_wait_timeout=2 /*M! , max_statement_time=4 */ "
+        "SET time_zone='+00:00', completion_type='NO_CHAIN', innodb_lock_wait_timeout=2, lock_wait_timeout=2 "
+        "/*M! , max_statement_time=4 */ "
         "/*!80000 , max_execution_time=4000 */ /*M! , idle_transaction_timeout=20 */"
     )

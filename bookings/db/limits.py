@@ -41,8 +41,12 @@ class Limits:
 
     def _first_statement(self) -> str:
         # Without +00:00 the server's local time zone decides when a payment window closes. A server's own
-        # defaults are fifty seconds for a row, and a day for a table.
-        said = f"SET time_zone='+00:00', innodb_lock_wait_timeout={self.lock}, lock_wait_timeout={self.metadata}"
+        # defaults are fifty seconds for a row, and a day for a table. A COMMIT that began the next transaction would
+        # leave what comes after it, outside of any, without an end.
+        said = (
+            "SET time_zone='+00:00', completion_type='NO_CHAIN',"
+            f" innodb_lock_wait_timeout={self.lock}, lock_wait_timeout={self.metadata}"
+        )
         if self.statement:
             # Each server reads its own name alone. MySQL's is in milliseconds, and for reads only.
             said += (

@@ -17,7 +17,7 @@ CHARACTERS = ("character_set_client", "character_set_connection", "character_set
 # Checks that a server may be told to leave out, so that forbidden rows get in.
 ENFORCED = ("check_constraint_checks", "foreign_key_checks", "unique_checks")
 VARIABLES = (
-    *("version", "version_comment", "time_zone", "sql_mode", "character_set_database"),
+    *("version", "version_comment", "time_zone", "sql_mode", "completion_type", "character_set_database"),
     *ISOLATION,
     *READ_ONLY,
     *SERVER_READ_ONLY,
@@ -78,6 +78,8 @@ def problems(found: Mapping[str, str], *, is_replica: bool = False) -> Iterator[
         yield f"its time zone is {found.get('time_zone')}, not +00:00: deadlines would be wrong"
     if "STRICT_" not in found.get("sql_mode", ""):
         yield "its sql_mode is not strict: what does not fit would be cut off"
+    if found.get("completion_type", "NO_CHAIN") != "NO_CHAIN":
+        yield f"its completion_type is {found['completion_type']}: what follows a transaction would never be committed"
     for name in CHARACTERS:
         if found.get(name, "utf8mb4") != "utf8mb4":
             yield f"its {name} is {found[name]}, not utf8mb4: texts would be refused or damaged"

@@ -1,10 +1,12 @@
 """
-Django's backend for MariaDB and MySQL, with three habits of its own.
+Django's backend for MariaDB and MySQL, with four habits of its own.
 
 - A connection whose server has died, or accepts no writes any more, is closed as soon as the server says so, whether a
   service, a page or the queue asked. Django would ask whether it still answers, and a demoted server does.
 - A value that cannot be stored is an error of the value, not of the server.
 - While the server hangs, a thread that needs a new connection is refused at once, except one each second.
+- A transaction begins with its first statement, in one packet with it, and a statement may wait for the next one.
+  The session stays in autocommit, so nothing is set back; a block without a statement sends nothing.
 
 It repeats nothing: that is for `bookings.db.transactions`.
 """
@@ -17,10 +19,12 @@ from typing import Any
 import MySQLdb
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.mysql import base
-from django.db.utils import DatabaseErrorWrapper, DataError
+from django.db.backends.utils import debug_transaction
+from django.db.utils import DatabaseErrorWrapper, DataError, ProgrammingError
 
 from bookings.db.error_numbers import CONNECTION_LOST, OF_VALUES, is_lost, number_of
 from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
+from bookingsite.mysql.packets import START, Cursor, PacketCursor, Waiting
 
 # Without an answer: to connect, and to a statement.
 UNANSWERED = (2002, 2003, CONNECTION_LOST)
@@ -52,14 +56,6 @@ class Errors(DatabaseErrorWrapper):
         super().__exit__(kind, error, trace)
 
 
-class Cursor(base.CursorWrapper):
-    """A cursor that can be closed after its connection was: Django does so, and would raise that instead."""
-
-    def close(self) -> None:
-        with contextlib.suppress(MySQLdb.Error):
-            self.cursor.close()
-
-
 class DatabaseWrapper(base.DatabaseWrapper):
     """One thread's connection."""
 
@@ -67,6 +63,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias)
+        self._waiting: Waiting = []
         # Replaces Django's cached property of this name.
         self.wrap_database_errors = Errors(self)
 
@@ -83,8 +80,47 @@ class DatabaseWrapper(base.DatabaseWrapper):
             hang.end()
         return connection
 
+    def connect(self) -> None:
+        # What waited for a connection that was lost belongs to a transaction that was lost with it.
+        self._waiting.clear()
+        super().connect()
+
     def create_cursor(self, name: str | None = None) -> Cursor:
-        return Cursor(self.connection.cursor())
+        return Cursor(PacketCursor(self.connection, self._waiting))
+
+    def send_waiting(self) -> None:
+        """Send what waits, without a statement that it could travel with."""
+        statement, answer = self._waiting.pop() if self._waiting else (START, None)
+        if answer is None:
+            raise ProgrammingError("what waited was forgotten with its transaction")
+        with self.wrap_database_errors, contextlib.closing(self.create_cursor()) as cursor:
+            cursor.execute(statement)
+            answer.fill(cursor.fetchall(), count=cursor.rowcount, last_id=cursor.lastrowid)
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Begin with the next statement. Django calls this, if it is there, instead of leaving autocommit."""
+        self._waiting[:] = [(START, None)]
+
+    def _commit(self) -> None:
+        if self._has_not_begun() and len(self._waiting) == 1:
+            self._waiting.clear()
+        elif self.connection is not None:
+            with (
+                debug_transaction(self, "COMMIT"),
+                self.wrap_database_errors,
+                contextlib.closing(self.create_cursor()) as cursor,
+            ):
+                cursor.execute("COMMIT")
+
+    def _rollback(self) -> None:
+        has_begun = not self._has_not_begun()
+        self._waiting.clear()
+        if has_begun:
+            super()._rollback()  # type: ignore[misc]  # Django's stubs leave it out
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self._waiting.clear()  # all of it came after the savepoint, which took along what waited before
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # likewise
 
     def is_usable(self) -> bool:
         """Ask the server, before a connection that was kept is used again, whether it still takes writes."""
@@ -122,6 +158,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @property
     def _fails_fast(self) -> bool:
         return bool(self.settings_dict.get("FAILS_FAST"))
+
+    def _has_not_begun(self) -> bool:
+        return bool(self._waiting) and self._waiting[0][0] is START
 
     def _note_hang(self, error: BaseException, *, seconds: float) -> None:
         if self._fails_fast and number_of(error) in UNANSWERED and seconds >= SHORTEST_HANG_SECONDS:

@@ -60,14 +60,12 @@ def test_a_recording_is_parted_at_the_call_for_the_seats_and_has_fields():
     key, lease = "'4deffb01-3807-44de-82ac-73b13f108dd9'", "'e319c46c-84f2-466c-a39a-fdf52c8237ba'"
     log = [
         (0.00, "SELECT @@global.read_only"),
-        (0.30, "SET autocommit=0"),
+        (0.30, "START TRANSACTION"),
         (0.31, f"INSERT INTO `booking` (`reference`) VALUES ('VJC7XN3X', 987654000, {key}, {lease}, '{{}}')"),
         (0.32, "COMMIT"),
-        (0.33, "SET autocommit=1"),
-        (0.60, "SET autocommit=0"),
+        (0.60, "START TRANSACTION"),
         (0.61, f"UPDATE `booking` SET `hold_lease` = {lease} WHERE `booking`.`id` = 61 AND {key}"),
         (0.62, "COMMIT"),
-        (0.63, "SET autocommit=1"),
     ]
     own = {"987654000": "{user}", "'VJC7XN3X'": "'{reference}'", "`id` = 61": "`id` = {booking}"}
 

@@ -54,6 +54,12 @@ def test_a_mode_that_cuts_values_off_is_refused(fresh):
     assert "its sql_mode is not strict" in reason(fresh)
 
 
+def test_a_session_whose_transactions_do_not_end_is_refused(fresh):
+    fresh.settings_dict["OPTIONS"]["init_command"] = f"{SAFE}, completion_type='CHAIN'"
+
+    assert "its completion_type is CHAIN: what follows a transaction would never be committed" in reason(fresh)
+
+
 def test_a_refused_session_stays_refused(fresh):
     fresh.settings_dict["OPTIONS"]["init_command"] = "SET time_zone='+05:30'"
     reason(fresh)
@@ -114,6 +120,7 @@ def test_a_database_whose_new_tables_would_be_narrow_is_refused_with_the_cure(fr
     assert "ALTER DATABASE … CHARACTER SET utf8mb4" in said
 
 
+@pytest.mark.django_db(transaction=True)  # in a transaction no server becomes read-only
 def test_a_web_server_does_not_start_on_one_and_waits_for_a_failover():
     lasting = start("-c", "import bookingsite.wsgi", DATABASE_URL=f"{database_url()}?{ENCRYPTED}")
     with connections["default"].cursor() as cursor:

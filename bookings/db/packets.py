@@ -1,0 +1,87 @@
+"""
+Statements that are sent together: several in one packet, where the database takes them, and otherwise one by one.
+
+What they mean is the same either way, and so is their order.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, transaction
+
+
+class Answer:
+    """What a statement came to, once it was sent: asked before, it is sent now."""
+
+    def __init__(self) -> None:
+        self._is_there = False
+
+    def fill(self, rows: Sequence[tuple[Any, ...]], *, count: int, last_id: int | None) -> None:
+        """Note what the database said. For what sends statements."""
+        self._rows, self._count, self._last_id, self._is_there = rows, count, last_id, True
+
+    @property
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """The rows that it has read."""
+        self._await()
+        return self._rows
+
+    @property
+    def count(self) -> int:
+        """How many rows it has read, found for a change, or written."""
+        self._await()
+        return self._count
+
+    @property
+    def last_id(self) -> int | None:
+        """The primary key that the database gave to the row it has inserted."""
+        self._await()
+        return self._last_id
+
+    def _await(self) -> None:
+        if not self._is_there:
+            connection.send_waiting()  # type: ignore[attr-defined]  # of our own backend: no other lets one wait
+
+
+Statement = tuple[str, Sequence[Any]]
+"""SQL with `%s` for each value, and the values."""
+
+
+def later(sql: str, values: Sequence[Any] = ()) -> Answer:
+    """
+    Let a statement of the open transaction travel with the next one, or with its COMMIT.
+
+    An error of it is raised there. Not for what the caller looks at right away: it has nothing to travel with then.
+
+    :raises TransactionManagementError: outside a transaction, where nothing may ever come after it
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("only what comes after it sends it, and nothing need come")
+    return _put(sql, values)
+
+
+def together(*statements: Statement) -> list[Answer]:
+    """Send statements in one packet, with what waits before them."""
+    *first, (sql, values) = statements
+    answers = [_put(*each) for each in first]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [*answers, _filled(cursor)]
+
+
+def _put(sql: str, values: Sequence[Any]) -> Answer:
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            answer = Answer()
+            cursor.let_wait(answer)
+            cursor.execute(sql, values)
+            return answer
+        cursor.execute(sql, values)
+        return _filled(cursor)
+
+
+def _filled(cursor: Any) -> Answer:
+    answer = Answer()
+    rows = cursor.fetchall() if cursor.description else ()
+    answer.fill(rows, count=cursor.rowcount, last_id=cursor.lastrowid)
+    return answer
