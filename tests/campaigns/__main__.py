@@ -25,6 +25,7 @@ CAMPAIGNS: Mapping[str, str] = MappingProxyType(
         "deploy": "restart two web servers behind the proxy, nothing tried twice",
         "failover": "kill the primary under load, and promote its replica",
         "fuzz": "send generated requests, valid and not",
+        "mass_expiry": "let very many bookings expire while clients go on",
         "rehearsal": "play outages one after another",
         "unkeyed": "kill everything around a Flight Service without keys",
         "volume": "fill a MariaDB with a year of bookings, and ask it everything",
@@ -46,7 +47,7 @@ def prepare() -> None:
 
 
 def main() -> int:
-    names = "\n".join(f"  {name:<10} {what}" for name, what in CAMPAIGNS.items())
+    names = "\n".join(f"  {name:<11} {what}" for name, what in CAMPAIGNS.items())
     if sys.argv[1:2] == [] or sys.argv[1] not in CAMPAIGNS:
         print(f"{__doc__.strip()}\n\n{names}\n\n`python -m tests.campaigns NAME --help` shows its options.")
         return 2
