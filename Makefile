@@ -61,7 +61,8 @@ test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, AP
 
 test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers; then coverage
 	@sh devtools/system_packages.sh test
-	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json benchmarks/node_reference/package-lock.json
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json \
+		tests/clients/package-lock.json benchmarks/node_reference/package-lock.json
 	@echo "long tests on a private MariaDB"
 	@$(BIN)/python -m pytest -m long
 	@$(MAKE) --no-print-directory coverage
@@ -80,9 +81,9 @@ test-sqlite:  ## run on SQLite the tests that depend on the database, and not on
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb" $(ANY_DATABASE)
 
-check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, Dockerfile, alert rules
+check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, API description, Dockerfile, alert rules
 	@sh devtools/system_packages.sh run
-	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/clients/package-lock.json
 	@echo "format" && $(BIN)/ruff format --check --quiet .
 	@echo "lint" && $(BIN)/ruff check --quiet .
 	@echo "security" && $(call quietly,$(BIN)/python $(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(SOURCES))
@@ -92,6 +93,7 @@ check:  ## run the checks alone: format, lint, security, types, import contracts
 	@echo "production settings" && \
 		$(call quietly,$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING)
 	@echo "migrations" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run)
+	@echo "API description" && $(call quietly,$(DEVELOPMENT) sh tests/clients/lint.sh)
 	@echo "Dockerfile" && $(BIN)/hadolint Dockerfile
 	@echo "alert rules" && $(call quietly,sh devtools/promtool.sh check rules deploy/alerts.yml) && \
 		$(call quietly,sh devtools/promtool.sh test rules tests/deploy/alerts_test.yml)
@@ -108,7 +110,7 @@ lock:  ## make the locks of packages, requirements.txt and others, from the list
 			--no-header --quiet $(if $(UPGRADE),--upgrade) $$list.in -o $$list.txt || exit 1; \
 	done
 	@sh devtools/venv.sh tests/requirements.txt
-	@for folder in tests/browser benchmarks/node_reference; do \
+	@for folder in tests/browser tests/clients benchmarks/node_reference; do \
 		echo "$$folder/package-lock.json" && \
 		$(BIN)/npm $(if $(UPGRADE),update --save,install) --prefix $$folder --package-lock-only \
 			--omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --no-update-notifier --silent || exit 1; \

@@ -1,0 +1,82 @@
+// Speaks to the service by the client that openapi-fetch makes of the API's description: reads one call for each line of
+// its input, and writes a line with what the client made of the answer. `tsc` checks it against the types that
+// openapi-typescript has written into schema.ts, and node runs it.
+import { createInterface } from "node:readline";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.ts";
+
+type Schemas = components["schemas"];
+type Success =
+  | Schemas["BookingResponse"]
+  | Schemas["BookingPageResponse"]
+  | Schemas["TimelineResponse"]
+  | Schemas["ServiceInfoResponse"];
+type Failure =
+  | Schemas["ErrorResponse"]
+  | Schemas["CreateBookingErrorResponse"]
+  | Schemas["PayBookingErrorResponse"]
+  | Schemas["CancelBookingErrorResponse"]
+  | Schemas["GetBookingErrorResponse"]
+  | Schemas["ListBookingEventsErrorResponse"];
+
+type Call = { key?: string; headers?: Record<string, string> } & (
+  | { operation: "createBooking"; body: Schemas["CreateBookingRequest"] }
+  | { operation: "payBooking"; key: string; body: Schemas["PayBookingRequest"] }
+  | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
+  | { operation: "getBooking" | "listBookingEvents"; id: number }
+  | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
+  | { operation: "getServiceInfo" }
+);
+
+const [baseUrl, token] = process.argv.slice(2);
+const client = createClient<paths>({
+  baseUrl,
+  headers: token ? { Authorization: `Bearer ${token}` } : {},
+});
+
+function send(call: Call): Promise<{ data?: Success; error?: Failure; response: Response }> {
+  const { headers } = call;
+  const keyed = call.key === undefined ? {} : { "Idempotency-Key": call.key };
+  switch (call.operation) {
+    case "createBooking":
+      return client.POST("/api/v1/bookings", { params: { header: keyed }, headers, body: call.body });
+    case "payBooking":
+      return client.POST("/api/v1/bookings/payments", {
+        params: { header: { "Idempotency-Key": call.key } },
+        headers,
+        body: call.body,
+      });
+    case "cancelBooking":
+      return client.POST("/api/v1/bookings/{id}/cancel", {
+        params: { path: { id: call.id }, header: keyed },
+        headers,
+        body: call.body,
+      });
+    case "getBooking":
+      return client.GET("/api/v1/bookings/{id}", { params: { path: { id: call.id } }, headers });
+    case "listBookingEvents":
+      return client.GET("/api/v1/bookings/{id}/events", { params: { path: { id: call.id } }, headers });
+    case "listBookings":
+      return client.GET("/api/v1/bookings", { params: { query: call.query }, headers });
+    case "getServiceInfo":
+      return client.GET("/api/v1/info", { headers });
+  }
+}
+
+// `success` alone tells one from the other: without that this is no program to `tsc`.
+function told(envelope: Success | Failure): { success: boolean; data: object; code: string; retryable: boolean } {
+  if (envelope.success) {
+    return { success: true, data: envelope.data, code: "", retryable: false };
+  }
+  return { success: false, data: {}, code: envelope.error.code, retryable: envelope.error.retryable };
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { data, error, response } = await send(JSON.parse(line));
+  const envelope = data ?? error;
+  if (envelope === undefined) {
+    throw new Error(`neither a success nor a failure: ${response.status}`);
+  }
+  const headers = Object.fromEntries(response.headers);
+  console.log(JSON.stringify({ status: response.status, headers, ...told(envelope) }));
+}
