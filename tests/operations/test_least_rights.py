@@ -189,6 +189,20 @@ def test_the_doctor_sees_all_that_it_looks_at(env):
     assert {each["verdict"] for each in about} == {"OK"}, about
 
 
+def test_whether_migrations_are_applied_is_seen_without_the_right_to_apply_them(env):
+    assert manage("migrate", "--check", env=env).returncode == 0
+
+
+def test_a_migration_that_is_not_applied_is_seen_too(server, env):
+    taken_out = "FROM django_migrations WHERE app = 'bookings' ORDER BY id DESC LIMIT 1"
+    ((number, name, applied),) = ask(server, f"SELECT id, name, applied {taken_out}", db=DATABASE)
+    ask(server, f"DELETE {taken_out}", db=DATABASE)
+    try:
+        assert manage("migrate", "--check", env=env).returncode == 1
+    finally:
+        ask(server, f"INSERT INTO django_migrations VALUES ({number}, 'bookings', '{name}', '{applied}')", db=DATABASE)
+
+
 def test_staff_log_in_and_see_every_list(env, web):
     assert make_demo(env=env).returncode == 0
     site = f"http://{HOST}:{web.port}/admin/"
