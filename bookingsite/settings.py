@@ -134,11 +134,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 
-MIDDLEWARE = [
-    "bookingsite.web.middleware.ConnectionsEnd",
-    "bookingsite.web.middleware.RequestMetrics",
+# From the outside in. A request to the API passes the first list; every other one what stands behind ByAddress.
+API_MIDDLEWARE = [
+    "bookingsite.web.middleware.EveryAnswer",
     "bookingsite.web.middleware.RequestContext",
-    "bookingsite.web.middleware.SafeHeaders",
     "bookingsite.web.cors.Cors",
     "bookingsite.web.middleware.ApiAnswersInJson",
     "bookingsite.web.api_requests.OnlyEncrypted",
@@ -150,6 +149,18 @@ MIDDLEWARE = [
     "bookingsite.web.api_requests.SlashOrNone",
     "bookingsite.web.cors.Preflights",
     "bookingsite.web.unavailable.DatabasePatience",
+]
+MIDDLEWARE = [
+    "bookingsite.web.chains.ByAddress",
+    "bookingsite.web.middleware.EveryAnswer",
+    "bookingsite.web.middleware.RequestContext",
+    "bookingsite.web.cors.Cors",
+    "django.middleware.security.SecurityMiddleware",
+    "bookingsite.web.bodies.WholeBodies",
+    "bookingsite.web.hosts.OwnHost",
+    "bookingsite.web.middleware.Bounds",
+    "bookingsite.web.unavailable.DatabasePatience",
+    "bookingsite.web.unavailable.OutagePages",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "bookingsite.web.hosts.CommonForHosts",

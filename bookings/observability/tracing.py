@@ -13,7 +13,7 @@ Pure: nothing here sends or stores anything. `listener` is told of each span tha
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
@@ -168,8 +168,3 @@ def listen(told: Listener | None) -> None:
     """Tell every span of this process to a listener from now on, or to none."""
     global listener  # noqa: PLW0603 - one for the process, chosen at its start
     listener = told
-
-
-def received(headers: Mapping[str, str]) -> Trace | None:
-    """The trace that a request's headers name, if they do."""
-    return parse(headers.get("traceparent", ""), headers.get("tracestate", ""))

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from bookingsite.web.refusals import Refusal, answer, is_api
+from bookingsite.web.refusals import Refusal, answer
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -49,7 +49,7 @@ class OnlyEncrypted:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         is_read = request.method in FOLLOWED_SAFELY
-        if not settings.SECURE_SSL_REDIRECT or is_read or request.is_secure() or not is_api(request):
+        if not settings.SECURE_SSL_REDIRECT or is_read or request.is_secure():
             return self.get_response(request)
         return _refused(
             request,
@@ -66,7 +66,7 @@ class HeadersOnce:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        wrong = _wrong_header(request) if is_api(request) else None
+        wrong = _wrong_header(request)
         return _refused(request, 400, "invalid_request", wrong) if wrong else self.get_response(request)
 
 
@@ -81,7 +81,7 @@ class SlashOrNone:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if is_api(request) and request.path_info.endswith("/"):
+        if request.path_info.endswith("/"):
             request.path_info, request.path = request.path_info[:-1], request.path[:-1]
         return self.get_response(request)
 

@@ -44,7 +44,7 @@ class Preflights:
         self._cors = Cors(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        is_preflight = request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
         if is_preflight and self._cors.is_enabled(request):
             return HttpResponse(headers={"Content-Length": "0"})
         return self.get_response(request)

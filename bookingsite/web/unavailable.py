@@ -21,11 +21,7 @@ OUTAGES = (OperationalError, InterfaceError, TemporarilyUnavailable)
 
 
 class DatabasePatience:
-    """
-    Bounds how long a request waits for the database in all, and answers 503 for pages that an outage has ended.
-
-    The API has its own responses, see `bookings.api.errors`.
-    """
+    """Bounds how long a request waits for the database in all."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -33,6 +29,16 @@ class DatabasePatience:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with patience.at_most(patience.REQUEST_SECONDS):
             return self.get_response(request)
+
+
+class OutagePages:
+    """Answers 503 for pages that an outage has ended. The API has its own responses, see `bookings.api.errors`."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer 503 for a view that an outage has ended."""

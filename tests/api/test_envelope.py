@@ -263,7 +263,7 @@ def test_an_exception_outside_the_api_views_is_in_the_envelope_too(api, monkeypa
     def explode(request, path=""):
         raise ZeroDivisionError("the password is hunter2")
 
-    monkeypatch.setattr("django.middleware.common.CommonMiddleware.process_request", explode)
+    monkeypatch.setattr("django.middleware.security.SecurityMiddleware.process_request", explode)
 
     answer = api.get(BOOKINGS)
 

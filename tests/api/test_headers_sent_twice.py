@@ -43,7 +43,7 @@ def test_a_request_whose_key_came_twice_is_no_second_booking(api, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_would_be_two_bookings_if_commas_were_let_pass(api, settings, monkeypatch, name):
-    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "HeadersOnce" not in each]
+    settings.API_MIDDLEWARE = [each for each in settings.API_MIDDLEWARE if "HeadersOnce" not in each]
     monkeypatch.setattr(headers, "_KEY", re.compile(r"[!-~]{1,255}"))
 
     statuses = [Api().create(headers={name: value}).status_code for value in ("a", "a,a")]
@@ -53,7 +53,7 @@ def test_it_would_be_two_bookings_if_commas_were_let_pass(api, settings, monkeyp
 
 
 def test_a_comma_in_a_key_is_refused_by_whoever_reads_it_too(api, settings):
-    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "HeadersOnce" not in each]
+    settings.API_MIDDLEWARE = [each for each in settings.API_MIDDLEWARE if "HeadersOnce" not in each]
 
     assert refused(Api().create(headers={"Idempotency-Key": "a,a"})) == (400, "invalid_request")
     assert Booking.objects.count() == 0

@@ -185,7 +185,9 @@ def test_a_page_may_read_that_something_went_wrong(shop, api, monkeypatch, place
     if place == "a view":
         monkeypatch.setattr(wiring, "flight_service", failing(ZeroDivisionError()))
     else:
-        monkeypatch.setattr("django.middleware.common.CommonMiddleware.process_request", failing(ZeroDivisionError()))
+        monkeypatch.setattr(
+            "django.middleware.security.SecurityMiddleware.process_request", failing(ZeroDivisionError())
+        )
 
     answer = api.create(ORDER, headers={"Origin": SHOP})
 

@@ -75,7 +75,7 @@ def test_what_failed_is_marked(api, wire, collected):
 def test_the_pass_that_a_request_wakes_is_a_span_of_its_trace(api, wire, collected):
     booking = shown(api.create())
     api.cancel(booking, headers=SENT)
-    with tracing.Span("somebody", parent=tracing.received(SENT)):
+    with tracing.Span("somebody", parent=tracing.parse(**SENT)):
         kept = tracing.traceparent()
 
     tasks.run_pass(traceparent=kept)
