@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-long coverage test-sqlite check format lock audit devdb screenshots bench rehearse image clean
+.PHONY: help run test test-fast test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 export PYTHON
@@ -29,12 +29,11 @@ SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
 # What says the most about a change in the least time.
 FAST := tests/api tests/architecture tests/docs tests/gateway tests/spec
-# What takes the branches of services, gateways and db.
-COVERING := tests/api tests/architecture tests/commands tests/contracts tests/crashes tests/database tests/failover \
-	tests/gateway tests/office tests/races tests/security tests/spec tests/tracing tests/unkeyed
 # Processes with a server of their own each, as tests look at who waits for a lock. Many wait for something, so
 # there is one more than two cores could do with. What takes longest begins first, see tests/conftest.py.
 IN_PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+# A run of all everyday tests fails if a branch of services, gateways or db is left.
+EVERY_BRANCH := -p devtools.pytest_branches
 # Runs a command and shows what it says only if it fails.
 quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
 
@@ -46,12 +45,12 @@ run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 
 	@sh devtools/venv.sh requirements.txt
 	@exec $(BIN)/python -m devtools.run_all
 
-test:  ## run all checks, and the everyday tests on a private MariaDB, or on TEST_DATABASE_URL
+test:  ## run all checks, and the everyday tests on a private MariaDB, and see that they take every branch; or on TEST_DATABASE_URL
 	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
 	@$(MAKE) --no-print-directory check
 	@sh devtools/venv.sh tests/browser/package-lock.json
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
-	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL)) -m "not long"
+	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL) $(EVERY_BRANCH)) -m "not long"
 
 test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, API and gateways
 	@sh devtools/system_packages.sh run
@@ -59,20 +58,12 @@ test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, AP
 	@echo "fast tests on SQLite in memory"
 	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not mariadb" $(FAST)
 
-test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers; then coverage
+test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers
 	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json \
 		tests/clients/package-lock.json benchmarks/node_reference/package-lock.json
 	@echo "long tests on a private MariaDB"
 	@$(BIN)/python -m pytest -m long
-	@$(MAKE) --no-print-directory coverage
-
-coverage:  ## see that the everyday tests take every branch of services, gateways and db; Python 3.11 needs minutes for it
-	@sh devtools/system_packages.sh test
-	@sh devtools/venv.sh requirements.txt tests/requirements.txt
-	@echo "coverage on a private MariaDB"
-	@mkdir -p var
-	@$(BIN)/python -m pytest --quiet $(IN_PARALLEL) -m "not long" --cov --cov-report=term $(COVERING)
 
 test-sqlite:  ## run on SQLite the tests that depend on the database, and not on which
 	@sh devtools/system_packages.sh run

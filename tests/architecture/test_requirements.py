@@ -10,8 +10,8 @@ import pytest
 from tests.architecture.test_source import REPOSITORY
 
 PRODUCT = ("bookings", "bookingsite", "flightsim")
-# What `make run`, `make bench` and `make devdb` run; the plugin is for pytest alone.
-TOOLS, PLUGIN = ("benchmarks", "devtools"), "devtools/pytest_mariadb.py"
+# What `make run`, `make bench` and `make devdb` run; the plugins are for pytest alone.
+TOOLS, PLUGINS = ("benchmarks", "devtools"), ("pytest_branches.py", "pytest_mariadb.py")
 # Imported by name, and brought by what is listed, the second by its extra.
 PART_OF = {"urllib3": "requests", "croniter": "django-q2"}
 # Imported where it is wanted alone: see requirements-tracing.in.
@@ -68,7 +68,7 @@ def test_what_is_optional_imports_only_what_the_lists_for_it_name():
 
 
 def test_the_tools_need_no_package_of_the_tests():
-    paths = [path for path in modules_of(*TOOLS) if path != REPOSITORY / PLUGIN]
+    paths = [path for path in modules_of(*TOOLS) if path.name not in PLUGINS]
 
     assert unlisted(paths, listed("requirements.in")) == []
 
@@ -79,7 +79,7 @@ def test_no_package_of_the_tests_is_locked_for_what_runs(lock):
     tests_alone = listed("tests/requirements.in") - listed("requirements-tracing.txt")
 
     assert {"pytest-django", "responses", "hypothesis", "mypy"} <= tests_alone
-    assert listed(lock) & (tests_alone | {"pytest", "coverage", "pip", "setuptools", "wheel"}) == set()
+    assert listed(lock) & (tests_alone | {"pytest", "pip", "setuptools", "wheel"}) == set()
 
 
 def test_everything_that_is_listed_is_locked():
