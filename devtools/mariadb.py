@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 
 import MySQLdb
 
-from devtools.processes import HOST, ends_with_parent, free_port
+from devtools.processes import HOST, Command, ends_with_parent, free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,8 +31,6 @@ MAX_CONNECTIONS = 400
 # A loaded machine with a slow disk; an idle one needs 0.7 s and 0.2 s.
 INSTALL_SECONDS = 120
 START_SECONDS = 60
-# A clean stop takes under 0.1 s; what takes longer is stuck, and the data is thrown away anyway.
-STOP_SECONDS = 5
 LOGIN_SECONDS = 2
 LOGIN_PAUSE_SECONDS = 0.02
 # Another process may take the free port between the look and the start.
@@ -64,7 +62,7 @@ class PrivateMariaDB:
         self.port = free_port()
         self._options = options
         self._folder: Path | None = None
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Command | None = None
 
     @property
     def url(self) -> str:
@@ -100,14 +98,8 @@ class PrivateMariaDB:
         """
         if self._server is not None:
             raise MariaDBUnavailable("the private MariaDB is running already")
-        self._server = subprocess.Popen(
-            [*ends_with_parent(signal.SIGKILL), *self._server_command()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            # Ctrl-C is for the tests: they still need their database while they clean up.
-            start_new_session=True,
-        )
+        self._server = Command(*ends_with_parent(signal.SIGKILL), *self._server_command())
+        self._server.start()
         try:
             self._await_login()
         except BaseException:
@@ -116,23 +108,16 @@ class PrivateMariaDB:
 
     def stop(self) -> None:
         """Stop the server in order; after five seconds, by force. The data stays."""
-        if self._server is None:
-            return
-        self._server.terminate()
-        try:
-            self._server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
-        self._server = None
+        if self._server is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._server.stop()
+            self._server = None
 
     def kill(self) -> None:
         """Kill the server as a power cut would; `start()` then recovers what was committed."""
-        if self._server is None:
-            return
-        self._server.kill()
-        self._server.wait()
-        self._server = None
+        if self._server is not None:
+            self._server.kill()
+            self._server = None
 
     def restart(self) -> None:
         """Stop the server in order and start it again; every open connection is lost."""
@@ -224,7 +209,7 @@ class PrivateMariaDB:
             try:
                 self._make_database()
             except MySQLdb.OperationalError as refusal:
-                if self._server is None or self._server.poll() is not None:
+                if self._server is None or self._server.exit_status() is not None:
                     raise MariaDBUnavailable(f"mariadbd ended at once: {self._log_line()}") from refusal
                 if time.monotonic() > deadline:
                     raise MariaDBUnavailable(

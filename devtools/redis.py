@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 from redis import Redis, RedisError
 
-from devtools.processes import HOST, ends_with_parent, free_port
+from devtools.processes import HOST, Command, ends_with_parent, free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 # A loaded machine; an idle one needs 0.05 s.
 START_SECONDS = 30
-STOP_SECONDS = 5
 PING_SECONDS = 2
 PING_PAUSE_SECONDS = 0.02
 # One program, that goes by its name. Debian's package redis-server adds a link to the second, and a service of
@@ -43,7 +41,7 @@ class PrivateRedis:
     def __init__(self) -> None:
         self.port = free_port()
         self._folder: Path | None = None
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Command | None = None
 
     @property
     def url(self) -> str:
@@ -77,20 +75,15 @@ class PrivateRedis:
         """
         if self._server is not None or self._folder is None:
             raise RedisUnavailable("the private Redis is running already, or is not in a with statement")
-        self._server = subprocess.Popen(
-            [
-                *(*ends_with_parent(signal.SIGKILL), str(self._folder / PROGRAMS[0])),
-                *("--bind", HOST, "--port", str(self.port), "--dir", str(self._folder)),
-                *("--save", "", "--appendonly", "no"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+        self._server = Command(
+            *(*ends_with_parent(signal.SIGKILL), str(self._folder / PROGRAMS[0])),
+            *("--bind", HOST, "--port", str(self.port), "--dir", str(self._folder)),
+            *("--save", "", "--appendonly", "no"),
         )
+        self._server.start()
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            if self._server.poll() is not None or time.monotonic() > deadline:
+            if self._server.exit_status() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RedisUnavailable(f"redis-server ended, or did not answer on port {self.port}")
             time.sleep(PING_PAUSE_SECONDS)
@@ -99,7 +92,6 @@ class PrivateRedis:
         """Stop the server; its data are gone."""
         if self._server is not None:
             self._server.kill()
-            self._server.wait(STOP_SECONDS)
             self._server = None
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from django.core import checks as django_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config import checks
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 from tests.test_start import start
 
 # What each is about, in production: settings that bring it about, and the like that do not.

@@ -14,6 +14,7 @@ from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
+from devtools.processes import REPOSITORY
 from tests.campaigns import points
 from tests.support.api import shown
 from tests.support.bookings import (
@@ -27,7 +28,6 @@ from tests.support.bookings import (
 from tests.support.bulk import start
 from tests.support.calls import a_dead_payment, a_dead_release, a_resolution, a_stuck_reservation
 from tests.support.fakes import ChargeFault
-from tests.support.processes import REPOSITORY
 
 PROTOCOL, WITHOUT_KEYS = ((REPOSITORY / "docs" / name).read_text() for name in ("protocol.md", "unkeyed.md"))
 NAME = re.compile(r"`([a-z_]+\.[a-z_]+)`")

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 
 ENTRY_POINTS = ("api/", "office/", "management/", "diagnostics/")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from devtools.processes import REPOSITORY
 from tests.benchmarks.test_figures import rows_of
-from tests.support.processes import REPOSITORY
 
 pytestmark = pytest.mark.long
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 
 # Put there by devtools/venv.sh, from tests/browser/package-lock.json.
 AXE = REPOSITORY / ".venv" / "npm" / "tests" / "browser" / "node_modules" / "axe-core" / "axe.min.js"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from devtools.processes import REPOSITORY
 from tests.browser.chromium import start_chromium
 from tests.browser.office import Office, open_anew, start_office
 from tests.browser.watch import Watch
-from tests.support.processes import REPOSITORY
 from tests.support.servers import Worker
 
 SCREENSHOTS = REPOSITORY / "var" / "browser"

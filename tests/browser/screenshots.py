@@ -11,8 +11,9 @@ import uuid
 from playwright.sync_api import Browser
 
 from devtools.mariadb import PrivateMariaDB
+from devtools.processes import REPOSITORY
 from tests.browser.chromium import start_chromium
-from tests.support.processes import REPOSITORY, start_flightsim
+from tests.support.processes import start_flightsim
 from tests.support.servers import Web, environment, start_web, start_worker
 
 FOLDER = REPOSITORY / "docs" / "screenshots"

@@ -27,13 +27,13 @@ import yaml
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from devtools.mariadb import DATABASE, PrivateMariaDB
-from devtools.processes import HOST
+from devtools.processes import HOST, REPOSITORY
 from tests.campaigns.doors import Doors
 from tests.campaigns.load import Load
 from tests.campaigns.stack import CAPACITY, look_at, private_database, start_stack
 from tests.campaigns.verdict import Round
 from tests.support.invariants import answers_without_rows, seats_adrift, violations, what_is_wrong
-from tests.support.processes import REPOSITORY, FlightSim, start_flightsim
+from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import environment, start_worker
 from tests.support.waiting import comes_true
 

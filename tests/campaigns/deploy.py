@@ -6,8 +6,6 @@ haproxy with its configuration, all real. In each round either web server is sto
 clients hold, pay and read, and nothing is tried twice: no request may fail.
 """
 
-import os
-import signal
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ from tests.campaigns.verdict import Round
 from tests.support.invariants import answers_without_rows
 from tests.support.proxy import Proxy
 from tests.support.servers import Web, a_watched_web
-from tests.support.waiting import PATIENCE_SECONDS, await_that
+from tests.support.waiting import await_that
 
 # A Flight Service over a network; so there is a create under way at every moment.
 LATENCY_MS = "50"
@@ -83,17 +81,11 @@ def unlike_the_rows(load: Load) -> list[str]:
     return found
 
 
-def stop(web: Web) -> None:
-    """Ask a web server to stop, and wait until nothing of it is left."""
-    os.kill(web.pid, signal.SIGTERM)
-    assert web.ends_within(PATIENCE_SECONDS), web.printed()
-
-
 def restart(web: Web, name: str, *, proxy: Proxy, load: Load) -> None:
     """Stop a web server, start it again, and wait until the proxy sends it clients again."""
     is_up = f"Server ready/{name} is UP"
     before = proxy.times_said(is_up)
-    stop(web)
+    web.stop_in_order()
     web.start()
     await_that(lambda: proxy.times_said(is_up) > before, proxy.printed)
     heard = len(load.heard)

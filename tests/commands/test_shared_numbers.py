@@ -13,8 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from bookings.observability.metrics import SharedNumbers
 from bookingsite.processes.worker_metrics import serve_worker_metrics
-from devtools.processes import free_port
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY, free_port
 from tests.support.scrapes import numbers_in
 
 COUNT = """

@@ -12,7 +12,8 @@ from contextlib import closing
 import pytest
 import requests
 
-from tests.support.processes import REPOSITORY, FlightSim, start_flightsim
+from devtools.processes import REPOSITORY
+from tests.support.processes import FlightSim, start_flightsim
 
 FLIGHT = b"GET /api/v1/flights/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 

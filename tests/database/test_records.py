@@ -19,8 +19,8 @@ from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
 from bookings.services.shared.transitions import lock_booking, note_event
 from bookingsite.broker import keep_schedule_in_step
+from devtools.processes import REPOSITORY
 from tests.support.bookings import STAFF, a_call_row, a_payment_row, a_saved_row
-from tests.support.processes import REPOSITORY
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config import databases
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 from tests.support.starts import start
 
 FOLDERS = {

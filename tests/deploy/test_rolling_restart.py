@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bookings.models import Booking
-from tests.campaigns.deploy import clients_of, failures, restart, stop, unlike_the_rows
+from tests.campaigns.deploy import clients_of, failures, restart, unlike_the_rows
 from tests.support.invariants import assert_in_step
 from tests.support.proxy import start_proxy
 from tests.support.threads import in_the_background
@@ -58,7 +58,7 @@ def test_without_draining_what_runs_is_answered_and_what_comes_next_fails(two_we
         running = in_the_background(lambda: web1.ask("POST", "/api/v1/bookings", AN_ORDER))
         await_that(lambda: Booking.objects.filter(user_id=2001).exists())
 
-        stop(web1)
+        web1.stop_in_order()
         await_that(lambda: failures(clients))
 
     assert running.result().status == 201

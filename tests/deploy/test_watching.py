@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 
 SCRIPT = REPOSITORY / "devtools" / "promtool.sh"
 NEEDED = ("mktemp", "chmod", "chown", "id", "mkdir", "dirname", "mv", "rm", "tar", "cat", "touch", "sh")

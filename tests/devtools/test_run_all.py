@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from devtools import run_all
-from devtools.processes import HOST, free_port
+from devtools.processes import HOST, REPOSITORY, free_port
 from tests.support.http import exchange
-from tests.support.processes import REPOSITORY, start_flightsim
+from tests.support.processes import start_flightsim
 from tests.support.servers import environment
 
 OWN = ("FLIGHT_SERVICE_URL", "DATABASE_URL", "DRAIN_SECONDS", "WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG")

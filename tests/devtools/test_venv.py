@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from devtools.processes import HOST, free_port
-from tests.support.processes import REPOSITORY
+from devtools.processes import HOST, REPOSITORY, free_port
 
 SCRIPT = REPOSITORY / "devtools" / "venv.sh"
 NONE = "0" * 64

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -12,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devtools.processes import ends_with_parent
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY, Command, ends_with_parent
+from tests.support.waiting import comes_true
 
 DOCUMENT = "/api/v1/openapi.json"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -22,7 +21,6 @@ OWN_CHECKS = {"refused_for_a_reason", "nobody_is_forbidden_anything", "answers_n
 
 # Nobody listens there: what is not for this machine fails at once.
 NOWHERE = "http://127.0.0.1:9"
-LOOK_EVERY_SECONDS = 0.1
 # Enough to see what was found.
 MESSAGE_CHARACTERS = 6000
 
@@ -71,32 +69,28 @@ def fuzz(url: str, callers: Iterable[Callers], *, folder: Path, limit: float) ->
     :param limit: seconds after which it has failed
     """
     started = time.monotonic()
-    running: list[tuple[Path, subprocess.Popen[bytes]]] = []
+    running: list[tuple[Path, Command]] = []
     outcome = Outcome()
     try:
         for number, each in enumerate(callers):
             home = folder / str(number)
             running.append((home, _start(url, each, home)))
-        while any(process.poll() is None for _, process in running):
-            if time.monotonic() - started > limit:
-                outcome.failures.append(f"not done after {limit:.0f} s")
-                break
-            time.sleep(LOOK_EVERY_SECONDS)
+        if not comes_true(lambda: all(each.exit_status() is not None for _, each in running), limit):
+            outcome.failures.append(f"not done after {limit:.0f} s")
     finally:
         for _, process in running:
             process.kill()
-            process.wait()
     for home, process in running:
         _read(home / "report.ndjson", outcome)
-        if process.returncode != 0:
-            said = (home / "said.txt").read_text(errors="replace")
+        if process.exit_status() != 0:
+            said = process.printed(last=0)
             found = said[max(said.find("= FAILURES ="), 0) :][:MESSAGE_CHARACTERS]
-            outcome.failures.append(f"exit status {process.returncode}\n{found}")
+            outcome.failures.append(f"exit status {process.exit_status()}\n{found}")
     outcome.seconds = time.monotonic() - started
     return outcome
 
 
-def _start(url: str, callers: Callers, home: Path) -> subprocess.Popen[bytes]:
+def _start(url: str, callers: Callers, home: Path) -> Command:
     home.mkdir()
     config, headers = CONFIG.read_text(), []
     if len(callers.tokens) == 1:
@@ -105,21 +99,16 @@ def _start(url: str, callers: Callers, home: Path) -> subprocess.Popen[bytes]:
     else:
         config += _peers(callers.tokens, home / "callers.json")
     (home / "schemathesis.toml").write_text(config)
-    with (home / "said.txt").open("wb") as said:
-        return subprocess.Popen(
-            [
-                *(*ends_with_parent(signal.SIGKILL), sys.executable, "-m", "schemathesis.cli"),
-                *("--config-file", "schemathesis.toml", "run", url + DOCUMENT, *headers),
-                *("--seed", str(callers.seed), "--max-examples", str(callers.examples), "--no-color"),
-                *("--generation-database", "none", "--report", "ndjson", "--report-ndjson-path", "report.ndjson"),
-            ],
-            cwd=home,
-            env=_environment(home),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-        )
+    process = Command(
+        *(*ends_with_parent(signal.SIGKILL), sys.executable, "-m", "schemathesis.cli"),
+        *("--config-file", "schemathesis.toml", "run", url + DOCUMENT, *headers),
+        *("--seed", str(callers.seed), "--max-examples", str(callers.examples), "--no-color"),
+        *("--generation-database", "none", "--report", "ndjson", "--report-ndjson-path", "report.ndjson"),
+        env=_environment(home),
+        folder=home,
+    )
+    process.start()
+    return process
 
 
 def _peers(tokens: dict[str, str], file: Path) -> str:

@@ -12,8 +12,8 @@ import yaml
 from django.core.management import get_commands, load_command_class
 
 from devtools.mariadb import SERVER_FOLDERS
+from devtools.processes import REPOSITORY
 from flightsim.__main__ import read_options
-from tests.support.processes import REPOSITORY
 
 COMPOSE = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]

@@ -16,9 +16,8 @@ import pytest
 
 from bookings.db.limits import COMMAND
 from devtools.mariadb import DATABASE, PrivateMariaDB
-from devtools.processes import HOST
+from devtools.processes import HOST, REPOSITORY
 from tests.support.forks import Forks
-from tests.support.processes import REPOSITORY
 from tests.support.servers import environment
 
 SIGKILLED = -signal.SIGKILL

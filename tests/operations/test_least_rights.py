@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from devtools.mariadb import DATABASE, PrivateMariaDB
-from devtools.processes import HOST
-from tests.support.processes import REPOSITORY, start_flightsim
+from devtools.processes import HOST, REPOSITORY
+from tests.support.processes import start_flightsim
 from tests.support.servers import environment, start_web, start_worker
 from tests.support.waiting import await_that
 

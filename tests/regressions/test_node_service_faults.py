@@ -13,12 +13,13 @@ from bookings import wiring
 from bookings.deadline import Deadline
 from bookings.models import Booking, Payment
 from bookings.services.bookings import expire
+from devtools.processes import REPOSITORY
 from tests.support.api import BOOKINGS, Api, refused, shown
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import ChargeFault
 from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import assert_in_step
-from tests.support.processes import REPOSITORY, start_flightsim
+from tests.support.processes import start_flightsim
 
 pytestmark = pytest.mark.django_db
 

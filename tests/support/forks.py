@@ -1,17 +1,19 @@
-"""Processes that are forked from one that has Django loaded, one for each thing to do: what dies there dies alone."""
+"""Processes that are forked from one that has loaded what they need, one for each thing to do: each dies alone."""
 
 import json
 import os
-import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any, Self
 
-from tests.support.processes import REPOSITORY
-from tests.support.waiting import PATIENCE_SECONDS
+from devtools.processes import REPOSITORY
 
 SIGKILLED = -9
+
+# Ends a process that hangs.
+LIFE_SECONDS = 60
 
 
 class Forks:
@@ -19,7 +21,6 @@ class Forks:
 
     def __init__(self, module: str, *, env: dict[str, str]) -> None:
         self._module, self._env = module, env
-        self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -31,38 +32,29 @@ class Forks:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        assert self._said() == "ready"
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+        self._process.kill()
+        self._process.communicate()
 
     def live(self, **asked: Any) -> int:
         """Let one process do what is asked, and give its exit code, or minus the signal that ended it."""
-        assert self._process is not None
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
-        return int(self._said())
-
-    def _said(self) -> str:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_SECONDS)
-        assert readable, "a forked process neither ended nor died"
-        return self._process.stdout.readline().strip()
+        return int(self._process.stdout.readline())
 
 
 def serve(live: Callable[..., int | None]) -> None:
     """Fork a process for each line of the input, which does what the line says, and print how it has ended."""
-    print("ready", flush=True)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             code = 1
             try:
+                signal.alarm(LIFE_SECONDS)
                 code = live(**json.loads(line)) or 0
             finally:
                 # No clean-up of what was inherited from the process that has forked.

@@ -1,30 +1,47 @@
-"""Starts the stand-in Flight Service as a real process, for tests that speak to it over HTTP."""
+"""Starts servers as real processes, and the stand-in Flight Service as one of them."""
 
-import select
+import os
 import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-# A start takes a fifth of a second; a loaded machine may need many times that.
-START_SECONDS = 20.0
-
-# A clean stop takes at most a second, after which the process is in the way of the next test.
-STOP_SECONDS = 5.0
+from devtools.processes import Command
+from tests.support.waiting import PATIENCE_SECONDS, await_that, comes_true
 
 # Its own endpoints answer at once, whatever faults are on.
 CALL_SECONDS = 10.0
 
 
-class FlightSim:
+def python(*words: str) -> list[str]:
+    """Give the command of a Python program that ends with the thread that starts it, and with it all that it forks."""
+    return [sys.executable, "-m", "bookingsite.processes.die_with_parent", str(os.getpid()), "SIGKILL", *words]
+
+
+class Server(Command):
+    """A command that goes on until it is ended, and shows in some way that it is there."""
+
+    def await_sign(self, is_there: Callable[[], Any]) -> None:
+        """Return once it is there; AssertionError, with what it printed, if it ends before or takes too long."""
+        await_that(lambda: self.exit_status() is not None or is_there(), self.printed)
+        assert self.exit_status() is None, self.printed()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait until no process of it is left, and it has an exit status."""
+        return comes_true(lambda: not self.alive() and self.exit_status() is not None, seconds)
+
+    def stop_in_order(self) -> None:
+        """Ask it to stop, and return when nothing of it is left; AssertionError, with what it printed, if some is."""
+        os.kill(self.pid, signal.SIGTERM)
+        assert self.ends_within(PATIENCE_SECONDS), self.printed()
+
+
+class FlightSim(Server):
     """
     One stand-in Flight Service: its address, its ledger, and ways to end it.
 
@@ -33,40 +50,18 @@ class FlightSim:
     """
 
     def __init__(self, *options: str, store: Path, allow_reset: bool = True) -> None:
-        self.store = store
-        self.url = ""
+        super().__init__()
+        self.store, self.url = store, ""
         self._options = (*options, "--allow-reset") if allow_reset else options
-        self._process: subprocess.Popen[str] | None = None
-
-    @property
-    def pid(self) -> int:
-        """The process's id; AssertionError if it was never started."""
-        assert self._process is not None, "flightsim was not started"
-        return self._process.pid
 
     def start(self) -> None:
-        """
-        Start the process and wait until it listens: on a free port the first time, on the same one later.
-
-        :raises RuntimeError: if it ends, or says nothing for too long; the message has what it printed
-        """
+        """Start it and wait until it listens: on a free port the first time, on the same one later."""
         port = self.url.rpartition(":")[2] or "0"
-        command = (sys.executable, "-m", "flightsim", "--port", port, "--store", str(self.store))
-        self._process = subprocess.Popen(
-            (*command, *self._options),
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
-        line = self._process.stdout.readline() if readable else ""
-        if "listening on" not in line:
-            self._process.kill()
-            rest, _ = self._process.communicate()
-            raise RuntimeError(f"flightsim did not start: {line}{rest}")
-        self.url = line.split()[3]
+        self.words = python("-m", "flightsim", "--port", port, "--store", str(self.store), *self._options)
+        before = len(self.printed(last=0))
+        super().start()
+        self.await_sign(lambda: " listening on " in self.printed(last=0)[before:])
+        self.url = self.printed(last=0)[before:].split()[3]
 
     def ledger(self) -> dict[str, Any]:
         """Return the seats and calls of all flights, and the calls in all."""
@@ -83,27 +78,6 @@ class FlightSim:
     def faults(self, **plan: Any) -> None:
         """Follow this plan and no other; without arguments all faults are off. A reset leaves them alone."""
         self._answer("POST", "/__faults", plan)
-
-    def kill(self) -> None:
-        """End the process at once (SIGKILL), as a crash would."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> int:
-        """End the process cleanly (SIGTERM), unless it has ended already, and return its exit code."""
-        return self._end(signal.SIGTERM)
-
-    def _end(self, number: signal.Signals) -> int:
-        assert self._process is not None, "flightsim was not started"
-        self._process.send_signal(number)
-        try:
-            return self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise
-        finally:
-            if self._process.stdout is not None:
-                self._process.stdout.close()
 
     def _answer(self, method: str, path: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = requests.request(method, self.url + path, json=content, timeout=CALL_SECONDS)

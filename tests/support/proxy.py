@@ -3,16 +3,12 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from devtools.processes import HOST, ends_with_parent, free_port
-from tests.support.processes import REPOSITORY
+from devtools.processes import HOST, REPOSITORY, ends_with_parent, free_port, port_is_free
+from tests.support.processes import Server
 
 CONFIGURATION = REPOSITORY / "deploy" / "haproxy.cfg"
 # Kept where an ordinary user's PATH does not look.
@@ -20,9 +16,6 @@ PROGRAM = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin:
 
 # What the configuration wants to know.
 PLACES = {"LISTEN": f"{HOST}:1", "WEB1": f"{HOST}:2", "WEB2": f"{HOST}:3", "PUBLIC_HOST": "localhost"}
-
-START_SECONDS = 30.0
-LOOK_EVERY_SECONDS = 0.02
 
 
 def _program() -> str:
@@ -39,53 +32,20 @@ def check() -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-class Proxy:
+class Proxy(Server):
     """haproxy in front of two addresses. What its checks find out is in what it prints."""
 
     def __init__(self, web1: int, web2: int, **settings: str) -> None:
         self.port = free_port()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
-        weakref.finalize(self, self._log.close)
-        self._process = subprocess.Popen(
-            [*ends_with_parent(signal.SIGKILL), _program(), "-db", "-f", str(CONFIGURATION)],
-            env={
-                **os.environ,
-                **PLACES,
-                "LISTEN": f"{HOST}:{self.port}",
-                "WEB1": f"{HOST}:{web1}",
-                "WEB2": f"{HOST}:{web2}",
-                **settings,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
+        places = {"LISTEN": f"{HOST}:{self.port}", "WEB1": f"{HOST}:{web1}", "WEB2": f"{HOST}:{web2}"}
+        super().__init__(
+            *(*ends_with_parent(signal.SIGKILL), _program(), "-db", "-f", str(CONFIGURATION)),
+            env={**os.environ, **PLACES, **places, **settings},
         )
-        self._await_listening()
 
     def times_said(self, words: str) -> int:
         """Tell how often it has said this, as `Server ready/web1 is DOWN`."""
-        return self.printed().count(words)
-
-    def printed(self) -> str:
-        """Give what it has printed so far."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
-
-    def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
-        self._process.wait()
-
-    def _await_listening(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                socket.create_connection((HOST, self.port), timeout=1).close()
-                return
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"haproxy does not listen: {self.printed()}") from None
-                time.sleep(LOOK_EVERY_SECONDS)
+        return self.printed(last=0).count(words)
 
 
 @contextmanager
@@ -93,6 +53,8 @@ def start_proxy(web1: int, web2: int, **settings: str) -> Iterator[Proxy]:
     """Run the proxy for the length of the block."""
     proxy = Proxy(web1, web2, **settings)
     try:
+        proxy.start()
+        proxy.await_sign(lambda: not port_is_free(proxy.port))
         yield proxy
     finally:
         proxy.kill()

@@ -1,27 +1,21 @@
 """Starts the service's own processes, for tests that speak to them from outside."""
 
 import os
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-import uuid
-import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.client import HTTPException
-from pathlib import Path
 from urllib.parse import quote
 
 from django.core.management import call_command
 from django.db import connection
 
 from bookingsite.processes.web_server import granian
-from devtools.processes import HOST, free_port
+from devtools.processes import HOST, REPOSITORY, free_port
 from tests.support.http import NO_REPLY, Reply, exchange
-from tests.support.processes import REPOSITORY
-from tests.support.waiting import await_that, comes_true
+from tests.support.processes import Server, python
 
 
 def database_url() -> str:
@@ -58,91 +52,14 @@ def migrate(env: dict[str, str]) -> None:
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=REPOSITORY, env=env, check=True)
 
 
-class Command:
-    """
-    A Python command and everything below it, found by a mark in their environment.
-
-    It has a process group of its own, and ends with the thread that started it. `env` is what it is started in next.
-    """
-
-    def __init__(self, *words: str, env: dict[str, str]) -> None:
-        self.env = {**env, "MARK": uuid.uuid4().hex}
-        self._words, self._mark = words, f"MARK={self.env['MARK']}".encode()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as this is
-        weakref.finalize(self, self._log.close)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        """The process id of the command itself; AssertionError if it was never started."""
-        assert self._process is not None, "it was not started"
-        return self._process.pid
-
-    def start(self) -> None:
-        """Start it; what it starts comes within seconds."""
-        with_parent = ("-m", "bookingsite.processes.die_with_parent", str(os.getpid()), "SIGKILL")
-        self._process = subprocess.Popen(
-            [sys.executable, *with_parent, *self._words],
-            cwd=REPOSITORY,
-            env=self.env,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
-
-    def alive(self) -> list[int]:
-        """Name every process of it that lives, orphans too."""
-        return [pid for pid, _parent, _words in self.family()]
-
-    def ends_within(self, seconds: float) -> bool:
-        """Wait until no process of it is left, and it has an exit status."""
-        return comes_true(lambda: not self.alive() and self.exit_status() is not None, seconds)
-
-    def exit_status(self) -> int | None:
-        """Give what the command itself has ended with; None while it runs."""
-        return None if self._process is None else self._process.poll()
-
-    def kill(self) -> None:
-        """End every process of it at once (SIGKILL), itself first, so that it starts no other."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        for pid in self.alive():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-    def printed(self, *, last: int = 4000) -> str:
-        """
-        Give the end of what it has printed so far, over all its starts; `last=0` is all of it.
-
-        Through a descriptor of its own: the process writes where the position of this one is.
-        """
-        log = Path(f"/proc/self/fd/{self._log.fileno()}").read_bytes().decode(errors="replace")
-        return log[-last:]
-
-    def family(self) -> list[tuple[int, int, list[str]]]:
-        """Give id, parent and command line of each living process with the mark."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if self._mark not in (entry / "environ").read_bytes().split(b"\0"):
-                    continue
-                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if state != "Z":
-                    found.append((int(entry.name), int(parent), words))
-        return found
-
-
-class Web(Command):
+class Web(Server):
     """A web server, on a port that stays the same over restarts. It knows when it was killed."""
 
     _is_down, _up_since = False, 0.0
 
     def __init__(self, port: int, *words: str, env: dict[str, str]) -> None:
         self.port = port
-        super().__init__(*words, env=env)
+        super().__init__(*python(*words), env=env)
 
     def serve(self) -> None:
         """Start it and return once it answers."""
@@ -151,14 +68,8 @@ class Web(Command):
 
     def await_answer(self) -> None:
         """Return once it answers; AssertionError, with what it printed, if it ends before."""
-        await_that(
-            lambda: self.exit_status() is not None or self.ask("GET", "/health/live").status == 200, self.printed
-        )
-        assert self.exit_status() is None, self.printed()
+        self.await_sign(lambda: self.ask("GET", "/health/live").status == 200)
         self._up_since, self._is_down = time.monotonic(), False
-
-    def _answers(self) -> bool:
-        return self.ask("GET", "/health/live").status == 200
 
     def kill(self) -> None:
         """Kill it and all below it; from now on its clients have an excuse for what they did not hear."""
@@ -200,11 +111,11 @@ def start_web(*, env: dict[str, str]) -> Iterator[Web]:
         web.kill()
 
 
-class Worker(Command):
+class Worker(Server):
     """`manage.py run_worker` and its clusters."""
 
     def __init__(self, *options: str, env: dict[str, str]) -> None:
-        super().__init__("manage.py", "run_worker", *options, env=env)
+        super().__init__(*python("manage.py", "run_worker", *options), env=env)
 
     def clusters(self) -> list[int]:
         """Name the main processes of the clusters that it has started and that are alive."""

@@ -7,10 +7,8 @@ has loaded them. Nothing of this project is loaded there, and nothing that reads
 
 import atexit
 import importlib
-import json
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,9 +16,10 @@ import threading
 import traceback
 from functools import cache
 from pathlib import Path
-from typing import IO
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from devtools.processes import REPOSITORY
+from tests.support.forks import Forks, serve
+
 LIBRARIES = (
     "MySQLdb",
     "asyncio",
@@ -32,67 +31,44 @@ LIBRARIES = (
     "pycurl",
     "structlog",
 )
-SECONDS = 60
 
 
 def start(*command: str, env: dict[str, str], folder: Path = REPOSITORY) -> "subprocess.CompletedProcess[str]":
     """Run `-c PROGRAM` or `SCRIPT [ARGUMENT]…` in a folder, with this environment alone, for at most a minute."""
-    server = _server()
-    assert server.stdin is not None
-    assert server.stdout is not None
-    server.stdin.write(json.dumps([command, env, str(folder)]) + "\n")
-    server.stdin.flush()
-    return subprocess.CompletedProcess(command, *json.loads(server.stdout.readline()))
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place, name) for name in ("out", "err")]
+        code = _forks().live(command=command, env=env, folder=str(folder), files=[*map(str, files)])
+        return subprocess.CompletedProcess(command, code, *(file.read_text() for file in files))
 
 
 @cache
-def _server() -> "subprocess.Popen[str]":
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.starts"],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    atexit.register(server.communicate)
-    return server
+def _forks() -> Forks:
+    forks = Forks("tests.support.starts", env=dict(os.environ)).__enter__()
+    atexit.register(forks.__exit__)
+    return forks
 
 
-def _serve() -> tuple[list[str], dict[str, str], str]:
-    """Start what is asked for, until nothing more is; return in each new process, with all that it needs."""
-    for line in sys.stdin:
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            child = os.fork()
-            if child == 0:
-                _redirect(out, err)
-                command, env, folder = json.loads(line)
-                return command, env, folder
-            _, status = os.waitpid(child, 0)
-            said = [_text(out), _text(err)]
-        print(json.dumps([os.waitstatus_to_exitcode(status), *said]), flush=True)
-    sys.exit()
-
-
-def _redirect(out: IO[bytes], err: IO[bytes]) -> None:
-    with Path(os.devnull).open() as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(out.fileno(), 1)
-    os.dup2(err.fileno(), 2)
-
-
-def _text(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode()
-
-
-def _run(command: list[str], env: dict[str, str], folder: str) -> int:
-    """Run one command, and return its exit code."""
-    signal.alarm(SECONDS)
+def _live(*, command: list[str], env: dict[str, str], folder: str, files: list[str]) -> int:
+    """Be the process of one command: nothing is in its environment but what it was given."""
+    with Path(os.devnull).open() as nothing, Path(files[0]).open("wb") as out, Path(files[1]).open("wb") as err:
+        for number, file in enumerate((nothing, out, err)):
+            os.dup2(file.fileno(), number)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
     sys.path[0] = folder
     sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in env
+    code = _run(command)
+    # As at the end of an interpreter, but for the freeing of everything, which takes longer than most commands.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def _run(command: list[str]) -> int:
+    """Run one command, and return its exit code."""
     first, *arguments = command
     try:
         if first == "-c":
@@ -112,18 +88,7 @@ def _run(command: list[str], env: dict[str, str], folder: str) -> int:
     return 0
 
 
-def main() -> None:
-    """Load the libraries, and start what is asked for until nothing more is."""
+if __name__ == "__main__":
     for library in LIBRARIES:
         importlib.import_module(library)
-    code = _run(*_serve())
-    # As at the end of an interpreter, but for the freeing of everything, which takes longer than most commands.
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-if __name__ == "__main__":
-    main()
+    serve(_live)
