@@ -69,7 +69,6 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
 CODES: Mapping[int, str] = MappingProxyType(
     {
         400: "invalid_request",
-        401: "not_authenticated",
         403: "forbidden",
         404: "not_found",
         405: "method_not_allowed",

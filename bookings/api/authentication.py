@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from bookings import wiring
 from bookings.actor import Actor, ActorKind, Scope
-from bookings.api.tokens import TokenRefused, TokenRules, user_of
+from bookings.api.tokens import TokenExpired, TokenRefused, TokenRules, user_of
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import TemporarilyUnavailable, UserMismatch
 from bookings.ports import SigningKeysUnavailable
@@ -63,16 +63,23 @@ TRUSTED = Caller(principal="open")
 
 
 class NotAuthenticated(AuthenticationFailed):
-    """No proof of who calls, or one that does not hold. `problem` is told as RFC 6750 says."""
+    """
+    No proof of who calls, or one that does not hold.
+
+    :param code: what the API calls it
+    :param problem: what RFC 6750 calls it
+    """
 
     status_code = HTTPStatus.UNAUTHORIZED
 
-    def __init__(self, explanation: str, *, problem: str = "") -> None:
+    def __init__(self, explanation: str, *, code: str, problem: str = "") -> None:
         super().__init__(explanation)
+        self.code = code
         self.challenge = f'{REALM}, error="{problem}"' if problem else REALM
 
 
 REALM = 'Bearer realm="bookings"'
+SEND_ONE = "Send a token: Authorization: Bearer …"
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -95,10 +102,10 @@ class BearerAuthentication(BaseAuthentication):
 def _bearer(request: Request) -> str:
     header = request.headers.get("Authorization", "")
     if not header:
-        raise NotAuthenticated("Send a token: Authorization: Bearer …")
+        raise NotAuthenticated(SEND_ONE, code="token_missing")
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticated("Send a token: Authorization: Bearer …", problem="invalid_request")
+        raise NotAuthenticated(SEND_ONE, code="token_missing", problem="invalid_request")
     return token
 
 
@@ -106,7 +113,7 @@ def _caller_of(token: str) -> Caller:
     if token.startswith("fbs_"):
         key = recognize_api_key(token)
         if key is None:
-            raise NotAuthenticated("The key is not valid.", problem="invalid_token")
+            raise NotAuthenticated("The key is not valid.", code="token_invalid", problem="invalid_token")
         return Caller(
             principal=f"service:{key.key_id}",
             scopes=key.granted,
@@ -117,7 +124,8 @@ def _caller_of(token: str) -> Caller:
     try:
         user_id = user_of(token, keys=wiring.signing_keys(), rules=rules)
     except TokenRefused as error:
-        raise NotAuthenticated(str(error), problem="invalid_token") from error
+        code = "token_expired" if isinstance(error, TokenExpired) else "token_invalid"
+        raise NotAuthenticated(str(error), code=code, problem="invalid_token") from error
     except SigningKeysUnavailable as error:
         raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     return Caller(principal=f"user:{user_id}", user_id=user_id)

@@ -110,7 +110,7 @@ def _answer_framework(exception: exceptions.APIException, *, message: str, reque
     return respond(
         rendering.error(
             status,
-            code=CODES.get(status, "invalid_request"),
+            code=getattr(exception, "code", None) or CODES.get(status, "invalid_request"),
             explanation=explanation,
             request_id=request_id,
             message=message,

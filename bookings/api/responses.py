@@ -100,7 +100,9 @@ OF_BODIES = (
     Refusal(415, CODES[415], "Send the body as JSON, with Content-Type: application/json."),
 )
 OF_CALLERS = (
-    Refusal(401, CODES[401], "The token has expired."),
+    Refusal(401, "token_missing", "Send a token: Authorization: Bearer …"),
+    Refusal(401, "token_expired", "The token has expired."),
+    Refusal(401, "token_invalid", "The token is not valid."),
     Refusal(403, CODES[403], "This needs the scope bookings:write."),
     Refusal(429, CODES[429], "Too many requests. Repeat this one in 42 s.", retryable=True),
 )

@@ -34,6 +34,10 @@ class TokenRefused(Exception):
     """The token does not prove who calls. The message may be shown to the client that sent it."""
 
 
+class TokenExpired(TokenRefused):
+    """It did once: a newer one of the same user will do."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRules:
     """Who must have signed a token, and for whom."""
@@ -48,7 +52,8 @@ def user_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> int:
 
     The key decides the algorithm: `alg` only chooses among keys that are for this algorithm and no other.
 
-    :raises TokenRefused: if anything about it is not as it must be
+    :raises TokenExpired: if its time is over
+    :raises TokenRefused: if anything else about it is not as it must be
     :raises SigningKeysUnavailable: if that cannot be said now
     """
     if len(token) > LONGEST_TOKEN or not COMPACT.fullmatch(token):
@@ -64,7 +69,7 @@ def user_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> int:
         except jwt.InvalidSignatureError:
             continue
         except jwt.ExpiredSignatureError as error:
-            raise TokenRefused("The token has expired.") from error
+            raise TokenExpired("The token has expired.") from error
         except PROBLEMS as error:
             raise TokenRefused("The token is not valid.") from error
     raise TokenRefused("The token is not valid.")

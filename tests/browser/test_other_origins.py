@@ -138,7 +138,7 @@ def test_a_page_that_is_named_reads_refusals(world, visit):
     often = [call("GET", BOOKINGS, **me) for _ in range(3)][-1]
 
     assert [answer["body"]["error"]["code"] for answer in (nobody, nothing, twice, often)] == [
-        *("not_authenticated", "not_found", "invalid_request", "too_many_requests"),
+        *("token_missing", "not_found", "invalid_request", "too_many_requests"),
     ]
     assert nobody["headers"]["www-authenticate"] == 'Bearer realm="bookings"'
     assert int(often["headers"]["retry-after"]) > 0

@@ -105,7 +105,8 @@ class PythonClient:
             models = importlib.import_module(f"{self._name}.models")
             shape = getattr(models, f"{operation[0].upper()}{operation[1:]}Request")
             arguments["body"] = shape.from_dict(call["body"])
-        answer = module.sync_detailed(client=self._client.with_headers(call.get("headers", {})), **arguments)
+        with self._client.with_headers(call.get("headers", {})) as client:
+            answer = module.sync_detailed(client=client, **arguments)
         parsed = answer.parsed
         assert not parsed.additional_properties, "the description leaves something out"
         return Heard(
@@ -118,7 +119,7 @@ class PythonClient:
         )
 
     def close(self) -> None:
-        self._client.get_httpx_client().close()
+        """Each call has closed what it has opened."""
 
 
 class TypeScriptClient:

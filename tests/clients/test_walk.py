@@ -150,4 +150,4 @@ def test_a_generated_client_reads_why_it_is_refused(service, connect):
     if mode == "token":
         strangers = connect(url, "no token"), connect(url, a_service_key(Scope.BOOKINGS_READ, name="reader"))
         refusals = [create(client) for client in strangers]
-        assert [(answer.status, answer.code) for answer in refusals] == [(401, "not_authenticated"), (403, "forbidden")]
+        assert [(answer.status, answer.code) for answer in refusals] == [(401, "token_invalid"), (403, "forbidden")]

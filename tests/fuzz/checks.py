@@ -21,7 +21,7 @@ DECISIONS = {
 }
 
 # Before any service is called: who asks, and whether the request is one at all. Other checks are for these.
-NOT_ABOUT_THE_DATA = {"not_authenticated", "method_not_allowed", "not_found"}
+NOT_ABOUT_THE_DATA = {"token_missing", "token_invalid", "method_not_allowed", "not_found"}
 
 # Bookings that were made in this run and may be paid.
 payable: deque[dict[str, Any]] = deque(maxlen=20)

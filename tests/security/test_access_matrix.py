@@ -34,12 +34,12 @@ CALLERS = (
 )
 
 OK, CREATED = (200, None), (201, None)
-STRANGER = (401, "not_authenticated")
+NO_TOKEN, TOO_OLD, NO_PROOF = (401, "token_missing"), (401, "token_expired"), (401, "token_invalid")
 NO_SCOPE = (403, "forbidden")
 NOT_FOUND = (404, "booking_not_found")
 ANOTHER_USER = (400, "user_mismatch")
 
-STRANGERS = (STRANGER,) * 4
+STRANGERS = (NO_TOKEN, TOO_OLD, NO_PROOF, NO_TOKEN)
 PUBLIC = (OK,) * 8
 
 

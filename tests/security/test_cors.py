@@ -109,7 +109,7 @@ def test_without_an_origin_in_the_settings_nothing_is_said_and_a_preflight_is_a_
 
     assert answer.status_code == 201
     assert cors(answer) == cors(asked) == {}
-    assert refused(asked) == (401, "not_authenticated")
+    assert refused(asked) == (401, "token_missing")
     assert "origin" not in words(answer.headers.get("Vary", ""))
 
 
@@ -129,7 +129,7 @@ def test_nothing_but_the_api_is_open_to_other_origins(shop, api, path):
 
 
 def test_options_without_a_preflight_needs_a_token_as_before(shop, api):
-    assert refused(Client().options(BOOKINGS, headers={"Origin": SHOP})) == (401, "not_authenticated")
+    assert refused(Client().options(BOOKINGS, headers={"Origin": SHOP})) == (401, "token_missing")
 
 
 def failing(error):
@@ -217,7 +217,7 @@ def test_a_preflight_without_tls_is_refused_where_tls_is_asked_for(shop, api, se
 def test_a_cookie_of_staff_opens_nothing_to_a_page(shop, api, admin_client):
     answer = admin_client.get(BOOKINGS, headers={"Origin": SHOP})
 
-    assert refused(answer) == (401, "not_authenticated")
+    assert refused(answer) == (401, "token_missing")
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 

@@ -85,7 +85,7 @@ KEYS: dict[str, Callable[[], str]] = {
 def test_what_proves_nothing_is_refused(make):
     answer = ask(make())
 
-    assert refused(answer) == (401, "not_authenticated")
+    assert refused(answer) == (401, "token_invalid")
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="bookings"')
 
 
