@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bookings.actor import ActorKind
+from bookings.api.addresses import LINKS
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
 from bookings.lifecycle import BookingStatus, CancelReason
 
@@ -161,5 +162,6 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
     ),
     "Timeline": an_object({"results": {"type": "array", "items": ref("BookingEvent")}}),
     "ServiceInfo": an_object({"name": TEXT, "version": TEXT, "apiVersion": TEXT}),
+    "ApiLinks": an_object({name: {"type": "string", "format": "uri-reference"} for name in LINKS}),
     "Price": an_object(PRICE, about="What the seats that were asked for cost now."),
 }

@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from bookings import errors
+from bookings.api.addresses import LINKS
 from bookings.api.serializers import (
     CancelBookingRequest,
     CreateBookingRequest,
@@ -212,6 +213,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 errors.PaymentInProgress,
                 *_KEYED,
             ),
+        ),
+        "links": Operation(
+            "listLinks",
+            "Where to go",
+            "Names the addresses that a client begins with.",
+            {200: Answer("Go on from here", "ApiLinks", LINKS)},
         ),
         "info": Operation(
             "getServiceInfo",

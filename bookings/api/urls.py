@@ -5,12 +5,13 @@ from rest_framework.routers import SimpleRouter
 
 from bookings.api.documents import DocsView, OpenApiView
 from bookings.api.errors import unknown_path
-from bookings.api.views import BookingViewSet, InfoView
+from bookings.api.views import BookingViewSet, InfoView, LinksView
 
 router = SimpleRouter(trailing_slash=False)
 router.register("bookings", BookingViewSet, basename="booking")
 
 urlpatterns = [
+    path("v1", LinksView.as_view()),
     path("v1/", include(router.urls)),
     path("v1/info", InfoView.as_view()),
     path("v1/openapi.json", OpenApiView.as_view(), name="openapi"),

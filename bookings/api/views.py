@@ -17,6 +17,7 @@ from bookings.actor import Actor
 from bookings.answers import rendering
 from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
+from bookings.api.addresses import LINKS
 from bookings.api.errors import request_id_of, respond
 from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key
 from bookings.api.pagination import pages_for
@@ -189,6 +190,18 @@ class BookingViewSet(ViewSet):
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
         )
         return respond(render(result))
+
+
+class LinksView(APIView):
+    """Where a client goes from here; every client may know."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    throttle_classes: list[Any] = []
+
+    @describe("links")
+    def get(self, request: Request) -> HttpResponse:
+        return respond(rendering.success(LINKS, message="Go on from here"))
 
 
 class InfoView(APIView):

@@ -150,8 +150,7 @@ def test_a_success_has_a_request_id_too(api):
     [
         "/api",
         "/api/",
-        "/api/v1",
-        "/api/v1/",
+        "/api/v2",
         "/api/v2/bookings",
         "/api/v1/bookings//",
         "/api/v1//bookings",
@@ -288,6 +287,21 @@ def test_info_names_the_service_and_its_versions(api):
 
     assert answer.status_code == 200
     assert shown(answer) == {"name": "Flight Booking Service", "version": "0.2.0", "apiVersion": "v1"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/"])
+def test_the_beginning_of_the_api_leads_to_addresses_that_answer(api, path):
+    answer = api.get(path)
+
+    assert answer.status_code == 200
+    links = shown(answer)
+    assert {name: api.get(link).status_code for name, link in links.items()} == {
+        "bookings": 200,
+        "payments": 405,  # where a POST is meant
+        "info": 200,
+        "openapi": 200,
+        "docs": 200,
+    }
 
 
 def test_one_booking_can_be_read(api):

@@ -85,6 +85,7 @@ def test_it_lists_exactly_the_endpoints(document):
         ("POST", "/api/v1/bookings/{id}/cancel"),
         ("POST", "/api/v1/bookings/payments"),
         ("GET", "/api/v1/info"),
+        ("GET", "/api/v1"),
     }
 
 
@@ -149,6 +150,7 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
     named = operations(document)
 
     assert list(named) == [
+        "listLinks",
         "listBookings",
         "createBooking",
         "getBooking",
@@ -299,6 +301,7 @@ def test_what_is_answered_is_what_is_described(api, document, flights, payments)
         ("get", one, api.get(f"{BOOKINGS}/0"), 404),
         ("get", events, api.get(f"{BOOKINGS}/{third['id']}/events"), 200),
         ("get", "/api/v1/info", api.get("/api/v1/info"), 200),
+        ("get", "/api/v1", api.get("/api/v1"), 200),
     ]
 
     for method, path, answer, status in heard:

@@ -10,6 +10,7 @@ type Success =
   | Schemas["BookingResponse"]
   | Schemas["BookingPageResponse"]
   | Schemas["TimelineResponse"]
+  | Schemas["ApiLinksResponse"]
   | Schemas["ServiceInfoResponse"];
 type Failure =
   | Schemas["ErrorResponse"]
@@ -25,7 +26,7 @@ type Call = { key?: string; headers?: Record<string, string> } & (
   | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
   | { operation: "getBooking" | "listBookingEvents"; id: number }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
-  | { operation: "getServiceInfo" }
+  | { operation: "getServiceInfo" | "listLinks" }
 );
 
 const [baseUrl, token] = process.argv.slice(2);
@@ -58,6 +59,8 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
       return client.GET("/api/v1/bookings/{id}/events", { params: { path: { id: call.id } }, headers });
     case "listBookings":
       return client.GET("/api/v1/bookings", { params: { query: call.query }, headers });
+    case "listLinks":
+      return client.GET("/api/v1", { headers });
     case "getServiceInfo":
       return client.GET("/api/v1/info", { headers });
   }

@@ -96,7 +96,7 @@ class PythonClient:
 
     def call(self, operation: str, **call: Any) -> Heard:
         name = _snake(operation)
-        tag = "service" if operation == "getServiceInfo" else "bookings"
+        tag = "service" if operation in ("getServiceInfo", "listLinks") else "bookings"
         module = importlib.import_module(f"{self._name}.api.{tag}.{name}")
         spelled = {"id": "id", "key": "idempotency_key"}
         arguments = {spelled[word]: call[word] for word in spelled if word in call}

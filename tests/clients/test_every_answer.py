@@ -14,6 +14,7 @@ CALLS = {
     "listBookingEvents": {"id": 1},
     "listBookings": {"query": {"userId": 1001, "limit": 5}},
     "getServiceInfo": {},
+    "listLinks": {},
 }
 
 

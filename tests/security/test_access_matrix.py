@@ -64,6 +64,7 @@ TABLE = {
     "events": Line("GET", f"{ONE}/events", READ, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "pay": Line("POST", "/bookings/payments", PAY, (*STRANGERS, CREATED, NOT_FOUND, NO_SCOPE, CREATED)),
     "cancel": Line("POST", f"{ONE}/cancel", WRITE, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "links": Line("GET", "", None, PUBLIC),
     "info": Line("GET", "/info", None, PUBLIC),
     "openapi": Line("GET", "/openapi.json", None, PUBLIC, in_schema=False),
     "docs": Line("GET", "/docs", None, PUBLIC, in_schema=False),

@@ -1,0 +1,9 @@
+"""The addresses that a client begins with."""
+
+LINKS = {
+    "bookings": "/api/v1/bookings",
+    "payments": "/api/v1/bookings/payments",
+    "info": "/api/v1/info",
+    "openapi": "/api/v1/openapi.json",
+    "docs": "/api/v1/docs",
+}
