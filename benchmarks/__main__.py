@@ -8,6 +8,7 @@ does meets all of them: compare what stands in one table.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import signal
 import sys
@@ -21,7 +22,7 @@ from benchmarks.meters import memory_mb, readings
 from benchmarks.report import Report, circumstances
 from benchmarks.samples import Sample, Series
 from benchmarks.stack import Stack, StackFailed
-from benchmarks.targets import NotInstalled
+from benchmarks.targets import NotInstalled, all_targets
 from devtools.mariadb import MariaDBUnavailable
 from devtools.processes import adopt_orphans, kill_descendants
 
@@ -38,6 +39,7 @@ FIRST_SECONDS = 3.0
 WARM_UP_SECONDS = 0.2
 WARM_UP_SHARE = 10
 FIRST = Cell("create", 64, 0)
+SETTING = re.compile(r"[A-Z_]+=.*")
 # Rounds and seconds beyond these are a slip of the finger.
 MOST_ROUNDS, MOST_SECONDS = 100, 600.0
 
@@ -108,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="bookings-bench-") as folder:
             _progress("starting MariaDB, the stub Flight Service and what is measured")
-            with Stack(Path(folder), old=options.old, python=options.python) as stack:
+            described = all_targets(old=options.old, python=options.python, beside=options.beside)
+            with Stack(Path(folder), described) as stack:
                 return _run(options, stack)
     except (MariaDBUnavailable, StackFailed, NotInstalled, LoadFailed) as reason:
         _say(str(reason), to=sys.stderr)
@@ -155,6 +158,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measures the service beside references.")
     parser.add_argument("--long", action="store_true", help="more cells, rounds and seconds: about twenty minutes")
     parser.add_argument("--old", type=Path, metavar="TREE", help="another checkout of this project, measured in turns")
+    parser.add_argument("--beside", action="append", default=[], metavar="NAME=VALUE", help="measure that setting too")
     parser.add_argument("--python", default="", help="runs the services in the place of .venv's own; has all packages")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture there")
     parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario; may be repeated")
@@ -167,6 +171,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.old = options.old and options.old.resolve()
     # Not resolved: the link is what belongs to the packages.
     options.python = options.python and str(Path(shutil.which(options.python) or options.python).absolute())
+    if not all(SETTING.fullmatch(setting) for setting in options.beside):
+        parser.error("--beside takes NAME=VALUE")
     if not 1 <= options.rounds <= MOST_ROUNDS or not 0 < options.seconds <= MOST_SECONDS:
         parser.error(f"at most {MOST_ROUNDS} rounds and {MOST_SECONDS:g} seconds")
     return options

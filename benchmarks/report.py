@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.aims import COLUMNS as AIM_COLUMNS
+from benchmarks.aims import aim_rows
 from benchmarks.cells import HOT_FLIGHTS, Cell
 from benchmarks.meters import rows
 from benchmarks.picture import Bar, drawn
@@ -82,6 +85,8 @@ class Report:
         return "\n".join(
             [
                 self.circumstances,
+                *_table(AIM_COLUMNS, aim_rows(self.series, self.memory)),
+                "",
                 f"What is not measured used {others.median:.0%} of the cores, at most {others.high:.0%}.\n",
                 *_table(COLUMNS, (self._row(*pair) for pair in self._pairs())),
                 "",
@@ -131,10 +136,10 @@ class Report:
 
         return [
             *head,
-            _ranged(self.series.spread(cell, target, _rate), 0),
+            self.series.spread(cell, target, _rate).text(0),
             self._against(cell, target, _rate),
             f"{middle(lambda sample: sample.p50_ms):.1f}",
-            _ranged(self.series.spread(cell, target, lambda sample: sample.p99_ms), 0),
+            self.series.spread(cell, target, lambda sample: sample.p99_ms).text(0),
             *(f"{middle(partial(_cpu_of, name)):.2f}" for name in PROCESSES),
             self._against(cell, target, lambda sample: sample.own_cpu_ms),
             f"{middle(lambda sample: sample.statements):.1f}",
@@ -143,8 +148,8 @@ class Report:
         ]
 
     def _against(self, cell: Cell, target: str, of: Callable[[Sample], float]) -> str:
-        ratio = None if target == THIS else self.series.ratio(cell, THIS, to=target, of=of)
-        return "" if ratio is None else f"{ratio:.2f}"
+        ratios = [] if target == THIS else self.series.ratios(cell, THIS, to=target, of=of)
+        return f"{statistics.median(ratios):.2f}" if ratios else ""
 
 
 def with_section(page: str, section: str) -> str:
@@ -162,10 +167,6 @@ def _cpu_of(name: str, sample: Sample) -> float:
     return sample.cpu_ms.get(name, 0.0)
 
 
-def _ranged(spread: Spread, digits: int) -> str:
-    return f"{spread.median:.{digits}f} ({spread.low:.{digits}f} to {spread.high:.{digits}f})"
-
-
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Write a table whose columns are also aligned where it is read as text."""
     body = list(rows)
@@ -178,6 +179,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def _command(options: argparse.Namespace) -> str:
     words = ["python -m benchmarks", "--long" if options.long else "", f"--rounds {options.rounds}"]
     words += [f"--seconds {options.seconds:g}", *(f"--only {name}" for name in options.only or ())]
+    words += [f"--beside {setting}" for setting in options.beside]
     words += [
         f"--old {options.old.name}" if options.old else "",
         f"--python {options.python}" if options.python else "",

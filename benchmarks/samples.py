@@ -68,6 +68,10 @@ class Spread(NamedTuple):
     def of(cls, values: Sequence[float]) -> Spread:
         return cls(statistics.median(values), min(values), max(values))
 
+    def text(self, digits: int) -> str:
+        """Write the median, and the least and the most behind it."""
+        return f"{self.median:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
 
 @dataclass(slots=True)
 class Series:
@@ -82,8 +86,7 @@ class Series:
     def spread(self, cell: Cell, target: str, of: Callable[[Sample], float]) -> Spread:
         return Spread.of([of(sample) for sample in self.samples[cell, target].values()])
 
-    def ratio(self, cell: Cell, target: str, *, to: str, of: Callable[[Sample], float]) -> float | None:
-        """Give the median of the ratios of two targets within one round; None if they have none together."""
+    def ratios(self, cell: Cell, target: str, *, to: str, of: Callable[[Sample], float]) -> list[float]:
+        """Give the ratios of two targets within one round; none if they have no round together."""
         ours, theirs = (self.samples.get((cell, name), {}) for name in (target, to))
-        ratios = [of(ours[number]) / of(theirs[number]) for number in ours if number in theirs and of(theirs[number])]
-        return statistics.median(ratios) if ratios else None
+        return [of(ours[number]) / of(theirs[number]) for number in ours if number in theirs and of(theirs[number])]

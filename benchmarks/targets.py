@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,18 @@ from bookingsite.processes.web_server import granian
 from devtools.processes import HOST, port_is_free
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_REFERENCE = Path("benchmarks/node_reference")
 NODE_PACKAGES = ("express", "sequelize", "mysql2", "axios")
-# Sequelize's own default, with which payments freeze at five clients, and one that 64 clients can create with.
-NODE_POOLS = {5: frozenset({"create"}), 64: frozenset({"create", "pay"})}
+# A create of the Node reference has one connection of its pool, a payment two at once: as many payments as the pool has
+# connections each wait for a second one, and none ever gets it. So Sequelize's own default freezes at five clients that
+# pay, 64 connections at 64, and twice as many as there are clients never do.
+NODE_POOLS = {5: frozenset({"create"}), 64: frozenset({"create", "pay"}), 128: frozenset({"create", "pay"})}
 THIS, OLD, CEILING, STUB = "this service", "old", "ceiling", "stub alone"
+# This service, and nothing remembered of a flight.
+ASKING = "FLIGHT_PRICE_SECONDS=0"
 WEB_WORKERS, WEB_THREADS, FINISH_SECONDS = 2, 32, 5
 # Below those that the kernel gives to clients: one of their connections could have a port before its server starts.
 ports = filter(port_is_free, itertools.count(20_000 + secrets.randbelow(10_000)))
@@ -87,18 +91,29 @@ def stub() -> Target:
     return Target(STUB, frozenset({"flight"}), command, health="/api/v1/flights/1")
 
 
-def all_targets(*, old: Path | None, python: str) -> list[Target]:
+def all_targets(*, old: Path | None, python: str, beside: Sequence[str] = ()) -> list[Target]:
     """
     Describe everything else, this service first.
 
     :param old: another checkout, if one is to be measured
     :param python: runs the services, in the place of the interpreters of their checkouts
+    :param beside: settings, each as NAME=VALUE, with which this service is measured too
     :raises NotInstalled: if something is not there
     """
     if old is not None and not (old / "manage.py").is_file():
         raise NotInstalled(f"{old} is no checkout of this project")
-    services = [service(THIS, ROOT, python), *([service(OLD, old, python)] if old else [])]
-    return [*services, *map(node, NODE_POOLS), ceiling(services[0])]
+    this = service(THIS, ROOT, python)
+    others = [with_setting(this, ASKING, {"create"}), *(with_setting(this, each, this.scenarios) for each in beside)]
+    if old:
+        others.append(service(OLD, old, python))
+    return [this, *others, *map(node, NODE_POOLS), ceiling(this)]
+
+
+def with_setting(target: Target, setting: str, scenarios: Iterable[str]) -> Target:
+    """Describe a target whose environment has one more setting, NAME=VALUE, which is its name."""
+    name, _, value = setting.partition("=")
+    environment = {**target.environment, name: value}
+    return replace(target, name=setting, scenarios=frozenset(scenarios), environment=environment, port=next(ports))
 
 
 def service(name: str, tree: Path, python: str) -> Target:
@@ -117,6 +132,11 @@ def ceiling(served: Target) -> Target:
     return Target(CEILING, frozenset({"create"}), command, served.environment, migrate=served.migrate, port=port)
 
 
+def node_name(pool: int) -> str:
+    """Name the Node reference with a pool of so many connections."""
+    return f"Node, pool {pool}"
+
+
 def node(pool: int) -> Target:
     """
     Describe the Node reference with a pool of so many connections; one process, as the design has it.
@@ -131,4 +151,4 @@ def node(pool: int) -> Target:
     # Not through the script in .venv/bin: a Python process would stand before it.
     command = (f"{wheel.submodule_search_locations[0]}/bin/node", str(NODE_REFERENCE / "server.js"))
     environment = {"NODE_ENV": "production", "NODE_PATH": str(modules), "POOL": str(pool)}
-    return Target(f"Node, pool {pool}", NODE_POOLS[pool], command, environment, health="/health")
+    return Target(node_name(pool), NODE_POOLS[pool], command, environment, health="/health")

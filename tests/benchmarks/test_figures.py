@@ -5,11 +5,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.cells import Cell
+from benchmarks.aims import AIMS, aim_rows
+from benchmarks.cells import LONG, SHORT, Cell
 from benchmarks.load import Load
 from benchmarks.picture import Bar, drawn
 from benchmarks.report import BEGIN, END, Report, with_section
 from benchmarks.samples import Sample, Series, Spread, percentile
+from benchmarks.targets import ROOT, all_targets
 
 CREATE = Cell("create", 16, 0)
 
@@ -40,17 +42,17 @@ def test_a_spread_is_the_median_the_least_and_the_most():
     assert Spread.of([3.0, 1.0, 2.0, 10.0]) == (2.5, 1.0, 10.0)
 
 
-def test_a_ratio_is_the_median_of_the_ratios_within_a_round():
+def test_a_ratio_is_one_within_a_round():
     series = series_of(this_service=[100.0, 10.0, 80.0], old=[50.0, 20.0, 40.0])
 
-    assert series.ratio(CREATE, "this service", to="old", of=lambda each: each.rate) == 2.0
+    assert series.ratios(CREATE, "this service", to="old", of=lambda each: each.rate) == [2.0, 0.5, 2.0]
 
 
 def test_a_target_that_was_never_measured_in_the_same_round_has_no_ratio():
     series = series_of(this_service=[100.0])
     series.add(CREATE, "old", 1, sample(50.0))
 
-    assert series.ratio(CREATE, "this service", to="old", of=lambda each: each.rate) is None
+    assert series.ratios(CREATE, "this service", to="old", of=lambda each: each.rate) == []
 
 
 def test_a_sample_is_for_each_request_and_counts_answers_in_time():
@@ -81,11 +83,53 @@ def test_the_table_has_a_row_for_each_target_this_service_first():
 
     rows = rows_of(report_of(series).text())
 
-    assert [row[3] for row in rows[2:6]] == ["this service", "old", "Node, pool 5", "ceiling"]
-    assert rows[2][4:6] == ["110 (100 to 120)", ""]
-    assert rows[3][4:6] == ["55 (50 to 60)", "2.00"]
-    assert rows[4][4] == "**froze**"
+    cells = [row for row in rows if row[:3] == ["create", "16", "0 ms"]]
+    assert [row[3] for row in cells] == ["this service", "old", "Node, pool 5", "ceiling"]
+    assert cells[0][4:6] == ["110 (100 to 120)", ""]
+    assert cells[1][4:6] == ["55 (50 to 60)", "2.00"]
+    assert cells[2][4] == "**froze**"
     assert rows[-1] == ["this service", "100", "80"]
+
+
+def test_each_figure_that_was_measured_stands_beside_its_bar():
+    series = series_of(
+        **{"this_service": [100.0, 120.0], "Node,_pool_5": [80.0, 80.0], "Node,_pool_64": [160.0, 160.0]},
+        **{"ceiling": [150.0, 150.0], "old": [50.0, 60.0]},
+    )
+    for number, rate in enumerate((40.0, 80.0)):
+        series.add(CREATE, "FLIGHT_PRICE_SECONDS=0", number, sample(rate))
+
+    assert aim_rows(series, {"this service": [91.0, 20.0]}) == [
+        ["creates a second, 16 clients", "this service ÷ Node, pool 5", "1.38 (1.25 to 1.50)", "≥ 1", "yes"],
+        ["creates a second, 16 clients", "this service ÷ Node, pool 64", "0.69 (0.62 to 0.75)", "≥ 1", "**no**"],
+        [
+            "creates a second, 16 clients",
+            "FLIGHT_PRICE_SECONDS=0 ÷ Node, pool 5",
+            "0.75 (0.50 to 1.00)",
+            "≥ 0.8",
+            "**no**",
+        ],
+        ["creates a second, 16 clients", "this service ÷ ceiling", "0.73 (0.67 to 0.80)", "≥ 0.6", "yes"],
+        ["CPU of web and database, create", "this service ÷ old", "1.00 (1.00 to 1.00)", "≤ 0.4", "**no**"],
+        ["database, create", "this service, round trips", "10.00 (10.00 to 10.00)", "≤ 4", "**no**"],
+        ["memory after the run", "this service, the largest process, MB", "91.00 (91.00 to 91.00)", "≤ 90", "**no**"],
+    ]
+
+
+def test_no_bar_is_about_what_is_never_measured():
+    names = {target.name for target in all_targets(old=ROOT, python="")}
+
+    assert {aim.cell for aim in AIMS} <= set(SHORT) & set(LONG)
+    assert {name for aim in AIMS for name in (aim.target, aim.to)} <= names | {""}
+
+
+def test_what_is_measured_beside_has_one_setting_more():
+    this, *others = all_targets(old=None, python="", beside=["WEB_THREADS=8"])
+
+    other = next(each for each in others if each.name == "WEB_THREADS=8")
+    assert other.environment == {**this.environment, "WEB_THREADS": "8"}
+    assert (other.command, other.scenarios) == (this.command, this.scenarios)
+    assert (other.port, other.database) != (this.port, this.database)
 
 
 def test_only_what_this_service_failed_counts_as_its_own():
