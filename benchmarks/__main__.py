@@ -27,7 +27,7 @@ from devtools.mariadb import MariaDBUnavailable
 from devtools.processes import adopt_orphans, kill_descendants
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.targets import Target
 
@@ -89,16 +89,19 @@ class Bench:
             self._stack.set_latency(0)
 
     def _drive(self, cell: Cell, target: Target, *, share: int, seconds: float) -> Sample | None:
-        made, roots, session = self._made[target.name], self._stack.roots(target), self._stack.session
+        made, roots = self._made[target.name], self._stack.roots(target)
         requests = self._requests.of(cell, made, share=share, seconds=seconds)
         with Clients(target.port, count=cell.clients) as clients:
             clients.drive(requests, seconds=min(WARM_UP_SECONDS, seconds / WARM_UP_SHARE))
-            before = readings(roots, session)
+            before = self._used(roots)
             load = clients.drive(requests, seconds=seconds)
-            after = readings(roots, session)
+            after = self._used(roots)
         if cell.scenario == "create":
             made.add(load.bodies)
         return Sample.of(load, {name: after[name] - before[name] for name in after}) if load.latencies else None
+
+    def _used(self, roots: Mapping[str, int]) -> dict[str, float]:
+        return {**readings(roots, self._stack.session), "round_trips": self._stack.round_trips.count()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

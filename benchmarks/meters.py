@@ -21,20 +21,17 @@ IDLE, WAITING = 3, 4
 PSS = re.compile(r"^Pss: +([0-9]+) kB$", re.MULTILINE)
 # Statements that read or write rows: transaction control, and what a connection says when it opens, are not among them.
 STATEMENTS = ("Com_select", "Com_insert", "Com_update", "Com_delete")
-# What a client waits for. A health check and the preparation of a statement are packets of their own, and no question.
-ROUND_TRIPS = ("Questions", "Com_admin_commands", "Com_stmt_prepare")
 
 
 def readings(roots: Mapping[str, int], session: Any) -> dict[str, float]:
     """
     Read what was used since the start: CPU seconds of these trees of processes and of the whole `machine`, and
-    MariaDB's `statements` and `round_trips`. Reading them is not counted in `statements`.
+    MariaDB's `statements`. Reading them is not counted in these.
     """
     found = {name: sum(map(_cpu_seconds, [pid, *descendants(of=pid)])) for name, pid in roots.items()}
     found["machine"] = _machine_seconds()
     status = {name: int(count) for name, count in rows(session, "SHOW GLOBAL STATUS WHERE Value REGEXP '^[0-9]+$'")}
     found["statements"] = sum(status[name] for name in STATEMENTS)
-    found["round_trips"] = sum(status[name] for name in ROUND_TRIPS)
     return found
 
 

@@ -16,6 +16,7 @@ import MySQLdb
 
 from benchmarks.meters import rows
 from benchmarks.recording import LATENCY_MS, record_create
+from benchmarks.round_trips import RoundTrips
 from benchmarks.targets import CEILING, Target, stub
 from devtools.mariadb import PrivateMariaDB
 from devtools.processes import HOST, ends_with_parent
@@ -68,12 +69,13 @@ class Stack:
         self._mariadb = self._open.enter_context(PrivateMariaDB(*MARIADB_OPTIONS))
         session = MySQLdb.connect(host=HOST, port=self._mariadb.port, user="root", autocommit=True)
         self.session = self._open.enter_context(contextlib.closing(session))
+        self.round_trips = RoundTrips(self._mariadb.port)
         self._open.callback(self._stop_all)
         self._stub = stub()
         self.targets = [self._stub]
         self.start(self._stub)
         for target in described:
-            rows(session, f"CREATE DATABASE `{target.database}`")
+            rows(session, f"CREATE DATABASE IF NOT EXISTS `{target.database}`")
             if target.migrate and self._spawn(target, target.migrate).wait(MIGRATE_SECONDS) != 0:
                 raise StackFailed(f"{target.name} cannot be migrated: {self._last_words(target)}")
             able = self._with_recording(target, of=described[0]) if target.name == CEILING else target

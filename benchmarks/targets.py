@@ -57,7 +57,11 @@ class NotInstalled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One server that is measured: how it is started, and what it can do. `migrate` runs to its end before that."""
+    """
+    One server that is measured: how it is started, and what it can do. `migrate` runs to its end before that.
+
+    Its database has the name `tables_of`, if that is another target's, or its own.
+    """
 
     name: str
     scenarios: frozenset[str]
@@ -66,11 +70,12 @@ class Target:
     health: str = "/health/live"
     folder: Path = ROOT
     migrate: tuple[str, ...] = ()
+    tables_of: str = ""
     port: int = field(default_factory=lambda: next(ports))
 
     @property
     def database(self) -> str:
-        return re.sub(r"\W+", "_", self.name)
+        return re.sub(r"\W+", "_", self.tables_of or self.name)
 
     def surroundings(self, *, mariadb_port: int, flights: str) -> dict[str, str]:
         """Give the whole environment of its processes."""
@@ -110,10 +115,17 @@ def all_targets(*, old: Path | None, python: str, beside: Sequence[str] = ()) ->
 
 
 def with_setting(target: Target, setting: str, scenarios: Iterable[str]) -> Target:
-    """Describe a target whose environment has one more setting, NAME=VALUE, which is its name."""
+    """Describe a target with the same tables and one more setting, NAME=VALUE, which is its name."""
     name, _, value = setting.partition("=")
-    environment = {**target.environment, name: value}
-    return replace(target, name=setting, scenarios=frozenset(scenarios), environment=environment, port=next(ports))
+    return replace(
+        target,
+        name=setting,
+        scenarios=frozenset(scenarios),
+        environment={**target.environment, name: value},
+        migrate=(),
+        tables_of=target.name,
+        port=next(ports),
+    )
 
 
 def service(name: str, tree: Path, python: str) -> Target:

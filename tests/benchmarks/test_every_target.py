@@ -10,7 +10,8 @@ import pytest
 from devtools.processes import REPOSITORY
 from tests.benchmarks.test_figures import rows_of
 
-pytestmark = pytest.mark.long
+# A minute where nothing else runs.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 OURS = ("this service", "old", "FLIGHT_PRICE_SECONDS=0")
 NODE = ["Node, pool 128", "Node, pool 5", "Node, pool 64"]
@@ -52,8 +53,9 @@ def run(tmp_path_factory):
 def table(run):
     """The rows of the page, by scenario, clients, latency and target."""
     rows = rows_of((run / "measurements.md").read_text())
-    columns = rows[0]
-    return {tuple(row[:4]): dict(zip(columns, row, strict=True)) for row in rows[2:] if len(row) == len(columns)}
+    columns = next(row for row in rows if "answers a second" in row)
+    rows = [row for row in rows if len(row) == len(columns) and row[1].isdigit()]
+    return {tuple(row[:4]): dict(zip(columns, row, strict=True)) for row in rows}
 
 
 def test_every_target_has_its_rows(table):
@@ -89,7 +91,8 @@ def test_the_ceiling_sends_the_rows_of_a_create_and_less_around_them(table):
 
     # A connection that was used a moment ago is asked whether it may write: that is no row of a create.
     assert 2 <= float(ours["statements"]) - 1.2 <= float(ceiling["statements"]) <= float(ours["statements"])
-    assert float(ceiling["round trips"]) <= float(ours["round trips"])
+    # Those before the call for the seats in one packet, those after it in another.
+    assert 2 <= float(ceiling["round trips"]) <= min(2.3, float(ours["round trips"]))
 
 
 def test_a_latency_of_the_stub_is_felt(table):

@@ -94,7 +94,8 @@ def test_the_table_has_a_row_for_each_target_this_service_first():
 def test_each_figure_that_was_measured_stands_beside_its_bar():
     series = series_of(
         **{"this_service": [100.0, 120.0], "Node,_pool_5": [80.0, 80.0], "Node,_pool_64": [160.0, 160.0]},
-        **{"ceiling": [150.0, 150.0], "old": [50.0, 60.0]},
+        ceiling=[150.0, 150.0],
+        old=[50.0, 60.0],
     )
     for number, rate in enumerate((40.0, 80.0)):
         series.add(CREATE, "FLIGHT_PRICE_SECONDS=0", number, sample(rate))
@@ -129,7 +130,8 @@ def test_what_is_measured_beside_has_one_setting_more():
     other = next(each for each in others if each.name == "WEB_THREADS=8")
     assert other.environment == {**this.environment, "WEB_THREADS": "8"}
     assert (other.command, other.scenarios) == (this.command, this.scenarios)
-    assert (other.port, other.database) != (this.port, this.database)
+    assert (other.database, other.migrate) == (this.database, ())
+    assert other.port != this.port
 
 
 def test_only_what_this_service_failed_counts_as_its_own():

@@ -1,6 +1,7 @@
 """The requests of a benchmark, and the SQL that it writes down for the ceiling."""
 
 import itertools
+import socket
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
@@ -9,7 +10,9 @@ import pytest
 from benchmarks.cells import Booking, Cell, Made, Requests
 from benchmarks.load import Clients, get
 from benchmarks.recording import halves
+from benchmarks.round_trips import RoundTrips
 from benchmarks.targets import NotInstalled, all_targets
+from devtools.processes import HOST
 
 OURS = b'{"success":true,"data":{"id":61,"reference":"VJC7XN3X","flightId":2,"userId":1001,"status":"initiated"}}'
 NODES = b'{"success":true,"data":{"status":"initiated","flightId":2,"userId":7,"noOfSeats":1,"id":12}}'
@@ -111,3 +114,32 @@ def test_a_refusal_is_counted_by_its_status_and_its_connection_is_not_used_again
     assert load.failed == {"503": 3}
     assert (load.in_time, load.bodies) == (6, [b"{}"] * 6)
     assert 0 < load.seconds == load.whole_seconds < 5
+
+
+def test_a_round_trip_is_a_request_however_many_statements_it_has():
+    class Echo(StreamRequestHandler):
+        def handle(self):
+            while question := self.rfile.readline():
+                self.wfile.write(question)
+
+    def ask(times):
+        for _ in range(times):
+            client.sendall(b"one; two; three\n")
+            assert client.recv(100)
+
+    with ThreadingTCPServer((HOST, 0), Echo) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        counted = RoundTrips(port)
+        with socket.create_connection((HOST, port)) as client:
+            ask(2)
+            first = counted.count()
+            ask(3)
+            second = counted.count()
+        with socket.create_connection((HOST, port)) as client:
+            ask(4)
+            third = counted.count()
+        server.shutdown()
+
+    assert (first, second, third) == (2, 5, 9)
