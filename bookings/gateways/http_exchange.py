@@ -41,6 +41,10 @@ BEFORE_SENDING = {
     pycurl.E_PEER_FAILED_VERIFICATION,
 }
 
+# What libcurl would say by itself, and whether the connection ends with the response.
+KEPT = ("Expect:", "User-Agent:")
+ENDED = (*KEPT, "Connection: close")
+
 # The HTTP versions that are read, and the status.
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: |\r?\n)")
 SWITCHED = 101
@@ -141,7 +145,7 @@ class _Mine(threading.local):
         self._handles: dict[bool, pycurl.Curl] = {}
 
     def handle(self, *, keep: bool) -> pycurl.Curl:
-        """Give a handle without options, whose connection has no byte to read."""
+        """Give a handle whose connection has no byte to read."""
         if self._pid != os.getpid():
             # The connections are the parent's: closing one here would close it for the parent.
             _OF_A_PARENT.extend(self._handles.values())
@@ -149,10 +153,8 @@ class _Mine(threading.local):
         if keep and _has_something_to_read(self._handles.get(keep)):
             self.drop(keep=keep)
         if keep not in self._handles:
-            self._handles[keep] = pycurl.Curl()
-        handle = self._handles[keep]
-        handle.reset()
-        return handle
+            self._handles[keep] = _handle(keep=keep)
+        return self._handles[keep]
 
     def drop(self, *, keep: bool) -> None:
         """End the connection, so that it is not used again."""
@@ -249,20 +251,10 @@ class _Reading:
         return 0
 
 
-def _prepare(handle: pycurl.Curl, question: Question, reading: _Reading, *, keep: bool) -> None:
-    """Set every option that libcurl must and must not use. The handle has been reset."""
+def _handle(*, keep: bool) -> pycurl.Curl:
+    """Make a handle with every option that libcurl must and must not use, whatever it is asked for."""
+    handle = pycurl.Curl()
     set_to = handle.setopt
-    set_to(pycurl.URL, question.url)
-    set_to(pycurl.CUSTOMREQUEST, question.method)
-    if question.body is not None:
-        set_to(pycurl.POSTFIELDSIZE, len(question.body))
-        set_to(pycurl.COPYPOSTFIELDS, question.body)
-    headers = {"Expect": "", "User-Agent": "", **question.headers, **({} if keep else {"Connection": "close"})}
-    # A header without a value is not sent.
-    set_to(pycurl.HTTPHEADER, [f"{name}: {value}" if value else f"{name}:" for name, value in headers.items()])
-    set_to(pycurl.HEADERFUNCTION, reading.take_line)
-    set_to(pycurl.WRITEFUNCTION, reading.take_body)
-    set_to(pycurl.PREREQFUNCTION, reading.may_be_sent)
     set_to(pycurl.FRESH_CONNECT, not keep)
     set_to(pycurl.FORBID_REUSE, not keep)
     set_to(pycurl.MAXCONNECTS, 1)
@@ -281,6 +273,24 @@ def _prepare(handle: pycurl.Curl, question: Question, reading: _Reading, *, keep
     set_to(pycurl.SSL_VERIFYPEER, 1)
     set_to(pycurl.SSL_VERIFYHOST, 2)
     set_to(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+    return handle
+
+
+def _prepare(handle: pycurl.Curl, question: Question, reading: _Reading, *, keep: bool) -> None:
+    """Set every option that is a request's own: nothing is left of the request before it."""
+    set_to = handle.setopt
+    set_to(pycurl.URL, question.url)
+    set_to(pycurl.HTTPGET, 1)  # nothing is left of an earlier body
+    if question.body is not None:
+        set_to(pycurl.POSTFIELDSIZE, len(question.body))
+        set_to(pycurl.COPYPOSTFIELDS, question.body)
+    set_to(pycurl.CUSTOMREQUEST, question.method)
+    # A header without a value is not sent.
+    headers = [f"{name}: {value}" if value else f"{name}:" for name, value in question.headers.items()]
+    set_to(pycurl.HTTPHEADER, [*headers, *(KEPT if keep else ENDED)])
+    set_to(pycurl.HEADERFUNCTION, reading.take_line)
+    set_to(pycurl.WRITEFUNCTION, reading.take_body)
+    set_to(pycurl.PREREQFUNCTION, reading.may_be_sent)
 
 
 def _failure(code: int, reading: _Reading) -> ExchangeFailed:

@@ -5,10 +5,8 @@ The only file that knows its addresses; `responses` knows what they mean. An exc
 is *unknown*, never failed: the request may have been carried out.
 """
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -140,7 +138,7 @@ class HttpFlightService:
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         # JSON integers: the original peer reads `true` as zero, and releases seats for it.
-        body = json.dumps({"seats": int(change.seats), "dec": 1 if change.reserves else 0}).encode()
+        body = b'{"seats": %d, "dec": %d}' % (change.seats, change.reserves)
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(change.key)}
         question = Question("PATCH", f"{self._address(change.flight_id)}/seats", headers, body)
 
@@ -234,7 +232,8 @@ class HttpFlightService:
         trace = tracing.current()
         headers = {"Accept": "application/json", **(trace.headers() if trace else {}), **question.headers}
         try:
-            return self._http.send(replace(question, headers=headers), seconds=seconds, keep=keep)
+            traced = Question(question.method, question.url, headers, question.body)
+            return self._http.send(traced, seconds=seconds, keep=keep)
         except NothingSent as error:
             return NotSent(str(error))
         except ExchangeFailed as error:
@@ -251,6 +250,7 @@ def _read(answer: Answer | NotSent | Unknown) -> Reply | NotSent | Unknown:
     """Read the response, if there is one."""
     if not isinstance(answer, Answer):
         return answer
-    headers = answer.headers
-    pause = retry_after(headers.get("retry-after", ""), date=headers.get("date", ""), now=datetime.now(UTC))
+    headers, pause = answer.headers, None
+    if "retry-after" in headers:
+        pause = retry_after(headers["retry-after"], date=headers.get("date", ""), now=datetime.now(UTC))
     return read_reply(answer.status, answer.body, pause)

@@ -133,7 +133,7 @@ class Reply:
 def read_reply(status: int, body: bytes, retry_after: float | None) -> Reply:
     """Read a response's body. NaN and numbers of thousands of digits do not fail; they are no integers."""
     try:
-        envelope = json.loads(body, parse_int=_number)
+        envelope = ENVELOPE.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError):
         envelope = None
     return Reply(status, envelope if isinstance(envelope, dict) else None, retry_after)
@@ -246,6 +246,10 @@ def _flight(flight_id: int, data: Any) -> Flight | Unusable:
 
 def _number(digits: str) -> int | float:
     return int(digits) if len(digits) <= LONGEST_NUMBER else math.inf
+
+
+# As `json.loads` reads bytes, made once.
+ENVELOPE = json.JSONDecoder(parse_int=_number)
 
 
 def _moment(text: str) -> datetime | None:

@@ -129,6 +129,8 @@ class Breaker:
         if healthy is None:
             return
         self._recent.append("healthy" if healthy else about)
+        if healthy and self._recent.count("healthy") == len(self._recent):
+            return
         in_a_row, failed, calls = self._weigh()
         many = calls >= BREAKER_CALLS_NEEDED and 2 * failed >= calls
         if many or in_a_row >= BREAKER_FAILURES_IN_A_ROW:
