@@ -29,6 +29,7 @@ from bookings.answers.results import (
 )
 from bookings.lifecycle import available_actions
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
+from bookings.queries.bookings.shown import ShownBooking
 
 STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
     {
@@ -204,10 +205,10 @@ def _shown(
     return success(booking_as_json(booking, now=at), message=message, status=status, headers=headers)
 
 
-def booking_as_json(booking: Booking, *, now: datetime) -> dict[str, Any]:
+def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[str, Any]:
     """Show a booking with the names of the API. `now` is database time."""
     return {
-        "id": booking.pk,
+        "id": booking.id,
         "reference": booking.reference,
         "flightId": booking.flight_id,
         "userId": booking.user_id,

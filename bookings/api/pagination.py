@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 from bookings.errors import InvalidRequest
 from bookings.queries.bookings.pages import made_at
+from bookings.queries.bookings.shown import Question, ShownBooking
 
 
 class NewestFirst(CursorPagination):
@@ -19,6 +20,11 @@ class NewestFirst(CursorPagination):
     page_size = 20
     page_size_query_param = "limit"
     max_page_size = 100
+
+    def page_of(self, rows: Question, request: Request) -> list[ShownBooking]:
+        """Read the page that the request's cursor names, or the first."""
+        asked: Any = rows  # as much of a query set as is used
+        return self.paginate_queryset(asked, request) or []
 
     def decode_cursor(self, request: Request) -> Any:
         try:
@@ -68,7 +74,7 @@ class NewestFirstByTime(NewestFirst):
         return self.page
 
 
-def _beyond(place: int, rows: QuerySet[Any], *, backwards: bool) -> QuerySet[Any]:
+def _beyond(place: int, rows: Question, *, backwards: bool) -> Question:
     """The rows behind a booking, in the order of time."""
     at = made_at(place)
     compare = "gt" if backwards else "lt"

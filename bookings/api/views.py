@@ -4,7 +4,6 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
@@ -33,8 +32,8 @@ from bookings.conf import RATE_WINDOW_SECONDS
 from bookings.db.replica import read_list
 from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
-from bookings.models import Booking
 from bookings.queries.bookings import visible
+from bookings.queries.bookings.shown import Question
 from bookings.queries.bookings.timeline import timeline_of
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
@@ -141,7 +140,7 @@ class BookingViewSet(ViewSet):
         asked = validated(ListBookingsQuery, query_of(request))
         pages = pages_for(asked)
         matching = _matching(asked, reader_of(request))
-        rows = read_list(lambda: pages.paginate_queryset(matching, request, view=self) or [])
+        rows = read_list(lambda: pages.page_of(matching, request))
         data = {
             "results": [rendering.booking_as_json(row, now=row.read_at) for row in rows],
             "next": pages.get_next_link(),
@@ -151,7 +150,7 @@ class BookingViewSet(ViewSet):
 
     @describe("retrieve")
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        booking = visible.get_booking(_booking_id(pk), actor=reader_of(request))
+        booking = visible.booking_shown_to(reader_of(request), _booking_id(pk))
         data = rendering.booking_as_json(booking, now=booking.read_at)
         return respond(rendering.success(data, message="Successfully completed the request"))
 
@@ -229,8 +228,8 @@ def _booking_id(text: str) -> int:
     return booking_id
 
 
-def _matching(asked: dict[str, Any], reader: Actor) -> QuerySet[Booking]:
-    rows = visible.bookings_visible_to(reader)
+def _matching(asked: dict[str, Any], reader: Actor) -> Question:
+    rows = visible.bookings_shown_to(reader)
     columns = {
         "userId": "user_id",
         "flightId": "flight_id",

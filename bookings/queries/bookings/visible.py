@@ -2,31 +2,48 @@
 
 from datetime import datetime
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 
 from bookings.actor import Actor
 from bookings.errors import BookingNotFound
 from bookings.models import Booking
+from bookings.queries.bookings.shown import Question, ShownBooking
 from bookings.text.references import reference_in
 
 
-def bookings_visible_to(actor: Actor) -> QuerySet[Booking]:
+def visible_to(actor: Actor) -> dict[str, int]:
     """
-    The bookings that an actor may see, with `read_at`.
+    What the columns of a booking must be for an actor to see it.
 
     The one place that decides it: the API reads all bookings through here.
     """
-    rows = Booking.objects.with_database_time()
-    return rows if actor.user_id is None else rows.filter(user_id=actor.user_id)
+    return {} if actor.user_id is None else {"user_id": actor.user_id}
+
+
+def bookings_shown_to(actor: Actor) -> Question:
+    """The bookings that an actor may see, as clients see them."""
+    return Question().filter(**visible_to(actor))
+
+
+def booking_shown_to(actor: Actor, booking_id: int) -> ShownBooking:
+    """
+    Read one booking, as clients see it.
+
+    :raises BookingNotFound: if there is no such booking, or the actor may not see it
+    """
+    found = bookings_shown_to(actor).filter(pk=booking_id)[:1]
+    if not found:
+        raise BookingNotFound
+    return found[0]
 
 
 def get_booking(booking_id: int, *, actor: Actor) -> Booking:
     """
-    Read one booking, with `read_at`.
+    Read one booking with all that is known of it.
 
     :raises BookingNotFound: if there is no such booking, or the actor may not see it
     """
-    booking = bookings_visible_to(actor).filter(pk=booking_id).first()
+    booking = Booking.objects.filter(pk=booking_id, **visible_to(actor)).first()
     if booking is None:
         raise BookingNotFound
     return booking
