@@ -203,9 +203,7 @@ def assert_each_event_has_one_line(printed):
 @pytest.fixture(params=[structlog.processors.JSONRenderer(), structlog.dev.ConsoleRenderer(colors=False)])
 def printed(request, settings):
     """What is logged here, in the form that the service's own configuration gives it."""
-    line = settings.LOGGING["formatters"]["line"]
-    options = {name: value for name, value in line.items() if name not in ("()", "processors")}
-    formatter = structlog.stdlib.ProcessorFormatter(**options, processors=[*line["processors"][:-1], request.param])
+    formatter = settings.LOGGING["formatters"]["line"]["()"](request.param)
     output = io.StringIO()
     handler = logging.StreamHandler(output)
     handler.setFormatter(formatter)

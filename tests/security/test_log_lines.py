@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
-from bookingsite.logs import printable
+from bookingsite.logs import WRITING, Lines, printable
 
 pytestmark = pytest.mark.django_db
 
@@ -45,12 +45,8 @@ class Printed(io.StringIO):
 
 
 def listening(settings, renderer):
-    line = settings.LOGGING["formatters"]["line"]
-    options = {name: value for name, value in line.items() if name not in ("()", "processors")}
     handler = logging.StreamHandler(Printed())
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(**options, processors=[*line["processors"][:-1], renderer])
-    )
+    handler.setFormatter(settings.LOGGING["formatters"]["line"]["()"](renderer))
     return handler
 
 
@@ -127,17 +123,13 @@ def test_a_line_of_json_that_is_read_speaks_to_no_terminal_either(settings):
     assert all(json.loads(line)["by"].isprintable() for line in handler.stream.lines())
 
 
-def test_it_would_not_hold_without_the_step_that_does_it(settings):
+def test_it_would_not_hold_without_the_step_that_does_it():
     """The twin: the same line through the same formatter, with that one step left out."""
-    line = settings.LOGGING["formatters"]["line"]
-    rest = [step for step in line["processors"] if getattr(step, "__name__", "") != "_one_line"]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=line["foreign_pre_chain"],
-        processors=[*rest[:-1], structlog.dev.ConsoleRenderer(colors=False)],
-    )
+    rest = [step for step in WRITING if step.__name__ != "_one_line"]
+    formatter = Lines(structlog.dev.ConsoleRenderer(colors=False), writing=rest)
     record = logging.LogRecord("granian", logging.ERROR, "", 1, "it is %s", (HOSTILE["newline"],), None)
 
-    assert len(rest) == len(line["processors"]) - 1
+    assert len(rest) == len(WRITING) - 1
     assert formatter.format(record).split("\n")[1].startswith("2026-01-01T00:00:00Z")
 
 

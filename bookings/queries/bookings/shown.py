@@ -1,7 +1,7 @@
 """
 Bookings as the API shows them, read with SQL that is made once for each kind of question.
 
-Django makes the text of a query anew whenever it is asked, and an object of each row: more than half of what a read
+Django makes the text of a query each time it is asked, and an object of each row: more than half of what a read
 cost. Here it makes the text at the first question with these filters in this order, and later ones bring their values
 alone. What is read are values: nothing can be written through them.
 """
