@@ -14,7 +14,7 @@ import yaml
 from django.core.management import get_commands, load_command_class
 from django.urls import resolve
 
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
 FILES = {path.name: list(yaml.safe_load_all(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))}
