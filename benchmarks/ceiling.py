@@ -1,8 +1,7 @@
 """
 The ceiling: what a create would cost if it were nothing but its SQL and its calls of the Flight Service.
 
-A bare WSGI callable on the same server sends the statements that this service was recorded to send, see `recording`,
-in as few packets as can be: those before the call for the seats in one, those after it in another.
+A bare WSGI callable on the same server sends the packets that this service was recorded to send; see `recording`.
 It remembers a price for as long; it checks nothing, promises nothing and logs nothing.
 """
 
@@ -95,16 +94,17 @@ def _create(order: Mapping[str, int], database: Any, flights: pycurl.Curl) -> di
     return {"id": fields["booking"], **order, "totalCost": order["noOfSeats"] * price}
 
 
-def _send(database: Any, statements: Sequence[str], fields: Mapping[str, Any]) -> int:
-    """Send the statements in one packet, and give the id of the booking that they insert, if they do."""
+def _send(database: Any, packets: Sequence[str], fields: Mapping[str, Any]) -> int:
+    """Send the packets, and give the id of the booking that they insert, if they do."""
     booking = 0
     cursor = database.cursor()
-    cursor.execute(";".join(statement.format_map(fields) for statement in statements))
-    for statement in statements:
-        if statement.startswith("INSERT INTO `booking` "):
-            rows = cursor.fetchall()
-            booking = rows[0][0] if rows else cursor.lastrowid
-        cursor.nextset()
+    for packet in packets:
+        cursor.execute(packet.format_map(fields))
+        for statement in packet.split(";"):
+            if statement.startswith("INSERT INTO `booking` "):
+                rows = cursor.fetchall()
+                booking = rows[0][0] if rows else cursor.lastrowid
+            cursor.nextset()
     return booking
 
 

@@ -19,8 +19,8 @@ USERS, FLIGHT = range(987_654_000, 987_654_200), 876_543_210
 LATENCY_MS = 200
 PAUSE_SECONDS = LATENCY_MS / 2000
 SECONDS = 5.0
-CONTROL = {"START TRANSACTION": "BEGIN", "COMMIT": "COMMIT"}
-KEPT = re.compile(r"(SELECT|INSERT|UPDATE|DELETE)\b(?!.*@@)", re.DOTALL)
+# The log has one entry for each packet, with all its statements.
+KEPT = re.compile(r"(START TRANSACTION|SELECT|INSERT|UPDATE|DELETE|COMMIT)\b(?!.*@@)", re.DOTALL)
 RANDOM = {
     "uuid": re.compile(r"'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'"),
     "hex": re.compile(r"'[0-9a-f]{32}'"),
@@ -34,7 +34,7 @@ LOG = """
 
 def record_create(session: Any, *, port: int) -> tuple[list[str], list[str]]:
     """
-    Give the statements of a create before its seats are asked for, and those after.
+    Give the packets of statements of a create before its seats are asked for, and those after.
 
     :raises LoadFailed: if there is no create that opens no connection
     """
@@ -56,12 +56,11 @@ def record_create(session: Any, *, port: int) -> tuple[list[str], list[str]]:
 
 
 def halves(log: list[tuple[float, str]], own: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Part what was sent (seconds, statement) at its last pause; fields take the place of what is a create's own."""
+    """Part what was sent (seconds, packet) at its last pause; fields take the place of what is a create's own."""
     part = max(place for place in range(1, len(log)) if log[place][0] - log[place - 1][0] > PAUSE_SECONDS)
     known: dict[str, str] = {}
     before, after = (
-        [_with_fields(text, own, known) for _at, text in half if text in CONTROL or KEPT.match(text)]
-        for half in (log[:part], log[part:])
+        [_with_fields(text, own, known) for _at, text in half if KEPT.match(text)] for half in (log[:part], log[part:])
     )
     return before, after
 
@@ -73,4 +72,4 @@ def _with_fields(statement: str, own: dict[str, str], known: dict[str, str]) -> 
             known.setdefault(literal, f"'{{{name}[{len(known)}]}}'")
     for literal, marked in {**own, **known}.items():
         text = text.replace(literal, marked)
-    return CONTROL.get(text, text)
+    return text

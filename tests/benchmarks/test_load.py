@@ -66,8 +66,7 @@ def test_a_recording_is_parted_at_the_call_for_the_seats_and_has_fields():
         (0.30, "START TRANSACTION"),
         (0.31, f"INSERT INTO `booking` (`reference`) VALUES ('VJC7XN3X', 987654000, {key}, {lease}, '{{}}')"),
         (0.32, "COMMIT"),
-        (0.60, "START TRANSACTION"),
-        (0.61, f"UPDATE `booking` SET `hold_lease` = {lease} WHERE `booking`.`id` = 61 AND {key}"),
+        (0.61, f"START TRANSACTION;UPDATE `booking` SET `hold_lease` = {lease} WHERE `booking`.`id` = 61 AND {key}"),
         (0.62, "COMMIT"),
     ]
     own = {"987654000": "{user}", "'VJC7XN3X'": "'{reference}'", "`id` = 61": "`id` = {booking}"}
@@ -76,8 +75,8 @@ def test_a_recording_is_parted_at_the_call_for_the_seats_and_has_fields():
 
     insert = "INSERT INTO `booking` (`reference`) VALUES ('{reference}', {user}, '{uuid[0]}', '{uuid[1]}', '{{}}')"
     update = "UPDATE `booking` SET `hold_lease` = '{uuid[1]}' WHERE `booking`.`id` = {booking} AND '{uuid[0]}'"
-    assert before == ["BEGIN", insert, "COMMIT"]
-    assert after == ["BEGIN", update, "COMMIT"]
+    assert before == ["START TRANSACTION", insert, "COMMIT"]
+    assert after == [f"START TRANSACTION;{update}", "COMMIT"]
 
 
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
