@@ -123,8 +123,16 @@ REAP_BATCH = 500
 # One transaction of the pass locks this many bookings at most.
 EXPIRY_BATCH = 500
 
+# Due bookings that one look finds: a look passes over what has just expired, whose entries the database keeps for a
+# while, so it is taken for each ten transactions.
+DUE_AT_ONCE = 5_000
+
 # One release names this many bookings at most.
 RELEASE_BATCH = 5_000
+
+# One look finds so many bookings whose seats are owed, of all flights: one for each flight would read all of them each
+# time. They are numbers, of some megabytes.
+OWED_AT_ONCE = 100_000
 
 # One bulk cancellation names this many bookings at most: all of them fit into one release, and one page.
 BULK_CANCEL_LIMIT = 5_000

@@ -28,7 +28,7 @@ FRAME = {"event", "level", "logger", "timestamp", "request_id", "trace_id", "cal
 # The fields of an event. A client chooses none of their values, except ids that are integers.
 FIELDS = {
     *("method", "route", "status", "ms"),
-    *("booking", "flight", "seats", "to", "what", "actor", "reason", "outcome", "advice"),
+    *("booking", "bookings", "flight", "seats", "to", "what", "actor", "reason", "outcome", "advice"),
     *("transaction", "error", "tries", "item", "pid", "seconds"),
     *("key_id", "scopes", "by", "right"),
 }

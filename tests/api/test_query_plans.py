@@ -100,7 +100,7 @@ def test_the_pass_finds_silent_gateways_by_the_to_do_list():
 
 
 def test_the_to_do_list_is_an_index():
-    found = plans(lambda: owed.flights_owed_seats(database_time()))
+    found = plans(lambda: owed.owed_by_flight(database_time()))
 
     assert [plan["key"] for plan in found] == ["booking_to_do"]
     assert walks(found) + sorts(found) == []

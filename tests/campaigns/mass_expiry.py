@@ -78,9 +78,13 @@ class Meter:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--bookings", type=int, default=100_000, help="that come due at once (default: %(default)s)")
+    parser.add_argument(
+        "--bookings", type=int, default=100_000, help="that come due at once, or 0 (default: %(default)s)"
+    )
     parser.add_argument("--flights", type=int, default=50, help="that they are on (default: %(default)s)")
-    parser.add_argument("--outage", type=int, default=1_000_000, help="that a day leaves behind (default: %(default)s)")
+    parser.add_argument(
+        "--outage", type=int, default=1_000_000, help="that a day leaves behind, or 0 (default: %(default)s)"
+    )
     parser.add_argument("--before", type=float, default=20.0, help="seconds of clients before (default: %(default)s)")
 
 
@@ -89,7 +93,7 @@ def play(options: Namespace) -> Iterator[Round]:
         Wave("all at once", options.bookings, options.flights, timedelta(0), worker_is_away=False, limit_seconds=20.0),
         Wave("a day", options.outage, 40 * options.flights, DAY, worker_is_away=True, limit_seconds=PATIENCE_SECONDS),
     )
-    for wave in waves:
+    for wave in (each for each in waves if each.bookings):
         with (
             private_database(PrivateMariaDB(*MARIADB_OPTIONS, BUFFER_POOL)),
             start_stack("--flights", str(wave.flights), webs=production_web, **SETTINGS) as stack,

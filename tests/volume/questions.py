@@ -111,7 +111,7 @@ def of_the_worker() -> Iterator[Question]:
     yield Question("expiry: what is due, 500", lambda: expire._due_ids(500), 2 * FEW)
     yield Question("expiry: 500 expire", lambda: expire.expire_bookings(deadline=Deadline(20)), 10 * FEW)
     yield Question("expiry: silent gateways", expire._unanswered_payments, FEW)
-    yield Question("flights owed seats", lambda: owed.flights_owed_seats(database_time()), many)
+    yield Question("flights owed seats", lambda: owed.owed_by_flight(database_time()), many)
     yield Question(
         "calls to send again",
         lambda: release.resend_open_calls(flights=flights, deadline=Deadline(20)),

@@ -4,17 +4,25 @@ from datetime import datetime
 
 from django.db.models import Q, Sum
 
-from bookings.conf import LONGEST_WAIT
+from bookings.conf import LONGEST_WAIT, OWED_AT_ONCE
 from bookings.db.clock import database_time
 from bookings.lifecycle import Hold
 from bookings.models import Booking, SeatCall
 from bookings.models.seats.seat_call import SeatCallState
 
 
-def flights_owed_seats(now: datetime) -> list[int]:
-    """Flights with cancelled bookings whose seats are in no release yet, on the to-do index alone."""
-    owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, give_back=None)
-    return sorted(owed.values_list("flight_id", flat=True).distinct())
+def owed_by_flight(now: datetime) -> dict[int, list[int]]:
+    """
+    Cancelled bookings whose seats are in no release yet, by flight, on the to-do index alone.
+
+    At most 100,000, those that have waited longest; first the flight that has waited longest. One that has a next
+    try is in no release: a CHECK constraint sees to that.
+    """
+    owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK).order_by("next_at")
+    found: dict[int, list[int]] = {}
+    for flight_id, booking_id in owed.values_list("flight_id", "pk")[:OWED_AT_ONCE]:
+        found.setdefault(flight_id, []).append(booking_id)
+    return found
 
 
 def seats_still_owed() -> int:

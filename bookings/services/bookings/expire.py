@@ -1,9 +1,11 @@
 """End the bookings whose payment window has closed."""
 
+from collections.abc import Sequence
+
 from django.db.models import Q
 
 from bookings.actor import SYSTEM, Cause
-from bookings.conf import CALLS_PER_PASS, CLOCK_TOLERANCE, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
+from bookings.conf import CALLS_PER_PASS, CLOCK_TOLERANCE, DUE_AT_ONCE, EXPIRY_BATCH, PAYMENT_ANSWER_LIMIT
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
@@ -11,7 +13,8 @@ from bookings.lifecycle import UNPAID, BookingStatus, CancelReason
 from bookings.models import Booking, Payment
 from bookings.models.payments import UNANSWERED
 from bookings.services.shared.best_effort import for_each
-from bookings.services.shared.transitions import cancel, expire_all, lock_booking, redate
+from bookings.services.shared.transitions import EXPIRING, cancel, expire_all, lock_booking, redate
+from bookings.wake import wake_worker
 
 
 def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
@@ -26,12 +29,14 @@ def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
     for_each(_made_ahead(), _bring_back, deadline=deadline)
     expired = 0
     while deadline and (limit is None or expired < limit):
-        batch = EXPIRY_BATCH if limit is None else min(EXPIRY_BATCH, limit - expired)
-        ids = _due_ids(batch)
-        changed = _expire_batch(ids) if ids else 0
+        wanted = DUE_AT_ONCE if limit is None else min(DUE_AT_ONCE, limit - expired)
+        ids = _due_ids(wanted)
+        changed = _expire_in_batches(ids, deadline=deadline)
         expired += changed
-        if not changed or len(ids) < batch:  # one locked row does not hold up the others
+        if not changed or len(ids) < wanted:  # one locked row does not hold up the others
             break
+        if limit is None and expired == changed:
+            wake_worker()  # once: this is more than one pass should do alone, so another begins beside it
     unanswered = _unanswered_payments()[: None if limit is None else limit - expired]
     return expired + for_each(unanswered, _expire_unanswered, deadline=deadline)
 
@@ -54,23 +59,33 @@ def _bring_back(booking_id: int) -> int:
     return 0
 
 
-def _due_ids(batch: int) -> list[int]:
-    """Find what is due, oldest first: one short range of the deadline index for each status."""
+def _due_ids(wanted: int) -> list[int]:
+    """Find what is due, the oldest, by ascending id: one short range of the deadline index for each status."""
     now = database_time()
     if not clock_is_proven():
         return []
     ids: list[int] = []
     for status in (BookingStatus.INITIATED, BookingStatus.PENDING):
         due = Booking.objects.past_deadline(now).filter(status=status).order_by("expires_at")
-        ids += due.values_list("pk", flat=True)[: batch - len(ids)]
+        ids += due.values_list("pk", flat=True)[: wanted - len(ids)]
     return sorted(ids)
 
 
+def _expire_in_batches(ids: Sequence[int], *, deadline: Deadline) -> int:
+    expired = 0
+    for first in range(0, len(ids), EXPIRY_BATCH):
+        if not deadline:
+            break
+        expired += _expire_batch(ids[first : first + EXPIRY_BATCH])
+    return expired
+
+
 @in_transaction("booking.expire")
-def _expire_batch(ids: list[int]) -> int:
+def _expire_batch(ids: Sequence[int]) -> int:
     now = database_time()
     rows = Booking.objects.past_deadline(now).filter(pk__in=ids).order_by("pk")
-    bookings = list(rows.select_for_update(skip_locked=True)) if clock_is_proven() else []
+    rows = rows.select_for_update(skip_locked=True).only(*EXPIRING)
+    bookings = list(rows) if clock_is_proven() else []
     if bookings:
         expire_all(bookings, now=now)
     return len(bookings)

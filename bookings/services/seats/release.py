@@ -1,6 +1,7 @@
 """Give the seats of cancelled bookings back to the Flight Service: one call for each flight."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -45,17 +46,21 @@ def release_seats(*, flights: FlightService, deadline: Deadline) -> int:
     available no call is made: all that is owed by then goes into one.
     """
 
-    def release_call_of(flight_id: int) -> int:
-        given = 0
-        while deadline and flights.is_available():
-            call = _cut(flight_id, call_key=uuid.uuid4(), lease=uuid.uuid4())
+    owed_seats = owed.owed_by_flight(database_time())
+
+    def release_seats_of(flight_id: int) -> int:
+        given, ids = 0, owed_seats[flight_id]
+        for first in range(0, len(ids), RELEASE_BATCH):
+            if not deadline or not flights.is_available():
+                break
+            call = _cut(flight_id, ids[first : first + RELEASE_BATCH], call_key=uuid.uuid4(), lease=uuid.uuid4())
             delivered = send_call(call, flights=flights) if call is not None else 0
             given += delivered
             if not delivered:
                 break
         return given
 
-    return for_each(owed.flights_owed_seats(database_time()), release_call_of, deadline=deadline)
+    return for_each(owed_seats, release_seats_of, deadline=deadline)
 
 
 def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
@@ -77,9 +82,9 @@ def resend_open_calls(*, flights: FlightService, deadline: Deadline) -> int:
 
 
 @in_transaction("seats.release")
-def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
+def _cut(flight_id: int, ids: Sequence[int], *, call_key: UUID, lease: UUID) -> SeatCall | None:
     """
-    Put the owed seats of one flight into one call. From here on members and payload are fixed.
+    Put the owed seats of these bookings of one flight into one call. From here on members and payload are fixed.
 
     None: nothing is owed, or another worker is just making the call.
     """
@@ -87,17 +92,17 @@ def _cut(flight_id: int, *, call_key: UUID, lease: UUID) -> SeatCall | None:
         return cut  # the COMMIT of the run before this one was lost
     now = database_time()
     owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None)
-    ids = sorted(owed.values_list("pk", flat=True)[:RELEASE_BATCH])
-    # The plain read may be stale: the condition is asked again of the locked rows.
-    members = list(owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True).only("pk", "no_of_seats"))
+    # That they are owed was read before: it is asked of the locked rows.
+    rows = owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
+    members = dict(rows.values_list("pk", "no_of_seats"))
     if not members:
         return None
-    seats = sum(booking.no_of_seats for booking in members)
+    seats = sum(members.values())
     call = leased_call(SeatCallKind.RELEASE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now)
     call.save(force_insert=True)
-    changed = Booking.objects.filter(
-        pk__in=[booking.pk for booking in members], hold=Hold.GIVING_BACK, give_back=None
-    ).update(give_back=call, next_at=None)
+    changed = Booking.objects.filter(pk__in=[*members], hold=Hold.GIVING_BACK, give_back=None).update(
+        give_back=call, next_at=None
+    )
     if changed != len(members):
         raise AssertionError("locked rows changed: the call would not match its members")
     return call

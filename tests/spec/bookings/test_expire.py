@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django_q.models import OrmQ
+from structlog.testing import capture_logs
 
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
-from bookings.models import Booking, Payment
+from bookings.models import Booking, BookingEvent, Payment
 from bookings.services.bookings import expire as expire_service
 from bookings.services.bookings.expire import expire_bookings
 from tests.support.bookings import (
@@ -192,6 +194,7 @@ def test_a_payment_of_a_clock_that_was_ahead_does_not_keep_the_seats_until_then(
 
 def test_everything_due_expires_in_batches(monkeypatch):
     monkeypatch.setattr("bookings.services.bookings.expire.EXPIRY_BATCH", 4)
+    monkeypatch.setattr("bookings.services.bookings.expire.DUE_AT_ONCE", 6)
     now = database_time()
     many_rows(10, "initiated", created_at=now - timedelta(minutes=16))
     many_rows(3, "pending", created_at=now - timedelta(minutes=16))
@@ -202,6 +205,50 @@ def test_everything_due_expires_in_batches(monkeypatch):
     assert expired == 13
     assert Booking.objects.filter(status="cancelled", cancel_reason="expired").count() == 13
     assert Booking.objects.filter(status="initiated").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("due", "limit", "woken"),
+    [(4, None, 0), (5, None, 1), (20, None, 1), (20, 10, 0)],
+    ids=["few", "a look full", "many", "many, a limit"],
+)
+def test_a_second_pass_helps_with_more_than_one_look_finds(monkeypatch, due, limit, woken):
+    monkeypatch.setattr("bookings.services.bookings.expire.DUE_AT_ONCE", 5)
+    many_rows(due, "initiated", created_at=database_time() - timedelta(minutes=16))
+
+    expired = expire(limit=limit)
+
+    assert expired == (limit or due)
+    assert [row.task["func"] for row in OrmQ.objects.all()] == ["bookings.tasks.run_pass"] * woken
+
+
+def test_a_pass_that_can_expire_nothing_calls_for_no_help(monkeypatch):
+    monkeypatch.setattr("bookings.services.bookings.expire.DUE_AT_ONCE", 5)
+    monkeypatch.setattr("bookings.services.bookings.expire._expire_batch", lambda _ids: 0)
+    many_rows(5, "initiated", created_at=database_time() - timedelta(minutes=16))
+
+    assert expire() == 0
+    assert OrmQ.objects.count() == 0
+
+
+def test_each_of_many_that_expire_has_its_event_and_is_named_in_the_log(monkeypatch):
+    monkeypatch.setattr("bookings.services.shared.transitions.NAMED_IN_A_LINE", 2)
+    created_at = database_time() - timedelta(minutes=16)
+    for status in ("initiated", "pending", "initiated"):
+        a_saved_row(status, created_at=created_at)
+
+    with capture_logs() as lines:
+        expire()
+
+    bookings = list(Booking.objects.order_by("pk"))
+    columns = ("booking_id", "what", "from_status", "to_status", "reason", "note", "actor_kind", "actor_name")
+    assert list(BookingEvent.objects.order_by("booking_id").values_list(*columns, "request_id", "created_at")) == [
+        (each.pk, "cancelled", was, "cancelled", "expired", "", "system", "worker", "", each.updated_at)
+        for each, was in zip(bookings, ("initiated", "pending", "initiated"), strict=True)
+    ]
+    first, second, third = (each.reference for each in bookings)
+    named = [line["bookings"] for line in lines if line["event"] == "bookings.expired"]
+    assert named == [f"{first} {second}", third]
 
 
 def test_a_limit_bounds_how_many_expire_oldest_first():

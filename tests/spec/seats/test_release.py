@@ -1,7 +1,10 @@
 """Releases: seats of cancelled bookings go back, one call for each flight and pass."""
 
+import uuid
+
 import pytest
 
+from bookings.db.clock import database_time
 from bookings.deadline import Deadline
 from bookings.models import Booking, SeatCall
 from bookings.queries.seats import owed
@@ -184,6 +187,38 @@ def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatc
 
     assert sorted(calls()) == [(1, 1, "done"), (1, 2, "done"), (1, 2, "done")]
     assert_in_step(flights)
+
+
+def test_the_flight_whose_seats_have_waited_longest_is_first(flights, payments):
+    a_cancelled_booking(flights, flight_id=2)
+    let_time_pass(minutes=1)
+    a_cancelled_booking(flights, flight_id=1)
+
+    one_pass(flights, payments)
+
+    assert [flight for flight, _seats in given_back(flights)] == [2, 1]
+
+
+def test_one_look_finds_a_bounded_number_of_bookings_and_the_next_pass_goes_on(flights, payments, monkeypatch):
+    monkeypatch.setattr(owed, "OWED_AT_ONCE", 2)
+    for _ in range(5):
+        a_cancelled_booking(flights, seats=1)
+
+    given = [one_pass(flights, payments).seats_given_back for _ in range(2)]
+
+    assert given == [4, 1]  # a pass looks twice
+    assert_in_step(flights)
+
+
+def test_a_booking_that_another_pass_has_put_into_a_call_meanwhile_is_in_no_second_one(flights, payments):
+    a_cancelled_booking(flights)
+    seen = owed.owed_by_flight(database_time())
+    one_pass(flights, payments)
+
+    late = release._cut(1, seen[1], call_key=uuid.uuid4(), lease=uuid.uuid4())
+
+    assert late is None
+    assert calls() == [(1, 2, "done")]
 
 
 def test_without_time_left_nothing_is_cut(flights):
