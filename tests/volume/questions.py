@@ -19,7 +19,7 @@ from bookings.queries.bookings.quick_views import MOST_COUNTED, counts_of_views,
 from bookings.queries.bookings.search import find
 from bookings.queries.bookings.selection import VIEWS, Selection
 from bookings.queries.seats import calls, held, owed
-from bookings.queries.upkeep import start_page
+from bookings.queries.upkeep import open_work, start_page
 from bookings.services.bookings import expire
 from bookings.services.seats import release
 from bookings.services.upkeep.reap import reap_old_rows
@@ -185,7 +185,7 @@ def of_the_office() -> Iterator[Question]:
     )
     yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many + 2 * _of_a_day())
     yield Question("payments of a page", lambda: unsettled_payments([middle, newest]), FEW)
-    yield Question("start page: what waits", start_page.work, 2 * many)
+    yield Question("start page: what waits", open_work.work, 2 * many)
     # All of a day is counted, on two indexes alone.
     yield Question("start page: the day", lambda: start_page.today(now), 3 * _of_a_day() + FEW)
     dead, unanswered = (
