@@ -93,13 +93,8 @@ class MariaDBPair:
             time.sleep(LOGIN_PAUSE_SECONDS)
 
     def catch_up(self) -> None:
-        """
-        Wait until the replica has everything that the primary has.
-
-        :raises MariaDBUnavailable: if it does not get there
-        """
-        ((position,),) = run(self.primary, "SELECT @@gtid_binlog_pos")
-        _await(self.replica, position)
+        """Wait until the replica has everything that the primary has; see the function of this name."""
+        catch_up(self.replica, self.primary)
 
     def receive_no_more(self) -> None:
         """
@@ -140,6 +135,16 @@ def follow(server: PrivateMariaDB, primary: PrivateMariaDB) -> None:
         "MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1",
         "START SLAVE",
     )
+
+
+def catch_up(replica: PrivateMariaDB, primary: PrivateMariaDB) -> None:
+    """
+    Wait until a replica has everything that its primary has.
+
+    :raises MariaDBUnavailable: if it does not get there
+    """
+    ((position,),) = run(primary, "SELECT @@gtid_binlog_pos")
+    _await(replica, position)
 
 
 def status(server: PrivateMariaDB) -> dict[str, Any]:

@@ -49,9 +49,9 @@ TOOL_SECONDS = 120
 class LoggingMariaDB(PrivateMariaDB):
     """A private MariaDB with the options of compose.yaml, binary log and all."""
 
-    def _server_command(self) -> list[str]:
+    def __init__(self) -> None:
         compose = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
-        return [*super()._server_command(), *compose["services"]["mariadb"]["command"]]
+        super().__init__(*compose["services"]["mariadb"]["command"])
 
     def dump(self, file: Path) -> None:
         """Write all of the database into a file, as of one moment, while others go on writing."""
@@ -165,10 +165,8 @@ def reconcile(env: dict[str, str], *options: str) -> tuple[int, dict[str, Any]]:
 
 def work_until_quiet(env: dict[str, str], result: Round) -> None:
     """Run the worker until nothing is under way any more, and every unpaid booking is over."""
-    unpaid, began = (
-        Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.INITIATED]),
-        time.monotonic(),
-    )
+    unpaid = Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.INITIATED])
+    began = time.monotonic()
     with start_worker(env=env):
         if comes_true(lambda: not unpaid.exists() and not violations(quiet=True), QUIET_SECONDS, look_every=0.5):
             result.recovered_after = time.monotonic() - began

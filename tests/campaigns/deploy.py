@@ -83,10 +83,6 @@ def unlike_the_rows(load: Load) -> list[str]:
 
 def restart(web: Web, name: str, *, proxy: Proxy, load: Load) -> None:
     """Stop a web server, start it again, and wait until the proxy sends it clients again."""
-    is_up = f"Server ready/{name} is UP"
-    before = proxy.times_said(is_up)
-    web.stop_in_order()
-    web.start()
-    await_that(lambda: proxy.times_said(is_up) > before, proxy.printed)
+    proxy.restart(web, name)
     heard = len(load.heard)
     await_that(lambda: len(load.heard) > heard + 10, lambda: failures(load))

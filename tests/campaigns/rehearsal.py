@@ -27,7 +27,7 @@ from devtools.processes import HOST
 from tests.campaigns.doors import Doors, ThroughProxy
 from tests.campaigns.load import Load, Manner
 from tests.campaigns.outages.catalog import OUTAGES
-from tests.campaigns.outages.outage import PAYMENT_WINDOW_SECONDS, SETTLE_SECONDS, NotPlayed, Outage
+from tests.campaigns.outages.outage import PAYMENT_WINDOW_SECONDS, SETTLE_SECONDS, Outage
 from tests.campaigns.stack import Stack, durable, private_database, start_stack
 from tests.campaigns.verdict import LOOK_EVERY_SECONDS, Round, Word
 from tests.support.api import BOOKINGS
@@ -152,11 +152,8 @@ def start(
 
 def _let_in(database: PrivateMariaDB) -> int:
     """Make the service's own user, to whom read-only means something: root may write all the same."""
-    run(
-        database,
-        f"CREATE OR REPLACE USER {WRITER}@'{HOST}'",
-        f"GRANT ALL ON {DATABASE}.* TO {WRITER}@'{HOST}'",
-    )
+    user = f"{WRITER}@'{HOST}'"
+    run(database, f"CREATE OR REPLACE USER {user}", f"GRANT ALL ON {DATABASE}.* TO {user}")
     return database.port
 
 
@@ -187,7 +184,7 @@ class Play:
             self._await_requests()
             try:
                 since = outage.play(self._stack, self._feel)
-            except NotPlayed as reason:
+            except AssertionError as reason:
                 result.wrong.append(f"not played: {reason}")
             else:
                 clients.stop()
@@ -200,8 +197,8 @@ class Play:
         }
         result.errors += self._doors.errors
         if result.errors and outage.seamless and self._stack.proxy:
-            said = [self._stack.proxy.printed(), *(web.printed() for web in self._stack.webs)]
-            result.wrong += [f"proxy or web said: {words[-PRINTED_CHARACTERS:]}" for words in said]
+            those = (self._stack.proxy, *self._stack.webs)
+            result.wrong += [f"proxy or web said: {each.printed(last=PRINTED_CHARACTERS)}" for each in those]
         # In step there was none; since then more bookings may have expired, and their seats be on their way.
         if result.recovered_after is None:
             result.drift = sum(abs(taken - held) for _flight, taken, held in seats_adrift(self._stack.sim))

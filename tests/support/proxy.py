@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from devtools.processes import HOST, REPOSITORY, ends_with_parent, free_port, port_is_free
 from tests.support.processes import Server
+from tests.support.waiting import await_that
 
 CONFIGURATION = REPOSITORY / "deploy" / "haproxy.cfg"
 # Kept where an ordinary user's PATH does not look.
@@ -46,6 +47,14 @@ class Proxy(Server):
     def times_said(self, words: str) -> int:
         """Tell how often it has said this, as `Server ready/web1 is DOWN`."""
         return self.printed(last=0).count(words)
+
+    def restart(self, web: Server, name: str) -> None:
+        """Stop `web1` or `web2` in order, start it again, and return when clients are sent to it again."""
+        is_up = f"Server ready/{name} is UP"
+        before = self.times_said(is_up)
+        web.stop_in_order()
+        web.start()
+        await_that(lambda: self.times_said(is_up) > before, self.printed)
 
 
 @contextmanager

@@ -17,11 +17,18 @@ from bookings.models import Booking
 from tests.campaigns.outages.clocks import OF_CLOCKS
 from tests.campaigns.outages.crowd import flight_service_hangs_under_a_crowd
 from tests.campaigns.outages.databases import database_demoted, database_hangs
-from tests.campaigns.outages.outage import DEAD_WORKER_SECONDS, SETTLE_SECONDS, USUAL_SECONDS, Feel, NotPlayed, Outage
+from tests.campaigns.outages.outage import (
+    DEAD_WORKER_SECONDS,
+    NO_DATABASE,
+    NO_PROXY,
+    SETTLE_SECONDS,
+    USUAL_SECONDS,
+    Feel,
+    Outage,
+)
 from tests.campaigns.stack import Stack
 from tests.campaigns.verdict import Word
 from tests.support.servers import Worker
-from tests.support.waiting import PATIENCE_SECONDS, comes_true
 
 # Without keys a lost answer is only known when whatever is under way has arrived or never will.
 SETTLED_SECONDS = USUAL_SECONDS + SETTLE_SECONDS
@@ -83,8 +90,7 @@ def web_killed(stack: Stack, feel: Feel) -> float:
 
 
 def database_killed(stack: Stack, feel: Feel) -> float:
-    if stack.database is None:
-        raise NotPlayed("this database was not started for the rehearsal")
+    assert stack.database is not None, NO_DATABASE
     stack.database.kill()
     feel()
     stack.database.start()
@@ -93,17 +99,9 @@ def database_killed(stack: Stack, feel: Feel) -> float:
 
 def rolling_deploy(stack: Stack, feel: Feel) -> float:
     """One web process after the other is asked to stop and is started again, as a deploy would."""
-    if stack.proxy is None:
-        raise NotPlayed("there is no proxy")
+    assert stack.proxy is not None, NO_PROXY
     for number, web in enumerate(stack.webs, start=1):
-        is_up = f"Server ready/web{number} is UP"
-        before = stack.proxy.times_said(is_up)
-        os.kill(web.pid, signal.SIGTERM)
-        if not web.ends_within(PATIENCE_SECONDS):
-            raise NotPlayed(f"a web process does not stop: {web.printed()}")
-        web.start()
-        if not comes_true(lambda said=is_up, seen=before: stack.proxy.times_said(said) > seen):
-            raise NotPlayed(f"a web process is not used again: {stack.proxy.printed()}")
+        stack.proxy.restart(web, f"web{number}")
     feel()
     return time.monotonic()
 
@@ -116,8 +114,8 @@ def one_unusable_flight(stack: Stack, feel: Feel) -> float:
     stack.sim.faults()
     repaired_at = time.monotonic()
     others = Booking.objects.filter(pk__gt=newest).exclude(flight_id=UNUSABLE_FLIGHT)
-    if others.filter(hold__in=[Hold.HELD, Hold.GIVING_BACK]).count() < SOLD_MEANWHILE:
-        raise NotPlayed("hardly any other flight was sold meanwhile")
+    sold = others.filter(hold__in=[Hold.HELD, Hold.GIVING_BACK]).count()
+    assert sold >= SOLD_MEANWHILE, f"of all other flights {sold} bookings were sold meanwhile"
     return repaired_at
 
 

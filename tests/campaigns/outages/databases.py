@@ -5,17 +5,14 @@ import signal
 import time
 
 from devtools.mariadb import PrivateMariaDB
-from devtools.mariadb_pair import EITHER, follow, run
-from tests.campaigns.outages.outage import Feel
+from devtools.mariadb_pair import EITHER, catch_up, follow, run
+from tests.campaigns.outages.outage import NO_DATABASE, Feel
 from tests.campaigns.stack import Stack, look_at
-
-# What is there already is a few thousand rows, and the tables.
-CATCH_UP_SECONDS = 60
 
 
 def database_hangs(stack: Stack, feel: Feel) -> float:
     """The server stops answering, and keeps every connection: a full disk, a frozen machine, a lost route."""
-    assert stack.database is not None, "this database was not started for the rehearsal"
+    assert stack.database is not None, NO_DATABASE
     os.kill(stack.database.pid, signal.SIGSTOP)
     try:
         feel()
@@ -26,13 +23,13 @@ def database_hangs(stack: Stack, feel: Feel) -> float:
 
 def database_demoted(stack: Stack, feel: Feel) -> float:
     """A replica is promoted behind the same address; the old primary reads only, and keeps its connections."""
-    assert stack.database is not None, "this database was not started for the rehearsal"
+    assert stack.database is not None, NO_DATABASE
     assert stack.switch is not None, "there is nothing between the service and its database"
     old, new = stack.database, stack.running.enter_context(PrivateMariaDB("--server-id=2", *EITHER))
     follow(new, old)
-    _await_position(new, of=old)
+    catch_up(new, old)
     run(old, "SET GLOBAL read_only=1")
-    _await_position(new, of=old)
+    catch_up(new, old)
     run(new, "STOP SLAVE", "RESET SLAVE ALL")
     stack.switch.point_at(new.port)
     promoted_at = time.monotonic()
@@ -43,9 +40,3 @@ def database_demoted(stack: Stack, feel: Feel) -> float:
     stack.running.callback(look_at, old)
     feel()
     return promoted_at
-
-
-def _await_position(replica: PrivateMariaDB, *, of: PrivateMariaDB) -> None:
-    ((position,),) = run(of, "SELECT @@gtid_binlog_pos")
-    ((outcome,),) = run(replica, f"SELECT MASTER_GTID_WAIT('{position}', {CATCH_UP_SECONDS})")
-    assert outcome == 0, "the replica does not follow"

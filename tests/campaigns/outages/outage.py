@@ -19,9 +19,7 @@ SETTLE_SECONDS = 8
 
 Feel = Callable[[], None]
 
-
-class NotPlayed(Exception):
-    """The outage did not come about, so it proves nothing."""
+NO_DATABASE, NO_PROXY = "this database was not started for the rehearsal", "there is no proxy"
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class Outage:
     """
     What breaks, how soon all must be in step after the moment that `play` gives, and signs that it was real.
 
+    An AssertionError of `play` says that it did not come about, or not as it should, so that it proves nothing.
     `felt_as`: how some request must have ended meanwhile. `serves`: others must have been answered. `seamless`:
     clients come through the proxy, and not one of them may be told to come again. `keyed`: the Flight Service
     knows keys.
