@@ -15,14 +15,11 @@ from playwright.sync_api import Page
 
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.payments.instant import InstantPayments
+from tests.support.people import make_groups
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import Web, Worker, database_url, environment, start_web, start_worker
 
 PASSWORD = "correct horse"
-
-# A pass comes every second; a loaded machine needs several for a start.
-PATIENCE_SECONDS = 60.0
-LOOK_EVERY_SECONDS = 0.05
 
 _numbers = itertools.count(1)
 
@@ -88,7 +85,7 @@ def start_office() -> Iterator[Office]:
 def open_anew(office: Office) -> None:
     """Give an emptied database the rows that migrations make, and the Flight Service all its seats."""
     import_module("bookings.migrations.0003_schedules").add_schedules(apps, None)
-    import_module("bookings.migrations.0002_groups").make_groups(apps, None)
+    make_groups()
     office.sim.faults()
     office.sim.reset()
 

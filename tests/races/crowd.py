@@ -8,30 +8,26 @@ database itself says when to go on, and the limits only end a test that hangs.
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 from django.db import connection
 
 from tests.races.places import Place
-
-# Far longer than any of these acts takes on a loaded machine.
-PATIENCE_SECONDS = 60.0
+from tests.support.threads import in_one_instant
+from tests.support.waiting import PATIENCE_SECONDS
 
 LOOK_EVERY_SECONDS = 0.02
 
 
 def all_at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
     """Start all acts in the same instant; give what each returned, or the exception it ended with."""
-    barrier = threading.Barrier(len(acts), timeout=PATIENCE_SECONDS)
 
-    def start(act: Callable[[], Any]) -> Any:
-        connection.ensure_connection()
-        barrier.wait()
-        return act()
+    def connect() -> None:
+        connection.ensure_connection()  # of the thread that asks
 
-    with ThreadPoolExecutor(len(acts)) as pool:
-        futures = [pool.submit(on_own_connection, start, act) for act in acts]
-    return [outcome_of(future) for future in futures]
+    on_their_own = [partial(on_own_connection, act) for act in acts]
+    return [outcome_of(future) for future in in_one_instant(on_their_own, ready=connect)]
 
 
 class Halt:

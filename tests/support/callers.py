@@ -1,31 +1,22 @@
 """Callers of the API where it wants a token: customers, services, and whoever pretends to be one."""
 
 import json
-import time
 from datetime import timedelta
 from typing import Any
 
-import jwt
 from django.conf import settings
 
 from bookings.actor import Scope
 from bookings.services.access.api_keys import issue_api_key
 from tests.support.api import Api
 from tests.support.bookings import STAFF
+from tests.support.signers import LEFT_OUT, by_secret, good_token
 
 
 def a_token(user_id: int = 1001, *, secret: str | None = None, headers: Any = None, **claims: Any) -> str:
     """Sign a customer's token as the user service does; a claim that is None is left out."""
-    now = int(time.time())
-    usual = {
-        "iss": settings.JWT_ISSUER,
-        "aud": settings.JWT_AUDIENCE,
-        "sub": str(user_id),
-        "iat": now,
-        "exp": now + 600,
-    }
-    content = {name: value for name, value in {**usual, **claims}.items() if value is not None}
-    return jwt.encode(content, secret or settings.JWT_SECRETS[0], algorithm="HS256", headers=headers)
+    said = {name: LEFT_OUT if value is None else value for name, value in {"sub": str(user_id), **claims}.items()}
+    return good_token("HS256", header=headers, claims=said, sign=by_secret(secret or settings.JWT_SECRETS[0]))
 
 
 def a_service_key(*scopes: Scope, name: str = "gate agent", rate: int | None = None) -> str:

@@ -3,8 +3,9 @@
 import enum
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import RLock
+from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
@@ -35,6 +36,8 @@ from bookings.ports import (
 )
 from bookings.text.money import Money
 
+F = TypeVar("F")
+
 
 class ProcessDied(BaseException):
     """Ends a request as a kill would: no `except Exception` on the way sees it."""
@@ -51,6 +54,49 @@ class Fault(enum.Enum):
     DIE_AFTER = "this process dies when it is carried out and not yet answered"
 
 
+class ChargeFault(enum.Enum):
+    """What goes wrong with one charge or refund."""
+
+    DECLINE = "no money is taken, for good"
+    NOT_SENT = "the request was certainly not sent"
+    UNKNOWN = "no money has moved, and nobody knows"
+    UNKNOWN_MOVED = "the money has moved, and nobody knows"
+    DIE_BEFORE = "this process dies before it asks"
+    DIE_AFTER = "this process dies when the money has moved"
+
+
+class Planned(Generic[F]):
+    """What a test has planned for the next changes: faults, one for each, and what happens while one is under way."""
+
+    def __init__(self) -> None:
+        self._faults: deque[F] = deque()
+        self._meanwhile: deque[Callable[[], object]] = deque()
+        self._lock = RLock()
+
+    def fail_next(self, *faults: F) -> None:
+        """Let the next changes meet these faults, in this order."""
+        self._faults.extend(faults)
+
+    def meanwhile(self, action: Callable[[], object]) -> None:
+        """Run `action` while the next change is under way: carried out, and not yet answered."""
+        self._meanwhile.append(action)
+
+    def _next_fault(self) -> F | None:
+        with self._lock:
+            fault = self._faults.popleft() if self._faults else None
+        if fault in (Fault.DIE_BEFORE, ChargeFault.DIE_BEFORE):
+            raise ProcessDied
+        return fault
+
+    def _let_it_be_under_way(self, fault: F | None) -> None:
+        with self._lock:
+            action = self._meanwhile.popleft() if self._meanwhile else None
+        if action is not None:
+            action()
+        if fault in (Fault.DIE_AFTER, ChargeFault.DIE_AFTER):
+            raise ProcessDied
+
+
 @dataclass
 class _Shelf:
     capacity: int
@@ -59,18 +105,17 @@ class _Shelf:
     currency: str | None = None
 
 
-class FakeFlights:
+class FakeFlights(Planned[Fault]):
     """
     The Flight Service as a second implementation of the port: the first decision for a key is final.
 
-    `fail_next(fault, ...)` plans what happens to the next changes of seats, one fault each; `down` refuses
-    every connection; `resting` sends nothing, as an open breaker; `shows_flights = False` makes a GET fail, and
-    `shows_capacity = False` makes it show less; flights in `unusable` are shown in a way that cannot be sold;
-    with `remembers` flights are sold as they were seen, for any time;
-    `meanwhile(action)` runs an action while the next change is under way: carried out, and not yet answered.
+    `down` refuses every connection; `resting` sends nothing, as an open breaker; `shows_flights = False` makes a GET
+    fail, and `shows_capacity = False` makes it show less; flights in `unusable` are shown in a way that cannot be sold;
+    with `remembers` flights are sold as they were seen, for any time.
     """
 
     def __init__(self, *, flights: int = 12, capacity: int = 120, price: int = 2000) -> None:
+        super().__init__()
         self.down = False
         self.resting = False
         self.shows_flights = True
@@ -84,10 +129,7 @@ class FakeFlights:
         self._decisions: dict[UUID, tuple[SeatChange, SeatOutcome]] = {}
         self._recalled: dict[int, Flight] = {}
         self._doubted: set[int] = set()
-        self._faults: deque[Fault] = deque()
-        self._meanwhile: deque[Callable[[], object]] = deque()
         self._after_look: deque[Callable[[], object]] = deque()
-        self._lock = RLock()
         self._budget, self.calls = RetryBudget(), Counter(dict.fromkeys(CallWord, 0))
 
     # --- the port ---------------------------------------------------------------------------------------
@@ -156,10 +198,7 @@ class FakeFlights:
         )
 
     def _change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
-        with self._lock:
-            fault = self._faults.popleft() if self._faults else None
-        if fault is Fault.DIE_BEFORE:
-            raise ProcessDied
+        fault = self._next_fault()
         if self.down or fault is Fault.REFUSE_CONNECTION or seconds <= 0:
             return NotSent("refused")
         if fault is Fault.DROP_REQUEST:
@@ -169,22 +208,10 @@ class FakeFlights:
         with self._lock:
             self.arrived.append(change)
             outcome = self._decide(change)
-            action = self._meanwhile.popleft() if self._meanwhile else None
-        if action is not None:
-            action()
-        if fault is Fault.DIE_AFTER:
-            raise ProcessDied
+        self._let_it_be_under_way(fault)
         return Unknown("dropped", self.retry_after) if fault is Fault.DROP_REPLY else outcome
 
     # --- for tests --------------------------------------------------------------------------------------
-
-    def fail_next(self, *faults: Fault) -> None:
-        """Let the next changes of seats meet these faults, in this order."""
-        self._faults.extend(faults)
-
-    def meanwhile(self, action: Callable[[], object]) -> None:
-        """Run `action` while the next change is under way."""
-        self._meanwhile.append(action)
 
     def after_look(self, action: Callable[[], object]) -> None:
         """Run `action`, which sells seats or the like, when a flight has been looked at next."""
@@ -260,38 +287,22 @@ class ForgetfulFlights(FakeFlights):
         return super().change_seats(replace(change, key=uuid4()), seconds=seconds)
 
 
-class ChargeFault(enum.Enum):
-    """What goes wrong with one charge or refund."""
+class FakePayments(Planned[ChargeFault]):
+    """A payment gateway that is another system: the first decision for a key is final. `down` answers nothing."""
 
-    DECLINE = "no money is taken, for good"
-    NOT_SENT = "the request was certainly not sent"
-    UNKNOWN = "no money has moved, and nobody knows"
-    UNKNOWN_MOVED = "the money has moved, and nobody knows"
-    DIE_BEFORE = "this process dies before it asks"
-    DIE_AFTER = "this process dies when the money has moved"
+    settles_here = False
 
-
-@dataclass
-class FakePayments:
-    """
-    A payment gateway that is another system: keyed, the first decision for a key is final.
-
-    `fail_next(fault, ...)` plans the next charges or refunds; `meanwhile(action)` runs an action while the
-    next one is under way.
-    """
-
-    settles_here: bool = False
-    down: bool = False
-    charges: dict[UUID, tuple[str, Money]] = field(default_factory=dict)
-    refunds: dict[UUID, UUID] = field(default_factory=dict)
-    asked: list[UUID] = field(default_factory=list)
-    _declined: set[UUID] = field(default_factory=set)
-    _faults: deque[ChargeFault] = field(default_factory=deque)
-    _meanwhile: deque[Callable[[], object]] = field(default_factory=deque)
-    _lock: RLock = field(default_factory=RLock)
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+        self.charges: dict[UUID, tuple[str, Money]] = {}
+        self.refunds: dict[UUID, UUID] = {}
+        self.asked: list[UUID] = []
+        self._declined: set[UUID] = set()
 
     def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
-        fault = self._next(key)
+        self.asked.append(key)
+        fault = self._next_fault()
         if fault is ChargeFault.NOT_SENT:
             return NotSent("refused to connect")
         if self.down or fault is ChargeFault.UNKNOWN:
@@ -301,26 +312,19 @@ class FakePayments:
                 self._declined.add(key)
                 return Declined("insufficient funds")
             self.charges.setdefault(key, (reference, amount))
-        self._pause(fault)
+        self._let_it_be_under_way(fault)
         return ChargeUnknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Charged()
 
     def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
-        fault = self._next(key)
+        self.asked.append(key)
+        fault = self._next_fault()
         if fault is ChargeFault.NOT_SENT:
             return NotSent("refused to connect")
         if self.down or fault is ChargeFault.UNKNOWN or charge_key not in self.charges:
             return RefundUnknown("no answer")
         self.refunds.setdefault(key, charge_key)
-        self._pause(fault)
+        self._let_it_be_under_way(fault)
         return RefundUnknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Refunded()
-
-    def fail_next(self, *faults: ChargeFault) -> None:
-        """Let the next charges and refunds meet these faults, in this order."""
-        self._faults.extend(faults)
-
-    def meanwhile(self, action: Callable[[], object]) -> None:
-        """Run `action` while the next charge or refund is under way: the money has moved."""
-        self._meanwhile.append(action)
 
     def net_charges(self, reference: str) -> int:
         """Charges of a booking minus their refunds."""
@@ -332,19 +336,3 @@ class FakePayments:
             net = Counter(reference for reference, _amount in self.charges.values())
             net.subtract(self.charges[key][0] for key in self.refunds.values())
         return net
-
-    def _next(self, key: UUID) -> ChargeFault | None:
-        with self._lock:
-            self.asked.append(key)
-            fault = self._faults.popleft() if self._faults else None
-        if fault is ChargeFault.DIE_BEFORE:
-            raise ProcessDied
-        return fault
-
-    def _pause(self, fault: ChargeFault | None) -> None:
-        with self._lock:
-            action = self._meanwhile.popleft() if self._meanwhile else None
-        if action is not None:
-            action()
-        if fault is ChargeFault.DIE_AFTER:
-            raise ProcessDied

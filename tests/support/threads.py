@@ -5,13 +5,12 @@ A guard against races proves itself by its twin: with the lock, threads cannot m
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
-# Ends a test that hangs.
-PATIENCE_SECONDS = 60.0
+from tests.support.waiting import PATIENCE_SECONDS
 
 # The first thread behind a lock waits this long for a second one that cannot come; the others not at all.
 MEETING_SECONDS = 0.2
@@ -25,16 +24,24 @@ def in_the_background(work: Callable[[], Any]) -> Future[Any]:
     return future
 
 
-def together(count: int, act: Callable[[], Any]) -> list[Any]:
-    """Let so many threads act at once; give what each returned."""
-    barrier = threading.Barrier(count, timeout=PATIENCE_SECONDS)
+def in_one_instant(
+    acts: Sequence[Callable[[], Any]], *, ready: Callable[[], object] = lambda: None
+) -> list[Future[Any]]:
+    """Let each act begin in a thread of its own, all when all are `ready`; give their futures, once all are done."""
+    barrier = threading.Barrier(len(acts), timeout=PATIENCE_SECONDS)
 
-    def start() -> Any:
+    def begin(act: Callable[[], Any]) -> Any:
+        ready()
         barrier.wait()
         return act()
 
-    with ThreadPoolExecutor(count) as pool:
-        return [future.result() for future in [pool.submit(start) for _ in range(count)]]
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [pool.submit(begin, act) for act in acts]
+
+
+def together(count: int, act: Callable[[], Any]) -> list[Any]:
+    """Let so many threads act at once; give what each returned."""
+    return [future.result() for future in in_one_instant([act] * count)]
 
 
 class MeetingPlace:

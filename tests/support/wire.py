@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from tests.support.waiting import await_that, comes_true
+
 # Only ends a test that hangs.
 PATIENCE_SECONDS = 10.0
 
@@ -113,16 +115,11 @@ class Wire:
 
     def await_calls(self, number: int) -> None:
         """Wait until so many requests have come."""
-        ends_at = time.monotonic() + PATIENCE_SECONDS
-        while len(self.calls) < number and time.monotonic() < ends_at:
-            time.sleep(0.01)
+        comes_true(lambda: len(self.calls) >= number, PATIENCE_SECONDS, look_every=0.01)
 
     def await_ended(self, connections: set[int]) -> None:
         """Wait until these connections are over."""
-        ends_at = time.monotonic() + PATIENCE_SECONDS
-        while not connections <= self.ended:
-            assert time.monotonic() < ends_at, f"still open: {connections - self.ended}"
-            time.sleep(0.01)
+        await_that(lambda: connections <= self.ended, lambda: f"still open: {connections - self.ended}")
 
     def end(self) -> None:
         self._over.set()
