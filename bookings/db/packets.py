@@ -4,7 +4,7 @@ Statements that are sent together: several in one packet, where the database tak
 What they mean is the same either way, and so is their order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,12 +13,14 @@ from django.db import connection, transaction
 class Answer:
     """What a statement came to, once it was sent: asked before, it is sent now."""
 
-    def __init__(self) -> None:
-        self._is_there = False
+    def __init__(self, then: Callable[["Answer"], None] | None = None) -> None:
+        self._is_there, self._then = False, then
 
     def fill(self, rows: Sequence[tuple[Any, ...]], *, count: int, last_id: int | None) -> None:
         """Note what the database said. For what sends statements."""
         self._rows, self._count, self._last_id, self._is_there = rows, count, last_id, True
+        if self._then is not None:
+            self._then(self)
 
     @property
     def rows(self) -> Sequence[tuple[Any, ...]]:
@@ -47,17 +49,18 @@ Statement = tuple[str, Sequence[Any]]
 """SQL with `%s` for each value, and the values."""
 
 
-def later(sql: str, values: Sequence[Any] = ()) -> Answer:
+def later(sql: str, values: Sequence[Any] = (), *, then: Callable[[Answer], None] | None = None) -> Answer:
     """
     Let a statement of the open transaction travel with the next one, or with its COMMIT.
 
-    An error of it is raised there. Not for what the caller looks at right away: it has nothing to travel with then.
+    An error of it is raised there. `then` is called with its answer, before anything else is sent. Not for what the
+    caller looks at right away: it has nothing to travel with then.
 
     :raises TransactionManagementError: outside a transaction, where nothing may ever come after it
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("only what comes after it sends it, and nothing need come")
-    return _put(sql, values)
+    return _put(sql, values, then)
 
 
 def together(*statements: Statement) -> list[Answer]:
@@ -69,19 +72,19 @@ def together(*statements: Statement) -> list[Answer]:
         return [*answers, _filled(cursor)]
 
 
-def _put(sql: str, values: Sequence[Any]) -> Answer:
+def _put(sql: str, values: Sequence[Any], then: Callable[[Answer], None] | None = None) -> Answer:
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
-            answer = Answer()
+            answer = Answer(then)
             cursor.let_wait(answer)
             cursor.execute(sql, values)
             return answer
         cursor.execute(sql, values)
-        return _filled(cursor)
+        return _filled(cursor, then)
 
 
-def _filled(cursor: Any) -> Answer:
-    answer = Answer()
+def _filled(cursor: Any, then: Callable[[Answer], None] | None = None) -> Answer:
+    answer = Answer(then)
     rows = cursor.fetchall() if cursor.description else ()
     answer.fill(rows, count=cursor.rowcount, last_id=cursor.lastrowid)
     return answer

@@ -4,7 +4,8 @@ import functools
 import random
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -25,6 +26,10 @@ PAUSE_SECONDS = (0.010, 0.200)
 
 # After a lost connection: the first pause, and the longest. It takes a server about a second to follow another.
 LOST_PAUSE_SECONDS = (0.1, 1.0)
+
+
+def _durable() -> AbstractContextManager[Any]:
+    return transaction.atomic(durable=True)
 
 
 def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -49,13 +54,30 @@ def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-def run(name: str, block: Callable[[], R]) -> R:
+def in_one_statement(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """
+    Decorate a function that decides by one conditional statement: that is a transaction by itself.
+
+    Run again as `in_transaction` says. What else the function says must be true whenever it is read.
+    """
+
+    def decorate(block: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(block)
+        def run_block(*args: P.args, **kwargs: P.kwargs) -> R:
+            return run(name, functools.partial(block, *args, **kwargs), begin=nullcontext)
+
+        return run_block
+
+    return decorate
+
+
+def run(name: str, block: Callable[[], R], *, begin: Callable[[], AbstractContextManager[Any]] = _durable) -> R:
     """Run `block` in a transaction of its own. See `in_transaction`."""
     replica.refuse_to_decide()
     ends_at, tries = patience.of_a_transaction(), 0
     while True:
         try:
-            with transaction.atomic(durable=True):
+            with begin():
                 return block()
         except (OperationalError, InterfaceError) as error:
             tries += 1

@@ -231,8 +231,8 @@ def test_a_transaction_that_is_run_again_counts_what_it_did_once(api):
     booking, deadlocks = a_saved_row("initiated"), [1213, 1213]
 
     def cancel_and_meet_a_deadlock():
-        locked = lock_booking(booking.pk, actor=SYSTEM)
-        transitions.cancel(locked, Cause(SYSTEM, CancelReason.FRAUD), now=database_time())
+        locked, now = lock_booking(booking.pk, actor=SYSTEM)
+        transitions.cancel(locked, Cause(SYSTEM, CancelReason.FRAUD), now=now)
         if deadlocks:
             raise OperationalError(deadlocks.pop(), "Deadlock found")
 

@@ -64,17 +64,23 @@ def lost_commit(monkeypatch):
 
     def lose(name):
         attempts = []
-        run_in_earnest = transactions.run
+        run_in_earnest, commit_in_earnest = transactions.run, connection._commit
 
-        def run_and_note(this, block):
+        def run_and_note(this, block, **how):
             def noted():
                 attempts.append(this)
-                return block()
+                result = block()
+                if how:  # one statement, which is its own COMMIT
+                    lose_the_answer()
+                return result
 
-            return run_in_earnest(this, noted)
+            return run_in_earnest(this, noted, **how)
 
         def commit():
-            connection.connection.commit()
+            commit_in_earnest()
+            lose_the_answer()
+
+        def lose_the_answer():
             if attempts[-1:] == [name] and attempts.count(name) == 1:
                 kill_connection(connection.connection.thread_id())
                 raise OperationalError(CONNECTION_LOST, "Lost connection to server during query")

@@ -13,6 +13,7 @@ import MySQLdb
 from django.db import connection
 from django.db.models import Model, QuerySet
 
+from bookings.db import rows
 from bookings.models import (
     Booking,
     BookingEvent,
@@ -23,8 +24,9 @@ from bookings.models import (
     SeatCall,
     SeatCallEvent,
 )
+from bookings.services.bookings import unpaid_limit
 
-ROWS = (BulkCancelRow, BulkCancel, BookingEvent, Payment, IdempotencyRecord, Booking, SeatCallEvent, SeatCall)
+EVERY_ROW = (BulkCancelRow, BulkCancel, BookingEvent, Payment, IdempotencyRecord, Booking, SeatCallEvent, SeatCall)
 
 CONNECTION_LOST = 2013
 
@@ -36,21 +38,28 @@ def rounds(everyday: int) -> range:
 
 def forget_everything() -> None:
     """Delete every booking and what belongs to it."""
-    for table in ROWS:
+    for table in EVERY_ROW:
         table.objects.all().delete()
 
 
 def without_row_locks(monkeypatch: Any) -> None:
     """Let every locking read be a plain one."""
-    monkeypatch.setattr(QuerySet, "select_for_update", lambda rows, **_options: rows.all())
+    monkeypatch.setattr(QuerySet, "select_for_update", lambda all_rows, **_options: all_rows.all())
+    # Its text is kept: made anew each time it is what the line above has made of it.
+    monkeypatch.setattr(rows, "_lock_text", rows._lock_text.__wrapped__)
+
+
+def without_user_locks(monkeypatch: Any) -> None:
+    """Let no create lock its user."""
+    monkeypatch.setitem(unpaid_limit.LOCK, "mysql", "DO %s")
 
 
 def without_conditions(monkeypatch: Any, *names: str) -> None:
     """Let every filter forget these conditions."""
     original = QuerySet.filter
 
-    def forgetful(rows: Any, *args: Any, **conditions: Any) -> Any:
-        return original(rows, *args, **{name: c for name, c in conditions.items() if name not in names})
+    def forgetful(these: Any, *args: Any, **conditions: Any) -> Any:
+        return original(these, *args, **{name: c for name, c in conditions.items() if name not in names})
 
     monkeypatch.setattr(QuerySet, "filter", forgetful)
 

@@ -253,7 +253,7 @@ def test_twin_that_confirms_whatever_it_is_a_booking_rises_against_the_decision(
     booking = a_saved_row("pending", hold="stuck")
     decide_reservation(booking, Decision.NOT_APPLIED, flights, by="anna")
 
-    def confirm_whatever_it_is(booking, *, now):
+    def confirm_whatever_it_is(booking):
         Booking.objects.filter(pk=booking.pk).update(
             status=BookingStatus.INITIATED, hold=Hold.HELD, lease=None, next_at=None, cancel_reason=""
         )

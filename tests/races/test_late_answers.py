@@ -99,7 +99,7 @@ def test_a_customer_who_cancels_while_the_take_is_recorded_waits_for_it(flights,
 def test_twin_with_an_unconditional_update_a_cancelled_booking_rises_again(flights, monkeypatch):
     answered = Halt(monkeypatch, Place(flights, "change_seats"))
 
-    def confirm_whatever_it_is(booking, *, now):
+    def confirm_whatever_it_is(booking):
         Booking.objects.filter(pk=booking.pk).update(
             status=BookingStatus.INITIATED, hold=Hold.HELD, lease=None, next_at=None, cancel_reason=""
         )

@@ -161,7 +161,9 @@ def test_a_create_whose_commit_was_unclear_makes_one_booking(flights, sim, lost_
 
     answer = create(flights, keyed)
 
-    assert (status_of(answer), attempts.count(name)) == (201, 2)
+    # One statement that finds nothing to change any more is followed by a look at the booking.
+    looks = 1 if name == "seats.reserved" and keyed is None else 0
+    assert (status_of(answer), attempts.count(name)) == (201, 2 + looks)
     assert Booking.objects.count() == 1
     assert IdempotencyRecord.objects.filter(state="done").count() == (1 if keyed else 0)
     assert_in_step(sim)

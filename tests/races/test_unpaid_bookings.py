@@ -17,7 +17,7 @@ from bookings.models import Booking, UserHold
 from bookings.services.bookings import create as creating
 from bookings.services.bookings.create import SeatOrder, create_booking
 from tests.races.crowd import Halt, all_at_once, overtaken
-from tests.races.guards import forget_everything, rounds, without_row_locks
+from tests.races.guards import forget_everything, rounds, without_user_locks
 from tests.races.places import UNPAID_COUNTED
 from tests.races.test_limits import buy, web_environment
 from tests.support.bookings import a_key, an_initiated_booking, customer, let_time_pass, one_pass, status_of
@@ -103,7 +103,7 @@ def test_two_for_the_last_place_under_the_cap(flights, sim, cap, monkeypatch):
 
 
 def test_twin_that_does_not_lock_the_user_has_one_too_many(flights, sim, cap, monkeypatch):
-    without_row_locks(monkeypatch)
+    without_user_locks(monkeypatch)
 
     assert two_for_the_last_place(flights, monkeypatch) == ([Created, Created], 6)
 
@@ -128,7 +128,7 @@ def lost_commit(monkeypatch):
 
     def note_and_look(user_id, *, besides, **order):
         looks.append(besides)
-        look(user_id, besides=besides, **order)
+        return look(user_id, besides=besides, **order)
 
     def commit_and_lose_the_answer():
         commit()
@@ -246,7 +246,7 @@ def test_two_for_the_last_seats_under_the_cap(flights, sim, seat_cap, monkeypatc
 
 
 def test_twin_that_does_not_lock_the_user_has_seats_too_many(flights, sim, seat_cap, monkeypatch):
-    without_row_locks(monkeypatch)
+    without_user_locks(monkeypatch)
 
     assert two_for_the_last_seats(flights, monkeypatch) == ([Created, Created], {(1001, 1): 10})
 

@@ -4,14 +4,14 @@ from datetime import datetime
 
 from bookings.actor import Actor, Cause
 from bookings.answers.results import AlreadyDone, Cancelled, Refused
-from bookings.db.clock import database_time
+from bookings.db.rows import write_later
 from bookings.db.transactions import in_transaction
 from bookings.errors import AlreadyPaid, PaymentInProgress, Refusal
 from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, CancelReason, cancel_outcome_of
-from bookings.models import Booking, Payment
+from bookings.models import Booking
 from bookings.models.access.idempotency import RecordState
 from bookings.models.bookings.booking_event import EventKind
-from bookings.services.payments.settle import owe_refund
+from bookings.services.payments.settle import lock_payment, owe_refund
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.transitions import cancel, lock_booking, note_event
@@ -38,8 +38,8 @@ def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note:
 
 @in_transaction("booking.cancel")
 def _cancel(booking_id: int, cause: Cause) -> tuple[Booking, CancelOutcome]:
-    booking = lock_booking(booking_id, actor=cause.actor)
-    return booking, cancel_locked(booking, cause, now=database_time())
+    booking, now = lock_booking(booking_id, actor=cause.actor)
+    return booking, cancel_locked(booking, cause, now=now)
 
 
 def cancel_booking_for_client(
@@ -72,8 +72,8 @@ def cancel_booking_for_client(
 def _cancel_under_key(booking_id: int, cause: Cause, *, keyed: KeyedRequest) -> tuple[Cancelled | Refused, bool]:
     """Decide and store what it came to; tell as well whether the booking was cancelled here and now."""
     record = idempotency.begin(keyed, call_key=None)
-    booking = lock_booking(booking_id, actor=cause.actor)
-    now, is_news = database_time(), False
+    booking, now = lock_booking(booking_id, actor=cause.actor)
+    is_news = False
     result: Cancelled | Refused = Cancelled(booking, now)
     try:
         is_news = cancel_locked(booking, cause, now=now).effect == CancelEffect.CANCELLED
@@ -101,7 +101,7 @@ def cancel_locked(booking: Booking, cause: Cause, *, now: datetime) -> CancelOut
         _ask_to_cancel(booking, cause, now=now)
         return outcome
     if booking.active_payment_id is not None:
-        owe_refund(booking, Payment.objects.select_for_update().get(pk=booking.active_payment_id), now=now)
+        owe_refund(booking, lock_payment(booking.active_payment_id), now=now)
     cancel(booking, cause, now=now)
     return outcome
 
@@ -114,5 +114,5 @@ def _ask_to_cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
         return
     booking.cancel_requested = True
     booking.version += 1
-    booking.save(update_fields=["cancel_requested", "version"])
+    write_later(booking, ["cancel_requested", "version"])
     note_event(booking, EventKind.CANCEL_REQUESTED, cause, now=now)

@@ -1,7 +1,6 @@
 """End a booking from a page of the back office."""
 
 from bookings.actor import Actor, Cause
-from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import BookingChanged
 from bookings.lifecycle import CancelEffect, CancelOutcome, CancelReason
@@ -46,6 +45,6 @@ def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
 @in_transaction("booking.cancel")
 def _cancel_once(booking_id: int, cause: Cause, seen_version: int, action_key: str) -> tuple[Booking, CancelOutcome]:
     begin_staff_action("cancel", key=action_key, actor=cause.actor, row_id=booking_id)
-    booking = lock_booking(booking_id, actor=cause.actor)
+    booking, now = lock_booking(booking_id, actor=cause.actor)
     refuse_if_changed(booking, seen_version=seen_version)
-    return booking, cancel_locked(booking, cause, now=database_time())
+    return booking, cancel_locked(booking, cause, now=now)

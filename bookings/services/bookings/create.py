@@ -18,6 +18,7 @@ from bookings.conf import (
     payment_window,
 )
 from bookings.db.clock import database_time
+from bookings.db.rows import insert, insert_later
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import (
@@ -48,7 +49,7 @@ from bookings.ports import (
     UnknownFlight,
     UnusableFlight,
 )
-from bookings.services.bookings.unpaid_limit import AnotherWasFirst, refuse_one_too_many
+from bookings.services.bookings.unpaid_limit import refuse_one_too_many
 from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, result_of, settle_reservation
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
@@ -221,8 +222,7 @@ def _accept(attempt: _Attempt, price: Money) -> Accepted:
 
 def _insert(attempt: _Attempt, price: Money, *, claimed: bool) -> Booking:
     """
-    Run `booking.create` with fresh names, and again where a reference is taken or a second first booking of the user
-    was faster; find the row of an unclear COMMIT.
+    Run `booking.create` with fresh names, and again where a reference is taken; find the row of an unclear COMMIT.
 
     :raises KeyTaken: if another request has written the key first
     :raises TemporarilyUnavailable: if every reference was taken
@@ -234,8 +234,6 @@ def _insert(attempt: _Attempt, price: Money, *, claimed: bool) -> Booking:
             booking = _write_down(attempt, price, names, claimed=claimed)
             log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
             return booking
-        except AnotherWasFirst:
-            continue
         except (TooManyUnpaidBookings, TooManyUnpaidSeats) as error:
             # The one too many may be this very request, sent twice: then its key is there by now.
             if keyed is not None and idempotency.find(keyed) is not None:
@@ -254,8 +252,7 @@ def _insert(attempt: _Attempt, price: Money, *, claimed: bool) -> Booking:
 @in_transaction("booking.create")
 def _write_down(attempt: _Attempt, price: Money, names: _Names, *, claimed: bool) -> Booking:
     order, actor = attempt.order, attempt.actor
-    refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
-    now = database_time()
+    now = refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
     record = None
     if attempt.keyed is not None:
         record = idempotency.begin(attempt.keyed, call_key=names.hold_key)
@@ -277,9 +274,11 @@ def _write_down(attempt: _Attempt, price: Money, names: _Names, *, claimed: bool
         hold_key=names.hold_key,
         **(leased(names.lease, now) if claimed else not_sent_yet(now)),
     )
-    booking.save(force_insert=True)
     if record is not None and not claimed:
+        insert(booking)
         idempotency.finish(record, Accepted(booking, now))
+    else:
+        insert_later(booking)
     return booking
 
 

@@ -110,7 +110,7 @@ def _unanswered_payments() -> list[int]:
 @in_transaction("booking.expire")
 def _expire_unanswered(booking_id: int) -> int:
     """The gateway has kept silent too long: other passengers get the seats, a late success gets refunded."""
-    booking = lock_booking(booking_id, actor=SYSTEM)
+    booking, _ = lock_booking(booking_id, actor=SYSTEM)
     payment = Payment.objects.select_for_update().filter(active_booking_id=booking_id).first()
     now = database_time()
     if booking.status != BookingStatus.INITIATED or payment is None or now < booking.expires_at:

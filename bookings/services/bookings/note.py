@@ -1,7 +1,6 @@
 """Write something down about a booking, for those who look at it next."""
 
 from bookings.actor import Actor, Cause
-from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.models.bookings.booking_event import EventKind
 from bookings.services.shared.idempotency import KeyTaken
@@ -26,5 +25,5 @@ def note_booking(*, booking_id: int, actor: Actor, note: str, action_key: str) -
 @in_transaction("booking.note")
 def _note_once(booking_id: int, actor: Actor, note: str, action_key: str) -> None:
     begin_staff_action("note", key=action_key, actor=actor, row_id=booking_id)
-    booking = lock_booking(booking_id, actor=actor)
-    note_event(booking, EventKind.NOTED, Cause(actor, note=note), now=database_time())
+    booking, now = lock_booking(booking_id, actor=actor)
+    note_event(booking, EventKind.NOTED, Cause(actor, note=note), now=now)

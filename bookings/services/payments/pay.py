@@ -8,7 +8,8 @@ from uuid import UUID
 from bookings.actor import SYSTEM, Actor, Cause
 from bookings.answers.results import AlreadyDone, Refused
 from bookings.conf import RETRY_AFTER_SECONDS
-from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.clock import clock_is_proven
+from bookings.db.rows import insert, write_later
 from bookings.db.transactions import in_transaction
 from bookings.errors import (
     AlreadyPaid,
@@ -102,8 +103,8 @@ def _start(attempt: _Attempt) -> tuple[PaymentResult | Payment, bool]:
     """
     order, actor, payments = attempt.order, attempt.actor, attempt.payments
     record = idempotency.begin(attempt.keyed, call_key=attempt.gateway_key)
-    booking = lock_booking(order.booking_id, actor=actor)
-    now, was_cancelled = database_time(), booking.status == BookingStatus.CANCELLED
+    booking, now = lock_booking(order.booking_id, actor=actor)
+    was_cancelled = booking.status == BookingStatus.CANCELLED
     try:
         _refuse_unless_payable(booking, order, now)
     except Refusal as problem:
@@ -121,11 +122,11 @@ def _start(attempt: _Attempt) -> tuple[PaymentResult | Payment, bool]:
         created_at=now,
         **leased(attempt.lease, now),
     )
-    payment.save(force_insert=True)
+    insert(payment)
     booking.active_payment_id = payment.pk
     if not payments.settles_here:
         booking.version += 1
-        booking.save(update_fields=["active_payment_id", "version"])
+        write_later(booking, ["active_payment_id", "version"])
         return payment, False
     outcome = payments.charge(key=attempt.gateway_key, amount=payment.money, reference=booking.reference)
     is_cancelled = settle_locked(booking, payment, lease=attempt.lease, outcome=outcome, actor=actor, now=now)

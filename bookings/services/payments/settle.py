@@ -10,6 +10,7 @@ from bookings.actor import SYSTEM, Actor, ActorKind, Cause
 from bookings.answers.results import Paid, PaymentPending, Refused
 from bookings.conf import CALLS_PER_PASS
 from bookings.db.clock import database_time
+from bookings.db.rows import write_later
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import BookingCancelled, PaymentDeclined
@@ -59,8 +60,13 @@ def _settle(payment_id: int, *, lease: UUID, outcome: ChargeOutcome, actor: Acto
 def lock_with_booking(payment_id: int) -> tuple[Booking, Payment]:
     """Lock a payment and, before it, the booking it belongs to. Assumes an open transaction."""
     booking_id = Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id)
-    booking = lock_booking(booking_id, actor=SYSTEM)
-    return booking, Payment.objects.select_for_update().get(pk=payment_id)
+    booking, _ = lock_booking(booking_id, actor=SYSTEM)
+    return booking, lock_payment(payment_id)
+
+
+def lock_payment(payment_id: int) -> Payment:
+    """Lock a payment, after the booking that it belongs to."""
+    return Payment.objects.select_for_update().get(pk=payment_id)
 
 
 def settle_locked(
@@ -85,7 +91,7 @@ def settle_locked(
             _end(payment, PaymentState.FAILED, now, why=outcome.why)
             booking.active_payment_id = None
             booking.version += 1
-            booking.save(update_fields=["active_payment_id", "version"])
+            write_later(booking, ["active_payment_id", "version"])
             note_event(booking, EventKind.PAYMENT_FAILED, Cause(actor, note=outcome.why[:500]), now=now)
             is_cancelled = _carry_out_cancellation(booking, now)
         case ChargeUnknown() | NotSent():
@@ -122,7 +128,7 @@ def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
         return
     booking.active_payment_id = None
     if booking.status != BookingStatus.BOOKED:  # a booked one is cancelled next, in one write with this
-        booking.save(update_fields=["active_payment_id"])
+        write_later(booking, ["active_payment_id"])
 
 
 def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:

@@ -16,8 +16,7 @@ from uuid import UUID
 
 from bookings.actor import SYSTEM, Actor, Cause
 from bookings.answers.results import Accepted, Created, Refused
-from bookings.db.clock import database_time
-from bookings.db.transactions import in_transaction
+from bookings.db.transactions import in_one_statement, in_transaction
 from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
@@ -63,7 +62,6 @@ def claim_reservation(booking_id: int, *, lease: UUID) -> Booking | None:
     )
 
 
-@in_transaction("seats.reserved")
 def settle_reservation(
     booking: Booking, *, lease: UUID, outcome: SeatOutcome, waiting: Waiting, actor: Actor = SYSTEM
 ) -> Booking:
@@ -72,12 +70,23 @@ def settle_reservation(
 
     Changes nothing if the reservation was resolved meanwhile. Does not call the Flight Service.
     """
-    now = database_time()
-    if isinstance(outcome, Applied) and confirm_hold(booking, now=now):
-        store_result(booking, waiting, now)
+    # Without a key there is no answer to store, and the usual case is one statement.
+    if isinstance(outcome, Applied) and waiting is Waiting.CLIENT and _confirm(booking):
         return booking
-    booking = lock_booking(booking.pk, actor=SYSTEM)
-    now = database_time()
+    return _settle(booking, lease, outcome, waiting, actor)
+
+
+@in_one_statement("seats.reserved")
+def _confirm(booking: Booking) -> bool:
+    return confirm_hold(booking)
+
+
+@in_transaction("seats.reserved")
+def _settle(booking: Booking, lease: UUID, outcome: SeatOutcome, waiting: Waiting, actor: Actor) -> Booking:
+    if isinstance(outcome, Applied) and confirm_hold(booking):
+        store_result(booking, waiting, booking.updated_at)
+        return booking
+    booking, now = lock_booking(booking.pk, actor=SYSTEM)
     if booking.hold == Hold.ASKING:
         match outcome:
             case Applied():

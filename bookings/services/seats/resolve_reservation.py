@@ -1,11 +1,11 @@
 """Let staff decide about a reservation that the worker gave up: whether it was applied, or to ask once more."""
 
 import uuid
+from datetime import datetime
 from uuid import UUID
 
 from bookings.actor import SYSTEM
 from bookings.conf import WORKER_CALL_SECONDS, peer_knows_keys
-from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import FlightServiceRests, NothingToDecide
 from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
@@ -63,8 +63,7 @@ def resolve_reservation(*, booking_id: int, resolution: Resolution, flights: Fli
 @in_transaction("reservation.retry")
 def _claim(booking_id: int, *, lease: UUID, resolution: Resolution) -> Booking:
     resolution.begin("reservation", row_id=booking_id)
-    booking = _lock_stuck(booking_id)
-    now = database_time()
+    booking, now = _lock_stuck(booking_id)
     refuse_to_count_twice(booking.first_sent_at, now, knows_keys=peer_knows_keys())
     write(booking, {"hold": Hold.ASKING, **leased(lease, now, before=booking)})
     note_event(booking, EventKind.RESERVATION_RETRIED, resolution.cause(), now=now)
@@ -74,8 +73,8 @@ def _claim(booking_id: int, *, lease: UUID, resolution: Resolution) -> Booking:
 @in_transaction("reservation.decide")
 def _decide(booking_id: int, *, resolution: Resolution) -> Booking:
     resolution.begin("reservation", row_id=booking_id)
-    booking = _lock_stuck(booking_id)
-    now, decision = database_time(), resolution.decision
+    booking, now = _lock_stuck(booking_id)
+    decision = resolution.decision
     reopen_reservation(booking, now=now)
     if decision is Decision.NOT_APPLIED and booking.status == BookingStatus.PENDING:
         # Its event says who and why: this decision has no other.
@@ -84,18 +83,18 @@ def _decide(booking_id: int, *, resolution: Resolution) -> Booking:
         note_event(booking, EventKind.RESERVATION_RESOLVED, resolution.cause(decision), now=now)
     if decision is Decision.NOT_APPLIED:
         end_reservation(booking, Hold.REFUSED, now=now, why=booking.last_error)
-    elif not confirm_hold(booking, now=now):
+    elif not confirm_hold(booking):
         # Cancelled meanwhile: no booking wants the seats.
         end_reservation(booking, Hold.GIVING_BACK, now=now, why=booking.last_error)
     store_result(booking, Waiting.NO_CLIENT, now)
     return booking
 
 
-def _lock_stuck(booking_id: int) -> Booking:
-    booking = lock_booking(booking_id, actor=SYSTEM)
+def _lock_stuck(booking_id: int) -> tuple[Booking, datetime]:
+    booking, now = lock_booking(booking_id, actor=SYSTEM)
     if booking.hold != Hold.STUCK:
         raise NothingToDecide(
             f"The reservation of this booking does not wait for a decision: it is {booking.hold}, "
             f"and the booking is {booking.status}."
         )
-    return booking
+    return booking, now

@@ -16,6 +16,8 @@ from django.db.models.functions import Now
 
 from bookings.answers.rendering import render, stored_columns
 from bookings.answers.results import AlreadyDone, Result
+from bookings.db.packets import later
+from bookings.db.rows import insert, update, write_later
 from bookings.db.waiting_line import lines
 from bookings.errors import IdempotencyKeyReused
 from bookings.models import IdempotencyRecord
@@ -82,7 +84,7 @@ def begin(keyed: KeyedRequest, *, call_key: UUID | None, result: Result | None =
     )
     try:
         with lines.place_for(f"key {keyed.principal} {keyed.endpoint} {keyed.key_hash}"):
-            record.save(force_insert=True)
+            insert(record)
     except IntegrityError as error:
         raise KeyTaken from error
     return record
@@ -92,28 +94,27 @@ def finish(record: IdempotencyRecord, result: Result) -> None:
     """Store what a request came to, decided in this transaction, as the bytes that the client gets."""
     # By primary key alone: it is this transaction's own row. With the state beside it MariaDB may take the index
     # on (state, created_at), and deadlock with those who wait for this key.
-    IdempotencyRecord.objects.filter(pk=record.pk).update(**_done(result))
+    columns = _done(result)
+    for name, value in columns.items():
+        setattr(record, name, value)
+    write_later(record, columns)
 
 
 def finish_call(call_key: UUID, result: Result) -> None:
     """Store what the request that started this call came to, unless it is stored already. There may be none."""
-    _running(call_key=call_key).update(**_done(result))
+    # Not `state=RUNNING`: few are running, so MariaDB would lock them all by the index on (state, created_at).
+    later(*update(IdempotencyRecord, _done(result), where={"call_key": call_key}, unless={"state": RecordState.DONE}))
 
 
 def forget_call(call_key: UUID) -> None:
     """Nothing was decided and nothing was sent: the key is free again."""
-    _running(call_key=call_key).delete()
+    IdempotencyRecord.objects.filter(call_key=call_key).exclude(state=RecordState.DONE).delete()
 
 
 def replay(record: IdempotencyRecord) -> AlreadyDone:
     """Give what is stored in a record that is done, and count it."""
     metrics.REPLAYS.labels(record.endpoint).inc()
     return AlreadyDone(record)
-
-
-def _running(**which: Any) -> Any:
-    # Not `state=RUNNING`: few are running, so MariaDB would lock them all by the index on (state, created_at).
-    return IdempotencyRecord.objects.filter(**which).exclude(state=RecordState.DONE)
 
 
 def _done(result: Result) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import structlog
 
 from bookings.conf import LEASE
 from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.rows import write_later
 from bookings.models.outbound_call import OutboundCall
 from bookings.ports import ChargeUnknown, NotSent, RefundUnknown, Unknown
 from bookings.services.shared.retry_policy import is_too_old, next_try
@@ -112,4 +113,4 @@ def write(call: OutboundCall, columns: Columns) -> None:
     """Set these columns of a locked row, and save no others."""
     for name, value in columns.items():
         setattr(call, name, value)
-    call.save(update_fields=list(columns))
+    write_later(call, columns)

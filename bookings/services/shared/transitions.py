@@ -12,8 +12,10 @@ from datetime import datetime
 import structlog
 from django.db import connection, transaction
 from django.db.models import F, Value
+from django.db.models.functions import Now
 
 from bookings.actor import SYSTEM, Actor, ActorKind, Cause
+from bookings.db.rows import insert_later, lock, write_if, write_later
 from bookings.db.waiting_line import lines
 from bookings.errors import BookingNotFound, UserMismatch
 from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
@@ -31,48 +33,51 @@ EXPIRING = ("reference", "status", "hold", "claims")
 NAMED_IN_A_LINE = 100
 
 
-def lock_booking(booking_id: int, *, actor: Actor) -> Booking:
+def lock_booking(booking_id: int, *, actor: Actor) -> tuple[Booking, datetime]:
     """
-    Lock a booking and return it as it is now.
+    Lock a booking and return it as it is now, with the database time at which it is locked.
 
     :raises BookingNotFound: if there is no such booking, or it is not the actor's and the actor is verified
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
     :raises TemporarilyUnavailable: if others wait for it, and it does not come free; never for the system itself
     """
-    rows = Booking.objects.select_for_update().filter(pk=booking_id)
     if actor.kind == ActorKind.SYSTEM:
-        booking = rows.first()
+        booking, now = lock(Booking, booking_id)
     else:
         with lines.place_for(f"booking {booking_id}"):
-            booking = rows.first()
+            booking, now = lock(Booking, booking_id)
     if booking is None:
         raise BookingNotFound
     if actor.user_id is not None and booking.user_id != actor.user_id:
         raise BookingNotFound if actor.verified else UserMismatch
-    return booking
+    return booking, now
 
 
-def confirm_hold(booking: Booking, *, now: datetime) -> bool:
+def confirm_hold(booking: Booking) -> bool:
     """
-    Make a pending booking initiated by one conditional UPDATE, without a lock taken before.
+    Make a pending booking initiated by one conditional UPDATE, without a lock taken before, nor a transaction needed.
 
-    The usual end of a create. False: the booking has changed meanwhile; then lock it and look.
+    The usual end of a create. The time in it is the statement's own: nothing is judged on it. False: the booking has
+    changed meanwhile; then lock it and look.
     """
-    changed = Booking.objects.filter(pk=booking.pk, status=BookingStatus.PENDING, hold=Hold.ASKING).update(
-        status=BookingStatus.INITIATED,
-        hold=Hold.HELD,
-        lease=None,
-        next_at=None,
-        held_at=now,
-        updated_at=now,
+    columns = {
+        "status": BookingStatus.INITIATED,
+        "hold": Hold.HELD,
+        "lease": None,
+        "next_at": None,
+        "held_at": Now(),
+        "updated_at": Now(),
         # As it was read: whatever else raises it ends `pending` as well.
-        version=booking.version + 1,
-    )
-    if not changed:
+        "version": booking.version + 1,
+    }
+    asking = {"status": BookingStatus.PENDING, "hold": Hold.ASKING}
+    # It is written once in the life of a booking, so what is read outside a transaction was written here.
+    held_at = write_if(Booking, booking.pk, columns, only_if=asking, tell="held_at")
+    if held_at is None:
         return False
     booking.status, booking.hold = BookingStatus.INITIATED, Hold.HELD
     booking.lease, booking.next_at = None, None
-    booking.held_at = booking.updated_at = now
+    booking.held_at = booking.updated_at = held_at
     booking.version += 1
     transaction.on_commit(metrics.HELD.inc)
     log.info("booking.held", booking=booking.reference, flight=booking.flight_id, seats=booking.no_of_seats)
@@ -119,7 +124,7 @@ def redate(booking: Booking, *, now: datetime) -> None:
     booking.created_at = booking.updated_at = now
     booking.expires_at = now + window
     booking.version += 1
-    booking.save(update_fields=["created_at", "updated_at", "expires_at", "version"])
+    write_later(booking, ["created_at", "updated_at", "expires_at", "version"])
     log.warning("booking.redated", booking=booking.reference)
 
 
@@ -168,7 +173,7 @@ def _append_expired(bookings: Sequence[Booking], *, now: datetime) -> None:
 
 def note_event(booking: Booking, what: EventKind, cause: Cause, *, now: datetime) -> None:
     """Append something to the timeline that is not a change of status."""
-    BookingEvent.by(cause.actor, at=now, booking=booking, what=what, reason=cause.reason, note=cause.note).save()
+    insert_later(BookingEvent.by(cause.actor, at=now, booking=booking, what=what, reason=cause.reason, note=cause.note))
     log.info("booking.noted", booking=booking.reference, what=str(what), actor=str(cause.actor.kind))
 
 
@@ -181,8 +186,8 @@ def _move(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime, c
     booking.status = to
     booking.version += 1
     booking.updated_at = now
-    booking.save(update_fields=["status", "version", "updated_at", *columns])
-    event.save()
+    write_later(booking, ["status", "version", "updated_at", *columns])
+    insert_later(event)
     _log_move(booking, to, cause)
 
 

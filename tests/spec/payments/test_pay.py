@@ -40,7 +40,7 @@ def test_the_window_is_half_open(api, monkeypatch, seconds, answer):
     booking = shown(api.create())
     created_at = Booking.objects.get().created_at
     monkeypatch.setattr(
-        "bookings.services.payments.pay.database_time",
+        "bookings.db.rows.database_time",
         lambda: created_at + (Booking.objects.get().expires_at - created_at) * seconds / 900,
     )
 

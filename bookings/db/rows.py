@@ -1,0 +1,184 @@
+"""
+Writes and locks rows with SQL that is made once, for what a create, a payment and a cancellation say each time.
+
+Django makes the SQL of a statement anew whenever it is said. Here its text is kept; it comes from the model's own
+fields, so that a new column is in it, and values go through the fields as Django's own do. It says what Django would
+say, and a test compares the two. A row that is written later travels with the next statement, or with the COMMIT.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import Field, Model
+from django.db.models.functions import Now
+
+from bookings.db.clock import database_time
+from bookings.db.packets import Statement, later, together
+
+M = TypeVar("M", bound=Model)
+
+Values = Mapping[str, Any]
+"""Values of a row by the names of its fields."""
+
+Names = tuple[str, ...]
+
+
+def insert(row: Model) -> None:
+    """Insert a new row, and give it its primary key."""
+    (answer,) = together(insertion(row))
+    _inserted(row, answer.last_id)
+
+
+def insert_later(row: Model) -> None:
+    """Insert a new row with the next statement; it has its primary key once that was sent."""
+    later(*insertion(row), then=lambda answer: _inserted(row, answer.last_id))
+
+
+def write_later(row: Model, names: Iterable[str]) -> None:
+    """Write these columns of a row that this transaction has locked, or made, with the next statement."""
+    later(*change(row, names))
+
+
+def lock(model: type[M], pk: int) -> tuple[M | None, datetime]:
+    """
+    Lock a row and read it; None if it is not there. Read the database time once the lock is held, in the same packet.
+
+    Assumes an open transaction. The row may be changed by `write_later` from here on.
+    """
+    answer = later(_lock_text(model), [pk])
+    now = database_time()
+    return next((_row(model, values) for values in answer.rows), None), now
+
+
+def write_if(model: type[Model], pk: int, columns: Values, *, only_if: Values, tell: str) -> Any:
+    """
+    Write columns of a row if others have these values, and give what one of its columns is then, which must be known.
+
+    None if the row is not so. Needs no transaction.
+    """
+    text = f"SELECT {_column(model, tell)} FROM {_quoted(model._meta.db_table)} WHERE {_column(model, 'pk')} = %s"  # noqa: S608  # nosec B608
+    changed, read = together(update(model, columns, where={"pk": pk, **only_if}), (text, [pk]))
+    if not changed.count:
+        return None
+    ((value,),) = read.rows
+    for conversion, column in _conversions(model)[tell]:
+        value = conversion(value, column, connection)
+    return value
+
+
+def insertion(row: Model) -> Statement:
+    """Give the statement that inserts a row. A value may be `Now()`, the time of the statement itself."""
+    if not row._state.adding:
+        raise TypeError(f"this {row._meta.verbose_name} is written already")
+    model, values = type(row), {name: getattr(row, name) for name in _inserted_names(type(row))}
+    return _insert_text(model, _times(values)), _stored(model, values)
+
+
+def change(row: Model, names: Iterable[str]) -> Statement:
+    """Give the statement that writes these columns of a row."""
+    return update(type(row), {name: getattr(row, name) for name in names}, where={"pk": row.pk})
+
+
+def update(model: type[Model], columns: Values, *, where: Values, unless: Values = MappingProxyType({})) -> Statement:
+    """Give the statement that writes columns where others have these values, and none of those in `unless`."""
+    text = _update_text(model, tuple(columns), _times(columns), tuple(where), tuple(unless))
+    return text, [*_stored(model, columns), *_stored(model, where), *_stored(model, unless)]
+
+
+def _times(values: Values) -> frozenset[str]:
+    return frozenset(name for name, value in values.items() if isinstance(value, Now))
+
+
+def _stored(model: type[Model], values: Values) -> list[Any]:
+    """Turn values into those of the library, as each field does it; the time of the statement is none."""
+    fields = _fields(model)
+    return [
+        fields[name].get_db_prep_save(value, connection) for name, value in values.items() if not isinstance(value, Now)
+    ]
+
+
+def _inserted(row: Model, last_id: int | None) -> None:
+    if row.pk is None:
+        row.pk = last_id
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def _row(model: type[M], values: Sequence[Any]) -> M:
+    read = dict(zip(_conversions(model), values, strict=True))
+    for name, conversion, column in _converted(model):
+        read[name] = conversion(read[name], column, connection)
+    return model.from_db(DEFAULT_DB_ALIAS, list(read), list(read.values()))
+
+
+# --- What is made once ----------------------------------------------------------------------------------
+
+
+@functools.cache
+def _fields(model: type[Model]) -> dict[str, "Field[Any, Any]"]:
+    columns = model._meta.concrete_fields
+    return {"pk": model._meta.pk, **{column.name: column for column in columns}, **{c.attname: c for c in columns}}
+
+
+@functools.cache
+def _inserted_names(model: type[Model]) -> list[str]:
+    return [column.attname for column in model._meta.local_concrete_fields if column is not model._meta.auto_field]
+
+
+@functools.cache
+def _insert_text(model: type[Model], times: frozenset[str]) -> str:
+    names, now = _inserted_names(model), _now_text(model)
+    columns = ", ".join(_column(model, name) for name in names)
+    places = ", ".join(now if name in times else "%s" for name in names)
+    return f"INSERT INTO {_quoted(model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608  # nosec B608
+
+
+@functools.cache
+def _update_text(model: type[Model], names: Names, times: frozenset[str], where: Names, unless: Names) -> str:
+    table, now = _quoted(model._meta.db_table), _now_text(model)
+    changes = ", ".join(f"{_column(model, name)} = {now if name in times else '%s'}" for name in names)
+    only = [f"{table}.{_column(model, name)} = %s" for name in where]
+    never = [f"NOT ({table}.{_column(model, name)} = %s)" for name in unless]
+    return f"UPDATE {table} SET {changes} WHERE {' AND '.join([*only, *never])}"  # noqa: S608  # nosec B608
+
+
+def _now_text(model: type[Model]) -> str:
+    text, _ = model._default_manager.all().query.get_compiler(connection=connection).compile(Now())
+    return str(text)
+
+
+@functools.cache
+def _lock_text(model: type[Model]) -> str:
+    text, _ = model._default_manager.select_for_update().filter(pk=1).query.sql_with_params()
+    return text
+
+
+@functools.cache
+def _conversions(model: type[Model]) -> dict[str, list[tuple[Callable[..., Any], Any]]]:
+    """What Django makes of each value that it reads."""
+    return {
+        field.attname: [
+            (conversion, field.cached_col)
+            for conversion in (
+                *connection.ops.get_db_converters(field.cached_col),
+                *field.cached_col.get_db_converters(connection),
+            )
+        ]
+        for field in model._meta.concrete_fields
+    }
+
+
+@functools.cache
+def _converted(model: type[Model]) -> list[tuple[str, Callable[..., Any], Any]]:
+    return [(name, *each) for name, conversions in _conversions(model).items() for each in conversions]
+
+
+def _column(model: type[Model], name: str) -> str:
+    return _quoted(str(_fields(model)[name].column))
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
