@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 
 HERE = REPOSITORY / "tests" / "clients"
 # Put there by devtools/venv.sh, from tests/clients/package-lock.json.

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.support.processes import REPOSITORY
+from devtools.processes import REPOSITORY
 
 SOURCE = """
 def size(number):
