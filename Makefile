@@ -29,8 +29,11 @@ SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
 # What says the most about a change in the least time.
 FAST := tests/api tests/architecture tests/docs tests/gateway tests/spec
+# Two at a time, those that take longest first.
+CHECKS := $(addprefix check-,types api-description security migrations production-settings settings alert-rules \
+	import-contracts format lint dockerfile)
 # Processes with a server of their own each, as tests look at who waits for a lock. Many wait for something, so
-# there is one more than two cores could do with. What takes longest begins first, see tests/conftest.py.
+# there is one more than two cores could do with. tests/conftest.py puts them in turn.
 IN_PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 # A run of all everyday tests fails if a branch of services, gateways or db is left.
 EVERY_BRANCH := -p devtools.pytest_branches
@@ -75,17 +78,31 @@ test-sqlite:  ## run on SQLite the tests that depend on the database, and not on
 check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, API description, Dockerfile, alert rules
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/clients/package-lock.json
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync $(CHECKS)
+
+.PHONY: $(CHECKS)
+check-format:
 	@echo "format" && $(BIN)/ruff format --check --quiet .
+check-lint:
 	@echo "lint" && $(BIN)/ruff check --quiet .
+check-security:
 	@echo "security" && $(call quietly,$(BIN)/python $(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(SOURCES))
+check-types:
 	@echo "types" && $(DEVELOPMENT) $(BIN)/python -m mypy --no-error-summary
+check-import-contracts:
 	@echo "import contracts" && $(call quietly,$(BIN)/python $(BIN)/lint-imports)
+check-settings:
 	@echo "settings" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py check)
+check-production-settings:
 	@echo "production settings" && \
 		$(call quietly,$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING)
+check-migrations:
 	@echo "migrations" && $(call quietly,$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run)
+check-api-description:
 	@echo "API description" && $(call quietly,$(DEVELOPMENT) sh tests/clients/lint.sh)
+check-dockerfile:
 	@echo "Dockerfile" && $(BIN)/hadolint Dockerfile
+check-alert-rules:
 	@echo "alert rules" && $(call quietly,sh devtools/promtool.sh check rules deploy/alerts.yml) && \
 		$(call quietly,sh devtools/promtool.sh test rules tests/deploy/alerts_test.yml)
 

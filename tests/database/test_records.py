@@ -3,8 +3,6 @@
 import importlib
 import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import timedelta
 
@@ -19,8 +17,8 @@ from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
 from bookings.services.shared.transitions import lock_booking, note_event
 from bookingsite.broker import keep_schedule_in_step
-from devtools.processes import REPOSITORY
 from tests.support.bookings import STAFF, a_call_row, a_payment_row, a_saved_row
+from tests.support.starts import start
 
 pytestmark = pytest.mark.django_db
 
@@ -174,8 +172,8 @@ def test_migrating_twice_makes_one_schedule(tmp_path):
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{file}", "DEBUG": "true"}
 
     for _ in range(2):
-        command = (sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0")
-        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, timeout=60)
+        done = start("manage.py", "migrate", "--noinput", "--verbosity", "0", env=environment)
+        assert done.returncode == 0, done.stderr
 
     with closing(sqlite3.connect(file)) as database:
         found = database.execute("SELECT COUNT(*) FROM django_q_schedule WHERE name = ?", [PASS]).fetchall()

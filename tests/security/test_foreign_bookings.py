@@ -49,8 +49,8 @@ def owner():
 def foreign_ids(db):
     """Another user's bookings in every state that an answer could give away, and some of the reader's around."""
     for status in BookingStatus:
-        many_rows(50, status, user_id=OWNER)
-        many_rows(5, status, user_id=READER)
+        many_rows(20, status, user_id=OWNER)
+        many_rows(2, status, user_id=READER)
     for reason in CancelReason:
         a_saved_row("cancelled", user_id=OWNER, cancel_reason=reason)
     a_saved_row("cancelled", user_id=OWNER, hold=Hold.GIVING_BACK)

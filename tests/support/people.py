@@ -19,7 +19,8 @@ def a_person(name: str = "anna", *rights: str, group: str = "") -> Any:
     """Make somebody who may log in to the back office, with a group's rights or with single ones."""
     person = get_user_model().objects.create_user(name, password="a long password", is_staff=True)
     if group:
-        make_groups()
+        if not Group.objects.filter(name=group).exists():
+            make_groups()
         person.groups.add(Group.objects.get(name=group))
     person.user_permissions.add(*Permission.objects.filter(codename__in=rights))
     return person
