@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from benchmarks.targets import Target
 
 SHORT_ROUNDS, LONG_ROUNDS = 3, 5
-SHORT_SECONDS, LONG_SECONDS = 1.5, 4.0
+SHORT_SECONDS, LONG_SECONDS = 1.0, 3.5
 # Before the first round: enough for every thread to have its connections and every code path to have run.
 FIRST_SECONDS = 3.0
 # Before each measurement: the clients' connections are new.
@@ -165,10 +165,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--python", default="", help="runs the services in the place of .venv's own; has all packages")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture there")
     parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario; may be repeated")
+    parser.add_argument(
+        "--cell", action="append", type=_cell, metavar="SCENARIO:CLIENTS:MS", help="these cells, no others"
+    )
     parser.add_argument("--rounds", type=int, help=f"default: {SHORT_ROUNDS}, or {LONG_ROUNDS} with --long")
     parser.add_argument("--seconds", type=float, help=f"of each measurement; {SHORT_SECONDS:g}, or {LONG_SECONDS:g}")
     options = parser.parse_args(arguments)
-    options.cells = [cell for cell in (LONG if options.long else SHORT) if cell.scenario in (options.only or SCENARIOS)]
+    cells = options.cell or (LONG if options.long else SHORT)
+    options.cells = [cell for cell in cells if cell.scenario in (options.only or SCENARIOS)]
     options.rounds = options.rounds or (LONG_ROUNDS if options.long else SHORT_ROUNDS)
     options.seconds = options.seconds or (LONG_SECONDS if options.long else SHORT_SECONDS)
     options.old = options.old and options.old.resolve()
@@ -179,6 +183,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not 1 <= options.rounds <= MOST_ROUNDS or not 0 < options.seconds <= MOST_SECONDS:
         parser.error(f"at most {MOST_ROUNDS} rounds and {MOST_SECONDS:g} seconds")
     return options
+
+
+def _cell(text: str) -> Cell:
+    """Read a cell as it is written on the command line: create:64:50."""
+    scenario, clients, latency_ms = text.split(":")
+    if scenario not in SCENARIOS:
+        raise ValueError(text)
+    return Cell(scenario, int(clients), int(latency_ms))
 
 
 if __name__ == "__main__":

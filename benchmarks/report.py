@@ -179,6 +179,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def _command(options: argparse.Namespace) -> str:
     words = ["python -m benchmarks", "--long" if options.long else "", f"--rounds {options.rounds}"]
     words += [f"--seconds {options.seconds:g}", *(f"--only {name}" for name in options.only or ())]
+    words += [f"--cell {':'.join(map(str, cell))}" for cell in options.cell or ()]
     words += [f"--beside {setting}" for setting in options.beside]
     words += [
         f"--old {options.old.name}" if options.old else "",
