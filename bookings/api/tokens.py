@@ -1,13 +1,16 @@
 """Verifies the tokens of customers: JSON Web Tokens that the user service signs."""
 
+import hashlib
 import re
+import time
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import jwt
 
 from bookings.conf import HIGHEST_ID
-from bookings.ports import SigningKeys
+from bookings.ports import SigningKey, SigningKeys
 
 # A real one has a few hundred characters; more is not worth a signature's time.
 LONGEST_TOKEN = 4096
@@ -25,6 +28,9 @@ TYPES = {"jwt", "at+jwt", "application/at+jwt"}
 # What would make this token mean something that is not understood here (RFC 7515, 7516, 7797).
 REFUSED_HEADERS = {"crit", "b64", "cty", "zip", "enc"}
 USER_ID = re.compile(r"[1-9][0-9]{0,18}")
+
+# A signature takes as long as half a read. A thousand customers at once are many for one process.
+TOKENS_REMEMBERED = 1_000
 
 # What PyJWT raises, and what it lets through of a payload of the wrong types.
 PROBLEMS = (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -46,16 +52,73 @@ class TokenRules:
     audience: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a token was found to say, and by which key; its times in seconds, without leeway."""
+
+    user_id: int
+    rules: TokenRules
+    key: SigningKey
+    key_id: str | None
+    begins_at: int
+    ends_at: int
+
+
+class VerifiedTokens:
+    """
+    The tokens that this process has verified, the last thousand: their hashes, and nothing that could be sent.
+
+    A token is known while its time lasts and the very key that has verified it is among the keys now. One that the
+    user service withdraws ends its tokens as if nothing had been remembered; one that was read again verifies them
+    again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._tokens: dict[bytes, Verified] = {}
+
+    def get(self, token: str, *, keys: SigningKeys, rules: TokenRules) -> int | None:
+        """
+        Give the user of a token that is known.
+
+        :raises SigningKeysUnavailable: if it is not known now which keys there are
+        """
+        kept = self._tokens.get(_hash_of(token))
+        if kept is None or kept.rules != rules:
+            return None
+        now = time.time()
+        if not kept.begins_at - LEEWAY_SECONDS <= now < kept.ends_at + LEEWAY_SECONDS:
+            return None
+        candidates = keys.candidates(algorithm=kept.key.algorithm, key_id=kept.key_id)
+        return kept.user_id if any(key is kept.key for key in candidates) else None
+
+    def keep(self, token: str, found: Verified) -> None:
+        with self._lock:
+            while len(self._tokens) >= TOKENS_REMEMBERED:
+                del self._tokens[next(iter(self._tokens))]
+            self._tokens[_hash_of(token)] = found
+
+
+verified = VerifiedTokens()
+
+
+def _hash_of(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
 def user_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> int:
     """
     Verify a customer's token and return whose it is.
 
-    The key decides the algorithm: `alg` only chooses among keys that are for this algorithm and no other.
+    The key decides the algorithm: `alg` only chooses among keys that are for this algorithm and no other. A token
+    that was verified before is known again; see `VerifiedTokens`.
 
     :raises TokenExpired: if its time is over
     :raises TokenRefused: if anything else about it is not as it must be
     :raises SigningKeysUnavailable: if that cannot be said now
     """
+    if (known := verified.get(token, keys=keys, rules=rules)) is not None:
+        return known
     if len(token) > LONGEST_TOKEN or not COMPACT.fullmatch(token):
         raise TokenRefused("The token is not valid.")
     try:
@@ -65,14 +128,23 @@ def user_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> int:
         raise TokenRefused("The token is not valid.") from error
     for key in keys.candidates(algorithm=algorithm, key_id=key_id):
         try:
-            return _user_id(_claims(token, key=key.key, algorithm=key.algorithm, rules=rules))
+            claims = _claims(token, key=key.key, algorithm=key.algorithm, rules=rules)
+            user_id = _user_id(claims)
         except jwt.InvalidSignatureError:
             continue
         except jwt.ExpiredSignatureError as error:
             raise TokenExpired("The token has expired.") from error
         except PROBLEMS as error:
             raise TokenRefused("The token is not valid.") from error
+        verified.keep(
+            token, Verified(user_id, rules, key, key_id, begins_at=_begin(claims), ends_at=int(claims["exp"]))
+        )
+        return user_id
     raise TokenRefused("The token is not valid.")
+
+
+def _begin(claims: dict[str, Any]) -> int:
+    return max(int(claims.get("nbf", 0)), int(claims.get("iat", 0)))
 
 
 def _algorithm_and_key(header: dict[str, Any]) -> tuple[str, str | None]:
