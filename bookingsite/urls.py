@@ -8,9 +8,10 @@ from bookings.api import operations
 from bookings.api.errors import unknown_path
 
 urlpatterns = [
+    # First, as most requests are for it: addresses are tried in turn.
+    path("api/", include("bookings.api.urls")),
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("admin/", admin.site.urls),
-    path("api/", include("bookings.api.urls")),
     path("api", unknown_path),
     path("health/live", operations.live),
     path("health/ready", operations.ready),

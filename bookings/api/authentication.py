@@ -100,7 +100,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def _bearer(request: Request) -> str:
-    header = request.headers.get("Authorization", "")
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
     if not header:
         raise NotAuthenticated(SEND_ONE, code="token_missing")
     scheme, _, token = header.partition(" ")

@@ -18,7 +18,7 @@ def idempotency_key(request: Request) -> str | None:
     """
     # A value that is not ASCII arrives as "": granian hands it on like that. A key that cannot be read is not
     # the same as no key.
-    sent = (request.headers.get(name) for name in ("Idempotency-Key", "x-idempotency-key"))
+    sent = (request.META.get(name) for name in ("HTTP_IDEMPOTENCY_KEY", "HTTP_X_IDEMPOTENCY_KEY"))
     values = {_unquoted(value) for value in sent if value is not None}
     if not values:
         return None
@@ -45,7 +45,7 @@ def required_idempotency_key(request: Request) -> str:
 
 def prefers_async(request: Request) -> bool:
     """Tell whether the client would rather have a 202 than a 503 (RFC 7240)."""
-    preferences = request.headers.get("Prefer", "").split(",")
+    preferences = request.META.get("HTTP_PREFER", "").split(",")
     return any(preference.split(";")[0].strip().lower() == "respond-async" for preference in preferences)
 
 

@@ -56,7 +56,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        _refuse_unreadable(media_type or "", (parser_context or {})["request"].headers.get("Content-Encoding", ""))
+        _refuse_unreadable(media_type or "", (parser_context or {})["request"].META.get("HTTP_CONTENT_ENCODING", ""))
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         content = stream.read(limit + 1)
         if len(content) > limit:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, ResponseHeaders
 
 from bookings.answers import rendering
 from bookings.diagnostics.draining import is_draining
@@ -46,17 +46,19 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    # Bookings are private; only static files override this.
-    "Cache-Control": "no-store",
-}
+HEADERS = ResponseHeaders(
+    {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        # Bookings are private; only static files override this.
+        "Cache-Control": "no-store",
+    }
+)
 
 # A page moves the end of its session this often, and not at each request.
 IDLE_RESOLUTION_SECONDS = 60
@@ -136,8 +138,8 @@ class EveryAnswer:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+        # At once: each name and value was looked at when this module was loaded.
+        response.headers._store = {**HEADERS._store, **response.headers._store}
         if is_draining():
             response["Connection"] = "close"
         return response
