@@ -1,7 +1,7 @@
 """
 Writes and locks rows with SQL that is made once, for what a create, a payment and a cancellation say each time.
 
-Django makes the SQL of a statement anew whenever it is said. Here its text is kept; it comes from the model's own
+Django makes the SQL of a statement each time it is said. Here its text is kept; it comes from the model's own
 fields, so that a new column is in it, and values go through the fields as Django's own do. It says what Django would
 say, and a test compares the two. A row that is written later travels with the next statement, or with the COMMIT.
 """
