@@ -16,7 +16,9 @@ from django_q.brokers.orm import ORM
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from bookings.db.transactions import in_transaction
+from bookings.db.packets import together
+from bookings.db.rows import insertion
+from bookings.db.transactions import in_one_statement
 from bookings.db.waiting_line import lines
 from bookings.errors import TemporarilyUnavailable
 from bookings.observability import metrics, tracing
@@ -34,7 +36,7 @@ class _OnePlace(ORM):  # type: ignore[misc]  # django-q2 has no types
 
     def enqueue(self, task: str) -> int:
         row = OrmQ(pk=PLACE, key=self.list_key, payload=task, lock=Now())
-        OrmQ.objects.bulk_create([row], ignore_conflicts=True)
+        together(insertion(row, or_leave=True))
         return PLACE
 
 
@@ -52,7 +54,7 @@ def wake_worker() -> None:
         log.warning("worker.not_woken", error=type(error).__name__)
 
 
-@in_transaction("worker.wake")
+@in_one_statement("worker.wake")
 def _ask() -> None:
     options = {"save": False, "broker": _OnePlace()}
     with lines.place_for("wake-up"):

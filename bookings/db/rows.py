@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Field, Model
+from django.db.models.constants import OnConflict
 from django.db.models.functions import Now
 
 from bookings.db.clock import database_time
@@ -70,12 +71,17 @@ def write_if(model: type[Model], pk: int, columns: Values, *, only_if: Values, t
     return value
 
 
-def insertion(row: Model) -> Statement:
-    """Give the statement that inserts a row. A value may be `Now()`, the time of the statement itself."""
+def insertion(row: Model, *, or_leave: bool = False) -> Statement:
+    """
+    Give the statement that inserts a row. A value may be `Now()`, the time of the statement itself.
+
+    `or_leave`: changes nothing where a row with its key is there already.
+    """
     if not row._state.adding:
         raise TypeError(f"this {row._meta.verbose_name} is written already")
-    model, values = type(row), {name: getattr(row, name) for name in _inserted_names(type(row))}
-    return _insert_text(model, _times(values)), _stored(model, values)
+    model = type(row)
+    values = {name: getattr(row, name) for name in _inserted_names(model, has_key=row.pk is not None)}
+    return _insert_text(model, tuple(values), _times(values), or_leave=or_leave), _stored(model, values)
 
 
 def change(row: Model, names: Iterable[str]) -> Statement:
@@ -124,16 +130,17 @@ def _fields(model: type[Model]) -> dict[str, "Field[Any, Any]"]:
 
 
 @functools.cache
-def _inserted_names(model: type[Model]) -> list[str]:
-    return [column.attname for column in model._meta.local_concrete_fields if column is not model._meta.auto_field]
+def _inserted_names(model: type[Model], *, has_key: bool) -> list[str]:
+    made = None if has_key else model._meta.auto_field
+    return [column.attname for column in model._meta.local_concrete_fields if column is not made]
 
 
 @functools.cache
-def _insert_text(model: type[Model], times: frozenset[str]) -> str:
-    names, now = _inserted_names(model), _now_text(model)
+def _insert_text(model: type[Model], names: Names, times: frozenset[str], *, or_leave: bool) -> str:
+    now, verb = _now_text(model), connection.ops.insert_statement(OnConflict.IGNORE if or_leave else None)
     columns = ", ".join(_column(model, name) for name in names)
     places = ", ".join(now if name in times else "%s" for name in names)
-    return f"INSERT INTO {_quoted(model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608  # nosec B608
+    return f"{verb} {_quoted(model._meta.db_table)} ({columns}) VALUES ({places})"  # nosec B608
 
 
 @functools.cache

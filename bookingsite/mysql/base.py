@@ -12,6 +12,7 @@ It repeats nothing: that is for `bookings.db.transactions`.
 """
 
 import contextlib
+import select
 import time
 from types import TracebackType
 from typing import Any
@@ -25,6 +26,10 @@ from django.db.utils import DatabaseErrorWrapper, DataError, ProgrammingError
 from bookings.db.error_numbers import CONNECTION_LOST, OF_VALUES, is_lost, number_of
 from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
 from bookingsite.mysql.packets import START, Cursor, PacketCursor, Waiting
+
+# A connection that was looked at so recently is used without asking its server again. A server that was demoted
+# meanwhile says so to the first write; reads may come from it for so long.
+LOOK_EVERY_SECONDS = 1.0
 
 # Without an answer: to connect, and to a statement.
 UNANSWERED = (2002, 2003, CONNECTION_LOST)
@@ -60,10 +65,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """One thread's connection."""
 
     _is_leaving = False
+    # Django's: whether this request has looked at the connection.
+    health_check_done: bool
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias)
         self._waiting: Waiting = []
+        self._looked_at = 0.0
         # Replaces Django's cached property of this name.
         self.wrap_database_errors = Errors(self)
 
@@ -84,6 +92,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # What waited for a connection that was lost belongs to a transaction that was lost with it.
         self._waiting.clear()
         super().connect()
+        self._looked_at = time.monotonic()
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(PacketCursor(self.connection, self._waiting))
@@ -122,13 +131,36 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._waiting.clear()  # all of it came after the savepoint, which took along what waited before
         super()._savepoint_rollback(sid)  # type: ignore[misc]  # likewise
 
+    def close_if_health_check_failed(self) -> None:
+        """Look at a connection before it is used again: once a second, and when its socket has something to say."""
+        if not self.health_check_done and self._was_looked_at():
+            self.health_check_done = True
+        super().close_if_health_check_failed()
+
+    def _was_looked_at(self) -> bool:
+        """
+        Tell whether a look a moment ago will do.
+
+        A server says nothing by itself, so a socket with something to read was closed at the other end.
+        """
+        if self.connection is None or (self._fails_fast and hang.is_on()):
+            return False
+        if time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
+            return False
+        at_socket = select.poll()
+        try:
+            at_socket.register(self.connection.fileno(), select.POLLIN)
+        except MySQLdb.Error:  # closed at this end
+            return False
+        return not at_socket.poll(0)
+
     def is_usable(self) -> bool:
         """Ask the server, before a connection that was kept is used again, whether it still takes writes."""
         if self.alias != DEFAULT_DB_ALIAS:
             return super().is_usable()
         if self._fails_fast and hang.is_on():
             return False
-        began = time.monotonic()
+        self._looked_at = began = time.monotonic()
         try:
             self.connection.query("SELECT @@global.read_only")
             ((is_read_only,),) = self.connection.store_result().fetch_row()

@@ -58,14 +58,18 @@ def names_in(cells: list[str]) -> set[str]:
 
 
 def transactions_in(*sources: str) -> set[str]:
-    """Name the transactions of some modules: what is given to `in_transaction` and to `run`."""
+    """Name the transactions of some modules: what is given to `in_transaction`, `in_one_statement` and `run`."""
     calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     named = [
         (getattr(call.func, "attr", getattr(call.func, "id", "")), call.args[0].value)
         for call in calls
         if call.args and isinstance(call.args[0], ast.Constant)
     ]
-    return {name for function, name in named if function in ("in_transaction", "run") and NAME.fullmatch(f"`{name}`")}
+    return {
+        name
+        for function, name in named
+        if function in ("in_transaction", "in_one_statement", "run") and NAME.fullmatch(f"`{name}`")
+    }
 
 
 def lock_order() -> list[str]:
@@ -131,12 +135,15 @@ def test_the_search_finds_transactions_however_they_are_run():
 @in_transaction("booking.lose")
 def lose(): ...
 
+@in_one_statement("booking.find")
+def find(): ...
+
 transactions.run("seats.lost", lose)
 run("gate.lost", lose)
 subprocess.run("ls")
 """
 
-    assert transactions_in(source) == {"booking.lose", "seats.lost", "gate.lost"}
+    assert transactions_in(source) == {"booking.lose", "booking.find", "seats.lost", "gate.lost"}
 
 
 def test_the_page_says_of_every_crash_point_what_is_left():

@@ -45,7 +45,7 @@ def forget_everything() -> None:
 def without_row_locks(monkeypatch: Any) -> None:
     """Let every locking read be a plain one."""
     monkeypatch.setattr(QuerySet, "select_for_update", lambda all_rows, **_options: all_rows.all())
-    # Its text is kept: made anew each time it is what the line above has made of it.
+    # Its text is kept: made each time it is what the line above has made of it.
     monkeypatch.setattr(rows, "_lock_text", rows._lock_text.__wrapped__)
 
 

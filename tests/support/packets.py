@@ -12,9 +12,9 @@ def packets_of(monkeypatch: Any) -> Packets:
     """Note each packet of this process from now on, on connections that are open as well."""
     sent: Packets = []
 
-    def query(self: Connection, packet: bytes) -> None:
-        sent.append(bytes(packet).decode(errors="replace"))
-        _mysql.connection.query(self, bytes(packet))
+    def query(self: Connection, packet: bytes | str) -> None:
+        sent.append(packet if isinstance(packet, str) else packet.decode(errors="replace"))
+        _mysql.connection.query(self, packet)
 
     monkeypatch.setattr(Connection, "query", query)
     for name in ("commit", "rollback", "ping", "select_db"):
