@@ -25,8 +25,10 @@ CAMPAIGNS: Mapping[str, str] = MappingProxyType(
         "deploy": "restart two web servers behind the proxy, nothing tried twice",
         "failover": "kill the primary under load, and promote its replica",
         "fuzz": "send generated requests, valid and not",
+        "growth": "ask the same of ten thousand bookings and of ten million, and compare",
         "mass_expiry": "let very many bookings expire while clients go on",
         "rehearsal": "play outages one after another",
+        "soak": "load the service for ten minutes, and see that no process grows",
         "unkeyed": "kill everything around a Flight Service without keys",
         "volume": "fill a MariaDB with a year of bookings, and ask it everything",
     }

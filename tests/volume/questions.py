@@ -62,15 +62,15 @@ def of_the_api() -> Iterator[Question]:
     long_ago, later = middle.created_at.isoformat(), (middle.created_at + timedelta(hours=6)).isoformat()
     lists: dict[str, dict[str, Any]] = {
         "page 1": {},
-        "page 10,000": {"cursor": _place(max(2 * PAGE, newest.pk - 9_999 * PAGE))},
+        "page 10,000": {"cursor": place_of(max(2 * PAGE, newest.pk - 9_999 * PAGE))},
         "userId": {"userId": paid.user_id},
         "userId of a user with 1 % of all": {"userId": AGENT},
-        "userId of 1 %, page in the middle": {"userId": AGENT, "cursor": _place(middle.pk)},
+        "userId of 1 %, page in the middle": {"userId": AGENT, "cursor": place_of(middle.pk)},
         "flightId": {"flightId": middle.flight_id},
         "status=booked": {"status": "booked"},
         "status=pending": {"status": "pending"},
         "status=initiated": {"status": "initiated"},
-        "status=pending, page in the middle": {"status": "pending", "cursor": _place(middle.pk)},
+        "status=pending, page in the middle": {"status": "pending", "cursor": place_of(middle.pk)},
         "createdAfter half a year ago": {"createdAfter": long_ago},
         "createdBefore half a year ago": {"createdBefore": long_ago},
         "createdAfter, createdBefore: six hours": {"createdAfter": long_ago, "createdBefore": later},
@@ -206,6 +206,6 @@ def _of_a_day() -> int:
     return Booking.objects.filter(created_at__gt=database_time() - timedelta(hours=24)).count()
 
 
-def _place(booking_id: int) -> str:
+def place_of(booking_id: int) -> str:
     """A cursor of the API's list: the page below this booking."""
     return base64.b64encode(f"p={booking_id}".encode()).decode()
