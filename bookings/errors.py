@@ -180,7 +180,7 @@ class PaymentDeclined(Refusal):
     code = "payment_declined"
 
 
-class BookingChanged(OfficeError):
+class BookingChanged(BookingError):
     """This booking has changed since it was shown. Look at it as it is now, and decide again."""
 
     code = "booking_changed"

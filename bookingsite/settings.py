@@ -58,11 +58,11 @@ CORS_URLS_REGEX = r"^/api(/|$)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
 CORS_ALLOW_HEADERS = [
     *("authorization", "content-type", "idempotency-key", "x-idempotency-key", "prefer", "x-request-id"),
-    *("traceparent", "tracestate"),
+    *("if-match", "traceparent", "tracestate"),
 ]
 CORS_EXPOSE_HEADERS = [
-    *("Location", "Retry-After", "Idempotent-Replayed", "Preference-Applied", "X-Request-ID", "WWW-Authenticate"),
-    *("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"),
+    *("ETag", "Location", "Retry-After", "Idempotent-Replayed", "Preference-Applied", "X-Request-ID"),
+    *("WWW-Authenticate", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"),
 ]
 # The longest that browsers keep the answer to a preflight.
 CORS_PREFLIGHT_MAX_AGE = 2 * 3600

@@ -52,7 +52,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.NotPayableYet: HTTPStatus.CONFLICT,
         errors.PaymentInProgress: HTTPStatus.CONFLICT,
         errors.RequestInProgress: HTTPStatus.CONFLICT,
-        errors.BookingChanged: HTTPStatus.CONFLICT,
+        errors.BookingChanged: HTTPStatus.PRECONDITION_FAILED,
         errors.SelectionChanged: HTTPStatus.CONFLICT,
         errors.NothingToDecide: HTTPStatus.CONFLICT,
         errors.RetryTooLate: HTTPStatus.CONFLICT,
@@ -165,21 +165,38 @@ def render(result: Result) -> Response:
     """Say what a service has done. The same result is the same bytes, now and when it is stored."""
     match result:
         case Created(booking, at):
-            return _shown(booking, at, HTTPStatus.CREATED, "Booking created successfully", _located(booking))
+            return shown(booking, at, HTTPStatus.CREATED, "Booking created successfully", _located(booking))
         case Accepted(booking, at):
-            return _shown(booking, at, HTTPStatus.ACCEPTED, "Booking accepted", {**_located(booking), **PROMISED})
+            return shown(booking, at, HTTPStatus.ACCEPTED, "Booking accepted", {**_located(booking), **PROMISED})
         case Paid(booking, at):
-            return _shown(booking, at, HTTPStatus.CREATED, "Payment made successfully")
+            return shown(booking, at, HTTPStatus.CREATED, "Payment made successfully")
         case PaymentPending(booking, at):
-            return _shown(booking, at, HTTPStatus.ACCEPTED, "Payment is being settled", _located(booking))
+            return shown(booking, at, HTTPStatus.ACCEPTED, "Payment is being settled", _located(booking))
         case Cancelled(booking, at):
-            return _shown(booking, at, HTTPStatus.OK, "Booking cancelled successfully")
+            return shown(booking, at, HTTPStatus.OK, "Booking cancelled successfully")
         case Refused(asked, problem, request_id):
             return refusal(problem, message=FAILURES[asked], request_id=request_id)
         case DoneByStaff():
             return Response(HTTPStatus.OK, "{}")
         case AlreadyDone(stored):
             return _replay(stored)
+
+
+def shown(
+    booking: Booking | ShownBooking, at: datetime, status: int, message: str, headers: Mapping[str, str] = NO_HEADERS
+) -> Response:
+    """
+    Show one booking as it was at a time, with the tag of its version.
+
+    A replay has no tag: what it shows may be long past.
+    """
+    tagged = {**headers, "ETag": tag_of(booking.id, booking.version)}
+    return success(booking_as_json(booking, now=at), message=message, status=status, headers=tagged)
+
+
+def tag_of(booking_id: int, version: int) -> str:
+    """The ETag of a booking. It is another one after each change, of what the API does not show too."""
+    return f'"{booking_id}.{version}"'
 
 
 def stored_columns(response: Response) -> dict[str, Any]:
@@ -197,12 +214,6 @@ def _replay(record: IdempotencyRecord) -> Response:
     if record.location:
         headers["Location"] = record.location
     return Response(record.status_code, record.body, headers)
-
-
-def _shown(
-    booking: Booking, at: datetime, status: int, message: str, headers: Mapping[str, str] = NO_HEADERS
-) -> Response:
-    return success(booking_as_json(booking, now=at), message=message, status=status, headers=headers)
 
 
 def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[str, Any]:

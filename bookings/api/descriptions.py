@@ -71,6 +71,11 @@ PAYMENT_KEY = OpenApiParameter(
     required=True,
     description=f"One for each payment that the user means to make. {KEY_TEXT}",
 )
+IF_MATCH = _header(
+    "If-Match",
+    "An `ETag` of the booking that you have seen: if it has changed since, nothing is done, and the answer is 412 "
+    "`booking_changed`. A repetition under a key that was decided gets the stored answer all the same.",
+)
 PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
 BOOKING_ID = OpenApiParameter(
     "id",
@@ -112,7 +117,7 @@ def _caps() -> str:
     return f" A user has {' and '.join(said)}, also where a service books for it." if said else ""
 
 
-REPLAYED = "Idempotent-Replayed"
+REPLAYED, PLACED = "Idempotent-Replayed", ("Location", "ETag")
 _KEYED = (errors.IdempotencyKeyReused, errors.RequestInProgress)
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
@@ -123,8 +128,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Holds seats at the Flight Service, at the price the flight has now, or had a moment ago, until the "
             f"payment window closes. With `expectedPrice`, only if a seat costs that.{_caps()}",
             {
-                201: Answer("Booking created successfully", "Booking", BOOKING, ("Location", REPLAYED)),
-                202: Answer("Booking accepted", "Booking", PENDING, ("Location", "Preference-Applied", REPLAYED)),
+                201: Answer("Booking created successfully", "Booking", BOOKING, (*PLACED, REPLAYED)),
+                202: Answer("Booking accepted", "Booking", PENDING, (*PLACED, "Preference-Applied", REPLAYED)),
             },
             parameters=(OPTIONAL_KEY, PREFER),
             request=CreateBookingRequest,
@@ -159,9 +164,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "getBooking",
             "Read a booking",
             "Shows one booking as it is now.",
-            {200: Answer("Successfully completed the request", "Booking", BOOKING)},
-            parameters=(BOOKING_ID,),
-            refusals=(errors.BookingNotFound,),
+            {200: Answer("Successfully completed the request", "Booking", BOOKING, ("ETag",))},
+            parameters=(BOOKING_ID, IF_MATCH),
+            refusals=(errors.BookingNotFound, errors.BookingChanged),
         ),
         "events": Operation(
             "listBookingEvents",
@@ -177,15 +182,16 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Takes the money within the payment window, once for each booking. A key is required: the older header "
             "`x-idempotency-key` will do as well.",
             {
-                201: Answer("Payment made successfully", "Booking", PAID, (REPLAYED,)),
-                202: Answer("Payment is being settled", "Booking", BOOKING, ("Location", REPLAYED)),
+                201: Answer("Payment made successfully", "Booking", PAID, ("ETag", REPLAYED)),
+                202: Answer("Payment is being settled", "Booking", BOOKING, (*PLACED, REPLAYED)),
             },
-            parameters=(PAYMENT_KEY,),
+            parameters=(PAYMENT_KEY, IF_MATCH),
             request=PayBookingRequest,
             example={"bookingId": 1, "userId": 1001, "totalCost": 4000},
             refusals=(
                 errors.IdempotencyKeyRequired,
                 errors.UserMismatch,
+                errors.BookingChanged,
                 errors.CurrencyMismatch,
                 errors.AmountMismatch,
                 errors.PaymentWindowClosed,
@@ -202,13 +208,14 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "cancelBooking",
             "Cancel a booking",
             "Ends a booking that is not paid; its seats go back. Again: the same answer.",
-            {200: Answer("Booking cancelled successfully", "Booking", ENDED, (REPLAYED,))},
-            parameters=(BOOKING_ID, OPTIONAL_KEY),
+            {200: Answer("Booking cancelled successfully", "Booking", ENDED, ("ETag", REPLAYED))},
+            parameters=(BOOKING_ID, OPTIONAL_KEY, IF_MATCH),
             request=CancelBookingRequest,
             example={"userId": 1001, "reason": "plans changed"},
             refusals=(
                 errors.UserMismatch,
                 errors.BookingNotFound,
+                errors.BookingChanged,
                 errors.AlreadyPaid,
                 errors.PaymentInProgress,
                 *_KEYED,

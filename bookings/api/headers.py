@@ -9,6 +9,12 @@ from bookings.errors import IdempotencyKeyRequired, InvalidRequest
 # Visible ASCII, optionally in the double quotes of a structured header; a comma would be between two keys.
 _KEY = re.compile(r"[!-+\x2d-~]{1,255}")
 
+# RFC 9110, without the comma within a tag, which ours have not.
+_TAG = r'\s*(W/)?"[!#-+\x2d-~]*"\s*'
+_TAGS = re.compile(f"{_TAG}(,{_TAG})*")
+# What `rendering.tag_of` writes.
+_TAG_OF_A_BOOKING = re.compile(r'"(?P<id>[1-9][0-9]{0,18})\.(?P<version>[0-9]{1,10})"', re.ASCII)
+
 
 def idempotency_key(request: Request) -> str | None:
     """
@@ -41,6 +47,23 @@ def required_idempotency_key(request: Request) -> str:
     if key is None:
         raise IdempotencyKeyRequired
     return key
+
+
+def seen_versions(request: Request, booking_id: int) -> frozenset[int] | None:
+    """
+    Read from If-Match the versions of a booking that the client has seen; None if any will do.
+
+    A weak tag, and one of another booking, names no version of this one.
+
+    :raises InvalidRequest: if it is neither `*` nor tags
+    """
+    sent = request.headers.get("If-Match")
+    if sent is None or sent.strip() == "*":
+        return None
+    if not _TAGS.fullmatch(sent):
+        raise InvalidRequest("If-Match must be the ETag of a booking, with its quotes, or *.")
+    tags = (_TAG_OF_A_BOOKING.fullmatch(tag.strip()) for tag in sent.split(","))
+    return frozenset(int(tag["version"]) for tag in tags if tag and int(tag["id"]) == booking_id)
 
 
 def prefers_async(request: Request) -> bool:

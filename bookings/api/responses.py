@@ -40,6 +40,7 @@ HEADERS: Mapping[str, Schema] = {
         ("RateLimit-Reset", False, _SECONDS, "Seconds until all of them are there again."),
         ("RateLimit-Policy", False, {"type": "string"}, "The limit and its window in seconds, as in `60;w=60`."),
         ("Retry-After", False, _SECONDS, "Seconds to wait before the request is repeated, with the same key."),
+        ("ETag", False, {"type": "string"}, "The version of the booking, for If-Match. A replay has none."),
         ("Location", True, {"type": "string", "format": "uri-reference"}, "The address of the booking."),
         (
             "Idempotent-Replayed",

@@ -1,6 +1,7 @@
 """The endpoints. Each translates in, calls one service, and translates out."""
 
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
 from bookings.api.addresses import LINKS
 from bookings.api.errors import request_id_of, respond
-from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key
+from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key, seen_versions
 from bookings.api.pagination import pages_for
 from bookings.api.schema import describe
 from bookings.api.serializers import (
@@ -150,9 +151,11 @@ class BookingViewSet(ViewSet):
 
     @describe("retrieve")
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        booking = visible.booking_shown_to(reader_of(request), _booking_id(pk))
-        data = rendering.booking_as_json(booking, now=booking.read_at)
-        return respond(rendering.success(data, message="Successfully completed the request"))
+        booking_id = _booking_id(pk)
+        seen = seen_versions(request, booking_id)
+        booking = visible.booking_shown_to(reader_of(request), booking_id, seen=seen)
+        message = "Successfully completed the request"
+        return respond(rendering.shown(booking, booking.read_at, HTTPStatus.OK, message))
 
     @describe("events")
     @action(detail=True, methods=["get"])
@@ -168,7 +171,12 @@ class BookingViewSet(ViewSet):
         asked, actor = asked_for(request, PayBookingRequest)
         key = required_idempotency_key(request)
         result = pay_booking(
-            order=PaymentOrder(asked["bookingId"], asked["totalCost"], asked.get("currency")),
+            order=PaymentOrder(
+                asked["bookingId"],
+                asked["totalCost"],
+                asked.get("currency"),
+                seen_versions(request, asked["bookingId"]),
+            ),
             actor=actor,
             keyed=keyed(request, PAY_ENDPOINT, key, **asked),
             payments=wiring.payment_gateway(),
@@ -186,6 +194,7 @@ class BookingViewSet(ViewSet):
             actor=actor,
             reason=CancelReason.CUSTOMER_REQUEST,
             note=asked.get("reason", ""),
+            seen=seen_versions(request, booking_id),
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
         )
         return respond(render(result))

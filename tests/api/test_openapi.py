@@ -219,6 +219,7 @@ def test_an_operation_lists_its_codes_and_lets_new_ones_pass(document):
         *("too_many_unpaid_bookings", "too_many_unpaid_seats", "flight_service_unavailable"),
         *("payment_window_closed", "currency_mismatch", "amount_mismatch", "idempotency_key_required"),
         *("payment_declined", "booking_not_found", "already_paid", "not_payable_yet", "payment_in_progress"),
+        "booking_changed",
     }
 
 
@@ -255,6 +256,7 @@ def test_headers_have_types(document):
 
     assert types == {
         "X-Request-ID": "string",
+        "ETag": "string",
         "Location": "string",
         "Idempotent-Replayed": "boolean",
         "Preference-Applied": "string",

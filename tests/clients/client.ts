@@ -20,7 +20,7 @@ type Failure =
   | Schemas["GetBookingErrorResponse"]
   | Schemas["ListBookingEventsErrorResponse"];
 
-type Call = { key?: string; headers?: Record<string, string> } & (
+type Call = { key?: string; seen?: string; headers?: Record<string, string> } & (
   | { operation: "createBooking"; body: Schemas["CreateBookingRequest"] }
   | { operation: "payBooking"; key: string; body: Schemas["PayBookingRequest"] }
   | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
@@ -38,18 +38,19 @@ const client = createClient<paths>({
 function send(call: Call): Promise<{ data?: Success; error?: Failure; response: Response }> {
   const { headers } = call;
   const keyed = call.key === undefined ? {} : { "Idempotency-Key": call.key };
+  const seen = call.seen === undefined ? {} : { "If-Match": call.seen };
   switch (call.operation) {
     case "createBooking":
       return client.POST("/api/v1/bookings", { params: { header: keyed }, headers, body: call.body });
     case "payBooking":
       return client.POST("/api/v1/bookings/payments", {
-        params: { header: { "Idempotency-Key": call.key } },
+        params: { header: { "Idempotency-Key": call.key, ...seen } },
         headers,
         body: call.body,
       });
     case "cancelBooking":
       return client.POST("/api/v1/bookings/{id}/cancel", {
-        params: { path: { id: call.id }, header: keyed },
+        params: { path: { id: call.id }, header: { ...keyed, ...seen } },
         headers,
         body: call.body,
       });

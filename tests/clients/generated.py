@@ -37,7 +37,8 @@ class GeneratedClient(Protocol):
 
     def call(self, operation: str, **call: Any) -> Heard:
         """
-        Call an operation by its id: `body`, `key` (the idempotency key), `id`, `query`, `headers`.
+        Call an operation by its id: `body`, `key` (the idempotency key), `seen` (the tag that it was seen
+        with), `id`, `query`, `headers`.
 
         AssertionError if the client cannot read the answer as the description says.
         """
@@ -98,7 +99,7 @@ class PythonClient:
         name = _snake(operation)
         tag = "service" if operation in ("getServiceInfo", "listLinks") else "bookings"
         module = importlib.import_module(f"{self._name}.api.{tag}.{name}")
-        spelled = {"id": "id", "key": "idempotency_key"}
+        spelled = {"id": "id", "key": "idempotency_key", "seen": "if_match"}
         arguments = {spelled[word]: call[word] for word in spelled if word in call}
         arguments |= {_snake(name): value for name, value in call.get("query", {}).items()}
         if "body" in call:

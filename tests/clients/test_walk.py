@@ -85,8 +85,8 @@ def test_a_generated_client_reads_why_it_is_refused(service, connect):
         body = {"bookingId": booking["id"], "userId": USER, "totalCost": booking["totalCost"], **fields}
         return client.call("payBooking", body=body, key=key or f"pay-{next(keys)}")
 
-    def cancel(booking_id, **fields):
-        return client.call("cancelBooking", id=booking_id, body={"userId": USER, **fields})
+    def cancel(booking_id, reason="plans changed", **headers):
+        return client.call("cancelBooking", id=booking_id, body={"userId": USER, "reason": reason}, **headers)
 
     booking, paid, ended = (create().data for _ in range(3))
     pay(paid, key="pay-first")
@@ -97,6 +97,7 @@ def test_a_generated_client_reads_why_it_is_refused(service, connect):
     late = {"id": a_saved_row(created_at=database_time() - timedelta(hours=1)).pk, "totalCost": 4000}
 
     heard = {
+        "another version": cancel(booking["id"], seen='"1.99"'),
         "no such flight": create(flightId=99),
         "too few seats": create(flightId=SOLD_OUT),
         "another price": create(expectedPrice=1),
@@ -123,6 +124,7 @@ def test_a_generated_client_reads_why_it_is_refused(service, connect):
     heard["no Flight Service"] = create()
 
     assert {name: (answer.status, answer.code) for name, answer in heard.items()} == {
+        "another version": (412, "booking_changed"),
         "no such flight": (404, "flight_not_found"),
         "too few seats": (400, "seats_unavailable"),
         "another price": (400, "price_changed"),

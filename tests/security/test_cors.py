@@ -54,7 +54,7 @@ def test_a_preflight_is_answered_without_a_token(shop, api, path):
     assert words(answer.headers["Access-Control-Allow-Methods"]) == {"get", "head", "options", "post"}
     assert words(answer.headers["Access-Control-Allow-Headers"]) == {
         *("authorization", "content-type", "idempotency-key", "x-idempotency-key", "prefer", "x-request-id"),
-        *("traceparent", "tracestate"),
+        *("if-match", "traceparent", "tracestate"),
     }
     assert answer.headers["Access-Control-Max-Age"] == "7200"
     assert "Access-Control-Allow-Credentials" not in answer.headers
@@ -78,7 +78,7 @@ def test_a_page_may_read_an_answer_and_the_headers_that_clients_need(shop, api):
     assert answer.status_code == 201
     assert answer.headers[ALLOW] == SHOP
     assert words(answer.headers["Access-Control-Expose-Headers"]) == {
-        *("location", "retry-after", "idempotent-replayed", "preference-applied", "x-request-id"),
+        *("etag", "location", "retry-after", "idempotent-replayed", "preference-applied", "x-request-id"),
         *("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "ratelimit-policy", "www-authenticate"),
     }
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"

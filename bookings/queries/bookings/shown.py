@@ -33,6 +33,7 @@ class ShownBooking(NamedTuple):
     total_cost: int
     currency: str
     cancel_reason: str
+    version: int
     created_at: datetime
     updated_at: datetime
     expires_at: datetime

@@ -1,11 +1,12 @@
 """Finds bookings, for actors who may see them."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Sum
 
 from bookings.actor import Actor
-from bookings.errors import BookingNotFound
+from bookings.errors import BookingChanged, BookingNotFound
 from bookings.models import Booking
 from bookings.queries.bookings.shown import Question, ShownBooking
 from bookings.text.references import reference_in
@@ -25,15 +26,17 @@ def bookings_shown_to(actor: Actor) -> Question:
     return Question().filter(**visible_to(actor))
 
 
-def booking_shown_to(actor: Actor, booking_id: int) -> ShownBooking:
+def booking_shown_to(actor: Actor, booking_id: int, *, seen: Collection[int] | None = None) -> ShownBooking:
     """
     Read one booking, as clients see it.
 
     :raises BookingNotFound: if there is no such booking, or the actor may not see it
+    :raises BookingChanged: if it is none of the versions `seen`
     """
     found = bookings_shown_to(actor).filter(pk=booking_id)[:1]
     if not found:
         raise BookingNotFound
+    refuse_if_changed(found[0], seen=seen)
     return found[0]
 
 
@@ -47,6 +50,16 @@ def get_booking(booking_id: int, *, actor: Actor) -> Booking:
     if booking is None:
         raise BookingNotFound
     return booking
+
+
+def refuse_if_changed(booking: Booking | ShownBooking, *, seen: Collection[int] | None) -> None:
+    """
+    Compare a booking with the versions of it that were seen; None is a caller who does not mind.
+
+    :raises BookingChanged: if it is none of them
+    """
+    if seen is not None and booking.version not in seen:
+        raise BookingChanged
 
 
 def booking_id_of(reference: str) -> int:

@@ -1,5 +1,6 @@
 """End a booking because its customer or support staff want it to end."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bookings.actor import Actor, Cause
@@ -11,6 +12,7 @@ from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, Cance
 from bookings.models import Booking
 from bookings.models.access.idempotency import RecordState
 from bookings.models.bookings.booking_event import EventKind
+from bookings.queries.bookings.visible import refuse_if_changed
 from bookings.services.payments.settle import lock_payment, owe_refund
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
@@ -18,32 +20,50 @@ from bookings.services.shared.transitions import cancel, lock_booking, note_even
 from bookings.wake import wake_worker
 
 
-def cancel_booking(*, booking_id: int, actor: Actor, reason: CancelReason, note: str = "") -> Booking:
+def cancel_booking(
+    *, booking_id: int, actor: Actor, reason: CancelReason, note: str = "", seen: Collection[int] | None = None
+) -> Booking:
     """
     Cancel a booking; its seats and its money go on record as owed, and the worker gives them back.
 
     Locks the booking. A booking that is cancelled already is returned as it is. Support staff may cancel a
     paid booking, and may ask for it while a payment is being settled: then that payment's end decides.
 
+    :param seen: the versions of the booking that the actor has seen; None if that does not matter
+    :raises BookingChanged: if it is none of these, and is not cancelled
     :raises BookingNotFound: if there is no such booking, or it is not the actor's
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
     :raises AlreadyPaid: if it is booked and the actor is not support staff
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
     """
-    booking, outcome = _cancel(booking_id, Cause(actor, reason, note))
+    booking, outcome = _cancel(booking_id, Cause(actor, reason, note), seen)
     if outcome.effect == CancelEffect.CANCELLED:
         wake_worker()
     return booking
 
 
 @in_transaction("booking.cancel")
-def _cancel(booking_id: int, cause: Cause) -> tuple[Booking, CancelOutcome]:
-    booking, now = lock_booking(booking_id, actor=cause.actor)
+def _cancel(booking_id: int, cause: Cause, seen: Collection[int] | None) -> tuple[Booking, CancelOutcome]:
+    booking, now = _lock_as_seen(booking_id, cause.actor, seen)
     return booking, cancel_locked(booking, cause, now=now)
 
 
+def _lock_as_seen(booking_id: int, actor: Actor, seen: Collection[int] | None) -> tuple[Booking, datetime]:
+    """Lock a booking that is one of the versions seen, or cancelled: then what is asked for has been done."""
+    booking, now = lock_booking(booking_id, actor=actor)
+    if booking.status != BookingStatus.CANCELLED:
+        refuse_if_changed(booking, seen=seen)
+    return booking, now
+
+
 def cancel_booking_for_client(
-    *, booking_id: int, actor: Actor, reason: CancelReason, note: str, keyed: KeyedRequest | None
+    *,
+    booking_id: int,
+    actor: Actor,
+    reason: CancelReason,
+    note: str,
+    keyed: KeyedRequest | None,
+    seen: Collection[int] | None = None,
 ) -> Cancelled | Refused | AlreadyDone:
     """
     Cancel a booking as `cancel_booking` does; with a key, once.
@@ -54,10 +74,10 @@ def cancel_booking_for_client(
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     if keyed is None:
-        booking = cancel_booking(booking_id=booking_id, actor=actor, reason=reason, note=note)
+        booking = cancel_booking(booking_id=booking_id, actor=actor, reason=reason, note=note, seen=seen)
         return Cancelled(booking, booking.updated_at)
     try:
-        result, is_news = _cancel_under_key(booking_id, Cause(actor, reason, note), keyed=keyed)
+        result, is_news = _cancel_under_key(booking_id, Cause(actor, reason, note), seen, keyed=keyed)
     except KeyTaken as error:
         record = idempotency.find(keyed)
         if record is None or record.state != RecordState.DONE:
@@ -69,10 +89,12 @@ def cancel_booking_for_client(
 
 
 @in_transaction("booking.cancel")
-def _cancel_under_key(booking_id: int, cause: Cause, *, keyed: KeyedRequest) -> tuple[Cancelled | Refused, bool]:
+def _cancel_under_key(
+    booking_id: int, cause: Cause, seen: Collection[int] | None, *, keyed: KeyedRequest
+) -> tuple[Cancelled | Refused, bool]:
     """Decide and store what it came to; tell as well whether the booking was cancelled here and now."""
     record = idempotency.begin(keyed, call_key=None)
-    booking, now = lock_booking(booking_id, actor=cause.actor)
+    booking, now = _lock_as_seen(booking_id, cause.actor, seen)
     is_news = False
     result: Cancelled | Refused = Cancelled(booking, now)
     try:

@@ -2,9 +2,9 @@
 
 from bookings.actor import Actor, Cause
 from bookings.db.transactions import in_transaction
-from bookings.errors import BookingChanged
 from bookings.lifecycle import CancelEffect, CancelOutcome, CancelReason
 from bookings.models import Booking
+from bookings.queries.bookings.visible import refuse_if_changed
 from bookings.services.bookings.cancel import cancel_locked
 from bookings.services.shared.idempotency import KeyTaken
 from bookings.services.shared.staff_actions import begin_staff_action
@@ -32,19 +32,9 @@ def cancel_for_staff(
     return booking
 
 
-def refuse_if_changed(booking: Booking, *, seen_version: int) -> None:
-    """
-    Compare a locked booking with what the page showed.
-
-    :raises BookingChanged: if it has changed since the page was shown
-    """
-    if booking.version != seen_version:
-        raise BookingChanged
-
-
 @in_transaction("booking.cancel")
 def _cancel_once(booking_id: int, cause: Cause, seen_version: int, action_key: str) -> tuple[Booking, CancelOutcome]:
     begin_staff_action("cancel", key=action_key, actor=cause.actor, row_id=booking_id)
     booking, now = lock_booking(booking_id, actor=cause.actor)
-    refuse_if_changed(booking, seen_version=seen_version)
+    refuse_if_changed(booking, seen=[seen_version])
     return booking, cancel_locked(booking, cause, now=now)

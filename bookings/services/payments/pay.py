@@ -28,6 +28,7 @@ from bookings.models import Booking, IdempotencyRecord, Payment
 from bookings.models.access.idempotency import RecordState
 from bookings.models.payments import PaymentState
 from bookings.ports import PaymentGateway
+from bookings.queries.bookings.visible import refuse_if_changed
 from bookings.services.payments.settle import PaymentResult, charge_and_settle, claim_payment, result_of, settle_locked
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
@@ -41,12 +42,14 @@ class PaymentOrder:
     """
     What a client wants: to pay `total_cost` minor units for a booking.
 
-    `currency` is what these are of, as far as the client knows; None: the booking's, whatever that is.
+    `currency` is what these are of, as far as the client knows; None: the booking's, whatever that is. `seen` are the
+    versions of the booking that it has seen; None: it does not mind.
     """
 
     booking_id: int
     total_cost: int
     currency: str | None = None
+    seen: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def pay_booking(
 
     :raises BookingNotFound: if there is no such booking, or it is not the actor's
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
+    :raises BookingChanged: if it is none of the versions that the client has seen
     :raises NotPayableYet: if its seats are not confirmed
     :raises TemporarilyUnavailable: if the database's clock has jumped past the payment window
     :raises PaymentInProgress: if another payment for it is being settled
@@ -104,6 +108,7 @@ def _start(attempt: _Attempt) -> tuple[PaymentResult | Payment, bool]:
     order, actor, payments = attempt.order, attempt.actor, attempt.payments
     record = idempotency.begin(attempt.keyed, call_key=attempt.gateway_key)
     booking, now = lock_booking(order.booking_id, actor=actor)
+    refuse_if_changed(booking, seen=order.seen)
     was_cancelled = booking.status == BookingStatus.CANCELLED
     try:
         _refuse_unless_payable(booking, order, now)
