@@ -75,7 +75,7 @@ class Question:
         connection = connections[alias]
         with connection.cursor() as cursor:
             stored = [
-                _field(name).get_db_prep_value(value, connection)
+                _field(name).get_db_prep_value(value, connection, prepared=True)
                 for (name, _), value in zip(compared, values, strict=True)
             ]
             cursor.execute(self._text(alias, stored), [*stored, places.stop - start, start])
