@@ -139,6 +139,7 @@ API_MIDDLEWARE = [
     "bookingsite.web.middleware.EveryAnswer",
     "bookingsite.web.middleware.RequestContext",
     "bookingsite.web.cors.Cors",
+    "bookingsite.web.problems.ProblemDetails",
     "bookingsite.web.middleware.ApiAnswersInJson",
     "bookingsite.web.api_requests.OnlyEncrypted",
     "django.middleware.security.SecurityMiddleware",

@@ -8,7 +8,8 @@ Holds seats on a flight, takes the payment within a window of some minutes, and 
 
 **Envelope.** Every answer is `{"success", "message", "data", "error"}`. Where `success` is true, `data` is the result
 and `error` is `{}`; where it is false, `data` is `{}`, and `error` has a `code` for programs, an `explanation` for
-people, `retryable`, and in `fields` what is wrong with each field. `X-Request-ID` names the request in the logs: send
+people, `retryable`, and in `fields` what is wrong with each field. Name `application/problem+json` in `Accept` to get
+errors as RFC 9457 writes them instead. `X-Request-ID` names the request in the logs: send
 your own, and name it when you ask for help.
 
 **Keys.** Send `Idempotency-Key` with every POST: one for each intent of your user, the same for each repetition of it.

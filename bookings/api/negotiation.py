@@ -1,4 +1,4 @@
-"""Which form of an answer a client will take (RFC 9110, section 12.5.1). Refusals come as JSON all the same."""
+"""Which form of an answer a client will take (RFC 9110, section 12.5.1). Refusals come in any case."""
 
 import re
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 ANY = "*/*"
+JSON, PROBLEM = "application/json", "application/problem+json"
 # The framework leaves the weights out.
 _WEIGHT = re.compile(r";\s*q\s*=\s*(?P<weight>[0-9.]+)", re.IGNORECASE)
 
@@ -29,6 +30,14 @@ class Negotiation(DefaultContentNegotiation):
         if not _weight(str(best.media_type), ranges):
             raise NotAcceptable(f"Answers here are {best.media_type}; name that in Accept, or leave Accept out.")
         return best, str(best.media_type)
+
+
+def prefers_problems(accept: str) -> bool:
+    """Tell whether a client names problems, and not as what it would rather do without: `*/*` asks for none."""
+    if PROBLEM not in accept.lower():
+        return False
+    ranges = _ranges(accept)
+    return ranges.get(PROBLEM, 0.0) > 0 and ranges[PROBLEM] >= ranges.get(JSON, 0.0)
 
 
 def _ranges(accept: str) -> dict[str, float]:
