@@ -150,7 +150,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "list": Operation(
             "listBookings",
             "List bookings",
-            "Newest first. `next` and `previous` are addresses, or null at the ends.",
+            "Newest first, or oldest change first with `updatedAfter`. `next` and `previous` are addresses, or null at "
+            "the ends; they go on with the filters of the list.",
             {
                 200: Answer(
                     "Successfully completed the request",

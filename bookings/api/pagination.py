@@ -1,6 +1,9 @@
 """Pages that cost the same wherever they are."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from django.db.models import Q
@@ -12,14 +15,21 @@ from bookings.errors import InvalidRequest
 from bookings.queries.bookings.pages import made_at
 from bookings.queries.bookings.shown import Question, ShownBooking
 
+# Parts the place in a list from the mark of its filters.
+BETWEEN = "~"
+
 
 class NewestFirst(CursorPagination):
     """Keyset pages by id, newest first: a page starts at a row, never at a count of rows."""
 
+    positions = re.compile(r"\d+", re.ASCII)
     ordering = "-id"
     page_size = 20
     page_size_query_param = "limit"
     max_page_size = 100
+
+    def __init__(self, filters: Mapping[str, Any]) -> None:
+        self._mark = _mark_of(filters)
 
     def page_of(self, rows: Question, request: Request) -> list[ShownBooking]:
         """Read the page that the request's cursor names, or the first."""
@@ -28,17 +38,28 @@ class NewestFirst(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Any:
         try:
-            cursor = super().decode_cursor(request)
+            cursor: Any = super().decode_cursor(request)
         except NotFound as error:
             raise _no_cursor_of_ours() from error
         if cursor is None:
             return None
         # Without a position the framework takes it for the first page; with one, it hands what the client wrote to
         # the database as an id.
-        position = str(cursor.position or "")
-        if not (position.isascii() and position.isdigit()):
+        position, _, mark = str(cursor.position or "").partition(BETWEEN)
+        if not self.positions.fullmatch(position):
             raise _no_cursor_of_ours()
-        return cursor
+        if mark != self._mark:
+            raise InvalidRequest(fields={"cursor": "It is of a list with other filters: send those, or begin again."})
+        return cursor._replace(position=position)
+
+    def encode_cursor(self, cursor: Any) -> str:
+        """Say in the link which list it goes on with: under other filters it would silently be another one."""
+        marked = cursor._replace(position=f"{cursor.position}{BETWEEN}{self._mark}")
+        link: str = super().encode_cursor(marked)
+        return link
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NewestFirstByTime(NewestFirst):
@@ -74,6 +95,39 @@ class NewestFirstByTime(NewestFirst):
         return self.page
 
 
+class OldestChangeFirst(NewestFirst):
+    """
+    Pages by the time of the last change, oldest first, for clients that keep a copy. They lead forward alone.
+
+    A booking that changes moves to the end, so that one that reads on meets it again and misses none. A cursor has
+    the time itself, as that of its booking moves.
+    """
+
+    positions = re.compile(r"\d{1,18}\.\d{1,19}", re.ASCII)
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.request, self.base_url = request, request.build_absolute_uri()
+        size = self.get_page_size(request) or self.page_size
+        self.ordering = ("updated_at",)  # type: ignore[assignment]  # the framework's own links want a tuple
+        cursor = self.decode_cursor(request)
+        self.cursor = cursor
+        rows = queryset.order_by("updated_at", "pk")
+        if cursor is not None:
+            microseconds, booking_id = map(int, cursor.position.split("."))
+            try:
+                at = EPOCH + timedelta(microseconds=microseconds)
+            except OverflowError:
+                raise _no_cursor_of_ours() from None
+            rows = rows.filter(Q(updated_at__gt=at) | Q(pk__gt=booking_id), updated_at__gte=at)
+        found = list(rows[: size + 1])
+        self.page, self.has_next = found[:size], len(found) > size
+        self.has_previous, self.next_position = False, None
+        return self.page
+
+    def _get_position_from_instance(self, instance: ShownBooking, ordering: Any) -> str:
+        return f"{(instance.updated_at - EPOCH) // timedelta(microseconds=1)}.{instance.id}"
+
+
 def _beyond(place: int, rows: Question, *, backwards: bool) -> Question:
     """The rows behind a booking, in the order of time."""
     at = made_at(place)
@@ -84,9 +138,19 @@ def _beyond(place: int, rows: Question, *, backwards: bool) -> Question:
     return rows.filter(Q(**{f"created_at__{compare}": at}) | by_id, **{f"created_at__{compare}e": at})
 
 
-def pages_for(filters: Collection[str]) -> NewestFirst:
+def pages_for(asked: Mapping[str, Any]) -> NewestFirst:
     """The order for a list with these filters."""
-    return NewestFirst() if {"createdAfter", "createdBefore"}.isdisjoint(filters) else NewestFirstByTime()
+    filters = {name: asked[name] for name in asked if name not in ("cursor", "limit")}
+    if "updatedAfter" in filters:
+        return OldestChangeFirst(filters)
+    by_time = filters.keys() & {"createdAfter", "createdBefore"}
+    return NewestFirstByTime(filters) if by_time else NewestFirst(filters)
+
+
+def _mark_of(filters: Mapping[str, Any]) -> str:
+    """A short word that is another one for other filters."""
+    written = repr(sorted(filters.items())).encode()
+    return blake2b(written, digest_size=6).hexdigest()
 
 
 def _no_cursor_of_ours() -> InvalidRequest:

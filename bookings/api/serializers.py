@@ -46,6 +46,13 @@ class QueryInteger(serializers.IntegerField):
         return number
 
 
+class Choices(serializers.MultipleChoiceField):
+    """Some of a list, in one order however they were sent."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return sorted(super().to_internal_value(data))
+
+
 class Note(StrictString):
     """A short text of a customer, on one line, in which there is something to read."""
 
@@ -127,12 +134,23 @@ class CancelBookingRequest(StrictSerializer):
 class ListBookingsQuery(StrictSerializer):
     userId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
     flightId = QueryInteger(required=False, min_value=1, max_value=HIGHEST_ID)
-    status = serializers.ChoiceField(
+    status = Choices(
         required=False,
         choices=BookingStatus.choices,
+        help_text="One of these; sent more than once, any of them.",
         error_messages={"invalid_choice": f"Must be one of {', '.join(BookingStatus.values)}."},
+    )
+    reference = serializers.CharField(
+        required=False, max_length=64, help_text="With or without blanks and dashes, in small letters or capitals."
     )
     createdAfter = Moment(required=False, help_text=f"Created later than this. {MOMENT_TEXT}")
     createdBefore = Moment(required=False, rounds_up=True, help_text=f"Created before this. {MOMENT_TEXT}")
+    updatedAfter = Moment(
+        required=False,
+        help_text="Changed later than this; the list begins with what changed first, has no `previous`, and shows a "
+        f"booking again that changes meanwhile. {MOMENT_TEXT}",
+    )
     limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)
-    cursor = serializers.CharField(required=False, max_length=200, help_text="From `next` or `previous`.")
+    cursor = serializers.CharField(
+        required=False, max_length=200, help_text="From `next` or `previous` of a list with the same filters."
+    )

@@ -1,10 +1,12 @@
 """The endpoints. Each translates in, calls one service, and translates out."""
 
-from functools import cache
+from functools import cache, reduce
 from http import HTTPStatus
+from operator import or_
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpResponse
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
@@ -41,11 +43,16 @@ from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.services.shared.idempotency import KeyedRequest
 from bookings.text.ids import exact_id
+from bookings.text.references import reference_in
 
 # The scope of an idempotency key beside its principal: one key on two of these is two keys.
 CREATE_ENDPOINT = "POST /bookings"
 PAY_ENDPOINT = "POST /bookings/payments"
 CANCEL_ENDPOINT = "POST /bookings/{id}/cancel"
+
+
+# Parameters that may be sent more than once.
+LISTS = ("status",)
 
 
 def validated(serializer: type[StrictSerializer], data: Any, *, userless: bool = False) -> dict[str, Any]:
@@ -84,16 +91,17 @@ def asked_for(request: Request, serializer: type[StrictSerializer]) -> tuple[dic
     return {**asked, "userId": actor.user_id}, actor
 
 
-def query_of(request: Request) -> dict[str, str]:
+def query_of(request: Request) -> dict[str, Any]:
     """
     The query as a dictionary.
 
     :raises InvalidRequest: if a parameter is there twice: either may be meant
     """
-    twice = {name: "Send it once." for name, values in request.query_params.lists() if len(values) > 1}
+    sent = request.query_params
+    twice = {name: "Send it once." for name, values in sent.lists() if len(values) > 1 and name not in LISTS}
     if twice:
         raise InvalidRequest(fields=twice)
-    return request.query_params.dict()
+    return {**sent.dict(), **{name: sent.getlist(name) for name in LISTS if name in sent}}
 
 
 def reader_of(request: Request) -> Actor:
@@ -242,8 +250,13 @@ def _matching(asked: dict[str, Any], reader: Actor) -> Question:
     columns = {
         "userId": "user_id",
         "flightId": "flight_id",
-        "status": "status",
         "createdAfter": "created_at__gt",
         "createdBefore": "created_at__lt",
+        "updatedAfter": "updated_at__gt",
     }
-    return rows.filter(**{column: asked[name] for name, column in columns.items() if name in asked})
+    rows = rows.filter(**{column: asked[name] for name, column in columns.items() if name in asked})
+    if "reference" in asked:
+        rows = rows.filter(reference=reference_in(asked["reference"]))
+    if "status" in asked:
+        rows = rows.filter(reduce(or_, (Q(status=status) for status in asked["status"])))
+    return rows

@@ -334,6 +334,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["user_id", "status"], name="booking_of_user_in_status"),
                     models.Index(fields=["flight_id", "status"], name="booking_of_flight"),
                     models.Index(fields=["created_at"], name="booking_created"),
+                    models.Index(fields=["updated_at"], name="booking_changed"),
                     models.Index(fields=["request_id"], name="booking_request"),
                     models.Index(fields=["cancel_reason"], name="booking_of_reason"),
                 ],

@@ -157,6 +157,8 @@ class Booking(OutboundCall):
             models.Index(name="booking_of_flight", fields=["flight_id", "status"]),
             # GET /bookings?createdAfter=&createdBefore=.
             models.Index(name="booking_created", fields=["created_at"]),
+            # GET /bookings?updatedAfter=. It moves with each change that clients see.
+            models.Index(name="booking_changed", fields=["updated_at"]),
             # The back office's search by request id.
             models.Index(name="booking_request", fields=["request_id"]),
             # The back office's list by reason, newest first: most reasons are rare.
