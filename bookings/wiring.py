@@ -10,7 +10,6 @@ from bookings.conf import WORKER_CALL_SECONDS
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.gateways.rate_limits.database import DatabaseRateLimiter
-from bookings.gateways.rate_limits.redis import RedisRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
 from bookings.ports import FlightService, PaymentGateway, RateLimiter, SigningKeys
 
@@ -52,7 +51,12 @@ def signing_keys() -> SigningKeys:
 def rate_limiter() -> RateLimiter:
     """What counts requests for all processes together."""
     database = DatabaseRateLimiter()
-    return RedisRateLimiter(settings.REDIS_URL, otherwise=database) if settings.REDIS_URL else database
+    if not settings.REDIS_URL:
+        return database
+    # By its name: the package takes 8 MB of each process, and most installations have no Redis.
+    over_redis = import_string("bookings.gateways.rate_limits.redis.RedisRateLimiter")
+    limiter: RateLimiter = over_redis(settings.REDIS_URL, otherwise=database)
+    return limiter
 
 
 def bare_flight_service() -> FlightService:

@@ -1,6 +1,7 @@
 """What the web server loads. A fault that would break the first request ends the start here."""
 
 import os
+from importlib import import_module
 
 import structlog
 from django.conf import settings
@@ -19,6 +20,8 @@ from bookingsite.processes.beating import begin_to_beat  # noqa: E402
 from bookingsite.web.lanes import Lanes  # noqa: E402
 
 refuse_what_is_wrong()
+# With all views: otherwise the first request would load them, and the next ones wait for it.
+import_module(settings.ROOT_URLCONF)
 # Refuses a key set or an address that cannot be used; asks no other service, as they may start after this one.
 wiring.signing_keys()
 wiring.rate_limiter()

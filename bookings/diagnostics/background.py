@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import DatabaseError, connections
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 
 from bookings.conf import longest_silence
@@ -11,7 +12,7 @@ from bookings.db.clock import database_time
 from bookings.db.replica import REPLICA
 from bookings.diagnostics.database import encryption
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, ok, warn
-from bookings.gateways.diagnostic_probes import Unreachable, redis_version
+from bookings.gateways.diagnostic_probes import Unreachable
 from bookings.models import Heartbeat
 from bookings.queries.upkeep import background
 from bookings.services.upkeep.pause_schedules import NEVER
@@ -76,6 +77,8 @@ def check_redis() -> Finding:
     if not settings.REDIS_URL:
         return ok("Redis", "none: the database counts requests")
     try:
+        # By its name, as in `wiring.rate_limiter`.
+        redis_version = import_string("bookings.gateways.redis_probe.redis_version")
         return ok("Redis", f"answers, version {redis_version(settings.REDIS_URL)}")
     except Unreachable as error:
         return warn(

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from bookings.gateways.bounded_redis import NOT_ANSWERED, bounded_redis, within
 from bookings.gateways.http_exchange import ExchangeFailed, HttpExchange, Question
 
 CONNECT_SECONDS = 0.5
@@ -32,16 +31,3 @@ def date_of_peer(url: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def redis_version(url: str) -> str:
-    """
-    Ask a Redis for its version.
-
-    :raises Unreachable: if it does not answer, or refuses the log-in
-    """
-    try:
-        with bounded_redis(url, seconds=ANSWER_SECONDS) as redis, within(ANSWER_SECONDS):
-            return str(redis.info("server")["redis_version"])
-    except NOT_ANSWERED as error:
-        raise Unreachable(type(error).__name__) from error

@@ -6,7 +6,8 @@ from email.utils import format_datetime
 import pytest
 
 from bookings.diagnostics import background, peer
-from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer, redis_version
+from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer
+from bookings.gateways.redis_probe import redis_version
 from devtools.processes import HOST, free_port
 from devtools.redis import PrivateRedis
 from tests.support.fakes import FakeFlights

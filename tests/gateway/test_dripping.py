@@ -10,12 +10,13 @@ from contextlib import closing
 
 import pytest
 
-from bookings.gateways import diagnostic_probes
-from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer, redis_version
+from bookings.gateways import diagnostic_probes, redis_probe
+from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.http_exchange import HttpExchange, NoAnswer, Question
 from bookings.gateways.rate_limits import redis
 from bookings.gateways.rate_limits.redis import RedisRateLimiter
+from bookings.gateways.redis_probe import redis_version
 from bookings.gateways.user_service import signing_keys
 from bookings.gateways.user_service.signing_keys import key_set_from
 from bookings.ports import Allowance, FlightsUnreachable, SeatChange, SigningKeysUnavailable, Unknown
@@ -291,7 +292,7 @@ def test_what_is_no_redis_counts_nothing(redis_that, said):
 
 
 def test_the_doctor_does_not_wait_for_a_dripping_redis(redis_that, monkeypatch):
-    monkeypatch.setattr(diagnostic_probes, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(redis_probe, "ANSWER_SECONDS", 0.3)
 
     def ask():
         with pytest.raises(Unreachable):

@@ -1,0 +1,19 @@
+"""What `doctor` and readiness ask a Redis. Loaded only where one is used."""
+
+from bookings.gateways.bounded_redis import NOT_ANSWERED, bounded_redis, within
+from bookings.gateways.diagnostic_probes import Unreachable
+
+ANSWER_SECONDS = 2.0
+
+
+def redis_version(url: str) -> str:
+    """
+    Ask a Redis for its version.
+
+    :raises Unreachable: if it does not answer, or refuses the log-in
+    """
+    try:
+        with bounded_redis(url, seconds=ANSWER_SECONDS) as redis, within(ANSWER_SECONDS):
+            return str(redis.info("server")["redis_version"])
+    except NOT_ANSWERED as error:
+        raise Unreachable(type(error).__name__) from error

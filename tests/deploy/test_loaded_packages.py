@@ -1,0 +1,37 @@
+"""A process of the web server loads what its settings ask for: each package it does without is memory."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.docs.pages import REPOSITORY
+
+LOADED = "import bookingsite.wsgi, json, sys; print(json.dumps(sorted(sys.modules)))"
+SETTINGS = {"ENV_FILE": "", "DEBUG": "true", "DATABASE_URL": "sqlite://:memory:"}
+
+
+def loaded(**settings):
+    environment = {**os.environ, **SETTINGS, **settings}
+    words = [sys.executable, "-c", LOADED]
+    told = subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    return set(json.loads(told.stdout.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def usual():
+    return loaded()
+
+
+def test_a_package_that_no_setting_asks_for_is_not_loaded(usual):
+    assert "redis" not in usual
+
+
+def test_the_package_of_a_redis_that_is_named_is_loaded():
+    assert "redis" in loaded(REDIS_URL="redis://127.0.0.1:1/0")
+
+
+def test_what_is_used_was_loaded_before_the_first_request(usual):
+    assert {"bookings.api.views", "bookings.office.site", "bookings.gateways.flight_service.http", "jwt"} <= usual
