@@ -18,6 +18,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from bookings.observability import tracing
+from bookingsite.web.routes import route_of
 
 Line = MutableMapping[str, Any]
 
@@ -79,7 +80,7 @@ def _harmless(value: Any, request: Any) -> Any:
         return value
     match = getattr(request, "resolver_match", None)
     is_path = match is not None and value == request.path.encode("unicode_escape").decode("ascii")  # as Django does
-    return match.route if match is not None and is_path else HIDDEN
+    return route_of(match) if match is not None and is_path else HIDDEN
 
 
 def _has_more_to_say(record: logging.LogRecord) -> bool:
@@ -165,6 +166,24 @@ _FRAMING: Sequence[Any] = (
 WRITING: Sequence[Any] = (_plain_exception, _only_listed, _one_line)
 
 
+_CONSOLE = structlog.dev.ConsoleRenderer(colors=False)
+
+
+def _for_people(logger: Any, method: str, line: Line) -> str:
+    """Make a line for a console; of a request it says what it was and how it ended: `GET /api/v1/info 200 3 ms`."""
+    if line["event"] == "request.answered":
+        ending = "{method} {route} {status} {ms:.0f} ms".format(**line)
+        line = {name: value for name, value in line.items() if name not in IN_WORDS} | {"event": ending}
+    return _CONSOLE(logger, method, line)
+
+
+IN_WORDS = {"method", "route", "status", "ms", "logger"}
+
+RENDERERS: Mapping[str, Callable[..., str]] = {
+    "json": cast("Callable[..., str]", structlog.processors.JSONRenderer()),
+    "console": _for_people,
+}
+
 # What handlers of others look for in a record, without a place.
 NOWHERE: Mapping[str, Any] = {
     **vars(logging.LogRecord("", 0, "", 0, "", (), None)),
@@ -243,13 +262,10 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
         logger_factory=_Handlers,
         cache_logger_on_first_use=True,
     )
-    renderer: Any = structlog.processors.JSONRenderer()
-    if log_format != "json":
-        renderer = structlog.dev.ConsoleRenderer(colors=False)
     config: dict[str, Any] = {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": Lines, "renderer": renderer}},
+        "formatters": {"line": {"()": Lines, "renderer": RENDERERS[log_format]}},
         "filters": {"more_to_say": {"()": lambda: _has_more_to_say}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},

@@ -17,6 +17,7 @@ from bookings.answers import rendering
 from bookings.diagnostics.draining import is_draining
 from bookings.observability import metrics, tracing
 from bookings.observability.tracing import Kind
+from bookingsite.web.routes import booking_in, route_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -71,12 +72,12 @@ KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 def method_and_route(request: HttpRequest) -> tuple[str, str]:
     """
-    Give the method, and the pattern of the address, `unknown` where there is none.
+    Give the method, and the form of the address.
 
     What a client types must not appear in a log line, in a span, or in a metric, where each would be a new one.
     """
     method = str(request.method) if request.method in KNOWN_METHODS else "other"
-    return method, request.resolver_match.route if request.resolver_match else "unknown"
+    return method, route_of(request.resolver_match)
 
 
 class RequestContext:
@@ -113,6 +114,8 @@ class RequestContext:
             seconds = time.perf_counter() - started
             metrics.REQUESTS.labels(method, route, response.status_code).inc()
             metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
+            if booking := booking_in(request.resolver_match):
+                structlog.contextvars.bind_contextvars(booking=booking)
             log.info(
                 "request.answered",
                 method=method,

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 # The start of a cluster takes three seconds on an idle machine.
 
-INFO = "bookings_http_requests_total GET api/v1/info 200"
+INFO = "bookings_http_requests_total GET /api/v1/info 200"
 NOBODY = "http://127.0.0.1:9"
 
 

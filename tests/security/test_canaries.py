@@ -18,6 +18,7 @@ from django_q.models import Failure, Schedule
 from bookings.models import Booking, BookingEvent
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE
 from bookings.wake import PASSES_TASK
+from bookingsite.logs import RENDERERS
 from tests.fuzz.service import lines_of
 from tests.support.api import BOOKINGS, PAYMENTS
 from tests.support.callers import a_service_key
@@ -184,7 +185,7 @@ def test_no_canary_comes_out_of_the_running_service(service, put):
 def assert_each_request_has_one_line(printed, heard):
     lines = [line for line in lines_of(printed) if line["event"] == "request.answered"]
     assert Counter((line["request_id"], line["status"]) for line in lines) == Counter(heard)
-    assert {frozenset(line) - {"caller"} for line in lines} == {frozenset(ANSWERED)}
+    assert {frozenset(line) - {"caller", "booking"} for line in lines} == {frozenset(ANSWERED)}
     assert [line for line in lines_of(printed) if not line.get("request_id")] == []
     # Django's own line on a 5xx comes for an exception alone.
     assert [line for line in lines_of(printed) if line["logger"] == "django.request" and "exception" not in line] == []
@@ -200,7 +201,7 @@ def assert_each_event_has_one_line(printed):
     assert moved == Counter(events.values_list("booking__reference", "to_status"))
 
 
-@pytest.fixture(params=[structlog.processors.JSONRenderer(), structlog.dev.ConsoleRenderer(colors=False)])
+@pytest.fixture(params=RENDERERS.values(), ids=RENDERERS)
 def printed(request, settings):
     """What is logged here, in the form that the service's own configuration gives it."""
     formatter = settings.LOGGING["formatters"]["line"]["()"](request.param)

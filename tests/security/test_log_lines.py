@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
-from bookingsite.logs import WRITING, Lines, printable
+from bookingsite.logs import RENDERERS, WRITING, Lines, printable
 
 pytestmark = pytest.mark.django_db
 
@@ -53,11 +54,7 @@ def listening(settings, renderer):
 @pytest.fixture(params=["json", "console"])
 def printed(request, settings):
     """What is logged here, as each of the two formats prints it."""
-    renderers = {
-        "json": structlog.processors.JSONRenderer(),
-        "console": structlog.dev.ConsoleRenderer(colors=False),
-    }
-    handler = listening(settings, renderers[request.param])
+    handler = listening(settings, RENDERERS[request.param])
     loggers = [logging.getLogger(), logging.getLogger("django-q")]
     for logger in loggers:
         logger.addHandler(handler)
@@ -191,8 +188,18 @@ def test_an_answer_of_5xx_has_one_line(browser, printed):
     assert browser.get("/away/canary/?q=canary").status_code == 503
 
     (line,) = map(json.loads, printed.lines())
-    assert (line["event"], line["status"], line["route"]) == ("request.answered", 503, "away/<str:name>/")
+    assert (line["event"], line["status"], line["route"]) == ("request.answered", 503, "/away/{name}/")
     assert "canary" not in printed.getvalue()
+
+
+@pytest.mark.parametrize("printed", ["console"], indirect=True)
+def test_a_console_says_in_words_what_a_request_was_and_how_it_ended(browser, printed):
+    browser.get("/away/canary/", headers={"X-Request-ID": "req-7"})
+
+    (line,) = printed.lines()
+    assert re.fullmatch(
+        r"\S+Z \[info     \] GET /away/\{name\}/ 503 \d+ ms +request_id=req-7 trace_id=[0-9a-f]{32}", line.strip()
+    ), line
 
 
 @pytest.mark.parametrize("printed", ["json"], indirect=True)
@@ -200,7 +207,7 @@ def test_an_exception_has_its_line_and_names_the_route(browser, printed):
     assert browser.get("/broken/canary/?q=canary").status_code == 500
 
     said, answered = map(json.loads, printed.lines())
-    assert said["event"] == "Internal Server Error: broken/<str:name>/"
+    assert said["event"] == "Internal Server Error: /broken/{name}/"
     assert said["exception"].endswith("builtins.LookupError")
     assert said["request_id"] == answered["request_id"]
     assert "canary" not in printed.getvalue()
