@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -111,11 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     adopt_orphans()
     try:
-        with tempfile.TemporaryDirectory(prefix="bookings-bench-") as folder:
-            _progress("starting MariaDB, the stub Flight Service and what is measured")
-            described = all_targets(old=options.old, python=options.python, beside=options.beside)
-            with Stack(Path(folder), described) as stack:
-                return _run(options, stack)
+        _progress("starting MariaDB, the stub Flight Service and what is measured")
+        described = all_targets(old=options.old, python=options.python, beside=options.beside)
+        with Stack(described) as stack:
+            return _run(options, stack)
     except (MariaDBUnavailable, StackFailed, NotInstalled, LoadFailed) as reason:
         _say(str(reason), to=sys.stderr)
         return 1

@@ -19,18 +19,16 @@ from benchmarks.recording import LATENCY_MS, record_create
 from benchmarks.round_trips import RoundTrips
 from benchmarks.targets import CEILING, Target, stub
 from devtools.mariadb import PrivateMariaDB
-from devtools.processes import HOST, ends_with_parent
+from devtools.processes import HOST, Command, ends_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 # As docs/operations.md wants it in production; the rest of that PrivateMariaDB has already.
 MARIADB_OPTIONS = ("--log-bin=bookings", "--binlog-format=ROW", "--server-id=1", "--max-connections=1000")
 # From the start of a server to its first answer; 2 s on two idle cores.
 START_SECONDS = 60
 MIGRATE_SECONDS = 300
-STOP_SECONDS = 5
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 5
 LOG_CHARACTERS = 600
@@ -44,14 +42,14 @@ class Stack:
     """
     All servers of a benchmark at once; only the one that is asked has work.
 
-    Used as a context manager: at its end all of them are stopped, and their data is gone. `folder` is where
-    they write; what a target says goes to a file there, as its log lines are a part of its work.
+    Used as a context manager: at its end all of them are stopped, and their data is gone. What a target says goes to a
+    file, as its log lines are a part of its work.
     """
 
-    def __init__(self, folder: Path, targets: Sequence[Target]) -> None:
-        self._folder, self._described = folder, targets
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._described = targets
         self._open = contextlib.ExitStack()
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, Command] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -76,8 +74,9 @@ class Stack:
         self.start(self._stub)
         for target in described:
             rows(session, f"CREATE DATABASE IF NOT EXISTS `{target.database}`")
-            if target.migrate and self._spawn(target, target.migrate).wait(MIGRATE_SECONDS) != 0:
-                raise StackFailed(f"{target.name} cannot be migrated: {self._last_words(target)}")
+            migrate = self._spawn(target, target.migrate) if target.migrate else None
+            if migrate and migrate.process.wait(MIGRATE_SECONDS) != 0:
+                raise StackFailed(f"{target.name} cannot be migrated: {_last_words(migrate)}")
             able = self._with_recording(target, of=described[0]) if target.name == CEILING else target
             self.start(able)
             self.targets.append(able)
@@ -110,40 +109,29 @@ class Stack:
             try:
                 _ask(target.port, target.health)
             except OSError as error:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise StackFailed(f"{target.name} does not answer: {self._last_words(target)}") from error
+                if time.monotonic() > deadline or process.exit_status() is not None:
+                    raise StackFailed(f"{target.name} does not answer: {_last_words(process)}") from error
                 time.sleep(POLL_SECONDS)
             else:
                 return
 
     def restart(self, target: Target) -> None:
         """Stop a target, by force if it must be, and start it again."""
-        _stop(self._running.pop(target.name))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._running.pop(target.name).stop()
         self.start(target)
 
-    def _spawn(self, target: Target, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def _spawn(self, target: Target, command: tuple[str, ...]) -> Command:
         flights = f"http://{HOST}:{self._stub.port}"
-        with self._log(target).open("ab") as log:
-            return subprocess.Popen(
-                [*ends_with_parent(signal.SIGTERM), *command],
-                cwd=target.folder,
-                env=target.surroundings(mariadb_port=self._mariadb.port, flights=flights),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Ctrl-C is for the benchmark, which stops them one after the other.
-                start_new_session=True,
-            )
+        surroundings = target.surroundings(mariadb_port=self._mariadb.port, flights=flights)
+        process = Command(*ends_with_parent(signal.SIGTERM), *command, env=surroundings, folder=target.folder)
+        process.start()
+        return process
 
     def _stop_all(self) -> None:
         for process in self._running.values():
-            _stop(process)
-
-    def _log(self, target: Target) -> Path:
-        return self._folder / f"{target.database}.log"
-
-    def _last_words(self, target: Target) -> str:
-        return self._log(target).read_text(errors="replace").strip()[-LOG_CHARACTERS:]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.stop()
 
 
 def _ask(port: int, path: str, *, method: str = "GET") -> None:
@@ -159,11 +147,5 @@ def _ask(port: int, path: str, *, method: str = "GET") -> None:
             raise ConnectionError(f"{method} {path} answered {status}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to stop; after five seconds, kill it. What is below it then is the caller's to kill."""
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _last_words(process: Command) -> str:
+    return process.printed(last=LOG_CHARACTERS).strip()

@@ -9,10 +9,10 @@ clients hold, pay and read, and nothing is tried twice: no request may fail.
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 from bookings.models import Booking
-from tests.campaigns.doors import Doors, KeptConnections, ThroughProxy
+from tests.campaigns.doors import one_door
 from tests.campaigns.load import Load, Manner
 from tests.campaigns.stack import private_database, start_stack
 from tests.campaigns.verdict import Round
@@ -46,31 +46,23 @@ def play(options: Namespace) -> Iterator[Round]:
         with clients_of(stack.proxy) as load:
             for number in range(options.rounds):
                 for name, web in zip(("web1", "web2"), stack.webs, strict=True):
-                    began, before, failed = time.monotonic(), load.doors.counts().total(), len(failures(load))
+                    began, before, failed = time.monotonic(), load.doors.counts().total(), len(load.doors.failures())
                     restart(web, name, proxy=stack.proxy, load=load)
                     result = Round(f"{name}, {number + 1}", recovered_after=time.monotonic() - began)
                     requests = load.doors.counts().total() - before
-                    result.figures = {"requests": requests, "failed": len(failures(load)) - failed}
+                    result.figures = {"requests": requests, "failed": len(load.doors.failures()) - failed}
                     yield result
         last = Round("afterwards", recovered_after=0.0)
-        last.wrong += [*failures(load), *unlike_the_rows(load), *stack.what_is_wrong()]
-        last.figures = {"requests": load.doors.counts().total(), "failed": len(failures(load))}
+        last.wrong += [*load.doors.failures(), *unlike_the_rows(load), *stack.what_is_wrong()]
+        last.figures = {"requests": load.doors.counts().total(), "failed": len(load.doors.failures())}
         yield last
 
 
 @contextmanager
 def clients_of(proxy: Proxy) -> Iterator[Load]:
     """Let clients ask everything once, through the proxy, for the length of the block."""
-    with (
-        closing(KeptConnections()) as connections,
-        Load(Doors([ThroughProxy(proxy.port)], send=connections), seed=1, manner=ONCE) as load,
-    ):
+    with one_door(proxy.port) as doors, Load(doors, seed=1, manner=ONCE) as load:
         yield load
-
-
-def failures(load: Load) -> list[str]:
-    """Name every request that was not done."""
-    return [*load.doors.errors, *load.doors.refusals]
 
 
 def unlike_the_rows(load: Load) -> list[str]:
@@ -85,4 +77,4 @@ def restart(web: Web, name: str, *, proxy: Proxy, load: Load) -> None:
     """Stop a web server, start it again, and wait until the proxy sends it clients again."""
     proxy.restart(web, name)
     heard = len(load.heard)
-    await_that(lambda: len(load.heard) > heard + 10, lambda: failures(load))
+    await_that(lambda: len(load.heard) > heard + 10, load.doors.failures)

@@ -4,7 +4,8 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import Protocol
@@ -56,7 +57,6 @@ class KeptConnections:
             raise
 
     def close(self) -> None:
-        """Close them all, once no thread asks any more."""
         for peer in self._of_thread.values():
             peer.close()
 
@@ -90,6 +90,10 @@ class Doors:
         self._count(word_for(reply), f"{method} {path} answered {reply.status} {start}")
         return reply
 
+    def failures(self) -> list[str]:
+        """Name every request that was not done."""
+        return [*self.errors, *self.refusals]
+
     def counts(self) -> Counter[Word]:
         """Tell how many requests have ended in which way so far."""
         with self._lock:
@@ -107,3 +111,10 @@ class Doors:
                 self.errors.append(what)
             elif word is Word.REFUSED:
                 self.refusals.append(what)
+
+
+@contextmanager
+def one_door(port: int) -> Iterator[Doors]:
+    """Let clients know one address, and keep their connections until the block ends: by then none asks any more."""
+    with closing(KeptConnections()) as connections:
+        yield Doors([ThroughProxy(port)], send=connections)

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from django.db import connection
 
 from benchmarks.samples import percentile
 from benchmarks.targets import PRODUCTION
-from tests.campaigns.doors import Doors, KeptConnections, ThroughProxy
+from tests.campaigns.doors import Doors, one_door
 from tests.support.api import BOOKINGS, PAYMENTS
 from tests.support.http import Reply
 from tests.support.servers import Web, a_watched_web
@@ -100,8 +100,8 @@ def guests_at(
     web: Web, *, flights: int, clients: int = CLIENTS, pause_seconds: float = PAUSE_SECONDS
 ) -> Iterator[Guests]:
     """Let clients ask for the length of the block, each on a connection that it keeps."""
-    with closing(KeptConnections()) as connections:
-        guests = Guests(Doors([ThroughProxy(web.port)], send=connections), flights=flights, pause_seconds=pause_seconds)
+    with one_door(web.port) as doors:
+        guests = Guests(doors, flights=flights, pause_seconds=pause_seconds)
         threads = [threading.Thread(target=guests.live) for _ in range(clients)]
         for thread in threads:
             thread.start()
@@ -111,8 +111,3 @@ def guests_at(
             guests.stop()
             for thread in threads:
                 thread.join()
-
-
-def failures(guests: Guests) -> list[str]:
-    """Name every request that was not done."""
-    return [*guests.doors.errors, *guests.doors.refusals]

@@ -25,7 +25,7 @@ from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, SeatCall
 from devtools.bulk_rows import insert_select, key_of
 from devtools.mariadb import PrivateMariaDB
-from tests.campaigns.guests import SETTINGS, Guests, database_pid, failures, guests_at, production_web
+from tests.campaigns.guests import SETTINGS, Guests, database_pid, guests_at, production_web
 from tests.campaigns.stack import Stack, private_database, start_stack
 from tests.campaigns.verdict import Round
 from tests.support.http import exchange
@@ -116,7 +116,7 @@ def roll(wave: Wave, stack: Stack, *, before: float) -> Round:
         warm = time.monotonic()
         time.sleep(before if wave.worker_is_away else max(0.0, (last - database_time()).total_seconds()))
         result = expire(wave, stack, guests, warm)
-    result.errors += failures(guests)
+    result.errors += guests.doors.failures()
     result.wrong += [*violations(), *unlike_once(wave)]
     return result
 

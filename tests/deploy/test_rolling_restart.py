@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bookings.models import Booking
-from tests.campaigns.deploy import clients_of, failures, restart, unlike_the_rows
+from tests.campaigns.deploy import clients_of, restart, unlike_the_rows
 from tests.support.invariants import assert_in_step
 from tests.support.proxy import start_proxy
 from tests.support.threads import in_the_background
@@ -46,7 +46,7 @@ def test_a_rolling_restart_fails_no_request_and_loses_nothing(two_webs, sim):
         restart(web1, "web1", proxy=proxy, load=clients)
         restart(web2, "web2", proxy=proxy, load=clients)
 
-    assert failures(clients) == []
+    assert clients.doors.failures() == []
     assert unlike_the_rows(clients) == []
     assert_in_step(sim)
 
@@ -59,8 +59,8 @@ def test_without_draining_what_runs_is_answered_and_what_comes_next_fails(two_we
         await_that(lambda: Booking.objects.filter(user_id=2001).exists())
 
         web1.stop_in_order()
-        await_that(lambda: failures(clients))
+        await_that(clients.doors.failures)
 
     assert running.result().status == 201
-    assert {re.search(r"answered (\d+)", failure).group(1) for failure in failures(clients)} == {"503"}
+    assert {re.search(r"answered (\d+)", failure).group(1) for failure in clients.doors.failures()} == {"503"}
     assert_in_step(sim)
