@@ -30,10 +30,10 @@ from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.processes import HOST, REPOSITORY
 from tests.campaigns.doors import Doors
 from tests.campaigns.load import Load
-from tests.campaigns.stack import CAPACITY, look_at, private_database, start_stack
+from tests.campaigns.stack import look_at, private_database, start_stack
 from tests.campaigns.verdict import Round
 from tests.support.invariants import answers_without_rows, seats_adrift, violations, what_is_wrong
-from tests.support.processes import FlightSim, start_flightsim
+from tests.support.processes import PLENTY, FlightSim, start_flightsim
 from tests.support.servers import environment, start_worker
 from tests.support.waiting import comes_true
 
@@ -150,7 +150,7 @@ def restored(lost: Lost, *, with_logs: bool) -> Iterator[tuple[FlightSim, dict[s
         say(f"restored in {time.monotonic() - began:.1f} s")
         look_at(server)
         store = Path(shutil.copy(lost.seats, folder))
-        with start_flightsim("--capacity", str(CAPACITY), store=store) as sim:
+        with start_flightsim("--capacity", str(PLENTY), store=store) as sim:
             usual = {"LOG_LEVEL": "CRITICAL", "PAYMENT_WINDOW_SECONDS": PAYMENT_WINDOW_SECONDS}
             yield sim, environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, **usual)
 

@@ -27,8 +27,8 @@ from devtools.processes import HOST
 from tests.campaigns.doors import Doors, ThroughProxy
 from tests.campaigns.load import Load, Manner
 from tests.campaigns.outages.catalog import OUTAGES
-from tests.campaigns.outages.outage import PAYMENT_WINDOW_SECONDS, SETTLE_SECONDS, Outage
-from tests.campaigns.stack import Stack, durable, private_database, start_stack
+from tests.campaigns.outages.outage import PAYMENT_WINDOW_SECONDS, Outage
+from tests.campaigns.stack import Stack, durable, private_database, start_stack, without_keys
 from tests.campaigns.verdict import LOOK_EVERY_SECONDS, Round, Word
 from tests.support.api import BOOKINGS
 from tests.support.invariants import answers_without_rows, seats_adrift
@@ -73,12 +73,6 @@ MANNER = Manner(
     gives_up_seconds=float("inf"),
     waits_as_told=True,
 )
-
-UNKEYED = {
-    "FLIGHT_SERVICE_KEYED": "false",
-    "FLIGHT_SERVICE_COUNTER": "exclusive",
-    "FLIGHT_SERVICE_SETTLE_SECONDS": str(SETTLE_SECONDS),
-}
 
 # The end of what the proxy and the web processes have printed, when a deploy was not seamless.
 PRINTED_CHARACTERS = 2_000
@@ -144,7 +138,7 @@ def start(
             DRAIN_SECONDS=str(DRAIN_SECONDS),
             **address,
             **durable(folder),
-            **({} if keyed else UNKEYED),
+            **({} if keyed else without_keys()),
         ) as stack:
             stack.database, stack.switch = database, switch
             yield stack

@@ -13,14 +13,15 @@ from bookings.queries.upkeep.background import last_pass_finished_at
 from devtools.mariadb import PrivateMariaDB
 from tests.support.durable_payments import DurablePayments
 from tests.support.invariants import what_is_wrong
-from tests.support.processes import FlightSim, start_flightsim
+from tests.support.processes import PLENTY, FlightSim, start_flightsim
 from tests.support.proxy import Proxy, start_proxy
 from tests.support.servers import Web, Worker, a_web, database_url, environment
 from tests.support.switch import Switch
 from tests.support.waiting import await_that
 
-# More than any campaign can sell.
-CAPACITY = 1_000_000
+# The stand-in decides at once or never, and a change may take five seconds; a real peer and its proxies take longer,
+# hence the 60 s of the default.
+SETTLE_SECONDS = 8
 
 START_SECONDS = 120.0
 
@@ -94,22 +95,12 @@ def look_at(server: PrivateMariaDB) -> None:
     connections.settings["default"]["PORT"] = server.port
 
 
-def one_web(env: dict[str, str]) -> list[Web]:
-    """Make a web server with two processes, which is not watched."""
-    return [a_web(env=env)]
-
-
-def one_worker(env: dict[str, str]) -> Worker:
-    """Make a worker as it usually is."""
-    return Worker(env=env)
-
-
 @contextmanager
 def start_stack(
     *flights: str,
     store: Path | None = None,
-    webs: Callable[[dict[str, str]], list[Web]] = one_web,
-    worker: Callable[[dict[str, str]], Worker] = one_worker,
+    webs: Callable[[dict[str, str]], list[Web]] = lambda env: [a_web(env=env)],
+    worker: Callable[..., Worker] = Worker,
     proxy: Mapping[str, str] | None = None,
     **settings: str,
 ) -> Iterator[Stack]:
@@ -119,16 +110,16 @@ def start_stack(
     :param flights: options of the stand-in Flight Service
     :param store: where it keeps its seats
     :param webs: makes the web servers, of an environment
-    :param worker: makes the worker
+    :param worker: makes the worker, of `env`
     :param proxy: settings of the reverse proxy; without them there is none
     """
     with ExitStack() as running:
-        sim = running.enter_context(start_flightsim("--capacity", str(CAPACITY), *flights, store=store))
+        sim = running.enter_context(start_flightsim("--capacity", str(PLENTY), *flights, store=store))
         usual = {"DATABASE_URL": database_url(), "FLIGHT_SERVICE_URL": sim.url, "LOG_LEVEL": "ERROR"}
         env = environment(**{**usual, **settings})
         file = env.get("DURABLE_PAYMENTS")
         payments = DurablePayments(file, drop_rate=0.0) if file else None
-        stack = Stack(sim, webs(env), worker(env), payments, running=running)
+        stack = Stack(sim, webs(env), worker(env=env), payments, running=running)
         for process in (*stack.webs, stack.worker):
             running.callback(process.kill)
             process.start()
@@ -142,3 +133,12 @@ def start_stack(
 def durable(folder: Path) -> dict[str, str]:
     """Give the settings of processes that may die: their payment gateway outlives them."""
     return {"DJANGO_SETTINGS_MODULE": DURABLE, "DURABLE_PAYMENTS": str(folder / "payments.sqlite3")}
+
+
+def without_keys(counter: str = "exclusive") -> dict[str, str]:
+    """Give the settings of a service whose Flight Service knows no keys."""
+    return {
+        "FLIGHT_SERVICE_KEYED": "false",
+        "FLIGHT_SERVICE_COUNTER": counter,
+        "FLIGHT_SERVICE_SETTLE_SECONDS": str(SETTLE_SECONDS),
+    }

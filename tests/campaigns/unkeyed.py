@@ -15,14 +15,11 @@ from pathlib import Path
 
 from tests.campaigns.doors import Doors
 from tests.campaigns.load import Load
-from tests.campaigns.stack import Stack, durable, private_database, start_stack
+from tests.campaigns.stack import Stack, durable, private_database, start_stack, without_keys
 from tests.campaigns.verdict import Round
 from tests.support.invariants import answers_without_rows, violations, what_is_wrong
 from tests.support.processes import FlightSim
 from tests.support.unkeyed import anything_is_open, drift_out_of_bounds, shown_to_staff
-
-# More than the five seconds that a change may take, and much less than anybody should set.
-SETTLE_SECONDS = 8
 
 # Long enough to pay under load, short enough that there is always something to expire.
 PAYMENT_WINDOW_SECONDS = 6
@@ -53,7 +50,8 @@ def play(options: Namespace) -> Iterator[Round]:
         private_database(),
         start_stack(
             *("--unkeyed", "--capacity", str(CAPACITY), "--freeze-seconds", "60"),
-            **settings(options.counter),
+            PAYMENT_WINDOW_SECONDS=str(PAYMENT_WINDOW_SECONDS),
+            **without_keys(options.counter),
             **durable(Path(folder)),
         ) as stack,
     ):
@@ -61,16 +59,6 @@ def play(options: Namespace) -> Iterator[Round]:
         for number in range(options.rounds):
             for victim in options.victims:
                 yield one_round(stack, victim, options.counter, seed=options.seed + number)
-
-
-def settings(counter: str) -> dict[str, str]:
-    """Give the settings of a service whose Flight Service knows no keys."""
-    return {
-        "FLIGHT_SERVICE_KEYED": "false",
-        "FLIGHT_SERVICE_COUNTER": counter,
-        "FLIGHT_SERVICE_SETTLE_SECONDS": str(SETTLE_SECONDS),
-        "PAYMENT_WINDOW_SECONDS": str(PAYMENT_WINDOW_SECONDS),
-    }
 
 
 def one_round(stack: Stack, victim: str, counter: str, *, seed: int) -> Round:

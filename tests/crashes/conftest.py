@@ -9,10 +9,7 @@ from bookings import wiring
 from tests.crashes.world import Mortals, World
 from tests.support.durable_payments import DurablePayments
 from tests.support.gateways import a_tireless_gateway
-from tests.support.processes import start_flightsim
-
-# More than the longest run sells.
-CAPACITY = 1_000_000
+from tests.support.processes import PLENTY, start_flightsim
 
 
 @pytest.fixture(scope="package")
@@ -27,7 +24,7 @@ def world(surroundings: Any, transactional_db: Any, monkeypatch: pytest.MonkeyPa
     """Everything fresh, and without faults."""
     sim, payments, mortals = surroundings
     sim.faults()
-    sim.reset(capacity=CAPACITY)
+    sim.reset(capacity=PLENTY)
     payments.forget()
     flights = a_tireless_gateway(sim.url)
     monkeypatch.setattr(wiring, "flight_service", lambda: flights)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +52,8 @@ class Outcome:
 
     def add(self, other: "Outcome") -> None:
         """Count another outcome with this one."""
-        self.cases += other.cases
-        self.failures += other.failures
-        self.statuses += other.statuses
-        self.phases += other.phases
-        self.checks += other.checks
-        self.operations += other.operations
-        self.seconds += other.seconds
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 def fuzz(url: str, callers: Iterable[Callers], *, folder: Path, limit: float) -> Outcome:

@@ -13,11 +13,9 @@ from bookings.ports import PaymentGateway
 from tests.races.guards import CONNECTION_LOST, kill_connection
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
-from tests.support.processes import FlightSim, start_flightsim
+from tests.support.processes import PLENTY, FlightSim, start_flightsim
 
 FLIGHTS = 50
-# More than the longest run of any race sells.
-CAPACITY = 1_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +34,7 @@ def running_sim() -> Iterator[FlightSim]:
 def sim(running_sim: FlightSim) -> FlightSim:
     """A stand-in Flight Service, a process of its own, that has forgotten everything."""
     running_sim.faults()
-    running_sim.reset(capacity=CAPACITY)
+    running_sim.reset(capacity=PLENTY)
     return running_sim
 
 

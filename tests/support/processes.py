@@ -7,24 +7,40 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
 from devtools.processes import Command
 from tests.support.waiting import PATIENCE_SECONDS, await_that, comes_true
 
+# More seats than any test or campaign can sell.
+PLENTY = 1_000_000
+
 # Its own endpoints answer at once, whatever faults are on.
 CALL_SECONDS = 10.0
 
 
-def python(*words: str) -> list[str]:
+def python(*words: str) -> tuple[str, ...]:
     """Give the command of a Python program that ends with the thread that starts it, and with it all that it forks."""
-    return [sys.executable, "-m", "bookingsite.processes.die_with_parent", str(os.getpid()), "SIGKILL", *words]
+    return (sys.executable, "-m", "bookingsite.processes.die_with_parent", str(os.getpid()), "SIGKILL", *words)
 
 
 class Server(Command):
     """A command that goes on until it is ended, and shows in some way that it is there."""
+
+    def serve(self) -> None:
+        """Start it, and return once it is there, where that can be seen."""
+        self.start()
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Serve for the length of the block; nothing of it is left afterwards."""
+        try:
+            self.serve()
+            yield self
+        finally:
+            self.kill()
 
     def await_sign(self, is_there: Callable[[], Any]) -> None:
         """Return once it is there; AssertionError, with what it printed, if it ends before or takes too long."""

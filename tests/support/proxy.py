@@ -4,8 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from devtools.processes import HOST, REPOSITORY, ends_with_parent, free_port, port_is_free
 from tests.support.processes import Server
@@ -44,6 +43,11 @@ class Proxy(Server):
             env={**os.environ, **PLACES, **places, **settings},
         )
 
+    def serve(self) -> None:
+        """Start it, and return once it listens."""
+        self.start()
+        self.await_sign(lambda: not port_is_free(self.port))
+
     def times_said(self, words: str) -> int:
         """Tell how often it has said this, as `Server ready/web1 is DOWN`."""
         return self.printed(last=0).count(words)
@@ -57,13 +61,6 @@ class Proxy(Server):
         await_that(lambda: self.times_said(is_up) > before, self.printed)
 
 
-@contextmanager
-def start_proxy(web1: int, web2: int, **settings: str) -> Iterator[Proxy]:
+def start_proxy(web1: int, web2: int, **settings: str) -> AbstractContextManager[Proxy]:
     """Run the proxy for the length of the block."""
-    proxy = Proxy(web1, web2, **settings)
-    try:
-        proxy.start()
-        proxy.await_sign(lambda: not port_is_free(proxy.port))
-        yield proxy
-    finally:
-        proxy.kill()
+    return Proxy(web1, web2, **settings).running()

@@ -4,8 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.client import HTTPException
 from urllib.parse import quote
 
@@ -62,7 +61,7 @@ class Web(Server):
         super().__init__(*python(*words), env=env)
 
     def serve(self) -> None:
-        """Start it and return once it answers."""
+        """Start it, and return once it answers."""
         self.start()
         self.await_answer()
 
@@ -100,15 +99,9 @@ def a_watched_web(*options: str, env: dict[str, str]) -> Web:
     return Web(port, "manage.py", "run_web", "--port", str(port), "--workers", "1", *options, env=env)
 
 
-@contextmanager
-def start_web(*, env: dict[str, str]) -> Iterator[Web]:
+def start_web(*, env: dict[str, str]) -> AbstractContextManager[Web]:
     """Run a web server for the length of the block."""
-    web = a_web(env=env)
-    try:
-        web.serve()
-        yield web
-    finally:
-        web.kill()
+    return a_web(env=env).running()
 
 
 class Worker(Server):
@@ -142,12 +135,6 @@ class Worker(Server):
         return below[:2] if len(below) == 4 else []
 
 
-@contextmanager
-def start_worker(*options: str, env: dict[str, str]) -> Iterator[Worker]:
-    """Run a worker for the length of the block; nothing of it is left afterwards."""
-    worker = Worker(*options, env=env)
-    try:
-        worker.start()
-        yield worker
-    finally:
-        worker.kill()
+def start_worker(*options: str, env: dict[str, str]) -> AbstractContextManager[Worker]:
+    """Run a worker for the length of the block."""
+    return Worker(*options, env=env).running()

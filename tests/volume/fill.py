@@ -161,15 +161,7 @@ def analyze_tables() -> None:
 def empty() -> None:
     """Delete the rows again, and old ones of the reaper."""
     with connection.cursor() as cursor:
-        for table in (
-            "booking_event",
-            "payment",
-            "booking",
-            "seat_call",
-            "idempotency_record",
-            "user_hold",
-            *OF_THE_REAPER,
-        ):
+        for table in (*reversed(TABLES), *OF_THE_REAPER):
             cursor.execute(f"DELETE FROM {table}")
 
 

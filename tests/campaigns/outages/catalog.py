@@ -21,12 +21,11 @@ from tests.campaigns.outages.outage import (
     DEAD_WORKER_SECONDS,
     NO_DATABASE,
     NO_PROXY,
-    SETTLE_SECONDS,
     USUAL_SECONDS,
     Feel,
     Outage,
 )
-from tests.campaigns.stack import Stack
+from tests.campaigns.stack import SETTLE_SECONDS, Stack
 from tests.campaigns.verdict import Word
 from tests.support.servers import Worker
 

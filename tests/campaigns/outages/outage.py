@@ -14,9 +14,6 @@ DEAD_WORKER_SECONDS = 120.0
 # Some bookings expire in the middle of every outage.
 PAYMENT_WINDOW_SECONDS = 15
 
-# The stand-in decides at once or never; a real peer and its proxies take longer, hence the 60 s of the default.
-SETTLE_SECONDS = 8
-
 Feel = Callable[[], None]
 
 NO_DATABASE, NO_PROXY = "this database was not started for the rehearsal", "there is no proxy"
