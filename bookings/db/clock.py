@@ -7,6 +7,7 @@ from pathlib import Path
 from django.db import connection
 
 from bookings.db.clock_watch import ClockWatch, Proof, Reading
+from bookings.db.packets import together
 from bookings.models import ClockProof
 
 # As a statement of its own: inside a locking statement the time is the one before it waited for the lock.
@@ -25,9 +26,8 @@ ROW = 1
 def database_time() -> datetime:
     """Read the time in the database, aware, in UTC. Ask after the lock is held, not before."""
     before = time.monotonic()
-    with connection.cursor() as cursor:
-        cursor.execute(_STATEMENTS[connection.vendor])
-        (now,) = cursor.fetchone()
+    (answer,) = together((_STATEMENTS[connection.vendor], ()))
+    ((now,),) = answer.rows
     moment: datetime = datetime.fromisoformat(now) if isinstance(now, str) else now
     moment = moment.replace(tzinfo=UTC)
     WATCH.note(Reading(moment, before, time.monotonic()))

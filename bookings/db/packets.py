@@ -49,6 +49,10 @@ Statement = tuple[str, Sequence[Any]]
 """SQL with `%s` for each value, and the values."""
 
 
+Waits = tuple[str, Sequence[Any] | None, Answer]
+"""A statement that waits, and what its answer goes into. A text without values is sent as it is."""
+
+
 def later(sql: str, values: Sequence[Any] = (), *, then: Callable[[Answer], None] | None = None) -> Answer:
     """
     Let a statement of the open transaction travel with the next one, or with its COMMIT.
@@ -60,31 +64,26 @@ def later(sql: str, values: Sequence[Any] = (), *, then: Callable[[Answer], None
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("only what comes after it sends it, and nothing need come")
-    return _put(sql, values, then)
+    answer = Answer(then)
+    _let_wait([(sql, values or None, answer)])
+    return answer
 
 
 def together(*statements: Statement) -> list[Answer]:
     """Send statements in one packet, with what waits before them."""
-    *first, (sql, values) = statements
-    answers = [_put(*each) for each in first]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return [*answers, _filled(cursor)]
+    waits = [(sql, values or None, Answer()) for sql, values in statements]
+    _let_wait(waits)
+    if connection.vendor == "mysql":
+        connection.send_waiting()  # type: ignore[attr-defined]  # of our own backend
+    return [answer for _, _, answer in waits]
 
 
-def _put(sql: str, values: Sequence[Any], then: Callable[[Answer], None] | None = None) -> Answer:
-    with connection.cursor() as cursor:
-        if connection.vendor == "mysql":
-            answer = Answer(then)
-            cursor.let_wait(answer)
+def _let_wait(statements: Sequence[Waits]) -> None:
+    if connection.vendor == "mysql":
+        connection.let_wait(statements)  # type: ignore[attr-defined]  # likewise
+        return
+    for sql, values, answer in statements:
+        with connection.cursor() as cursor:
             cursor.execute(sql, values)
-            return answer
-        cursor.execute(sql, values)
-        return _filled(cursor, then)
-
-
-def _filled(cursor: Any, then: Callable[[Answer], None] | None = None) -> Answer:
-    answer = Answer(then)
-    rows = cursor.fetchall() if cursor.description else ()
-    answer.fill(rows, count=cursor.rowcount, last_id=cursor.lastrowid)
-    return answer
+            rows = cursor.fetchall() if cursor.description else ()
+            answer.fill(rows, count=cursor.rowcount, last_id=cursor.lastrowid)

@@ -14,6 +14,7 @@ It repeats nothing: that is for `bookings.db.transactions`.
 import contextlib
 import select
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +26,7 @@ from django.db.utils import DatabaseErrorWrapper, DataError, ProgrammingError
 
 from bookings.db.error_numbers import CONNECTION_LOST, OF_VALUES, is_lost, number_of
 from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
+from bookings.db.packets import Waits
 from bookingsite.mysql.packets import START, Cursor, PacketCursor, Waiting
 
 # A connection that was looked at so recently is used without asking its server again. A server that was demoted
@@ -96,6 +98,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(PacketCursor(self.connection, self._waiting))
+
+    def let_wait(self, statements: Sequence[Waits]) -> None:
+        """Send nothing: these travel with the next statement, and their answers are filled in then."""
+        if self.execute_wrappers or self.queries_logged:  # each wants to see them
+            for sql, values, answer in statements:
+                with self.cursor() as cursor:
+                    cursor.let_wait(answer)
+                    cursor.execute(sql, values)
+            return
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        self.validate_no_broken_transaction()
+        with self.wrap_database_errors:
+            written = PacketCursor(self.connection, self._waiting)
+            # All of them or none: one that was left alone outside a transaction would travel with a stranger.
+            self._waiting += [(written._mogrify(sql, values), answer) for sql, values, answer in statements]
 
     def send_waiting(self) -> None:
         """Send what waits, without a statement that it could travel with."""

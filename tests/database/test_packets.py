@@ -254,3 +254,24 @@ def test_an_answer_that_is_missing_is_an_error_of_the_connection(monkeypatch):
     assert connection.connection is None
     monkeypatch.undo()
     assert committed() == []
+
+
+def test_one_that_cannot_be_written_takes_the_others_along(packets):
+    with pytest.raises(ProgrammingError):
+        together((INSERT, [1]), ("SELECT %s", [1, 2]))
+
+    together(COUNT)
+    assert (len(packets), committed()) == (1, [])
+
+
+def test_a_wrapper_sees_what_waits(packets):
+    seen = []
+
+    def note(execute, text, *others):
+        seen.append(text)
+        return execute(text, *others)
+
+    with connection.execute_wrapper(note):
+        run("seen", lambda: later(INSERT, [1]))
+
+    assert (seen, committed()) == ([INSERT], [1])
