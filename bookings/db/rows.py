@@ -108,8 +108,7 @@ def _stored(model: type[Model], values: Values) -> list[Any]:
 
 
 def _inserted(row: Model, last_id: int | None) -> None:
-    if row.pk is None:
-        row.pk = last_id
+    row.pk = last_id
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import MySQLdb
 import pytest
-from django.db import IntegrityError, InterfaceError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, InterfaceError, ProgrammingError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 from MySQLdb.connections import Connection
 
@@ -275,3 +275,14 @@ def test_a_wrapper_sees_what_waits(packets):
         run("seen", lambda: later(INSERT, [1]))
 
     assert (seen, committed()) == ([INSERT], [1])
+
+
+def test_a_database_that_takes_no_packets_gets_one_statement_after_the_other(packets, monkeypatch):
+    monkeypatch.setattr(connections["default"], "vendor", "another")
+
+    def block():
+        written, (counted,) = later(INSERT, [1]), together(COUNT)
+        return written.count, counted.rows
+
+    assert run("one by one", block) == (1, ((1,),))
+    assert len(packets) == 3

@@ -18,7 +18,7 @@ from bookings.models import ApiKey, ApiKeyEvent, Booking, BulkCancel, Payment, R
 from bookings.ports import NeverKnown, NotSent
 from bookings.queries.seats.held import seats_of
 from bookings.services.access import api_keys
-from bookings.services.bookings import bulk_cancel, create, expire
+from bookings.services.bookings import bulk_cancel, create, expire, unpaid_limit
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.payments import pay
 from bookings.services.seats import correct, reconcile, reserve
@@ -54,6 +54,13 @@ def test_a_create_that_is_accepted_twice_at_once_is_told_to_come_again(monkeypat
 
     with pytest.raises(RequestInProgress):
         create._accept(SimpleNamespace(), Money(2000, "INR"))
+
+
+@pytest.mark.parametrize("caps", [(5, 5), (0, 5), (5, 0)])
+def test_a_user_that_has_room_by_the_second_look_is_not_refused(settings, caps):
+    settings.MAX_UNPAID_BOOKINGS_PER_USER, settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = caps
+
+    unpaid_limit._refuse(1001, flight_id=1, seats=1, besides=uuid.uuid4())
 
 
 @pytest.mark.parametrize("keyed", [None, a_key()], ids=["without a key", "with a key"])
