@@ -2,7 +2,10 @@
 
 import pytest
 from django.conf import settings as site
+from django.core.cache import caches, close_caches
+from django.core.cache.backends.base import BaseCache
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_finished
 from django.test import RequestFactory
 
 from bookingsite.web.chains import HOOKS, ByAddress
@@ -60,3 +63,8 @@ def test_the_two_chains_share_the_order_of_what_is_in_both():
 
     assert both == [name for name in site.API_MIDDLEWARE if name in both]
     assert site.MIDDLEWARE[0] == "bookingsite.web.chains.ByAddress"
+
+
+def test_no_cache_has_anything_to_close_so_none_is_closed_after_each_request():
+    assert {type(caches[name]).close for name in site.CACHES} == {BaseCache.close}
+    assert close_caches not in [receiver() for _, receiver, *_ in request_finished.receivers]
