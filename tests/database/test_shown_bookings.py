@@ -40,6 +40,7 @@ def kinds(rows):
     yield Question().filter(created_at__gt=middle.created_at - timedelta(days=1)).order_by("-id")
     yield Question().filter(id__lt=str(middle.pk)).order_by("-id")
     yield Question().filter(by_time, created_at__lte=middle.created_at).order_by("-created_at", "-pk")
+    yield Question().filter(id__lt="0").order_by("-id")
     yield Question().filter(id__lt="9" * 30).order_by("-id")
     yield Question().filter(id__gt=HIGHEST_INTEGER + 1).order_by("id")
 
