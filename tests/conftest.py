@@ -18,23 +18,10 @@ from tests.support.volume import many_rows_in_each_table
 
 # All tests of such a folder use the same servers: one process starts them once.
 OF_ONE_PROCESS = ("tests/browser/", "tests/crashes/", "tests/failover/", "tests/unkeyed/")
-# What mostly waits for processes that it starts, for servers and for time limits; what takes the longest comes first.
-WAITING = tuple(
-    f"tests/{folder}"
-    for folder in (
-        *(
-            "browser/",
-            "crashes/",
-            "campaigns/",
-            "unkeyed/",
-            "clients/",
-            "operations/",
-            "failover/",
-            "deploy/",
-            "gateway/",
-        ),
-        *("database/", "contracts/", "architecture/", "test_", "devtools/", "benchmarks/"),
-    )
+# What mostly waits for processes that it starts, for servers and for time limits. What takes the longest comes first.
+WAITING = (
+    *("browser/", "crashes/", "campaigns/", "properties/", "unkeyed/", "clients/", "operations/", "failover/"),
+    *("deploy/", "gateway/", "database/", "contracts/", "architecture/", "test_", "devtools/", "benchmarks/"),
 )
 
 
@@ -63,7 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(nodeid: str) -> int:
-    return next((number for number, folder in enumerate(WAITING) if nodeid.startswith(folder)), len(WAITING))
+    path = nodeid.removeprefix("tests/")
+    return next((number for number, folder in enumerate(WAITING) if path.startswith(folder)), len(WAITING))
 
 
 def _scope(nodeid: str) -> str:
