@@ -2,7 +2,6 @@
 
 LINKS = {
     "bookings": "/api/v1/bookings",
-    "payments": "/api/v1/bookings/payments",
     "info": "/api/v1/info",
     "openapi": "/api/v1/openapi.json",
     "docs": "/api/v1/docs",

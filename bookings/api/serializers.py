@@ -140,8 +140,13 @@ class ListBookingsQuery(StrictSerializer):
         help_text="One of these; sent more than once, any of them.",
         error_messages={"invalid_choice": f"Must be one of {', '.join(BookingStatus.values)}."},
     )
-    reference = serializers.CharField(
-        required=False, max_length=64, help_text="With or without blanks and dashes, in small letters or capitals."
+    reference = serializers.RegexField(
+        r"^[0-9A-Za-z .-]+$",
+        required=False,
+        trim_whitespace=False,
+        max_length=64,
+        help_text="With or without blanks and dashes, in small letters or capitals.",
+        error_messages={"invalid": "Must be letters and digits, with blanks, dots and dashes between them at most."},
     )
     createdAfter = Moment(required=False, help_text=f"Created later than this. {MOMENT_TEXT}")
     createdBefore = Moment(required=False, rounds_up=True, help_text=f"Created before this. {MOMENT_TEXT}")

@@ -294,10 +294,8 @@ def test_the_beginning_of_the_api_leads_to_addresses_that_answer(api, path):
     answer = api.get(path)
 
     assert answer.status_code == 200
-    links = shown(answer)
-    assert {name: api.get(link).status_code for name, link in links.items()} == {
+    assert {name: api.get(link).status_code for name, link in shown(answer).items()} == {
         "bookings": 200,
-        "payments": 405,  # where a POST is meant
         "info": 200,
         "openapi": 200,
         "docs": 200,

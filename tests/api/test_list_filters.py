@@ -66,11 +66,19 @@ def test_a_booking_by_its_reference_as_people_write_it(api, spell):
     assert ids(listed(api, reference=spell(wanted.reference))) == [wanted.pk]
 
 
-@pytest.mark.parametrize("text", ["BCDFGHJK", "nothing", "É"])
+@pytest.mark.parametrize("text", ["BCDFGHJK", "nothing", " ", "-", "B" * 64])
 def test_a_reference_that_no_booking_has_finds_none(api, text):
     a_saved_row()
 
     assert ids(listed(api, reference=text)) == []
+
+
+@pytest.mark.parametrize("text", ["", "É", "a\x00b", "a_b", "B" * 65])
+def test_what_can_be_no_reference_is_refused(api, text):
+    answer = api.get(BOOKINGS, {"reference": text})
+
+    assert refused(answer) == (400, "invalid_request")
+    assert list(answer.json()["error"]["fields"]) == ["reference"]
 
 
 def test_a_reference_shows_nobody_what_is_anothers(api, token_auth):

@@ -16,7 +16,14 @@ import schemathesis
 DECISIONS = {
     *("seats_unavailable", "price_changed", "flight_not_found", "booking_not_found", "booking_cancelled"),
     *("already_paid", "amount_mismatch", "currency_mismatch", "payment_window_closed", "payment_declined"),
-    *("payment_in_progress", "not_payable_yet", "idempotency_key_reused", "request_in_progress", "user_mismatch"),
+    *(
+        "payment_in_progress",
+        "not_payable_yet",
+        "booking_changed",
+        "idempotency_key_reused",
+        "request_in_progress",
+        "user_mismatch",
+    ),
     *("flight_service_unavailable", "flight_unusable", "temporarily_unavailable"),
 }
 
@@ -25,7 +32,7 @@ NOT_ABOUT_THE_DATA = {"token_missing", "token_invalid", "method_not_allowed", "n
 
 # Bookings that were made in this run and may be paid.
 payable: deque[dict[str, Any]] = deque(maxlen=20)
-turn, orders = itertools.count(), itertools.count()
+turn, orders, versions = itertools.count(), itertools.count(), itertools.count()
 
 
 @schemathesis.hook
@@ -33,9 +40,11 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """
     Let every fourth valid payment be one that can succeed: nobody guesses a booking and its price.
 
-    Nor what a seat costs: of four valid orders that expect a price, three are sent without it.
+    Nor what a seat costs, nor the version of a booking: of four valid requests that name one, three are sent without.
     """
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
+    if is_valid and "If-Match" in case.headers and next(versions) % 4:
+        del case.headers["If-Match"]
     if case.operation.label == "POST /api/v1/bookings" and is_valid and next(orders) % 4:
         case.body.pop("expectedPrice", None)
     if case.operation.label == "POST /api/v1/bookings/payments" and is_valid and payable and next(turn) % 4 == 0:
