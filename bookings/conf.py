@@ -166,13 +166,18 @@ PASS_SECONDS = 20.0
 
 
 def create_threads(threads: int) -> int:
-    """Tell how many of a web process's threads may create bookings at once: the others never wait for seats."""
-    return max(1, threads // 2)
+    """
+    Tell how many of a web process's threads may create bookings at once: the others never wait for seats.
+
+    No more than the Flight Service is called at once: a create that waits for a thread is in line, one that has a
+    thread and may not call has failed.
+    """
+    return min(CALLS_AT_ONCE, max(1, threads * 5 // 8 - 1))
 
 
 def calls_at_once() -> int:
     """Tell how many calls to the Flight Service a process makes at once: so many threads can it hold."""
-    return min(CALLS_AT_ONCE, create_threads(settings.WEB_THREADS))
+    return create_threads(settings.WEB_THREADS)
 
 
 def counter_is_shared() -> bool:

@@ -76,7 +76,7 @@ REDIS_URL = redis_address("REDIS_URL")
 WEB_HOST = env.str("WEB_HOST", default="") or "127.0.0.1"
 WEB_PORT = whole_number("WEB_PORT", default=8000, low=1, high=65535)
 WEB_WORKERS = whole_number("WEB_WORKERS", default=2, low=1, high=64)
-# Threads that work: half of them may create bookings, the others pay, read, and serve the back office, see
+# Threads that work: 19 of 32 may create bookings, the others pay, read, and serve the back office, see
 # `bookingsite.web.lanes`. A thread waits while the Flight Service answers, so there are many: 32 took twice the
 # bookings of 8 at 50 ms a call.
 WEB_THREADS = whole_number("WEB_THREADS", default=32, low=1, high=256)

@@ -95,12 +95,12 @@ def kind_of(method: str, path: str) -> Kind:
 
 def threads_by_kind(threads: int) -> Mapping[Kind, int]:
     """
-    Divide the threads of one process: half of them may create, an eighth is the back office's.
+    Divide the threads of one process: somewhat more than half may create, as a create waits for the Flight Service.
 
     Each kind has at least one, so fewer than four are four.
     """
-    create, office = create_threads(threads), max(1, threads // 8)
-    change = max(1, threads * 3 // 16)
+    create, office = create_threads(threads), max(1, threads * 3 // 32)
+    change = max(1, threads * 5 // 32)
     return {
         Kind.CREATE: create,
         Kind.CHANGE: change,

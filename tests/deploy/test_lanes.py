@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 
 from bookings.conf import calls_at_once
@@ -17,14 +16,20 @@ ALL_THREADS = [*range(1, 65), 100, 256]
 
 
 @pytest.mark.parametrize("threads", ALL_THREADS)
-def test_creates_have_half_of_the_threads_at_most_and_every_kind_has_one(threads):
+def test_creates_leave_threads_to_the_others_and_every_kind_has_one(threads):
     shares = threads_by_kind(threads)
     working = sum(shares.values()) - shares[Kind.OPERATIONS]
 
-    assert 2 * shares[Kind.CREATE] <= max(threads, 4)
+    assert 8 * shares[Kind.CREATE] <= max(5 * threads - 8, 8)
     assert min(shares.values()) >= 1
     assert shares[Kind.OPERATIONS] >= 2
     assert working <= max(threads, 5)
+
+
+def test_of_32_threads_no_kind_has_few():
+    shares = threads_by_kind(32)
+
+    assert [shares[kind] for kind in (Kind.CREATE, Kind.CHANGE, Kind.READ, Kind.OFFICE)] == [19, 5, 5, 3]
 
 
 @pytest.mark.parametrize("threads", ALL_THREADS)
@@ -285,5 +290,8 @@ def test_an_export_that_nobody_reads_on_holds_its_place_and_no_thread(lanes):
     assert ask(lanes, "GET", "/admin/export/") == "onetwo"
 
 
-def test_settings_give_creates_half_and_calls_to_the_flight_service_no_more():
-    assert calls_at_once() <= threads_by_kind(settings.WEB_THREADS)[Kind.CREATE]
+@pytest.mark.parametrize("threads", ALL_THREADS)
+def test_a_create_that_has_a_thread_may_call_the_flight_service(settings, threads):
+    settings.WEB_THREADS = threads
+
+    assert calls_at_once() == threads_by_kind(threads)[Kind.CREATE] <= 32

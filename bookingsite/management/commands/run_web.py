@@ -53,7 +53,7 @@ class Command(BaseCommand):
             "--threads",
             type=int,
             default=settings.WEB_THREADS,
-            help="threads of each process, half of them for new bookings; default: WEB_THREADS (%(default)s)",
+            help="threads of each process, 19 of 32 for new bookings; default: WEB_THREADS (%(default)s)",
         )
         parser.add_argument(
             "--drain",
