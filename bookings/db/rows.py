@@ -18,7 +18,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.functions import Now
 
 from bookings.db.clock import database_time
-from bookings.db.packets import Statement, later, together
+from bookings.db.packets import Answer, Statement, later, together
 
 M = TypeVar("M", bound=Model)
 
@@ -34,9 +34,14 @@ def insert(row: Model) -> None:
     _inserted(row, answer.last_id)
 
 
-def insert_later(row: Model) -> None:
-    """Insert a new row with the next statement; it has its primary key once that was sent."""
-    later(*insertion(row), then=lambda answer: _inserted(row, answer.last_id))
+def insert_later(row: Model, *, then: Callable[[], None] = lambda: None) -> None:
+    """Insert a new row with the next statement; it has its primary key once that was sent, and `then` is called."""
+
+    def finish(answer: Answer) -> None:
+        _inserted(row, answer.last_id)
+        then()
+
+    later(*insertion(row), then=finish)
 
 
 def write_later(row: Model, names: Iterable[str]) -> None:

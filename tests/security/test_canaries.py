@@ -196,6 +196,8 @@ def assert_each_event_has_one_line(printed):
     lines = lines_of(printed)
     held = Counter(line["booking"] for line in lines if line["event"] == "booking.held")
     moved = Counter((line["booking"], line["to"]) for line in lines if line["event"] == "booking.moved")
+    expired = [line["bookings"].split() for line in lines if line["event"] == "bookings.expired"]
+    moved.update((reference, "cancelled") for named in expired for reference in named)
     events = BookingEvent.objects.exclude(from_status=F("to_status"))
     assert held == Counter(Booking.objects.values_list("reference", flat=True))
     assert moved == Counter(events.values_list("booking__reference", "to_status"))

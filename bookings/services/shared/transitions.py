@@ -173,8 +173,9 @@ def _append_expired(bookings: Sequence[Booking], *, now: datetime) -> None:
 
 def note_event(booking: Booking, what: EventKind, cause: Cause, *, now: datetime) -> None:
     """Append something to the timeline that is not a change of status."""
-    insert_later(BookingEvent.by(cause.actor, at=now, booking=booking, what=what, reason=cause.reason, note=cause.note))
-    log.info("booking.noted", booking=booking.reference, what=str(what), actor=str(cause.actor.kind))
+    event = BookingEvent.by(cause.actor, at=now, booking=booking, what=what, reason=cause.reason, note=cause.note)
+    tell = functools.partial(log.info, "booking.noted", booking=booking.reference)
+    insert_later(event, then=functools.partial(tell, what=str(what), actor=str(cause.actor.kind)))
 
 
 def _move(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime, columns: Iterable[str]) -> None:
@@ -187,8 +188,8 @@ def _move(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime, c
     booking.version += 1
     booking.updated_at = now
     write_later(booking, ["status", "version", "updated_at", *columns])
-    insert_later(event)
-    _log_move(booking, to, cause)
+    # Not before it is written: a line says what has happened.
+    insert_later(event, then=functools.partial(_log_move, booking, to, cause))
 
 
 def _moved(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime) -> BookingEvent:
