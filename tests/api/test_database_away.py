@@ -83,13 +83,15 @@ def test_somebody_who_cannot_be_looked_up_gets_the_same_page(admin_client, monke
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"), [("/admin/", "text/html"), ("/api/v1/bookings", "application/json")], ids=["page", "API"]
+    ("path", "kind", "middleware"),
+    [
+        ("/admin/", "text/html", "django.contrib.messages.middleware.MessageMiddleware"),
+        ("/api/v1/bookings", "application/json", "django.middleware.security.SecurityMiddleware"),
+    ],
+    ids=["page", "API"],
 )
-def test_what_a_middleware_runs_into_is_said_in_the_same_words(monkeypatch, path, kind):
-    monkeypatch.setattr(
-        "django.contrib.messages.middleware.MessageMiddleware.process_request",
-        raises(OperationalError(2013, "no")),
-    )
+def test_what_a_middleware_runs_into_is_said_in_the_same_words(monkeypatch, path, kind, middleware):
+    monkeypatch.setattr(f"{middleware}.process_request", raises(OperationalError(2013, "no")))
 
     answer = Client(raise_request_exception=False).get(path)
 

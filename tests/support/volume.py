@@ -45,7 +45,7 @@ def plans_of(statements: Iterable[str]) -> list[dict[str, Any]]:
     """The same of statements that were run before."""
     found = []
     with connection.cursor() as cursor:
-        for statement in statements:
+        for statement in map(str.strip, statements):
             reads = statement.startswith(("SELECT", "(SELECT")) and " FROM " in statement
             if reads or statement.startswith(("UPDATE", "DELETE")):
                 cursor.execute(f"EXPLAIN {statement}")
