@@ -104,7 +104,7 @@ OF_CALLERS = (
     Refusal(401, "token_missing", "Send a token: Authorization: Bearer …"),
     Refusal(401, "token_expired", "The token has expired."),
     Refusal(401, "token_invalid", "The token is not valid."),
-    Refusal(403, CODES[403], "This needs the scope bookings:write."),
+    Refusal(403, CODES[403], "The key has not the scope that this needs; `WWW-Authenticate` names it."),
     Refusal(429, CODES[429], "Too many requests. Repeat this one in 42 s.", retryable=True),
 )
 
