@@ -61,7 +61,7 @@ Hold two seats, then pay for them:
 -d '{{"flightId": 1, "userId": 1001, "noOfSeats": 2}}' | tee /dev/stderr \
 | python3 -c 'import json, sys; print(json.load(sys.stdin)["data"]["id"])')
 curl -sS -w '\\n' {web}/api/v1/bookings/payments{bearer} -H 'Content-Type: application/json' \
--H "x-idempotency-key: demo-$BOOKING-{key}" \
+-H "Idempotency-Key: demo-$BOOKING-{key}" \
 -d "{{\\"bookingId\\": $BOOKING, \\"userId\\": 1001, \\"totalCost\\": 4000}}"
 
 Ctrl-C stops it.
