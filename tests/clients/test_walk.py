@@ -71,33 +71,66 @@ def test_a_generated_client_walks_the_whole_way(service, connect):
     assert sim.flight(1)["taken"] == 4
 
 
+REFUSALS = {
+    "another version": (412, "booking_changed"),
+    "no such flight": (404, "flight_not_found"),
+    "too few seats": (400, "seats_unavailable"),
+    "another price": (400, "price_changed"),
+    "no seats at all": (400, "invalid_request"),
+    "a flight without a price": (502, "flight_unusable"),
+    "too many unpaid seats": (429, "too_many_unpaid_seats"),
+    "another amount": (400, "amount_mismatch"),
+    "another currency": (400, "currency_mismatch"),
+    "no such booking": (404, "booking_not_found"),
+    "paid before": (409, "already_paid"),
+    "cancelled before": (409, "booking_cancelled"),
+    "a key of another payment": (422, "idempotency_key_reused"),
+    "not held yet": (409, "not_payable_yet"),
+    "being settled": (409, "payment_in_progress"),
+    "after the window": (400, "payment_window_closed"),
+    "a paid one is cancelled": (409, "already_paid"),
+    "a reason that shows nothing": (400, "invalid_request"),
+    "no such booking to read": (404, "booking_not_found"),
+    "no such timeline": (404, "booking_not_found"),
+    "no page": (400, "invalid_request"),
+    "HTML": (406, "not_acceptable"),
+    "no Flight Service": (503, "flight_service_unavailable"),
+}
+
+
+class Guest:
+    """A user of a generated client, with a new key for each intent."""
+
+    def __init__(self, client):
+        self.call, self._keys = client.call, itertools.count()
+
+    def create(self, **fields):
+        order = {"flightId": 1, "userId": USER, "noOfSeats": 2, **fields}
+        return self.call("createBooking", body=order, key=f"hold-{next(self._keys)}")
+
+    def pay(self, booking, key=None, **fields):
+        body = {"bookingId": booking["id"], "userId": USER, "totalCost": booking["totalCost"], **fields}
+        return self.call("payBooking", body=body, key=key or f"pay-{next(self._keys)}")
+
+    def cancel(self, booking, reason="plans changed", **headers):
+        return self.call("cancelBooking", id=booking["id"], body={"userId": USER, "reason": reason}, **headers)
+
+
 def test_a_generated_client_reads_why_it_is_refused(service, connect):
     web, sim, mode = service
     url = f"http://127.0.0.1:{web.port}"
-    client = connect(url, a_service_key() if mode == "token" else "")
-    order = {"flightId": 1, "userId": USER, "noOfSeats": 2}
-    keys = itertools.count()
-
-    def create(client=client, **fields):
-        return client.call("createBooking", body={**order, **fields}, key=f"hold-{next(keys)}")
-
-    def pay(booking, key=None, **fields):
-        body = {"bookingId": booking["id"], "userId": USER, "totalCost": booking["totalCost"], **fields}
-        return client.call("payBooking", body=body, key=key or f"pay-{next(keys)}")
-
-    def cancel(booking_id, reason="plans changed", **headers):
-        return client.call("cancelBooking", id=booking_id, body={"userId": USER, "reason": reason}, **headers)
-
+    guest = Guest(connect(url, a_service_key() if mode == "token" else ""))
+    create, pay, cancel, call = guest.create, guest.pay, guest.cancel, guest.call
     booking, paid, ended = (create().data for _ in range(3))
     pay(paid, key="pay-first")
-    cancel(ended["id"])
+    cancel(ended)
     waiting = a_saved_row(BookingStatus.PENDING)
     settling = a_saved_row()
     Booking.objects.filter(pk=settling.pk).update(active_payment_id=a_payment_row(settling).pk)
     late = {"id": a_saved_row(created_at=database_time() - timedelta(hours=1)).pk, "totalCost": 4000}
 
     heard = {
-        "another version": cancel(booking["id"], seen='"1.99"'),
+        "another version": cancel(booking, seen='"1.99"'),
         "no such flight": create(flightId=99),
         "too few seats": create(flightId=SOLD_OUT),
         "another price": create(expectedPrice=1),
@@ -113,43 +146,19 @@ def test_a_generated_client_reads_why_it_is_refused(service, connect):
         "not held yet": pay({"id": waiting.pk, "totalCost": 1}),
         "being settled": pay({"id": settling.pk, "totalCost": settling.total_cost}),
         "after the window": pay(late),
-        "a paid one is cancelled": cancel(paid["id"]),
-        "a reason that shows nothing": cancel(booking["id"], reason="\u200b"),
-        "no such booking to read": client.call("getBooking", id=987654321),
-        "no such timeline": client.call("listBookingEvents", id=987654321),
-        "no page": client.call("listBookings", query={"cursor": "x"}),
-        "HTML": client.call("listBookings", headers={"Accept": "text/html"}),
+        "a paid one is cancelled": cancel(paid),
+        "a reason that shows nothing": cancel(booking, reason="\u200b"),
+        "no such booking to read": call("getBooking", id=987654321),
+        "no such timeline": call("listBookingEvents", id=987654321),
+        "no page": call("listBookings", query={"cursor": "x"}),
+        "HTML": call("listBookings", headers={"Accept": "text/html"}),
     }
     sim.kill()
     heard["no Flight Service"] = create()
 
-    assert {name: (answer.status, answer.code) for name, answer in heard.items()} == {
-        "another version": (412, "booking_changed"),
-        "no such flight": (404, "flight_not_found"),
-        "too few seats": (400, "seats_unavailable"),
-        "another price": (400, "price_changed"),
-        "no seats at all": (400, "invalid_request"),
-        "a flight without a price": (502, "flight_unusable"),
-        "too many unpaid seats": (429, "too_many_unpaid_seats"),
-        "another amount": (400, "amount_mismatch"),
-        "another currency": (400, "currency_mismatch"),
-        "no such booking": (404, "booking_not_found"),
-        "paid before": (409, "already_paid"),
-        "cancelled before": (409, "booking_cancelled"),
-        "a key of another payment": (422, "idempotency_key_reused"),
-        "not held yet": (409, "not_payable_yet"),
-        "being settled": (409, "payment_in_progress"),
-        "after the window": (400, "payment_window_closed"),
-        "a paid one is cancelled": (409, "already_paid"),
-        "a reason that shows nothing": (400, "invalid_request"),
-        "no such booking to read": (404, "booking_not_found"),
-        "no such timeline": (404, "booking_not_found"),
-        "no page": (400, "invalid_request"),
-        "HTML": (406, "not_acceptable"),
-        "no Flight Service": (503, "flight_service_unavailable"),
-    }
+    assert {name: (answer.status, answer.code) for name, answer in heard.items()} == REFUSALS
     assert not any(answer.success for answer in heard.values())
     if mode == "token":
         strangers = connect(url, "no token"), connect(url, a_service_key(Scope.BOOKINGS_READ, name="reader"))
-        refusals = [create(client) for client in strangers]
+        refusals = [Guest(client).create() for client in strangers]
         assert [(answer.status, answer.code) for answer in refusals] == [(401, "token_invalid"), (403, "forbidden")]
