@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from benchmarks.meters import memory_mb
 from benchmarks.stack import MARIADB_OPTIONS
 from devtools.mariadb import PrivateMariaDB
-from tests.campaigns.guests import SETTINGS, failures, guests_at, production_web
+from tests.campaigns.guests import SETTINGS, guests_at, production_web
 from tests.campaigns.stack import Stack, private_database, start_stack
 from tests.campaigns.verdict import Round
 
@@ -53,7 +53,7 @@ def soak(stack: Stack, *, seconds: float) -> Round:
     for name in sizes[0]:
         moments = zip(("warm", "half-way", "end"), sizes, strict=True)
         result.figures |= {f"{name} {moment}, MB": size[name] for moment, size in moments}
-    result.errors += failures(guests)
+    result.errors += guests.doors.failures()
     result.wrong += grown(half_way=sizes[1], end=sizes[2])
     return result
 

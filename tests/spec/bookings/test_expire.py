@@ -264,6 +264,22 @@ def test_a_limit_bounds_how_many_expire_oldest_first():
     assert (older.status, newer.status) == ("cancelled", "initiated")
 
 
+def test_a_pass_whose_time_is_up_begins_no_further_batch(monkeypatch):
+    monkeypatch.setattr(expire_service, "EXPIRY_BATCH", 2)
+    many_rows(6, "initiated")
+    let_time_pass(seconds=901)
+    deadline, expire_batch = Deadline(20.0), expire_service._expire_batch
+
+    def take_all_the_time(ids):
+        monkeypatch.setattr(deadline, "left", lambda: 0.0)
+        return expire_batch(ids)
+
+    monkeypatch.setattr(expire_service, "_expire_batch", take_all_the_time)
+
+    assert expire_bookings(deadline=deadline) == 2
+    assert Booking.objects.filter(status="initiated").count() == 4
+
+
 def test_an_expired_booking_says_so_in_its_timeline(flights):
     booking = an_initiated_booking(flights)
     let_time_pass(minutes=15)
