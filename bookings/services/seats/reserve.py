@@ -89,6 +89,8 @@ def _settle(booking: Booking, lease: UUID, outcome: SeatOutcome, waiting: Waitin
     booking, now = lock_booking(booking.pk, actor=SYSTEM)
     if booking.hold == Hold.ASKING:
         match outcome:
+            case Applied() if booking.status == BookingStatus.PENDING:
+                confirm_hold(booking)  # redated since it was read: its deadline is another one
             case Applied():
                 # The conditional UPDATE above has found it cancelled: no booking wants the seats.
                 end_reservation(booking, Hold.GIVING_BACK, now=now)

@@ -58,7 +58,7 @@ def confirm_hold(booking: Booking) -> bool:
     Make a pending booking initiated by one conditional UPDATE, without a lock taken before, nor a transaction needed.
 
     The usual end of a create. The time in it is the statement's own: nothing is judged on it. False: the booking has
-    changed meanwhile; then lock it and look.
+    changed meanwhile; then lock it and look. One that was redated is pending still.
     """
     columns = {
         "status": BookingStatus.INITIATED,
@@ -67,10 +67,9 @@ def confirm_hold(booking: Booking) -> bool:
         "next_at": None,
         "held_at": Now(),
         "updated_at": Now(),
-        # As it was read: whatever else raises it ends `pending` as well.
         "version": booking.version + 1,
     }
-    asking = {"status": BookingStatus.PENDING, "hold": Hold.ASKING}
+    asking = {"status": BookingStatus.PENDING, "hold": Hold.ASKING, "version": booking.version}
     # It is written once in the life of a booking, so what is read outside a transaction was written here.
     held_at = write_if(Booking, booking.pk, columns, only_if=asking, tell="held_at")
     if held_at is None:

@@ -1,11 +1,15 @@
 """Takes whose outcome is unknown: the worker asks again, with the same key, until it knows."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
+from bookings.db.clock import database_time
+from bookings.deadline import Deadline
 from bookings.models import Booking
 from bookings.ports import Applied, NotSent
+from bookings.services.bookings.expire import expire_bookings
 from bookings.services.seats.reserve import Waiting, settle_reservation
 from tests.support.bookings import a_pending_booking, a_saved_row, let_time_pass, one_pass
 from tests.support.fakes import Fault, ProcessDied
@@ -128,6 +132,21 @@ def test_a_late_answer_does_not_reopen_a_take_that_has_ended(hold):
     settle_reservation(booking, lease=uuid.uuid4(), outcome=Applied(), waiting=Waiting.NO_CLIENT)
 
     assert state_of(booking) == ("cancelled", hold, "expired")
+
+
+@pytest.mark.parametrize("waiting", Waiting)
+def test_a_booking_that_is_redated_while_its_seats_are_asked_for_is_confirmed_as_it_is_then(waiting):
+    booking = a_saved_row("pending", created_at=database_time() + timedelta(days=2), lease=uuid.uuid4())
+    expire_bookings(deadline=Deadline(20))
+    redated = Booking.objects.get()
+
+    settled = settle_reservation(booking, lease=booking.lease, outcome=Applied(), waiting=waiting)
+
+    confirmed = Booking.objects.get()
+    assert redated.expires_at < booking.expires_at
+    assert (confirmed.status, confirmed.hold) == ("initiated", "held")
+    assert confirmed.version == redated.version + 1 == 2  # one tag, one state
+    assert (settled.version, settled.expires_at) == (confirmed.version, confirmed.expires_at)
 
 
 def test_an_answer_that_comes_twice_confirms_once():
