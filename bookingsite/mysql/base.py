@@ -117,9 +117,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def send_waiting(self) -> None:
         """Send what waits, without a statement that it could travel with."""
-        statement, answer = self._waiting.pop() if self._waiting else (START, None)
+        # What is forgotten takes nothing along: the START of another transaction waits on.
+        statement, answer = self._waiting[-1] if self._waiting else (START, None)
         if answer is None:
             raise ProgrammingError("what waited was forgotten with its transaction")
+        self._waiting.pop()
         with self.wrap_database_errors, contextlib.closing(self.create_cursor()) as cursor:
             cursor.execute(statement)
             answer.fill(cursor.fetchall(), count=cursor.rowcount, last_id=cursor.lastrowid)

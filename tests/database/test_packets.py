@@ -156,6 +156,26 @@ def test_what_waits_is_forgotten_with_its_transaction(packets):
     assert committed() == [2]
 
 
+def test_an_answer_that_was_forgotten_does_not_take_the_beginning_of_the_next_transaction_along():
+    answers = []
+
+    def block():
+        answers.append(later(INSERT, [1]))
+        raise ZeroDivisionError
+
+    def next_block():
+        with pytest.raises(ProgrammingError, match="forgotten"):
+            _ = answers[0].count
+        insert(2)
+        raise ZeroDivisionError
+
+    for each in (block, next_block):
+        with pytest.raises(ZeroDivisionError):
+            run("failing", each)
+
+    assert committed() == []
+
+
 @pytest.mark.parametrize("ends", [lambda: None, lambda: insert(3), users], ids=["commit", "write", "read"])
 def test_what_waited_and_fails_ends_its_transaction(ends):
     insert(1)
