@@ -7,7 +7,7 @@ What they mean is the same either way, and so is their order.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 
 
 class Answer:
@@ -62,28 +62,30 @@ def later(sql: str, values: Sequence[Any] = (), *, then: Callable[[Answer], None
 
     :raises TransactionManagementError: outside a transaction, where nothing may ever come after it
     """
-    if not connection.in_atomic_block:
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    if not database.in_atomic_block:
         raise transaction.TransactionManagementError("only what comes after it sends it, and nothing need come")
     answer = Answer(then)
-    _let_wait([(sql, values or None, answer)])
+    _let_wait(database, [(sql, values or None, answer)])
     return answer
 
 
 def together(*statements: Statement) -> list[Answer]:
     """Send statements in one packet, with what waits before them."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
     waits = [(sql, values or None, Answer()) for sql, values in statements]
-    _let_wait(waits)
-    if connection.vendor == "mysql":
-        connection.send_waiting()  # type: ignore[attr-defined]  # of our own backend
+    _let_wait(database, waits)
+    if database.vendor == "mysql":
+        database.send_waiting()
     return [answer for _, _, answer in waits]
 
 
-def _let_wait(statements: Sequence[Waits]) -> None:
-    if connection.vendor == "mysql":
-        connection.let_wait(statements)  # type: ignore[attr-defined]  # likewise
+def _let_wait(database: Any, statements: Sequence[Waits]) -> None:
+    if database.vendor == "mysql":
+        database.let_wait(statements)  # only our own backend has it
         return
     for sql, values, answer in statements:
-        with connection.cursor() as cursor:
+        with database.cursor() as cursor:
             cursor.execute(sql, values)
             rows = cursor.fetchall() if cursor.description else ()
             answer.fill(rows, count=cursor.rowcount, last_id=cursor.lastrowid)
