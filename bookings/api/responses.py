@@ -62,7 +62,6 @@ OF_STATUS: Mapping[int, tuple[str, ...]] = {
     409: ("Retry-After", *LIMITS),
     413: (),
     414: (),
-    415: (),
     429: ("Retry-After", *LIMITS),
     431: (),
     503: ("Retry-After", *LIMITS),
