@@ -202,6 +202,15 @@ def test_a_question_from_before_the_doubt_does_not_end_it(now):
     assert flights.show(7, lambda: Flight(7, 2500, 5), seconds=5).price == 2500
 
 
+def test_a_question_from_before_the_doubt_does_not_end_it_for_a_flight_that_was_never_seen(now):
+    flights = SeenFlights(seconds=PRICE_SECONDS)
+    flights.doubt(7)
+
+    flights.keep(Flight(7, 2000, 5), asked_at=999.5)
+
+    assert flights.show(7, lambda: Flight(7, 2500, 5), seconds=5).price == 2500
+
+
 # --- several threads --------------------------------------------------------------------------------------
 
 

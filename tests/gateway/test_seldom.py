@@ -110,6 +110,19 @@ def test_of_many_flights_the_last_ones_are_recalled(monkeypatch):
     assert [flights.recall(number) is not None for number in (1, 2, 3)] == [False, True, True]
 
 
+def test_a_doubt_does_not_end_where_many_flights_are_doubted(monkeypatch):
+    monkeypatch.setattr(seen_flights, "RECALL_FLIGHTS", 2)
+    flights = SeenFlights(seconds=2)
+    flights.keep(Flight(1, 2000, 10), asked_at=time.monotonic())
+    for number in (1, 2, 3):
+        flights.doubt(number)
+    flights.keep(Flight(4, 2000, 10), asked_at=time.monotonic())
+
+    shown = [flights.show(number, lambda: Flight(1, 2500, 10), seconds=5).price for number in (1, 4)]
+
+    assert shown == [2500, 2000]
+
+
 def test_an_open_breaker_refuses_what_is_about_no_flight(monkeypatch):
     guard = Guard()
     monkeypatch.setattr(guard.breaker, "admit", lambda: None)

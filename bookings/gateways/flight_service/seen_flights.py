@@ -19,13 +19,12 @@ RECALL_SECONDS = 300.0
 RECALL_FLIGHTS = 1_000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Seen:
-    """A flight as it was shown to a question that was asked then, and when it was doubted last."""
+    """A flight as it was shown to a question that was asked then."""
 
     flight: Flight
     asked_at: float
-    doubted_at: float = -math.inf
 
 
 class SeenFlights:
@@ -39,6 +38,9 @@ class SeenFlights:
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
         self._flights: OrderedDict[int, _Seen] = OrderedDict()
+        # Until when: a flight that was not seen yet as well, as a question about it may be under way.
+        self._doubted: OrderedDict[int, float] = OrderedDict()
+        self._all_doubted = -math.inf
         self._questions: dict[int, Future[Flight]] = {}
         self._lock = Lock()
 
@@ -48,8 +50,7 @@ class SeenFlights:
             before = self._flights.get(flight.id)
             if before is not None and before.asked_at > asked_at:
                 return
-            doubted_at = before.doubted_at if before is not None else -math.inf
-            self._flights[flight.id] = _Seen(replace(flight, is_remembered=True), asked_at, doubted_at)
+            self._flights[flight.id] = _Seen(replace(flight, is_remembered=True), asked_at)
             self._flights.move_to_end(flight.id)
             if len(self._flights) > RECALL_FLIGHTS:
                 self._flights.popitem(last=False)
@@ -58,8 +59,11 @@ class SeenFlights:
         """Sell the flight by nothing that was asked until now. It can still be recalled."""
         with self._lock:
             self._questions.pop(flight_id, None)
-            if (seen := self._flights.get(flight_id)) is not None:
-                seen.doubted_at = time.monotonic()
+            self._doubted[flight_id] = time.monotonic()
+            self._doubted.move_to_end(flight_id)
+            if len(self._doubted) > RECALL_FLIGHTS:
+                # Which flight that was is forgotten, so it may be any.
+                _, self._all_doubted = self._doubted.popitem(last=False)
 
     def recall(self, flight_id: int) -> Flight | None:
         """Show a flight that was seen within five minutes, doubted or not."""
@@ -98,7 +102,9 @@ class SeenFlights:
 
     def _for_sale(self, flight_id: int) -> Flight | None:
         seen = self._flights.get(flight_id)
-        if seen is None or seen.asked_at <= seen.doubted_at or time.monotonic() - seen.asked_at > self._seconds:
+        if seen is None or time.monotonic() - seen.asked_at > self._seconds:
+            return None
+        if seen.asked_at <= self._doubted.get(flight_id, self._all_doubted):
             return None
         return seen.flight
 
