@@ -6,7 +6,7 @@ import io
 import pytest
 
 from bookings.queries.bookings import pages
-from tests.support.bookings import a_saved_row, many_rows
+from tests.support.bookings import a_call_row, a_saved_row, many_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +84,12 @@ def test_it_reads_a_chunk_at_a_time(desk, monkeypatch, django_assert_num_queries
 
 def test_who_may_not_see_bookings_gets_none(at_desk):
     assert at_desk("bookings.view_payment").get(EXPORT).status_code == 403
+
+
+@pytest.mark.parametrize(("state", "shown"), [("open", "giving_back"), ("dead", "giving_back"), ("done", "given_back")])
+def test_seats_that_are_back_are_not_being_given_back(desk, state, shown):
+    a_saved_row("cancelled", hold="giving_back", give_back=a_call_row(state=state))
+
+    (row,) = rows_of(desk.get(EXPORT))
+
+    assert row["hold"] == shown

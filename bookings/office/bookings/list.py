@@ -78,6 +78,10 @@ COLUMNS = (
 """Of the export: as the database names them, for programs."""
 
 
+# In the export, of a booking whose release is done: its column says what is owed, and never that it is over.
+GIVEN_BACK = "given_back"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A booking as the list shows it."""
@@ -136,7 +140,7 @@ class BookingList(AnyModelAdmin):
         now = database_time()
         filters = [f"{name}-{value}" for name, value in filters_of(selection).items()]
         filename = "-".join(["bookings", *filters, f"{now:%Y%m%dT%H%M%SZ}"])
-        rows = ([getattr(booking, name) for name in COLUMNS] for booking in every(selection, now=now))
+        rows = (_cells_of(booking) for booking in every(selection, now=now))
         return stream_csv(filename, COLUMNS, rows)
 
 
@@ -201,6 +205,13 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
     if booking.cancel_requested and booking.status != BookingStatus.CANCELLED:
         flags.append(Badge(_("Cancellation asked for"), "warn"))
     return flags
+
+
+def _cells_of(booking: Booking) -> list[object]:
+    cells = {name: getattr(booking, name) for name in COLUMNS}
+    if booking.give_back is not None and booking.give_back.state == SeatCallState.DONE:
+        cells["hold"] = GIVEN_BACK
+    return list(cells.values())
 
 
 def _tabs(selection: Selection, now: datetime) -> list[Tab]:
