@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from bookings.models import BulkCancelRow
+from bookings.db.clock import database_time
+from bookings.models import BulkCancelRow, Payment
 from tests.support.bookings import (
     a_booked_booking,
     a_cancelled_booking,
@@ -51,6 +52,22 @@ def test_the_page_shows_how_far_it_is_and_looks_again_until_all_is_done(supervis
     assert "To refund in all 4,000 XXX Refunded 4,000 XXX Still due 0" in text_of(done)
 
 
+@pytest.mark.parametrize(
+    ("state", "looks_again"), [("refund_due", True), ("refund_dead", False), ("refunded", False)], ids=str
+)
+def test_the_page_looks_again_while_a_refund_is_due(supervisor, flights, payments, state, looks_again):
+    a_booked_booking(flights, payments)
+    address = f"{BULKS}{start().pk}/change/"
+    carry_out()
+    one_pass(flights, payments)
+    Payment.objects.update(state=state, next_at=database_time() if state == "refund_due" else None)
+
+    page = supervisor.get(address)
+
+    assert "Being given back 0" in text_of(page)
+    assert ('data-refresh="10"' in page.content.decode()) is looks_again
+
+
 def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_has_ended(supervisor, flights, payments):
     booking = an_initiated_booking(flights)
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
@@ -64,6 +81,7 @@ def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_ha
     ended = supervisor.get(address)
 
     assert "▲ Waits for its payment 1" in text_of(running)
+    assert 'data-refresh="10"' in running.content.decode()
     line = f"{booking.reference} 1001 ● Cancelled when its payment had ended 2 ● Seats are back 4,000 XXX"
     assert line in text_of(ended)
 

@@ -32,7 +32,7 @@ from bookings.services.bookings.bulk_cancel import BulkCancelOrder, start_bulk_c
 
 LINES_PER_PAGE = 100
 
-# While rows are decided, and afterwards while seats are still on their way.
+# While rows are decided, and afterwards while seats, charges or refunds are still on their way.
 REFRESH_SECONDS, PATIENT_REFRESH_SECONDS = 2, 10
 
 
@@ -174,7 +174,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         only(request, "page")
         page = page_at(request, Paginator(results_of(bulk), LINES_PER_PAGE))
         refresh = REFRESH_SECONDS if bulk.finished_at is None else 0
-        if not refresh and progress.seats_on_their_way:
+        if not refresh and progress.is_moving:
             refresh = PATIENT_REFRESH_SECONDS
         context = {
             **self.admin_site.each_context(request),

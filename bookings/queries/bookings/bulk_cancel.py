@@ -99,7 +99,11 @@ def plan_bulk_cancel(selection: Selection, *, up_to: int | None = None) -> BulkP
 
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
-    """How far a bulk cancellation has come: bookings by state, and what has become of seats and money."""
+    """
+    How far a bulk cancellation has come: bookings by state, and what has become of seats and money.
+
+    `is_moving`: some of it changes without a decision of staff.
+    """
 
     counts: Mapping[str, int]
     seats_back: int
@@ -107,6 +111,7 @@ class BulkProgress:
     seats_undecided: int
     refund_due: list[Money]
     refunded: list[Money]
+    is_moving: bool
 
     @property
     def all(self) -> int:
@@ -132,11 +137,15 @@ def progress_of(bulk: BulkCancel) -> BulkProgress:
     )
     counts: Counter[str] = Counter()
     seats: Counter[str] = Counter()
+    is_moving = False
     for state, status, hold, call_state, rows, seats_of_rows in groups:
         now_is = state_now(state, status)
         counts[now_is] += rows
+        is_moving |= now_is in (State.WAITING, State.REQUESTED)
         if now_is == State.CANCELLED:
-            seats[_whereabouts(hold, call_state)] += seats_of_rows
+            where = _whereabouts(hold, call_state)
+            seats[where] += seats_of_rows
+            is_moving |= where == "on their way" or hold == Hold.ASKING
     ended = bulk.rows.filter(state__in=[State.CANCELLED, State.REQUESTED])
     by_state = _refunds_of(ended.values("booking")).values_list("state", "currency").annotate(total=Sum("amount"))
     refunds = [(state, Money(total, currency)) for state, currency, total in by_state]
@@ -147,6 +156,7 @@ def progress_of(bulk: BulkCancel) -> BulkProgress:
         seats_undecided=seats["undecided"],
         refund_due=totals(money for state, money in refunds if state != PaymentState.REFUNDED),
         refunded=totals(money for state, money in refunds if state == PaymentState.REFUNDED),
+        is_moving=is_moving or any(state == PaymentState.REFUND_DUE for state, _ in refunds),
     )
 
 
