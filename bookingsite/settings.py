@@ -201,6 +201,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "bookingsite.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -310,3 +310,12 @@ def test_nobody_edits_or_deletes_one_superusers_included(admin_client):
 @pytest.mark.parametrize("page", ["0/change/", "x/change/", "99/results.csv"])
 def test_one_that_is_not_there_is_not_found(supervisor, page):
     assert supervisor.get(BULKS + page).status_code == 404
+
+
+def test_the_list_writes_times_as_all_pages_do(supervisor):
+    a_saved_row()
+    bulk = start()
+
+    page = text_of(supervisor.get(BULKS))
+
+    assert f" {bulk.created_at:%Y-%m-%d %H:%M:%S} " in page
