@@ -32,11 +32,20 @@ class Money:
     currency: str
 
     def __str__(self) -> str:
-        if self.currency not in _DIGITS:
-            # A currency that ISO has taken off its list since: how many digits it had is not known any more.
+        if (number := self.number) is None:
             return f"{self.amount:,} minor units of {self.currency}"
-        digits = _DIGITS[self.currency] or 0
-        return f"{Decimal(self.amount).scaleb(-digits):,.{digits}f} {self.currency}"
+        return f"{number:,f} {self.currency}"
+
+    @property
+    def number(self) -> Decimal | None:
+        """
+        The amount in its currency itself, with all digits behind the point: 12220.00.
+
+        None for a currency that ISO has taken off its list since: how many digits it had is not known any more.
+        """
+        if self.currency not in _DIGITS:
+            return None
+        return Decimal(self.amount).scaleb(-(_DIGITS[self.currency] or 0))
 
 
 def totals(amounts: Iterable[Money]) -> list[Money]:

@@ -107,7 +107,7 @@ def test_the_results_are_a_file(supervisor, flights, payments):
             "result",
             "why",
             "seats",
-            "refund in minor units",
+            "refund",
             "currency",
             "decided at",
             "seats now",

@@ -24,12 +24,12 @@ def test_it_has_the_bookings_of_the_list_newest_first(desk):
     rows = rows_of(desk.get(EXPORT, {"flight": "7"}))
 
     assert [row["id"] for row in rows] == [str(second.pk), str(first.pk)]
-    shown = ("reference", "status", "cancel_reason", "total_cost", "currency", "held_at")
+    shown = ("reference", "status", "cancel_reason", "total", "currency", "held_at")
     assert {name: rows[0][name] for name in shown} == {
         "reference": second.reference,
         "status": "cancelled",
         "cancel_reason": "expired",
-        "total_cost": "4000",
+        "total": "4000",
         "currency": "XXX",
         "held_at": "",
     }
@@ -93,3 +93,22 @@ def test_seats_that_are_back_are_not_being_given_back(desk, state, shown):
     (row,) = rows_of(desk.get(EXPORT))
 
     assert row["hold"] == shown
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "shown"),
+    [
+        ("INR", 611000, ["6110.00", "12220.00"]),
+        ("JPY", 611000, ["611000", "1222000"]),
+        ("BHD", 5, ["0.005", "0.010"]),
+        ("ZZZ", 5, ["5 minor units of ZZZ", "10 minor units of ZZZ"]),
+        ("INR", 10**15 // 2, ["5000000000000.00", "'10000000000000.00"]),
+    ],
+)
+def test_money_is_a_number_with_the_digits_of_its_currency(desk, currency, price, shown):
+    a_saved_row(seat_price=price, currency=currency)
+
+    (row,) = rows_of(desk.get(EXPORT))
+
+    assert [row["price_per_seat"], row["total"]] == shown
+    assert row["currency"] == currency

@@ -29,6 +29,7 @@ from bookings.office.notes import NoteField
 from bookings.queries.bookings.bulk_cancel import BulkPlan, plan_bulk_cancel, progress_of, results_of, state_now
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.bulk_cancel import BulkCancelOrder, start_bulk_cancel
+from bookings.text.money import Money
 
 LINES_PER_PAGE = 100
 
@@ -195,7 +196,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         only(request, back=reverse("admin:bookings_bulkcancel_change", args=[bulk.pk]))
         header = [
             *(_("reference"), _("booking"), _("user"), _("result"), _("why")),
-            *(_("seats"), _("refund in minor units"), _("currency"), _("decided at"), _("seats now")),
+            *(_("seats"), _("refund"), _("currency"), _("decided at"), _("seats now")),
         ]
         return stream_csv(f"bulk-cancellation-{bulk.pk}-flight-{bulk.flight_id}", header, _cells_of(bulk))
 
@@ -234,5 +235,5 @@ def _cells_of(bulk: BulkCancel) -> Iterator[list[object]]:
         yield [
             *(line.booking.reference, line.booking.pk, line.booking.user_id),
             *(labels.BULK[line.state].text, labels.BULK_WHY.get(line.why, line.why)),
-            *(line.seats, line.refund, line.booking.currency, line.done_at, now),
+            *(line.seats, Money(line.refund, line.booking.currency), line.booking.currency, line.done_at, now),
         ]

@@ -4,16 +4,21 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 
 from django.http import StreamingHttpResponse
 
 from bookings.office.cells import LARGEST_NUMBER, is_misread
+from bookings.text.money import Money
 
 # Tells Excel that the file is UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
 
 # Stands before a text that a spreadsheet would take for something else.
 TEXT_MARK = "'"
+
+# Of a number with a point, in all.
+LARGEST_DIGITS = len(str(LARGEST_NUMBER))
 
 
 class _Line:
@@ -29,12 +34,18 @@ def csv_safe(value: object) -> str:
 
     A text that it would take for a formula, a number or a date gets an apostrophe in front. Numbers stay numbers,
     negative ones too, as far as spreadsheets can count; what has more digits is written as text. Times are
-    ISO 8601 with their offset; None is empty.
+    ISO 8601 with their offset, money is a number without its currency; None is empty.
     """
     if value is None:
         return ""
+    if isinstance(value, Money):
+        return csv_safe(str(value) if value.number is None else value.number)
     if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
         return f"{TEXT_MARK}{value}"
+    if isinstance(value, Decimal) and len(value.as_tuple().digits) > LARGEST_DIGITS:
+        return f"{TEXT_MARK}{value:f}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, datetime):

@@ -41,6 +41,7 @@ from bookings.queries.bookings.quick_views import (
     unsettled_payments,
 )
 from bookings.queries.bookings.selection import Selection
+from bookings.text.money import Money
 
 SEE = "bookings.view_booking"
 
@@ -69,13 +70,13 @@ COLUMNS = (
         "hold",
         "flight_id",
         "no_of_seats",
-        "seat_price",
-        "total_cost",
+        "price_per_seat",
+        "total",
         "currency",
     ),
     *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id"),
 )
-"""Of the export: as the database names them, for programs."""
+"""Of the export, for programs: as the database names them, but for money, which is counted there in minor units."""
 
 
 # In the export, of a booking whose release is done: its column says what is owed, and never that it is over.
@@ -208,10 +209,13 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
 
 
 def _cells_of(booking: Booking) -> list[object]:
-    cells = {name: getattr(booking, name) for name in COLUMNS}
-    if booking.give_back is not None and booking.give_back.state == SeatCallState.DONE:
-        cells["hold"] = GIVEN_BACK
-    return list(cells.values())
+    is_back = booking.give_back is not None and booking.give_back.state == SeatCallState.DONE
+    shown = {
+        "hold": GIVEN_BACK if is_back else booking.hold,
+        "price_per_seat": Money(booking.seat_price, booking.currency),
+        "total": Money(booking.total_cost, booking.currency),
+    }
+    return [shown[name] if name in shown else getattr(booking, name) for name in COLUMNS]
 
 
 def _tabs(selection: Selection, now: datetime) -> list[Tab]:
