@@ -231,3 +231,8 @@ def clock_proof_seconds() -> float:
 def longest_silence() -> timedelta:
     """How old the last pass may be before the worker counts as silent."""
     return max(WORKER_SILENCE, timedelta(seconds=3 * pass_interval_seconds()))
+
+
+def customer_address(user_id: int) -> str:
+    """The page of this user in another system, for staff to open; empty where the settings name none."""
+    return str(settings.CUSTOMER_URL_TEMPLATE).replace("{id}", str(user_id))

@@ -9,6 +9,7 @@ from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
     DEVELOPMENT_TOKEN_SECRET,
+    address_of_each,
     base_address,
     currency,
     env,
@@ -110,6 +111,9 @@ MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = whole_number(
 PAYMENT_GATEWAY = {"instant": "bookings.gateways.payments.instant.InstantPayments"}[
     one_of("PAYMENT_GATEWAY", default="instant", choices=("instant",))
 ]
+
+# Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.
+CUSTOMER_URL_TEMPLATE = address_of_each("CUSTOMER_URL_TEMPLATE")
 
 # --- Django --------------------------------------------------------------------------------------------
 

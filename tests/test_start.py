@@ -117,6 +117,22 @@ REFUSED = {
         {"CORS_ALLOWED_ORIGINS": "http://localhost.example.org"},
         "over https:// alone",
     ),
+    "a page of customers without TLS": (
+        {"CUSTOMER_URL_TEMPLATE": "http://crm.example.org/{id}"},
+        "must look like https",
+    ),
+    "a page of customers without an id": ({"CUSTOMER_URL_TEMPLATE": "https://crm.example.org/"}, "with {id} once"),
+    "a page of customers with two ids": ({"CUSTOMER_URL_TEMPLATE": "https://crm.example.org/{id}/{id}"}, "{id} once"),
+    "a page of customers with another word": (
+        {"CUSTOMER_URL_TEMPLATE": "https://crm.example.org/{id}/{name}"},
+        "CUSTOMER_URL_TEMPLATE must look like",
+    ),
+    "a host for each customer": ({"CUSTOMER_URL_TEMPLATE": "https://{id}.example.org/"}, "must look like https"),
+    "a page of customers with a password": (
+        {"CUSTOMER_URL_TEMPLATE": "https://a:pa55word@crm.example.org/{id}"},
+        "without a user or a password",
+    ),
+    "customers in a script": ({"CUSTOMER_URL_TEMPLATE": "javascript:alert({id})"}, "must look like https"),
     "a limit below zero": ({"CREATES_PER_MINUTE": "-1"}, "CREATES_PER_MINUTE is '-1'"),
 }
 
@@ -204,6 +220,15 @@ def test_origins_are_kept_as_browsers_write_them():
         *("https://shop.example.org", "http://localhost:5173", "https://a.b-c.example:8443", "http://127.0.0.1"),
         *("https://[2001:db8::1]:8443", "https://xn--bcher-kva.example"),
     ]
+
+
+@pytest.mark.parametrize(
+    "template", ["https://crm.example.org:8443/a-b/{id}", "https://crm.example.org/?customer={id}#top"]
+)
+def test_a_page_of_customers_is_kept_as_it_is_written(template):
+    result = start("-c", PRINT_SETTINGS.format("CUSTOMER_URL_TEMPLATE"), CUSTOMER_URL_TEMPLATE=template)
+
+    assert result.stdout == f"{template}\n"
 
 
 def test_refusals_of_a_flight_service_are_read_as_they_are_written():

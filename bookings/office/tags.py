@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
+from bookings.conf import customer_address
 from bookings.models import SeatCall
 from bookings.models.seats.seat_call import SeatCallKind
 from bookings.office import labels
@@ -61,6 +63,20 @@ def kind_of(call: SeatCall) -> str:
     """What a call to the Flight Service does, in plain words: `{{ call|kind_of }}`."""
     is_take = call.reserves and call.kind == SeatCallKind.CORRECTION
     return str(labels.SEAT_CALL_KIND["take" if is_take else call.kind])
+
+
+@register.simple_tag
+def user(user_id: int) -> SafeString:
+    """A user's number, which leads to its bookings, and where it has a page elsewhere a link to that."""
+    bookings = reverse("admin:bookings_booking_changelist")
+    number = format_html('<a href="{}?user={}">{}</a>', bookings, str(user_id), str(user_id))
+    address = customer_address(user_id)
+    if not address:
+        return number
+    return format_html(
+        '{} <a href="{}" target="_blank" rel="noopener noreferrer" aria-label="{}" title="{}">↗</a>',
+        *(number, address, gettext("Page of customer %(id)d") % {"id": user_id}, gettext("Page of the customer")),
+    )
 
 
 @register.filter

@@ -24,6 +24,8 @@ LOCAL_HOST = re.compile(r"([a-z0-9.-]*\.)?localhost|127\.\d+\.\d+\.\d+|\[?::1\]?
 ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
 )
+# What an address is written with.
+PRINTED = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 USUAL_PORTS = {"http": 80, "https": 443}
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -223,6 +225,35 @@ def _origin(name: str, text: str, development: bool) -> str:
     if scheme == "http" and not development and not LOCAL_HOST.fullmatch(host):
         raise ImproperlyConfigured(f"{name} has {text!r}; pages that may call the API come over https:// alone.")
     return f"{scheme}://{host}" + (f":{int(port)}" if port and int(port) != USUAL_PORTS[scheme] else "")
+
+
+def address_of_each(name: str) -> str:
+    """
+    Read the address of a page there is for each user, with {id} where its number goes; empty: there is none.
+
+    :raises ImproperlyConfigured: unless it is https://host[:port]/… with {id} once, behind the host, and without a user
+    """
+    value = str(env.str(name, default=""))
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        sane = (
+            parts.scheme == "https"
+            and parts.hostname
+            and not set("@{") & set(parts.netloc)
+            and (parts.port is None or parts.port > 0)
+            and value.count("{id}") == 1
+            and PRINTED.fullmatch(value.replace("{id}", ""))
+        )
+    except ValueError:
+        sane = False
+    if not sane:
+        # It may have a password in it, so it is not shown.
+        raise ImproperlyConfigured(
+            f"{name} must look like https://host/path/{{id}}, with {{id}} once, and without a user or a password."
+        )
+    return value
 
 
 def is_plaintext(address: str, *, meant_for: str) -> bool:

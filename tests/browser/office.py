@@ -21,6 +21,9 @@ from tests.support.servers import Web, Worker, database_url, environment, start_
 
 PASSWORD = "correct horse"
 
+# Where the links to customers lead.
+CUSTOMERS = "https://crm.example.org/customers"
+
 _numbers = itertools.count(1)
 
 
@@ -76,7 +79,11 @@ def start_office() -> Iterator[Office]:
     """Run web server and Flight Service on the configured database, which is migrated."""
     with start_flightsim("--currency", "INR") as sim:
         env = environment(
-            DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url, EXPIRY_INTERVAL_SECONDS="1", API_AUTH="open"
+            DATABASE_URL=database_url(),
+            FLIGHT_SERVICE_URL=sim.url,
+            EXPIRY_INTERVAL_SECONDS="1",
+            API_AUTH="open",
+            CUSTOMER_URL_TEMPLATE=f"{CUSTOMERS}/{{id}}",
         )
         with start_web(env=env) as web:
             yield Office(sim, web, env, HttpFlightService(sim.url))

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from bookings.db.clock import database_time
 from bookings.models import Booking, Payment
 from bookings.queries.bookings.selection import Selection
+from tests.browser.office import CUSTOMERS
 from tests.support.bookings import a_booked_booking, a_call_row, a_payment_row, a_saved_row
 from tests.support.bulk import carry_out, start
 
@@ -62,6 +63,9 @@ def test_a_booking_that_needs_attention_pushes_no_column_off_the_list(office, pa
 
     page.goto(LIST)
 
+    expect(page.get_by_role("link", name="Page of customer 9007199254")).to_have_attribute(
+        "href", f"{CUSTOMERS}/9007199254"
+    )
     expect(page.get_by_text("Payment dead: needs a decision")).to_be_visible()
     assert page.get_by_role("region", name="Bookings").evaluate(HIDDEN_BESIDE) == []
 

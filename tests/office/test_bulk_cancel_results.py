@@ -111,6 +111,7 @@ def test_the_results_are_a_file(supervisor, flights, payments):
             "currency",
             "decided at",
             "seats now",
+            "customer",
         ],
         [
             cancelled.reference,
@@ -123,8 +124,21 @@ def test_the_results_are_a_file(supervisor, flights, payments):
             "XXX",
             asked_at,
             "",
+            "",
         ],
-        [booked.reference, str(booked.pk), "1001", "Cancelled", "", "2", "4000", "XXX", decided_at, "Seats are back"],
+        [
+            booked.reference,
+            str(booked.pk),
+            "1001",
+            "Cancelled",
+            "",
+            "2",
+            "4000",
+            "XXX",
+            decided_at,
+            "Seats are back",
+            "",
+        ],
     ]
 
 

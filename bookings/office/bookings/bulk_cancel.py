@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.conf import BULK_CANCEL_LIMIT
+from bookings.conf import BULK_CANCEL_LIMIT, customer_address
 from bookings.errors import InvalidRequest, SelectionChanged
 from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
@@ -196,7 +196,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         only(request, back=reverse("admin:bookings_bulkcancel_change", args=[bulk.pk]))
         header = [
             *(_("reference"), _("booking"), _("user"), _("result"), _("why")),
-            *(_("seats"), _("refund"), _("currency"), _("decided at"), _("seats now")),
+            *(_("seats"), _("refund"), _("currency"), _("decided at"), _("seats now"), _("customer")),
         ]
         return stream_csv(f"bulk-cancellation-{bulk.pk}-flight-{bulk.flight_id}", header, _cells_of(bulk))
 
@@ -236,4 +236,5 @@ def _cells_of(bulk: BulkCancel) -> Iterator[list[object]]:
             *(line.booking.reference, line.booking.pk, line.booking.user_id),
             *(labels.BULK[line.state].text, labels.BULK_WHY.get(line.why, line.why)),
             *(line.seats, Money(line.refund, line.booking.currency), line.booking.currency, line.done_at, now),
+            customer_address(line.booking.user_id),
         ]

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bookings.conf import customer_address
 from bookings.db.clock import database_time
 from bookings.db.replica import read_list
 from bookings.lifecycle import UNPAID, BookingStatus, Hold
@@ -74,9 +75,9 @@ COLUMNS = (
         "total",
         "currency",
     ),
-    *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id"),
+    *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id", "customer_url"),
 )
-"""Of the export, for programs: as the database names them, but for money, which is counted there in minor units."""
+"""Of the export, for programs: as the database names them, but for money, which it counts in minor units, and links."""
 
 
 # In the export, of a booking whose release is done: its column says what is owed, and never that it is over.
@@ -214,6 +215,7 @@ def _cells_of(booking: Booking) -> list[object]:
         "hold": GIVEN_BACK if is_back else booking.hold,
         "price_per_seat": Money(booking.seat_price, booking.currency),
         "total": Money(booking.total_cost, booking.currency),
+        "customer_url": customer_address(booking.user_id),
     }
     return [shown[name] if name in shown else getattr(booking, name) for name in COLUMNS]
 
