@@ -27,7 +27,7 @@ from django.db.utils import DatabaseErrorWrapper, DataError, ProgrammingError
 from bookings.db.error_numbers import CONNECTION_LOST, OF_VALUES, is_lost, number_of
 from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
 from bookings.db.packets import Waits
-from bookingsite.mysql.packets import START, Cursor, PacketCursor, Waiting
+from bookingsite.mysql.packets import START, Cursor, PacketCursor, Waiting, send, take
 
 # A connection that was looked at so recently is used without asking its server again. A server that was demoted
 # meanwhile says so to the first write; reads may come from it for so long.
@@ -134,12 +134,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._has_not_begun() and len(self._waiting) == 1:
             self._waiting.clear()
         elif self.connection is not None:
-            with (
-                debug_transaction(self, "COMMIT"),
-                self.wrap_database_errors,
-                contextlib.closing(self.create_cursor()) as cursor,
-            ):
-                cursor.execute("COMMIT")
+            with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
+                send(self.connection, [*take(self._waiting), (b"COMMIT", None)])
 
     def _rollback(self) -> None:
         has_begun = not self._has_not_begun()

@@ -14,6 +14,7 @@ import contextlib
 from typing import Any
 
 import MySQLdb
+from django.db import IntegrityError
 from django.db.backends.mysql import base
 from MySQLdb.cursors import Cursor as LibraryCursor
 
@@ -22,7 +23,53 @@ from bookings.db.packets import Answer
 # Not BEGIN: with it a server may begin to read a block of its own language.
 START = b"START TRANSACTION"
 
+# Broken constraints that the library takes for faults of the server, by their numbers.
+MISNAMED = base.CursorWrapper.codes_for_integrityerror
+
 Waiting = list[tuple[bytes, Answer | None]]
+
+
+def take(waiting: Waiting) -> Waiting:
+    """Give what waits, which waits no longer."""
+    taken = waiting.copy()
+    waiting.clear()
+    return taken
+
+
+def send(database: Any, statements: Waiting) -> None:
+    """
+    Send statements in one packet, and fill in their answers.
+
+    A cursor would describe each column, and look for answers of others before and after: each look lets another
+    thread run, and waits until that one lets go.
+
+    :raises IntegrityError: Django's, for what the library calls otherwise
+    """
+    try:
+        database.query(b";".join([statement for statement, _ in statements]))
+        for place, (_, answer) in enumerate(statements):
+            if place:
+                _go_on(database)
+            _read(database, answer)
+    except BaseException as error:
+        with contextlib.suppress(MySQLdb.Error):
+            while database.next_result() == 0:
+                database.discard_result()
+        is_misnamed = isinstance(error, MySQLdb.OperationalError) and error.args[0] in MISNAMED
+        if is_misnamed:
+            raise IntegrityError(*error.args) from error
+        raise
+
+
+def _read(database: Any, answer: Answer | None) -> None:
+    rows = database.store_result().fetch_row(0) if database.field_count() else ()
+    if answer is not None:
+        answer.fill(rows, count=database.affected_rows(), last_id=database.insert_id())
+
+
+def _go_on(database: Any) -> None:
+    if database.next_result() != 0:
+        raise MySQLdb.InterfaceError(0, "a packet has fewer answers than statements")
 
 
 class PacketCursor(LibraryCursor):  # type: ignore[misc]  # the library has no types
@@ -40,17 +87,12 @@ class PacketCursor(LibraryCursor):  # type: ignore[misc]  # the library has no t
             return None
         if not self._waiting:
             return super()._query(statement)
-        before = self._waiting.copy()
-        self._waiting.clear()
+        before = take(self._waiting)
         database = self._get_db()
         database.query(b";".join([*(each for each, _ in before), statement]))
         for _, answer in before:
-            self._do_get_result(database)
-            self._post_get_result()
-            if answer is not None:
-                answer.fill(self._rows, count=self.rowcount, last_id=self.lastrowid)
-            if database.next_result() != 0:
-                raise MySQLdb.InterfaceError(0, "a packet has fewer answers than statements")
+            _read(database, answer)
+            _go_on(database)
         self._do_get_result(database)
         self._post_get_result()
         self._executed = statement
