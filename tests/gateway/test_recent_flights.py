@@ -230,15 +230,15 @@ class Held:
 
 
 class Joined(dict):
-    """Questions, one of which is joined when `joined` is set."""
+    """Questions; each thread that joins one releases `joined`."""
 
     def __init__(self):
-        self.joined = threading.Event()
+        self.joined = threading.Semaphore(0)
 
     def setdefault(self, flight_id, question):
         under_way = super().setdefault(flight_id, question)
         if under_way is not question:
-            self.joined.set()
+            self.joined.release()
         return under_way
 
 
@@ -256,7 +256,7 @@ def two_that_want_one_flight(wire, service, held, questions):
     wire.await_calls(1)
     second = in_the_background(lambda: recent(service))
     if isinstance(questions, Joined):
-        assert questions.joined.wait(PATIENCE_SECONDS)
+        assert questions.joined.acquire(timeout=PATIENCE_SECONDS)
     else:
         wire.await_calls(2)
     held.may_answer.set()
@@ -296,6 +296,22 @@ def test_a_failure_is_shared_by_those_who_wait_for_it_alone(wire):
             each.result()
     assert recent(service) == (2000, False)
     assert asked(wire) == 2
+
+
+@pytest.mark.parametrize(("long", "rests"), [(0.0, 1), (60.0, 0)], ids=["long", "a moment"])
+def test_a_flight_rests_that_many_have_waited_for_in_vain_for_long(wire, monkeypatch, long, rests):
+    monkeypatch.setattr("bookings.gateways.flight_service.http.RETRY_NEEDS_SECONDS", long)
+    service = remembering(wire)
+    held = Held(wire, answer(503, failure()))
+    service._seen._questions = questions = Joined()
+    askers = [in_the_background(lambda: recent(service)) for _ in range(6)]
+    assert all(questions.joined.acquire(timeout=PATIENCE_SECONDS) for _ in askers[1:])
+    held.may_answer.set()
+
+    for each in askers:
+        with pytest.raises(FlightsUnreachable):
+            each.result()
+    assert service.health().flights_resting == rests
 
 
 def test_a_question_of_another_thread_is_waited_for_as_long_as_there_is_time(wire):

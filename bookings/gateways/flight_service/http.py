@@ -125,13 +125,23 @@ class HttpFlightService:
         return bool(is_healthy(reply, self._shown(PROBED_FLIGHT, reply), seconds=seconds))
 
     def recent_flight(self, flight_id: int, *, seconds: float) -> Flight:
+        began, has_asked = time.monotonic(), False
+
         def ask() -> Flight:
+            nonlocal has_asked
+            has_asked = True
             return self.get_flight(flight_id, seconds=seconds)
 
         # In less time a question may fail that would not fail those who would wait for it.
         if not self._price_seconds or seconds < EXCHANGE_SECONDS:
             return ask()
-        return self._seen.show(flight_id, ask, seconds=seconds)
+        try:
+            return self._seen.show(flight_id, ask, seconds=seconds)
+        except FlightsUnreachable:
+            # Many wait for one question: counted by its failures alone, a flight that hangs would hold them for long.
+            if not has_asked and time.monotonic() - began >= RETRY_NEEDS_SECONDS:
+                self._guard.count_a_wait(flight_id)
+            raise
 
     def recall_flight(self, flight_id: int) -> Flight | None:
         return self._seen.recall(flight_id)

@@ -117,6 +117,13 @@ class Guard:
                 log.warning("gateway.flights.breaker_moved", to=moved.value)
             self._show()
 
+    def count_a_wait(self, flight_id: int) -> None:
+        """Count as a failure of this flight alone that a thread has waited in vain for the call of another one."""
+        of_flight = self.flights.admit(flight_id)
+        if not of_flight.is_refused:
+            self.flights.end(of_flight, healthy=False)
+            self._show()
+
     def is_available(self) -> bool:
         """Tell whether a call would be admitted now."""
         return not self.bulkhead.is_full() and self.breaker.would_admit()
