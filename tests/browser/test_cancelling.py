@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from bookings.lifecycle import CancelReason
 from bookings.models import BookingEvent
 from bookings.services.bookings.cancel import cancel_booking
+from tests.browser.keyboard import enter
 from tests.support.bookings import a_booked_booking, an_initiated_booking, customer
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -64,6 +65,49 @@ def test_it_works_with_the_keyboard_alone_and_without_javascript(office, browser
     expect(page.get_by_text(f"{booking.reference} is cancelled.")).to_be_visible()
     context.close()
     assert cancellations(booking) == 1
+
+
+def test_from_the_list_to_cancelled_with_twelve_keys_at_most(office, page):
+    newest = [an_initiated_booking(office.flights) for _ in range(2)]
+    booking = newest[0]
+    office.sign_in(page, "Support")
+    page.goto("/admin/bookings/booking/")
+    pressed = []
+
+    def press(*keys):
+        for key in keys:
+            page.keyboard.press(key)
+            pressed.append(key)
+
+    def follow():
+        pressed.append("Enter")
+        enter(page)
+
+    press("j", "j")
+    follow()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Booking {booking.reference}")
+    press("c")
+    follow()
+    expect(page.get_by_label("Reason")).to_be_focused()
+    press("d")
+    expect(page.get_by_label("Reason")).to_have_value("duplicate")
+    press("Tab", "Tab")
+    follow()
+
+    expect(page.get_by_text(f"{booking.reference} is cancelled.")).to_be_visible()
+    assert len(pressed) <= 12
+    assert cancellations(booking) == 1
+
+
+def test_keys_that_move_the_focus_are_letters_where_something_is_typed(office, page):
+    booking = an_initiated_booking(office.flights)
+    office.sign_in(page, "Support")
+    page.goto(f"/admin/bookings/booking/{booking.pk}/change/")
+
+    page.get_by_label("New note").press_sequentially("jack / c")
+
+    expect(page.get_by_label("New note")).to_be_focused()
+    expect(page.get_by_label("New note")).to_have_value("jack / c")
 
 
 def test_with_the_flight_service_down_it_cancels_and_the_page_shows_later_that_seats_are_back(office, page, worker):

@@ -42,7 +42,12 @@ class NoteForm(forms.Form):
 class CancelForm(forms.Form):
     """What staff say about a cancellation, and which booking they saw when they said it."""
 
-    reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=labels.STAFF_REASON_CHOICES)
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        choices=labels.STAFF_REASON_CHOICES,
+        # The page is for this form alone, and says before it what will happen.
+        widget=forms.Select(attrs={"autofocus": True}),
+    )
     note = NoteField(
         label=gettext_lazy("Note"),
         required=False,
