@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from bookings.conf import BREAKER_FAILURES_IN_A_ROW, BREAKER_OPEN_SECONDS
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.resilience.guard import Guard
 from bookings.gateways.flight_service.seen_flights import SeenFlights
@@ -312,6 +313,28 @@ def test_a_flight_rests_that_many_have_waited_for_in_vain_for_long(wire, monkeyp
         with pytest.raises(FlightsUnreachable):
             each.result()
     assert service.health().flights_resting == rests
+
+
+@pytest.mark.parametrize("of_all", [False, True], ids=["of the flight", "of all"])
+def test_no_thread_waits_for_a_probe_of_another_one(wire, of_all):
+    now = [1000.0]
+    service = HttpFlightService(wire.url, guard=Guard(clock=lambda: now[0]), price_seconds=PRICE_SECONDS)
+    for _ in range(BREAKER_FAILURES_IN_A_ROW):
+        if of_all:
+            service._guard.breaker.end(service._guard.breaker.admit(), healthy=False)
+        else:
+            service._guard.count_a_wait(7)
+    now[0] += 2 * BREAKER_OPEN_SECONDS
+    held = Held(wire, answer(200, flight()))
+    first = in_the_background(lambda: recent(service))
+    wire.await_calls(1)
+
+    second = in_the_background(lambda: recent(service))
+
+    with pytest.raises(FlightsUnreachable):
+        second.result(timeout=2)
+    held.may_answer.set()
+    assert first.result() == (2000, False)
 
 
 def test_a_question_of_another_thread_is_waited_for_as_long_as_there_is_time(wire):

@@ -132,8 +132,8 @@ class HttpFlightService:
             has_asked = True
             return self.get_flight(flight_id, seconds=seconds)
 
-        # In less time a question may fail that would not fail those who would wait for it.
-        if not self._price_seconds or seconds < EXCHANGE_SECONDS:
+        # In less time a question may fail that would not fail those who wait for it. A probe holds one thread.
+        if not self._price_seconds or seconds < EXCHANGE_SECONDS or self._guard.is_probing(flight_id):
             return ask()
         try:
             return self._seen.show(flight_id, ask, seconds=seconds)

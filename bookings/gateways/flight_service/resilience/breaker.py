@@ -103,6 +103,10 @@ class Breaker:
         with self._lock:
             return self._would_admit(self._clock())
 
+    def is_open(self) -> bool:
+        """Tell whether it lets nothing through but probes."""
+        return self._state is not BreakerState.CLOSED
+
     def has_only_successes(self) -> bool:
         """Tell whether it is closed, and none of the calls that count has failed."""
         with self._lock:

@@ -60,6 +60,11 @@ class BreakersOfFlights:
             with self._lock:
                 self._failing.pop(leave.flight_id, None)
 
+    def is_open(self, flight_id: int) -> bool:
+        """Tell whether nothing about this flight is let through but probes."""
+        breaker = self._failing.get(flight_id)
+        return breaker is not None and breaker.is_open()
+
     def resting(self) -> int:
         """Count the flights that are not asked about now."""
         with self._lock:

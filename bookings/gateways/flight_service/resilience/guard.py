@@ -124,6 +124,10 @@ class Guard:
             self.flights.end(of_flight, healthy=False)
             self._show()
 
+    def is_probing(self, flight_id: int) -> bool:
+        """Tell whether a call about this flight would be a probe, or refused."""
+        return self.breaker.is_open() or self.flights.is_open(flight_id)
+
     def is_available(self) -> bool:
         """Tell whether a call would be admitted now."""
         return not self.bulkhead.is_full() and self.breaker.would_admit()
