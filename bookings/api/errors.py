@@ -24,7 +24,7 @@ NOT_STORABLE = "The database cannot keep a value of the request as it is, so rep
 
 def respond(rendered: Response) -> HttpResponse:
     """Send what was rendered, as it is."""
-    response = HttpResponse(rendered.body, status=rendered.status, content_type="application/json")
+    response = HttpResponse(rendered.body.encode(), status=rendered.status, content_type="application/json")
     for name, value in rendered.headers.items():
         response.headers[name] = value
     return response

@@ -57,7 +57,8 @@ def seen_versions(request: Request, booking_id: int) -> frozenset[int] | None:
 
     :raises InvalidRequest: if it is neither `*` nor tags
     """
-    sent = request.headers.get("If-Match")
+    # Not `request.headers`, which is made of all headers when it is first asked for.
+    sent = request.META.get("HTTP_IF_MATCH")
     if sent is None or sent.strip() == "*":
         return None
     if not _TAGS.fullmatch(sent):

@@ -1,7 +1,8 @@
 """Which form of an answer a client will take (RFC 9110, section 12.5.1). Refusals come in any case."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from rest_framework.exceptions import NotAcceptable
@@ -40,7 +41,9 @@ def prefers_problems(accept: str) -> bool:
     return ranges.get(PROBLEM, 0.0) > 0 and ranges[PROBLEM] >= ranges.get(JSON, 0.0)
 
 
-def _ranges(accept: str) -> dict[str, float]:
+# Clients say few things; a value has 16 KiB at most.
+@lru_cache(maxsize=64)
+def _ranges(accept: str) -> Mapping[str, float]:
     """Read the types that a client names, with their weights; one that is named twice has the higher."""
     ranges: dict[str, float] = {}
     for member in accept.lower().split(","):
@@ -60,7 +63,7 @@ def _weight_of(member: str) -> float:
         return 1.0
 
 
-def _weight(media_type: str, ranges: dict[str, float]) -> float:
+def _weight(media_type: str, ranges: Mapping[str, float]) -> float:
     """The weight of a type is that of the most specific range that it is in; 0 if it is in none."""
     kind = media_type.partition("/")[0]
     return next((ranges[name] for name in (media_type, f"{kind}/*", ANY) if name in ranges), 0.0)

@@ -23,6 +23,7 @@ FOLLOWED_SAFELY = ("GET", "HEAD")
 # theirs; traceparent, of which W3C says that one that cannot be read is as none; Host, which is compared with
 # ALLOWED_HOSTS; and Prefer, Accept, Content-Encoding and X-Forwarded-*, which are lists.
 SENT_ONCE = ("Idempotency-Key", "x-idempotency-key", "Origin")
+_IN_WSGI = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in SENT_ONCE}
 
 # WSGI has these two under names of their own, so what is here came with an underscore in its name. Of others that
 # cannot be recognized: the proxy in front must drop such names, see docs/security.md.
@@ -89,7 +90,7 @@ class SlashOrNone:
 def _wrong_header(request: HttpRequest) -> str | None:
     """Name the header that is ambiguous; None if all are clear."""
     sent = request.META
-    twice = next((name for name in SENT_ONCE if "," in sent.get(_in_wsgi(name), "")), None)
+    twice = next((name for name, place in _IN_WSGI.items() if "," in sent.get(place, "")), None)
     if twice:
         return f"{twice} was sent twice, or has a comma in it. Send it once, and without a comma."
     if "," in _QUOTED.sub("", sent.get("CONTENT_TYPE", "")):
@@ -101,10 +102,6 @@ def _wrong_header(request: HttpRequest) -> str | None:
             return f"{spelling} is the name of no header; send {spelling.replace('_', '-')}."
     is_a_length = _LENGTH.fullmatch(sent.get("CONTENT_LENGTH") or "0")
     return None if is_a_length else "Content-Length must be one whole number."
-
-
-def _in_wsgi(name: str) -> str:
-    return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 def _refused(request: HttpRequest, status: int, code: str, explanation: str) -> HttpResponse:
