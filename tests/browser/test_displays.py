@@ -77,6 +77,8 @@ def test_the_pages_of_a_list_stand_in_one_line_without_bullets(office, page):
 
     page.goto("/admin/bookings/payment/")
 
+    amount = page.get_by_role("cell", name="4,000 XXX").first
+    assert amount.evaluate("one => getComputedStyle(one).whiteSpace") == "nowrap"
     numbers = page.get_by_role("navigation", name="Pages").get_by_role("listitem")
     expect(numbers).to_have_count(2)
     assert len({number.bounding_box()["y"] for number in numbers.all()}) == 1
