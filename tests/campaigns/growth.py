@@ -212,7 +212,7 @@ def listed(page: int) -> Measure:
     def measure(place: Place, seconds: float) -> Effort:
         """The smallest tables have less than 10,000 pages: it is their last one then."""
         newest = Booking.objects.latest("pk").pk
-        below = place_of(max(2 * PAGE, newest - (page - 1) * PAGE))
+        below = place_of(max(2 * PAGE, newest - (page - 1) * PAGE), Client())
         query = f"?limit={PAGE}" if page == 1 else f"?limit={PAGE}&cursor={below}"
         return over_http(place, itertools.repeat(get(f"{BOOKINGS}{query}")), seconds)
 

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from django.db.models import F
 from django.test import Client
@@ -57,20 +58,23 @@ def of_the_api() -> Iterator[Question]:
     client, many = Client(), _many(newest)
 
     def listing(**query: Any) -> Callable[[], object]:
-        return lambda: client.get(BOOKINGS, query)
+        return lambda: _found(client, **query)
 
     long_ago, later = middle.created_at.isoformat(), (middle.created_at + timedelta(hours=6)).isoformat()
     lists: dict[str, dict[str, Any]] = {
         "page 1": {},
-        "page 10,000": {"cursor": place_of(max(2 * PAGE, newest.pk - 9_999 * PAGE))},
+        "page 10,000": {"cursor": place_of(max(2 * PAGE, newest.pk - 9_999 * PAGE), client)},
         "userId": {"userId": paid.user_id},
         "userId of a user with 1 % of all": {"userId": AGENT},
-        "userId of 1 %, page in the middle": {"userId": AGENT, "cursor": place_of(middle.pk)},
+        "userId of 1 %, page in the middle": {"userId": AGENT, "cursor": place_of(middle.pk, client, userId=AGENT)},
         "flightId": {"flightId": middle.flight_id},
         "status=booked": {"status": "booked"},
         "status=pending": {"status": "pending"},
         "status=initiated": {"status": "initiated"},
-        "status=pending, page in the middle": {"status": "pending", "cursor": place_of(middle.pk)},
+        "status=pending, page in the middle": {
+            "status": "pending",
+            "cursor": place_of(middle.pk, client, status="pending"),
+        },
         "createdAfter half a year ago": {"createdAfter": long_ago},
         "createdBefore half a year ago": {"createdBefore": long_ago},
         "createdAfter, createdBefore: six hours": {"createdAfter": long_ago, "createdBefore": later},
@@ -206,6 +210,15 @@ def _of_a_day() -> int:
     return Booking.objects.filter(created_at__gt=database_time() - timedelta(hours=24)).count()
 
 
-def place_of(booking_id: int) -> str:
-    """A cursor of the API's list: the page below this booking."""
-    return base64.b64encode(f"p={booking_id}".encode()).decode()
+def place_of(booking_id: int, client: Client, **filters: Any) -> str:
+    """A cursor of the API's list with these filters, which has two bookings: the page below this booking."""
+    link = _found(client, limit=1, **filters)["data"]["next"]
+    (cursor,) = parse_qs(urlsplit(link).query)["cursor"]
+    _, between, mark = base64.b64decode(cursor).decode().partition("~")
+    return base64.b64encode(f"p={booking_id}{between}{mark}".encode()).decode()
+
+
+def _found(client: Client, **query: Any) -> Any:
+    answer = client.get(BOOKINGS, query)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
