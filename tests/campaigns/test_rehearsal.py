@@ -11,7 +11,7 @@ from tests.campaigns.verdict import Word
 from tests.support.schedules import schedule_the_pass
 from tests.support.servers import empty_the_database
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 INTERVAL_SECONDS = 1
 FELT_SECONDS = 1.0
@@ -62,7 +62,6 @@ def test_a_web_process_is_killed_while_the_flight_service_is_down(stack):
     assert result.figures["cut off"] > 0
 
 
-@pytest.mark.long
 def test_a_worker_that_stays_dead_is_found_out(stack):
     def kill_it_for_good(stack, feel):
         stack.worker.kill()

@@ -6,6 +6,8 @@ from threading import Thread
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 CALLS = {
     "createBooking": {"body": {"flightId": 1, "userId": 1001, "noOfSeats": 2}},
     "payBooking": {"body": {"bookingId": 1, "userId": 1001, "totalCost": 4000}, "key": "k"},

@@ -4,8 +4,6 @@ import copy
 import os
 import re
 import secrets
-import subprocess
-import sys
 from functools import reduce
 
 import kubernetes_validate
@@ -15,6 +13,7 @@ from django.core.management import get_commands, load_command_class
 from django.urls import resolve
 
 from devtools.processes import REPOSITORY
+from tests.support.starts import start
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
 FILES = {path.name: list(yaml.safe_load_all(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))}
@@ -268,10 +267,5 @@ def test_it_refuses_them_as_they_stand_in_the_file(tmp_path):
 
 def check(settings, folder):
     """Run the checks for production with these settings alone."""
-    return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "ENV_FILE": "", **settings},
-        capture_output=True,
-        text=True,
-    )
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "ENV_FILE": "", **settings}
+    return start("manage.py", "check", "--deploy", "--fail-level", "WARNING", env=environment)
