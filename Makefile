@@ -51,7 +51,6 @@ run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 
 test:  ## run all checks, and the everyday tests on a private MariaDB, and see that they take every branch; or on TEST_DATABASE_URL
 	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
 	@$(MAKE) --no-print-directory check
-	@sh devtools/venv.sh tests/browser/package-lock.json
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
 	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL) $(EVERY_BRANCH)) -m "not long"
 

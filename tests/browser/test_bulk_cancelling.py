@@ -12,7 +12,7 @@ from tests.support.bookings import many_rows
 from tests.support.invariants import assert_in_step
 from tests.support.waiting import await_that
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 BOOKINGS, SEATS_EACH = 500, 2
 
@@ -38,7 +38,6 @@ def patches(office):
     return office.sim.ledger()["calls"]["patch"]
 
 
-@pytest.mark.long
 def test_each_of_500_bookings_is_cancelled_once_though_the_worker_is_killed(office, page):
     a_full_flight(office)
     office.sign_in(page, "Supervisor")

@@ -9,7 +9,7 @@ from tests.browser.keyboard import enter, tab_to
 from tests.browser.office import PASSWORD, a_member
 from tests.support.bookings import a_saved_row, an_initiated_booking
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 def log_in(page, name, password):
@@ -46,7 +46,6 @@ def test_a_wrong_password_is_refused_in_words(page):
     expect(page.get_by_label("Username:")).to_have_value(anna.username)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("typed", "stays"), [("", False), ("half a sentence", True)], ids=["idle", "typing"])
 def test_a_page_that_looks_again_goes_to_the_log_in_unless_something_is_typed(office, page, typed, stays):
     office.sign_in(page)

@@ -11,7 +11,7 @@ from tests.browser.office import PASSWORD, a_member
 from tests.browser.test_every_page import what_is_wrong
 from tests.support.bookings import an_initiated_booking
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 TYPED = "rang at noon\nand wants another day; her name is Łucja"
 NOT_SENT = "Not sent: nothing was done."
@@ -62,7 +62,6 @@ def test_a_session_that_ends_while_a_reason_is_typed_costs_a_log_in_and_no_typin
     assert BookingEvent.objects.get(what="cancelled").note.splitlines() == TYPED.splitlines()
 
 
-@pytest.mark.long
 def test_a_log_in_in_another_tab_brings_the_form_back_at_once(office, page):
     booking, anna = an_initiated_booking(office.flights), a_member("Support")
     log_in_by_form(page, anna, f"/admin/bookings/booking/{booking.pk}/cancel/")
@@ -78,7 +77,6 @@ def test_a_log_in_in_another_tab_brings_the_form_back_at_once(office, page):
     assert BookingEvent.objects.filter(what="cancelled").count() == 0
 
 
-@pytest.mark.long
 def test_each_of_two_log_in_tabs_goes_on_to_its_own_page(office, page):
     booking, anna = an_initiated_booking(office.flights), a_member("Support")
     second = page.context.new_page()
@@ -94,7 +92,6 @@ def test_each_of_two_log_in_tabs_goes_on_to_its_own_page(office, page):
     expect(second.get_by_role("heading", level=1)).to_have_text(f"Booking {booking.reference}")
 
 
-@pytest.mark.long
 def test_a_log_in_page_from_before_a_log_out_asks_again(office, page):
     anna = a_member("Support")
     second = page.context.new_page()
@@ -110,7 +107,6 @@ def test_a_log_in_page_from_before_a_log_out_asks_again(office, page):
     expect(second).to_have_url(f"{office.url}/admin/bookings/payment/")
 
 
-@pytest.mark.long
 def test_a_filter_that_is_not_understood_is_named_and_can_be_left_out(office, page):
     booking = an_initiated_booking(office.flights)
     office.sign_in(page, "Support")
