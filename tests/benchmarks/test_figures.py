@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import targets
 from benchmarks.aims import AIMS, aim_rows
 from benchmarks.cells import LONG, SHORT, Cell
 from benchmarks.load import Load
@@ -117,6 +118,13 @@ def test_each_figure_that_was_measured_stands_beside_its_bar():
     ]
 
 
+@pytest.fixture
+def no_packages(monkeypatch, tmp_path):
+    """What is measured is described alike where the packages of the Node reference are not installed."""
+    monkeypatch.setattr(targets, "node_modules", lambda: tmp_path)
+
+
+@pytest.mark.usefixtures("no_packages")
 def test_no_bar_is_about_what_is_never_measured():
     names = {target.name for target in all_targets(old=ROOT, python="")}
 
@@ -124,6 +132,7 @@ def test_no_bar_is_about_what_is_never_measured():
     assert {name for aim in AIMS for name in (aim.target, aim.to)} <= names | {""}
 
 
+@pytest.mark.usefixtures("no_packages")
 def test_what_is_measured_beside_has_one_setting_more():
     this, *others = all_targets(old=None, python="", beside=["WEB_THREADS=8"])
 
