@@ -9,9 +9,11 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from flightsim.demo_flights import demo_flights
 from flightsim.faults import FAULTS_ON, FaultPlan, Faults, InvalidFaults
+from flightsim.fixed_flights import FixedFlights, fixed_flights
 from flightsim.freezing import Pool
 from flightsim.routes import FlightService
 from flightsim.server import Connection, Desk
@@ -25,9 +27,16 @@ LISTEN_BACKLOG = 1024
 MAX_FLIGHTS = 10_000
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says in one line what makes no sense, so that what starts this process can show it as it is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; --help lists the options\n")
+
+
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the command line; prints usage and exits with 2 where it makes no sense."""
-    parser = argparse.ArgumentParser(prog="flightsim", description="A stand-in for the Flight Service.")
+    """Parse the command line; says so and exits with 2 where it makes no sense."""
+    parser = OneLineParser(prog="flightsim", description="A stand-in for the Flight Service.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8001, help="0 picks a free one (default: %(default)s)")
     parser.add_argument("--store", type=Path, default=Path("var/flightsim.sqlite3"), help="SQLite file")
@@ -97,20 +106,24 @@ def desk_of(options: argparse.Namespace, store: Store) -> Desk:
 
     :raises sqlite3.Error: if the store cannot be written
     """
-    first_state = demo_flights(options.flights, capacity=options.capacity, currency=options.currency)
+    first_state = [
+        *demo_flights(options.flights, capacity=options.capacity, currency=options.currency),
+        *fixed_flights(currency=options.currency),
+    ]
     with store.transaction():
         store.add_missing(first_state)
         tally = Tally(flight.id for flight in store.flights())
-    faults = Faults(options.plan, seed=options.seed)
+    faults, fixed = Faults(options.plan, seed=options.seed), FixedFlights()
     service = FlightService(
         store=store,
         tally=tally,
         faults=faults,
+        fixed=fixed,
         first_state=first_state,
         keyed=not options.unkeyed,
         allow_reset=options.allow_reset,
     )
-    return Desk(service, faults, tally, Pool(seconds=options.freeze_seconds if options.unkeyed else 0))
+    return Desk(service, faults, fixed, tally, Pool(seconds=options.freeze_seconds if options.unkeyed else 0))
 
 
 async def serve(listener: socket.socket, desk: Desk, *, mode: str) -> None:

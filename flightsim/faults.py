@@ -19,6 +19,7 @@ class Fault(Enum):
     """What goes wrong with one request."""
 
     FAIL = "500, nothing decided"
+    UNAVAILABLE = "503, nothing decided"
     DROP_REPLY = "decided, then hung up without an answer"
     DROP_REQUEST = "hung up, nothing decided"
     HANG = "nothing decided, never answered"

@@ -9,7 +9,8 @@ from http import HTTPStatus
 
 from flightsim import keyed, unkeyed
 from flightsim.answers import as_json, failure, flight_as_json, success
-from flightsim.faults import Faults, InvalidFaults, plan_from_json
+from flightsim.faults import Fault, Faults, InvalidFaults, plan_from_json
+from flightsim.fixed_flights import SEATS, UNUSABLE, FixedFlights
 from flightsim.store import MAX_SEATS, Flight, Store
 from flightsim.tally import Tally
 from flightsim.wire import Reply, Request
@@ -30,6 +31,16 @@ def is_flight_path(path: str) -> bool:
     return path.startswith(_FLIGHTS)
 
 
+def flight_in(path: str) -> int | None:
+    """Return the id of the flight that a path is about; None if it has no number."""
+    flight_path = _FLIGHT_PATH.fullmatch(path)
+    return None if flight_path is None else _as_id(flight_path[1])
+
+
+def _as_id(text: str | None) -> int | None:
+    return int(text) if text and _FLIGHT_ID.fullmatch(text) else None
+
+
 class FlightService:
     """The endpoints, keyed or unkeyed; `first_state` is what a reset goes back to."""
 
@@ -39,13 +50,14 @@ class FlightService:
         store: Store,
         tally: Tally,
         faults: Faults,
+        fixed: FixedFlights,
         first_state: Sequence[Flight],
         keyed: bool,
         allow_reset: bool,
     ) -> None:
         self._store = store
         self._tally = tally
-        self._faults = faults
+        self._faults, self._fixed = faults, fixed
         self._first_state = first_state
         self._keyed = keyed
         self._allow_reset = allow_reset
@@ -63,9 +75,11 @@ class FlightService:
             print(f"flightsim: the store failed: {error}", file=sys.stderr, flush=True)
             return [self.failed() for _ in requests]
 
-    def failed(self) -> Reply:
-        """Count and answer a 500: nothing was decided."""
+    def failed(self, fault: Fault = Fault.FAIL) -> Reply:
+        """Count and answer a 500, or the 503 of a fault: nothing was decided."""
         self._tally.add("failed")
+        if fault is Fault.UNAVAILABLE:
+            return self._failure(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Try again later")
         return self._failure(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Cannot finish the request")
 
     def _answer(self, request: Request) -> Reply:
@@ -82,7 +96,7 @@ class FlightService:
         return self._failure(HTTPStatus.NOT_FOUND, "not_found", "There is nothing at this address")
 
     def _answer_flights(self, request: Request, id_text: str | None, seats: str | None) -> Reply:
-        flight_id = int(id_text) if id_text and _FLIGHT_ID.fullmatch(id_text) else None
+        flight_id = _as_id(id_text)
         if seats:
             return self._only("PATCH", request) or self._change_seats(request, flight_id)
         wrong_method = self._only("GET", request)
@@ -96,7 +110,7 @@ class FlightService:
         if flight is None:
             return self._failure(HTTPStatus.NOT_FOUND, "flight_not_found", "The flight you requested is not present")
         described = self._described(flight)
-        if self._faults.spoils(flight.id):
+        if self._faults.spoils(flight.id) or flight.id == UNUSABLE:
             described["price"] = "twenty"
         return success(described)
 
@@ -141,7 +155,7 @@ class FlightService:
         return success({})
 
     def _described(self, flight: Flight) -> dict[str, object]:
-        return flight_as_json(flight, with_capacity=self._keyed)
+        return flight_as_json(self._fixed.as_shown(flight), with_capacity=self._keyed)
 
     def _only(self, method: str, request: Request) -> Reply | None:
         if request.method == method:
@@ -161,6 +175,8 @@ def with_capacities(flights: Sequence[Flight], wanted: Mapping[str, object]) -> 
     """
     Return the flights, full, with `capacity` for all and `flights` (id to capacity) for particular ones.
 
+    Those of fixed behavior change their seats only where they are named.
+
     :raises InvalidRequest: if a name, an id or a capacity makes no sense
     """
     if not wanted.keys() <= {"capacity", "flights"}:
@@ -168,7 +184,10 @@ def with_capacities(flights: Sequence[Flight], wanted: Mapping[str, object]) -> 
     particular = wanted.get("flights", {})
     if not isinstance(particular, dict) or not particular.keys() <= {str(flight.id) for flight in flights}:
         raise InvalidRequest("flights must be an object from ids of flights to capacities")
-    return [_filled(flight, particular.get(str(flight.id), wanted.get("capacity"))) for flight in flights]
+    of_all = wanted.get("capacity")
+    return [
+        _filled(flight, particular.get(str(flight.id), None if flight.id in SEATS else of_all)) for flight in flights
+    ]
 
 
 def _filled(flight: Flight, capacity: object) -> Flight:

@@ -7,9 +7,10 @@ from typing import NamedTuple, cast
 
 from flightsim.answers import failure
 from flightsim.faults import Fault, Faults
+from flightsim.fixed_flights import FixedFlights
 from flightsim.freezing import Pool
 from flightsim.garbage import garbage
-from flightsim.routes import FlightService, is_flight_path
+from flightsim.routes import FlightService, flight_in, is_flight_path
 from flightsim.tally import Tally
 from flightsim.wire import (
     INFORMATIONAL,
@@ -165,10 +166,10 @@ class Desk:
     of them is answered. A busy server so pays for one commit per turn, a quiet one for one per request.
     """
 
-    def __init__(self, service: FlightService, faults: Faults, tally: Tally, pool: Pool) -> None:
+    def __init__(self, service: FlightService, faults: Faults, fixed: FixedFlights, tally: Tally, pool: Pool) -> None:
         self._pool = pool
         self._service = service
-        self._faults = faults
+        self._faults, self._fixed = faults, fixed
         self._tally = tally
         self._waiting: list[_Waiting] = []
         self._garbled = itertools.count()
@@ -186,8 +187,9 @@ class Desk:
         now = asyncio.get_running_loop().time()
         if request.method == "PATCH" and self._pool.enter(now):
             self._tally.add("freezes")
-        fault = self._faults.draw(request.method)
-        latency_seconds = self._faults.latency_seconds(request.method)
+        flight_id = flight_in(request.path)
+        fault = self._faults.draw(request.method) or self._fixed.fault(flight_id, request, now)
+        latency_seconds = self._faults.latency_seconds(request.method) + self._fixed.wait_seconds(flight_id)
         self._in_a_while(latency_seconds, now, connection, request, fault)
 
     def _in_a_while(
@@ -234,9 +236,9 @@ class Desk:
 
     def _queue(self, connection: Connection, request: Request, fault: Fault | None) -> None:
         match fault:
-            case Fault.FAIL:
+            case Fault.FAIL | Fault.UNAVAILABLE:
                 # Not answered from here: that would read the client's next request, and so recurse.
-                asyncio.get_running_loop().call_soon(connection.answer, self._service.failed())
+                asyncio.get_running_loop().call_soon(connection.answer, self._service.failed(fault))
             case Fault.DROP_REQUEST:
                 self._tally.add("dropped_requests")
                 connection.close()

@@ -10,6 +10,8 @@ import requests
 
 from tests.support.processes import FlightSim, start_flightsim
 
+FIXED = (90200, 90400, 90409, 90412, 90502, 90503, 90504)
+
 
 def get(sim: FlightSim, path: str) -> requests.Response:
     return requests.get(f"{sim.url}{path}", timeout=5)
@@ -73,7 +75,7 @@ def test_a_currency_is_shown_beside_every_price_where_one_is_given():
 def test_all_flights_are_listed_in_the_same_form(sim):
     listed = get(sim, "/api/v1/flights").json()["data"]
 
-    assert [flight["id"] for flight in listed] == list(range(1, 13))
+    assert [flight["id"] for flight in listed] == [*range(1, 13), *FIXED]
     assert listed[0] == get(sim, "/api/v1/flights/1").json()["data"]
 
 
@@ -81,12 +83,12 @@ def test_as_many_flights_as_wanted_can_be_had():
     with start_flightsim("--flights", "50", "--capacity", "7") as sim:
         flights = sim.ledger()["flights"]
 
-    assert [flight["id"] for flight in flights] == list(range(1, 51))
-    assert {flight["capacity"] for flight in flights} == {7}
+    assert [flight["id"] for flight in flights] == [*range(1, 51), *FIXED]
+    assert {flight["capacity"] for flight in flights[:50]} == {7}
 
 
 def test_the_demo_flights_are_believable(sim):
-    flights = get(sim, "/api/v1/flights").json()["data"]
+    flights = get(sim, "/api/v1/flights").json()["data"][:12]
 
     assert len({flight["flightNumber"] for flight in flights}) == 12
     assert all(50 <= flight["capacity"] <= 250 for flight in flights)

@@ -103,10 +103,16 @@ def test_a_store_that_is_none_is_one_clear_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [("--fail-rate", "2"), ("--latency-ms", "-1"), ("--flights", "0"), ("--capacity", "0")]
+    "options",
+    [
+        *(("--rates", "2"), ("--fail-rate", "two"), ("--flights", "0"), ("--capacity", "0")),
+    ],
 )
-def test_options_that_make_no_sense_are_refused(options):
-    assert flightsim(*options).returncode == 2
+def test_options_that_make_no_sense_are_refused_in_one_line(options):
+    refused = flightsim(*options)
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert re.fullmatch(rf"flightsim: .*{options[0].strip('-')[:4]}.*; --help lists the options\n", refused.stderr)
 
 
 def test_it_says_where_it_listens_and_in_which_mode(tmp_path):

@@ -68,7 +68,7 @@ def test_two_thousand_bookings_on_fifty_flights_expire_with_one_call_for_each_fl
     assert time.monotonic() - started < 60
     assert sim.ledger()["calls"]["patch"] - before <= 2 * FLIGHTS
     assert (BookingEvent.objects.count(), expired_more_than_once()) == (2_000, 0)
-    assert {flight["remaining"] for flight in sim.ledger()["flights"]} == {400}
+    assert {flight["remaining"] for flight in sim.ledger()["flights"][:FLIGHTS]} == {400}
     assert_in_step(sim)
 
 
@@ -83,7 +83,7 @@ def test_seats_go_back_once_though_a_third_of_the_answers_is_lost(flights, sim):
             break
         let_time_pass(seconds=20)
 
-    assert {flight["given_back"] for flight in sim.ledger()["flights"]} == {40}
+    assert {flight["given_back"] for flight in sim.ledger()["flights"][:FLIGHTS]} == {40}
     assert_in_step(sim)
 
 
