@@ -108,9 +108,11 @@ MAX_UNPAID_BOOKINGS_PER_USER = whole_number("MAX_UNPAID_BOOKINGS_PER_USER", defa
 MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = whole_number(
     "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT", default=2 * MAX_SEATS_PER_BOOKING, low=0, high=100_000
 )
-PAYMENT_GATEWAY = {"instant": "bookings.gateways.payments.instant.InstantPayments"}[
-    one_of("PAYMENT_GATEWAY", default="instant", choices=("instant",))
-]
+PAYMENT_GATEWAYS = {
+    "instant": "bookings.gateways.payments.instant.InstantPayments",
+    "demo": "bookings.gateways.payments.demo.DemoPayments",
+}
+PAYMENT_GATEWAY = PAYMENT_GATEWAYS[one_of("PAYMENT_GATEWAY", default="instant", choices=tuple(PAYMENT_GATEWAYS))]
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.
 CUSTOMER_URL_TEMPLATE = address_of_each("CUSTOMER_URL_TEMPLATE")

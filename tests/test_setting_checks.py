@@ -13,6 +13,8 @@ from bookingsite.config import checks
 from devtools.processes import REPOSITORY
 from tests.test_start import start
 
+DEMO = "bookings.gateways.payments.demo.DemoPayments"
+
 # What each is about, in production: settings that bring it about, and the like that do not.
 CHECKS = {
     "bookings.E001": ({"JWT_ISSUER": ""}, {"JWT_ISSUER": "", "JWT_SECRETS": [], "JWT_JWKS": ""}),
@@ -20,6 +22,7 @@ CHECKS = {
         {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": 9, "MAX_SEATS_PER_BOOKING": 10},
         {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": 0, "MAX_SEATS_PER_BOOKING": 10},
     ),
+    "bookings.E003": ({"PAYMENT_GATEWAY": DEMO}, {"PAYMENT_GATEWAY": DEMO, "DEBUG": True}),
     "bookings.W001": (
         {"FLIGHT_SERVICE_URL": "http://flights.example.org"},
         {"FLIGHT_SERVICE_URL": "http://flights.example.org", "FLIGHT_SERVICE_PLAINTEXT_HOST": "flights.example.org"},

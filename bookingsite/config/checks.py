@@ -51,6 +51,12 @@ def _wrong_together() -> Iterator[CheckMessage]:
             hint="Make it 0 (no cap), or at least as many.",
             id="bookings.E002",
         )
+    if settings.PAYMENT_GATEWAYS["demo"] == settings.PAYMENT_GATEWAY and not settings.DEBUG:
+        yield checks.Error(
+            "PAYMENT_GATEWAY=demo takes no money, and DEBUG is false.",
+            hint="Name another payment gateway; this one is for trying things out.",
+            id="bookings.E003",
+        )
 
 
 def unsafe(**_: Any) -> list[CheckMessage]:
