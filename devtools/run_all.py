@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config.env import base_address, env
 from devtools.processes import adopt_orphans, ends_with_parent, free_port, kill_descendants, port_is_free
+from flightsim.__main__ import read_options
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -57,14 +59,15 @@ The flight booking service is running.
 
 Hold two seats, then pay for them:
 
-{token}BOOKING=$(curl -sS -w '\\n' {web}/api/v1/bookings{bearer} -H 'Content-Type: application/json' \
--d '{{"flightId": 1, "userId": 1001, "noOfSeats": 2}}' | tee /dev/stderr \
-| python3 -c 'import json, sys; print(json.load(sys.stdin)["data"]["id"])')
-curl -sS -w '\\n' {web}/api/v1/bookings/payments{bearer} -H 'Content-Type: application/json' \
--H "Idempotency-Key: demo-$BOOKING-{key}" \
--d "{{\\"bookingId\\": $BOOKING, \\"userId\\": 1001, \\"totalCost\\": 4000}}"
+{token}API={web}/api/v1/bookings
+ID=$(curl -sSw '\\n'{bearer} -H 'Idempotency-Key: hold-{key}' \
+--json '{{"flightId": 1, "userId": 1001, "noOfSeats": 2}}' $API \
+| tee /dev/stderr | sed 's/.*"data":{{"id":\\([0-9]*\\).*/\\1/')
+curl -sSw '\\n'{bearer} -H 'Idempotency-Key: pay-{key}' \
+--json '{{"bookingId": '$ID', "userId": 1001, "totalCost": 4000}}' $API/payments
 
-Ctrl-C stops it.
+Look at `status`, `expiresAt` and `availableActions`; a line sent again gets the same answer, and nothing is done twice.
+Each way in which a request can fail is to be had, too: "Try every answer" in docs/api.md. Ctrl-C stops it.
 """
 # What the lines above also need where the API asks for a token.
 AS_CUSTOMER = "TOKEN=$(.venv/bin/python manage.py dev_token --user 1001 | tail -n 1)\n"
@@ -225,9 +228,28 @@ def _given(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
+def _faults() -> list[str]:
+    """
+    Give the options of the stand-in that FAULTS names; ends with its own line where it does not know them.
+
+    :raises CannotRun: if these are no options at all
+    """
+    try:
+        options = shlex.split(_given("FAULTS"))
+    except ValueError as error:
+        raise CannotRun(f"FAULTS cannot be read: {error}") from error
+    read_options(options)
+    return options
+
+
+def _is_in_development() -> bool:
+    return os.environ.get("DEBUG", "true").lower() not in {"false", "0", "no", "off"}
+
+
 def _environment(*, flights: str) -> dict[str, str]:
     ours = {
         "DEBUG": "true",
+        "PAYMENT_GATEWAY": "demo" if _is_in_development() else "instant",
         "WEB_HOST": "127.0.0.1",
         "WEB_WORKERS": str(WEB_WORKERS),
         "WEB_THREADS": str(WEB_THREADS),
@@ -251,6 +273,8 @@ def _say_what_is_used() -> None:
     """Name what is not as in a run without settings, and what is not kept of them."""
     if flights := _given("FLIGHT_SERVICE_URL"):
         print(f"FLIGHT_SERVICE_URL={flights} is used: no stand-in is started, and no demo bookings are made there.")
+        if _given("FAULTS"):
+            print("FAULTS is not used: they are the stand-in's.")
     if database := _given("DATABASE_URL"):
         # Without the password.
         print(f"DATABASE_URL is used: {database.partition('://')[2].rpartition('@')[2]}")
@@ -263,7 +287,7 @@ def _say(what: str) -> None:
     print(what, flush=True)
 
 
-def _start(service: Service, *, web_port: int, flights_port: int | None, flights: str) -> None:
+def _start(service: Service, *, web_port: int, flights_port: int | None, flights: str, faults: list[str]) -> None:
     VAR.mkdir(exist_ok=True)
     web = f"http://{_address_here(_given('WEB_HOST'))}:{web_port}"
     _say_what_is_used()
@@ -272,16 +296,16 @@ def _start(service: Service, *, web_port: int, flights_port: int | None, flights
         service.start(
             "the Flight Service",
             *("-m", "flightsim", "--port", str(flights_port), "--store", str(VAR / "flightsim.sqlite3")),
-            *("--currency", _given("CURRENCY") or FLIGHTS_CURRENCY),
+            *("--currency", _given("CURRENCY") or FLIGHTS_CURRENCY, *faults),
         )
     _say("migrating the database")
     service.finish("the migration", "manage.py", "migrate", "--noinput", "--verbosity", "0")
-    if os.environ.get("DEBUG", "true").lower() in {"false", "0", "no", "off"}:
+    if not _is_in_development():
         _say("collecting static files")
         service.finish("collecting static files", "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
     if flights_port is not None:
         # The demo bookings hold seats at the Flight Service.
-        service.await_answer("the Flight Service", f"{flights}/api/v1/flights/1")
+        service.await_answer("the Flight Service", f"{flights}/__ledger")
         _say("making log-ins and demo bookings")
         service.finish("loading the demo", "-m", "devtools.demo")
     else:
@@ -308,6 +332,7 @@ def main() -> int:
     adopt_orphans()
     try:
         flights = base_address("FLIGHT_SERVICE_URL", default="") if _given("FLIGHT_SERVICE_URL") else ""
+        faults = _faults()
         ports = _ports({"WEB_PORT": 8000} if flights else {"WEB_PORT": 8000, "FLIGHTS_PORT": 8001})
     except (CannotRun, ImproperlyConfigured) as reason:
         print(reason, file=sys.stderr)
@@ -316,7 +341,7 @@ def main() -> int:
     flights = flights or f"http://127.0.0.1:{flights_port}"
     service = Service(environment=_environment(flights=flights), stop=stop)
     try:
-        _start(service, web_port=ports["WEB_PORT"], flights_port=flights_port, flights=flights)
+        _start(service, web_port=ports["WEB_PORT"], flights_port=flights_port, flights=flights, faults=faults)
         while True:
             service.watch()
     except Stopped:

@@ -1,5 +1,6 @@
 """What `make run` takes from the environment and .env, and what it says about it."""
 
+import json
 import os
 import re
 import signal
@@ -15,7 +16,10 @@ from tests.support.http import exchange
 from tests.support.processes import start_flightsim
 from tests.support.servers import environment
 
-OWN = ("FLIGHT_SERVICE_URL", "DATABASE_URL", "DRAIN_SECONDS", "WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG")
+OWN = (
+    *("FLIGHT_SERVICE_URL", "DATABASE_URL", "DRAIN_SECONDS", "WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG"),
+    *("FAULTS", "PAYMENT_GATEWAY"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +58,54 @@ def test_what_is_not_kept_is_told(monkeypatch, capsys):
     assert said(capsys).startswith("DRAIN_SECONDS is not used: ")
 
 
+def test_faults_without_a_stand_in_are_told(monkeypatch, capsys):
+    monkeypatch.setenv("FLIGHT_SERVICE_URL", "http://flights.example.org")
+    monkeypatch.setenv("FAULTS", "--fail-rate 0.1")
+
+    assert said(capsys).endswith("\nFAULTS is not used: they are the stand-in's.\n")
+
+
+def test_faults_are_options_of_the_stand_in(monkeypatch):
+    monkeypatch.setenv("FAULTS", "--drop-reply-rate 0.3 --latency-ms '200'")
+
+    assert run_all._faults() == ["--drop-reply-rate", "0.3", "--latency-ms", "200"]
+
+
+def test_without_faults_there_are_no_options():
+    assert run_all._faults() == []
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "line"),
+    [
+        ("--no-such 1", 2, "flightsim: unrecognized arguments: --no-such 1; --help lists the options\n"),
+        ("--fail-rate 2", 2, "flightsim: Every rate must be from 0 to 1; --help lists the options\n"),
+        ("'--fail-rate", 1, "FAULTS cannot be read: No closing quotation\n"),
+    ],
+)
+def test_faults_that_make_no_sense_stop_all_with_one_line(faults, status, line):
+    done = subprocess.run(
+        [sys.executable, "-m", "devtools.run_all"],
+        cwd=REPOSITORY,
+        env={**os.environ, "ENV_FILE": "", "FAULTS": faults},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", line)
+
+
+@pytest.mark.parametrize(("debug", "gateway"), [("", "demo"), ("true", "demo"), ("off", "instant")])
+def test_payments_of_the_demo_are_for_development_alone(monkeypatch, debug, gateway):
+    monkeypatch.setenv("DEBUG", debug)
+
+    assert run_all._environment(flights="http://127.0.0.1:1")["PAYMENT_GATEWAY"] == gateway
+
+
 def test_what_is_set_goes_before_what_it_would_choose(monkeypatch):
     chosen = run_all._environment(flights="http://127.0.0.1:1")
-    for name in ("WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG"):
+    for name in ("WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG", "PAYMENT_GATEWAY"):
         monkeypatch.setenv(name, f"own {name}")
 
     kept = run_all._environment(flights="http://127.0.0.1:1")
@@ -64,6 +113,7 @@ def test_what_is_set_goes_before_what_it_would_choose(monkeypatch):
     assert (chosen["WEB_HOST"], chosen["DEBUG"]) == ("127.0.0.1", "true")
     assert {name: kept[name] for name in OWN if name in kept} == {
         "FLIGHT_SERVICE_URL": "http://127.0.0.1:1",
+        "PAYMENT_GATEWAY": "own PAYMENT_GATEWAY",
         **{name: f"own {name}" for name in ("WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG")},
     }
 
@@ -191,3 +241,45 @@ def test_a_flight_service_that_is_named_is_used_and_no_other(tmp_path):
     assert f"  Flight Service  {sim.url}   (FLIGHT_SERVICE_URL)\n" in lines
     assert (untouched, made.status, taken) == (0, 201, 2)
     assert page.status == 200
+
+
+@pytest.mark.long
+def test_the_printed_lines_hold_and_pay_and_what_fails_on_purpose_stops_nothing(tmp_path):
+    web_port, flights_port = free_port(), free_port()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "devtools.run_all"],
+        cwd=REPOSITORY,
+        env=environment(
+            DATABASE_URL=f"sqlite:///{tmp_path}/b.sqlite3",
+            WEB_PORT=str(web_port),
+            FLIGHTS_PORT=str(flights_port),
+            FAULTS=f"--flights 13 --store {tmp_path}/flights.sqlite3",
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        lines = []
+        while not any("Ctrl-C stops it" in line for line in lines):
+            lines.append(running.stdout.readline())
+            assert lines[-1], lines
+        start = next(number for number, line in enumerate(lines) if line.startswith("API="))
+        shell = "".join(lines[start : start + 3])
+        heard = [subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=30) for _ in range(2)]
+        failing = [
+            exchange(web_port, "POST", "/api/v1/bookings", b'{"flightId": %d, "userId": 7, "noOfSeats": 1}' % flight)
+            for flight in (90503, 90504) * 6
+        ]
+        sold = exchange(web_port, "POST", "/api/v1/bookings", b'{"flightId": 13, "userId": 1001, "noOfSeats": 2}')
+        ready = exchange(web_port, "GET", "/health/ready")
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.wait(30)
+        running.stdout.close()
+
+    held, paid = (json.loads(line) for line in (heard[0].stderr, heard[0].stdout))
+    assert (held["data"]["status"], paid["data"]["status"]) == ("initiated", "booked")
+    assert (heard[1].stderr, heard[1].stdout) == (heard[0].stderr, heard[0].stdout)
+    assert {answer.status for answer in failing} == {503}
+    assert (sold.status, ready.status) == (201, 200)
