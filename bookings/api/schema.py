@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 
 from bookings.api.access import ACCESS
 from bookings.api.answer_schemas import ANSWER_SCHEMAS, envelope, ref, width
 from bookings.api.descriptions import OPERATIONS
+from bookings.api.examples import examples_of
 from bookings.api.introduction import INFO, SECURITY_SCHEMES, SERVERS, TAGS
 from bookings.api.responses import HEADERS, responses_of, shared_schemas
 from bookings.text import legible
@@ -31,7 +32,7 @@ def describe(name: str) -> Callable[[View], View]:
         parameters=list(operation.parameters),
         auth=SECURITY if access else [],
         request=operation.request,
-        examples=[OpenApiExample("Example", value=operation.example, request_only=True)] if operation.example else [],
+        examples=examples_of(name, operation.example),
         responses={},
     )
     return decorate
