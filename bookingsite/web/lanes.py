@@ -266,9 +266,10 @@ class Lanes:
             return self._whole(environ, start_response)
         if kind is Kind.FILE:
             return self._sent(self._files, lambda: self._application(environ, start_response))
-        others = sum(lane.waiting() for lane in self._lanes.values())
+        own = self._lanes[kind]
+        others = sum(lane.waiting() for lane in self._lanes.values() if lane is not own)
         line = max(0, min(LONGEST_LINE, LONGEST_LINES - others))
-        answer = self._lanes[kind].run(lambda: self._whole(environ, start_response), line=line)
+        answer = own.run(lambda: self._whole(environ, start_response), line=line)
         return self._sent(self._exports, lambda: answer) if isinstance(answer, StreamingHttpResponse) else answer
 
     def _whole(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -11,6 +11,7 @@ from bookingsite.web import lanes as lanes_module
 from bookingsite.web.lanes import Kind, Lane, LaneFull, Lanes, carriers_beside, kind_of, threads_by_kind
 from bookingsite.web.refusals import REFUSAL
 from tests.support.threads import PATIENCE_SECONDS
+from tests.support.waiting import await_that
 
 ALL_THREADS = [*range(1, 65), 100, 256]
 
@@ -244,6 +245,27 @@ def test_without_lanes_of_their_own_creates_would_take_all_threads(gate, monkeyp
     fill(lanes, gate, "POST", "/api/v1/bookings", 8)
 
     assert ask(lanes, "GET", "/health/ready") == "service_busy"
+
+
+def test_a_line_may_be_as_long_as_it_says_and_all_lines_together(gate, monkeypatch):
+    monkeypatch.setattr(lanes_module, "LONGEST_LINE", 3)
+    monkeypatch.setattr(lanes_module, "LONGEST_LINES", 4)
+    lanes = Lanes(App(gate), threads=8)
+
+    def wait_in_line(kind, path, count):
+        waiting = [in_background(lambda: carry(lanes, "POST", path)) for _ in range(count)]
+        await_that(lambda: lanes._lanes[kind].waiting() == count)
+        return waiting
+
+    running = fill(lanes, gate, "POST", "/api/v1/bookings/7/cancel", 1)
+    running += fill(lanes, gate, "POST", "/api/v1/bookings", 4)
+    waiting = wait_in_line(Kind.CHANGE, "/api/v1/bookings/7/cancel", 3)
+    assert ask(lanes, "POST", "/api/v1/bookings/7/cancel") == "service_busy"
+    waiting += wait_in_line(Kind.CREATE, "/api/v1/bookings", 1)
+    assert ask(lanes, "POST", "/api/v1/bookings") == "service_busy"
+    gate.opened.set()
+
+    assert {result() for result in running + waiting} == {"fine"}
 
 
 def test_a_body_that_does_not_come_takes_no_thread_that_works(lanes):
