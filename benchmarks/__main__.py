@@ -21,7 +21,7 @@ from benchmarks.meters import memory_mb, readings
 from benchmarks.report import Report, circumstances
 from benchmarks.samples import Sample, Series
 from benchmarks.stack import Stack, StackFailed
-from benchmarks.targets import NotInstalled, all_targets
+from benchmarks.targets import THIS, NotInstalled, all_targets
 from devtools.mariadb import MariaDBUnavailable
 from devtools.processes import adopt_orphans, kill_descendants
 
@@ -137,7 +137,7 @@ def _run(options: argparse.Namespace, stack: Stack) -> int:
     if options.docs:
         report.write(options.docs)
         _say(f"written to {options.docs}")
-    if failures := report.own_failures():
+    if failures := report.failures(THIS):
         _say(f"not answered with 2xx: {dict(failures)}", to=sys.stderr)
     return 1 if failures else 0
 

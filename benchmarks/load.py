@@ -27,6 +27,7 @@ CONNECT_SECONDS = 5
 READ_BYTES = 64 * 1024
 END_OF_HEAD = b"\r\n\r\n"
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+ERROR_CODE = re.compile(rb'"code": ?"([a-z_]+)"')
 
 
 class LoadFailed(Exception):
@@ -39,7 +40,7 @@ class Load:
     What one stretch of load measured: latencies in seconds and bodies of all answers, whatever their status.
 
     `seconds` end with the time to send in; answers that came later, to what was sent in time, are not `in_time`, but
-    within the `whole_seconds`. `failed` counts answers outside 2xx by their status, and `lost` connections.
+    within the `whole_seconds`. `failed` counts answers outside 2xx by status and error code, and lost connections.
     """
 
     seconds: float = 0.0
@@ -148,14 +149,14 @@ class Clients:
         """Read from a client that has something; tell whether its request has ended."""
         try:
             answer = client.receive()
-        except OSError:
-            answer = "lost", b""
+        except OSError as error:
+            answer = f"lost: {type(error).__name__}", b""
         if answer is None:
             return False
         now = time.perf_counter()
         load.in_time += now <= ends_at
         if not answer[0].startswith("2"):
-            load.failed[answer[0]] += 1
+            load.failed[_cause(*answer)] += 1
             # A server may close a connection on which it refused something.
             self._selector.unregister(client.connection)
             client.connection.close()
@@ -164,6 +165,12 @@ class Clients:
         load.latencies.append(now - client.sent_at)
         load.bodies.append(answer[1])
         return True
+
+
+def _cause(status: str, body: bytes) -> str:
+    """Name the status and, where the body has one, the code of the error."""
+    code = ERROR_CODE.search(body)
+    return f"{status} {code[1].decode()}" if code else status
 
 
 def _send_next(client: _Client, requests: Iterator[bytes], ends_at: float) -> int:

@@ -28,11 +28,16 @@ def readings(roots: Mapping[str, int], session: Any) -> dict[str, float]:
     Read what was used since the start: CPU seconds of these trees of processes and of the whole `machine`, and
     MariaDB's `statements`. Reading them is not counted in these.
     """
-    found = {name: sum(map(_cpu_seconds, [pid, *descendants(of=pid)])) for name, pid in roots.items()}
+    found = {name: cpu_seconds(pid) for name, pid in roots.items()}
     found["machine"] = _machine_seconds()
     status = {name: int(count) for name, count in rows(session, "SHOW GLOBAL STATUS WHERE Value REGEXP '^[0-9]+$'")}
     found["statements"] = sum(status[name] for name in STATEMENTS)
     return found
+
+
+def cpu_seconds(root: int) -> float:
+    """Tell how much a process and all below it have used since they were started."""
+    return sum(map(_cpu_seconds, [root, *descendants(of=root)]))
 
 
 def rows(session: Any, statement: str) -> list[tuple[Any, ...]]:

@@ -27,7 +27,7 @@ from benchmarks.targets import NODE_PACKAGES, NODE_REFERENCE, OLD, ROOT, STUB, T
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from benchmarks.stack import Stack
 
@@ -90,6 +90,7 @@ class Report:
                 f"What is not measured used {others.median:.0%} of the cores, at most {others.high:.0%}.\n",
                 *_table(COLUMNS, (self._row(*pair) for pair in self._pairs())),
                 "",
+                *self._causes(),
                 *_table(("memory after the run", "all processes, MB", "the largest, MB"), memory),
             ]
         )
@@ -110,13 +111,15 @@ class Report:
                 groups.setdefault(title, []).append(Bar(target, self.series.spread(cell, target, _rate)))
         return drawn("Creates a second", groups)
 
-    def own_failures(self) -> Counter[str]:
-        """Count what this service did not answer with 2xx, by status."""
-        pairs = self.series.samples.items()
-        return sum(
-            (Counter(sample.failed) for (_, target), rounds in pairs if target == THIS for sample in rounds.values()),
-            Counter(),
-        )
+    def failures(self, target: str) -> Counter[str]:
+        """Count what a target did not answer with 2xx, by cell and cause."""
+        found: Counter[str] = Counter()
+        for (cell, name), rounds in self.series.samples.items():
+            if name == target:
+                where = f"{cell.scenario}, {cell.clients} clients, {cell.latency_ms} ms"
+                for sample in rounds.values():
+                    found.update({f"{where}: {cause}": count for cause, count in sample.failed.items()})
+        return found
 
     def _pairs(self) -> list[tuple[Cell, str]]:
         """Give what was measured or froze, by cell, this service first."""
@@ -124,6 +127,12 @@ class Report:
         pairs = {**dict.fromkeys(self.series.samples), **dict.fromkeys(self.series.frozen)}
         cells = list(dict.fromkeys(cell for cell, _ in pairs))
         return sorted(pairs, key=lambda pair: (cells.index(pair[0]), order.get(pair[1], len(order)), pair[1]))
+
+    def _causes(self) -> Iterator[str]:
+        names = dict.fromkeys(name for _, name in self._pairs())
+        for name in names:
+            for what, count in self.failures(name).items():
+                yield f"{name}, {what}: {count} times\n"
 
     def _row(self, cell: Cell, target: str) -> list[str]:
         scenario = WORDS.get(cell.scenario, cell.scenario)

@@ -143,14 +143,18 @@ def test_what_is_measured_beside_has_one_setting_more():
     assert other.port != this.port
 
 
-def test_only_what_this_service_failed_counts_as_its_own():
+def test_what_failed_is_counted_by_target_cell_and_cause_in_all_rounds():
     series = series_of(this_service=[100.0])
     series.add(CREATE, "old", 0, sample(50.0, failed={"500": 3}))
-    assert report_of(series).own_failures() == {}
+    assert report_of(series).failures("this service") == {}
 
     for number in (1, 2):
-        series.add(CREATE, "this service", number, sample(50.0, failed={"503": number}))
-    assert report_of(series).own_failures() == {"503": 3}
+        series.add(CREATE, "this service", number, sample(50.0, failed={"503 service_busy": number}))
+
+    assert report_of(series).failures("this service") == {"create, 16 clients, 0 ms: 503 service_busy": 3}
+    text = report_of(series).text()
+    assert "\nthis service, create, 16 clients, 0 ms: 503 service_busy: 3 times\n" in text
+    assert "\nold, create, 16 clients, 0 ms: 500: 3 times\n" in text
 
 
 def test_a_section_takes_the_place_of_the_last_one_and_leaves_the_others():

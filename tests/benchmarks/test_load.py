@@ -15,6 +15,7 @@ from benchmarks.targets import NotInstalled, all_targets
 from devtools.processes import HOST
 
 OURS = b'{"success":true,"data":{"id":61,"reference":"VJC7XN3X","flightId":2,"userId":1001,"status":"initiated"}}'
+BUSY = b'{"success":false,"data":{},"error":{"statusCode":503,"code":"service_busy","retryable":true}}'
 NODES = b'{"success":true,"data":{"status":"initiated","flightId":2,"userId":7,"noOfSeats":1,"id":12}}'
 
 
@@ -95,13 +96,13 @@ class Refusing(StreamRequestHandler):
             if not head:
                 return
             refuses = next(self.numbers) % 2
-            status = b"503 Service Unavailable" if refuses else b"200 OK"
-            self.wfile.write(b"HTTP/1.1 %b\r\nContent-Length: 2\r\n\r\n{}" % status)
+            status, body = (b"503 Service Unavailable", BUSY) if refuses else (b"200 OK", b"{}")
+            self.wfile.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
             if refuses:
                 return
 
 
-def test_a_refusal_is_counted_by_its_status_and_its_connection_is_not_used_again():
+def test_a_refusal_is_counted_by_its_status_and_code_and_its_connection_is_not_used_again():
     with ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
         Thread(target=server.serve_forever).start()
         try:
@@ -110,8 +111,8 @@ def test_a_refusal_is_counted_by_its_status_and_its_connection_is_not_used_again
         finally:
             server.shutdown()
 
-    assert load.failed == {"503": 3}
-    assert (load.in_time, load.bodies) == (6, [b"{}"] * 6)
+    assert load.failed == {"503 service_busy": 3}
+    assert (load.in_time, load.bodies) == (6, [b"{}", BUSY] * 3)
     assert 0 < load.seconds == load.whole_seconds < 5
 
 
