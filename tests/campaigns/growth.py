@@ -1,9 +1,10 @@
 """
 Ask the same of ten thousand bookings, of a million and of ten million, and compare how long it takes.
 
-Each size has a private MariaDB with the durability of production, and a web server of its own; they are asked in turns,
-by one client, so that what else the machine does meets all of them. Prints milliseconds in the median, and of CPU
-of web and database. Wrong is what takes more than 1.3 times as long in the largest tables as in the smallest.
+Each size has a private MariaDB with the durability of production, and a web server of its own. One client asks them in
+turns, a moment each, so that what else the machine does meets all of them. All tables that grow are filled. Prints
+milliseconds in the median, and of CPU of web and database. Wrong is what takes more than 1.3 times as long in the
+largest tables as in the smallest.
 """
 
 import itertools
@@ -23,7 +24,7 @@ from django.test.utils import override_settings
 
 from benchmarks.cells import Cell, Made, Requests
 from benchmarks.load import Clients, get, post
-from benchmarks.meters import readings
+from benchmarks.meters import cpu_seconds
 from benchmarks.stack import MARIADB_OPTIONS
 from benchmarks.targets import stub
 from bookings.db.clock import database_time
@@ -39,13 +40,17 @@ from tests.support.api import BOOKINGS
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.support.servers import Web, environment
 from tests.support.waiting import await_that
-from tests.volume.fill import analyze_tables, fill, quick_server
+from tests.volume.fill import analyze_tables, fill, quick_server, see_that_disk_is_free
 from tests.volume.pages import a_desk
 from tests.volume.questions import PAGE, place_of
 
 MOST_RATIO = 1.3
 # Of the median: passes and searches that are made in this process, for each measurement.
 TIMES = 15
+# How often the client comes back to each place within one measurement, and before it.
+TURNS, TURNS_BEFORE = 10, 2
+# That one client reads in turns where it reads far down a list.
+PAGES = 20
 READ = 1_000
 FLIGHTS = 50
 GIGABYTE = 1 << 30
@@ -67,8 +72,12 @@ class Place:
     web: Web
     made: Made = field(default_factory=Made)
 
+    def cpu_seconds(self) -> float:
+        """Tell how much its processes have used since they were started."""
+        return cpu_seconds(self.web.pid) + cpu_seconds(self.database.pid)
 
-Measure = Callable[[Place, float], Effort]
+
+Ask = Callable[[Place], Iterator[bytes]]
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -80,6 +89,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def play(options: Namespace) -> Iterator[Round]:
     sizes = [int(size) for size in options.sizes.split(",")]
+    see_that_disk_is_free(sum(sizes))
     with ExitStack() as running, override_settings(ALLOWED_HOSTS=["testserver"]):
         flights = start_stub(running)
         servers = [filled(running, size, memory=options.memory * GIGABYTE) for size in sizes]
@@ -133,14 +143,16 @@ def do_what_is_due(place: Place) -> None:
 
 def compare(places: Sequence[Place], *, rounds: int, seconds: float) -> Iterator[Round]:
     """Measure everything in each place, round by round, and compare the last place with the first."""
-    found: dict[str, list[list[Effort]]] = {name: [] for name in MEASURES}
-    for number, (name, measure) in itertools.product(range(rounds), MEASURES.items()):
+    found: dict[str, list[list[Effort]]] = {name: [] for name in (*OVER_HTTP, *HERE)}
+    for number in range(rounds):
         first = number % len(places)
-        efforts = {}
-        for place in [*places[first:], *places[:first]]:
-            look_at(place.database)
-            efforts[place.bookings] = measure(place, seconds)
-        found[name].append([efforts[place.bookings] for place in places])
+        turned = [*places[first:], *places[:first]]
+        for name, ask in OVER_HTTP.items():
+            efforts = over_http(turned, ask, seconds, keep=name == "create")
+            found[name].append([efforts[place.bookings] for place in places])
+        for name, measure in HERE.items():
+            efforts = {place.bookings: measure(place) for place in turned}
+            found[name].append([efforts[place.bookings] for place in places])
     for name, each_round in found.items():
         yield judged(name, [place.bookings for place in places], each_round)
 
@@ -159,68 +171,87 @@ def judged(name: str, sizes: Sequence[int], rounds: Sequence[Sequence[Effort]]) 
     return result
 
 
-def over_http(place: Place, requests: Iterator[bytes], seconds: float, *, keep: bool = False) -> Effort:
-    """Let one client send these requests one after the other; `keep` what creates have made."""
-    roots = {"web": place.web.pid, "database": place.database.pid}
-    with Clients(place.web.port, count=1) as clients:
-        clients.drive(requests, seconds=seconds / 10)
-        before = readings(roots, connection)
-        load = clients.drive(requests, seconds=seconds)
-        after = readings(roots, connection)
-    if load.failed or not load.latencies:
-        raise RuntimeError(f"answers were {dict(load.failed)} of {len(load.latencies)}")
-    if keep:
-        place.made.add(load.bodies)
-    cpu = sum(after[name] - before[name] for name in roots)
-    return Effort(1000 * statistics.median(load.latencies), 1000 * cpu / len(load.latencies))
+def over_http(places: Sequence[Place], ask: Ask, seconds: float, *, keep: bool = False) -> dict[int, Effort]:
+    """Let one client send these requests to each place, one after the other; `keep` what creates have made."""
+    times: dict[int, list[float]] = {place.bookings: [] for place in places}
+    with ExitStack() as connected:
+        clients = {place.bookings: connected.enter_context(Clients(place.web.port, count=1)) for place in places}
+        requests = {place.bookings: requests_of(place, ask) for place in places}
+
+        def turn(place: Place) -> list[float]:
+            load = clients[place.bookings].drive(requests[place.bookings], seconds=seconds / TURNS)
+            if load.failed:
+                raise RuntimeError(f"answers were {dict(load.failed)} of {len(load.latencies)}")
+            if keep:
+                place.made.add(load.bodies)
+            return load.latencies
+
+        for _, place in itertools.product(range(TURNS_BEFORE), places):
+            turn(place)
+        before = {place.bookings: place.cpu_seconds() for place in places}
+        for _, place in itertools.product(range(TURNS), places):
+            times[place.bookings] += turn(place)
+    return {
+        place.bookings: effort_of(times[place.bookings], place.cpu_seconds() - before[place.bookings])
+        for place in places
+    }
+
+
+def requests_of(place: Place, ask: Ask) -> Iterator[bytes]:
+    look_at(place.database)
+    return ask(place)
+
+
+def effort_of(times: Sequence[float], cpu_seconds: float) -> Effort:
+    return Effort(1000 * statistics.median(times), 1000 * cpu_seconds / len(times))
 
 
 def here(place: Place, ask: Callable[[], object]) -> Effort:
     """Do something in this process some times."""
     ask()
-    roots, times = {"database": place.database.pid}, []
-    before, own = readings(roots, connection), time.process_time()
+    times = []
+    before, own = cpu_seconds(place.database.pid), time.process_time()
     for _ in range(TIMES):
         began = time.perf_counter()
         ask()
         times.append(time.perf_counter() - began)
-    cpu = readings(roots, connection)["database"] - before["database"] + time.process_time() - own
-    return Effort(1000 * statistics.median(times), 1000 * cpu / TIMES)
+    cpu = cpu_seconds(place.database.pid) - before + time.process_time() - own
+    return effort_of(times, cpu)
 
 
-def create(place: Place, seconds: float) -> Effort:
-    orders = ({"flightId": 1 + user % FLIGHTS, "userId": user, "noOfSeats": 1} for user in users)
-    return over_http(place, (post(BOOKINGS, order) for order in orders), seconds, keep=True)
+def create(_place: Place) -> Iterator[bytes]:
+    return (post(BOOKINGS, {"flightId": 1 + user % FLIGHTS, "userId": user, "noOfSeats": 1}) for user in users)
 
 
-def consume(scenario: str, *, share: int) -> Measure:
-    def measure(place: Place, seconds: float) -> Effort:
-        requests = Requests().of(Cell(scenario, 1, 0), place.made, share=share, seconds=seconds)
-        return over_http(place, requests, seconds)
-
-    return measure
+def consume(scenario: str, *, share: int) -> Ask:
+    return lambda place: Requests().of(Cell(scenario, 1, 0), place.made, share=share, seconds=1.0)
 
 
-def read(place: Place, seconds: float) -> Effort:
+def read(place: Place) -> Iterator[bytes]:
     """Of bookings from all over the year."""
     step = max(1, place.bookings // READ)
-    ids = itertools.cycle(range(1, place.bookings, step))
-    return over_http(place, (get(f"{BOOKINGS}/{each}") for each in ids), seconds)
+    return (get(f"{BOOKINGS}/{each}") for each in itertools.cycle(range(1, place.bookings, step)))
 
 
-def listed(page: int) -> Measure:
-    def measure(place: Place, seconds: float) -> Effort:
-        """The smallest tables have less than 10,000 pages: it is their last one then."""
-        newest = Booking.objects.latest("pk").pk
-        below = place_of(max(2 * PAGE, newest - (page - 1) * PAGE), Client())
-        query = f"?limit={PAGE}" if page == 1 else f"?limit={PAGE}&cursor={below}"
-        return over_http(place, itertools.repeat(get(f"{BOOKINGS}{query}")), seconds)
-
-    return measure
+def first_page(_place: Place) -> Iterator[bytes]:
+    return itertools.repeat(get(f"{BOOKINGS}?limit={PAGE}"))
 
 
-def search(place: Place, _seconds: float) -> Effort:
+def far_pages(_place: Place) -> Iterator[bytes]:
+    """
+    Read some pages from number 10,000 on, in turns: full ones, and each has one before and one after it.
+
+    The smallest tables have fewer pages; it is their last ones then, as far as they are full.
+    """
+    newest = Booking.objects.latest("pk").pk
+    first = max((PAGES + 1) * PAGE, newest - 9_999 * PAGE)
+    cursors = [place_of(first - number * PAGE, Client()) for number in range(PAGES)]
+    return itertools.cycle([get(f"{BOOKINGS}?limit={PAGE}&cursor={cursor}") for cursor in cursors])
+
+
+def search(place: Place) -> Effort:
     """Of what an operator types who has the number of a user."""
+    look_at(place.database)
     user_id = Booking.objects.get(pk=place.bookings // 2 + 1).user_id
     with a_desk() as desk:
         return here(place, lambda: searched(desk, user_id))
@@ -230,7 +261,8 @@ def searched(desk: Client, user_id: int) -> None:
     assert desk.get("/admin/search/", {"q": str(user_id)}).status_code == 200
 
 
-def pass_over(place: Place, _seconds: float) -> Effort:
+def pass_over(place: Place) -> Effort:
+    look_at(place.database)
     return here(place, a_pass)
 
 
@@ -247,13 +279,12 @@ def a_pass() -> PassResult:
 
 users = itertools.count(FIRST_USER)
 
-MEASURES: Mapping[str, Measure] = {
+OVER_HTTP: Mapping[str, Ask] = {
     "create": create,
     "pay": consume("pay", share=2),
     "cancel": consume("cancel", share=1),
     "read": read,
-    "list, page 1": listed(1),
-    "list, page 10,000": listed(10_000),
-    "search by user": search,
-    "a pass, nothing due": pass_over,
+    "list, page 1": first_page,
+    "list, page 10,000": far_pages,
 }
+HERE: Mapping[str, Callable[[Place], Effort]] = {"search by user": search, "a pass, nothing due": pass_over}

@@ -7,9 +7,7 @@ Wrong is a question that reads more rows than it may, as more of them would be s
 the back office that takes longer than it may.
 """
 
-import shutil
 import statistics
-import tempfile
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
@@ -22,7 +20,7 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from tests.campaigns.stack import private_database
 from tests.campaigns.verdict import Round
 from tests.support.volume import effort_of, plans_of
-from tests.volume.fill import DISK_PER_BOOKING, TABLES, analyze_tables, fill, quick_server
+from tests.volume.fill import TABLES, analyze_tables, fill, quick_server, see_that_disk_is_free
 from tests.volume.leftovers import leave_behind, reap
 from tests.volume.pages import Page, a_desk, all_pages
 from tests.volume.questions import Question, all_questions
@@ -110,9 +108,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def play(options: Namespace) -> Iterator[Round]:
     """Fill, print the tables, and name the questions that read more than they may."""
-    free, wanted = shutil.disk_usage(tempfile.gettempdir()).free, options.bookings * DISK_PER_BOOKING
-    if free < wanted:
-        raise SystemExit(f"{wanted / 1e9:.0f} GB are needed in {tempfile.gettempdir()}, {free / 1e9:.0f} are free")
+    see_that_disk_is_free(options.bookings)
     began = time.monotonic()
     with private_database():
         with quick_server(memory=options.memory * GIGABYTE):

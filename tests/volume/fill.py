@@ -6,6 +6,8 @@ instead of finding a place for every entry. What a row is follows from its numbe
 but for their times, which hang on now.
 """
 
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,6 +151,17 @@ def fill(bookings: int) -> Iterator[tuple[str, float]]:
             cursor.execute(statement.format(now=now, **numbers))
             yield table, time.monotonic() - began
         cursor.execute("SET SESSION unique_checks = 1, SESSION foreign_key_checks = 1")
+
+
+def see_that_disk_is_free(bookings: int) -> None:
+    """
+    Look whether so many bookings can be filled in.
+
+    :raises SystemExit: if there is not as much disk
+    """
+    folder, wanted = tempfile.gettempdir(), bookings * DISK_PER_BOOKING
+    if (free := shutil.disk_usage(folder).free) < wanted:
+        raise SystemExit(f"{wanted / 1e9:.0f} GB are needed in {folder}, {free / 1e9:.0f} are free")
 
 
 def analyze_tables() -> None:
