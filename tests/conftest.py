@@ -10,6 +10,7 @@ from django.test import TransactionTestCase, override_settings
 from xdist.scheduler import LoadFileScheduling
 
 from bookings import wiring
+from bookings.office.upkeep.open_work import counts
 from bookings.services.shared import retry_policy
 from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
@@ -79,6 +80,12 @@ def quick_emptying() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: empty_tables())
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """What the menu of the back office remembers of another test's tables counts for nothing."""
+    counts.forget()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bookings.conf import IDEMPOTENCY_RETENTION
 from bookings.db.clock import database_time
-from bookings.diagnostics.finding import Finding, fail, ok, warn
+from bookings.diagnostics.finding import Finding, Verdict, fail, ok, warn
 from bookings.models import Reconciliation
 from bookings.queries.upkeep.open_work import (
     WaitingWork,
@@ -65,12 +65,17 @@ def judge_calls(found: Work, now: datetime) -> dict[str, Finding]:
 
 def _without_answer(name: str, waiting: WaitingWork, now: datetime, hint: str) -> Finding:
     age = _age(waiting.since, now)
-    message = f"{waiting.count} without an answer, the oldest for {in_words(age)}"
-    if age > TOO_LONG_WITHOUT_ANSWER:
-        return fail(name, message, hint)
-    if age > LONG_WITHOUT_ANSWER:
-        return warn(name, message, hint)
+    verdict = judge_age(age)
+    if verdict is not Verdict.OK:
+        return Finding(verdict, name, f"{waiting.count} without an answer, the oldest for {in_words(age)}", hint)
     return ok(name, f"{waiting.count} under way" if waiting.count else "none without an answer")
+
+
+def judge_age(age: timedelta) -> Verdict:
+    """Judge for how long the oldest of what is under way has had no answer."""
+    if age > TOO_LONG_WITHOUT_ANSWER:
+        return Verdict.FAIL
+    return Verdict.WARN if age > LONG_WITHOUT_ANSWER else Verdict.OK
 
 
 def _for_staff(name: str, waiting: WaitingWork, now: datetime, hint: str) -> Finding:

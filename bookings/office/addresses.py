@@ -50,10 +50,6 @@ ORDER = re.compile(r"-?[0-9]{1,3}(\.-?[0-9]{1,3})*|")
 SPELLED = {ALL_VAR: "", IS_FACETS_VAR: "True", IS_POPUP_VAR: "1"}
 
 
-# Of the list of payments, those that wait for staff.
-NEEDS_DECISION = "needs=decision"
-
-
 class NotUnderstood(Exception):
     """An address has a parameter that the page does not know, or a value that it cannot read."""
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
@@ -17,8 +16,7 @@ from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus, Decision
 from bookings.models import BookingEvent, Payment
-from bookings.models.payments import DEAD, PaymentState
-from bookings.office.addresses import NEEDS_DECISION
+from bookings.models.payments import PaymentState
 from bookings.office.base import RecordAdmin, column
 from bookings.office.decisions import (
     DECISIONS,
@@ -31,6 +29,7 @@ from bookings.office.decisions import (
     waits_again,
 )
 from bookings.office.tags import badge, moment
+from bookings.office.upkeep.open_work import waits_for
 from bookings.office.upkeep.records import booking_link
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.shared.manual_resolution import Resolution
@@ -197,19 +196,6 @@ class DeadPayment(ManualCase):
         return str(happens) % {"amount": self.amount}, str(risk) % {"amount": self.amount}
 
 
-class NeedsDecision(admin.SimpleListFilter):
-    """Payments that wait for staff: two short ranges of the worker's to-do list."""
-
-    title = gettext_lazy("decision")
-    parameter_name, _equals, _word = NEEDS_DECISION.partition("=")
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(self._word, _("Needs a decision"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
-        return queryset.filter(state__in=DEAD) if self.value() else queryset
-
-
 @admin.display(description=gettext_lazy("Amount"), ordering="amount")
 def amount(payment: Payment) -> str:
     return str(payment.money)
@@ -234,7 +220,7 @@ class PaymentAdmin(RecordAdmin):
         column("last_error", gettext_lazy("Last error")),
         column("request_id", gettext_lazy("Request")),
     ]
-    list_filter = [NeedsDecision]
+    list_filter = [waits_for(Payment)]
     list_select_related = ["booking"]
     ordering = ["-pk"]
     record_template = "admin/bookings/payment/record.html"

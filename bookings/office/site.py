@@ -34,6 +34,7 @@ from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
 from bookings.office.search import search
 from bookings.office.unsent import KeepsTyped
+from bookings.office.upkeep.open_work import counts
 from bookings.office.upkeep.start_page import start_context
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,8 @@ class BackOffice(admin.AdminSite):
     """Django's admin with a limited log-in, a search on every page, and refusals that name the missing right."""
 
     login_form = LoginForm
+    # The menu stands on top; see `bookings.office.menu`.
+    enable_nav_sidebar = False
     index_title = gettext_lazy("Start")
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
@@ -136,6 +139,8 @@ class BackOffice(admin.AdminSite):
                 return self._refused(request, NotUnderstood([TO_FIELD_VAR]))
             except TooManyFieldsSent:
                 return self._refused(request, NotUnderstood([]))
+            if request.method == "POST":
+                counts.forget()
             return answer
 
         return guarded

@@ -1,6 +1,7 @@
 """Tags and filters that the templates of the back office share."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django import template
@@ -14,6 +15,8 @@ from bookings.models import SeatCall
 from bookings.models.seats.seat_call import SeatCallKind
 from bookings.office import labels
 from bookings.office.labels import Badge
+from bookings.office.menu import menu_of
+from bookings.queries.bookings.quick_views import MOST_COUNTED
 from bookings.text.money import Money
 
 register = template.Library()
@@ -86,6 +89,12 @@ def thousands(number: int) -> str:
 
 
 @register.filter
+def capped(number: int) -> str:
+    """A count that ends at `MOST_COUNTED`: `999+` where there may be more."""
+    return f"{MOST_COUNTED - 1:,}+" if number >= MOST_COUNTED else f"{number:,}"
+
+
+@register.filter
 def money(amount: int, currency: str) -> str:
     """An amount in minor units, as people read it: `{{ booking.total_cost|money:booking.currency }}`."""
     return str(Money(amount, currency))
@@ -96,7 +105,8 @@ def moment(at: datetime | None) -> SafeString | str:
     """A time of the database, in UTC, to the second; readable by programs as well."""
     if at is None:
         return ""
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), at.strftime("%Y-%m-%d %H:%M:%S"))
+    text = at.strftime("%Y-%m-%d %H:%M:%S")
+    return format_html('<time class="moment" datetime="{}">{}</time>', at.isoformat(), text)
 
 
 @register.filter
@@ -119,6 +129,12 @@ def span(length: timedelta | float | None) -> str:
         return gettext("%(count)d h") % {"count": seconds // 3600}
     days = seconds // 86400
     return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+
+
+@register.inclusion_tag("admin/menu.html", takes_context=True)
+def menu(context: template.Context) -> dict[str, Any]:
+    """The menu of who is logged in: `{% menu %}`."""
+    return menu_of(context["request"], context["available_apps"])
 
 
 @register.simple_tag(takes_context=True)

@@ -71,6 +71,12 @@ def take(request: HttpRequest) -> Unsent | None:
     return Unsent(QueryDict(kept["fields"] or ""), is_kept=kept["fields"] is not None)
 
 
+def kept_page(request: HttpRequest) -> str:
+    """The page that will show again what was typed there and not sent; empty if nothing was."""
+    kept = request.session.get(_SESSION)
+    return "" if kept is None or time.time() - kept["at"] > SECONDS else str(kept["page"])
+
+
 def hand_on(request: HttpRequest, page: str) -> None:
     """Let another page show it: a form may stand elsewhere than where it is sent to."""
     found: Unsent | None = getattr(request, "unsent", None)

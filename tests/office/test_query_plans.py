@@ -4,11 +4,12 @@ import pytest
 
 from bookings.db.clock import database_time
 from bookings.office.addresses import selection_in
+from bookings.office.upkeep.open_work import KINDS
 from bookings.queries.bookings.pages import count_up_to, page_of
-from bookings.queries.bookings.quick_views import count_dead_releases, count_stuck_reservations, counts_of_views
+from bookings.queries.bookings.quick_views import counts_of_views
 from bookings.queries.bookings.search import find
-from bookings.queries.bookings.selection import VIEWS, Selection
-from bookings.queries.upkeep.open_work import first_booking_made_at, unanswered_payments, work
+from bookings.queries.bookings.selection import OF_THE_DAY, VIEWS, Selection
+from bookings.queries.upkeep.open_work import first_booking_made_at, unanswered_payments, waiting_of, work
 from bookings.queries.upkeep.start_page import today
 from tests.support.volume import plans, walks
 
@@ -53,12 +54,12 @@ def test_a_quick_view_is_a_range_of_an_index(view):
 
     found = plans(lambda: [page_of(selection, now=now), count_up_to(1_000, selection.rows(now))])
 
-    # What was cancelled today may be all that was cancelled.
-    assert walks(found, most=7_000 if view == "cancelled_today" else MANY) == []
+    # What happened today may be all that ever did.
+    assert walks(found, most=7_000 if view in OF_THE_DAY else MANY) == []
 
 
 def test_the_counts_of_the_quick_views_read_no_table_from_end_to_end():
-    found = plans(lambda: [counts_of_views(database_time()), count_stuck_reservations(), count_dead_releases()])
+    found = plans(lambda: counts_of_views(database_time()))
 
     assert [plan for plan in found if plan["key"] is None] == []
 
@@ -80,3 +81,15 @@ def test_what_is_waiting_is_counted_on_to_do_lists():
     assert walks(plans(work)) == []
     assert walks(plans(unanswered_payments)) == []
     assert walks(plans(first_booking_made_at)) == []
+
+
+def test_what_the_menu_counts_is_read_off_to_do_lists():
+    found = plans(lambda: waiting_of([kind.rows for kind in KINDS.values()]))
+
+    assert [plan for plan in found if plan["key"] is None and not str(plan["table"]).startswith("<")] == []
+    assert walks(found) == []
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_the_oldest_of_a_kind_are_found_on_its_to_do_list(word):
+    assert walks(plans(lambda: KINDS[word].oldest(20))) == []

@@ -14,6 +14,7 @@ from bookings.deadline import Deadline
 from bookings.models import Booking
 from bookings.observability import gauges
 from bookings.office.addresses import selection_in
+from bookings.office.upkeep.open_work import KINDS
 from bookings.queries.bookings import visible
 from bookings.queries.bookings.pages import page_of
 from bookings.queries.bookings.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
@@ -189,7 +190,9 @@ def of_the_office() -> Iterator[Question]:
     )
     yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many + 2 * _of_a_day())
     yield Question("payments of a page", lambda: unsettled_payments([middle, newest]), FEW)
-    yield Question("start page: what waits", open_work.work, 2 * many)
+    yield Question("doctor: what waits", open_work.work, 2 * many)
+    kinds = [kind.rows for kind in KINDS.values()]
+    yield Question("menu and start page: what waits", lambda: open_work.waiting_of(kinds), 3 * many)
     # All of a day is counted, on two indexes alone.
     yield Question("start page: the day", lambda: start_page.today(now), 3 * _of_a_day() + FEW)
     dead, unanswered = (
@@ -197,7 +200,7 @@ def of_the_office() -> Iterator[Question]:
         (calls.unanswered_reservations, calls.unanswered_releases),
     )
     for ask in (*dead, *unanswered):
-        yield Question(f"calls: {ask.__name__.replace('_', ' ')}", lambda ask=ask: ask(None), many)
+        yield Question(f"calls: {ask.__name__.replace('_', ' ')}", lambda ask=ask: calls.first_of(ask(None)), many)
 
 
 def _many(newest: Booking) -> int:

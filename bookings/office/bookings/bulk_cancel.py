@@ -23,9 +23,11 @@ from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.office import labels, unsent
 from bookings.office.addresses import only, page_at, query_string_of, selection_of
-from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
+from bookings.office.base import ReadOnlyAdmin, column, new_action_key, require, staff_of
 from bookings.office.bookings.export import stream_csv
 from bookings.office.notes import NoteField
+from bookings.office.tags import moment
+from bookings.office.upkeep.open_work import waits_for
 from bookings.queries.bookings.bulk_cancel import BulkPlan, plan_bulk_cancel, progress_of, results_of, state_now
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.bulk_cancel import BulkCancelOrder, start_bulk_cancel
@@ -85,8 +87,14 @@ class ResultLine(NamedTuple):
 class BulkCancelAdmin(ReadOnlyAdmin):
     """Bulk cancellations: started by staff with the right, watched by all staff who may see them."""
 
-    list_display = ["__str__", "cancel_reason", "asked_by", "created_at", "finished_at", "decided"]
+    list_display = [
+        *("__str__", "cancel_reason", "asked_by"),
+        column("created_at", gettext_lazy("asked for (UTC)"), moment),
+        column("finished_at", gettext_lazy("ended (UTC)"), moment),
+        "decided",
+    ]
     list_display_links = ["__str__"]
+    list_filter = [waits_for(BulkCancel)]
     list_per_page = 25
     ordering = ["-pk"]
     change_list_template = "admin/bookings/bulkcancel/change_list.html"

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,7 +22,6 @@ from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import labels
 from bookings.office.addresses import (
-    NEEDS_DECISION,
     NotUnderstood,
     filters_of,
     numbers_of,
@@ -31,13 +31,11 @@ from bookings.office.addresses import (
 from bookings.office.base import AnyModelAdmin, require
 from bookings.office.bookings.export import stream_csv
 from bookings.office.labels import Badge
-from bookings.office.tags import span
+from bookings.office.tags import clock, span
+from bookings.office.upkeep.open_work import KINDS, counts
 from bookings.queries.bookings.pages import Page, every, page_of
 from bookings.queries.bookings.quick_views import (
     MOST_COUNTED,
-    count_dead_payments,
-    count_dead_releases,
-    count_stuck_reservations,
     counts_of_views,
     unsettled_payments,
 )
@@ -57,6 +55,13 @@ VIEWS: dict[str, str | Promise] = {
     "unknown": gettext_lazy("Unknown outcome"),
     "refund_due": gettext_lazy("Refund due"),
     "cancelled_today": gettext_lazy("Cancelled today"),
+}
+# Those that a number of the start page leads to.
+OTHER_VIEWS: dict[str, str | Promise] = {
+    "unsent": gettext_lazy("Seats not sent back yet"),
+    "paid_today": gettext_lazy("Paid today"),
+    "expired_today": gettext_lazy("Expired today"),
+    "cancelled_by_people": gettext_lazy("Cancelled by people today"),
 }
 
 # Of a page that is not the first: the booking beside it.
@@ -155,7 +160,7 @@ def _read(selection: Selection, now: datetime, places: Mapping[str, int]) -> tup
         newer_than=places.get("newer"),
         counting=MOST_COUNTED + 1,
     )
-    return page, _tabs(selection, now), lines_of(page.bookings, now=now)
+    return page, _tabs(selection, now, page.count), lines_of(page.bookings, now=now)
 
 
 def lines_of(bookings: list[Booking], *, now: datetime) -> list[Line]:
@@ -179,10 +184,8 @@ def time_left(booking: Booking, *, now: datetime, is_paying: bool) -> str:
         return _("a payment is being settled")
     if booking.expires_at <= now:
         return _("window closed, expires at the next pass")
-    return _("to be paid by %(at)s, %(left)s left") % {
-        "at": booking.expires_at.strftime("%H:%M"),
-        "left": span(booking.expires_at - now),
-    }
+    left = span(booking.expires_at - now)
+    return format_html(_("to be paid by {at}, {left} left"), at=clock(booking.expires_at), left=left)
 
 
 def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Badge]:
@@ -220,17 +223,21 @@ def _cells_of(booking: Booking) -> list[object]:
     return [shown[name] if name in shown else getattr(booking, name) for name in COLUMNS]
 
 
-def _tabs(selection: Selection, now: datetime) -> list[Tab]:
-    counts, here = counts_of_views(now), reverse("admin:bookings_booking_changelist")
+def _tabs(selection: Selection, now: datetime, shown: int) -> list[Tab]:
+    in_view, here = counts_of_views(now), reverse("admin:bookings_booking_changelist")
     tabs = [Tab(_("All"), here, "", not selection.view)]
     for view, text in VIEWS.items():
-        count = _capped(counts[view], highest=MOST_COUNTED - 1)
+        count = _capped(in_view[view], highest=MOST_COUNTED - 1)
         tabs.append(Tab(text, f"{here}?view={view}", count, selection.view == view))
-    dead = _capped(count_stuck_reservations() + count_dead_releases(), highest=MOST_COUNTED - 1)
-    tabs.insert(-2, Tab(_("Dead calls"), reverse("admin:bookings_seatcall_changelist"), dead, is_current=False))
-    unknown = _capped(count_dead_payments(), highest=MOST_COUNTED - 1)
-    payments = f"{reverse('admin:bookings_payment_changelist')}?{NEEDS_DECISION}"
-    tabs.insert(-2, Tab(_("Dead payments"), payments, unknown, is_current=False))
+    calls, payments = reverse("admin:bookings_seatcall_changelist"), KINDS["decision"]
+    waiting = {word: found.count for word, found in counts.look().items()}
+    dead = _capped(waiting["stuck"] + waiting["dead"], highest=MOST_COUNTED - 1)
+    tabs.insert(-2, Tab(_("Dead calls"), calls, dead, is_current=False))
+    unknown = _capped(waiting["decision"], highest=MOST_COUNTED - 1)
+    tabs.insert(-2, Tab(_("Dead payments"), payments.address, unknown, is_current=False))
+    if selection.view in OTHER_VIEWS:
+        count = _capped(shown, highest=MOST_COUNTED)
+        tabs.append(Tab(OTHER_VIEWS[selection.view], f"{here}?view={selection.view}", count, is_current=True))
     return tabs
 
 

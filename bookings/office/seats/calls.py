@@ -1,12 +1,14 @@
 """Calls to the Flight Service that need a decision, or have no answer yet; and the page of one release."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, re_path
@@ -16,14 +18,16 @@ from bookings.conf import peer_knows_keys
 from bookings.db.clock import database_time
 from bookings.models import Booking, SeatCall
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
-from bookings.office.addresses import only, page_at, selection_of
-from bookings.office.base import ReadOnlyAdmin, require
+from bookings.office.addresses import NotUnderstood, only, page_at, selection_of
+from bookings.office.base import BoundedPaginator, ReadOnlyAdmin, require
 from bookings.office.decisions import DECISIONS, IN_ADDRESS, decide
 from bookings.office.seats.at_flight_service import RIGHT
 from bookings.office.seats.releases import DeadCall, state_of
 from bookings.queries.seats.calls import (
     ROWS_SHOWN,
+    Truncated,
     dead_releases,
+    first_of,
     stuck_reservations,
     unanswered_releases,
     unanswered_reservations,
@@ -32,6 +36,16 @@ from bookings.services.shared.retry_policy import staff_may_repeat
 from bookings.text.ids import id_in
 
 MEMBERS_PER_PAGE = 100
+
+# Of the list, as addresses spell them: with one of them it shows that table alone.
+TABLES: Mapping[str, Callable[[int | None], QuerySet[Any]]] = MappingProxyType(
+    {
+        "stuck": stuck_reservations,
+        "dead": dead_releases,
+        "asking": unanswered_reservations,
+        "open": unanswered_releases,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +78,25 @@ class SeatCallAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         require(request, "bookings.view_seatcall")
-        only(request, "flight")
-        asked = selection_of(request)
-        now = database_time()
-        stuck, dead = stuck_reservations(asked.flight), dead_releases(asked.flight)
+        only(request, "flight", "show", "page")
+        flight, show = selection_of(request, "show", "page").flight, request.GET.get("show", "")
+        if (show or "page" in request.GET) and show not in TABLES:
+            raise NotUnderstood(["show"])
+        now, page = database_time(), None
+        if show:
+            page = page_at(request, BoundedPaginator(TABLES[show](flight), ROWS_SHOWN))
+            tables = {show: Truncated(list(page), has_more=False)}
+        else:
+            tables = {word: first_of(ask(flight)) for word, ask in TABLES.items()}
         context = {
             **self.admin_site.each_context(request),
             "title": _("Calls that need a decision, or have no answer yet"),
-            "flight": asked.flight,
-            "stuck": WaitingCall.each(stuck.rows, now),
-            "more_stuck": stuck.has_more,
-            "dead": WaitingCall.each(dead.rows, now),
-            "more_dead": dead.has_more,
-            "asking": unanswered_reservations(asked.flight),
-            "open": unanswered_releases(asked.flight),
+            "flight": flight,
+            "show": show,
+            "page": page,
+            "tables": tables,
+            "stuck": WaitingCall.each(tables["stuck"].rows, now) if "stuck" in tables else [],
+            "dead": WaitingCall.each(tables["dead"].rows, now) if "dead" in tables else [],
             "now": now,
             "shown": ROWS_SHOWN,
             "may_decide": request.user.has_perm(RIGHT),

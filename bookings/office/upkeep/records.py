@@ -12,6 +12,7 @@ from bookings.models import Booking, BookingEvent, Reconciliation
 from bookings.models.access.idempotency import RecordState
 from bookings.office.base import RecordAdmin, column
 from bookings.office.tags import moment, word_of
+from bookings.office.upkeep.open_work import waits_for
 
 
 def booking_link(booking: Booking) -> SafeString:
@@ -78,4 +79,5 @@ class ReconciliationAdmin(RecordAdmin):
         column("seats_taken", _("Seats, their side")),
         flights_that_differ,
     ]
+    list_filter = [waits_for(Reconciliation)]
     ordering = ["-finished_at"]

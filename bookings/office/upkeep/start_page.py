@@ -1,26 +1,55 @@
-"""What the start page says: today's numbers, and what is not as it should be."""
+"""What the start page says: what waits for a decision, what is under way, today's numbers, and how the systems are."""
 
 import math
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.diagnostics import health
 from bookings.diagnostics.finding import Verdict
-from bookings.diagnostics.open_work import judge_calls
-from bookings.office.addresses import NEEDS_DECISION
+from bookings.diagnostics.open_work import judge_age
+from bookings.office import unsent
 from bookings.office.labels import Badge
+from bookings.office.tags import capped
+from bookings.office.upkeep.open_work import KINDS, Kind, counts
 from bookings.ports import BreakerState
-from bookings.queries.upkeep.open_work import WaitingWork, Work, work
+from bookings.queries.seats.held import last_reconciliation
+from bookings.queries.upkeep.open_work import WaitingWork
 from bookings.queries.upkeep.start_page import today
 
 # Of work that is under way.
 TONES = {Verdict.OK: "busy", Verdict.WARN: "warn", Verdict.FAIL: "bad"}
+
+# Of each kind, and of all: the list behind the number has the others.
+MOST_DECISIONS = 20
+
+
+class Decision(NamedTuple):
+    """Something that staff have to decide: since when it waits, what it is called, and the page where it is decided."""
+
+    since: datetime
+    age: timedelta
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How many of a kind wait: what they are called, the list of exactly these, and for how long the oldest does."""
+
+    name: str | Promise
+    address: str
+    count: Badge
+    age: timedelta | None
 
 
 def start_context(request: HttpRequest) -> dict[str, Any]:
@@ -28,22 +57,52 @@ def start_context(request: HttpRequest) -> dict[str, Any]:
     if not request.user.has_perm("bookings.view_booking"):
         return {}
     now = database_time()
-    so_far, under_way = today(now), work()
+    waiting, compared = counts.look_again(), last_reconciliation()
+    seen = {word: kind for word, kind in KINDS.items() if request.user.has_perm(kind.right)}
+    to_decide = {word: kind for word, kind in seen.items() if kind.needs_decision}
     return {
         "now": now,
-        "today": [
-            (_("Bookings held"), so_far.held),
-            (_("Paid"), so_far.paid),
-            (_("Expired"), so_far.expired),
-            (_("Cancelled by people"), so_far.cancelled),
-        ],
+        "unsent": unsent.kept_page(request),
+        "decisions": _decisions(to_decide, waiting, now),
+        "to_decide": [_line(kind, waiting[word], now) for word, kind in to_decide.items() if waiting[word].count],
+        "under_way": [_line(kind, waiting[word], now) for word, kind in seen.items() if not kind.needs_decision],
+        "today": _today(now),
         "flight_service": _flight_service(),
         "worker": _worker(),
-        "calls": _calls(under_way, now),
-        "seats_owed": under_way.seats_owed,
-        "compared": under_way.compared,
-        "compared_age": now - under_way.compared.finished_at if under_way.compared else None,
+        "compared": compared,
+        "compared_age": now - compared.finished_at if compared else None,
     }
+
+
+def _decisions(kinds: Mapping[str, Kind], waiting: Mapping[str, WaitingWork], now: datetime) -> list[Decision]:
+    """The decisions that wait for longest, oldest first; one statement for each kind that has any."""
+    found = [
+        Decision(row.since, now - row.since, kind.called(row), reverse(f"admin:{kind.opens}", args=[row.pk]))
+        for word, kind in kinds.items()
+        if kind.called and waiting[word].count
+        for row in kind.oldest(MOST_DECISIONS)
+    ]
+    return sorted(found)[:MOST_DECISIONS]
+
+
+def _line(kind: Kind, waiting: WaitingWork, now: datetime) -> Line:
+    age = None if waiting.since is None else now - waiting.since
+    tone = "good"
+    if age is not None:
+        tone = "bad" if kind.needs_decision else TONES[judge_age(age)]
+    return Line(kind.name, kind.address, Badge(capped(waiting.count), tone), age)
+
+
+def _today(now: datetime) -> list[tuple[str, int, str]]:
+    """What happened today: its name, how often, and the list of these bookings."""
+    bookings, day, found = reverse("admin:bookings_booking_changelist"), f"{now.astimezone(UTC):%Y-%m-%d}", today(now)
+    shown = [
+        (_("Bookings made"), found.made, {"from": day, "to": day}),
+        (_("Paid"), found.paid, {"view": "paid_today"}),
+        (_("Expired"), found.expired, {"view": "expired_today"}),
+        (_("Cancelled by people"), found.cancelled, {"view": "cancelled_by_people"}),
+    ]
+    return [(name, number, f"{bookings}?{urlencode(query)}") for name, number, query in shown]
 
 
 def _flight_service() -> tuple[Badge, str]:
@@ -70,24 +129,3 @@ def _worker() -> tuple[Badge, timedelta | None]:
         Verdict.FAIL: Badge(_("Silent"), "bad"),
     }
     return badges[finding.verdict], timedelta(seconds=seconds)
-
-
-def _calls(under_way: Work, now: datetime) -> list[tuple[str, str, Badge, timedelta | None]]:
-    """What was sent and is not over: the page about each kind, how many there are, and the age of the oldest."""
-    calls = reverse("admin:bookings_seatcall_changelist")
-    payments = f"{reverse('admin:bookings_payment_changelist')}?{NEEDS_DECISION}"
-
-    judged = judge_calls(under_way, now)
-
-    def line(name: str, kind: str, page: str = calls) -> tuple[str, str, Badge, timedelta | None]:
-        waiting: WaitingWork = getattr(under_way, kind)
-        tone = TONES[judged[kind].verdict] if waiting.count else "good"
-        return name, page, Badge(f"{waiting.count:,}", tone), now - waiting.since if waiting.since else None
-
-    return [
-        line(_("Releases without an answer"), "open_calls"),
-        line(_("Dead releases"), "dead_calls"),
-        line(_("Reservations of unknown outcome"), "unknown_reservations"),
-        line(_("Stuck reservations"), "stuck_reservations"),
-        line(_("Dead charges and refunds"), "dead_payments", payments),
-    ]

@@ -4,11 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from bookings.models import Booking, Payment, SeatCall
+from bookings.models import Booking, Payment
 from bookings.models.payments import DEAD, DUE
-from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.pages import count_up_to
-from bookings.queries.bookings.selection import VIEWS, Selection
+from bookings.queries.bookings.selection import QUICK_VIEWS, Selection
 
 # "999+": what is more is not counted.
 MOST_COUNTED = 1_000
@@ -16,22 +15,7 @@ MOST_COUNTED = 1_000
 
 def counts_of_views(now: datetime) -> dict[str, int]:
     """How many bookings are in each quick view, up to `MOST_COUNTED`. `now` is database time."""
-    return {view: count_up_to(MOST_COUNTED, Selection(view=view).rows(now)) for view in VIEWS}
-
-
-def count_stuck_reservations() -> int:
-    """Count reservations that wait for staff, up to `MOST_COUNTED`."""
-    return count_up_to(MOST_COUNTED, Booking.objects.stuck())
-
-
-def count_dead_releases() -> int:
-    """Count releases and corrections that wait for staff, up to `MOST_COUNTED`."""
-    return count_up_to(MOST_COUNTED, SeatCall.objects.filter(state=SeatCallState.DEAD))
-
-
-def count_dead_payments() -> int:
-    """Count charges and refunds that wait for staff, up to `MOST_COUNTED`."""
-    return count_up_to(MOST_COUNTED, Payment.objects.filter(state__in=DEAD))
+    return {view: count_up_to(MOST_COUNTED, Selection(view=view).rows(now)) for view in QUICK_VIEWS}
 
 
 def unsettled_payments(bookings: Iterable[Booking]) -> dict[int, set[str]]:

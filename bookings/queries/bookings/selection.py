@@ -1,13 +1,13 @@
 """Which bookings a list shows: the filters of the back office."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 
 from django.db.models import F, Q, QuerySet
 
-from bookings.lifecycle import UNPAID, BookingStatus, Hold
+from bookings.lifecycle import STAFF_REASONS, UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
@@ -24,9 +24,15 @@ def midnight(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def cancelled_since(moment: datetime) -> QuerySet[BookingEvent]:
-    """The events of what was cancelled since then; a booking is cancelled once."""
-    return BookingEvent.objects.filter(what=EventKind.CANCELLED, created_at__gte=moment)
+# What happened on the day, by view: each to a booking once at most.
+OF_THE_DAY: Mapping[str, Q] = MappingProxyType(
+    {
+        "cancelled_today": Q(what=EventKind.CANCELLED),
+        "paid_today": Q(what=EventKind.BOOKED),
+        "expired_today": Q(what=EventKind.CANCELLED, reason=CancelReason.EXPIRED),
+        "cancelled_by_people": Q(what=EventKind.CANCELLED, reason__in=STAFF_REASONS),
+    }
+)
 
 
 def _not_given_back(_: "Selection", now: datetime) -> Q:
@@ -36,8 +42,8 @@ def _not_given_back(_: "Selection", now: datetime) -> Q:
     return Q(next_at__isnull=False, hold=Hold.GIVING_BACK) | Q(give_back__in=unanswered)
 
 
-def _cancelled_today(selection: "Selection", now: datetime) -> Q:
-    events = cancelled_since(midnight(now))
+def _of_the_day(selection: "Selection", now: datetime) -> Q:
+    events = BookingEvent.objects.filter(OF_THE_DAY[selection.view], created_at__gte=midnight(now))
     if selection.flight is None and selection.user is None and not selection.reason:
         return Q(pk__in=events.values("booking_id"))
     # An expression, so that MariaDB reads the day once off its index. It would rather look up the events of each
@@ -55,10 +61,17 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
         "refund_due": lambda _, now: Q(
             pk__in=Payment.objects.filter(state=PaymentState.REFUND_DUE).values("booking_id")
         ),
-        "cancelled_today": _cancelled_today,
+        "unsent": lambda _, now: Q(next_at__isnull=False, hold=Hold.GIVING_BACK),
+        **dict.fromkeys(OF_THE_DAY, _of_the_day),
     }
 )
-"""The quick views: each names a problem, and is a short range of some index."""
+"""What a number leads to: each view is a short range of some index."""
+
+QUICK_VIEWS = ("awaiting_payment", "expiring", "not_given_back", "unknown", "refund_due", "cancelled_today")
+"""Those of them that every list offers, with their counts."""
+
+# Of these all are cancelled.
+_CANCELLED = ("cancelled_today", "expired_today", "cancelled_by_people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ class Selection:
             rows = rows.filter(user_id=self.user)
         if self.reason:
             rows = rows.filter(cancel_reason=self.reason)
-        if self.reason or self.view == "cancelled_today":
+        if self.reason or self.view in _CANCELLED:
             # What has a reason is cancelled, says a CHECK: to ask for the status as well would cost another index.
             rows = rows if self.status in ("", BookingStatus.CANCELLED) else rows.none()
         elif self.status:
@@ -96,11 +109,12 @@ class Selection:
             rows = rows.filter(created_at__lt=_begin_of(self.until + timedelta(days=1)))
         return rows
 
-    @property
-    def is_cancelled_today(self) -> bool:
-        """Whether it is what was cancelled today, all of it."""
-        today = Selection(view="cancelled_today")
-        return self in (today, replace(today, status=BookingStatus.CANCELLED))
+    def events(self, now: datetime) -> QuerySet[BookingEvent] | None:
+        """The events of the day that name exactly these bookings, each once; None where other filters count too."""
+        status = self.status if self.status == BookingStatus.CANCELLED and self.view in _CANCELLED else ""
+        if self.view not in OF_THE_DAY or self != Selection(view=self.view, status=status):
+            return None
+        return BookingEvent.objects.filter(OF_THE_DAY[self.view], created_at__gte=midnight(now))
 
 
 def _begin_of(day: date) -> datetime:

@@ -22,34 +22,31 @@ class Truncated(Generic[R]):
     has_more: bool
 
 
-def stuck_reservations(flight_id: int | None) -> Truncated[Booking]:
+def stuck_reservations(flight_id: int | None) -> QuerySet[Booking]:
     """Reservations that wait for staff, by flight, the oldest first; of one flight or of all."""
-    rows = _of_flight(Booking.objects.stuck(), flight_id)
-    return _first(rows.order_by("flight_id", "pk"))
+    return _of_flight(Booking.objects.stuck(), flight_id).order_by("flight_id", "pk")
 
 
-def dead_releases(flight_id: int | None) -> Truncated[SeatCall]:
+def dead_releases(flight_id: int | None) -> QuerySet[SeatCall]:
     """Releases that wait for staff, the oldest first."""
-    rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.DEAD, next_at=None), flight_id)
-    return _first(rows.order_by("pk"))
+    return _of_flight(SeatCall.objects.filter(state=SeatCallState.DEAD, next_at=None), flight_id).order_by("pk")
 
 
-def unanswered_reservations(flight_id: int | None) -> Truncated[Booking]:
+def unanswered_reservations(flight_id: int | None) -> QuerySet[Booking]:
     """Reservations without an answer, the one that is repeated next first."""
-    rows = _of_flight(Booking.objects.unanswered(), flight_id)
-    return _first(rows.order_by("next_at"))
+    return _of_flight(Booking.objects.unanswered(), flight_id).order_by("next_at")
 
 
-def unanswered_releases(flight_id: int | None) -> Truncated[SeatCall]:
+def unanswered_releases(flight_id: int | None) -> QuerySet[SeatCall]:
     """Releases without an answer, the one that is sent next first."""
-    rows = _of_flight(SeatCall.objects.filter(state=SeatCallState.OPEN), flight_id)
-    return _first(rows.order_by("next_at"))
+    return _of_flight(SeatCall.objects.filter(state=SeatCallState.OPEN), flight_id).order_by("next_at")
+
+
+def first_of(rows: QuerySet[R]) -> Truncated[R]:
+    """Read as many rows as a table shows."""
+    found = list(rows[: ROWS_SHOWN + 1])
+    return Truncated(found[:ROWS_SHOWN], len(found) > ROWS_SHOWN)
 
 
 def _of_flight(rows: QuerySet[R], flight_id: int | None) -> QuerySet[R]:
     return rows if flight_id is None else rows.filter(flight_id=flight_id)
-
-
-def _first(rows: QuerySet[R]) -> Truncated[R]:
-    found = list(rows[: ROWS_SHOWN + 1])
-    return Truncated(found[:ROWS_SHOWN], len(found) > ROWS_SHOWN)

@@ -1,16 +1,20 @@
 """What is under way and what waits for a decision of staff: for the start page and the doctor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db import connection
+from django.db.models import Count, F, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
-from bookings.models import Booking, IdempotencyRecord, Payment, Reconciliation, SeatCall
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, Reconciliation, SeatCall
 from bookings.models.access.idempotency import RecordState
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.bookings.quick_views import MOST_COUNTED
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
 
@@ -53,22 +57,53 @@ def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking] | QuerySet[Payment]) -
     return WaitingWork(**rows.aggregate(count=Count("pk"), since=Min("created_at")))
 
 
-def unanswered_payments() -> WaitingWork:
-    """
-    Charges and refunds that the gateway has not answered.
+REFUND_DUE_SINCE = Greatest(
+    Coalesce("settled_at", "created_at"),
+    Subquery(
+        BookingEvent.objects.filter(booking=OuterRef("booking"), what=EventKind.CANCELLED).values("created_at")[:1]
+    ),
+)
+"""Of a payment: no column says it. The later of the charge's answer and the booking's cancellation does."""
 
-    No column says since when a refund is due: the later of the charge's answer and the booking's cancellation does.
-    """
+
+def unanswered_payments() -> WaitingWork:
+    """Charges and refunds that the gateway has not answered."""
     charges = _waiting(Payment.objects.filter(state=PaymentState.PROCESSING))
-    refunds = Payment.objects.filter(state=PaymentState.REFUND_DUE).aggregate(
-        count=Count("pk", distinct=True),
-        since=Min(
-            Greatest(Coalesce("settled_at", "created_at"), "booking__events__created_at"),
-            filter=Q(booking__events__what=EventKind.CANCELLED),
-        ),
-    )
-    known = [since for since in (charges.since, refunds["since"]) if since is not None]
+    due = Payment.objects.filter(state=PaymentState.REFUND_DUE).annotate(since=REFUND_DUE_SINCE)
+    refunds = due.aggregate(count=Count("pk"), oldest=Min("since"))
+    known = [since for since in (charges.since, refunds["oldest"]) if since is not None]
     return WaitingWork(charges.count + refunds["count"], min(known, default=None))
+
+
+def waiting_of(kinds: Sequence[QuerySet[Any]]) -> list[WaitingWork]:
+    """
+    Count the rows of each kind with one statement, which reads at most `MOST_COUNTED` rows of each.
+
+    Each kind is a short range of some index, and annotates as `since` the time that its age counts from.
+    """
+    parts: list[str] = []
+    values: list[Any] = []
+    for number, rows in enumerate(kinds):
+        counted, of_rows = rows.order_by().values_list("since")[:MOST_COUNTED].query.sql_with_params()
+        # The number is ours, the rest the ORM's.
+        parts.append(f"SELECT {number} AS kind, COUNT(*), MIN(since) FROM ({counted}) counted")  # noqa: S608  # nosec B608
+        values += of_rows
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), values)
+        found = {kind: WaitingWork(count, _aware(since)) for kind, count, since in cursor.fetchall()}
+    return [found[number] for number in range(len(kinds))]
+
+
+def oldest_of(rows: QuerySet[Any], most: int) -> list[Any]:
+    """Read the rows that were made first, oldest first."""
+    # See Note [Sorted on purpose] in `bookings.queries.bookings.pages`.
+    return list(rows.order_by(F("pk") + 0)[:most])
+
+
+def _aware(at: datetime | str | None) -> datetime | None:
+    """What the database gives of a time in UTC; SQLite gives text."""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def first_booking_made_at() -> datetime | None:

@@ -26,6 +26,43 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What opens over the page closes by Escape, and when the focus or a click goes elsewhere.
+for (const open of document.querySelectorAll(".menu details")) {
+  open.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && open.open) {
+      open.open = false;
+      open.querySelector("summary").focus();
+    }
+  });
+  for (const leaves of ["click", "focusin"]) {
+    document.addEventListener(leaves, (event) => {
+      if (!open.contains(event.target)) {
+        open.open = false;
+      }
+    });
+  }
+}
+
+// Beside each time of the page, which is in UTC, the reader's own; the day too where it is another one. Where the
+// reader's clock shows UTC there is nothing to add. The words are in the page's footer.
+const own = document.getElementById("own-time");
+function showOwnTimes(part) {
+  for (const time of part.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (own && at.getTimezoneOffset() && !time.querySelector(".own-time")) {
+      const beside = document.createElement("span");
+      beside.className = "own-time";
+      const two = (number) => String(number).padStart(2, "0");
+      const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+      const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+      beside.textContent = ` ${day === at.toISOString().slice(0, 10) ? "" : `${day} `}${clock} ${own.dataset.word}`;
+      time.append(beside);
+      own.hidden = false;
+    }
+  }
+}
+showOwnTimes(document);
+
 // What is shown after the session has ended would never change again: the log-in leads back here. Not while
 // something is typed, as that would be lost.
 function loggedOut() {
@@ -54,6 +91,7 @@ async function refresh(part) {
       next = answer.ok ? page.getElementById(part.id) : part;
       if (next && next !== part) {
         part.replaceWith(next);
+        showOwnTimes(next);
       }
     } catch {
       next = part; // the server is away for a moment: what is shown stays

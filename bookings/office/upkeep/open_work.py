@@ -1,0 +1,235 @@
+"""
+What waits for staff or for another system, kind by kind: what the menu counts and the start page lists.
+
+A new kind is one entry in `KINDS`. Its number on the start page leads to the list that shows exactly its rows.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, Model, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookings.lifecycle import Hold
+from bookings.models import Booking, BulkCancel, Payment, Reconciliation, SeatCall
+from bookings.models.payments import DEAD, PaymentState
+from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.upkeep.open_work import REFUND_DUE_SINCE, WaitingWork, oldest_of, waiting_of
+
+# The menu stands on every page; nothing that it counts is lost in so short a time.
+REMEMBERED_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """
+    Rows of one kind that wait: those of `of` that are `where`.
+
+    `listed` and `query` are the address of the list that shows exactly them. Where staff have to decide, `opens` names
+    the page of one row, and `called` says what the row is called there.
+    """
+
+    name: str | Promise
+    of: type[Model]
+    where: Q
+    listed: str
+    query: str
+    opens: str = ""
+    called: Callable[[Any], str] | None = None
+    since: Combinable = F("created_at")  # noqa: RUF009  # an expression, which is never changed
+    also_read: tuple[str, ...] = ()
+
+    @property
+    def needs_decision(self) -> bool:
+        """Whether it waits for staff; else the worker goes on with it."""
+        return self.called is not None
+
+    @property
+    def rows(self) -> QuerySet[Any]:
+        """All that wait, each with the time `since` when."""
+        rows: QuerySet[Any] = self.of._default_manager.filter(self.where).annotate(since=self.since)
+        return rows
+
+    @property
+    def address(self) -> str:
+        """Of the list that shows exactly these."""
+        return f"{reverse(f'admin:{self.listed}')}?{self.query}"
+
+    @property
+    def right(self) -> str:
+        """What a user needs to see the list."""
+        app, model, _page = self.listed.split("_")
+        return f"{app}.view_{model}"
+
+    def oldest(self, most: int) -> list[Any]:
+        """The rows that wait for longest."""
+        return oldest_of(self.rows.select_related(*self.also_read), most)
+
+
+def _reservation(booking: Booking) -> str:
+    return _("Seats of booking %(reference)s: were they reserved?") % {"reference": booking.reference}
+
+
+def _release(call: SeatCall) -> str:
+    return _("Call %(number)d about flight %(flight)d: was it applied?") % {
+        "number": call.pk,
+        "flight": call.flight_id,
+    }
+
+
+def _payment(payment: Payment) -> str:
+    named = {"amount": payment.money, "reference": payment.booking.reference}
+    if payment.state == PaymentState.REFUND_DEAD:
+        return _("Refund of %(amount)s for booking %(reference)s: was it made?") % named
+    return _("Charge of %(amount)s for booking %(reference)s: was it made?") % named
+
+
+def _difference(found: Reconciliation) -> str:
+    flights = ", ".join(str(row["flight"]) for row in found.drift[:4])
+    more = ", …" if len(found.drift) > 4 else ""
+    return _("Seats differ from the Flight Service's on flights %(flights)s") % {"flights": flights + more}
+
+
+# Of comparisons.
+_NEWEST = Reconciliation.objects.order_by("-finished_at", "-pk").values("pk")[:1]
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "stuck": Kind(
+            gettext_lazy("Stuck reservations"),
+            Booking,
+            Q(next_at=None, hold=Hold.STUCK),
+            "bookings_seatcall_changelist",
+            "show=stuck",
+            opens="bookings_booking_change",
+            called=_reservation,
+        ),
+        "dead": Kind(
+            gettext_lazy("Dead releases"),
+            SeatCall,
+            Q(state=SeatCallState.DEAD),
+            "bookings_seatcall_changelist",
+            "show=dead",
+            opens="bookings_seatcall_change",
+            called=_release,
+        ),
+        "decision": Kind(
+            gettext_lazy("Dead charges and refunds"),
+            Payment,
+            Q(state__in=DEAD),
+            "bookings_payment_changelist",
+            "needs=decision",
+            opens="bookings_payment_change",
+            called=_payment,
+            also_read=("booking",),
+        ),
+        "difference": Kind(
+            gettext_lazy("Seats that differ"),
+            Reconciliation,
+            Q(pk=Subquery(_NEWEST)) & ~Q(drift=[]),
+            "bookings_reconciliation_changelist",
+            "needs=difference",
+            opens="bookings_reconciliation_change",
+            called=_difference,
+            since=F("finished_at"),
+        ),
+        "asking": Kind(
+            gettext_lazy("Reservations of unknown outcome"),
+            Booking,
+            Q(next_at__isnull=False, hold=Hold.ASKING),
+            "bookings_seatcall_changelist",
+            "show=asking",
+        ),
+        "unsent": Kind(
+            gettext_lazy("Seats not sent back yet"),
+            Booking,
+            Q(next_at__isnull=False, hold=Hold.GIVING_BACK),
+            "bookings_booking_changelist",
+            "view=unsent",
+            since=F("updated_at"),
+        ),
+        "open": Kind(
+            gettext_lazy("Releases without an answer"),
+            SeatCall,
+            Q(state=SeatCallState.OPEN),
+            "bookings_seatcall_changelist",
+            "show=open",
+        ),
+        "answer": Kind(
+            gettext_lazy("Payments without an answer"),
+            Payment,
+            Q(state=PaymentState.PROCESSING),
+            "bookings_payment_changelist",
+            "needs=answer",
+        ),
+        "refund": Kind(
+            gettext_lazy("Refunds due"),
+            Payment,
+            Q(state=PaymentState.REFUND_DUE),
+            "bookings_payment_changelist",
+            "needs=refund",
+            since=REFUND_DUE_SINCE,
+        ),
+        "worker": Kind(
+            gettext_lazy("Bulk cancellations under way"),
+            BulkCancel,
+            Q(finished_at=None),
+            "bookings_bulkcancel_changelist",
+            "needs=worker",
+        ),
+    }
+)
+"""By a word that is the value of the list's filter: first what staff decide, then what the worker does."""
+
+
+def waits_for(model: type[Model]) -> type[admin.SimpleListFilter]:
+    """A filter for Django's list of these rows: each kind of them that waits."""
+    kinds = {word: kind for word, kind in KINDS.items() if kind.of is model and kind.query == f"needs={word}"}
+
+    class WaitsFor(admin.SimpleListFilter):
+        title = gettext_lazy("what is open")
+        parameter_name = "needs"
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+            return [(word, kind.name) for word, kind in kinds.items()]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            word = self.value()
+            return queryset.filter(kinds[word].where) if word else queryset
+
+    return WaitsFor
+
+
+class Counts:
+    """How much waits of each kind, as this process has counted it last."""
+
+    def __init__(self) -> None:
+        self._found: Mapping[str, WaitingWork] = {}
+        self._until = 0.0
+
+    def look(self) -> Mapping[str, WaitingWork]:
+        """Give what was counted within the last seconds; else count."""
+        return self._found if time.monotonic() < self._until else self.look_again()
+
+    def look_again(self) -> Mapping[str, WaitingWork]:
+        """Count now, with one statement."""
+        found = dict(zip(KINDS, waiting_of([kind.rows for kind in KINDS.values()]), strict=True))
+        self._found, self._until = found, time.monotonic() + REMEMBERED_SECONDS
+        return found
+
+    def forget(self) -> None:
+        """Count again at the next look: something was done."""
+        self._until = 0.0
+
+
+# Of this process.
+counts = Counts()
