@@ -325,6 +325,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "POSTPROCESSING_HOOKS": ["bookings.api.schema.complete"],
+    # A text is written into the page's script as it is; the plugin stands in docs.js.
+    "SWAGGER_UI_SETTINGS": "{deepLinking: true, defaultModelsExpandDepth: 0, plugins: [FoldedRefusals]}",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
