@@ -1,7 +1,11 @@
 """What the back office shows, and as what."""
 
+import django.contrib.auth.admin  # noqa: F401  # registers its own pages, one of which is replaced below
+import django_otp.plugins.otp_totp.admin  # noqa: F401  # registers pages that show secrets, which are taken out below
 import django_q.admin  # noqa: F401  # registers its own pages, which are replaced below
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from bookings.models import (
@@ -15,6 +19,7 @@ from bookings.models import (
     SeatCall,
 )
 from bookings.office.access.api_keys import ApiKeyAdmin
+from bookings.office.access.people import PeopleAdmin
 from bookings.office.bookings.bulk_cancel import BulkCancelAdmin
 from bookings.office.bookings.page import BookingAdmin
 from bookings.office.payments import PaymentAdmin
@@ -35,8 +40,11 @@ admin.site.register(Payment, PaymentAdmin)
 admin.site.register(Reconciliation, ReconciliationAdmin)
 admin.site.register(SeatCall, SeatCallAdmin)
 
-admin.site.unregister([Failure, OrmQ, Schedule, Success])
+admin.site.unregister([TOTPDevice, Failure, OrmQ, Schedule, Success])
 admin.site.register(Failure, FailedAdmin)
 admin.site.register(OrmQ, WaitingAdmin)
 admin.site.register(Schedule, ScheduleAdmin)
 admin.site.register(Success, TaskAdmin)
+
+admin.site.unregister(User)
+admin.site.register(User, PeopleAdmin)

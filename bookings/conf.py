@@ -111,6 +111,9 @@ RATE_WINDOW_RETENTION = timedelta(hours=1)
 # A session ends by the clock of the web process that it was made by; clocks differ by less than this.
 SESSION_RETENTION = timedelta(hours=1)
 
+# Long enough to look into a log-in of the last quarter, and no longer, as it says where people were.
+LOG_IN_RETENTION = timedelta(days=180)
+
 # Staff come back from their holidays and still see what failed, and when.
 TASK_RESULT_RETENTION = timedelta(days=30)
 
@@ -236,3 +239,9 @@ def longest_silence() -> timedelta:
 def customer_address(user_id: int) -> str:
     """The page of this user in another system, for staff to open; empty where the settings name none."""
     return str(settings.CUSTOMER_URL_TEMPLATE).replace("{id}", str(user_id))
+
+
+def second_factor_groups() -> list[str]:
+    """The groups of staff whose members must have a second factor; "*" stands for all staff."""
+    names: list[str] = settings.STAFF_SECOND_FACTOR_GROUPS
+    return names

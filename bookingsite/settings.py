@@ -15,6 +15,7 @@ from bookingsite.config.env import (
     env,
     host_names,
     key_set_source,
+    names,
     one_of,
     origins,
     redis_address,
@@ -133,6 +134,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django_otp.plugins.otp_totp",
     "django_q",
     "corsheaders",
     "rest_framework",
@@ -173,6 +175,7 @@ MIDDLEWARE = [
     "bookingsite.web.hosts.CommonForHosts",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "bookingsite.web.second_factor.SecondFactor",
     "bookingsite.web.middleware.IdleLogout",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -233,6 +236,10 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "bookings.office.site.csrf_failure"
+# Staff of these groups prove themselves by a second factor as well; *: all of them.
+STAFF_SECOND_FACTOR_GROUPS = names("STAFF_SECOND_FACTOR_GROUPS")
+# Wrong codes are counted for each user, see `bookings.office.access.second_factor`, and not for each of its apps.
+OTP_TOTP_THROTTLE_FACTOR = 0
 # Where a log-in leads that names no page of ours.
 LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [("auth", "0012_alter_user_first_name_max_length")]
 
     operations = [
         migrations.CreateModel(
@@ -849,6 +849,76 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "heartbeat",
+            },
+        ),
+        migrations.CreateModel(
+            name="LogInEvent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[
+                            ("logged_in", "Logged In"),
+                            ("failed", "Failed"),
+                            ("factor_added", "Factor Added"),
+                            ("factor_removed", "Factor Removed"),
+                            ("codes_made", "Codes Made"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "proof",
+                    models.CharField(
+                        blank=True,
+                        choices=[("password", "Password"), ("totp", "Totp"), ("recovery_code", "Recovery Code")],
+                        default="",
+                        max_length=16,
+                    ),
+                ),
+                ("address", models.CharField(max_length=45)),
+                ("done_by", models.CharField(blank=True, default="", max_length=150)),
+                ("note", models.CharField(blank=True, default="", max_length=500)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="log_in_events",
+                        to="auth.user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "event of a log-in",
+                "verbose_name_plural": "events of log-ins",
+                "db_table": "log_in_event",
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["created_at"], name="log_in_event_by_age")],
+            },
+        ),
+        migrations.CreateModel(
+            name="RecoveryCode",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code_hash", models.CharField(max_length=64)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recovery_codes",
+                        to="auth.user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "recovery code",
+                "verbose_name_plural": "recovery codes",
+                "db_table": "recovery_code",
+                "default_permissions": (),
+                "constraints": [models.UniqueConstraint(fields=("user", "code_hash"), name="recovery_code_unique")],
             },
         ),
     ]

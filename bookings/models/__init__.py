@@ -3,6 +3,7 @@
 from bookings.models.access.api_key import ApiKey, ApiKeyEvent
 from bookings.models.access.idempotency import IdempotencyRecord
 from bookings.models.access.rate_window import RateWindow
+from bookings.models.access.staff_log_in import LogInEvent, RecoveryCode
 from bookings.models.bookings.booking import Booking
 from bookings.models.bookings.booking_event import BookingEvent
 from bookings.models.bookings.bulk_cancel import BulkCancel, BulkCancelRow
@@ -25,10 +26,12 @@ __all__ = [
     "FlightGate",
     "Heartbeat",
     "IdempotencyRecord",
+    "LogInEvent",
     "PatchSlot",
     "Payment",
     "RateWindow",
     "Reconciliation",
+    "RecoveryCode",
     "SeatCall",
     "SeatCallEvent",
     "UserHold",

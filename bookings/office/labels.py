@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.actor import ActorKind
 from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason, CancelWhy, Hold
 from bookings.models.access.api_key import ApiKeyEventKind
+from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.models.payments import PaymentState
@@ -172,5 +173,23 @@ WHO: Mapping[str, str | Promise] = MappingProxyType(
         ActorKind.SYSTEM: _("system"),
         FLIGHT_SERVICE: _("Flight Service"),
         PAYMENT_GATEWAY: _("payment gateway"),
+    }
+)
+
+LOG_IN: Mapping[str, Badge] = MappingProxyType(
+    {
+        LogInEventKind.LOGGED_IN: Badge(_("Logged in"), "good"),
+        LogInEventKind.FAILED: Badge(_("Failed"), "bad"),
+        LogInEventKind.FACTOR_ADDED: Badge(_("Second factor set up"), "calm"),
+        LogInEventKind.FACTOR_REMOVED: Badge(_("Second factor removed"), "warn"),
+        LogInEventKind.CODES_MADE: Badge(_("New recovery codes"), "calm"),
+    }
+)
+
+PROOF: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        Proof.PASSWORD: _("password"),
+        Proof.TOTP: _("code of an app"),
+        Proof.RECOVERY_CODE: _("recovery code"),
     }
 )

@@ -8,7 +8,7 @@ import hashlib
 import math
 import unicodedata
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -29,13 +29,17 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.common import no_append_slash
 
 from bookings import wiring
+from bookings.models.access.staff_log_in import Proof
 from bookings.office import unsent
+from bookings.office.access.door import Door, visit_of
+from bookings.office.access.second_factor import Pages
 from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
 from bookings.office.search import search
 from bookings.office.unsent import KeepsTyped
 from bookings.office.upkeep.open_work import counts
 from bookings.office.upkeep.start_page import start_context
+from bookings.services.access.log_ins import note_failure
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +102,7 @@ class BackOffice(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [path("search/", self.admin_view(functools.partial(search, self)), name="search")]
-        return [*own, *super().get_urls()]
+        return [*own, *Pages(self).urls(), *super().get_urls()]
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Put our rules in front of the pages of every model, those of Django and of libraries included."""
@@ -188,7 +192,7 @@ class BackOffice(admin.AdminSite):
                 break
             counted.append(name)
         request.login_wait = wait  # type: ignore[attr-defined]  # ours, read by the form
-        response = super().login(request, {"unsent": _brought_along(request), **(extra_context or {})})
+        response = self._door(request)
         if response.status_code == HTTPStatus.FOUND:
             unsent.carry_over(request)
         if wait:
@@ -202,7 +206,20 @@ class BackOffice(admin.AdminSite):
                 limiter.give_back(name)
         else:
             log.warning("backoffice.login_failed")
+            user = get_user_model()._default_manager.filter(username=_typed_name(request)).first()
+            if user is not None:
+                note_failure(user, visit=visit_of(request), proof=Proof.PASSWORD)
         return response
+
+    def _door(self, request: HttpRequest) -> HttpResponse:
+        """Django's own log-in of this site, but for what comes after a right password."""
+        context = {**self.each_context(request), "title": _("Log in"), "subtitle": None}
+        context.update(app_path=request.get_full_path(), unsent=_brought_along(request))
+        context[REDIRECT_FIELD_NAME] = request.POST.get(REDIRECT_FIELD_NAME, reverse("admin:index"))
+        view = Door.as_view(
+            extra_context=context, authentication_form=self.login_form, template_name="admin/login.html"
+        )
+        return cast(HttpResponse, view(request))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -273,8 +290,8 @@ def _named(right: str) -> str:
 
 def _counts_of(request: HttpRequest) -> dict[str, tuple[int, int]]:
     address: str = request.client_address  # type: ignore[attr-defined]  # set by RequestContext
-    # As the form reads it, and as the database spells it: to both, several spellings are one user.
-    typed = unicodedata.normalize("NFKC", request.POST.get("username", "").strip())[:LONGEST_NAME]
+    # As the database spells it: to it, several spellings are one user.
+    typed = _typed_name(request)
     stored = get_user_model().objects.filter(username=typed).values_list("username", flat=True).first()
     # Hashed, as a user may have typed a password into the wrong field.
     name = hashlib.sha256((stored or typed.lower()).encode()).hexdigest()[:32]
@@ -284,3 +301,8 @@ def _counts_of(request: HttpRequest) -> dict[str, tuple[int, int]]:
         f"login {name} {address}": TRIES_OF_NAME_AT_ADDRESS,
         f"login {name}": TRIES_OF_NAME,
     }
+
+
+def _typed_name(request: HttpRequest) -> str:
+    """The user's name as the form reads it: to it, several spellings are one."""
+    return unicodedata.normalize("NFKC", request.POST.get("username", "").strip())[:LONGEST_NAME]

@@ -31,12 +31,14 @@ BADGES = {
     "payment": labels.PAYMENT,
     "bulk": labels.BULK,
     "bulk_plan": labels.BULK_PLAN,
+    "log_in": labels.LOG_IN,
 }
 WORDS = {
     "reason": labels.REASON,
     "why": labels.BULK_WHY,
     "event": labels.EVENT,
     "who": labels.WHO,
+    "proof": labels.PROOF,
 }
 
 

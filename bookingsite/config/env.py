@@ -164,6 +164,11 @@ def yes_or_no(name: str, *, default: bool) -> bool:
     return default
 
 
+def names(name: str) -> list[str]:
+    """Read names with commas between them, without repetition; none where it is empty."""
+    return list(dict.fromkeys(each.strip() for each in _parts(name) if each.strip()))
+
+
 def one_of(name: str, *, default: str, choices: tuple[str, ...]) -> str:
     """
     Read a setting that knows a few words.

@@ -17,6 +17,7 @@ from django_q.models import Task
 
 from bookings.conf import (
     IDEMPOTENCY_RETENTION,
+    LOG_IN_RETENTION,
     RATE_WINDOW_RETENTION,
     REAP_BATCH,
     SESSION_RETENTION,
@@ -26,7 +27,7 @@ from bookings.conf import (
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
-from bookings.models import IdempotencyRecord, RateWindow
+from bookings.models import IdempotencyRecord, LogInEvent, RateWindow
 from bookings.models.access.idempotency import RecordState
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,11 @@ def _sessions() -> Iterator[int]:
     yield from _older(Session.objects.all(), "expire_date", SESSION_RETENTION)
 
 
+def _log_ins() -> Iterator[int]:
+    """What happened at log-ins of staff."""
+    yield from _older(LogInEvent.objects.all(), "created_at", LOG_IN_RETENTION)
+
+
 def _task_results() -> Iterator[int]:
     """
     What the queue keeps of tasks that were done or failed: all but the newest of each task, and nothing old.
@@ -102,6 +108,7 @@ def _task_results() -> Iterator[int]:
 BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
     RateWindow._meta.db_table: _rate_windows,
     Session._meta.db_table: _sessions,
+    LogInEvent._meta.db_table: _log_ins,
     Task._meta.db_table: _task_results,
     IdempotencyRecord._meta.db_table: _answers_under_keys,
 }

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models import F
 from django_q.models import OrmQ, Task
@@ -12,7 +13,7 @@ from django_q.tasks import async_task
 from bookings import tasks
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, RateWindow, SeatCall
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, LogInEvent, Payment, RateWindow, SeatCall
 from bookings.services.upkeep import reap as reaper
 from bookings.services.upkeep.reap import reap_old_rows
 from tests.support.bookings import a_booked_booking, a_cancelled_booking, let_time_pass, one_pass
@@ -90,6 +91,15 @@ def test_sessions_are_forgotten_an_hour_after_they_end():
     assert set(Session.objects.values_list("pk", flat=True)) == {"just over", "running"}
 
 
+def test_what_happened_at_log_ins_is_forgotten_after_180_days():
+    anna = User.objects.create_user("anna")
+    for days in (181, 179):
+        LogInEvent.objects.create(user=anna, what="failed", address="192.0.2.1", created_at=ago(days=days))
+
+    assert reap() == {"log_in_event": 1}
+    assert LogInEvent.objects.get().created_at > ago(days=180)
+
+
 def test_what_failed_is_seen_for_thirty_days():
     results(1, newest=ago(days=31), func=RECONCILE)
     results(1, newest=ago(days=29), func=PASS)
@@ -156,7 +166,7 @@ def test_a_table_with_many_old_rows_does_not_keep_the_others_from_their_turn(mon
     # Time for one turn: the first batch of each table.
     reaped = reap_old_rows(deadline=TurnsLeft(1))
 
-    assert reaped == {"rate_window": 10, "django_session": 1, "django_q_task": 1, "idempotency_record": 1}
+    assert +reaped == {"rate_window": 10, "django_session": 1, "django_q_task": 1, "idempotency_record": 1}
 
 
 def test_the_log_says_what_was_deleted_and_whether_there_was_time_for_all(monkeypatch, caplog):

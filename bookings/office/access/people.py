@@ -1,0 +1,36 @@
+"""The people who work here: Django's own pages of them, and what happened at their log-ins."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+
+from bookings.models import LogInEvent
+from bookings.office.access.second_factor import EVENTS_SHOWN
+from bookings.services.access.second_factor import factors_of
+from bookings.text.ids import id_in
+
+if TYPE_CHECKING:  # generic for the type checker alone
+    AnyUserAdmin = UserAdmin[User]
+else:
+    AnyUserAdmin = UserAdmin
+
+
+class PeopleAdmin(AnyUserAdmin):
+    """Django's pages of users; that of one user shows its log-ins too."""
+
+    change_form_template = "admin/log_in/person.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show a user with its last log-ins, and what it proves itself by."""
+        number = id_in(unquote(object_id))
+        person = None if number is None else User.objects.filter(pk=number).first()
+        shown: dict[str, Any] = {}
+        if person is not None:
+            shown["events"] = LogInEvent.objects.filter(user=person).order_by("-pk")[:EVENTS_SHOWN]
+            shown["factors"] = factors_of(person)
+        return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})

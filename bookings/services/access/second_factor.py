@@ -1,0 +1,203 @@
+"""
+The second factor of staff: a code of an app, and recovery codes for the day on which the telephone is lost.
+
+How often a code may be tried is counted by the caller, for each user.
+"""
+
+import hashlib
+import re
+import secrets
+from base64 import b32encode
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from bookings.conf import second_factor_groups
+from bookings.db.transactions import in_transaction
+from bookings.models import RecoveryCode
+from bookings.models.access.staff_log_in import LogInEventKind, Proof
+from bookings.services.access.log_ins import Visit, note
+
+# A clock of a telephone may be half a minute off, in either direction.
+TOLERANCE_STEPS = 1
+CODE = re.compile(r"[0-9]{6}")
+
+RECOVERY_CODES = 10
+# Ten bytes in base32, without letters that look like digits: 80 bits.
+RECOVERY_BYTES = 10
+RECOVERY_CODE = re.compile(r"[A-Z2-7]{16}")
+
+
+class WrongCode(Exception):
+    """This is no code of the user that works now."""
+
+    proof = Proof.TOTP
+
+
+class WrongPassword(WrongCode):
+    """This is not the password of the user."""
+
+    proof = Proof.PASSWORD
+
+
+class FactorNeeded(Exception):
+    """The user is in a group that must have a second factor, and this is its last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What a user can prove itself by besides its password."""
+
+    apps: list[TOTPDevice]
+    recovery_codes: int
+
+    def __bool__(self) -> bool:
+        return bool(self.apps)
+
+
+def is_required_of(user: Any) -> bool:
+    """Tell whether the settings ask for a second factor of this user. Without such a setting nothing is read."""
+    groups = second_factor_groups()
+    if not groups:
+        return False
+    return "*" in groups or bool(user.groups.filter(name__in=groups).exists())
+
+
+def factors_of(user: Any) -> Factors:
+    """Read what a user has set up."""
+    apps = list(TOTPDevice.objects.filter(user=user, confirmed=True).order_by("pk"))
+    return Factors(apps=apps, recovery_codes=RecoveryCode.objects.filter(user=user).count())
+
+
+def new_key() -> str:
+    """Make the secret of an app, in hex: 160 bits, as RFC 4226 asks for."""
+    return secrets.token_hex(20)
+
+
+def add_app(user: Any, *, key: str, code: str, visit: Visit) -> list[str]:
+    """
+    Set up an app whose code shows that it has the key; return the recovery codes, which cannot be had again.
+
+    A user that has such codes keeps them, and none are returned.
+
+    :raises WrongCode: if the app does not show this code now
+    """
+    totp = TOTP(bytes.fromhex(key))
+    if not (CODE.fullmatch(code) and totp.verify(int(code), TOLERANCE_STEPS)):
+        raise WrongCode
+    codes = [_new_code() for _ in range(RECOVERY_CODES)]
+    are_new = _add_app(user, key=key, step=totp.t(), codes=codes, visit=visit)
+    return [_shown(code) for code in codes] if are_new else []
+
+
+@in_transaction("second_factor.add")
+def _add_app(user: Any, *, key: str, step: int, codes: list[str], visit: Visit) -> bool:
+    """Add the app, and say whether the codes are the user's now."""
+    _lock(user)
+    if not TOTPDevice.objects.filter(user=user, key=key).exists():  # it is there if a COMMIT's answer was lost
+        # The code that was shown just now is used up.
+        TOTPDevice(user=user, name="app", key=key, last_t=step).save()
+        note(user, LogInEventKind.FACTOR_ADDED, visit=visit, proof=Proof.TOTP)
+    if not RecoveryCode.objects.filter(user=user).exists():
+        _replace_codes(user, codes)
+    return _has(user, codes)
+
+
+def make_recovery_codes(user: Any, *, visit: Visit) -> list[str]:
+    """Replace a user's recovery codes; return the new ones, which cannot be had again."""
+    codes = [_new_code() for _ in range(RECOVERY_CODES)]
+    _make_codes(user, codes, visit=visit)
+    return [_shown(code) for code in codes]
+
+
+@in_transaction("second_factor.codes")
+def _make_codes(user: Any, codes: list[str], *, visit: Visit) -> None:
+    _lock(user)
+    if _has(user, codes):
+        return  # likewise
+    _replace_codes(user, codes)
+    note(user, LogInEventKind.CODES_MADE, visit=visit)
+
+
+def use_code(user: Any, typed: str) -> Proof:
+    """
+    Use up a code of an app, or a recovery code; say which it was. No code works twice.
+
+    :raises WrongCode: if it is none that works now
+    """
+    code = re.sub(r"[\s-]", "", typed).upper()
+    if CODE.fullmatch(code):
+        used: Proof | None = _use_code_of_app(user, code)
+    elif RECOVERY_CODE.fullmatch(code):
+        used = _use_recovery_code(user, _hash(code))
+    else:
+        used = None
+    if used is None:
+        raise WrongCode
+    return used
+
+
+@in_transaction("second_factor.use_app")
+def _use_code_of_app(user: Any, code: str) -> Proof | None:
+    """
+    Find the app that shows this code. Of two requests with one code one gets it: the rows are locked.
+
+    Run again after a lost COMMIT it refuses, as the code is used up: the next one of the app works.
+    """
+    rows = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=True).order_by("pk")
+    return Proof.TOTP if any(app.verify_token(code) for app in rows) else None
+
+
+@in_transaction("second_factor.use_recovery_code")
+def _use_recovery_code(user: Any, code_hash: str) -> Proof | None:
+    deleted, _ = RecoveryCode.objects.filter(user=user, code_hash=code_hash).delete()
+    return Proof.RECOVERY_CODE if deleted else None
+
+
+@in_transaction("second_factor.remove")
+def remove_app(user: Any, app_id: int, *, visit: Visit) -> None:
+    """
+    Remove an app; with a user's last factor its recovery codes go too. One that is gone already is no error.
+
+    :raises FactorNeeded: if the user must have a second factor, and this is the last
+    """
+    _lock(user)
+    found = factors_of(user)
+    if app_id not in [app.pk for app in found.apps]:
+        return
+    is_last = len(found.apps) == 1
+    if is_last and is_required_of(user):
+        raise FactorNeeded
+    TOTPDevice.objects.filter(user=user, pk=app_id).delete()
+    if is_last:
+        RecoveryCode.objects.filter(user=user).delete()
+    note(user, LogInEventKind.FACTOR_REMOVED, visit=visit, proof=Proof.TOTP)
+
+
+def _lock(user: Any) -> None:
+    """Let the changes of one user's factors go one after the other."""
+    get_user_model()._default_manager.select_for_update().filter(pk=user.pk).values_list("pk").first()
+
+
+def _has(user: Any, codes: list[str]) -> bool:
+    return bool(RecoveryCode.objects.filter(user=user, code_hash=_hash(codes[0])).exists())
+
+
+def _replace_codes(user: Any, codes: list[str]) -> None:
+    RecoveryCode.objects.filter(user=user).delete()
+    RecoveryCode.objects.bulk_create([RecoveryCode(user=user, code_hash=_hash(code)) for code in codes])
+
+
+def _new_code() -> str:
+    return b32encode(secrets.token_bytes(RECOVERY_BYTES)).decode()
+
+
+def _shown(code: str) -> str:
+    return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()
