@@ -10,6 +10,18 @@ from django.conf import settings
 HIGHEST_NUMBER = 2**53 - 1
 HIGHEST_ID = HIGHEST_NUMBER
 
+# Flight numbers and codes of airports have a handful of characters; what is longer is not kept.
+LONGEST_NAME_OF_A_FLIGHT = 16
+
+# A time outside of these is a mistake of the Flight Service.
+YEARS_OF_FLIGHTS = range(1970, 2200)
+
+# What a client may keep with a booking: all of it fits a body.
+LONGEST_CLIENT_REFERENCE = 200
+MOST_METADATA = 50
+LONGEST_METADATA_KEY = 40
+LONGEST_METADATA_VALUE = 500
+
 # A database comes back from a restart or a failover within a few of these; so does a user service.
 RETRY_AFTER_SECONDS = 5
 

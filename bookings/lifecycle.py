@@ -49,6 +49,16 @@ class CancelReason(TextChoices):
     OTHER = "other"
 
 
+class ShownPayment(TextChoices):
+    """What a client sees of the payment of a booking, and of its refund."""
+
+    PENDING = "pending"
+    FAILED = "failed"
+    SUCCEEDED = "succeeded"
+    REFUND_DUE = "refund_due"
+    REFUNDED = "refunded"
+
+
 class Decision(TextChoices):
     """What staff may say about a call to the Flight Service that the worker has given up."""
 

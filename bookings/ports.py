@@ -9,10 +9,25 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from bookings.text.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A flight as people say it: its number, where from and where to, and when. What is not known is empty, or None."""
+
+    number: str = ""
+    departure_airport: str = ""
+    arrival_airport: str = ""
+    departure_at: datetime | None = None
+    arrival_at: datetime | None = None
+
+
+NO_LEG = Leg()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +36,8 @@ class Flight:
     A flight as the Flight Service last showed it. `price` is per seat, in minor units of `currency`.
 
     `capacity` is all its seats, taken or not. It and `currency` are None where the Flight Service does not show
-    that. `oversold` is how far below zero its counter is: `seats_left` is 0 then. What is remembered may be sold,
-    and refuses nothing.
+    that. `oversold` is how far below zero its counter is: `seats_left` is 0 then. `leg` is for people, and decides
+    nothing. What is remembered may be sold, and refuses nothing.
     """
 
     id: int
@@ -31,6 +46,7 @@ class Flight:
     capacity: int | None = None
     oversold: int = 0
     currency: str | None = None
+    leg: Leg = NO_LEG
     is_remembered: bool = field(default=False, compare=False)
 
 

@@ -27,7 +27,7 @@ from bookings.answers.results import (
     Refused,
     Result,
 )
-from bookings.lifecycle import available_actions
+from bookings.lifecycle import ShownPayment, available_actions
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
 from bookings.queries.bookings.shown import ShownBooking
 
@@ -99,6 +99,9 @@ FAILURES: Mapping[str, str] = MappingProxyType(
     {"create": "Failed to create booking", "pay": "Payment failed", "cancel": "Failed to cancel booking"}
 )
 """The message of an error's envelope, by what was asked for: in the words of the design document."""
+
+REFUNDS: Mapping[str, str] = MappingProxyType({ShownPayment.REFUND_DUE: "pending", ShownPayment.REFUNDED: "succeeded"})
+"""The state of a refund, by what is shown of its payment."""
 
 PROMISED: Mapping[str, str] = MappingProxyType({"Preference-Applied": "respond-async"})
 
@@ -218,10 +221,18 @@ def _replay(record: IdempotencyRecord) -> Response:
 
 def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[str, Any]:
     """Show a booking with the names of the API. `now` is database time."""
+    payment = _payment_as_json(booking)
     return {
         "id": booking.id,
         "reference": booking.reference,
         "flightId": booking.flight_id,
+        "flight": {
+            "number": booking.flight_number or None,
+            "departure": _iso_or_null(booking.departure_at),
+            "arrival": _iso_or_null(booking.arrival_at),
+            "departureAirport": booking.departure_airport or None,
+            "arrivalAirport": booking.arrival_airport or None,
+        },
         "userId": booking.user_id,
         "status": str(booking.status),
         "noOfSeats": booking.no_of_seats,
@@ -229,11 +240,34 @@ def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[s
         "totalCost": booking.total_cost,
         "currency": booking.currency,
         "cancelReason": str(booking.cancel_reason) or None,
+        "payment": payment,
+        "refund": _refund_as_json(booking),
+        "clientReference": booking.client_reference or None,
+        "metadata": json.loads(booking.metadata) if booking.metadata else {},
         "createdAt": iso(booking.created_at),
         "updatedAt": iso(booking.updated_at),
         "expiresAt": iso(booking.expires_at),
+        "paidAt": payment["at"] if payment is not None and payment["state"] == ShownPayment.SUCCEEDED else None,
+        "cancelledAt": _iso_or_null(booking.cancelled_at),
         "availableActions": available_actions(booking.status, expires_at=booking.expires_at, now=now),
     }
+
+
+def _payment_as_json(booking: Booking | ShownBooking) -> dict[str, Any] | None:
+    """Show the payment that counts, or the newest; None before the first. What was refunded has succeeded."""
+    if not booking.payment_state:
+        return None
+    is_charged = booking.payment_state not in (ShownPayment.PENDING, ShownPayment.FAILED)
+    state = ShownPayment.SUCCEEDED if is_charged else booking.payment_state
+    return {"state": str(state), "amount": booking.total_cost, "at": _iso_or_null(booking.payment_at)}
+
+
+def _refund_as_json(booking: Booking | ShownBooking) -> dict[str, Any] | None:
+    """Show the refund of that payment; None where no money is owed back, nor was."""
+    state = REFUNDS.get(booking.payment_state)
+    if state is None:
+        return None
+    return {"state": state, "amount": booking.total_cost, "at": _iso_or_null(booking.refund_at)}
 
 
 def event_as_json(event: BookingEvent, *, reader: Actor) -> dict[str, Any]:
@@ -249,6 +283,10 @@ def event_as_json(event: BookingEvent, *, reader: Actor) -> dict[str, Any]:
         "when": iso(event.created_at),
         "requestId": event.request_id or None,
     }
+
+
+def _iso_or_null(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)
 
 
 def iso(moment: datetime) -> str:

@@ -101,6 +101,7 @@ def _or_null(schema: Schema) -> Schema:
 TEXT: Schema = {"type": "string"}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
+MOMENT_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
 ADDRESS_OR_NULL: Schema = {"type": ["string", "null"], "format": "uri"}
 ID = _integer(1, HIGHEST_ID)
 MONEY = _integer(0, HIGHEST_NUMBER, "In the currency's minor unit.")
@@ -125,20 +126,52 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
                 "description": "Eight letters and digits without look-alikes, the first and the last a letter.",
             },
             "flightId": ID,
+            "flight": ref("Flight"),
             "userId": ID,
             "status": grows_from("BookingStatus"),
             "noOfSeats": _integer(1, MOST_SEATS),
             **PRICE,
             "cancelReason": _or_null(grows_from("CancelReason")),
+            "payment": {
+                **_or_null(ref("Payment")),
+                "description": "The payment that counts, or the latest that failed; null before the first.",
+            },
+            "refund": {**_or_null(ref("Refund")), "description": "Null where no money is owed back, nor was."},
+            "clientReference": {**TEXT_OR_NULL, "description": "What the client calls it."},
+            "metadata": {
+                "type": "object",
+                "additionalProperties": TEXT,
+                "description": "What the client keeps with it.",
+            },
             "createdAt": MOMENT,
-            "updatedAt": MOMENT,
+            "updatedAt": {**MOMENT, "description": "When something of this changed last."},
             "expiresAt": {**MOMENT, "description": "The end of the payment window."},
+            "paidAt": {**MOMENT_OR_NULL, "description": "When the money was taken, refunded or not."},
+            "cancelledAt": MOMENT_OR_NULL,
             "availableActions": {
                 "type": "array",
                 "items": grows_from("BookingAction"),
                 "description": "What a customer may do with it now.",
             },
         }
+    ),
+    "Flight": an_object(
+        {
+            "number": TEXT_OR_NULL,
+            "departure": MOMENT_OR_NULL,
+            "arrival": MOMENT_OR_NULL,
+            "departureAirport": TEXT_OR_NULL,
+            "arrivalAirport": TEXT_OR_NULL,
+        },
+        about="The flight as the Flight Service showed it when the booking was made; null is what it did not show.",
+    ),
+    "PaymentState": _enum(["pending", "succeeded", "failed"]),
+    "RefundState": _enum(["pending", "succeeded"]),
+    "Payment": an_object(
+        {"state": grows_from("PaymentState"), "amount": MONEY, "at": {**MOMENT, "description": "Since when it is so."}}
+    ),
+    "Refund": an_object(
+        {"state": grows_from("RefundState"), "amount": MONEY, "at": {**MOMENT, "description": "Since when it is so."}}
     ),
     "BookingPage": an_object(
         {

@@ -24,6 +24,13 @@ BOOKING = {
     "id": 1,
     "reference": "K7QX4M2R",
     "flightId": 1,
+    "flight": {
+        "number": "UK 808",
+        "departure": "2030-01-01T09:00:00.000Z",
+        "arrival": "2030-01-01T12:00:00.000Z",
+        "departureAirport": "DEL",
+        "arrivalAirport": "BLR",
+    },
     "userId": 1001,
     "status": "initiated",
     "noOfSeats": 2,
@@ -31,15 +38,37 @@ BOOKING = {
     "totalCost": 4000,
     "currency": "INR",
     "cancelReason": None,
+    "payment": None,
+    "refund": None,
+    "clientReference": "trip 4711",
+    "metadata": {"order": "A-17"},
     "createdAt": "2026-11-22T10:00:00.000Z",
     "updatedAt": "2026-11-22T10:00:00.031Z",
     "expiresAt": "2026-11-22T10:15:00.000Z",
+    "paidAt": None,
+    "cancelledAt": None,
     "availableActions": ["pay", "cancel"],
 }
 PRICE: Mapping[str, int | str] = {"seatPrice": 2500, "totalCost": 5000, "currency": "INR"}
 PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
-PAID = {**BOOKING, "status": "booked", "availableActions": []}
-ENDED = {**BOOKING, "status": "cancelled", "cancelReason": "customer_request", "availableActions": []}
+PAID_AT = "2026-11-22T10:02:11.250Z"
+PAYING = {**BOOKING, "payment": {"state": "pending", "amount": 4000, "at": PAID_AT}, "updatedAt": PAID_AT}
+PAID = {
+    **PAYING,
+    "status": "booked",
+    "payment": {"state": "succeeded", "amount": 4000, "at": PAID_AT},
+    "paidAt": PAID_AT,
+    "availableActions": [],
+}
+ENDED_AT = "2026-11-22T10:04:30.500Z"
+ENDED = {
+    **BOOKING,
+    "status": "cancelled",
+    "cancelReason": "customer_request",
+    "updatedAt": ENDED_AT,
+    "cancelledAt": ENDED_AT,
+    "availableActions": [],
+}
 EVENT = {
     "what": "created",
     "who": {"kind": "customer", "name": "1001"},
@@ -83,6 +112,12 @@ BOOKING_ID = OpenApiParameter(
     {"type": "integer", "minimum": 1, "maximum": HIGHEST_ID},
     OpenApiParameter.PATH,
     description="The booking's id.",
+)
+BOOKING_NAME = OpenApiParameter(
+    "id",
+    {"anyOf": [BOOKING_ID.type, {"type": "string", "minLength": 8, "maxLength": 64}]},
+    OpenApiParameter.PATH,
+    description="The booking's id, or its reference, with or without dashes, in small letters or capitals.",
 )
 
 
@@ -134,7 +169,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             },
             parameters=(OPTIONAL_KEY, PREFER),
             request=CreateBookingRequest,
-            example={"flightId": 1, "userId": 1001, "noOfSeats": 2},
+            example={
+                "flightId": 1,
+                "userId": 1001,
+                "noOfSeats": 2,
+                "clientReference": "trip 4711",
+                "metadata": {"order": "A-17"},
+            },
             refusals=(
                 errors.SeatsUnavailable,
                 errors.PriceChanged,
@@ -167,7 +208,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Read a booking",
             "Shows one booking as it is now.",
             {200: Answer("Successfully completed the request", "Booking", BOOKING, ("ETag",))},
-            parameters=(BOOKING_ID, IF_MATCH),
+            parameters=(BOOKING_NAME, IF_MATCH),
             refusals=(errors.BookingNotFound, errors.BookingChanged),
         ),
         "events": Operation(
@@ -175,7 +216,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Read a booking's timeline",
             "Who did what, when and why, oldest first.",
             {200: Answer("Successfully completed the request", "Timeline", {"results": [EVENT]})},
-            parameters=(BOOKING_ID,),
+            parameters=(BOOKING_NAME,),
             refusals=(errors.BookingNotFound,),
         ),
         "pay": Operation(
@@ -185,7 +226,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "`x-idempotency-key` will do as well.",
             {
                 201: Answer("Payment made successfully", "Booking", PAID, ("ETag", REPLAYED)),
-                202: Answer("Payment is being settled", "Booking", BOOKING, (*PLACED, REPLAYED)),
+                202: Answer("Payment is being settled", "Booking", PAYING, (*PLACED, REPLAYED)),
             },
             parameters=(PAYMENT_KEY, IF_MATCH),
             request=PayBookingRequest,

@@ -49,11 +49,27 @@ def required_idempotency_key(request: Request) -> str:
     return key
 
 
+Seen = frozenset[tuple[int, int]] | None
+"""Bookings by their ids, each with a version of it that the client has seen; None if any will do."""
+
+
 def seen_versions(request: Request, booking_id: int) -> frozenset[int] | None:
     """
     Read from If-Match the versions of a booking that the client has seen; None if any will do.
 
-    A weak tag, and one of another booking, names no version of this one.
+    :raises InvalidRequest: if it is neither `*` nor tags
+    """
+    return versions_of(booking_id, seen_bookings(request))
+
+
+def versions_of(booking_id: int, seen: Seen) -> frozenset[int] | None:
+    """Give the versions of one booking. A tag of another booking names no version of this one."""
+    return None if seen is None else frozenset(version for seen_id, version in seen if seen_id == booking_id)
+
+
+def seen_bookings(request: Request) -> Seen:
+    """
+    Read If-Match. A weak tag names no version of any booking.
 
     :raises InvalidRequest: if it is neither `*` nor tags
     """
@@ -64,7 +80,7 @@ def seen_versions(request: Request, booking_id: int) -> frozenset[int] | None:
     if not _TAGS.fullmatch(sent):
         raise InvalidRequest("If-Match must be the ETag of a booking, with its quotes, or *.")
     tags = (_TAG_OF_A_BOOKING.fullmatch(tag.strip()) for tag in sent.split(","))
-    return frozenset(int(tag["version"]) for tag in tags if tag and int(tag["id"]) == booking_id)
+    return frozenset((int(tag["id"]), int(tag["version"])) for tag in tags if tag)
 
 
 def prefers_async(request: Request) -> bool:

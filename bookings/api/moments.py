@@ -1,15 +1,19 @@
 """Reads moments as RFC 3339 writes them, and nothing else."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from rest_framework import serializers
+
+from bookings.conf import YEARS_OF_FLIGHTS
 
 # What the database keeps: of a fraction six digits count.
 KEPT_DIGITS = 6
 
 MOMENT_TEXT = "RFC 3339 with an offset and at most nine digits of a fraction; in an address + is written %2B."
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _MOMENT = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt](?P<time>[0-9]{2}:[0-9]{2}:(?P<second>[0-9]{2}))"
@@ -53,6 +57,21 @@ class Moment(serializers.DateTimeField):
             return moment.astimezone(UTC)
         except OverflowError:
             self.fail("overflow")
+
+
+class Day(serializers.DateField):
+    """A day as in 2030-01-01; the framework takes 2030-1-1 for one as well. No flight leaves on others."""
+
+    default_error_messages = {"invalid": "Must be a day as in 2030-01-01, from 1970 to 2199."}
+
+    def to_internal_value(self, value: Any) -> date:
+        try:
+            day = date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else None
+        except ValueError:
+            day = None
+        if day is None or day.year not in YEARS_OF_FLIGHTS:
+            self.fail("invalid")
+        return day
 
 
 def _zone(found: re.Match[str]) -> timezone:

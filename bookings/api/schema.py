@@ -58,8 +58,11 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     _name_widths(result)
     for name in BODIES:
         components["schemas"][name]["additionalProperties"] = False
-    reason = components["schemas"]["CancelBookingRequest"]["properties"]["reason"]
-    reason |= {"minLength": 1, "pattern": legible.pattern()}
+    for body, name in (("CancelBookingRequest", "reason"), ("CreateBookingRequest", "clientReference")):
+        components["schemas"][body]["properties"][name] |= {"minLength": 1, "pattern": legible.pattern()}
+    for parameter in result["paths"]["/api/v1/bookings"]["get"]["parameters"]:
+        if parameter["name"] in ("clientReference", "flightNumber"):
+            parameter["schema"] |= {"minLength": 1, "pattern": legible.pattern()}
     return result
 
 

@@ -5,10 +5,19 @@ from typing import Any
 
 from django.conf import settings
 from django.core.validators import RegexValidator
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from bookings.api.moments import MOMENT_TEXT, Moment
-from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
+from bookings.api.moments import MOMENT_TEXT, Day, Moment
+from bookings.conf import (
+    HIGHEST_ID,
+    HIGHEST_NUMBER,
+    LONGEST_CLIENT_REFERENCE,
+    LONGEST_METADATA_KEY,
+    LONGEST_METADATA_VALUE,
+    LONGEST_NAME_OF_A_FLIGHT,
+    MOST_METADATA,
+)
 from bookings.lifecycle import BookingStatus
 from bookings.text.legible import is_legible, is_orderly
 
@@ -70,6 +79,40 @@ class Note(StrictString):
         return text
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": MOST_METADATA,
+        "propertyNames": {"minLength": 1, "maxLength": LONGEST_METADATA_KEY},
+        "additionalProperties": {"type": "string", "maxLength": LONGEST_METADATA_VALUE},
+        "example": {"order": "A-17"},
+    }
+)
+class Metadata(serializers.Field[Any, Any, Any, Any]):
+    """Names and texts that a client keeps with a booking. They mean nothing here."""
+
+    default_error_messages = {
+        "invalid": 'Must be an object of texts, as in {{"order": "A-17"}}.',
+        "too_many": f"Must have at most {MOST_METADATA} names.",
+        "name": f"Each name must have 1 to {LONGEST_METADATA_KEY} characters.",
+        "value": f"Each value must be a text of at most {LONGEST_METADATA_VALUE} characters.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        if len(data) > MOST_METADATA:
+            self.fail("too_many")
+        if not all(1 <= len(name) <= LONGEST_METADATA_KEY for name in data):
+            self.fail("name")
+        if not all(isinstance(value, str) and len(value) <= LONGEST_METADATA_VALUE for value in data.values()):
+            self.fail("value")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields it does not know, under the names the client sent."""
 
@@ -106,6 +149,16 @@ class CreateBookingRequest(StrictSerializer):
         required=False,
         help_text="What one seat costs as far as you know, in the currency's minor unit: the flight's `price`, "
         "not the total. If it costs something else now, nothing is held: 400 `price_changed`.",
+    )
+    clientReference = Note(
+        required=False,
+        max_length=LONGEST_CLIENT_REFERENCE,
+        help_text="What you call the booking. Need not be unique; `GET /bookings` finds it.",
+    )
+    metadata = Metadata(
+        required=False,
+        help_text="What you want to find with the booking again. Kept and shown as it is, and read by nothing here. "
+        "Put no secrets into it.",
     )
 
 
@@ -148,6 +201,17 @@ class ListBookingsQuery(StrictSerializer):
         help_text="With or without blanks and dashes, in small letters or capitals.",
         error_messages={"invalid": "Must be letters and digits, with blanks, dots and dashes between them at most."},
     )
+    clientReference = Note(
+        required=False,
+        max_length=LONGEST_CLIENT_REFERENCE,
+        help_text="Small letters and capitals may count as the same.",
+    )
+    flightNumber = Note(
+        required=False,
+        max_length=LONGEST_NAME_OF_A_FLIGHT,
+        help_text="As in UK 808, with or without the blank, in small letters or capitals.",
+    )
+    departureDay = Day(required=False, help_text="Of a `flightNumber`: the day of departure in UTC, as in 2030-01-01.")
     createdAfter = Moment(required=False, help_text=f"Created later than this. {MOMENT_TEXT}")
     createdBefore = Moment(required=False, rounds_up=True, help_text=f"Created before this. {MOMENT_TEXT}")
     updatedAfter = Moment(
@@ -159,3 +223,8 @@ class ListBookingsQuery(StrictSerializer):
     cursor = serializers.CharField(
         required=False, max_length=200, help_text="From `next` or `previous` of a list with the same filters."
     )
+
+    def validate(self, attrs: Any) -> Any:
+        if "departureDay" in attrs and "flightNumber" not in attrs:
+            raise serializers.ValidationError({"departureDay": ["Send flightNumber with it."]})
+        return attrs

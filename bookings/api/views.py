@@ -1,5 +1,6 @@
 """The endpoints. Each translates in, calls one service, and translates out."""
 
+from dataclasses import replace
 from functools import cache, reduce
 from http import HTTPStatus
 from operator import or_
@@ -21,7 +22,14 @@ from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
 from bookings.api.addresses import LINKS
 from bookings.api.errors import request_id_of, respond
-from bookings.api.headers import idempotency_key, prefers_async, required_idempotency_key, seen_versions
+from bookings.api.headers import (
+    idempotency_key,
+    prefers_async,
+    required_idempotency_key,
+    seen_bookings,
+    seen_versions,
+    versions_of,
+)
 from bookings.api.pagination import pages_for
 from bookings.api.schema import describe
 from bookings.api.serializers import (
@@ -36,12 +44,14 @@ from bookings.db.replica import read_list
 from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
 from bookings.queries.bookings import visible
+from bookings.queries.bookings.selection import hours_of
 from bookings.queries.bookings.shown import Question
 from bookings.queries.bookings.timeline import timeline_of
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.services.shared.idempotency import KeyedRequest
+from bookings.text.flight_numbers import spellings_of
 from bookings.text.ids import exact_id
 from bookings.text.references import reference_in
 
@@ -136,7 +146,14 @@ class BookingViewSet(ViewSet):
         asked, actor = asked_for(request, CreateBookingRequest)
         key = idempotency_key(request)
         result = create_booking(
-            order=SeatOrder(asked["flightId"], asked["userId"], asked["noOfSeats"], asked.get("expectedPrice")),
+            order=SeatOrder(
+                asked["flightId"],
+                asked["userId"],
+                asked["noOfSeats"],
+                asked.get("expectedPrice"),
+                asked.get("clientReference", ""),
+                asked.get("metadata"),
+            ),
             actor=actor,
             keyed=keyed(request, CREATE_ENDPOINT, key, **asked) if key else None,
             respond_async=prefers_async(request),
@@ -159,9 +176,9 @@ class BookingViewSet(ViewSet):
 
     @describe("retrieve")
     def retrieve(self, request: Request, pk: str) -> HttpResponse:
-        booking_id = _booking_id(pk)
-        seen = seen_versions(request, booking_id)
-        booking = visible.booking_shown_to(reader_of(request), booking_id, seen=seen)
+        seen = seen_bookings(request)
+        booking = visible.booking_shown_to(reader_of(request), pk)
+        visible.refuse_if_changed(booking, seen=versions_of(booking.id, seen))
         message = "Successfully completed the request"
         return respond(rendering.shown(booking, booking.read_at, HTTPStatus.OK, message))
 
@@ -169,7 +186,7 @@ class BookingViewSet(ViewSet):
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: str) -> HttpResponse:
         reader = reader_of(request)
-        booking = visible.get_booking(_booking_id(pk), actor=reader)
+        booking = visible.get_booking(pk, actor=reader)
         lines = [rendering.event_as_json(event, reader=reader) for event in timeline_of(booking)]
         return respond(rendering.success({"results": lines}, message="Successfully completed the request"))
 
@@ -250,6 +267,7 @@ def _matching(asked: dict[str, Any], reader: Actor) -> Question:
     columns = {
         "userId": "user_id",
         "flightId": "flight_id",
+        "clientReference": "client_reference",
         "createdAfter": "created_at__gt",
         "createdBefore": "created_at__lt",
         "updatedAfter": "updated_at__gt",
@@ -259,4 +277,11 @@ def _matching(asked: dict[str, Any], reader: Actor) -> Question:
         rows = rows.filter(reference=reference_in(asked["reference"]))
     if "status" in asked:
         rows = rows.filter(reduce(or_, (Q(status=status) for status in asked["status"])))
+    if "flightNumber" in asked:
+        rows = replace(rows, is_sorted=True).filter(
+            reduce(or_, (Q(flight_number=number) for number in spellings_of(asked["flightNumber"])))
+        )
+    if "departureDay" in asked:
+        begin, end = hours_of(asked["departureDay"])
+        rows = rows.filter(departure_at__gte=begin, departure_at__lt=end)
     return rows

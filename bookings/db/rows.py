@@ -31,7 +31,9 @@ Names = tuple[str, ...]
 # Of Django's own fields; what derives from one may do something else.
 UNCHANGED: Mapping[type, tuple[type, ...]] = {
     models.CharField: (str, NoneType),
+    models.TextField: (str, NoneType),
     models.BooleanField: (bool,),
+    models.DateTimeField: (NoneType,),
     **dict.fromkeys(
         (models.BigIntegerField, models.PositiveIntegerField, models.PositiveSmallIntegerField), (int, NoneType)
     ),

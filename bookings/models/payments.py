@@ -24,6 +24,9 @@ UNANSWERED = [PaymentState.PROCESSING, PaymentState.DEAD]
 CHARGED = [PaymentState.SUCCEEDED, PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD, PaymentState.REFUNDED]
 """Payments whose money was taken."""
 
+OWED = [PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD]
+"""Payments whose money is owed back."""
+
 ACTIVE = [*UNANSWERED, PaymentState.SUCCEEDED]
 DUE = [PaymentState.PROCESSING, PaymentState.REFUND_DUE]
 DEAD = [PaymentState.DEAD, PaymentState.REFUND_DEAD]

@@ -29,6 +29,7 @@ from django.http import HttpRequest, HttpResponse
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office.base import AnyModelAdmin
 from bookings.queries.bookings.selection import VIEWS, Selection
+from bookings.text.flight_numbers import is_flight_number
 from bookings.text.ids import id_in
 
 if TYPE_CHECKING:  # generic for the type checker alone
@@ -90,8 +91,10 @@ def selection_in(query: Mapping[str, str], *, back: str = "") -> Selection:
             wrong.append(name)
         return value
 
+    flight = read("flight", _flight)
     selection = Selection(
-        flight=read("flight", id_in),
+        flight=flight if isinstance(flight, int) else None,
+        flight_number=flight if isinstance(flight, str) else "",
         user=read("user", id_in),
         status=read("status", _one_of(BookingStatus.values)) or "",
         reason=read("reason", _one_of(CancelReason.values)) or "",
@@ -110,7 +113,7 @@ def filters_of(selection: Selection) -> dict[str, str]:
         "view": selection.view,
         "status": selection.status,
         "reason": selection.reason,
-        "flight": selection.flight,
+        "flight": selection.flight_number or selection.flight,
         "user": selection.user,
         "from": selection.since,
         "to": selection.until,
@@ -121,6 +124,14 @@ def filters_of(selection: Selection) -> dict[str, str]:
 def query_string_of(selection: Selection) -> str:
     """The filters as an address spells them; empty without any."""
     return urlencode(filters_of(selection))
+
+
+def _flight(text: str) -> int | str | None:
+    """Read the id of a flight, or else what people call it."""
+    number = id_in(text)
+    if number is not None:
+        return number
+    return text if is_flight_number(text) else None
 
 
 def _one_of(words: Collection[str]) -> Callable[[str], str | None]:
@@ -142,6 +153,18 @@ def selection_of(request: HttpRequest, *also: str, back: str = "") -> Selection:
     """
     only(request, *FILTERS, *also, back=back)
     return selection_in(request.GET, back=back)
+
+
+def selection_by_id(request: HttpRequest, *also: str, back: str = "") -> Selection:
+    """
+    The same where one flight is meant: by its id alone, as a number flies again tomorrow.
+
+    :raises NotUnderstood: likewise, and if the flight is named by its number
+    """
+    selection = selection_of(request, *also, back=back)
+    if selection.flight_number:
+        raise NotUnderstood(["flight"], back=back)
+    return selection
 
 
 def numbers_of(request: HttpRequest, *names: str) -> dict[str, int]:

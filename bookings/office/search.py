@@ -1,6 +1,7 @@
 """The search box that stands on every page of the back office. What is typed into it is never logged."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
@@ -44,14 +45,14 @@ def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
         **site.each_context(request),
         "title": _("Search"),
         "searched": text,
-        "groups": _groups(found),
+        "groups": _groups(found, text),
         "can_be_reference": bool(found.reference),
         "can_be_id": found.number is not None,
     }
     return TemplateResponse(request, "admin/search.html", context)
 
 
-def _groups(found: Findings) -> list[Group]:
+def _groups(found: Findings, typed: str) -> list[Group]:
     now, here = database_time(), reverse("admin:bookings_booking_changelist")
     lines = {line.booking.pk: line for line in lines_of(list(found.bookings.values()), now=now)}
 
@@ -64,6 +65,10 @@ def _groups(found: Findings) -> list[Group]:
         group(_("Booking %(number)s") % number, found.by_id),
         group(_("User %(number)s") % number, found.by_user, f"{here}?user={found.number}"),
         group(_("Flight %(number)s") % number, found.by_flight, f"{here}?flight={found.number}"),
+        group(
+            _("Flight %(number)s") % {"number": typed}, found.by_flight_number, f"{here}?{urlencode({'flight': typed})}"
+        ),
+        group(_("Bookings that their client calls so"), found.by_client_reference),
         group(_("Bookings of this idempotency key"), found.by_key),
         group(_("Bookings of this request"), found.by_request),
     ]

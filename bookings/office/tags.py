@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from bookings.conf import customer_address
-from bookings.models import SeatCall
+from bookings.models import Booking, SeatCall
 from bookings.models.seats.seat_call import SeatCallKind
 from bookings.office import labels
 from bookings.office.labels import Badge
@@ -85,6 +85,30 @@ def user(user_id: int) -> SafeString:
 
 
 @register.filter
+def flight_name(booking: Booking) -> str:
+    """What people call the flight of a booking; its id, if the Flight Service did not show that."""
+    return booking.flight_number or str(booking.flight_id)
+
+
+@register.filter
+def route(booking: Booking) -> str:
+    """From where to where a flight goes, as far as it is known: `DEL → BLR`."""
+    ends = (booking.departure_airport, booking.arrival_airport)
+    return " → ".join(end or "?" for end in ends) if any(ends) else ""
+
+
+@register.simple_tag
+def flight(booking: Booking) -> SafeString:
+    """The flight of a booking as people say it, which leads to its bookings: `{% flight booking %}`."""
+    bookings = reverse("admin:bookings_booking_changelist")
+    link = format_html('<a href="{}?flight={}">{}</a>', bookings, str(booking.flight_id), flight_name(booking))
+    departs = [minute(booking.departure_at)] if booking.departure_at else []
+    about = [text for text in (route(booking), *departs) if text]
+    lines = format_html_join("", '<br><span class="quiet">{}</span>', [(text,) for text in about])
+    return format_html("{}{}", link, lines)
+
+
+@register.filter
 def thousands(number: int) -> str:
     """A count, its thousands set apart."""
     return f"{number:,}"
@@ -109,6 +133,12 @@ def moment(at: datetime | None) -> SafeString | str:
         return ""
     text = at.strftime("%Y-%m-%d %H:%M:%S")
     return format_html('<time class="moment" datetime="{}">{}</time>', at.isoformat(), text)
+
+
+@register.filter
+def minute(at: datetime | None) -> SafeString | str:
+    """A time of a timetable, in UTC, to the minute."""
+    return "" if at is None else format_html('<time datetime="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M}")
 
 
 @register.filter

@@ -45,8 +45,13 @@ def is_orderly(text: str, *, of_lines: bool = False) -> bool:
 
     :param of_lines: it may have several lines
     """
+    return shown_orderly(text, of_lines=of_lines) == text
+
+
+def shown_orderly(text: str, *, of_lines: bool = False) -> str:
+    """Give a text with a sign in place of each character that is none. See Note [What can be read]."""
     allowed = LINE_ENDS if of_lines else frozenset()
-    return not any(is_unruly(character) for character in text if character not in allowed)
+    return "".join("\ufffd" if is_unruly(character) and character not in allowed else character for character in text)
 
 
 @cache

@@ -229,16 +229,25 @@ def _booking_rows(
             "seat_price": booking.flight.price,
             "total_cost": booking.cost,
             "currency": _currency_of(booking),
+            "flight_number": booking.flight.leg.number,
+            "departure_airport": booking.flight.leg.departure_airport,
+            "arrival_airport": booking.flight.leg.arrival_airport,
+            "departure_at": booking.flight.leg.departure_at,
+            "arrival_at": booking.flight.leg.arrival_at,
             "status": booking.ending.value.status,
             "cancel_reason": booking.ending.value.reason,
             "created_at": booking.created_at,
-            "updated_at": booking.changed_at,
+            "updated_at": booking.refunded_at or booking.changed_at,
             "held_at": None
             if booking.ending.value.hold in (Hold.REFUSED, Hold.DROPPED)
             else booking.created_at + NOW_AND_THEN,
             "expires_at": booking.created_at + window,
             # Until the payment has an id.
             "active_payment_id": 0 if booking.ending.value.status == BookingStatus.BOOKED else None,
+            "cancelled_at": booking.ended_at,
+            "payment_state": payment_state_of(booking) or "",
+            "payment_at": booking.paid_at,
+            "refund_at": booking.refunded_at,
             "version": 1 if booking.ended_at is None and booking.paid_at is None else 2,
             "request_id": booking.request_id,
             "created_by": MADE_BY,
@@ -259,7 +268,6 @@ def _payment_rows(booking: DemoBooking, booking_id: int) -> list[dict[str, Any]]
     state = payment_state_of(booking)
     if state is None:
         return []
-    refunded_at = booking.changed_at + NOW_AND_THEN if state == PaymentState.REFUNDED else None
     return [
         {
             "booking_id": booking_id,
@@ -273,7 +281,7 @@ def _payment_rows(booking: DemoBooking, booking_id: int) -> list[dict[str, Any]]
             "request_id": f"{booking.request_id}-pay",
             "created_at": booking.paid_at,
             "settled_at": booking.paid_at,
-            "refunded_at": refunded_at,
+            "refunded_at": booking.refunded_at,
         }
     ]
 

@@ -102,6 +102,11 @@ class DemoBooking:
     def changed_at(self) -> datetime:
         return self.ended_at or self.paid_at or self.created_at + NOW_AND_THEN
 
+    @property
+    def refunded_at(self) -> datetime | None:
+        is_refunded = self.ending is Ending.REFUNDED and self.ended_at is not None
+        return self.changed_at + NOW_AND_THEN if is_refunded else None
+
 
 class EventRow(NamedTuple):
     """A row of `booking_event`, without the booking it belongs to."""
@@ -191,9 +196,8 @@ def events_of(booking: DemoBooking) -> Iterator[EventRow]:
     request_id = "" if by == ActorKind.SYSTEM else f"{booking.request_id}-end"
     note = "Asked for by telephone." if booking.ending is Ending.REFUNDED else ""
     yield EventRow(EventKind.CANCELLED, by, name, status, cancelled, reason, note, request_id, booking.ended_at)
-    if booking.ending is Ending.REFUNDED:
-        at = booking.ended_at + NOW_AND_THEN
-        yield EventRow(EventKind.REFUNDED, ActorKind.SYSTEM, "worker", "", "", "", "", "", at)
+    if booking.refunded_at is not None:
+        yield EventRow(EventKind.REFUNDED, ActorKind.SYSTEM, "worker", "", "", "", "", "", booking.refunded_at)
 
 
 def payment_state_of(booking: DemoBooking) -> PaymentState | None:

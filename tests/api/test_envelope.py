@@ -80,6 +80,7 @@ def test_a_booking_is_shown_with_these_fields(api):
         "id",
         "reference",
         "flightId",
+        "flight",
         "userId",
         "status",
         "noOfSeats",
@@ -87,9 +88,15 @@ def test_a_booking_is_shown_with_these_fields(api):
         "totalCost",
         "currency",
         "cancelReason",
+        "payment",
+        "refund",
+        "clientReference",
+        "metadata",
         "createdAt",
         "updatedAt",
         "expiresAt",
+        "paidAt",
+        "cancelledAt",
         "availableActions",
     ]
     assert booking["availableActions"] == ["pay", "cancel"]

@@ -1,13 +1,21 @@
 """The two implementations of the Flight Service port, with the faults of its contract."""
 
 import uuid
+from datetime import UTC, datetime
 
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.resilience.guard import Guard
-from bookings.ports import CallWord, SeatChange
+from bookings.ports import CallWord, Leg, SeatChange
 from tests.support.fakes import FakeFlights, Fault
 
 CAPACITY = 10
+
+# Of flight 1 of the stand-in.
+LEG = Leg(
+    *("UK 808", "DEL", "BLR"),
+    departure_at=datetime(2030, 1, 1, 9, tzinfo=UTC),
+    arrival_at=datetime(2030, 1, 1, 12, tzinfo=UTC),
+)
 
 
 class InMemory:
@@ -15,6 +23,7 @@ class InMemory:
 
     def __init__(self):
         self.fake = FakeFlights(capacity=CAPACITY)
+        self.fake.set_flight(1, leg=LEG)
         self.service = self.fake
 
     def lose_next_reply(self):

@@ -3,7 +3,7 @@
 import pytest
 
 from bookings.ports import Applied, Flight, FlightsUnreachable, NotSent
-from tests.contracts.peers import give_back, take
+from tests.contracts.peers import LEG, give_back, take
 
 
 def test_a_service_that_rests_is_sent_nothing(peer):
@@ -36,7 +36,7 @@ def test_a_flight_is_recalled_while_the_service_rests(peer):
     peer.service.get_flight(1, seconds=5)
     peer.rest()
 
-    assert peer.service.recall_flight(1) == Flight(id=1, price=2000, seats_left=10, capacity=10)
+    assert peer.service.recall_flight(1) == Flight(id=1, price=2000, seats_left=10, capacity=10, leg=LEG)
 
 
 def test_repetitions_are_paid_for_by_successes(peer):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bookings.db.clock import database_time
+from bookings.models import Booking
 from bookings.text.money import Money
 from tests.support.bookings import (
     a_booked_booking,
@@ -43,7 +44,33 @@ def test_a_call_whose_payload_differs_from_its_members_is_found():
 def test_a_booked_booking_without_a_payment_is_found():
     booking = a_saved_row("booked")
 
-    assert violations() == [f"Q5: booked without exactly one succeeded payment: [{booking.pk}]"]
+    assert violations() == [
+        f"Q5: booked without exactly one succeeded payment: [{booking.pk}]",
+        f"Q12: a booking that shows another payment than it has: [{booking.pk}]",
+    ]
+
+
+@pytest.mark.parametrize(
+    "state", ["processing", "dead", "succeeded", "failed", "refund_due", "refund_dead", "refunded"]
+)
+def test_a_payment_that_its_booking_does_not_show_is_found(state):
+    booking = a_saved_row("cancelled")
+    payment = a_payment_row(booking, state)
+    Booking.objects.filter(pk=booking.pk).update(active_payment_id=payment.pk)
+    right = [each for each in violations() if "Q12" in each]
+
+    found = []
+    for shown in ("", "pending", "failed", "succeeded", "refund_due", "refunded"):
+        Booking.objects.filter(pk=booking.pk).update(payment_state=shown)
+        found += [shown for each in violations() if "Q12" in each]
+
+    assert (right, len(found)) == ([], 5)
+
+
+def test_a_cancelled_booking_that_does_not_say_since_when_is_found():
+    a_saved_row("cancelled", cancelled_at=None)
+
+    assert [each.partition(":")[0] for each in violations()] == ["Q12"]
 
 
 def test_a_payment_of_a_booking_that_is_not_booked_is_found():

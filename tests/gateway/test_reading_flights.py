@@ -1,10 +1,12 @@
 """What the gateway makes of the answers to a GET of a flight."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from bookings.ports import Flight, FlightsUnreachable, UnknownFlight, UnusableFlight
+from bookings.ports import Flight, FlightsUnreachable, Leg, UnknownFlight, UnusableFlight
 from tests.support.wire import HANG_UP
 
 FLIGHT = "/api/v1/flights/7"
@@ -28,9 +30,73 @@ def written(content):
 
 
 def test_a_flight_is_read(wire, service):
-    wire.add("GET", FLIGHT, json=flight(capacity=100, flightNumber="UK 808"))
+    wire.add("GET", FLIGHT, json=flight(capacity=100))
 
     assert service.get_flight(7, seconds=5) == Flight(id=7, price=2000, seats_left=5, capacity=100)
+
+
+LEG = {
+    "flightNumber": "UK 808",
+    "departureAirportId": "DEL",
+    "arrivalAirportId": "BLR",
+    "departureTime": "2030-01-01T09:00:00.000Z",
+    "arrivalTime": "2030-01-01T17:30:00+05:30",
+}
+NINE, NOON = datetime(2030, 1, 1, 9, tzinfo=UTC), datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+def test_what_people_call_a_flight_is_read(wire, service):
+    wire.add("GET", FLIGHT, json=flight(**LEG))
+
+    assert service.get_flight(7, seconds=5).leg == Leg("UK 808", "DEL", "BLR", NINE, NOON)
+
+
+@pytest.mark.parametrize("name", LEG)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, "", "  ", 7, 0.5, True, [], ["DEL"], {}, {"a": 1}, HUGE, "A" * 17, "A" * 60_000),
+        *("A\x00B", "A\nB", "\x1b[2J", "A\ud800", "\u202eLED", "\u200b", "\u2028"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_what_is_no_name_and_no_time_is_left_out_and_the_flight_is_sold(wire, service, name, value):
+    wire.add("GET", FLIGHT, body=written(flight(**{**LEG, name: value})))
+    fields = dict(
+        zip(LEG, ("number", "departure_airport", "arrival_airport", "departure_at", "arrival_at"), strict=True)
+    )
+
+    shown = service.get_flight(7, seconds=5)
+
+    whole = Leg("UK 808", "DEL", "BLR", NINE, NOON)
+    assert shown == Flight(7, 2000, 5, leg=replace(whole, **{fields[name]: getattr(Leg(), fields[name])}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2030-01-01T09:00:00", "2030-01-01 09:00:00", "2030-01-01", "09:00", "20300101T090000Z", "1893488400"),
+        *("2030-13-01T09:00:00Z", "2030-02-30T09:00:00Z", "2030-01-01T25:00:00Z", "2030-01-01T09:00:60Z"),
+        *("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z"),
+        *(
+            "2030-01-01T09:00:00+99:99",
+            "\uff12030-01-01T09:00:00Z",
+            "tomorrow",
+            "2030-01-01T09:00:00Z; DROP TABLE booking",
+        ),
+    ],
+)
+def test_a_time_that_may_be_another_one_is_none(wire, service, text):
+    wire.add("GET", FLIGHT, json=flight(departureTime=text))
+
+    assert service.get_flight(7, seconds=5).leg.departure_at is None
+
+
+@pytest.mark.parametrize("text", ["2030-01-01T09:00Z", "2030-01-01t09:00:00.000000z", "2030-01-01 14:30:00+0530"])
+def test_a_time_may_be_written_in_several_ways(wire, service, text):
+    wire.add("GET", FLIGHT, json=flight(departureTime=text))
+
+    assert service.get_flight(7, seconds=5).leg.departure_at == NINE
 
 
 @pytest.mark.parametrize("fields", [{}, {"capacity": None}, {"capacity": "9"}, {"capacity": True}, {"capacity": -1}])

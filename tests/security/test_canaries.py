@@ -101,7 +101,11 @@ class Client:
 
 def use_it_as_a_customer(client, token):
     """Hold, pay and cancel, with a canary in whatever is free text; give what is cancelled."""
-    _, paid = client.post(BOOKINGS, {"flightId": 1, "noOfSeats": 1}, token)
+    kept = {
+        "clientReference": client.put("client reference"),
+        "metadata": {client.put("name in metadata"): client.put("value in metadata")},
+    }
+    _, paid = client.post(BOOKINGS, {"flightId": 1, "noOfSeats": 1, **kept}, token)
     _, ended = client.post(BOOKINGS, {"flightId": 2, "noOfSeats": 1, "userId": USER}, token)
     client.post(PAYMENTS, {"bookingId": paid["id"], "totalCost": paid["totalCost"]}, token)
     client.post(f"{BOOKINGS}/{ended['id']}/cancel", {"reason": client.put("note") + " \U0001f41f"}, token)

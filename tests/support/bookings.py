@@ -11,7 +11,7 @@ from bookings.actor import Actor, ActorKind
 from bookings.answers.rendering import render
 from bookings.answers.results import Result
 from bookings.db.clock import database_time
-from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold
+from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold, ShownPayment
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
 from bookings.models.payments import ACTIVE, DUE, PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
@@ -129,6 +129,14 @@ USUAL_HOLD = {
 }
 
 
+# What clients see of a payment in a state that has another name.
+SHOWN = {
+    PaymentState.PROCESSING: ShownPayment.PENDING,
+    PaymentState.DEAD: ShownPayment.PENDING,
+    PaymentState.REFUND_DEAD: ShownPayment.REFUND_DUE,
+}
+
+
 def a_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any) -> Booking:
     """Make a booking that is not saved, with what the constraints want of this status and hold."""
     status = BookingStatus(status)
@@ -151,6 +159,9 @@ def a_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any)
         "expires_at": now + timedelta(minutes=15),
         # Of a payment that need not be there: the column is no foreign key.
         "active_payment_id": number + 1 if status == BookingStatus.BOOKED else None,
+        "payment_state": "succeeded" if status == BookingStatus.BOOKED else "",
+        "payment_at": now if status == BookingStatus.BOOKED else None,
+        "cancelled_at": now if status == BookingStatus.CANCELLED else None,
         "hold": hold,
         "hold_key": uuid.uuid4(),
         "claims": 1,
@@ -204,6 +215,7 @@ def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSIN
         "next_at": now if is_due else None,
         "created_at": now,
     }
+    Booking.objects.filter(pk=booking.pk).update(payment_state=SHOWN.get(state, state), payment_at=now)
     return Payment.objects.create(**{**values, **columns})
 
 

@@ -115,7 +115,8 @@ def _addresses(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
         yield "POST", path.format(put(f"path of a POST {path}")), b"{}", bearer
     yield "GET", f"/api/{put('a long path') * 200}", None, bearer
     yield "GET", f"{BOOKINGS}/%ff%00{put('path of bytes')}%0a", None, bearer
-    for name in ("userId", "flightId", "status", "createdAfter", "createdBefore", "limit", "cursor"):
+    names = ("userId", "flightId", "status", "createdAfter", "createdBefore", "limit", "cursor")
+    for name in (*names, "clientReference", "flightNumber", "departureDay"):
         yield "GET", f"{BOOKINGS}?{name}={put(f'query {name}')}", None, bearer
         yield "GET", f"{BOOKINGS}?{name}=1&{name}={put(f'query {name} twice')}", None, bearer
     yield "GET", f"{BOOKINGS}?{put('name in a query')}={put('value in a query')}", None, bearer
@@ -127,7 +128,7 @@ def _addresses(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
 
 def _bodies(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
     places = {
-        BOOKINGS: {"flightId": 5, "userId": 1, "noOfSeats": 1},
+        BOOKINGS: {"flightId": 5, "userId": 1, "noOfSeats": 1, "clientReference": "x", "metadata": {}},
         PAYMENTS: {"bookingId": 1, "userId": 1, "totalCost": 1},
         f"{BOOKINGS}/1/cancel": {"userId": 1, "reason": "x"},
     }

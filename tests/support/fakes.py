@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
 from bookings.gateways.flight_service.responses import WORDS
 from bookings.ports import (
+    NO_LEG,
     Applied,
     BreakerState,
     CallWord,
@@ -21,6 +22,7 @@ from bookings.ports import (
     Flight,
     FlightsHealth,
     FlightsUnreachable,
+    Leg,
     Mistake,
     NoFlight,
     NoSeats,
@@ -103,6 +105,7 @@ class _Shelf:
     price: int
     remaining: int
     currency: str | None = None
+    leg: Leg = NO_LEG
 
 
 class FakeFlights(Planned[Fault]):
@@ -150,7 +153,7 @@ class FakeFlights(Planned[Fault]):
             if shelf is None:
                 raise UnknownFlight(flight_id)
             capacity = shelf.capacity if self.shows_capacity else None
-            flight = Flight(flight_id, shelf.price, shelf.remaining, capacity, currency=shelf.currency)
+            flight = Flight(flight_id, shelf.price, shelf.remaining, capacity, currency=shelf.currency, leg=shelf.leg)
             self._recalled[flight_id] = flight
             self._doubted.discard(flight_id)
             if self._after_look:
@@ -218,11 +221,22 @@ class FakeFlights(Planned[Fault]):
         self._after_look.append(action)
 
     def set_flight(
-        self, flight_id: int, *, price: int | None = None, currency: str | None = None, remaining: int | None = None
+        self,
+        flight_id: int,
+        *,
+        price: int | None = None,
+        currency: str | None = None,
+        remaining: int | None = None,
+        leg: Leg | None = None,
     ) -> None:
-        """Change a flight's price, or what it is in, or sell and return seats elsewhere: its capacity follows."""
+        """
+        Change a flight's price, what it is in, or what people call it, or sell and return seats elsewhere.
+
+        Its capacity follows.
+        """
         shelf = self._shelves[flight_id]
         shelf.currency = currency or shelf.currency
+        shelf.leg = leg or shelf.leg
         if price is not None:
             shelf.price = price
         if remaining is not None:

@@ -14,6 +14,10 @@ from django.db.models import Sum
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, Payment
 
+# What clients are shown of a payment in this state.
+_SHOWN = """CASE {0}.state WHEN 'processing' THEN 'pending' WHEN 'dead' THEN 'pending'
+    WHEN 'refund_dead' THEN 'refund_due' ELSE {0}.state END"""
+
 AT_ANY_TIME = {
     "Q1-Q3: the status does not fit the hold": """
         SELECT id FROM booking WHERE (status IN ('initiated','booked') AND hold<>'held')
@@ -28,6 +32,13 @@ AT_ANY_TIME = {
     "Q6: paid, but not booked": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id
         WHERE p.state='succeeded' AND b.status<>'booked'""",
+    "Q12: a booking that shows another payment than it has": f"""
+        SELECT b.id FROM booking b LEFT JOIN payment a ON a.id=b.active_payment_id
+        WHERE {_SHOWN.format("a")}<>b.payment_state
+        OR (b.payment_state='' AND EXISTS (SELECT 1 FROM payment p WHERE p.booking_id=b.id))
+        OR (b.payment_state<>'' AND NOT EXISTS (
+            SELECT 1 FROM payment p WHERE p.booking_id=b.id AND {_SHOWN.format("p")}=b.payment_state))
+        OR (b.status='cancelled' AND b.cancelled_at IS NULL)""",
     "Q11: a payment in another currency than its booking": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }

@@ -65,6 +65,13 @@ _BOOKINGS = insert_select(
     held_at="IF(hold IN ('held', 'giving_back'), at, NULL)",
     expires_at="IF(is_new, '{now}', at) + INTERVAL 15 MINUTE",
     active_payment_id="IF(status = 'booked', seq, NULL)",
+    cancelled_at="IF(status = 'cancelled', LEAST(at + INTERVAL 15 MINUTE, '{now}'), NULL)",
+    payment_state="IF(status = 'booked', 'succeeded', '')",
+    payment_at="IF(status = 'booked', at + INTERVAL 1 MINUTE, NULL)",
+    # A number flies again and again: of a million bookings each has a few thousand.
+    flight_number=f"CONCAT('AI ', 100 + MOD(seq DIV {BOOKINGS_PER_FLIGHT} + scattered DIV 256, 300))",
+    departure_at="DATE(at) + INTERVAL 30 DAY",
+    client_reference="IF(MOD(seq, 3) = 0, CONCAT('trip ', seq DIV 6), '')",
     request_id="CONCAT('request-', MD5(seq))",
     hold="hold",
     hold_key=key_of("hold", "seq"),

@@ -15,11 +15,12 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from bookings.conf import RETRY_NEEDS_SECONDS
+from bookings.conf import LONGEST_NAME_OF_A_FLIGHT, RETRY_NEEDS_SECONDS, YEARS_OF_FLIGHTS
 from bookings.ports import (
     Applied,
     CallWord,
     Flight,
+    Leg,
     Mistake,
     NoFlight,
     NoSeats,
@@ -27,6 +28,7 @@ from bookings.ports import (
     SeatOutcome,
     Unknown,
 )
+from bookings.text.legible import is_legible, is_orderly
 from bookings.text.money import is_currency
 
 # Ten seats at this price still fit the database's integers, and a JavaScript client's.
@@ -39,6 +41,12 @@ LONGEST_PAUSE_ASKED_FOR = 24 * 3600.0
 MOST_SEATS = 2**31 - 1
 
 CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+# ISO 8601 as JSON has it: what says no distance from UTC may be any time of the day.
+TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})",
+    re.ASCII,
+)
 
 # A longer number costs time to read, and can mean nothing.
 LONGEST_NUMBER = 20
@@ -241,7 +249,36 @@ def _flight(flight_id: int, data: Any) -> Flight | Unusable:
         capacity = None
     # The original peer may have oversold: below zero means that no seats are left.
     oversold = max(0, -seats_left)
-    return Flight(flight_id, price, max(0, seats_left), capacity, oversold=oversold, currency=currency)
+    leg = _leg(data)
+    return Flight(flight_id, price, max(0, seats_left), capacity, oversold=oversold, currency=currency, leg=leg)
+
+
+def _leg(data: dict[str, Any]) -> Leg:
+    """Read what people call a flight. What is missing or no such thing is left out: no sale depends on it."""
+    return Leg(
+        number=_name(data.get("flightNumber")),
+        departure_airport=_name(data.get("departureAirportId")),
+        arrival_airport=_name(data.get("arrivalAirportId")),
+        departure_at=_time(data.get("departureTime")),
+        arrival_at=_time(data.get("arrivalTime")),
+    )
+
+
+def _name(value: object) -> str:
+    """Read a short name on one line; empty if it is none."""
+    name = value.strip() if isinstance(value, str) and len(value) <= LONGEST_NAME_OF_A_FLIGHT else ""
+    return name if is_legible(name) and is_orderly(name) else ""
+
+
+def _time(value: object) -> datetime | None:
+    """Read a time with its distance from UTC, in the years of flights; None if it is none."""
+    if not isinstance(value, str) or not TIME.fullmatch(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.year in YEARS_OF_FLIGHTS else None
 
 
 def _number(digits: str) -> int | float:

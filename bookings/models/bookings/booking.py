@@ -7,8 +7,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from bookings.conf import HIGHEST_NUMBER
-from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold
+from bookings.conf import HIGHEST_NUMBER, LONGEST_CLIENT_REFERENCE, LONGEST_NAME_OF_A_FLIGHT
+from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold, ShownPayment
 from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
 
 # An ISO 4217 code in form. Which codes there are is checked before a booking is made: it outlives that list.
@@ -54,6 +54,15 @@ class Booking(OutboundCall):
     seat_price = models.BigIntegerField()
     total_cost = models.BigIntegerField()
     currency = models.CharField(max_length=3)
+    # The flight as it was shown when the booking was made; empty, or null, where it was not.
+    flight_number = models.CharField(max_length=LONGEST_NAME_OF_A_FLIGHT, blank=True, default="")
+    departure_airport = models.CharField(max_length=LONGEST_NAME_OF_A_FLIGHT, blank=True, default="")
+    arrival_airport = models.CharField(max_length=LONGEST_NAME_OF_A_FLIGHT, blank=True, default="")
+    departure_at = models.DateTimeField(null=True, blank=True)
+    arrival_at = models.DateTimeField(null=True, blank=True)
+    # The client's own: what it calls the booking, and JSON of texts, which nothing here reads.
+    client_reference = models.CharField(max_length=LONGEST_CLIENT_REFERENCE, blank=True, default="")
+    metadata = models.TextField(blank=True, default="")
 
     status = models.CharField(max_length=9, choices=BookingStatus.choices, default=BookingStatus.PENDING)
     cancel_reason = models.CharField(max_length=16, choices=CancelReason.choices, blank=True, default="")
@@ -65,6 +74,11 @@ class Booking(OutboundCall):
     active_payment_id = models.BigIntegerField(null=True, blank=True)
     # Support staff asked to cancel while a payment was being settled.
     cancel_requested = models.BooleanField(default=False)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    # What clients are shown of the newest payment, or of the one that counts, and of its refund: see `transitions`.
+    payment_state = models.CharField(max_length=10, choices=ShownPayment.choices, blank=True, default="")
+    payment_at = models.DateTimeField(null=True, blank=True)
+    refund_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=0)
     request_id = models.CharField(max_length=64, blank=True, default="")
     # Where in which trace it was asked for; see Note [A trace goes on].
@@ -155,6 +169,10 @@ class Booking(OutboundCall):
             models.Index(name="booking_of_user_in_status", fields=["user_id", "status"]),
             # GET /bookings?flightId=&status=, and the seats held on a flight.
             models.Index(name="booking_of_flight", fields=["flight_id", "status"]),
+            # GET /bookings?flightNumber=&departureDay=.
+            models.Index(name="booking_of_flight_number", fields=["flight_number", "departure_at"]),
+            # GET /bookings?clientReference=, and the back office's search by it.
+            models.Index(name="booking_of_client_reference", fields=["client_reference"]),
             # GET /bookings?createdAfter=&createdBefore=.
             models.Index(name="booking_created", fields=["created_at"]),
             # GET /bookings?updatedAfter=. It moves with each change that clients see.

@@ -22,7 +22,7 @@ from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.office import labels, unsent
-from bookings.office.addresses import only, page_at, query_string_of, selection_of
+from bookings.office.addresses import only, page_at, query_string_of, selection_by_id
 from bookings.office.base import ReadOnlyAdmin, column, new_action_key, require, staff_of
 from bookings.office.bookings.export import stream_csv
 from bookings.office.notes import NoteField
@@ -125,7 +125,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
     def new_view(self, request: HttpRequest) -> HttpResponse:
         """Show what would become of a selection, and start the cancellation when it is confirmed."""
         require(request, "bookings.bulk_cancel")
-        selection = selection_of(request, "page")
+        selection = selection_by_id(request, "page")
         if request.method != "POST":
             form = StartForm(flight=None, initial={"action_key": new_action_key()})
             # The number confirms what is shown now, not what was shown when it was typed.

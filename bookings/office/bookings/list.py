@@ -81,6 +81,8 @@ COLUMNS = (
         "currency",
     ),
     *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id", "customer_url"),
+    *("flight_number", "departure_airport", "arrival_airport", "departure_at", "arrival_at"),
+    *("payment_state", "payment_at", "refund_at", "cancelled_at", "client_reference", "metadata"),
 )
 """Of the export, for programs: as the database names them, but for money, which it counts in minor units, and links."""
 
@@ -203,8 +205,9 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
         flags.append(Badge(_("Outcome unknown for %(age)s") % {"age": span(asked_for)}, "warn"))
     is_in_no_call = booking.hold == Hold.GIVING_BACK and call is None
     is_owed = is_in_no_call or (call is not None and call.state == SeatCallState.OPEN)
-    if is_owed and now - booking.updated_at > OWED_AFTER:
-        flags.append(Badge(_("Seats owed for %(age)s") % {"age": span(now - booking.updated_at)}, "warn"))
+    owed_for = now - (booking.cancelled_at or booking.updated_at)
+    if is_owed and owed_for > OWED_AFTER:
+        flags.append(Badge(_("Seats owed for %(age)s") % {"age": span(owed_for)}, "warn"))
     if PaymentState.REFUND_DUE in payments:
         flags.append(Badge(_("Refund due"), "warn"))
     if booking.cancel_requested and booking.status != BookingStatus.CANCELLED:

@@ -18,7 +18,7 @@ from bookings.conf import peer_knows_keys
 from bookings.db.clock import database_time
 from bookings.models import Booking, SeatCall
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
-from bookings.office.addresses import NotUnderstood, only, page_at, selection_of
+from bookings.office.addresses import NotUnderstood, only, page_at, selection_by_id
 from bookings.office.base import BoundedPaginator, ReadOnlyAdmin, require
 from bookings.office.decisions import DECISIONS, IN_ADDRESS, decide
 from bookings.office.seats.at_flight_service import RIGHT
@@ -79,7 +79,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         require(request, "bookings.view_seatcall")
         only(request, "flight", "show", "page")
-        flight, show = selection_of(request, "show", "page").flight, request.GET.get("show", "")
+        flight, show = selection_by_id(request, "show", "page").flight, request.GET.get("show", "")
         if (show or "page" in request.GET) and show not in TABLES:
             raise NotUnderstood(["show"])
         now, page = database_time(), None

@@ -25,6 +25,7 @@ IN_ORDER = (State.FAILED, State.REQUESTED, State.SKIPPED, State.CANCELLED, State
 
 COLUMNS = (
     *("id", "reference", "user_id", "status", "hold", "claims", "version"),
+    *("flight_id", "flight_number", "departure_airport", "arrival_airport", "departure_at"),
     *("no_of_seats", "total_cost", "currency", "active_payment_id", "cancel_requested"),
 )
 
@@ -57,6 +58,11 @@ class BulkPlan:
     def counts(self) -> Mapping[str, int]:
         """How many bookings have each outcome of cancelling."""
         return Counter(str(outcome.effect) for _, outcome in self.lines)
+
+    @property
+    def newest(self) -> Booking | None:
+        """The newest booking, which says what the flight is called; None without any."""
+        return self.lines[-1][0] if self.lines else None
 
     @property
     def work(self) -> int:

@@ -1,5 +1,6 @@
 """What the back office shows of one booking, and what can be done with it now."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import DEAD, DUE, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.timeline import Line, whole_timeline
+from bookings.text.legible import shown_orderly
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ class BookingPage:
         call = self.booking.give_back
         planned = self.booking.next_at if call is None else call.next_at
         return None if planned is None else max(planned, self.now)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the client keeps with it, with a sign in place of each character that would not show as one."""
+        kept: dict[str, str] = json.loads(self.booking.metadata or "{}")
+        return {shown_orderly(name): shown_orderly(value, of_lines=True) for name, value in kept.items()}
 
     @property
     def is_settled(self) -> bool:

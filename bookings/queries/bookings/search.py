@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 
 from django.db.models import F, Q, QuerySet
 
+from bookings.conf import LONGEST_CLIENT_REFERENCE
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
+from bookings.text.flight_numbers import is_flight_number, spellings_of
 from bookings.text.ids import id_in
+from bookings.text.legible import is_orderly
 from bookings.text.references import reference_in
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -33,6 +36,8 @@ class Findings:
     by_id: list[Booking] = field(default_factory=list)
     by_user: list[Booking] = field(default_factory=list)
     by_flight: list[Booking] = field(default_factory=list)
+    by_flight_number: list[Booking] = field(default_factory=list)
+    by_client_reference: list[Booking] = field(default_factory=list)
     by_key: list[Booking] = field(default_factory=list)
     by_request: list[Booking] = field(default_factory=list)
     number: int | None = None
@@ -42,7 +47,10 @@ class Findings:
     @property
     def bookings(self) -> dict[int, Booking]:
         """All that was found, each once."""
-        groups = (self.by_reference, self.by_id, self.by_user, self.by_flight, self.by_key, self.by_request)
+        groups = (
+            *(self.by_reference, self.by_id, self.by_user, self.by_flight, self.by_flight_number),
+            *(self.by_client_reference, self.by_key, self.by_request),
+        )
         return {booking.pk: booking for group in groups for booking in group}
 
     @property
@@ -53,7 +61,10 @@ class Findings:
 
 
 def find(typed: str) -> Findings:
-    """Look up what was typed as a reference, an id of a booking, user or flight, a client's key, a request id."""
+    """
+    Look up what was typed: a reference, an id of a booking, user or flight, a flight number, what a client calls a
+    booking, a client's key, or a request id.
+    """
     text = typed.strip()
     found = Findings(number=id_in(text))
     found.reference = reference_in(text)
@@ -64,6 +75,12 @@ def find(typed: str) -> Findings:
         found.by_user = _newest(Booking.objects.filter(user_id=found.number).order_by("-pk"))
         # Sorted on purpose: see the note in `bookings.queries.bookings.pages`.
         found.by_flight = _newest(Booking.objects.filter(flight_id=found.number).order_by((F("pk") + 0).desc()))
+    if is_flight_number(text):
+        # Sorted on purpose, too.
+        of_number = Booking.objects.filter(flight_number__in=spellings_of(text))
+        found.by_flight_number = _newest(of_number.order_by((F("pk") + 0).desc()))
+    if text and len(text) <= LONGEST_CLIENT_REFERENCE and is_orderly(text):
+        found.by_client_reference = _newest(Booking.objects.filter(client_reference=text).order_by("-pk"))
     if KEY.fullmatch(text):
         found.by_key = _by_key(text)
     if REQUEST_ID.fullmatch(text):

@@ -12,6 +12,7 @@ from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
+from bookings.text.flight_numbers import spellings_of
 
 EXPIRING_WITHIN = timedelta(minutes=5)
 
@@ -35,6 +36,11 @@ OF_THE_DAY: Mapping[str, Q] = MappingProxyType(
 )
 
 
+def hours_of(day: date) -> tuple[datetime, datetime]:
+    """When a day begins in UTC, and when the next one does."""
+    return _begin_of(day), _begin_of(day + timedelta(days=1))
+
+
 def _not_given_back(_: "Selection", now: datetime) -> Q:
     """In no call yet, or in one without an answer. The calls are read first: no index serves both in one query."""
     calls = SeatCall.objects.filter(state__in=[SeatCallState.OPEN, SeatCallState.DEAD], kind=SeatCallKind.RELEASE)
@@ -44,7 +50,7 @@ def _not_given_back(_: "Selection", now: datetime) -> Q:
 
 def _of_the_day(selection: "Selection", now: datetime) -> Q:
     events = BookingEvent.objects.filter(OF_THE_DAY[selection.view], created_at__gte=midnight(now))
-    if selection.flight is None and selection.user is None and not selection.reason:
+    if selection.flight is None and not selection.flight_number and selection.user is None and not selection.reason:
         return Q(pk__in=events.values("booking_id"))
     # An expression, so that MariaDB reads the day once off its index. It would rather look up the events of each
     # booking of a flight, anywhere in the table: a second, when they are not in memory.
@@ -79,6 +85,8 @@ class Selection:
     """Filters of a list of bookings. None of them: all bookings."""
 
     flight: int | None = None
+    # What people call a flight, as it was typed.
+    flight_number: str = ""
     user: int | None = None
     status: str = ""
     reason: str = ""
@@ -92,6 +100,8 @@ class Selection:
         rows = Booking.objects.all()
         if self.flight is not None:
             rows = rows.filter(flight_id=self.flight)
+        if self.flight_number:
+            rows = rows.filter(flight_number__in=spellings_of(self.flight_number))
         if self.user is not None:
             rows = rows.filter(user_id=self.user)
         if self.reason:

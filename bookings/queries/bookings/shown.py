@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from django.db import connections, router
 from django.db.models import Q
+from django.db.models.functions import Abs
 
 from bookings.models import Booking
 
@@ -33,15 +34,29 @@ class ShownBooking(NamedTuple):
     total_cost: int
     currency: str
     cancel_reason: str
+    flight_number: str
+    departure_airport: str
+    arrival_airport: str
+    client_reference: str
+    metadata: str
+    payment_state: str
     version: int
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+    cancelled_at: datetime | None
+    payment_at: datetime | None
+    refund_at: datetime | None
+    departure_at: datetime | None
+    arrival_at: datetime | None
     read_at: datetime
 
 
 MOMENTS = ShownBooking._fields.index("created_at")
-"""Behind it are only moments."""
+"""From it on there are only moments."""
+
+SORTED = {"id": Abs("pk").asc(), "-id": Abs("pk").desc()}
+"""An expression has no index's order, and this one no value of its own."""
 
 _texts: dict[tuple[Any, ...], str] = {}
 """The SQL by the kind of question. All names in a kind come from the code, so there are some dozens."""
@@ -52,11 +67,13 @@ class Question:
     """
     Which bookings, in which order: as much of Django's query set as a list needs. A slice of it asks the database.
 
-    It knows comparisons of columns with values, joined by AND and OR, and no other table.
+    It knows comparisons of columns with values, joined by AND and OR, and no other table. `is_sorted`: what is ordered
+    by id is sorted by it, as in Note [Sorted on purpose].
     """
 
     conditions: tuple[Q, ...] = ()
     order: tuple[str, ...] = ()
+    is_sorted: bool = False
 
     def filter(self, *conditions: Q, **columns: Any) -> Self:
         more = (*conditions, *(Q(column) for column in columns.items()))
@@ -82,11 +99,12 @@ class Question:
             return [ShownBooking(*row[:MOMENTS], *map(_utc, row[MOMENTS:])) for row in cursor.fetchall()]
 
     def _query(self, alias: str) -> Any:
-        rows = Booking.objects.using(alias).with_database_time().filter(*self.conditions).order_by(*self.order)
+        order = [SORTED.get(name, name) if self.is_sorted else name for name in self.order]
+        rows = Booking.objects.using(alias).with_database_time().filter(*self.conditions).order_by(*order)
         return rows.values_list(*ShownBooking._fields)
 
     def _text(self, alias: str, stored: list[Any]) -> str:
-        kind = (connections[alias].vendor, self.order, *map(_kind, self.conditions))
+        kind = (connections[alias].vendor, self.is_sorted, self.order, *map(_kind, self.conditions))
         text = _texts.get(kind)
         if text is None:
             statement, values = self._query(alias).query.get_compiler(using=alias).as_sql()
@@ -121,6 +139,8 @@ def _value(name: str, value: Any) -> Any:
     return _field(name).get_prep_value(value)
 
 
-def _utc(moment: datetime | str) -> datetime:
-    """A moment as either database gives it: both keep UTC."""
+def _utc(moment: datetime | str | None) -> Any:
+    """A moment, if there is one, as either database gives it: both keep UTC."""
+    if moment is None:
+        return None
     return (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ from bookings.actor import Actor
 from bookings.errors import BookingChanged, BookingNotFound
 from bookings.models import Booking
 from bookings.queries.bookings.shown import Question, ShownBooking
+from bookings.text.ids import exact_id
 from bookings.text.references import reference_in
 
 
@@ -26,30 +27,43 @@ def bookings_shown_to(actor: Actor) -> Question:
     return Question().filter(**visible_to(actor))
 
 
-def booking_shown_to(actor: Actor, booking_id: int, *, seen: Collection[int] | None = None) -> ShownBooking:
+def booking_shown_to(actor: Actor, name: str) -> ShownBooking:
     """
-    Read one booking, as clients see it.
+    Read one booking, as clients see it, by its id or its reference.
 
     :raises BookingNotFound: if there is no such booking, or the actor may not see it
-    :raises BookingChanged: if it is none of the versions `seen`
     """
-    found = bookings_shown_to(actor).filter(pk=booking_id)[:1]
+    found = bookings_shown_to(actor).filter(**_named(name))[:1]
     if not found:
         raise BookingNotFound
-    refuse_if_changed(found[0], seen=seen)
     return found[0]
 
 
-def get_booking(booking_id: int, *, actor: Actor) -> Booking:
+def get_booking(name: str, *, actor: Actor) -> Booking:
     """
-    Read one booking with all that is known of it.
+    Read one booking with all that is known of it, by its id or its reference.
 
     :raises BookingNotFound: if there is no such booking, or the actor may not see it
     """
-    booking = Booking.objects.filter(pk=booking_id, **visible_to(actor)).first()
+    booking = Booking.objects.filter(**_named(name), **visible_to(actor)).first()
     if booking is None:
         raise BookingNotFound
     return booking
+
+
+def _named(name: str) -> dict[str, int | str]:
+    """
+    What the columns of a booking of this name must be. No text is both: a reference begins with a letter.
+
+    :raises BookingNotFound: if no booking can have it
+    """
+    booking_id = exact_id(name)
+    if booking_id is not None:
+        return {"pk": booking_id}
+    reference = reference_in(name)
+    if not reference:
+        raise BookingNotFound
+    return {"reference": reference}
 
 
 def refuse_if_changed(booking: Booking | ShownBooking, *, seen: Collection[int] | None) -> None:

@@ -1,6 +1,8 @@
 """Hold seats: write the booking down, ask the Flight Service, record what it said."""
 
+import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -72,13 +74,16 @@ class SeatOrder:
     """
     What a client wants: seats on a flight, for a user.
 
-    `expected_price` is what a seat costs as far as the client knows, in minor units; None: whatever it costs.
+    `expected_price` is what a seat costs as far as the client knows, in minor units; None: whatever it costs. What the
+    client calls the booking, and what it keeps with it, is kept as it is, and read by nothing here.
     """
 
     flight_id: int
     user_id: int
     no_of_seats: int
     expected_price: int | None = None
+    client_reference: str = ""
+    metadata: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ def create_booking(
     if keyed is not None and (record := idempotency.find(keyed)) is not None:
         return _go_on(record, attempt)
     try:
-        price = _find_price(attempt)
+        flight = _find_flight(attempt)
     except UnknownFlight as error:
         raise FlightNotFound from error
     except UnusableFlight as error:
@@ -141,16 +146,15 @@ def create_booking(
         known = flights.recall_flight(order.flight_id) if respond_async else None
         if known is None:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-        price = _price_of(known)
-        _refuse_the_price(order, price)
-        return _accept(attempt, price)
+        _refuse_the_price(order, _price_of(known))
+        return _accept(attempt, known)
     # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
         if not respond_async:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
-        return _accept(attempt, price)
+        return _accept(attempt, flight)
     try:
-        booking = _insert(attempt, price, claimed=True)
+        booking = _insert(attempt, flight, claimed=True)
     except KeyTaken:
         return _look_again(attempt)
     return _reserve(booking, attempt)
@@ -162,29 +166,29 @@ def _waiting(keyed: KeyedRequest | None, *, respond_async: bool) -> Waiting:
     return Waiting.CLIENT if keyed is None else Waiting.CLIENT_WITH_KEY
 
 
-def _find_price(attempt: _Attempt) -> Money:
+def _find_flight(attempt: _Attempt) -> Flight:
     """
-    Give the price of a seat. What is remembered refuses nothing: before it would, the flight is asked for.
+    Give the flight, if it can be sold. What is remembered refuses nothing: before it would, the flight is asked for.
 
     :raises SeatsUnavailable: see `create_booking`, and for the other refusals
     """
     order, flights = attempt.order, attempt.flights
     flight = flights.recent_flight(order.flight_id, seconds=attempt.deadline.left())
     try:
-        return _offer(order, flight)
+        _refuse_the_flight(order, flight)
     except BookingError:
         if not flight.is_remembered:
             raise
-    return _offer(order, flights.get_flight(order.flight_id, seconds=attempt.deadline.left()))
+        flight = flights.get_flight(order.flight_id, seconds=attempt.deadline.left())
+        _refuse_the_flight(order, flight)
+    return flight
 
 
-def _offer(order: SeatOrder, flight: Flight) -> Money:
-    """Give the price of a seat, unless the flight as it is shown refuses the order."""
+def _refuse_the_flight(order: SeatOrder, flight: Flight) -> None:
+    """Refuse a flight that cannot be sold as it is shown."""
     if flight.seats_left < order.no_of_seats:
         raise SeatsUnavailable
-    price = _price_of(flight)
-    _refuse_the_price(order, price)
-    return price
+    _refuse_the_price(order, _price_of(flight))
 
 
 def _price_of(flight: Flight) -> Money:
@@ -211,16 +215,16 @@ def _refuse_the_price(order: SeatOrder, price: Money) -> None:
         )
 
 
-def _accept(attempt: _Attempt, price: Money) -> Accepted:
+def _accept(attempt: _Attempt, flight: Flight) -> Accepted:
     """Accept without a try: the worker asks for the seats as soon as the Flight Service is back."""
     try:
-        booking = _insert(attempt, price, claimed=False)
+        booking = _insert(attempt, flight, claimed=False)
     except KeyTaken as error:
         raise RequestInProgress(retry_after=1) from error
     return Accepted(booking, booking.created_at)
 
 
-def _insert(attempt: _Attempt, price: Money, *, claimed: bool) -> Booking:
+def _insert(attempt: _Attempt, flight: Flight, *, claimed: bool) -> Booking:
     """
     Run `booking.create` with fresh names, and again where a reference is taken; find the row of an unclear COMMIT.
 
@@ -231,7 +235,7 @@ def _insert(attempt: _Attempt, price: Money, *, claimed: bool) -> Booking:
     for _ in range(MOST_REFERENCES_TRIED):
         names = _Names.new()
         try:
-            booking = _write_down(attempt, price, names, claimed=claimed)
+            booking = _write_down(attempt, flight, names, claimed=claimed)
             log.info("booking.created", booking=booking.reference, flight=order.flight_id, seats=order.no_of_seats)
             return booking
         except (TooManyUnpaidBookings, TooManyUnpaidSeats) as error:
@@ -250,8 +254,8 @@ def _insert(attempt: _Attempt, price: Money, *, claimed: bool) -> Booking:
 
 
 @in_transaction("booking.create")
-def _write_down(attempt: _Attempt, price: Money, names: _Names, *, claimed: bool) -> Booking:
-    order, actor = attempt.order, attempt.actor
+def _write_down(attempt: _Attempt, flight: Flight, names: _Names, *, claimed: bool) -> Booking:
+    order, actor, price, leg = attempt.order, attempt.actor, _price_of(flight), flight.leg
     now = refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
     record = None
     if attempt.keyed is not None:
@@ -264,6 +268,13 @@ def _write_down(attempt: _Attempt, price: Money, names: _Names, *, claimed: bool
         seat_price=price.amount,
         total_cost=price.amount * order.no_of_seats,
         currency=price.currency,
+        flight_number=leg.number,
+        departure_airport=leg.departure_airport,
+        arrival_airport=leg.arrival_airport,
+        departure_at=leg.departure_at,
+        arrival_at=leg.arrival_at,
+        client_reference=order.client_reference,
+        metadata=json.dumps(dict(order.metadata), ensure_ascii=False) if order.metadata else "",
         created_at=now,
         updated_at=now,
         expires_at=now + payment_window(),

@@ -9,7 +9,7 @@ from bookings.actor import SYSTEM, Actor, Cause
 from bookings.answers.results import AlreadyDone, Refused
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.db.clock import clock_is_proven
-from bookings.db.rows import insert, write_later
+from bookings.db.rows import insert
 from bookings.db.transactions import in_transaction
 from bookings.errors import (
     AlreadyPaid,
@@ -23,7 +23,7 @@ from bookings.errors import (
     RequestInProgress,
     TemporarilyUnavailable,
 )
-from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.lifecycle import BookingStatus, CancelReason, ShownPayment
 from bookings.models import Booking, IdempotencyRecord, Payment
 from bookings.models.access.idempotency import RecordState
 from bookings.models.payments import PaymentState
@@ -33,7 +33,7 @@ from bookings.services.payments.settle import PaymentResult, charge_and_settle, 
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased
-from bookings.services.shared.transitions import cancel, lock_booking
+from bookings.services.shared.transitions import cancel, lock_booking, show_payment
 from bookings.wake import wake_worker
 
 
@@ -130,8 +130,7 @@ def _start(attempt: _Attempt) -> tuple[PaymentResult | Payment, bool]:
     insert(payment)
     booking.active_payment_id = payment.pk
     if not payments.settles_here:
-        booking.version += 1
-        write_later(booking, ["active_payment_id", "version"])
+        show_payment(booking, ShownPayment.PENDING, now=now)
         return payment, False
     outcome = payments.charge(key=attempt.gateway_key, amount=payment.money, reference=booking.reference)
     is_cancelled = settle_locked(booking, payment, lease=attempt.lease, outcome=outcome, actor=actor, now=now)

@@ -1,6 +1,7 @@
 """Give money back that was charged for bookings that ended."""
 
 import uuid
+from datetime import datetime
 from uuid import UUID
 
 from bookings.actor import SYSTEM, Cause
@@ -8,14 +9,15 @@ from bookings.conf import CALLS_PER_PASS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
-from bookings.models import Payment
+from bookings.lifecycle import ShownPayment
+from bookings.models import Booking, Payment
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import PaymentState
+from bookings.models.payments import OWED, PaymentState
 from bookings.ports import NotSent, PaymentGateway, Refunded, RefundOutcome, RefundUnknown
 from bookings.services.payments.settle import claim_payment, lock_with_booking
 from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
-from bookings.services.shared.transitions import note_event
+from bookings.services.shared.transitions import note_event, show_payment
 
 
 def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
@@ -47,14 +49,23 @@ def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> i
     What the gateway knows for certain counts for a refund that was given up meanwhile, too.
     """
     booking, payment = lock_with_booking(payment_id)
-    if payment.state not in (PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD):
+    if payment.state not in OWED:
         return 0
     now = database_time()
     match outcome:
         case Refunded():
-            leases.write(payment, {"state": PaymentState.REFUNDED, "refunded_at": now, **leases.over()})
+            record_refund(booking, payment, now=now)
             note_event(booking, EventKind.REFUNDED, Cause(SYSTEM), now=now)
             return 1
         case RefundUnknown() | NotSent():
             leases.try_later(payment, outcome, lease=lease, now=now)
             return 0
+
+
+def record_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
+    """Put on record that the money of a payment went back. Both are locked."""
+    leases.write(payment, {"state": PaymentState.REFUNDED, "refunded_at": now, **leases.over()})
+    due = Payment.objects.filter(booking=booking, state__in=OWED).exclude(pk=payment.pk)
+    # Clients see one refund: it is made once none is due.
+    if booking.payment_state == ShownPayment.REFUND_DUE and not due.exists():
+        show_payment(booking, ShownPayment.REFUNDED, now=now)

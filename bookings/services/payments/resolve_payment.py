@@ -12,10 +12,10 @@ from bookings.models import Booking, Payment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import DEAD, PaymentState
 from bookings.ports import Charged, Declined, PaymentGateway
-from bookings.services.payments.refund import refund_and_settle
+from bookings.services.payments.refund import record_refund, refund_and_settle
 from bookings.services.payments.settle import charge_and_settle, lock_with_booking, settle_locked
 from bookings.services.shared.idempotency import KeyTaken
-from bookings.services.shared.leases import leased, not_sent_yet, over, write
+from bookings.services.shared.leases import leased, not_sent_yet, write
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.services.shared.retry_policy import refuse_to_count_twice
 from bookings.services.shared.transitions import note_event
@@ -82,7 +82,7 @@ def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Pay
         outcome = Charged() if is_applied else Declined("not charged, as staff found out")
         settle_locked(booking, payment, lease=None, outcome=outcome, actor=actor, now=now)
     elif is_applied:
-        write(payment, {"state": PaymentState.REFUNDED, "refunded_at": now, **over()})
+        record_refund(booking, payment, now=now)
     else:
         write(payment, {"state": PaymentState.REFUND_DUE, "refund_key": refund_key, **not_sent_yet(now)})
     return payment

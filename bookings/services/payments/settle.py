@@ -10,18 +10,17 @@ from bookings.actor import SYSTEM, Actor, ActorKind, Cause
 from bookings.answers.results import Paid, PaymentPending, Refused
 from bookings.conf import CALLS_PER_PASS
 from bookings.db.clock import database_time
-from bookings.db.rows import write_later
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import BookingCancelled, PaymentDeclined
-from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.lifecycle import BookingStatus, CancelReason, ShownPayment
 from bookings.models import Booking, BookingEvent, Payment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import UNANSWERED, PaymentState
 from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, NotSent, PaymentGateway
 from bookings.services.shared import idempotency, leases
 from bookings.services.shared.best_effort import for_each
-from bookings.services.shared.transitions import book, cancel, lock_booking, note_event
+from bookings.services.shared.transitions import book, cancel, lock_booking, note_event, show_payment
 from bookings.wake import wake_worker
 
 log = structlog.get_logger(__name__)
@@ -90,8 +89,7 @@ def settle_locked(
         case Declined():
             _end(payment, PaymentState.FAILED, now, why=outcome.why)
             booking.active_payment_id = None
-            booking.version += 1
-            write_later(booking, ["active_payment_id", "version"])
+            show_payment(booking, ShownPayment.FAILED, now=now)
             note_event(booking, EventKind.PAYMENT_FAILED, Cause(actor, note=outcome.why[:500]), now=now)
             is_cancelled = _carry_out_cancellation(booking, now)
         case ChargeUnknown() | NotSent():
@@ -124,11 +122,13 @@ def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
     """Put a payment's money on record as owed to the customer; the worker refunds it. Both are locked."""
     due = {"state": PaymentState.REFUND_DUE, "active_booking_id": None, "settled_at": payment.settled_at or now}
     leases.write(payment, {**due, **leases.not_sent_yet(now)})
-    if booking.active_payment_id != payment.pk:
-        return
+    if booking.active_payment_id not in (None, payment.pk):
+        return  # another payment counts: this one was taken for failed
+    if booking.status != BookingStatus.BOOKED:
+        booking.active_payment_id = None
+    show_payment(booking, ShownPayment.REFUND_DUE, now=now)
+    # A booked one names its payment until it is cancelled, which is next.
     booking.active_payment_id = None
-    if booking.status != BookingStatus.BOOKED:  # a booked one is cancelled next, in one write with this
-        write_later(booking, ["active_payment_id"])
 
 
 def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:

@@ -18,7 +18,7 @@ from bookings.actor import SYSTEM, Actor, ActorKind, Cause
 from bookings.db.rows import insert_later, lock, write_if, write_later
 from bookings.db.waiting_line import lines
 from bookings.errors import BookingNotFound, UserMismatch
-from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold
+from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold, ShownPayment
 from bookings.models import Booking, BookingEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.observability import metrics
@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 # What is read of a booking in order to expire it among many.
 EXPIRING = ("reference", "status", "hold", "claims")
+
+# What `book` and `show_payment` write of a payment.
+PAYMENT = ("payment_state", "payment_at")
 
 # A line about many bookings has at most a kilobyte of references.
 NAMED_IN_A_LINE = 100
@@ -96,8 +99,28 @@ def end_reservation(booking: Booking, hold: Hold, *, now: datetime, why: str = "
 
 def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
     """Mark a booking as paid; its `active_payment_id` names the payment that succeeded."""
-    _move(booking, BookingStatus.BOOKED, Cause(actor), now=now, columns=["active_payment_id"])
+    booking.payment_state, booking.payment_at = ShownPayment.SUCCEEDED, now
+    _move(booking, BookingStatus.BOOKED, Cause(actor), now=now, columns=["active_payment_id", *PAYMENT])
     transaction.on_commit(metrics.PAID.inc)
+
+
+def show_payment(booking: Booking, state: ShownPayment, *, now: datetime) -> None:
+    """
+    Show clients how the payment of a booking stands, or its refund; write with it which payment is active.
+
+    What they see has changed, so its tag and its place among the changes do too.
+    """
+    if state == ShownPayment.REFUND_DUE:
+        # Where the booking was paid, it stays said when.
+        was_paid = booking.payment_state == ShownPayment.SUCCEEDED
+        booking.payment_at, booking.refund_at = booking.payment_at if was_paid else now, now
+    elif state == ShownPayment.REFUNDED:
+        booking.refund_at = now
+    else:
+        booking.payment_at, booking.refund_at = now, None
+    booking.payment_state, booking.updated_at = state, now
+    booking.version += 1
+    write_later(booking, ["active_payment_id", "version", "updated_at", *PAYMENT, "refund_at"])
 
 
 def cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
@@ -111,8 +134,8 @@ def cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
         booking.hold, booking.next_at = Hold.GIVING_BACK, now
     elif booking.hold == Hold.ASKING and booking.claims == 0:
         booking.hold, booking.next_at = Hold.DROPPED, None
-    booking.cancel_reason = cause.reason
-    columns = ["hold", "next_at", "cancel_reason", "active_payment_id"]
+    booking.cancel_reason, booking.cancelled_at = cause.reason, now
+    columns = ["hold", "next_at", "cancel_reason", "cancelled_at", "active_payment_id"]
     _move(booking, BookingStatus.CANCELLED, cause, now=now, columns=columns)
     transaction.on_commit(metrics.CANCELLED.labels(cause.reason).inc)
 
@@ -137,6 +160,7 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
     common = {
         "status": BookingStatus.CANCELLED,
         "cancel_reason": CancelReason.EXPIRED,
+        "cancelled_at": now,
         "updated_at": now,
         "version": F("version") + 1,
     }
