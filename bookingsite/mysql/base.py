@@ -118,13 +118,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def send_waiting(self) -> None:
         """Send what waits, without a statement that it could travel with."""
         # What is forgotten takes nothing along: the START of another transaction waits on.
-        statement, answer = self._waiting[-1] if self._waiting else (START, None)
-        if answer is None:
+        if not self._waiting or self._waiting[-1][1] is None:
             raise ProgrammingError("what waited was forgotten with its transaction")
-        self._waiting.pop()
-        with self.wrap_database_errors, contextlib.closing(self.create_cursor()) as cursor:
-            cursor.execute(statement)
-            answer.fill(cursor.fetchall(), count=cursor.rowcount, last_id=cursor.lastrowid)
+        with self.wrap_database_errors:
+            send(self.connection, take(self._waiting))
 
     def _start_transaction_under_autocommit(self) -> None:
         """Begin with the next statement. Django calls this, if it is there, instead of leaving autocommit."""

@@ -36,9 +36,9 @@ def take(waiting: Waiting) -> Waiting:
     return taken
 
 
-def send(database: Any, statements: Waiting) -> None:
+def send(database: Any, statements: Waiting, *, then: bytes | None = None) -> None:
     """
-    Send statements in one packet, and fill in their answers.
+    Send statements in one packet, and fill in their answers; that of a last one, `then`, is left to be read.
 
     A cursor would describe each column, and look for answers of others before and after: each look lets another
     thread run, and waits until that one lets go.
@@ -46,15 +46,16 @@ def send(database: Any, statements: Waiting) -> None:
     :raises IntegrityError: Django's, for what the library calls otherwise
     """
     try:
-        database.query(b";".join([statement for statement, _ in statements]))
+        texts = [statement for statement, _ in statements]
+        database.query(b";".join(texts if then is None else [*texts, then]))
         for place, (_, answer) in enumerate(statements):
             if place:
                 _go_on(database)
             _read(database, answer)
+        if then is not None:
+            _go_on(database)
     except BaseException as error:
-        with contextlib.suppress(MySQLdb.Error):
-            while database.next_result() == 0:
-                database.discard_result()
+        _leave_nothing_unread(database)
         is_misnamed = isinstance(error, MySQLdb.OperationalError) and error.args[0] in MISNAMED
         if is_misnamed:
             raise IntegrityError(*error.args) from error
@@ -72,6 +73,16 @@ def _go_on(database: Any) -> None:
         raise MySQLdb.InterfaceError(0, "a packet has fewer answers than statements")
 
 
+def _leave_nothing_unread(database: Any) -> None:
+    """
+    Read the answers that an error has left: the next statement would take them for its own.
+
+    Where that cannot be done, the library's error says so, and ends the connection.
+    """
+    while database.next_result() == 0:
+        database.discard_result()
+
+
 class PacketCursor(LibraryCursor):  # type: ignore[misc]  # the library has no types
     """The library's cursor, which sends what waits on its connection before its own statement."""
 
@@ -87,12 +98,8 @@ class PacketCursor(LibraryCursor):  # type: ignore[misc]  # the library has no t
             return None
         if not self._waiting:
             return super()._query(statement)
-        before = take(self._waiting)
         database = self._get_db()
-        database.query(b";".join([*(each for each, _ in before), statement]))
-        for _, answer in before:
-            _read(database, answer)
-            _go_on(database)
+        send(database, take(self._waiting), then=statement)
         self._do_get_result(database)
         self._post_get_result()
         self._executed = statement

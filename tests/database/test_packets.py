@@ -13,6 +13,7 @@ from bookings.db.packets import later, together
 from bookings.db.transactions import run
 from bookings.models import UserHold
 from bookings.services.shared import idempotency
+from bookingsite.mysql import packets as packets_module
 from tests.races.crowd import on_own_connection
 from tests.races.guards import kill_connection
 from tests.support.packets import Packets, packets_of
@@ -274,6 +275,70 @@ def test_an_answer_that_is_missing_is_an_error_of_the_connection(monkeypatch):
     assert connection.connection is None
     monkeypatch.undo()
     assert committed() == []
+
+
+def fail(_answer):
+    raise ZeroDivisionError
+
+
+def stop_in_the_middle(end) -> None:
+    """Let something fail here while the answers of a packet are being read."""
+
+    def block():
+        later(*COUNT, then=fail)
+        later(*COUNT)
+        end()
+
+    with pytest.raises(ZeroDivisionError):
+        run("stopped", block)
+
+
+ENDS = pytest.mark.parametrize("end", [lambda: None, lambda: together(COUNT), users], ids=["commit", "packet", "cursor"])
+
+
+@ENDS
+def test_what_an_error_leaves_of_a_packet_is_no_answer_to_the_next_statement(end):
+    stop_in_the_middle(end)
+    session = connection.connection
+
+    insert(1)
+
+    assert (users(), connection.connection is session) == ([1], True)
+
+
+@ENDS
+def test_a_packet_that_is_not_read_to_its_end_costs_the_connection(end, monkeypatch):
+    """The twin."""
+    monkeypatch.setattr(packets_module, "_leave_nothing_unread", lambda _: None)
+    session = connection.connection
+    stop_in_the_middle(end)
+
+    insert(1)
+
+    assert (users(), connection.connection is session) == ([1], False)
+
+
+@ENDS
+def test_a_connection_whose_answers_cannot_be_read_is_replaced(end, monkeypatch):
+    def unread(_database):
+        raise MySQLdb.OperationalError(2014, "out of sync")
+
+    monkeypatch.setattr(transactions, "LOST_PAUSE_SECONDS", (0.0, 0.0))
+    connection.ensure_connection()
+    session = connection.connection
+    tries = []
+
+    def block():
+        tries.append(1)
+        later(*COUNT, then=fail if len(tries) == 1 else None)
+        insert(1)
+        end()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(packets_module, "_leave_nothing_unread", unread)
+        run("unread", block)
+
+    assert (len(tries), connection.connection is session, users()) == (2, False, [1])
 
 
 def test_one_that_cannot_be_written_takes_the_others_along(packets):
