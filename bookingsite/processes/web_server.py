@@ -1,7 +1,7 @@
 """The command line of the web server: the one place that builds it."""
 
-# Threads that accept requests and do no work: for requests that wait for their turn, send their body or receive a
-# file, and for health meanwhile. See `bookingsite.web.lanes`, which counts them.
+# Threads for requests that nothing works on: that wait for their turn, send their body or receive a file; and for
+# health meanwhile. See `bookingsite.web.lanes`, which counts them. The server starts a thread when it needs one.
 CARRIERS_BESIDE_THREADS = 144
 
 
@@ -9,7 +9,7 @@ def granian(*, host: str, port: int, workers: int, threads: int, finish_seconds:
     """
     Give the words, after `python`, that start granian on this machine's copy of the service.
 
-    :param threads: those of each process that work on requests; its environment must say the same
+    :param threads: how many requests each process works on at once; its environment must say the same
     :param finish_seconds: how long running requests may take after SIGTERM; what runs longer is cut off
     """
     return [

@@ -1,19 +1,20 @@
 """
-Threads by kind of request, so that no kind of request takes those of another.
+Places by kind of request, so that no kind of request takes those of another.
 
-The web server gives each request a thread of its own, a *carrier*, and there are many of these: it reads the
-body, waits for its turn, and sends the response, at the client's pace. Work is done by the threads of *lanes*, which
-are as many as WEB_THREADS says, and they alone keep connections to the database. Whatever a kind of request waits
-for, a slow Flight Service or a lock, it holds its own lane. Health has a lane too, and liveness needs none.
+The web server gives each request a thread of its own, a *carrier*, and there are many of these: it waits for the body,
+and for a place in the *lane* of its kind, works there, and sends the response, at the client's pace. There are as many
+places as WEB_THREADS says, and they keep the connections to the database. Whatever a kind of request waits for, a slow
+Flight Service or a lock, it holds its own lane. Health has a lane too, and liveness needs none.
 """
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from http import HTTPStatus
-from threading import Lock, Semaphore, get_ident
+from threading import Lock, Semaphore
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -29,6 +30,8 @@ T = TypeVar("T")
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+# See docs/decisions/0031-a-request-is-worked-on-where-it-arrived.md.
 
 # A burst is served one after another. After so long a client is told to try again later.
 LINE_SECONDS = 2.0
@@ -114,58 +117,104 @@ class LaneFull(Exception):
     """The turn of this request did not come in time; nothing of it was done."""
 
 
-class Lane:
-    """The threads of one kind of request, and the requests that wait for one of them."""
+class _Place:
+    """Where one request at a time is worked on, with the connections to the database that those before it opened."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._pool = ThreadPoolExecutor(threads)
+    def __init__(self) -> None:
+        self._kept: list[Any] = []
+
+    def __enter__(self) -> None:
+        """Let this thread have the connections."""
+        for connection in self._kept:
+            connections[connection.alias] = connection
+
+    def __exit__(self, *_error: object) -> None:
+        """Keep them, with those that were opened here, for the thread that comes next."""
+        opened: list[Any] = [*connections.all(initialized_only=True)]
+        for connection in opened:
+            if connection not in self._kept:
+                connection.inc_thread_sharing()
+            del connections[connection.alias]
+        self._kept = opened
+
+
+class _Turn:
+    """A request that waits for a place."""
+
+    def __init__(self) -> None:
+        self.place: _Place | None = None
+        self._comes = Lock()
+        self._comes.acquire()
+
+    def come(self, place: _Place) -> None:
+        self.place = place
+        self._comes.release()
+
+    def wait(self, seconds: float) -> None:
+        self._comes.acquire(timeout=seconds)
+
+
+class Lane:
+    """The places of one kind of request, and the requests that wait for one of them, first come, first served."""
+
+    def __init__(self, places: int) -> None:
+        self.places = places
         self._lock = Lock()
-        self._inside = 0
-        self._begun: dict[int, float] = {}
+        # The one that was left last is taken first: its connection was used a moment ago.
+        self._free = [_Place() for _ in range(places)]
+        self._line: deque[_Turn] = deque()
+        self._begun: dict[_Place, float] = {}
 
     def run(self, work: Callable[[], T], *, line: int = LONGEST_LINE, seconds: float = LINE_SECONDS) -> T:
         """
-        Do the work in a thread of the lane, and give its result.
+        Do the work in a place of the lane, and give its result.
 
-        :param line: so many may wait for a thread
+        :param line: so many may wait for a place
         :raises LaneFull: if too many wait, or its turn does not come in time
         """
-        with self._lock:
-            if self._inside >= self.threads + line:
-                raise LaneFull
-            self._inside += 1
+        place = self._take_place(line, seconds)
         try:
-            future = self._pool.submit(self._work, work)
-            try:
-                return future.result(seconds)
-            except TimeoutError:
-                if future.cancel():
-                    raise LaneFull from None
-                return future.result()  # it has begun
+            self._begun[place] = time.monotonic()
+            with place:
+                return work()
         finally:
-            with self._lock:
-                self._inside -= 1
+            del self._begun[place]
+            self._leave(place)
 
     def waiting(self) -> int:
-        """How many wait for a thread."""
-        return max(0, self._inside - self.threads)
+        """How many wait for a place."""
+        return len(self._line)
 
     def running(self) -> list[float]:
         """Tell when each request that is being worked on was begun."""
         return list(self._begun.values())
 
     def is_stuck(self, now: float) -> bool:
-        """Whether all its threads have been busy for longer than any request takes."""
+        """Whether all its places have been taken for longer than any request takes."""
         begun = self.running()
-        return len(begun) >= self.threads and now - max(begun) > STUCK_SECONDS
+        return len(begun) >= self.places and now - max(begun) > STUCK_SECONDS
 
-    def _work(self, work: Callable[[], T]) -> T:
-        self._begun[get_ident()] = time.monotonic()
-        try:
-            return work()
-        finally:
-            del self._begun[get_ident()]
+    def _take_place(self, line: int, seconds: float) -> _Place:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            if len(self._line) >= line:
+                raise LaneFull
+            turn = _Turn()
+            self._line.append(turn)
+        turn.wait(seconds)
+        with self._lock:
+            if turn.place is None:
+                self._line.remove(turn)
+                raise LaneFull
+            return turn.place
+
+    def _leave(self, place: _Place) -> None:
+        with self._lock:
+            if self._line:
+                self._line.popleft().come(place)
+            else:
+                self._free.append(place)
 
 
 class _Sent:

@@ -293,7 +293,9 @@ def stop_in_the_middle(end) -> None:
         run("stopped", block)
 
 
-ENDS = pytest.mark.parametrize("end", [lambda: None, lambda: together(COUNT), users], ids=["commit", "packet", "cursor"])
+ENDS = pytest.mark.parametrize(
+    "end", [lambda: None, lambda: together(COUNT), users], ids=["commit", "packet", "cursor"]
+)
 
 
 @ENDS

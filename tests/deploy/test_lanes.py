@@ -1,8 +1,11 @@
 """The threads of a web process, by kind of request: who gets how many, who waits, and who is turned away."""
 
+import contextlib
 import threading
+import time
 
 import pytest
+from django.db import DatabaseError, connections
 from django.http import HttpResponse, StreamingHttpResponse
 
 from bookings.conf import calls_at_once
@@ -172,6 +175,68 @@ def test_a_lane_is_stuck_when_none_of_its_threads_has_come_back_for_a_minute(gat
     gate.opened.set()
     assert (first(), second()) == ("done", "done")
     assert not lane.is_stuck(newest + 61)
+
+
+def test_those_who_wait_come_in_turn(gate):
+    lane, came = Lane(1), []
+    running = in_background(lambda: lane.run(gate.work))
+    assert gate.begun.acquire(timeout=PATIENCE_SECONDS)
+    waiting = []
+    for number in range(5):
+        waiting.append(in_background(lambda number=number: lane.run(lambda: came.append(number))))
+        while lane.waiting() <= number:
+            pass
+
+    gate.opened.set()
+
+    assert [running(), *(result() for result in waiting)] == ["done", *[None] * 5]
+    assert came == [0, 1, 2, 3, 4]
+
+
+def test_a_place_is_never_taken_twice_nor_lost_when_its_turn_comes_as_the_patience_ends():
+    lane, inside, most = Lane(2), [], []
+
+    def work():
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.0001)
+        inside.pop()
+
+    def come_often():
+        for _ in range(100):
+            with contextlib.suppress(LaneFull):
+                lane.run(work, seconds=0.0001)
+
+    for result in [in_background(come_often) for _ in range(6)]:
+        result()
+
+    assert max(most) <= 2
+    assert (len(lane._free), lane.waiting(), lane.running()) == (2, 0, [])
+
+
+def test_a_connection_to_the_database_stays_in_its_place_whichever_thread_comes():
+    lane = Lane(2)
+
+    def come():
+        mine = lane.run(lambda: connections["default"])
+        return mine, connections.all(initialized_only=True)
+
+    (first, left), (second, left_again) = in_background(come)(), in_background(come)()
+
+    assert first is second
+    first.validate_thread_sharing()
+    assert left == left_again == []
+
+
+def test_a_connection_belongs_to_its_thread_where_there_is_no_place(monkeypatch):
+    """The twin."""
+    monkeypatch.setattr(lanes_module, "_Place", contextlib.nullcontext)
+    lane = Lane(1)
+    first, second = (in_background(lambda: lane.run(lambda: connections["default"]))() for _ in range(2))
+
+    assert first is not second
+    with pytest.raises(DatabaseError, match="thread"):
+        first.validate_thread_sharing()
 
 
 # --- the application of a process ----------------------------------------------------------------------
