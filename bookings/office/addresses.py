@@ -41,6 +41,9 @@ else:
 FILTERS = ("flight", "user", "status", "reason", "view", "from", "to")
 """Of a list of bookings, as addresses spell them."""
 
+PLACES = ("older", "newer")
+"""Of a page of bookings that is not the first: the booking beside it."""
+
 # Python reads other spellings as well, such as weeks.
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -82,6 +85,29 @@ def selection_in(query: Mapping[str, str], *, back: str = "") -> Selection:
 
     :raises NotUnderstood: if one cannot be read
     """
+    read, wrong = reader_of(query)
+    flight = read("flight", _flight)
+    selection = Selection(
+        flight=flight if isinstance(flight, int) else None,
+        flight_number=flight if isinstance(flight, str) else "",
+        user=read("user", id_in),
+        status=read("status", one_of(BookingStatus.values)) or "",
+        reason=read("reason", one_of(CancelReason.values)) or "",
+        view=read("view", one_of(VIEWS)) or "",
+        since=read("from", day_in),
+        until=read("to", day_in),
+    )
+    if wrong:
+        raise NotUnderstood(wrong, back=back)
+    return selection
+
+
+def reader_of(query: Mapping[str, str]) -> tuple[Callable[[str, Callable[[str], object]], Any], list[str]]:
+    """
+    Give what reads one parameter by its name and its meaning, and the names of those that could not be read.
+
+    An empty one is None, and so is one whose meaning is None; the latter is then among the names.
+    """
     wrong: list[str] = []
 
     def read(name: str, meaning: Callable[[str], object]) -> Any:
@@ -91,20 +117,7 @@ def selection_in(query: Mapping[str, str], *, back: str = "") -> Selection:
             wrong.append(name)
         return value
 
-    flight = read("flight", _flight)
-    selection = Selection(
-        flight=flight if isinstance(flight, int) else None,
-        flight_number=flight if isinstance(flight, str) else "",
-        user=read("user", id_in),
-        status=read("status", _one_of(BookingStatus.values)) or "",
-        reason=read("reason", _one_of(CancelReason.values)) or "",
-        view=read("view", _one_of(VIEWS)) or "",
-        since=read("from", _day),
-        until=read("to", _day),
-    )
-    if wrong:
-        raise NotUnderstood(wrong, back=back)
-    return selection
+    return read, wrong
 
 
 def filters_of(selection: Selection) -> dict[str, str]:
@@ -134,11 +147,13 @@ def _flight(text: str) -> int | str | None:
     return text if is_flight_number(text) else None
 
 
-def _one_of(words: Collection[str]) -> Callable[[str], str | None]:
+def one_of(words: Collection[str]) -> Callable[[str], str | None]:
+    """A meaning: one of these words."""
     return lambda text: text if text in words else None
 
 
-def _day(text: str) -> date | None:
+def day_in(text: str) -> date | None:
+    """A meaning: a day as ISO 8601 has it."""
     try:
         return date.fromisoformat(text) if DAY.fullmatch(text) else None
     except ValueError:
@@ -178,6 +193,18 @@ def numbers_of(request: HttpRequest, *names: str) -> dict[str, int]:
     if wrong:
         raise NotUnderstood(wrong)
     return cast(dict[str, int], read)
+
+
+def place_in(request: HttpRequest) -> dict[str, int]:
+    """
+    Read where a page of bookings begins, as `page_of` takes it; the first page is nothing.
+
+    :raises NotUnderstood: if that is no number, or if two places are named: a page has one end that it begins at
+    """
+    places = numbers_of(request, *PLACES)
+    if len(places) > 1:
+        raise NotUnderstood(PLACES)
+    return {f"{name}_than": number for name, number in places.items()}
 
 
 def page_at(request: HttpRequest, paginator: AnyPaginator) -> AnyPage:

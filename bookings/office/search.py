@@ -63,7 +63,7 @@ def _groups(found: Findings, typed: str) -> list[Group]:
     groups = [
         group(_("Bookings whose reference looks like this"), found.by_reference),
         group(_("Booking %(number)s") % number, found.by_id),
-        group(_("User %(number)s") % number, found.by_user, f"{here}?user={found.number}"),
+        group(_("User %(number)s") % number, found.by_user, f"{reverse('admin:customer')}?user={found.number}"),
         group(_("Flight %(number)s") % number, found.by_flight, f"{here}?flight={found.number}"),
         group(
             _("Flight %(number)s") % {"number": typed}, found.by_flight_number, f"{here}?{urlencode({'flight': typed})}"

@@ -35,6 +35,7 @@ from bookings.office.access.door import Door, visit_of
 from bookings.office.access.second_factor import Pages
 from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
+from bookings.office.bookings.customer import customer
 from bookings.office.search import search
 from bookings.office.unsent import KeepsTyped
 from bookings.office.upkeep.open_work import counts
@@ -101,7 +102,10 @@ class BackOffice(admin.AdminSite):
         return sorted(apps, key=lambda app: _place_of(app["app_label"], list(APPS)))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        own = [path("search/", self.admin_view(functools.partial(search, self)), name="search")]
+        pages = {"search": search, "customer": customer}
+        own = [
+            path(f"{name}/", self.admin_view(functools.partial(page, self)), name=name) for name, page in pages.items()
+        ]
         return [*own, *Pages(self).urls(), *super().get_urls()]
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:

@@ -72,15 +72,20 @@ def kind_of(call: SeatCall) -> str:
 
 @register.simple_tag
 def user(user_id: int) -> SafeString:
-    """A user's number, which leads to its bookings, and where it has a page elsewhere a link to that."""
-    bookings = reverse("admin:bookings_booking_changelist")
-    number = format_html('<a href="{}?user={}">{}</a>', bookings, str(user_id), str(user_id))
+    """A user's number, which leads to its page, and where it has one elsewhere a link to that."""
+    number = format_html('<a href="{}?user={}">{}</a>', reverse("admin:customer"), str(user_id), str(user_id))
+    return format_html("{} {}", number, elsewhere(user_id)) if customer_address(user_id) else number
+
+
+@register.simple_tag
+def elsewhere(user_id: int) -> SafeString | str:
+    """A link to a user's page in another system; nothing where the settings name none."""
     address = customer_address(user_id)
     if not address:
-        return number
+        return ""
     return format_html(
-        '{} <a href="{}" target="_blank" rel="noopener noreferrer" aria-label="{}" title="{}">↗</a>',
-        *(number, address, gettext("Page of customer %(id)d") % {"id": user_id}, gettext("Page of the customer")),
+        '<a href="{}" target="_blank" rel="noopener noreferrer" aria-label="{}" title="{}">↗</a>',
+        *(address, gettext("Page of customer %(id)d") % {"id": user_id}, gettext("Page of the customer")),
     )
 
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db
 
 PAGES = {
     "list": "/admin/bookings/booking/",
+    "customer": "/admin/customer/?user=4711",
     "search": "/admin/search/?q=7",
     "booking": "/admin/bookings/booking/{booking}/change/",
     "cancel": "/admin/bookings/booking/{booking}/cancel/",
@@ -52,7 +53,7 @@ def test_a_page_links_to_the_customer(supervisor, rows, settings, address):
 
     after = supervisor.get(address.format(**rows)).content.decode()
 
-    assert 'href="/admin/bookings/booking/?user=4711"' in before
+    assert 'href="/admin/customer/?user=4711"' in before
     assert "crm.example.org" not in before
     assert 'href="https://crm.example.org/?customer=4711" target="_blank" rel="noopener noreferrer"' in after
 

@@ -79,7 +79,7 @@ def test_a_number_that_is_several_things_shows_each_by_itself(desk):
     groups = [(group.title, [line.booking.reference for line in group.lines]) for group in answer.context["groups"]]
     assert groups == [("Booking 77", ["BBBBBBBB"]), ("User 77", ["CCCCCCCC"]), ("Flight 77", ["DDDDDDDD"])]
     page = answer.content.decode()
-    assert "/admin/bookings/booking/?user=77" in page
+    assert "/admin/customer/?user=77" in page
     assert "/admin/bookings/booking/?flight=77" in page
 
 

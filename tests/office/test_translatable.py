@@ -90,6 +90,8 @@ PAGES = [
     "search/?q=1001",
     "",
     "bookings/booking/",
+    "customer/",
+    "customer/?user=1001",
     "bookings/bulkcancel/",
     "bookings/bulkcancel/new/?flight=1",
     "bookings/seatcall/",

@@ -1,6 +1,5 @@
 """The list of bookings: quick views that name problems, filters that live in the address, and the same as CSV."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,9 +21,9 @@ from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import labels
 from bookings.office.addresses import (
-    NotUnderstood,
+    PLACES,
     filters_of,
-    numbers_of,
+    place_in,
     query_string_of,
     selection_of,
 )
@@ -63,9 +62,6 @@ OTHER_VIEWS: dict[str, str | Promise] = {
     "expired_today": gettext_lazy("Expired today"),
     "cancelled_by_people": gettext_lazy("Cancelled by people today"),
 }
-
-# Of a page that is not the first: the booking beside it.
-PLACES = ("older", "newer")
 
 COLUMNS = (
     *(
@@ -120,11 +116,8 @@ class BookingList(AnyModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         require(request, SEE)
         selection = selection_of(request, *PLACES)
-        places = numbers_of(request, *PLACES)
-        if len(places) > 1:  # a page has one end that it begins at
-            raise NotUnderstood(PLACES)
-        now = database_time()
-        page, tabs, lines = read_list(partial(_read, selection, now, places))
+        place, now = place_in(request), database_time()
+        page, tabs, lines = read_list(partial(_read, selection, now, place))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Bookings"),
@@ -134,8 +127,7 @@ class BookingList(AnyModelAdmin):
             "tabs": tabs,
             "lines": lines,
             "count": _capped(page.count, highest=MOST_COUNTED),
-            "newer": _address(selection, "newer", page.newer_than),
-            "older": _address(selection, "older", page.older_than),
+            **neighbors_of(page, selection),
             "statuses": [(value, badge.text) for value, badge in labels.STATUS.items()],
             "reasons": list(labels.REASON.items()),
             "bulk_cancel": _bulk_cancel_address(request, selection),
@@ -153,15 +145,9 @@ class BookingList(AnyModelAdmin):
         return stream_csv(filename, COLUMNS, rows)
 
 
-def _read(selection: Selection, now: datetime, places: Mapping[str, int]) -> tuple[Page, list[Tab], list[Line]]:
+def _read(selection: Selection, now: datetime, place: dict[str, int]) -> tuple[Page, list[Tab], list[Line]]:
     """Read all that the list shows of bookings, from one database."""
-    page = page_of(
-        selection,
-        now=now,
-        older_than=places.get("older"),
-        newer_than=places.get("newer"),
-        counting=MOST_COUNTED + 1,
-    )
+    page = page_of(selection, now=now, counting=MOST_COUNTED + 1, **place)
     return page, _tabs(selection, now, page.count), lines_of(page.bookings, now=now)
 
 
@@ -248,11 +234,14 @@ def _capped(count: int, *, highest: int) -> str:
     return f"{highest:,}+" if count > highest else f"{count:,}"
 
 
-def _address(selection: Selection, name: str, begin: int | None) -> str:
-    if begin is None:
-        return ""
+def neighbors_of(page: Page, selection: Selection) -> dict[str, str]:
+    """The addresses of the pages beside this one; empty where there is none."""
     filters = query_string_of(selection)
-    return f"?{filters}{'&' if filters else ''}{name}={begin}"
+    begins = {"newer": page.newer_than, "older": page.older_than}
+    return {
+        name: "" if begin is None else f"?{filters}{'&' if filters else ''}{name}={begin}"
+        for name, begin in begins.items()
+    }
 
 
 def _bulk_cancel_address(request: HttpRequest, selection: Selection) -> str:
