@@ -20,16 +20,13 @@ from bookings.models import (
 )
 from bookings.office.access.api_keys import ApiKeyAdmin
 from bookings.office.access.people import PeopleAdmin
+from bookings.office.bookings.activity import BookingEventAdmin
 from bookings.office.bookings.bulk_cancel import BulkCancelAdmin
 from bookings.office.bookings.page import BookingAdmin
 from bookings.office.payments import PaymentAdmin
 from bookings.office.seats.calls import SeatCallAdmin
 from bookings.office.upkeep.queue import FailedAdmin, ScheduleAdmin, TaskAdmin, WaitingAdmin
-from bookings.office.upkeep.records import (
-    BookingEventAdmin,
-    IdempotencyRecordAdmin,
-    ReconciliationAdmin,
-)
+from bookings.office.upkeep.records import IdempotencyRecordAdmin, ReconciliationAdmin
 
 admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(Booking, BookingAdmin)

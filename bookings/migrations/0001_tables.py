@@ -509,7 +509,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "event",
-                "verbose_name_plural": "events",
+                "verbose_name_plural": "activity",
                 "db_table": "booking_event",
                 "default_permissions": ("view",),
                 "indexes": [

@@ -26,9 +26,11 @@ START = "index"
 MENU = (
     Entry(START, _("Start")),
     Entry("bookings_booking_changelist", _("Bookings"), "bookings.view_booking"),
+    Entry("customer", _("Customers"), "bookings.view_booking"),
     Entry("bookings_bulkcancel_changelist", _("Bulk cancellations"), "bookings.view_bulkcancel"),
     Entry("bookings_seatcall_changelist", _("Calls"), "bookings.view_seatcall"),
     Entry("bookings_payment_changelist", _("Payments"), "bookings.view_payment"),
+    Entry("bookings_bookingevent_changelist", _("Activity"), "bookings.view_bookingevent"),
 )
 """In this order. What else a user may see stands behind *More*."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path, reverse
 from django.utils.translation import gettext as _
@@ -16,7 +17,8 @@ from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus, Decision
 from bookings.models import BookingEvent, Payment
-from bookings.models.payments import PaymentState
+from bookings.models.payments import DUE, PaymentState
+from bookings.office import labels
 from bookings.office.base import RecordAdmin, column
 from bookings.office.decisions import (
     DECISIONS,
@@ -31,6 +33,7 @@ from bookings.office.decisions import (
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.open_work import waits_for
 from bookings.office.upkeep.records import booking_link
+from bookings.queries.bookings.search import payments_found
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.services.shared.retry_policy import staff_may_repeat
@@ -196,6 +199,20 @@ class DeadPayment(ManualCase):
         return str(happens) % {"amount": self.amount}, str(risk) % {"amount": self.amount}
 
 
+class State(admin.SimpleListFilter):
+    """Payments that nothing is sent for any more, by their state; the others are filters of what is open."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, str(badge.text)) for state, badge in labels.PAYMENT.items() if state not in DUE]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
+        # These have no next try: said as well, the to-do index has them in the order of the list.
+        return queryset.filter(state=self.value(), next_at=None) if self.value() else queryset
+
+
 @admin.display(description=gettext_lazy("Amount"), ordering="amount")
 def amount(payment: Payment) -> str:
     return str(payment.money)
@@ -220,10 +237,19 @@ class PaymentAdmin(RecordAdmin):
         column("last_error", gettext_lazy("Last error")),
         column("request_id", gettext_lazy("Request")),
     ]
-    list_filter = [waits_for(Payment)]
+    list_filter = [waits_for(Payment), State]
+    search_fields = ["booking__reference"]
+    search_help_text = gettext_lazy("Number, booking, request, or a key of the gateway")
     list_select_related = ["booking"]
     ordering = ["-pk"]
     record_template = "admin/bookings/payment/record.html"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str
+    ) -> tuple[QuerySet[Payment], bool]:
+        """Look up what was typed by unique keys and indexes; Django would look into every row."""
+        typed = search_term.strip()
+        return queryset.filter(pk__in=payments_found(typed)) if typed else queryset, False
 
     def title_of(self, record: Payment) -> str:
         return _("Payment %(number)s of booking %(reference)s") % {

@@ -16,9 +16,13 @@ from tests.support.people import a_person, desk_of, text_of
 pytestmark = pytest.mark.django_db
 
 BOOKINGS, EXPORT = "/admin/bookings/booking/", "/admin/bookings/booking/export/"
-OWN = [BOOKINGS, EXPORT, "/admin/bookings/bulkcancel/new/", "/admin/bookings/seatcall/", "/admin/search/"]
+ACTIVITY = "/admin/bookings/bookingevent/"
+OWN = [
+    *(BOOKINGS, EXPORT, ACTIVITY, "/admin/bookings/bulkcancel/new/", "/admin/bookings/seatcall/"),
+    *("/admin/search/", "/admin/customer/"),
+]
 STOCK = [
-    *(f"/admin/bookings/{name}/" for name in ("apikey", "bookingevent", "bulkcancel", "idempotencyrecord")),
+    *(f"/admin/bookings/{name}/" for name in ("apikey", "bulkcancel", "idempotencyrecord")),
     *(f"/admin/bookings/{name}/" for name in ("payment", "reconciliation")),
     *(f"/admin/django_q/{name}/" for name in ("failure", "ormq", "schedule", "success")),
     *("/admin/auth/user/", "/admin/auth/group/"),
@@ -112,6 +116,23 @@ def test_a_page_of_the_list_begins_at_one_place(desk):
 @pytest.mark.parametrize("name", ["older", "newer", "page", "p", "q", "o", "all"])
 def test_an_export_has_no_pages_and_no_order(desk, name):
     refused(desk.get(EXPORT, {"flight": "1", name: "1"}), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("day", (*DAYS, "1999-12-31", "9999-12-31", "0001-01-01")),
+        ("who", ("Staff", "everyone", "staff,system", "\x00")),
+        ("by", ("\x00", "a\u202eb", "x" * 151, "\u200b")),
+        ("kind", ("created", "held", "nothing", "Cancelled")),
+        ("q", ("three words here", "req/1", "x" * 65, "\x00")),
+        ("older", ("", "5", "1.2.3", "x.0.1", "1.0", "1.0.1.1", "-1.0.1", "1" * 17 + ".0.1")),
+    ],
+)
+def test_of_activity_a_filter_that_cannot_be_read_is_refused(desk, name, texts):
+    for text in texts:
+        refused(desk.get(ACTIVITY, {name: text}), name)
+    assert desk.get(ACTIVITY, {name: ["1", "1"]}).status_code == 400
 
 
 def test_from_an_export_it_goes_back_to_the_list(desk):

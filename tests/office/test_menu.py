@@ -18,11 +18,11 @@ def links_of(answer):
 
 
 def test_it_has_the_pages_that_its_reader_may_open(at_desk):
-    answer = at_desk("bookings.view_booking", "bookings.view_payment", "bookings.view_bookingevent").get(LIST)
+    answer = at_desk("bookings.view_booking", "bookings.view_payment", "bookings.view_reconciliation").get(LIST)
 
-    assert [name for name, _count in links_of(answer)] == ["Start", "Bookings", "Payments"]
+    assert [name for name, _count in links_of(answer)] == ["Start", "Bookings", "Customers", "Payments"]
     assert [(str(group), [str(page["name"]) for page in pages]) for group, pages in answer.context["more"]] == [
-        ("Bookings", ["Events"])
+        ("Bookings", ["Seat comparisons"])
     ]
 
 
@@ -38,9 +38,11 @@ def test_it_counts_what_waits_for_a_decision_behind_each_entry(admin_client):
     assert links_of(answer) == [
         ("Start", 7),
         ("Bookings", 0),
+        ("Customers", 0),
         ("Bulk cancellations", 0),
         ("Calls", 3),
         ("Payments", 4),
+        ("Activity", 0),
     ]
     assert '<span class="count">7<span class="visually-hidden"> to decide</span></span>' in answer.content.decode()
 
@@ -49,7 +51,7 @@ def test_what_its_reader_may_not_see_is_not_counted(desk):
     a_dead_payment()
     a_stuck_reservation()
 
-    assert links_of(desk.get(LIST)) == [("Start", 1), ("Bookings", 0), ("Calls", 1)]
+    assert links_of(desk.get(LIST)) == [("Start", 1), ("Bookings", 0), ("Customers", 0), ("Calls", 1)]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,9 @@ def test_what_its_reader_may_not_see_is_not_counted(desk):
         ("/admin/bookings/seatcall/", {"Calls": "page"}),
         ("/admin/", {"Start": "page"}),
         ("/admin/search/", {}),
-        ("/admin/bookings/bookingevent/", {}),
+        ("/admin/customer/?user=1", {"Customers": "page"}),
+        ("/admin/bookings/bookingevent/", {"Activity": "page"}),
+        ("/admin/bookings/reconciliation/", {}),
     ],
 )
 def test_it_says_where_its_reader_is(admin_client, flights, address, here):

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 
-from bookings.models import ApiKey
-from tests.support.bookings import a_saved_row
+from bookings.models import ApiKey, IdempotencyRecord, Payment
+from tests.support.bookings import a_payment_row, a_saved_row
 from tests.support.callers import a_service_key
 from tests.support.people import a_person, desk_of, text_of
 
@@ -196,11 +196,27 @@ def test_a_search_for_people_looks_at_names_alone():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_a_search_of_a_list_reads_names_of_people_and_groups_alone(model, rf):
+def test_a_search_of_a_list_reads_names_of_people_and_groups_and_looks_up_rows_of_two_tables(model, rf):
     searched = admin.site.get_model_admin(model).get_search_fields(rf.get("/"))
 
     known = {"auth.User": {"username", "first_name", "last_name", "email"}, "auth.Group": {"name"}}
-    assert set(searched) == known.get(model._meta.label, set())
+    looked_up = {"bookings.Payment": {"booking__reference"}, "bookings.IdempotencyRecord": {"key_hash"}}
+    assert set(searched) == {**known, **looked_up}.get(model._meta.label, set())
+
+
+def test_the_beginning_of_a_key_finds_no_row_and_all_of_it_finds_one():
+    desk, payment = desk_of(person_of("Auditor")), a_payment_row(a_saved_row())
+    record = IdempotencyRecord.objects.create(
+        principal="user:1001", endpoint="test", key_hash="abc1" * 16, fingerprint="f", created_at=payment.created_at
+    )
+
+    def counted(model, text):
+        return desk.get(list_of(model), {"q": text}).context["cl"].result_count
+
+    for model, key in ((Payment, str(payment.gateway_key)), (IdempotencyRecord, record.key_hash)):
+        guesses = (key[:-1], key[:4], key[:4] + "%", key[:-1] + "_", f"^{key[:4]}", f"={key[:4]}")
+        assert [counted(model, guess) for guess in guesses] == [0] * len(guesses)
+        assert counted(model, key) == 1
 
 
 def test_a_history_shows_nothing_to_those_who_may_not_see_the_row(desk):

@@ -10,9 +10,10 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from bookings.db.clock import database_time
-from bookings.models import Booking
+from bookings.models import Booking, Payment
 from bookings.queries.bookings.pages import PAGE
-from tests.volume.questions import office_lists, searches
+from tests.volume.fill import AGENT
+from tests.volume.questions import activities, office_lists, searches
 
 # Support staff are on the telephone while a search runs; a page of a list may take a little longer.
 LIMIT_OF_SEARCH_MS, LIMIT_MS = 300, 500
@@ -65,9 +66,22 @@ def all_pages() -> Iterator[Page]:
         "a paid booking": f"{OFFICE}/booking/{paid.pk}/change/",
         "to cancel it": f"{OFFICE}/booking/{paid.pk}/cancel/",
         "an unpaid booking": f"{OFFICE}/booking/{unpaid.pk}/change/",
+        "a customer": f"/admin/customer/?user={paid.user_id}",
+        "a customer with 1 % of all": f"/admin/customer/?user={AGENT}",
+        "a customer with 1 % of all, half way down": f"/admin/customer/?user={AGENT}&older={middle.pk}",
         "to cancel all of a flight": f"{OFFICE}/bulkcancel/new/?flight={paid.flight_id}",
         **{name: f"{OFFICE}/{name}/" for name in tables},
-        **{f"{name}, page 100": f"{OFFICE}/{name}/?p=100" for name in ("payment", "bookingevent")},
+        "payment, page 100": f"{OFFICE}/payment/?p=100",
+        **{
+            f"payments, {state}": f"{OFFICE}/payment/?state={state}"
+            for state in ("failed", "refunded", "dead", "refund_dead")
+        },
+        "payments, succeeded": f"{OFFICE}/payment/?state=succeeded",
+        "payments, succeeded, page 100": f"{OFFICE}/payment/?state=succeeded&p=100",
+        "payments, found by a key": f"{OFFICE}/payment/?q={Payment.objects.get(booking=paid).gateway_key}",
+        "records, running": f"{OFFICE}/idempotencyrecord/?state=running",
+        "records of a caller": f"{OFFICE}/idempotencyrecord/?q=user:{paid.user_id}",
+        **{f"activity: {name}": f"{OFFICE}/bookingevent/?{query}" for name, query in activities(middle).items()},
         **{name: f"/admin/django_q/{name}/" for name in ("schedule", "success", "failure", "ormq")},
     }
     yield from (

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from django.db.models import F
+from django.http import QueryDict
 from django.test import Client
 
 from bookings.db.clock import database_time
@@ -14,8 +15,11 @@ from bookings.deadline import Deadline
 from bookings.models import Booking
 from bookings.observability import gauges
 from bookings.office.addresses import selection_in
+from bookings.office.bookings.activity import question_in
 from bookings.office.upkeep.open_work import KINDS
 from bookings.queries.bookings import visible
+from bookings.queries.bookings.activity import activity_of, counts_by_colleague
+from bookings.queries.bookings.customer import customer_of
 from bookings.queries.bookings.pages import page_of
 from bookings.queries.bookings.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
 from bookings.queries.bookings.search import find
@@ -171,6 +175,22 @@ def office_lists(some: Booking) -> dict[str, dict[str, str]]:
     }
 
 
+def activities(some: Booking) -> dict[str, str]:
+    """What is asked of the activity of staff and others, by what it shows."""
+    its_day = f"day={some.created_at:%Y-%m-%d}"
+    return {
+        "staff today": "",
+        "my day": "by=anna",
+        "everything of a day half a year ago": f"{its_day}&who=all",
+        "staff of that day": its_day,
+        "the system's of that day": f"{its_day}&who=system",
+        "bookings paid on that day": f"{its_day}&who=customer&kind=booked",
+        "notes of that day": f"{its_day}&kind=noted",
+        "a booking": f"q={some.reference}",
+        "a request": f"q={some.request_id}",
+    }
+
+
 def of_the_office() -> Iterator[Question]:
     now, newest = database_time(), Booking.objects.latest("pk")
     middle = Booking.objects.get(pk=newest.pk // 2)
@@ -190,6 +210,14 @@ def of_the_office() -> Iterator[Question]:
     )
     yield Question("counts of the quick views", lambda: counts_of_views(now), 5 * many + 2 * _of_a_day())
     yield Question("payments of a page", lambda: unsettled_payments([middle, newest]), FEW)
+    for name, user in (("a customer", middle.user_id), ("a customer with 1 % of all", AGENT)):
+        # Of its bookings it reads their rows, events and payments, and of some their calls.
+        most = FEW + 12 * Booking.objects.filter(user_id=user).count()
+        yield Question(name, lambda user=user: customer_of(user), most)
+    for name, query in activities(middle).items():
+        asked = question_in(QueryDict(query), today=now.date())
+        yield Question(f"activity: {name}", lambda asked=asked: activity_of(asked), FEW + 4 * _of_a_day())
+        yield Question(f"by colleague: {name}", lambda asked=asked: counts_by_colleague(asked), FEW + 3 * _of_a_day())
     yield Question("doctor: what waits", open_work.work, 2 * many)
     kinds = [kind.rows for kind in KINDS.values()]
     yield Question("menu and start page: what waits", lambda: open_work.waiting_of(kinds), 3 * many)

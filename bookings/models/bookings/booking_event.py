@@ -43,7 +43,7 @@ class BookingEvent(RecordedAction):
         # The foreign key's own index serves the timeline of one booking, oldest first.
         db_table = "booking_event"
         verbose_name = _("event")
-        verbose_name_plural = _("events")
+        verbose_name_plural = _("activity")
         default_permissions = ("view",)
         indexes = [
             # The numbers of a day, hour by hour; which bookings were cancelled today, without reading the rows.

@@ -1,18 +1,21 @@
 """The records behind the bookings, each with its own rows: read, never changed."""
 
-import functools
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models import Booking, BookingEvent, Reconciliation
+from bookings.models import Booking, IdempotencyRecord, Reconciliation
 from bookings.models.access.idempotency import RecordState
 from bookings.office.base import RecordAdmin, column
-from bookings.office.tags import moment, word_of
+from bookings.office.tags import moment
 from bookings.office.upkeep.open_work import waits_for
+from bookings.queries.bookings.search import records_found
 
 
 def booking_link(booking: Booking) -> SafeString:
@@ -21,32 +24,20 @@ def booking_link(booking: Booking) -> SafeString:
     return format_html('<a href="{}">{}</a>', address, booking.reference)
 
 
-def in_words(kind: str) -> functools.partial[str]:
-    """Shows a column's word as people say it."""
-    return functools.partial(word_of, kind=kind)
-
-
-@admin.display(description=_("Who"))
-def who(event: BookingEvent) -> str:
-    """Of what kind who did it is, and its name."""
-    return f"{word_of(event.actor_kind, 'who')} {event.actor_name}"
-
-
-class BookingEventAdmin(RecordAdmin):
-    list_display = [
-        column("created_at", _("When"), moment),
-        column("booking", _("Booking"), booking_link),
-        column("what", _("What"), in_words("event")),
-        who,
-        column("reason", _("Reason"), in_words("reason")),
-        column("note", _("Note")),
-        column("request_id", _("Request")),
-    ]
-    list_select_related = ["booking"]
-    ordering = ["-pk"]
-
-
 RECORD_STATE = {RecordState.RUNNING: _("not decided"), RecordState.DONE: _("answered")}
+
+
+class State(admin.SimpleListFilter):
+    """Records of one state, off the reaper's index."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, str(text)) for state, text in RECORD_STATE.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[IdempotencyRecord]) -> QuerySet[IdempotencyRecord]:
+        return queryset.filter(state=self.value()) if self.value() else queryset
 
 
 class IdempotencyRecordAdmin(RecordAdmin):
@@ -61,7 +52,17 @@ class IdempotencyRecordAdmin(RecordAdmin):
         column("created_at", _("When"), moment),
     ]
     more = [column("key_hash", _("SHA-256 of the key")), column("call_key", _("Key of the call it made"))]
+    list_filter = [State]
+    search_fields = ["key_hash"]
+    search_help_text = _("A client's key or its SHA-256, the key of a call, or whose: user:1001, service:…, staff:…")
     ordering = ["-pk"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[IdempotencyRecord], search_term: str
+    ) -> tuple[QuerySet[IdempotencyRecord], bool]:
+        """Look up what was typed on indexes; Django would look into every row."""
+        typed = search_term.strip()
+        return queryset.filter(pk__in=records_found(typed, queryset)) if typed else queryset, False
 
 
 @admin.display(description=_("Flights that differ"))

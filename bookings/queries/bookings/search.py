@@ -4,7 +4,9 @@ import hashlib
 import itertools
 import json
 import re
+import uuid
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
@@ -17,6 +19,7 @@ from bookings.text.references import reference_in
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+UUID = re.compile(r"(?i)[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 
 # No reference has one of these: it was misread for a character that looks like it.
 LOOK_ALIKES = {**dict.fromkeys("0O", "0OQD"), **dict.fromkeys("1IL", "1ILJT7")}
@@ -26,6 +29,9 @@ MOST_MISREAD = 3
 
 # Of a user, a flight or a request, the newest.
 NEWEST = 10
+
+# Of a table, for each meaning of what was typed: what a page of its list shows.
+MOST_ROWS = 100
 
 
 @dataclass(slots=True)
@@ -98,11 +104,52 @@ def _by_reference(letters: str) -> list[Booking]:
     return list(Booking.objects.filter(reference__in=["".join(spelling) for spelling in spellings]).order_by("pk"))
 
 
+def payments_found(typed: str) -> set[int]:
+    """The ids of payments that staff may mean: by number, by a key of theirs, by their booking, or by a request."""
+    found = find(typed)
+    bookings = [*found.by_reference, *found.by_id, *found.by_key, *found.by_request]
+    key = uuid_in(typed)
+    asked: list[dict[str, Any]] = [
+        {"pk": found.number},
+        {"gateway_key": key},
+        {"refund_key": key},
+        {"booking__in": [booking.pk for booking in bookings]},
+    ]
+    return _ids_of(Payment.objects.order_by("-pk"), asked)
+
+
+def records_found(typed: str, among: QuerySet[IdempotencyRecord]) -> set[int]:
+    """The ids of the newest idempotency records of a client's key, of a call that one led to, or of a caller."""
+    text = typed.strip()
+    asked: list[dict[str, Any]] = [
+        {"key_hash": _hash_of(text)},
+        {"key_hash": text},
+        {"call_key": uuid_in(text)},
+        {"principal": text},
+    ]
+    return _ids_of(among.order_by("-pk"), asked)
+
+
+def _ids_of(rows: QuerySet[Any], asked: list[dict[str, Any]]) -> set[int]:
+    """The rows that fit any of these, each looked up on an index of its own; None fits none."""
+    questions = [rows.filter(**each) for each in asked if None not in each.values()]
+    return {row_id for question in questions for row_id in question.values_list("pk", flat=True)[:MOST_ROWS]}
+
+
+def uuid_in(text: str) -> uuid.UUID | None:
+    """Read a key of ours as logs and pages write it; None if the text can be none."""
+    return uuid.UUID(text.strip()) if UUID.fullmatch(text.strip()) else None
+
+
+def _hash_of(text: str) -> str:
+    """What is kept of a client's key."""
+    key = text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
 def _by_key(text: str) -> list[Booking]:
     """The bookings that were made, paid or cancelled under a client's key, which is kept as a hash alone."""
-    key = text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text
-    key_hash = hashlib.sha256(key.encode()).hexdigest()
-    records = list(IdempotencyRecord.objects.filter(key_hash=key_hash).order_by("-pk")[:NEWEST])
+    records = list(IdempotencyRecord.objects.filter(key_hash=_hash_of(text)).order_by("-pk")[:NEWEST])
     calls = [record.call_key for record in records if record.call_key is not None]
     ids = set(Payment.objects.filter(gateway_key__in=calls).values_list("booking_id", flat=True))
     ids |= set(Booking.objects.filter(hold_key__in=calls).values_list("pk", flat=True))

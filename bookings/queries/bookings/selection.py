@@ -38,7 +38,7 @@ OF_THE_DAY: Mapping[str, Q] = MappingProxyType(
 
 def hours_of(day: date) -> tuple[datetime, datetime]:
     """When a day begins in UTC, and when the next one does."""
-    return _begin_of(day), _begin_of(day + timedelta(days=1))
+    return begin_of(day), begin_of(day + timedelta(days=1))
 
 
 def _not_given_back(_: "Selection", now: datetime) -> Q:
@@ -114,9 +114,9 @@ class Selection:
         if self.view:
             rows = rows.filter(VIEWS[self.view](self, now))
         if self.since is not None:
-            rows = rows.filter(created_at__gte=_begin_of(self.since))
+            rows = rows.filter(created_at__gte=begin_of(self.since))
         if self.until is not None and self.until < date.max:
-            rows = rows.filter(created_at__lt=_begin_of(self.until + timedelta(days=1)))
+            rows = rows.filter(created_at__lt=begin_of(self.until + timedelta(days=1)))
         return rows
 
     def events(self, now: datetime) -> QuerySet[BookingEvent] | None:
@@ -127,5 +127,6 @@ class Selection:
         return BookingEvent.objects.filter(OF_THE_DAY[self.view], created_at__gte=midnight(now))
 
 
-def _begin_of(day: date) -> datetime:
+def begin_of(day: date) -> datetime:
+    """When a day begins, in UTC."""
     return datetime.combine(day, time.min, tzinfo=UTC)
