@@ -110,6 +110,7 @@ BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
         CancelWhy.NEVER_SENT: _("no seats were taken yet"),
         CancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
         CancelWhy.RESERVATION_STUCK: _("whether seats were taken waits for a decision of staff"),
+        BulkCancelWhy.LEFT_OUT: _("left out by hand"),
         BulkCancelWhy.OUR_FAULT: _("it failed for an hour: look at the booking and the log"),
     }
 )

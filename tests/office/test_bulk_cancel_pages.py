@@ -1,5 +1,7 @@
 """Bulk cancellation in the back office: the page before, the word to go, the page that says how far it is."""
 
+import html
+import re
 import uuid
 
 import pytest
@@ -8,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
+from bookings.office.bookings import bulk_cancel as pages
 from bookings.queries.bookings import bulk_cancel as queries
 from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import (
@@ -139,6 +142,78 @@ def test_where_nothing_can_be_cancelled_there_is_nothing_to_confirm(supervisor):
 
     assert "None of these bookings can be cancelled." in text_of(page)
     assert "Cancel them" not in text_of(page)
+
+
+# --- what is left out -----------------------------------------------------------------------------------
+
+
+def link_in(page, text):
+    """Where the link with this text leads."""
+    address = re.search(rf'<a href="([^"]*)">{text}</a>', page.content.decode())
+    assert address, f"no link {text}"
+    return html.unescape(address[1]).partition("#")[0]
+
+
+def test_a_booking_is_left_out_and_taken_in_again_by_a_link(supervisor, flights, payments):
+    kept, other = a_booked_booking(flights, payments, seats=3), an_initiated_booking(flights)
+
+    page = supervisor.get(OF_FLIGHT_1)
+    without = supervisor.get(NEW + link_in(page, f"Leave {kept.reference} out"))
+    again = supervisor.get(NEW + link_in(without, f"Take {kept.reference} in"))
+
+    text = text_of(without)
+    assert f"{kept.reference} 1001 ● Booked ○ Skipped 0 0 XXX left out by hand" in text
+    assert "Cancelled 1 Left out 1 Skipped 0 Seats that go back 2 Money to refund 0" in text
+    assert "Cancel 1 booking " in text
+    assert f"Leave {other.reference} out" in text
+    assert "Left out" not in text_of(again)
+    assert "Cancel 2 bookings" in text_of(again)
+
+
+def test_what_is_left_out_stays_and_the_results_say_so(supervisor, flights):
+    kept, other = an_initiated_booking(flights), an_initiated_booking(flights)
+    address = f"{OF_FLIGHT_1}&without={kept.pk}"
+
+    answer = supervisor.post(address, filled_in(supervisor.get(address)))
+    carry_out()
+
+    assert f"{kept.reference} 1001 ○ Skipped left out by hand" in text_of(supervisor.get(answer.url))
+    assert f"{kept.reference},{kept.pk},1001,Skipped,left out by hand" in supervisor.get(
+        answer.url.replace("change/", "results.csv")
+    ).getvalue().decode()
+    assert [Booking.objects.get(pk=each.pk).status for each in (kept, other)] == ["initiated", "cancelled"]
+
+
+def test_a_form_for_other_bookings_than_were_left_out_on_its_page_starts_nothing(supervisor, flights):
+    kept, _ = an_initiated_booking(flights), an_initiated_booking(flights)
+    sent = filled_in(supervisor.get(f"{OF_FLIGHT_1}&without={kept.pk}"))
+
+    page = supervisor.post(OF_FLIGHT_1, sent)
+
+    assert (page.status_code, BulkCancel.objects.count()) == (409, 0)
+
+
+def test_no_more_can_be_left_out_than_an_address_may_name(supervisor, flights, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_LEFT_OUT", 1)
+    first, second = an_initiated_booking(flights), an_initiated_booking(flights)
+
+    page = supervisor.get(f"{OF_FLIGHT_1}&without={first.pk}")
+    too_many = supervisor.get(f"{OF_FLIGHT_1}&without={first.pk}.{second.pk}")
+
+    assert "1 bookings are left out, the most that can be taken out one by one" in text_of(page)
+    assert f"Leave {second.reference} out" not in text_of(page)
+    assert f"Take {first.reference} in" in text_of(page)
+    assert too_many.status_code == 400
+
+
+@pytest.mark.parametrize("ids", ["x", "1.", ".", "1,2", "-1", "9" * 30, "1&without=2"])
+def test_what_is_left_out_and_not_understood_is_refused(supervisor, ids):
+    a_saved_row("initiated")
+
+    page = supervisor.get(f"{OF_FLIGHT_1}&without={ids}")
+
+    assert page.status_code == 400
+    assert "This page does not know a filter in its address: without" in text_of(page)
 
 
 # --- the word to go -----------------------------------------------------------------------------------

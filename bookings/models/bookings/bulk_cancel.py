@@ -55,6 +55,8 @@ class BulkCancelWhy(models.TextChoices):
 
     # Never stored: said of a row that waited for its payment, once that has ended and cancelled the booking.
     PAYMENT_ENDED = "payment_ended"
+    # Taken out of the selection by who asked, before anything was cancelled.
+    LEFT_OUT = "left_out"
     # It failed in every pass for an hour; the log says how.
     OUR_FAULT = "our_fault"
 

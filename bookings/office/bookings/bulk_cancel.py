@@ -1,6 +1,6 @@
 """Bulk cancellation in the back office: what it would do, the confirmation, and how far it has come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy
 
 from bookings.conf import BULK_CANCEL_LIMIT, customer_address
 from bookings.errors import InvalidRequest, SelectionChanged
-from bookings.lifecycle import UNPAID, BookingStatus, CancelReason, Hold
+from bookings.lifecycle import UNPAID, BookingStatus, CancelEffect, CancelOutcome, CancelReason, Hold
 from bookings.models import Booking, BulkCancel, BulkCancelRow
 from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
 from bookings.office import labels, unsent
-from bookings.office.addresses import only, page_at, query_string_of, selection_by_id
+from bookings.office.addresses import NotUnderstood, only, page_at, query_string_of, selection_by_id
 from bookings.office.base import ReadOnlyAdmin, column, new_action_key, require, staff_of
 from bookings.office.bookings.export import stream_csv
 from bookings.office.notes import NoteField
@@ -31,9 +31,13 @@ from bookings.office.upkeep.open_work import waits_for
 from bookings.queries.bookings.bulk_cancel import BulkPlan, plan_bulk_cancel, progress_of, results_of, state_now
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.bulk_cancel import BulkCancelOrder, start_bulk_cancel
+from bookings.text.ids import id_in
 from bookings.text.money import Money
 
 LINES_PER_PAGE = 100
+
+# Bookings that are taken out of a selection one by one: their ids stand in the address, and servers cut long ones.
+MOST_LEFT_OUT = 200
 
 # While rows are decided, and afterwards while seats, charges or refunds are still on their way.
 REFRESH_SECONDS, PATIENT_REFRESH_SECONDS = 2, 10
@@ -69,6 +73,20 @@ class StartForm(forms.Form):
     def clean(self) -> None:
         if self.cleaned_data.get("reason") == CancelReason.OTHER and not self.cleaned_data.get("note"):
             self.add_error("note", _("Say why: the reason “other” says nothing."))
+
+
+class PlanLine(NamedTuple):
+    """
+    A booking of the preview, and what would become of it.
+
+    `toggled` is what the address says of left out bookings after it is left out, or taken in again; None where there
+    is nothing to choose.
+    """
+
+    booking: Booking
+    outcome: CancelOutcome
+    is_left_out: bool
+    toggled: str | None
 
 
 class ResultLine(NamedTuple):
@@ -125,12 +143,12 @@ class BulkCancelAdmin(ReadOnlyAdmin):
     def new_view(self, request: HttpRequest) -> HttpResponse:
         """Show what would become of a selection, and start the cancellation when it is confirmed."""
         require(request, "bookings.bulk_cancel")
-        selection = selection_by_id(request, "page")
+        selection, without = selection_by_id(request, "page", "without"), _left_out(request)
         if request.method != "POST":
             form = StartForm(flight=None, initial={"action_key": new_action_key()})
             # The number confirms what is shown now, not what was shown when it was typed.
             form.initial.update(unsent.typed(request, form, without=("confirm",)))
-            return self._preview(request, selection, form)
+            return self._preview(request, selection, without, form)
         form = StartForm(request.POST, flight=selection.flight)
         if form.is_valid():
             try:
@@ -140,6 +158,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
                     seen=request.POST.get("seen", ""),
                     reason=CancelReason(form.cleaned_data["reason"]),
                     note=form.cleaned_data["note"],
+                    without=frozenset(without),
                 )
                 action_key = form.cleaned_data["action_key"]
                 bulk = start_bulk_cancel(order=order, actor=staff_of(request), action_key=action_key)
@@ -148,12 +167,16 @@ class BulkCancelAdmin(ReadOnlyAdmin):
                 # The flight was typed for what was shown before.
                 form.data = request.POST.copy()
                 form.data["confirm"] = ""
-        return self._preview(request, selection, form)
+        return self._preview(request, selection, without, form)
 
-    def _preview(self, request: HttpRequest, selection: Selection, form: StartForm) -> HttpResponse:
+    def _preview(
+        self, request: HttpRequest, selection: Selection, without: Sequence[int], form: StartForm
+    ) -> HttpResponse:
         """The page shows the selection as it is now, whatever was shown before."""
         is_clear = selection.flight is not None
-        plan = plan_bulk_cancel(selection) if is_clear else BulkPlan((), is_too_large=False)
+        plan = plan_bulk_cancel(selection, without=without) if is_clear else BulkPlan((), is_too_large=False)
+        lines = page_at(request, Paginator(plan.in_order(), LINES_PER_PAGE))
+        lines.object_list = [_plan_line(booking, outcome, without) for booking, outcome in lines.object_list]
         has_changed = request.method == "POST" and request.POST.get("seen") != plan.seen
         context = {
             **self.admin_site.each_context(request),
@@ -165,7 +188,8 @@ class BulkCancelAdmin(ReadOnlyAdmin):
             "filters": query_string_of(selection),
             "is_clear": is_clear,
             "plan": plan,
-            "lines": page_at(request, Paginator(plan.in_order(), LINES_PER_PAGE)),
+            "lines": lines,
+            "most_left_out": MOST_LEFT_OUT if len(without) >= MOST_LEFT_OUT else 0,
             "limit": BULK_CANCEL_LIMIT,
             "statuses": [(status, labels.STATUS[status].text) for status in (BookingStatus.BOOKED, *UNPAID)],
             "has_changed": has_changed,
@@ -214,6 +238,28 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         if bulk is None:
             raise Http404
         return bulk
+
+
+def _left_out(request: HttpRequest) -> list[int]:
+    """
+    The bookings that an address takes out of its selection, in its order: ids with points between them.
+
+    :raises NotUnderstood: if it says anything else, or too many
+    """
+    text = request.GET.get("without", "")
+    ids = [id_in(part) for part in text.split(".")] if text else []
+    found = [number for number in ids if number is not None]
+    if len(found) < len(ids) or len(ids) > MOST_LEFT_OUT:
+        raise NotUnderstood(["without"])
+    return found
+
+
+def _plan_line(booking: Booking, outcome: CancelOutcome, without: Sequence[int]) -> PlanLine:
+    is_left_out = booking.pk in without
+    rest = [number for number in without if number != booking.pk]
+    changed = rest if is_left_out else [*without, booking.pk]
+    may_change = is_left_out or (outcome.effect != CancelEffect.SKIPPED and len(changed) <= MOST_LEFT_OUT)
+    return PlanLine(booking, outcome, is_left_out, ".".join(map(str, changed)) if may_change else None)
 
 
 def _line_of(row: Any) -> ResultLine:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, Hold, cancel_outcome_of
 from bookings.models import Booking, BulkCancel, BulkCancelRow, Payment
 from bookings.models.bookings.bulk_cancel import BulkCancelState as State
+from bookings.models.bookings.bulk_cancel import BulkCancelWhy
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import Selection
@@ -28,6 +29,9 @@ COLUMNS = (
     *("flight_id", "flight_number", "departure_airport", "arrival_airport", "departure_at"),
     *("no_of_seats", "total_cost", "currency", "active_payment_id", "cancel_requested"),
 )
+
+# Of a booking that staff have taken out of the selection.
+LEFT_OUT = CancelOutcome(CancelEffect.SKIPPED, BulkCancelWhy.LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,25 @@ class BulkPlan:
     @cached_property
     def seen(self) -> str:
         """
-        A mark of the bookings that were shown: the newest of them, and a hash of all.
+        A mark of the bookings that were shown: the newest of them, and a hash of all and of which were left out.
 
         What would become of each is not in it: on a flight that is on sale a booking is paid or expires every few
         seconds, and what becomes of it is judged again under its lock.
         """
-        ids = [booking.pk for booking, _ in self.lines]
+        shown = [(booking.pk, _is_left_out(outcome)) for booking, outcome in self.lines]
         # Of too many not all were shown: then none is the newest, and the service finds too many again.
-        newest = HIGHEST_ID if self.is_too_large else max(ids, default=0)
-        return f"{newest}-{hashlib.sha256(repr(ids).encode()).hexdigest()}"
+        newest = HIGHEST_ID if self.is_too_large else max((pk for pk, _ in shown), default=0)
+        return f"{newest}-{hashlib.sha256(repr(shown).encode()).hexdigest()}"
+
+    @cached_property
+    def left_out(self) -> int:
+        """How many bookings staff have taken out of the selection."""
+        return sum(_is_left_out(outcome) for _, outcome in self.lines)
+
+    @property
+    def skipped(self) -> int:
+        """How many others are not cancelled, as they are cancelled already."""
+        return self.counts.get(State.SKIPPED, 0) - self.left_out
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
@@ -78,10 +92,17 @@ class BulkPlan:
         return totals(Money(outcome.refund, booking.currency) for booking, outcome in self.lines)
 
     def in_order(self) -> list[tuple[Booking, CancelOutcome]]:
-        """Sort the lines as a person reads them: those with a remark first."""
-        return sorted(
-            self.lines, key=lambda line: (line[1].effect != CancelEffect.REQUESTED, line[1].effect, -line[0].pk)
-        )
+        """Sort the lines as a person reads them: what was left out, then those with a remark."""
+
+        def place(line: tuple[Booking, CancelOutcome]) -> tuple[bool, bool, str, int]:
+            booking, outcome = line
+            return not _is_left_out(outcome), outcome.effect != CancelEffect.REQUESTED, outcome.effect, -booking.pk
+
+        return sorted(self.lines, key=place)
+
+
+def _is_left_out(outcome: CancelOutcome) -> bool:
+    return outcome.why == BulkCancelWhy.LEFT_OUT
 
 
 def newest_in(seen: str) -> int:
@@ -89,17 +110,23 @@ def newest_in(seen: str) -> int:
     return exact_id(seen.partition("-")[0]) or 0
 
 
-def plan_bulk_cancel(selection: Selection, *, up_to: int | None = None) -> BulkPlan:
+def plan_bulk_cancel(
+    selection: Selection, *, up_to: int | None = None, without: Collection[int] = frozenset()
+) -> BulkPlan:
     """
     Read what cancelling all bookings of a selection would do. Two statements, however many there are.
 
-    `up_to` leaves out the bookings that are newer than this one.
+    :param up_to: newer bookings than this one are not in the plan
+    :param without: the ids of bookings that stay as they are; they are in the plan, and it says so
     """
     rows = selection.rows(database_time()).select_related(None).order_by("pk").only(*COLUMNS)
     if up_to is not None:
         rows = rows.filter(pk__lte=up_to)
     bookings = list(rows[: BULK_CANCEL_LIMIT + 1])
-    lines = tuple((booking, cancel_outcome_of(booking)) for booking in bookings[:BULK_CANCEL_LIMIT])
+    lines = tuple(
+        (booking, LEFT_OUT if booking.pk in without else cancel_outcome_of(booking))
+        for booking in bookings[:BULK_CANCEL_LIMIT]
+    )
     return BulkPlan(lines, is_too_large=len(bookings) > BULK_CANCEL_LIMIT)
 
 

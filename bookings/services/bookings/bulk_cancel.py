@@ -42,7 +42,8 @@ class BulkCancelOrder:
     """
     What support staff want: to cancel all bookings of a selection that they have looked at.
 
-    `seen` is the mark of the plan that was shown: exactly its bookings are meant, and newer ones are left alone.
+    `without` are the ids of those that stay as they are. `seen` is the mark of the plan that was shown: exactly its
+    bookings are meant, and newer ones are left alone.
     `shown_as` is how the page spells the selection, for those who look at it later.
     """
 
@@ -51,6 +52,7 @@ class BulkCancelOrder:
     seen: str
     reason: CancelReason
     note: str
+    without: frozenset[int] = frozenset()
 
 
 def start_bulk_cancel(*, order: BulkCancelOrder, actor: Actor, action_key: UUID) -> BulkCancel:
@@ -90,7 +92,7 @@ def _checked_flight(order: BulkCancelOrder) -> int:
 def _start(order: BulkCancelOrder, *, flight_id: int, actor: Actor, action_key: UUID) -> BulkCancel:
     if (earlier := BulkCancel.objects.filter(action_key=action_key).first()) is not None:
         return earlier
-    plan = plan_bulk_cancel(order.selection, up_to=newest_in(order.seen))
+    plan = plan_bulk_cancel(order.selection, up_to=newest_in(order.seen), without=order.without)
     if plan.is_too_large:
         raise InvalidRequest(fields={"selection": f"More than {BULK_CANCEL_LIMIT} bookings; narrow the filter."})
     if plan.seen != order.seen:
@@ -117,7 +119,7 @@ def _start(order: BulkCancelOrder, *, flight_id: int, actor: Actor, action_key: 
 
 
 def _insert_rows(bulk: BulkCancel, plan: BulkPlan) -> None:
-    """One row for each booking, by ascending id. A cancelled booking stays so: its row is done at once."""
+    """One row for each booking, by ascending id. Cancelled before, or left out: its row is done at once."""
     rows = []
     for booking, outcome in plan.lines:
         row = BulkCancelRow(bulk=bulk, booking=booking)

@@ -94,6 +94,52 @@ def test_a_flight_on_which_something_happens_all_the_time_can_be_cancelled(fligh
     assert [booking_id for booking_id, *_ in results()] == [booking.pk for booking in shown]
 
 
+def test_what_is_left_out_is_in_the_plan_and_stays_as_it_is(flights, payments):
+    kept = a_booked_booking(flights, payments, seats=3)
+    other, cancelled = an_initiated_booking(flights, seats=2), a_cancelled_booking(flights)
+
+    plan = plan_bulk_cancel(FLIGHT_1, without={kept.pk, 999})
+
+    assert [(booking.pk, *astuple(outcome)) for booking, outcome in plan.in_order()] == [
+        (kept.pk, "skipped", "left_out", 0, 0),
+        (other.pk, "cancelled", "", 2, 0),
+        (cancelled.pk, "skipped", "already_cancelled", 0, 0),
+    ]
+    assert (plan.work, plan.left_out, plan.skipped, plan.seats, plan.refunds) == (1, 1, 1, 2, [])
+
+
+def test_a_booking_that_was_left_out_is_on_record_as_such_and_is_never_cancelled(flights, payments):
+    kept, other = a_booked_booking(flights, payments), an_initiated_booking(flights)
+    seen = plan_bulk_cancel(FLIGHT_1, without={kept.pk}).seen
+
+    start(seen=seen, without=frozenset({kept.pk}))
+    carry_out()
+
+    assert results() == [(kept.pk, "skipped", "left_out", 0, 0), (other.pk, "cancelled", "", 2, 0)]
+    assert Booking.objects.get(pk=kept.pk).status == "booked"
+
+
+@pytest.mark.parametrize("shown_left_out", [True, False])
+def test_what_is_left_out_must_be_what_the_page_left_out(flights, shown_left_out):
+    booking, _ = an_initiated_booking(flights), an_initiated_booking(flights)
+    shown, meant = ({booking.pk}, set()) if shown_left_out else (set(), {booking.pk})
+
+    with pytest.raises(SelectionChanged):
+        start(seen=plan_bulk_cancel(FLIGHT_1, without=shown).seen, without=frozenset(meant))
+
+    assert BulkCancel.objects.count() == 0
+
+
+def test_where_all_are_left_out_there_is_nothing_to_cancel(flights):
+    booking = an_initiated_booking(flights)
+    everything = frozenset({booking.pk})
+
+    with pytest.raises(InvalidRequest):
+        start(seen=plan_bulk_cancel(FLIGHT_1, without=everything).seen, without=everything)
+
+    assert BulkCancel.objects.count() == 0
+
+
 # --- asking for it ------------------------------------------------------------------------------------
 
 
