@@ -216,6 +216,15 @@ def unpaid_limits() -> tuple[int, int]:
     return settings.MAX_UNPAID_BOOKINGS_PER_USER, settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT
 
 
+def bulk_approval_limits() -> tuple[int, int]:
+    """
+    What one person may cancel together: bookings, and refunds in minor units of `currency()`; 0 is no limit.
+
+    Beyond either, a second one must approve.
+    """
+    return settings.BULK_APPROVAL_BOOKINGS, settings.BULK_APPROVAL_REFUNDS
+
+
 def payment_window() -> timedelta:
     """How long seats are held for an unpaid booking."""
     return timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS)

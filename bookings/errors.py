@@ -192,6 +192,18 @@ class SelectionChanged(OfficeError):
     code = "selection_changed"
 
 
+class BulkCancelNotFound(OfficeError):
+    """There is no such bulk cancellation."""
+
+    code = "bulk_cancel_not_found"
+
+
+class OwnApproval(OfficeError):
+    """Another person than the one who has asked for it must approve it."""
+
+    code = "own_approval"
+
+
 class StaffOnly(OfficeError):
     """Only support staff may decide this."""
 

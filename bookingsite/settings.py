@@ -109,6 +109,10 @@ MAX_UNPAID_BOOKINGS_PER_USER = whole_number("MAX_UNPAID_BOOKINGS_PER_USER", defa
 MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = whole_number(
     "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT", default=2 * MAX_SEATS_PER_BOOKING, low=0, high=100_000
 )
+# A bulk cancellation of more bookings, or of more refunds in minor units of CURRENCY, needs a second person; 0: never.
+# Fifty is more than any one party has, and fewer than the bookings of a flight: who cancels a flight is asked about.
+BULK_APPROVAL_BOOKINGS = whole_number("BULK_APPROVAL_BOOKINGS", default=50, low=0, high=5_000)
+BULK_APPROVAL_REFUNDS = whole_number("BULK_APPROVAL_REFUNDS", default=0, low=0, high=2**53 - 1)
 PAYMENT_GATEWAYS = {
     "instant": "bookings.gateways.payments.instant.InstantPayments",
     "demo": "bookings.gateways.payments.demo.DemoPayments",

@@ -557,16 +557,64 @@ class Migration(migrations.Migration):
                 ("asked_by", models.CharField(max_length=150)),
                 ("request_id", models.CharField(blank=True, default="", max_length=64)),
                 ("created_at", models.DateTimeField()),
+                (
+                    "approval",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "not needed"),
+                            ("waiting", "waiting"),
+                            ("approved", "approved"),
+                            ("refused", "refused"),
+                        ],
+                        default="",
+                        max_length=8,
+                        verbose_name="approval",
+                    ),
+                ),
+                ("decided_by", models.CharField(blank=True, default="", max_length=150)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("decision_note", models.CharField(blank=True, default="", max_length=500)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 "verbose_name": "bulk cancellation",
                 "verbose_name_plural": "bulk cancellations",
                 "db_table": "bulk_cancel",
-                "permissions": [("bulk_cancel", "Can cancel many bookings at once")],
+                "permissions": [
+                    ("bulk_cancel", "Can cancel many bookings at once"),
+                    ("approve_bulk_cancel", "Can approve bulk cancellations that others have asked for"),
+                ],
                 "default_permissions": ("view",),
                 "indexes": [models.Index(fields=["finished_at"], name="bulk_cancel_to_do")],
-                "constraints": [models.UniqueConstraint(fields=("action_key",), name="bulk_cancel_action_key_unique")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("action_key",), name="bulk_cancel_action_key_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("approval", "approved"), _negated=True),
+                            models.Q(
+                                models.Q(("decided_by", ""), _negated=True),
+                                models.Q(("decided_by", models.F("asked_by")), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="bulk_cancel_approved_by_another_person",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("approval__in", ["approved", "refused"]), ("decided_at__isnull", False)),
+                            models.Q(("approval__in", ["", "waiting"]), ("decided_at", None)),
+                            _connector="OR",
+                        ),
+                        name="bulk_cancel_decision_has_a_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("approval", "waiting"), _negated=True), ("finished_at", None), _connector="OR"
+                        ),
+                        name="bulk_cancel_waits_unfinished",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(

@@ -23,6 +23,7 @@ GROUPS = {
         "cancel_booking",
         "note_booking",
         "bulk_cancel",
+        "approve_bulk_cancel",
         "resolve_payment",
         "resolve_seatcall",
     ],

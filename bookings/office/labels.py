@@ -16,7 +16,7 @@ from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason, Cance
 from bookings.models.access.api_key import ApiKeyEventKind
 from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
+from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.queries.bookings.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
@@ -92,6 +92,14 @@ BULK: Mapping[str, Badge] = MappingProxyType(
     }
 )
 
+APPROVAL: Mapping[str, Badge] = MappingProxyType(
+    {
+        Approval.WAITING: Badge(_("Needs approval"), "warn"),
+        Approval.APPROVED: Badge(_("Approved"), "good"),
+        Approval.REFUSED: Badge(_("Refused"), "calm"),
+    }
+)
+
 BULK_PLAN: Mapping[str, Badge] = MappingProxyType(
     {
         BulkCancelState.CANCELLED: Badge(_("Will be cancelled"), "warn"),
@@ -111,6 +119,7 @@ BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
         CancelWhy.OUTCOME_UNKNOWN: _("not known yet whether seats were taken; if so, they go back"),
         CancelWhy.RESERVATION_STUCK: _("whether seats were taken waits for a decision of staff"),
         BulkCancelWhy.LEFT_OUT: _("left out by hand"),
+        BulkCancelWhy.NOT_APPROVED: _("the bulk cancellation was refused, or taken back"),
         BulkCancelWhy.OUR_FAULT: _("it failed for an hour: look at the booking and the log"),
     }
 )

@@ -31,6 +31,7 @@ BADGES = {
     "payment": labels.PAYMENT,
     "bulk": labels.BULK,
     "bulk_plan": labels.BULK_PLAN,
+    "approval": labels.APPROVAL,
     "log_in": labels.LOG_IN,
 }
 WORDS = {

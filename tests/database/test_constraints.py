@@ -6,8 +6,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, Hold
-from bookings.models import Booking, Payment, SeatCall
+from bookings.models import Booking, BulkCancel, Payment, SeatCall
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, forbidden_pairs
 
 pytestmark = pytest.mark.django_db
@@ -226,3 +227,37 @@ def test_a_flight_has_one_unfinished_fix():
     a_call_row(kind="fix", flight_id=2, fixes_flight_id=2)
 
     assert "fixes_flight_id" in refusal(lambda: a_call_row(kind="fix", state="dead", fixes_flight_id=1))
+
+
+# --- bulk cancellations -------------------------------------------------------------------------------
+
+
+def a_bulk(**columns):
+    """Insert a bulk cancellation that sam has asked for."""
+    plain = {"action_key": uuid.uuid4(), "flight_id": 1, "reason": "fraud", "asked_by": "sam"}
+    return BulkCancel.objects.create(created_at=database_time(), **{**plain, **columns})
+
+
+@pytest.mark.parametrize("by", ["sam", ""])
+def test_nobody_approves_a_bulk_cancellation_of_their_own(by):
+    said = refusal(lambda: a_bulk(approval="approved", decided_by=by, decided_at=database_time()))
+
+    assert "bulk_cancel_approved_by_another_person" in said
+
+
+def test_who_asked_for_a_bulk_cancellation_may_take_it_back_and_another_may_approve_it():
+    now = database_time()
+
+    a_bulk(approval="refused", decided_by="sam", decided_at=now, finished_at=now)
+    a_bulk(approval="approved", decided_by="tess", decided_at=now)
+
+
+@pytest.mark.parametrize("approval", ["approved", "refused"])
+def test_a_decision_about_a_bulk_cancellation_has_a_time(approval):
+    assert "bulk_cancel_decision_has_a_time" in refusal(lambda: a_bulk(approval=approval, decided_by="tess"))
+
+
+def test_a_bulk_cancellation_that_waits_for_approval_is_not_finished():
+    said = refusal(lambda: a_bulk(approval="waiting", finished_at=database_time()))
+
+    assert "bulk_cancel_waits_unfinished" in said

@@ -178,9 +178,10 @@ def test_what_is_left_out_stays_and_the_results_say_so(supervisor, flights):
     carry_out()
 
     assert f"{kept.reference} 1001 ○ Skipped left out by hand" in text_of(supervisor.get(answer.url))
-    assert f"{kept.reference},{kept.pk},1001,Skipped,left out by hand" in supervisor.get(
-        answer.url.replace("change/", "results.csv")
-    ).getvalue().decode()
+    assert (
+        f"{kept.reference},{kept.pk},1001,Skipped,left out by hand"
+        in supervisor.get(answer.url.replace("change/", "results.csv")).getvalue().decode()
+    )
     assert [Booking.objects.get(pk=each.pk).status for each in (kept, other)] == ["initiated", "cancelled"]
 
 

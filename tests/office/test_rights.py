@@ -38,7 +38,8 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
             "Supervisor",
             MAY_SEE
             | MAY_SEE_THE_QUEUE
-            | {"cancel_booking", "note_booking", "bulk_cancel", "resolve_payment", "resolve_seatcall"},
+            | {"cancel_booking", "note_booking", "bulk_cancel", "approve_bulk_cancel"}
+            | {"resolve_payment", "resolve_seatcall"},
         ),
         ("Auditor", MAY_SEE | MAY_SEE_THE_QUEUE | {"view_apikey"}),
     ],

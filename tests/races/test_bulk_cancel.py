@@ -30,6 +30,11 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 BOOKINGS, SEATS_EACH = 100, 2
 
 
+@pytest.fixture(autouse=True)
+def one_person_cancels_any_number(settings):
+    settings.BULK_APPROVAL_BOOKINGS = 0
+
+
 def a_full_flight(flights):
     """Unpaid bookings of flight 1, their seats taken by one call."""
     change = SeatChange(uuid.uuid4(), 1, seats=BOOKINGS * SEATS_EACH, reserves=True)

@@ -1,16 +1,26 @@
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from bookings.lifecycle import CancelEffect, CancelReason
 from bookings.models.bookings.booking import Booking
 
 
+class Approval(models.TextChoices):
+    """Whether a second person must agree to a bulk cancellation, and has."""
+
+    NOT_NEEDED = "", _("not needed")
+    WAITING = "waiting", _("waiting")
+    APPROVED = "approved", _("approved")
+    REFUSED = "refused", _("refused")
+
+
 class BulkCancel(models.Model):
     """
     Bookings of one flight that a supervisor has asked to cancel together.
 
-    The bookings are fixed when the row is written: one `BulkCancelRow` each. The worker carries them out.
+    The bookings are fixed when the row is written: one `BulkCancelRow` each. The worker carries them out, once a second
+    person has approved what is too large for one.
     """
 
     # Made with the page that asks for confirmation: unique, so a double click asks once.
@@ -23,6 +33,13 @@ class BulkCancel(models.Model):
     asked_by = models.CharField(max_length=150)
     request_id = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField()
+    approval = models.CharField(
+        _("approval"), max_length=8, choices=Approval.choices, blank=True, default=Approval.NOT_NEEDED
+    )
+    # Who approved or refused it, when, and what they said.
+    decided_by = models.CharField(max_length=150, blank=True, default="")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_note = models.CharField(max_length=500, blank=True, default="")
     # When the last of its rows was decided. Null while there is something to do.
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -31,8 +48,25 @@ class BulkCancel(models.Model):
         verbose_name = _("bulk cancellation")
         verbose_name_plural = _("bulk cancellations")
         default_permissions = ("view",)
-        permissions = [("bulk_cancel", "Can cancel many bookings at once")]
-        constraints = [models.UniqueConstraint(name="bulk_cancel_action_key_unique", fields=["action_key"])]
+        permissions = [
+            ("bulk_cancel", "Can cancel many bookings at once"),
+            ("approve_bulk_cancel", "Can approve bulk cancellations that others have asked for"),
+        ]
+        constraints = [
+            models.UniqueConstraint(name="bulk_cancel_action_key_unique", fields=["action_key"]),
+            models.CheckConstraint(
+                name="bulk_cancel_approved_by_another_person",
+                condition=~Q(approval=Approval.APPROVED) | (~Q(decided_by="") & ~Q(decided_by=F("asked_by"))),
+            ),
+            models.CheckConstraint(
+                name="bulk_cancel_decision_has_a_time",
+                condition=Q(approval__in=[Approval.APPROVED, Approval.REFUSED], decided_at__isnull=False)
+                | Q(approval__in=[Approval.NOT_NEEDED, Approval.WAITING], decided_at=None),
+            ),
+            models.CheckConstraint(
+                name="bulk_cancel_waits_unfinished", condition=~Q(approval=Approval.WAITING) | Q(finished_at=None)
+            ),
+        ]
         # The worker's to-do list.
         indexes = [models.Index(name="bulk_cancel_to_do", fields=["finished_at"])]
 
@@ -57,6 +91,8 @@ class BulkCancelWhy(models.TextChoices):
     PAYMENT_ENDED = "payment_ended"
     # Taken out of the selection by who asked, before anything was cancelled.
     LEFT_OUT = "left_out"
+    # The second person has refused it.
+    NOT_APPROVED = "not_approved"
     # It failed in every pass for an hour; the log says how.
     OUR_FAULT = "our_fault"
 

@@ -13,20 +13,30 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.conf import BULK_CANCEL_LIMIT, customer_address
 from bookings.errors import InvalidRequest, SelectionChanged
-from bookings.lifecycle import UNPAID, BookingStatus, CancelEffect, CancelOutcome, CancelReason, Hold
+from bookings.lifecycle import (
+    UNPAID,
+    BookingStatus,
+    CancelEffect,
+    CancelOutcome,
+    CancelReason,
+    Hold,
+    cancel_outcome_of,
+)
 from bookings.models import Booking, BulkCancel, BulkCancelRow
-from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
+from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
 from bookings.office import labels, unsent
 from bookings.office.addresses import NotUnderstood, only, page_at, query_string_of, selection_by_id
 from bookings.office.base import ReadOnlyAdmin, column, new_action_key, require, staff_of
+from bookings.office.bookings.approve_bulk_cancel import BulkCancelApproval, DecideForm
 from bookings.office.bookings.export import stream_csv
 from bookings.office.notes import NoteField
-from bookings.office.tags import moment
+from bookings.office.tags import flag, moment
 from bookings.office.upkeep.open_work import waits_for
 from bookings.queries.bookings.bulk_cancel import BulkPlan, plan_bulk_cancel, progress_of, results_of, state_now
 from bookings.queries.bookings.selection import Selection
@@ -102,12 +112,13 @@ class ResultLine(NamedTuple):
     whereabouts: tuple[str, str] | None
 
 
-class BulkCancelAdmin(ReadOnlyAdmin):
+class BulkCancelAdmin(BulkCancelApproval, ReadOnlyAdmin):
     """Bulk cancellations: started by staff with the right, watched by all staff who may see them."""
 
     list_display = [
         *("__str__", "cancel_reason", "asked_by"),
         column("created_at", gettext_lazy("asked for (UTC)"), moment),
+        "agreed",
         column("finished_at", gettext_lazy("ended (UTC)"), moment),
         "decided",
     ]
@@ -120,6 +131,10 @@ class BulkCancelAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("reason"))
     def cancel_reason(self, bulk: BulkCancel) -> str:
         return str(labels.REASON[bulk.reason])
+
+    @admin.display(description=gettext_lazy("approval"))
+    def agreed(self, bulk: BulkCancel) -> SafeString | str:
+        return flag(labels.APPROVAL[bulk.approval]) if bulk.approval else ""
 
     @admin.display(description=gettext_lazy("bookings decided"))
     def decided(self, bulk: Any) -> str:
@@ -202,12 +217,19 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show how far it has come. All of it stands in the tables, so the page may be opened again at any time."""
-        bulk = self._bulk(request, object_id)
-        progress = progress_of(bulk)
+        bulk = self.bulk(request, object_id)
         only(request, "page")
+        return self.show(request, bulk)
+
+    def show(
+        self, request: HttpRequest, bulk: BulkCancel, form: DecideForm | None = None, status: int = HTTPStatus.OK
+    ) -> HttpResponse:
+        progress = progress_of(bulk)
         page = page_at(request, Paginator(results_of(bulk), LINES_PER_PAGE))
         refresh = REFRESH_SECONDS if bulk.finished_at is None else 0
-        if not refresh and progress.is_moving:
+        if bulk.approval == Approval.WAITING:
+            refresh = 0  # a form stands on the page
+        elif not refresh and progress.is_moving:
             refresh = PATIENT_REFRESH_SECONDS
         context = {
             **self.admin_site.each_context(request),
@@ -217,14 +239,16 @@ class BulkCancelAdmin(ReadOnlyAdmin):
             "progress": progress,
             "tally": [(state, progress.counts.get(state, 0)) for state in labels.BULK],
             "page": page,
-            "lines": [_line_of(row) for row in page],
+            "lines": [_line_of(row, bulk=bulk) for row in page],
             "refresh": refresh,
+            "has_changed": status == HTTPStatus.CONFLICT,
+            **self.approval_context(request, bulk, form),
         }
-        return TemplateResponse(request, "admin/bookings/bulkcancel/progress.html", context)
+        return TemplateResponse(request, "admin/bookings/bulkcancel/progress.html", context, status=status)
 
     def results_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The result of every row, as a file."""
-        bulk = self._bulk(request, object_id)
+        bulk = self.bulk(request, object_id)
         only(request, back=reverse("admin:bookings_bulkcancel_change", args=[bulk.pk]))
         header = [
             *(_("reference"), _("booking"), _("user"), _("result"), _("why")),
@@ -232,7 +256,7 @@ class BulkCancelAdmin(ReadOnlyAdmin):
         ]
         return stream_csv(f"bulk-cancellation-{bulk.pk}-flight-{bulk.flight_id}", header, _cells_of(bulk))
 
-    def _bulk(self, request: HttpRequest, object_id: str) -> BulkCancel:
+    def bulk(self, request: HttpRequest, object_id: str) -> BulkCancel:
         require(request, "bookings.view_bulkcancel")
         bulk: BulkCancel | None = self.get_object(request, unquote(object_id))
         if bulk is None:
@@ -262,8 +286,12 @@ def _plan_line(booking: Booking, outcome: CancelOutcome, without: Sequence[int])
     return PlanLine(booking, outcome, is_left_out, ".".join(map(str, changed)) if may_change else None)
 
 
-def _line_of(row: Any) -> ResultLine:
+def _line_of(row: Any, *, bulk: BulkCancel) -> ResultLine:
     booking: Booking = row.booking
+    if bulk.approval == Approval.WAITING and row.state == BulkCancelState.WAITING:
+        # Nothing is done yet: what it would do now.
+        outcome = cancel_outcome_of(booking)
+        return ResultLine(booking, row.state, outcome.why, outcome.seats, outcome.refund, None, None)
     state = state_now(row.state, booking.status)
     is_late = state != row.state  # its payment has ended meanwhile, and cancelled it
     seats = booking.no_of_seats if is_late and booking.hold == Hold.GIVING_BACK else row.seats
@@ -282,7 +310,7 @@ def _whereabouts(booking: Booking, state: str) -> tuple[str, str] | None:
 
 def _cells_of(bulk: BulkCancel) -> Iterator[list[object]]:
     for row in results_of(bulk).iterator(chunk_size=500):
-        line = _line_of(row)
+        line = _line_of(row, bulk=bulk)
         where = {"seat_call": labels.SEAT_CALL, "hold": labels.HOLD}
         kind, state = line.whereabouts or ("hold", "")
         now = where[kind][state].text if state else ""

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from bookings.lifecycle import Hold
 from bookings.models import Booking, BulkCancel, Payment, Reconciliation, SeatCall
+from bookings.models.bookings.bulk_cancel import Approval
 from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.upkeep.open_work import REFUND_DUE_SINCE, WaitingWork, oldest_of, waiting_of
@@ -99,6 +100,11 @@ def _difference(found: Reconciliation) -> str:
     return _("Seats differ from the Flight Service's on flights %(flights)s") % {"flights": flights + more}
 
 
+def _bulk_cancel(bulk: BulkCancel) -> str:
+    named = {"by": bulk.asked_by, "flight": bulk.flight_id}
+    return _("%(by)s asks to cancel bookings of flight %(flight)d together: may they?") % named
+
+
 # Of comparisons.
 _NEWEST = Reconciliation.objects.order_by("-finished_at", "-pk").values("pk")[:1]
 
@@ -142,6 +148,15 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             called=_difference,
             since=F("finished_at"),
         ),
+        "approval": Kind(
+            gettext_lazy("Bulk cancellations to approve"),
+            BulkCancel,
+            Q(approval=Approval.WAITING),
+            "bookings_bulkcancel_changelist",
+            "needs=approval",
+            opens="bookings_bulkcancel_change",
+            called=_bulk_cancel,
+        ),
         "asking": Kind(
             gettext_lazy("Reservations of unknown outcome"),
             Booking,
@@ -182,7 +197,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "worker": Kind(
             gettext_lazy("Bulk cancellations under way"),
             BulkCancel,
-            Q(finished_at=None),
+            Q(finished_at=None) & ~Q(approval=Approval.WAITING),
             "bookings_bulkcancel_changelist",
             "needs=worker",
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Case, Count, F, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 
-from bookings.conf import BULK_CANCEL_LIMIT, HIGHEST_ID
+from bookings.conf import BULK_CANCEL_LIMIT, HIGHEST_ID, bulk_approval_limits, currency
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, Hold, cancel_outcome_of
 from bookings.models import Booking, BulkCancel, BulkCancelRow, Payment
@@ -91,6 +91,25 @@ class BulkPlan:
     def refunds(self) -> list[Money]:
         return totals(Money(outcome.refund, booking.currency) for booking, outcome in self.lines)
 
+    @property
+    def refunds_mark(self) -> str:
+        """The refunds as a form carries them, to see later whether they are the same."""
+        return " ".join(f"{money.amount}-{money.currency}" for money in self.refunds)
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether it is too large for one person: too many bookings, or too much that is or may be refunded."""
+        most_bookings, most_refunds = bulk_approval_limits()
+        return (0 < most_bookings < self.work) or (most_refunds > 0 and self._may_refund_more_than(most_refunds))
+
+    def _may_refund_more_than(self, highest: int) -> bool:
+        """A running payment may succeed. What is in another currency cannot be compared, and counts as more."""
+        most = totals(
+            Money(booking.total_cost if outcome.effect == CancelEffect.REQUESTED else outcome.refund, booking.currency)
+            for booking, outcome in self.lines
+        )
+        return any(money.currency != currency() or money.amount > highest for money in most)
+
     def in_order(self) -> list[tuple[Booking, CancelOutcome]]:
         """Sort the lines as a person reads them: what was left out, then those with a remark."""
 
@@ -128,6 +147,13 @@ def plan_bulk_cancel(
         for booking in bookings[:BULK_CANCEL_LIMIT]
     )
     return BulkPlan(lines, is_too_large=len(bookings) > BULK_CANCEL_LIMIT)
+
+
+def plan_of(bulk: BulkCancel) -> BulkPlan:
+    """Read what carrying out the waiting rows of a bulk cancellation would do now."""
+    waiting = bulk.rows.filter(state=State.WAITING).values("booking")
+    bookings = Booking.objects.filter(pk__in=waiting).order_by("pk").only(*COLUMNS)
+    return BulkPlan(tuple((booking, cancel_outcome_of(booking)) for booking in bookings), is_too_large=False)
 
 
 @dataclass(frozen=True, slots=True)

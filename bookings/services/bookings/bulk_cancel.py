@@ -19,7 +19,7 @@ from bookings.deadline import Deadline
 from bookings.errors import InvalidRequest, Refusal, SelectionChanged
 from bookings.lifecycle import STAFF_REASONS, CancelEffect, CancelReason
 from bookings.models import Booking, BulkCancel, BulkCancelRow
-from bookings.models.bookings.bulk_cancel import BulkCancelState, BulkCancelWhy
+from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
 from bookings.queries.bookings.bulk_cancel import BulkPlan, newest_in, plan_bulk_cancel
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.cancel import cancel_locked
@@ -59,7 +59,8 @@ def start_bulk_cancel(*, order: BulkCancelOrder, actor: Actor, action_key: UUID)
     """
     Write down that all bookings of a selection are to be cancelled, and wake the worker.
 
-    Cancels nothing itself. An action key that was used already stands for what it started: that is
+    What is too large for one person waits for the approval of another one, see `decide_bulk_cancel`. Cancels nothing
+    itself. An action key that was used already stands for what it started: that is
     returned, and nothing is changed.
 
     :raises InvalidRequest: if the selection, the reason or the note will not do
@@ -70,7 +71,8 @@ def start_bulk_cancel(*, order: BulkCancelOrder, actor: Actor, action_key: UUID)
         bulk = _start(order, flight_id=flight_id, actor=actor, action_key=action_key)
     except _AskedAlready:
         return BulkCancel.objects.get(action_key=action_key)
-    wake_worker()
+    if bulk.approval != Approval.WAITING:
+        wake_worker()
     return bulk
 
 
@@ -108,6 +110,7 @@ def _start(order: BulkCancelOrder, *, flight_id: int, actor: Actor, action_key: 
         asked_by=actor.name,
         request_id=actor.request_id,
         created_at=database_time(),
+        approval=Approval.WAITING if plan.needs_approval else Approval.NOT_NEEDED,
     )
     try:
         bulk.save(force_insert=True)
@@ -133,9 +136,9 @@ def carry_out_bulk_cancels(*, deadline: Deadline) -> int:
     """
     Decide the waiting rows of all bulk cancellations until the time is up; return how many were decided.
 
-    Bookings that another transaction has locked are left for the next round, or the next pass. One that fails is
-    tried again for an hour, then it is left to a person. Seats and money are owed back;
-    neither the Flight Service nor the gateway is called here.
+    One that waits for approval is left alone. Bookings that another transaction has locked are left for the next
+    round, or the next pass. One that fails is tried again for an hour, then it is left to a person. Seats and money are
+    owed back; neither the Flight Service nor the gateway is called here.
     """
 
     def carry_out(bulk_id: int) -> int:
@@ -151,8 +154,9 @@ def carry_out_bulk_cancels(*, deadline: Deadline) -> int:
         _finish(bulk_id)
         return decided
 
-    unfinished = BulkCancel.objects.filter(finished_at=None).order_by("pk").values_list("pk", flat=True)
-    return for_each(list(unfinished), carry_out, deadline=deadline)
+    may_go_on = [Approval.NOT_NEEDED, Approval.APPROVED]
+    unfinished = BulkCancel.objects.filter(finished_at=None, approval__in=may_go_on).order_by("pk")
+    return for_each(list(unfinished.values_list("pk", flat=True)), carry_out, deadline=deadline)
 
 
 def _try_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
@@ -195,7 +199,7 @@ def _decide_row(row_id: int, booking_id: int, *, bulk: BulkCancel) -> int:
 def _give_up_late(row_id: int, *, bulk: BulkCancel) -> None:
     """Write down that a row has failed, once it has had its time. Its booking is left as it is."""
     now = database_time()
-    if now - bulk.created_at <= BULK_CANCEL_RETRIES_END_AFTER or not clock_is_proven():
+    if now - (bulk.decided_at or bulk.created_at) <= BULK_CANCEL_RETRIES_END_AFTER or not clock_is_proven():
         return
     waiting = BulkCancelRow.objects.filter(pk=row_id, state=BulkCancelState.WAITING)
     waiting.update(state=BulkCancelState.FAILED, why=BulkCancelWhy.OUR_FAULT, done_at=now)
