@@ -94,9 +94,9 @@ def test_the_readers_own_time_stands_beside_each_that_is_in_utc(page_with, offic
         zone = "toLocaleString('sv-SE', {timeZone: 'Asia/Kolkata', dateStyle: 'short', timeStyle: 'short'})"
         expected = page.evaluate(f"at => new Date(at).{zone}", there)
         day, clock = expected.split()
-        assert here.strip() in (f"{clock} your time", f"{day} {clock} your time")
+        assert here.strip() in (f"({clock} your time)", f"({day} {clock} your time)")
         assert (day in here) == (day != there[:10])
-    assert page.get_by_text("Beside each stands your own, by the clock of this device.").is_visible()
+    assert page.get_by_text("Beside each stands your own in brackets, by the clock of this device.").is_visible()
 
 
 def test_where_the_device_is_in_utc_there_is_nothing_beside(page_with, office):
@@ -117,6 +117,7 @@ def test_a_part_that_is_read_again_has_the_own_times_too(page_with, office):
         page.goto(f"/admin/bookings/booking/{booking.pk}/cancel/")
         page.get_by_label("Reason").select_option("fraud")
         page.get_by_role("button", name=f"Cancel {booking.reference}").click()
+        page.wait_for_selector("#booking[data-refresh]")
         page.evaluate("document.querySelector('#booking').insertAdjacentHTML('beforeend', '<i id=old></i>')")
         page.wait_for_selector("#old", state="detached")
     finally:

@@ -17,8 +17,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
+from bookings.diagnostics.open_work import FLIGHTS_NAMED
 from bookings.lifecycle import Hold
 from bookings.models import Booking, BulkCancel, Payment, Reconciliation, SeatCall
 from bookings.models.bookings.bulk_cancel import Approval
@@ -95,9 +96,14 @@ def _payment(payment: Payment) -> str:
 
 
 def _difference(found: Reconciliation) -> str:
-    flights = ", ".join(str(row["flight"]) for row in found.drift[:4])
-    more = ", …" if len(found.drift) > 4 else ""
-    return _("Seats differ from the Flight Service's on flights %(flights)s") % {"flights": flights + more}
+    flights = ", ".join(str(row["flight"]) for row in found.drift[:FLIGHTS_NAMED])
+    more = ", …" if len(found.drift) > FLIGHTS_NAMED else ""
+    said = ngettext(
+        "Seats differ from the Flight Service's on flight %(flights)s",
+        "Seats differ from the Flight Service's on flights %(flights)s",
+        len(found.drift),
+    )
+    return said % {"flights": flights + more}
 
 
 def _bulk_cancel(bulk: BulkCancel) -> str:

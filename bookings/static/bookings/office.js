@@ -55,7 +55,8 @@ function showOwnTimes(part) {
       const two = (number) => String(number).padStart(2, "0");
       const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
       const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
-      beside.textContent = ` ${day === at.toISOString().slice(0, 10) ? "" : `${day} `}${clock} ${own.dataset.word}`;
+      const there = day === at.toISOString().slice(0, 10) ? clock : `${day} ${clock}`;
+      beside.textContent = ` (${there} ${own.dataset.word})`;
       time.append(beside);
       own.hidden = false;
     }
