@@ -102,8 +102,8 @@ def install(reached: Callable[[tuple[str, ...]], None]) -> None:
 def _watch_transactions(reached: Callable[[tuple[str, ...]], None]) -> None:
     run = transactions.run
 
-    def run_and_tell(name: str, block: Any) -> Any:
-        result = run(name, block)
+    def run_and_tell(name: str, block: Any, **how: Any) -> Any:
+        result = run(name, block, **how)
         if result or name not in MAY_BE_EMPTY:
             reached((name, *_more_exactly(name, block)))
         return result

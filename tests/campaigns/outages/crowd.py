@@ -4,10 +4,11 @@ A Flight Service that hangs while a crowd comes through the proxy: more clients 
 All of them must be answered by the service itself, and readers, payers and health checks must not notice.
 """
 
+import itertools
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Lock
 
 from tests.campaigns.doors import Doors, ThroughProxy
 from tests.campaigns.outages.outage import NO_PROXY, Feel
@@ -20,7 +21,8 @@ CROWD = 64
 # Above the read limit of the service, which is 2 s.
 HANGS_MS = 3_000
 
-AN_ORDER = {"flightId": 1, "userId": 1001, "noOfSeats": 1}
+# A user each: what waits for the Flight Service is unpaid, and counts for its user's cap.
+ORDERS = ({"flightId": 1, "userId": user, "noOfSeats": 1} for user in itertools.count(2_000_001))
 # It is decided by the database, as any payment; none is found.
 A_PAYMENT = {"bookingId": 2**40, "userId": 1001, "totalCost": 1}
 OF_THE_SERVICE = {"service_busy", "flight_service_unavailable"}
@@ -32,11 +34,13 @@ def press(doors: Doors, feel: Feel) -> tuple[Counter[str], Counter[str]]:
 
     Gives what they were told, and what others were told who read or pay meanwhile. The proxy has codes of its own.
     """
-    created, others, stopped = Counter[str](), Counter[str](), Event()
+    created, others, stopped, lock = Counter[str](), Counter[str](), Event(), Lock()
 
     def create() -> None:
         while not stopped.is_set():
-            created[code_of(doors.ask("POST", BOOKINGS, AN_ORDER))] += 1
+            with lock:
+                order = next(ORDERS)
+            created[code_of(doors.ask("POST", BOOKINGS, order))] += 1
 
     def read() -> None:
         while not stopped.wait(0.1):
