@@ -1,5 +1,7 @@
 """The settings and limits that booking code reads. Each limit says its unit and its reason."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -260,6 +262,29 @@ def longest_silence() -> timedelta:
 def customer_address(user_id: int) -> str:
     """The page of this user in another system, for staff to open; empty where the settings name none."""
     return str(settings.CUSTOMER_URL_TEMPLATE).replace("{id}", str(user_id))
+
+
+@dataclass(frozen=True, slots=True)
+class SingleSignOn:
+    """What the settings say of log-ins at the identity provider."""
+
+    # By the provider's word for a group, ours.
+    groups: Mapping[str, str]
+    groups_claim: str
+    links_by_email: bool
+    creates_accounts: bool
+    is_second_factor: bool
+
+
+def single_sign_on() -> SingleSignOn:
+    """The rules by which a log-in at the identity provider opens an account here."""
+    return SingleSignOn(
+        groups=settings.OIDC_GROUPS,
+        groups_claim=settings.OIDC_GROUPS_CLAIM,
+        links_by_email=settings.OIDC_LINK_BY_EMAIL,
+        creates_accounts=settings.OIDC_CREATE_ACCOUNTS,
+        is_second_factor=settings.OIDC_IS_SECOND_FACTOR,
+    )
 
 
 def second_factor_groups() -> list[str]:

@@ -324,3 +324,39 @@ class PaymentGateway(Protocol):
 
     def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
         """Give back what was charged under `charge_key`. Raises nothing."""
+
+
+class IdentityProviderAway(Exception):
+    """The identity provider did not answer as it must; the message says how, and quotes nothing."""
+
+
+class IdentityNotProven(Exception):
+    """The identity provider's answer does not prove who logs in; the message says why, and quotes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who has logged in at the identity provider: `subject` is its own for each person, and never changes."""
+
+    issuer: str
+    subject: str
+    claims: Mapping[str, Any]
+
+
+class IdentityProvider(Protocol):
+    """Where staff log in once for all systems of their company."""
+
+    def address_of_log_in(self, *, state: str, nonce: str, verifier: str, comes_back_to: str) -> str:
+        """
+        Where the browser goes to log in; it is sent back to our own address with `state` and a code.
+
+        :raises IdentityProviderAway: if that cannot be found out now
+        """
+
+    def identity(self, *, code: str, nonce: str, verifier: str, comes_back_to: str) -> Identity:
+        """
+        Who has logged in, told for a code that the browser has brought, once.
+
+        :raises IdentityNotProven: if that is not proven
+        :raises IdentityProviderAway: if it does not answer
+        """

@@ -9,9 +9,10 @@ from django.utils.module_loading import import_string
 from bookings.conf import WORKER_CALL_SECONDS
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
+from bookings.gateways.identity_provider.openid import OpenIdProvider
 from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
-from bookings.ports import FlightService, PaymentGateway, RateLimiter, SigningKeys
+from bookings.ports import FlightService, IdentityProvider, PaymentGateway, RateLimiter, SigningKeys
 
 
 @cache
@@ -45,6 +46,17 @@ def signing_keys() -> SigningKeys:
     if settings.JWT_JWKS:
         sources.append(key_set_from(settings.JWT_JWKS))
     return AnyOf(sources)
+
+
+@cache
+def identity_provider() -> IdentityProvider:
+    """Where staff log in once for all systems; only where the settings name it."""
+    return OpenIdProvider(
+        settings.OIDC_ISSUER,
+        client_id=settings.OIDC_CLIENT_ID,
+        client_secret=settings.OIDC_CLIENT_SECRET,
+        scopes=settings.OIDC_SCOPES,
+    )
 
 
 @cache

@@ -14,12 +14,15 @@ from bookingsite.config.env import (
     currency,
     env,
     host_names,
+    issuer,
     key_set_source,
     names,
     one_of,
     origins,
+    pairs,
     redis_address,
     refusal_codes,
+    secret,
     secret_key,
     shared_secrets,
     tracing_wanted,
@@ -244,6 +247,18 @@ CSRF_FAILURE_VIEW = "bookings.office.site.csrf_failure"
 STAFF_SECOND_FACTOR_GROUPS = names("STAFF_SECOND_FACTOR_GROUPS")
 # Wrong codes are counted for each user, see `bookings.office.access.second_factor`, and not for each of its apps.
 OTP_TOTP_THROTTLE_FACTOR = 0
+# Where staff log in once for all systems of their company, by OpenID Connect; none without an issuer.
+OIDC_ISSUER = issuer("OIDC_ISSUER", development=DEBUG)
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = secret("OIDC_CLIENT_SECRET")
+OIDC_SCOPES = env.str("OIDC_SCOPES", default="") or "openid profile email"
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", default="") or "groups"
+OIDC_GROUPS = pairs("OIDC_GROUPS")
+OIDC_CREATE_ACCOUNTS = yes_or_no("OIDC_CREATE_ACCOUNTS", default=False)
+OIDC_LINK_BY_EMAIL = yes_or_no("OIDC_LINK_BY_EMAIL", default=False)
+OIDC_IS_SECOND_FACTOR = yes_or_no("OIDC_IS_SECOND_FACTOR", default=False)
+# A link that a supervisor has made for a new password.
+PASSWORD_RESET_TIMEOUT = 3600
 # Where a log-in leads that names no page of ours.
 LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"

@@ -23,6 +23,14 @@ CHECKS = {
         {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": 0, "MAX_SEATS_PER_BOOKING": 10},
     ),
     "bookings.E003": ({"PAYMENT_GATEWAY": DEMO}, {"PAYMENT_GATEWAY": DEMO, "DEBUG": True}),
+    "bookings.E004": (
+        {"OIDC_ISSUER": "https://login.example.org", "OIDC_CLIENT_ID": "bookings", "OIDC_CLIENT_SECRET": ""},
+        {"OIDC_ISSUER": "https://login.example.org", "OIDC_CLIENT_ID": "bookings", "OIDC_CLIENT_SECRET": "secret"},
+    ),
+    "bookings.E005": (
+        {"OIDC_CREATE_ACCOUNTS": True, "OIDC_GROUPS": {}},
+        {"OIDC_CREATE_ACCOUNTS": True, "OIDC_GROUPS": {"desk": "Support"}},
+    ),
     "bookings.W001": (
         {"FLIGHT_SERVICE_URL": "http://flights.example.org"},
         {"FLIGHT_SERVICE_URL": "http://flights.example.org", "FLIGHT_SERVICE_PLAINTEXT_HOST": "flights.example.org"},

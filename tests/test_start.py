@@ -117,6 +117,13 @@ REFUSED = {
         {"CORS_ALLOWED_ORIGINS": "http://localhost.example.org"},
         "over https:// alone",
     ),
+    "an issuer without TLS": ({"OIDC_ISSUER": "http://login.example.org"}, "OIDC_ISSUER has http://"),
+    "an issuer that is no address": ({"OIDC_ISSUER": "login.example.org"}, "OIDC_ISSUER must look like"),
+    "a group of the provider without one of ours": ({"OIDC_GROUPS": "desk="}, "OIDC_GROUPS must look like"),
+    "one group of the provider for two of ours": (
+        {"OIDC_GROUPS": "desk=Support,desk=Supervisor"},
+        "with each word once",
+    ),
     "a page of customers without TLS": (
         {"CUSTOMER_URL_TEMPLATE": "http://crm.example.org/{id}"},
         "must look like https",

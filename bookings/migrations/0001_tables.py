@@ -939,6 +939,8 @@ class Migration(migrations.Migration):
                             ("factor_added", "Factor Added"),
                             ("factor_removed", "Factor Removed"),
                             ("codes_made", "Codes Made"),
+                            ("link_made", "Link Made"),
+                            ("password_set", "Password Set"),
                         ],
                         max_length=16,
                     ),
@@ -947,7 +949,13 @@ class Migration(migrations.Migration):
                     "proof",
                     models.CharField(
                         blank=True,
-                        choices=[("password", "Password"), ("totp", "Totp"), ("recovery_code", "Recovery Code")],
+                        choices=[
+                            ("password", "Password"),
+                            ("totp", "Totp"),
+                            ("recovery_code", "Recovery Code"),
+                            ("link", "Link"),
+                            ("single_sign_on", "Single Sign On"),
+                        ],
                         default="",
                         max_length=16,
                     ),
@@ -960,9 +968,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="log_in_events",
-                        to="auth.user",
+                        on_delete=django.db.models.deletion.CASCADE, related_name="log_in_events", to="auth.user"
                     ),
                 ),
             ],
@@ -970,6 +976,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "event of a log-in",
                 "verbose_name_plural": "events of log-ins",
                 "db_table": "log_in_event",
+                "permissions": [("reset_password", "Can make links by which staff set a new password")],
                 "default_permissions": (),
                 "indexes": [models.Index(fields=["created_at"], name="log_in_event_by_age")],
             },
@@ -982,9 +989,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="recovery_codes",
-                        to="auth.user",
+                        on_delete=django.db.models.deletion.CASCADE, related_name="recovery_codes", to="auth.user"
                     ),
                 ),
             ],
@@ -994,6 +999,27 @@ class Migration(migrations.Migration):
                 "db_table": "recovery_code",
                 "default_permissions": (),
                 "constraints": [models.UniqueConstraint(fields=("user", "code_hash"), name="recovery_code_unique")],
+            },
+        ),
+        migrations.CreateModel(
+            name="StaffIdentity",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("issuer", models.CharField(max_length=255)),
+                ("identity_hash", models.CharField(max_length=64)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="staff_identities", to="auth.user"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "connection with single sign-on",
+                "verbose_name_plural": "connections with single sign-on",
+                "db_table": "staff_identity",
+                "default_permissions": (),
+                "constraints": [models.UniqueConstraint(fields=("identity_hash",), name="staff_identity_unique")],
             },
         ),
     ]

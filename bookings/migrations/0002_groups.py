@@ -26,6 +26,8 @@ GROUPS = {
         "approve_bulk_cancel",
         "resolve_payment",
         "resolve_seatcall",
+        "reset_password",
+        "view_user",
     ],
     "Auditor": [*SEE, *SEE_THE_QUEUE, "view_apikey"],
 }
@@ -33,12 +35,12 @@ GROUPS = {
 
 def make_groups(apps, schema_editor):
     # Django makes the rows of permissions after the last migration; the groups need them now.
-    for label in ("bookings", "django_q"):
+    for label in ("auth", "bookings", "django_q"):
         config = apps.get_app_config(label)
         config.models_module = True  # of the past app only its models are known, not the module they were in
         create_permissions(config, apps=apps, verbosity=0)
     permissions = apps.get_model("auth", "Permission").objects.filter(
-        content_type__app_label__in=["bookings", "django_q"]
+        content_type__app_label__in=["auth", "bookings", "django_q"]
     )
     for name, codenames in GROUPS.items():
         group, _ = apps.get_model("auth", "Group").objects.get_or_create(name=name)

@@ -3,7 +3,7 @@
 from bookings.models.access.api_key import ApiKey, ApiKeyEvent
 from bookings.models.access.idempotency import IdempotencyRecord
 from bookings.models.access.rate_window import RateWindow
-from bookings.models.access.staff_log_in import LogInEvent, RecoveryCode
+from bookings.models.access.staff_log_in import LogInEvent, RecoveryCode, StaffIdentity
 from bookings.models.bookings.booking import Booking
 from bookings.models.bookings.booking_event import BookingEvent
 from bookings.models.bookings.bulk_cancel import BulkCancel, BulkCancelRow
@@ -34,5 +34,6 @@ __all__ = [
     "RecoveryCode",
     "SeatCall",
     "SeatCallEvent",
+    "StaffIdentity",
     "UserHold",
 ]

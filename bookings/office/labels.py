@@ -193,6 +193,8 @@ LOG_IN: Mapping[str, Badge] = MappingProxyType(
         LogInEventKind.FACTOR_ADDED: Badge(_("Second factor set up"), "calm"),
         LogInEventKind.FACTOR_REMOVED: Badge(_("Second factor removed"), "warn"),
         LogInEventKind.CODES_MADE: Badge(_("New recovery codes"), "calm"),
+        LogInEventKind.LINK_MADE: Badge(_("Link for a new password made"), "warn"),
+        LogInEventKind.PASSWORD_SET: Badge(_("New password set"), "calm"),
     }
 )
 
@@ -201,5 +203,7 @@ PROOF: Mapping[str, str | Promise] = MappingProxyType(
         Proof.PASSWORD: _("password"),
         Proof.TOTP: _("code of an app"),
         Proof.RECOVERY_CODE: _("recovery code"),
+        Proof.LINK: _("link"),
+        Proof.SINGLE_SIGN_ON: _("single sign-on"),
     }
 )

@@ -9,7 +9,7 @@ import math
 import unicodedata
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import structlog
 from django.contrib import admin, messages
@@ -23,7 +23,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.common import no_append_slash
@@ -31,8 +30,10 @@ from django.views.decorators.common import no_append_slash
 from bookings import wiring
 from bookings.models.access.staff_log_in import Proof
 from bookings.office import unsent
-from bookings.office.access.door import Door, visit_of
+from bookings.office.access.door import Door, onward, visit_of
+from bookings.office.access.reset_links import reset_pages
 from bookings.office.access.second_factor import Pages
+from bookings.office.access.single_sign_on import SignOnPages, address_of_sign_on
 from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
 from bookings.office.bookings.customer import customer
@@ -106,7 +107,8 @@ class BackOffice(admin.AdminSite):
         own = [
             path(f"{name}/", self.admin_view(functools.partial(page, self)), name=name) for name, page in pages.items()
         ]
-        return [*own, *Pages(self).urls(), *super().get_urls()]
+        log_in = [*Pages(self).urls(), *SignOnPages(self).urls(), *reset_pages(self)]
+        return [*own, *log_in, *super().get_urls()]
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Put our rules in front of the pages of every model, those of Django and of libraries included."""
@@ -125,6 +127,9 @@ class BackOffice(admin.AdminSite):
             raise Http404
         found: HttpResponse = super().catch_all_view(request, url)
         return found
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().each_context(request), "single_sign_on": address_of_sign_on(request)}
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
@@ -247,16 +252,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     shown_at = reverse("admin:index") if page == "logout" else request.get_full_path()
     unsent.keep(request, page=shown_at)
     return HttpResponseRedirect(shown_at)
-
-
-def onward(request: HttpRequest) -> str:
-    """Where a log-in leads to: to the page of ours that it names, else to the start page."""
-    wanted = request.POST.get(REDIRECT_FIELD_NAME, request.GET.get(REDIRECT_FIELD_NAME, ""))
-    is_ours = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    is_log_in = urlsplit(wanted).path == reverse("admin:login") if is_ours else False
-    return wanted if is_ours and not is_log_in else reverse("admin:index")
 
 
 def _page_of(request: HttpRequest) -> str:

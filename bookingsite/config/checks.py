@@ -58,6 +58,19 @@ def _wrong_together() -> Iterator[CheckMessage]:
             id="bookings.E003",
         )
 
+    if settings.OIDC_ISSUER and not (settings.OIDC_CLIENT_ID and settings.OIDC_CLIENT_SECRET):
+        yield checks.Error(
+            "OIDC_ISSUER is set, and OIDC_CLIENT_ID or OIDC_CLIENT_SECRET is not.",
+            hint="Set both to what the identity provider has given this service, or remove OIDC_ISSUER.",
+            id="bookings.E004",
+        )
+    if settings.OIDC_CREATE_ACCOUNTS and not settings.OIDC_GROUPS:
+        yield checks.Error(
+            "OIDC_CREATE_ACCOUNTS=true without OIDC_GROUPS: every person of the identity provider would be staff here.",
+            hint="Name the provider's groups whose members work here, as in OIDC_GROUPS=bookings-desk=Support.",
+            id="bookings.E005",
+        )
+
 
 def unsafe(**_: Any) -> list[CheckMessage]:
     """Find what an operator must have meant: said at the start of each command."""

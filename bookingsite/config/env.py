@@ -169,6 +169,40 @@ def names(name: str) -> list[str]:
     return list(dict.fromkeys(each.strip() for each in _parts(name) if each.strip()))
 
 
+def pairs(name: str) -> dict[str, str]:
+    """
+    Read pairs in the form of word=Name, with commas between them.
+
+    :raises ImproperlyConfigured: if one has no word, or no name, or a word is there twice
+    """
+    parts = [(word.strip(), meaning.strip()) for word, _, meaning in (each.rpartition("=") for each in names(name))]
+    found = dict(parts)
+    if not all(word and meaning for word, meaning in parts) or len(found) != len(parts):
+        raise ImproperlyConfigured(f"{name} must look like word=Group,other=Group, with each word once.")
+    return found
+
+
+def secret(name: str) -> str:
+    """Read a secret that another system has made, as it is."""
+    # Not through `env`: to it a dollar sign at the start is the name of another setting.
+    return os.environ.get(name, "")
+
+
+def issuer(name: str, *, development: bool) -> str:
+    """
+    Read the issuer of an identity provider, to the letter as it writes it; empty: there is none.
+
+    :raises ImproperlyConfigured: unless it is https://host[:port][/path]; http:// on this machine in development
+    """
+    value = str(env.str(name, default=""))
+    if value and base_address(name, default="") not in (value, value.removesuffix("/")):
+        raise ImproperlyConfigured(f"{name} must look like https://host/path.")
+    parts = urlsplit(value)
+    if parts.scheme == "http" and not (development and LOCAL_HOST.fullmatch(parts.hostname or "")):
+        raise ImproperlyConfigured(f"{name} has http://; staff log in over https:// alone.")
+    return value
+
+
 def one_of(name: str, *, default: str, choices: tuple[str, ...]) -> str:
     """
     Read a setting that knows a few words.

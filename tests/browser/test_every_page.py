@@ -6,6 +6,7 @@ from bookings.db.clock import database_time
 from bookings.models import ApiKey
 from bookings.queries.bookings.selection import Selection
 from tests.browser.axe import barriers
+from tests.browser.office import a_member
 from tests.support.bookings import (
     a_booked_booking,
     a_call_row,
@@ -45,6 +46,11 @@ PAGES = {
     "payment, dead": ("/admin/bookings/payment/{payment}/change/", "Supervisor"),
     "decision about a payment": ("/admin/bookings/payment/{payment}/retry/", "Supervisor"),
     "periodic work": ("/admin/django_q/schedule/", "Auditor"),
+    "own log-in": ("/admin/log-in/", "Support"),
+    "second factor, new": ("/admin/second-factor/add/", "Support"),
+    "user": ("/admin/auth/user/{user}/change/", "Supervisor"),
+    "link for a new password": ("/admin/log-in/{user}/link/", "Supervisor"),
+    "link that is used": ("/admin/set-password/MQ/none/", None),
     "API keys": ("/admin/bookings/apikey/", "Auditor"),
     "API key": ("/admin/bookings/apikey/{key}/change/", "Auditor"),
     "API key, new": ("/admin/bookings/apikey/add/", "Auditor", "manage_api_keys"),
@@ -72,6 +78,7 @@ def rows(office):
         "paid": a_booked_booking(office.flights, office.payments).pk,
         "cancelled": a_cancelled_booking(office.flights).pk,
         "key": ApiKey.objects.get().pk,
+        "user": a_member("Support").pk,
     }
 
 

@@ -39,7 +39,7 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
             MAY_SEE
             | MAY_SEE_THE_QUEUE
             | {"cancel_booking", "note_booking", "bulk_cancel", "approve_bulk_cancel"}
-            | {"resolve_payment", "resolve_seatcall"},
+            | {"resolve_payment", "resolve_seatcall", "reset_password", "view_user"},
         ),
         ("Auditor", MAY_SEE | MAY_SEE_THE_QUEUE | {"view_apikey"}),
     ],

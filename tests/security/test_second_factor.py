@@ -1,6 +1,5 @@
 """The second factor of staff: who is asked, what opens the door, and what does not."""
 
-import re
 import time
 from datetime import timedelta
 
@@ -10,17 +9,24 @@ from django.db.models import F
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from bookings.models import LogInEvent, RateWindow, RecoveryCode
+from bookings.models import RateWindow, RecoveryCode
 from tests.support.log_in import LOGIN, RIGHT
 from tests.support.people import make_groups, text_of
+from tests.support.second_factor import (
+    ADD,
+    CODES,
+    KEY,
+    OWN,
+    SHOW,
+    code_shown,
+    codes_on,
+    happened,
+    is_inside,
+    password_shown,
+)
 from tests.support.totp import code_of, key_on, wrong_code
 
 pytestmark = pytest.mark.django_db
-
-SHOW, ADD, CODES, OWN = (
-    f"/admin/{page}/" for page in ("second-factor", "second-factor/add", "second-factor/codes", "log-in")
-)
-KEY = "3132333435363738393031323334353637383930"
 
 
 @pytest.fixture
@@ -42,28 +48,6 @@ def needed(settings):
 def app(anna):
     """The app on Anna's telephone."""
     return TOTPDevice.objects.create(user=anna, name="app", key=KEY)
-
-
-def password_shown(onward="/admin/bookings/booking/", *, client=None, address="192.0.2.1"):
-    """A browser in which Anna's password was typed, and what it was answered."""
-    client = client or Client(REMOTE_ADDR=address)
-    return client, client.post(f"{LOGIN}?next={onward}", {"username": "anna", "password": RIGHT, "next": onward})
-
-
-def code_shown(client, code):
-    return client.post(SHOW, {"token": code})
-
-
-def is_inside(client):
-    return client.get("/admin/bookings/booking/").status_code == 200
-
-
-def happened(user):
-    return list(LogInEvent.objects.filter(user=user).order_by("pk").values_list("what", "proof"))
-
-
-def codes_on(page):
-    return re.findall(r"(?:[A-Z2-7]{4}-){3}[A-Z2-7]{4}", page.content.decode())
 
 
 # --- who is asked -----------------------------------------------------------------------------------------
@@ -127,7 +111,7 @@ def test_others_are_not_asked(settings, anna):
 def test_no_setting_costs_no_statement_on_a_page(anna, settings, django_assert_num_queries):
     browser, _ = password_shown()
     browser.get(OWN)
-    with django_assert_num_queries(7):  # session, user, its rights (2), events, apps, recovery codes
+    with django_assert_num_queries(8):  # session, user, its rights (2), events, apps, recovery codes, connections
         browser.get(OWN)
 
 
@@ -347,41 +331,3 @@ def test_the_app_of_another_user_is_not_there(anna, app, django_user_model):
 
     assert browser.post(f"/admin/second-factor/{app.pk}/remove/", {"password": RIGHT}).status_code == 404
     assert TOTPDevice.objects.filter(pk=app.pk).exists()
-
-
-# --- what is on record --------------------------------------------------------------------------------------
-
-
-def test_the_page_of_a_user_shows_its_log_ins(anna, app, django_user_model):
-    Client().post(LOGIN, {"username": "Anna ", "password": "a guess"}, REMOTE_ADDR="192.0.2.7")
-    Client().post(LOGIN, {"username": "anna ", "password": "a guess"}, REMOTE_ADDR="192.0.2.7")
-    browser, _ = password_shown()
-    code_shown(browser, wrong_code(KEY))
-    code_shown(browser, code_of(KEY))
-    chief = Client()
-    chief.force_login(django_user_model.objects.create_superuser("chief", password=RIGHT))
-
-    page = text_of(chief.get(f"/admin/auth/user/{anna.pk}/change/"))
-
-    assert happened(anna)[-3:] == [("failed", "password"), ("failed", "totp"), ("logged_in", "totp")]
-    assert "Last log-ins" in page
-    assert "Failed password 192.0.2.7" in page
-    assert "Logged in code of an app 192.0.2.1" in page
-
-
-def test_a_name_that_is_not_known_leaves_no_row(anna):
-    Client().post(LOGIN, {"username": "a password in the wrong field", "password": "x"})
-
-    assert not LogInEvent.objects.exists()
-
-
-def test_no_page_shows_the_secret_of_an_app(anna, app, django_user_model):
-    chief = Client()
-    chief.force_login(django_user_model.objects.create_superuser("chief", password=RIGHT))
-
-    pages = [
-        chief.get(page) for page in ("/admin/", f"/admin/auth/user/{anna.pk}/change/", "/admin/otp_totp/totpdevice/")
-    ]
-
-    assert [page.status_code for page in pages] == [200, 200, 404]
-    assert not any(KEY in page.content.decode() for page in pages)

@@ -12,6 +12,8 @@ class LogInEventKind(models.TextChoices):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     CODES_MADE = "codes_made"
+    LINK_MADE = "link_made"
+    PASSWORD_SET = "password_set"  # noqa: S105  # nosec B105  # a word, and no password
 
 
 class Proof(models.TextChoices):
@@ -20,6 +22,8 @@ class Proof(models.TextChoices):
     PASSWORD = "password"  # noqa: S105  # nosec B105  # a word, and no password
     TOTP = "totp"
     RECOVERY_CODE = "recovery_code"
+    LINK = "link"
+    SINGLE_SIGN_ON = "single_sign_on"
 
 
 class LogInEvent(AppendOnly):
@@ -46,6 +50,7 @@ class LogInEvent(AppendOnly):
         verbose_name = _("event of a log-in")
         verbose_name_plural = _("events of log-ins")
         default_permissions = ()
+        permissions = [("reset_password", "Can make links by which staff set a new password")]
         indexes = [models.Index(name="log_in_event_by_age", fields=["created_at"])]  # for the reaper
 
     def __str__(self) -> str:
@@ -71,3 +76,26 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"recovery code of {self.user_id}"
+
+
+class StaffIdentity(models.Model):
+    """
+    Whom an identity provider's log-in opens this account for.
+
+    `identity_hash` is the SHA-256 of the provider and its own name for the person: exact to the byte, as no comparison
+    of text in this database is.
+    """
+
+    user = models.ForeignKey("auth.User", on_delete=models.CASCADE, related_name="staff_identities")
+    issuer = models.CharField(max_length=255)
+    identity_hash = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "staff_identity"
+        verbose_name = _("connection with single sign-on")
+        verbose_name_plural = _("connections with single sign-on")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(name="staff_identity_unique", fields=["identity_hash"])]
+
+    def __str__(self) -> str:
+        return f"identity of {self.user_id}"

@@ -7,12 +7,14 @@ Between the two the user is not logged in: the session holds who has shown a pas
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from django.contrib.auth import get_user_model, login
+from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model, login
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from bookings.models.access.staff_log_in import Proof
 from bookings.services.access.log_ins import Visit, note_log_in
@@ -37,11 +39,11 @@ class Door(LoginView):
         return go_on(self.request, form.get_user(), proof=Proof.PASSWORD, onward=self.get_success_url())
 
 
-def go_on(request: HttpRequest, user: Any, *, proof: Proof, onward: str) -> HttpResponse:
-    """Log a user in who has shown this, or lead it to what is missing."""
+def go_on(request: HttpRequest, user: Any, *, proof: Proof, onward: str, is_enough: bool = False) -> HttpResponse:
+    """Log a user in who has shown this, or lead it to what is missing; `is_enough` says that nothing is."""
     has_factor, is_required = bool(factors_of(user)), is_required_of(user)
-    if not (has_factor or is_required):
-        let_in(request, user, proof=proof)
+    if is_enough or not (has_factor or is_required):
+        let_in(request, user, proof=proof, has_factor=is_enough)
         return HttpResponseRedirect(onward)
     request.session.flush()  # whatever it was before, it is not this user's
     request.session[_HALF] = {
@@ -52,6 +54,16 @@ def go_on(request: HttpRequest, user: Any, *, proof: Proof, onward: str) -> Http
         "onward": onward,
     }
     return HttpResponseRedirect(reverse("admin:second_factor" if has_factor else "admin:second_factor_add"))
+
+
+def onward(request: HttpRequest) -> str:
+    """Where a log-in leads to: to the page of ours that it names, else to the start page."""
+    wanted = request.POST.get(REDIRECT_FIELD_NAME, request.GET.get(REDIRECT_FIELD_NAME, ""))
+    is_ours = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    is_log_in = urlsplit(wanted).path == reverse("admin:login") if is_ours else False
+    return wanted if is_ours and not is_log_in else reverse("admin:index")
 
 
 def half_way(request: HttpRequest) -> HalfWay | None:

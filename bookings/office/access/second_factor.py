@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
-from bookings.models import LogInEvent
+from bookings.models import LogInEvent, StaffIdentity
 from bookings.models.access.staff_log_in import Proof
 from bookings.office.access.door import HalfWay, half_way, let_in, note_factor, visit_of
 from bookings.office.access.tries import PasswordForm, Refused, check_password, form_for, tried
@@ -151,6 +151,7 @@ class Pages:
         events = LogInEvent.objects.filter(user=request.user.pk).order_by("-pk")[:EVENTS_SHOWN]
         shown = {"title": _("Your log-in"), "factors": second_factor.factors_of(request.user), "events": events}
         shown["is_required"] = is_required_of(request.user)
+        shown["is_connected"] = StaffIdentity.objects.filter(user=request.user.pk).exists()
         return self._page(request, "own", shown)
 
     def _let_in(self, request: HttpRequest, found: HalfWay, proof: Proof) -> HttpResponse:
