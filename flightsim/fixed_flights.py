@@ -19,8 +19,8 @@ SLOW, FULL, REFUSED, REPRICED, UNUSABLE, DOWN, UNCLEAR = 90200, 90400, 90409, 90
 # Beyond the ids that can be asked for by `--flights`.
 SEATS = {SLOW: 120, FULL: 0, REFUSED: 0, REPRICED: 120, UNUSABLE: 120, DOWN: 120, UNCLEAR: 120}
 
-# Each answer of SLOW takes so long: two of them are within the patience of a client that books.
-SLOW_SECONDS = 1.0
+# Each answer of SLOW takes so long: four of them, as without keys, are within the patience of a client that books.
+SLOW_SECONDS = 0.5
 
 # More seats than REFUSED has are shown, and never given.
 SEATS_PRETENDED = 10

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample
 # its schema forbids.
 TO_TRY: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "create": {
-        "201, each answer takes a second": {"flightId": 90200},
+        "201, each answer takes half a second": {"flightId": 90200},
         "400 seats_unavailable, full": {"flightId": 90400},
         "400 seats_unavailable, refused": {"flightId": 90409},
         "400 price_changed": {"flightId": 90412, "expectedPrice": 1},
