@@ -13,7 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlencode
 
-from django.contrib.admin import FieldListFilter
+from django.contrib.admin import FieldListFilter, ShowFacets
 from django.contrib.admin.options import (
     IS_FACETS_VAR,
     IS_POPUP_VAR,
@@ -298,7 +298,7 @@ class StrictLists(AnyModelAdmin):
         filters = self._names_of_filters(request)
         names = {ORDER_VAR, PAGE_VAR, ALL_VAR, IS_POPUP_VAR, TO_FIELD_VAR, *filters}
         names |= {SEARCH_VAR} if self.get_search_fields(request) else set()
-        names |= {IS_FACETS_VAR} if filters else set()
+        names |= {IS_FACETS_VAR} if filters and self.show_facets is ShowFacets.ALLOW else set()
         only(request, *names)
         numbers_of(request, PAGE_VAR)
         sent = request.GET.dict()

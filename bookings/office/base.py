@@ -64,6 +64,8 @@ class ReadOnlyAdmin(AnyModelAdmin):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    # They would count the whole table for each choice of each filter.
+    show_facets = admin.ShowFacets.NEVER
     actions = None
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

@@ -157,6 +157,14 @@ def test_an_order_or_a_mode_that_a_list_does_not_have_is_refused(desk, address):
         refused(desk.get(address, {name: text}), name)
 
 
+@pytest.mark.parametrize("name", ["payment", "idempotencyrecord", "bulkcancel", "reconciliation"])
+def test_a_list_of_many_rows_counts_no_choices_of_its_filters(desk, name):
+    address = f"/admin/bookings/{name}/"
+
+    assert "Show counts" not in text_of(desk.get(address))
+    refused(desk.get(f"{address}?_facets=True"), "_facets")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("address", STOCK)
 @pytest.mark.parametrize("query", ["o=", "p=1", "all=", "_popup=1", "_to_field=id&_popup=1"])

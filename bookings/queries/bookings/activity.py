@@ -7,7 +7,7 @@ A day is a range of an index: whatever else is asked, no more than the events of
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Q, QuerySet
@@ -17,7 +17,7 @@ from bookings.lifecycle import CancelReason
 from bookings.models import BookingEvent, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.seats.seat_call import SeatCallEventKind
-from bookings.queries.bookings.selection import begin_of
+from bookings.queries.bookings.selection import hours_of
 
 PAGE = 50
 
@@ -77,9 +77,8 @@ class Question:
 
     def _common(self, rows: QuerySet[R]) -> QuerySet[R]:
         if self.day is not None:
-            rows = rows.filter(
-                created_at__gte=begin_of(self.day), created_at__lt=begin_of(self.day + timedelta(days=1))
-            )
+            begin, end = hours_of(self.day)
+            rows = rows.filter(created_at__gte=begin, created_at__lt=end)
         asked = {"request_id": self.request_id, "actor_kind": self.who, "actor_name": self.name}
         return rows.filter(**{column: value for column, value in asked.items() if value})
 
