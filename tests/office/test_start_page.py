@@ -12,6 +12,7 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import BookingEvent, BulkCancel, Heartbeat, Reconciliation
 from bookings.models.payments import PaymentState
 from bookings.office import tags
+from bookings.office.upkeep.open_work import KINDS
 from bookings.queries.bookings import pages
 from bookings.queries.bookings.selection import Selection
 from bookings.queries.upkeep import open_work
@@ -208,10 +209,10 @@ def make_work():
                 an_event_of(booking, "cancelled", now - timedelta(days=2))
     many_rows(7, "pending")
     many_rows(8, "cancelled", hold="giving_back")
-    for flight in (21, 22, 23):
+    columns_of_bulks = [{}, {}, {"finished_at": now}, *[{"approval": "waiting"}] * 3]
+    for flight, columns in enumerate(columns_of_bulks, 21):
         a_saved_row(flight_id=flight)
-        bulk = start(Selection(flight=flight))
-    BulkCancel.objects.filter(pk=bulk.pk).update(finished_at=now)
+        BulkCancel.objects.filter(pk=start(Selection(flight=flight)).pk).update(**columns)
     for at, drift in ((2, [{"flight": 7, "held": 4, "taken": 6}]), (1, [{"flight": 8, "held": 4, "taken": 6}])):
         columns = {"flights_compared": 3, "flights_skipped": 1, "seats_held": 4, "seats_taken": 6}
         Reconciliation.objects.create(finished_at=now - timedelta(hours=at), drift=drift, **columns)
@@ -236,6 +237,7 @@ def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flig
         "Dead releases": 2,
         "Dead charges and refunds": 3,
         "Seats that differ": 1,
+        "Bulk cancellations to approve": 3,
         "Reservations of unknown outcome": 7,
         "Seats not sent back yet": 8,
         "Releases without an answer": 3,
@@ -243,6 +245,7 @@ def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flig
         "Refunds due": 5,
         "Bulk cancellations under way": 2,
     }
+    assert counts.keys() == {str(kind.name) for kind in KINDS.values()}
     assert {str(line.name): rows_of(admin_client, line.address) for line in lines} == counts
     today_is = {str(name): number for name, number, _address in context["today"]}
     assert {**today_is, "Bookings made": None} == {

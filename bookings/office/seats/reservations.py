@@ -46,8 +46,8 @@ PENDING: Consequences = MappingProxyType(
         ),
         Decision.APPLIED: (
             gettext_lazy(
-                "The booking gets its %(seats)s. Its user can pay until %(until)s UTC; if not, they go back. "
-                "Nothing is sent to the Flight Service now."
+                "The booking gets its %(seats)s. Its user can pay until the payment window closes; if not, they go "
+                "back. Nothing is sent to the Flight Service now."
             ),
             OVERSOLD,
         ),
@@ -144,5 +144,5 @@ class StuckReservation(AtFlightService):
     def consequence(self, decision: Decision) -> tuple[str, str]:
         booking = self.booking
         happens, risk = (PENDING if booking.status == BookingStatus.PENDING else CANCELLED)[decision]
-        named = {"seats": seats_in_words(booking.no_of_seats), "until": f"{booking.expires_at:%Y-%m-%d %H:%M}"}
+        named = {"seats": seats_in_words(booking.no_of_seats)}
         return str(happens) % named, str(risk) % named

@@ -157,7 +157,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "approval": Kind(
             gettext_lazy("Bulk cancellations to approve"),
             BulkCancel,
-            Q(approval=Approval.WAITING),
+            Q(finished_at=None, approval=Approval.WAITING),
             "bookings_bulkcancel_changelist",
             "needs=approval",
             opens="bookings_bulkcancel_change",
