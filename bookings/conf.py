@@ -110,6 +110,9 @@ GATE_SEND_NEEDS_SECONDS = 2.0
 # A note of support staff; the column's own length.
 LONGEST_NOTE = 500
 
+# A note on a case; the column has to take the name of a colleague as well.
+LONGEST_CASE_NOTE = 300
+
 # After this a payment without an answer no longer keeps seats from other passengers.
 PAYMENT_ANSWER_LIMIT = timedelta(minutes=30)
 

@@ -192,6 +192,18 @@ class SelectionChanged(OfficeError):
     code = "selection_changed"
 
 
+class CaseChanged(OfficeError):
+    """This case has moved since it was shown. Look at it as it is now, and decide again."""
+
+    code = "case_changed"
+
+
+class NotYourCase(OfficeError):
+    """A colleague has this case, or it is not open, and your rights do not cover it."""
+
+    code = "not_your_case"
+
+
 class BulkCancelNotFound(OfficeError):
     """There is no such bulk cancellation."""
 

@@ -499,6 +499,11 @@ class Migration(migrations.Migration):
                             ("payment_resolved", "Payment Resolved"),
                             ("refund_retried", "Refund Retried"),
                             ("refund_resolved", "Refund Resolved"),
+                            ("case_taken", "Case Taken"),
+                            ("case_handed_over", "Case Handed Over"),
+                            ("case_given_back", "Case Given Back"),
+                            ("case_dated", "Case Dated"),
+                            ("case_closed", "Case Closed"),
                         ],
                         max_length=16,
                     ),
@@ -515,6 +520,51 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["what", "created_at", "reason", "booking"], name="booking_event_of_day"),
                     models.Index(fields=["request_id"], name="booking_event_request"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="BookingCase",
+            fields=[
+                (
+                    "booking",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="case",
+                        serialize=False,
+                        to="bookings.booking",
+                    ),
+                ),
+                ("owner", models.CharField(blank=True, default="", max_length=150)),
+                ("follow_up_on", models.DateField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("opened_at", models.DateTimeField()),
+                ("moved_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                "verbose_name": "case",
+                "verbose_name_plural": "cases",
+                "db_table": "booking_case",
+                "permissions": [
+                    ("work_case", "Can take, hand over and close cases"),
+                    ("assign_case", "Can move cases that colleagues have"),
+                ],
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["closed_at", "owner"], name="booking_case_of_owner"),
+                    models.Index(fields=["closed_at", "follow_up_on"], name="booking_case_due"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("closed_at", None),
+                            models.Q(("follow_up_on", None), ("owner", "")),
+                            _connector="OR",
+                        ),
+                        name="booking_case_closed_is_free_of_all",
+                    ),
                 ],
             },
         ),

@@ -16,12 +16,14 @@ SEE = [
 ]
 SEE_THE_QUEUE = ["view_failure", "view_ormq", "view_schedule", "view_success"]
 GROUPS = {
-    "Support": [*SEE, "cancel_booking", "note_booking"],
+    "Support": [*SEE, "cancel_booking", "note_booking", "work_case"],
     "Supervisor": [
         *SEE,
         *SEE_THE_QUEUE,
         "cancel_booking",
         "note_booking",
+        "work_case",
+        "assign_case",
         "bulk_cancel",
         "approve_bulk_cancel",
         "resolve_payment",

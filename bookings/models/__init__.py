@@ -5,6 +5,7 @@ from bookings.models.access.idempotency import IdempotencyRecord
 from bookings.models.access.rate_window import RateWindow
 from bookings.models.access.staff_log_in import LogInEvent, RecoveryCode, StaffIdentity
 from bookings.models.bookings.booking import Booking
+from bookings.models.bookings.booking_case import BookingCase
 from bookings.models.bookings.booking_event import BookingEvent
 from bookings.models.bookings.bulk_cancel import BulkCancel, BulkCancelRow
 from bookings.models.bookings.user_hold import UserHold
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyEvent",
     "Booking",
+    "BookingCase",
     "BookingEvent",
     "BulkCancel",
     "BulkCancelRow",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # generic for the type checker alone
 else:
     AnyPaginator, AnyPage = Paginator, Page
 
-FILTERS = ("flight", "user", "status", "reason", "view", "from", "to")
+FILTERS = ("flight", "user", "status", "reason", "view", "from", "to", "owner")
 """Of a list of bookings, as addresses spell them."""
 
 PLACES = ("older", "newer")
@@ -46,6 +46,9 @@ PLACES = ("older", "newer")
 
 # Python reads other spellings as well, such as weeks.
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+# The names of users, as Django has them.
+OWNER = re.compile(r"[\w.@+-]{1,150}")
 
 # Columns by their place, first the one that counts most: `2.-1`. Empty once a person has taken the last away.
 ORDER = re.compile(r"-?[0-9]{1,3}(\.-?[0-9]{1,3})*|")
@@ -96,6 +99,7 @@ def selection_in(query: Mapping[str, str], *, back: str = "") -> Selection:
         view=read("view", one_of(VIEWS)) or "",
         since=read("from", day_in),
         until=read("to", day_in),
+        owner=read("owner", lambda text: text if OWNER.fullmatch(text) else None) or "",
     )
     if wrong:
         raise NotUnderstood(wrong, back=back)
@@ -130,6 +134,7 @@ def filters_of(selection: Selection) -> dict[str, str]:
         "user": selection.user,
         "from": selection.since,
         "to": selection.until,
+        "owner": selection.owner,
     }
     return {name: str(value) for name, value in values.items() if value not in (None, "")}
 

@@ -172,6 +172,11 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.PAYMENT_RESOLVED: _("Outcome of the charge decided"),
         EventKind.REFUND_RETRIED: _("Refund asked for again"),
         EventKind.REFUND_RESOLVED: _("Outcome of the refund decided"),
+        EventKind.CASE_TAKEN: _("Case taken"),
+        EventKind.CASE_HANDED_OVER: _("Case handed over"),
+        EventKind.CASE_GIVEN_BACK: _("Case given back"),
+        EventKind.CASE_DATED: _("Follow-up date of the case"),
+        EventKind.CASE_CLOSED: _("Case closed"),
     }
 )
 

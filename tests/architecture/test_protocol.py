@@ -37,6 +37,7 @@ LOCKED = {
     "user hold": "user_hold",
     "*insert* idempotency record": "insert idempotency_record",
     "booking (ascending id)": "booking",
+    "case": "booking_case",
     "bulk cancellation": "bulk_cancel",
     "row of a bulk cancellation": "bulk_cancel_row",
     "payment": "payment",

@@ -33,12 +33,13 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
 @pytest.mark.parametrize(
     ("group", "rights"),
     [
-        ("Support", MAY_SEE | {"cancel_booking", "note_booking"}),
+        ("Support", MAY_SEE | {"cancel_booking", "note_booking", "work_case"}),
         (
             "Supervisor",
             MAY_SEE
             | MAY_SEE_THE_QUEUE
-            | {"cancel_booking", "note_booking", "bulk_cancel", "approve_bulk_cancel"}
+            | {"cancel_booking", "note_booking", "work_case", "assign_case"}
+            | {"bulk_cancel", "approve_bulk_cancel"}
             | {"resolve_payment", "resolve_seatcall", "reset_password", "view_user"},
         ),
         ("Auditor", MAY_SEE | MAY_SEE_THE_QUEUE | {"view_apikey"}),

@@ -16,6 +16,7 @@ from django.db.models import Model, QuerySet
 from bookings.db import rows
 from bookings.models import (
     Booking,
+    BookingCase,
     BookingEvent,
     BulkCancel,
     BulkCancelRow,
@@ -26,7 +27,17 @@ from bookings.models import (
 )
 from bookings.services.bookings import unpaid_limit
 
-EVERY_ROW = (BulkCancelRow, BulkCancel, BookingEvent, Payment, IdempotencyRecord, Booking, SeatCallEvent, SeatCall)
+EVERY_ROW = (
+    BulkCancelRow,
+    BulkCancel,
+    BookingCase,
+    BookingEvent,
+    Payment,
+    IdempotencyRecord,
+    Booking,
+    SeatCallEvent,
+    SeatCall,
+)
 
 CONNECTION_LOST = 2013
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from bookings.models import BulkCancelRow, SeatCall
-from bookings.services.bookings import approve_bulk_cancel, bulk_cancel, cancel, create, expire
+from bookings.services.bookings import approve_bulk_cancel, bulk_cancel, cancel, create, expire, move_case
 from bookings.services.payments import pay, resolve_payment
 from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
 from bookings.services.shared import idempotency
@@ -34,6 +34,7 @@ OUTCOME_RECORDED = Place(reserve, "confirm_hold")
 BULK_CANCEL_CHOSEN = Place(bulk_cancel, "_insert_rows", before=True)
 BULK_CANCEL_DECIDED = Place(bulk_cancel, "cancel_locked", before=True)
 BULK_CANCEL_WRITTEN = Place(BulkCancelRow, "save")
+CASE_LOOKED_AT = Place(move_case, "_write_down", before=True)
 APPROVAL_DECIDED = Place(approve_bulk_cancel, "_write_down", before=True)
 
 SEAT_CALL_CHOSEN = Place(SeatCall, "save", before=True)

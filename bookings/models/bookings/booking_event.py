@@ -23,6 +23,23 @@ class EventKind(models.TextChoices):
     PAYMENT_RESOLVED = "payment_resolved"
     REFUND_RETRIED = "refund_retried"
     REFUND_RESOLVED = "refund_resolved"
+    # What staff do with a case among themselves.
+    CASE_TAKEN = "case_taken"
+    CASE_HANDED_OVER = "case_handed_over"
+    CASE_GIVEN_BACK = "case_given_back"
+    CASE_DATED = "case_dated"
+    CASE_CLOSED = "case_closed"
+
+
+AMONG_STAFF = (
+    EventKind.NOTED,
+    EventKind.CASE_TAKEN,
+    EventKind.CASE_HANDED_OVER,
+    EventKind.CASE_GIVEN_BACK,
+    EventKind.CASE_DATED,
+    EventKind.CASE_CLOSED,
+)
+"""Never shown outside the back office."""
 
 
 class BookingEvent(RecordedAction):

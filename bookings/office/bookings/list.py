@@ -1,7 +1,7 @@
 """The list of bookings: quick views that name problems, filters that live in the address, and the same as CSV."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -16,7 +16,7 @@ from bookings.conf import customer_address
 from bookings.db.clock import database_time
 from bookings.db.replica import read_list
 from bookings.lifecycle import UNPAID, BookingStatus, Hold
-from bookings.models import Booking
+from bookings.models import Booking, BookingCase
 from bookings.models.payments import DEAD, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import labels
@@ -28,11 +28,13 @@ from bookings.office.addresses import (
     selection_of,
 )
 from bookings.office.base import AnyModelAdmin, require
+from bookings.office.bookings.case import WORK
 from bookings.office.bookings.export import stream_csv
 from bookings.office.labels import Badge
 from bookings.office.tags import clock, span
 from bookings.office.upkeep.open_work import KINDS, counts
-from bookings.queries.bookings.pages import Page, every, page_of
+from bookings.queries.bookings.cases import cases_among
+from bookings.queries.bookings.pages import Page, count_up_to, every, page_of
 from bookings.queries.bookings.quick_views import (
     MOST_COUNTED,
     counts_of_views,
@@ -54,6 +56,8 @@ VIEWS: dict[str, str | Promise] = {
     "unknown": gettext_lazy("Unknown outcome"),
     "refund_due": gettext_lazy("Refund due"),
     "cancelled_today": gettext_lazy("Cancelled today"),
+    "cases_due": gettext_lazy("Cases due"),
+    "cases_free": gettext_lazy("Cases free to take"),
 }
 # Those that a number of the start page leads to.
 OTHER_VIEWS: dict[str, str | Promise] = {
@@ -117,7 +121,8 @@ class BookingList(AnyModelAdmin):
         require(request, SEE)
         selection = selection_of(request, *PLACES)
         place, now = place_in(request), database_time()
-        page, tabs, lines = read_list(partial(_read, selection, now, place))
+        me = request.user.get_username() if request.user.has_perm(WORK) else ""
+        page, tabs, lines = read_list(partial(_read, selection, now, place, me))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Bookings"),
@@ -145,20 +150,20 @@ class BookingList(AnyModelAdmin):
         return stream_csv(filename, COLUMNS, rows)
 
 
-def _read(selection: Selection, now: datetime, place: dict[str, int]) -> tuple[Page, list[Tab], list[Line]]:
-    """Read all that the list shows of bookings, from one database."""
+def _read(selection: Selection, now: datetime, place: dict[str, int], me: str) -> tuple[Page, list[Tab], list[Line]]:
+    """Read all that the list shows of bookings, from one database. `me` is who may have cases."""
     page = page_of(selection, now=now, counting=MOST_COUNTED + 1, **place)
-    return page, _tabs(selection, now, page.count), lines_of(page.bookings, now=now)
+    return page, _tabs(selection, now, page.count, me), lines_of(page.bookings, now=now)
 
 
 def lines_of(bookings: list[Booking], *, now: datetime) -> list[Line]:
     """Say of each booking how long it has, and what about it needs a look."""
-    unsettled = unsettled_payments(bookings)
+    unsettled, cases = unsettled_payments(bookings), cases_among(bookings)
     return [
         Line(
             booking,
             time_left(booking, now=now, is_paying=PaymentState.PROCESSING in unsettled.get(booking.pk, ())),
-            attention(booking, unsettled.get(booking.pk, set()), now=now),
+            [*attention(booking, unsettled.get(booking.pk, set()), now=now), *_case_flags(cases.get(booking.pk), now)],
         )
         for booking in bookings
     ]
@@ -201,6 +206,16 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
     return flags
 
 
+def _case_flags(case: BookingCase | None, now: datetime) -> list[Badge]:
+    """Who works on a booking, and whether it is due."""
+    if case is None:
+        return []
+    flags = [Badge(_("Case of %(owner)s") % {"owner": case.owner} if case.owner else _("Case free to take"), "busy")]
+    if case.follow_up_on is not None and case.follow_up_on <= now.astimezone(UTC).date():
+        flags.append(Badge(_("Follow up: %(day)s") % {"day": f"{case.follow_up_on:%Y-%m-%d}"}, "warn"))
+    return flags
+
+
 def _cells_of(booking: Booking) -> list[object]:
     is_back = booking.give_back is not None and booking.give_back.state == SeatCallState.DONE
     shown = {
@@ -212,22 +227,35 @@ def _cells_of(booking: Booking) -> list[object]:
     return [shown[name] if name in shown else getattr(booking, name) for name in COLUMNS]
 
 
-def _tabs(selection: Selection, now: datetime, shown: int) -> list[Tab]:
+def _tabs(selection: Selection, now: datetime, shown: int, me: str) -> list[Tab]:
     in_view, here = counts_of_views(now), reverse("admin:bookings_booking_changelist")
-    tabs = [Tab(_("All"), here, "", not selection.view)]
+    tabs = [Tab(_("All"), here, "", not selection.view and not selection.owner)]
     for view, text in VIEWS.items():
         count = _capped(in_view[view], highest=MOST_COUNTED - 1)
         tabs.append(Tab(text, f"{here}?view={view}", count, selection.view == view))
     calls, payments = reverse("admin:bookings_seatcall_changelist"), KINDS["decision"]
     waiting = {word: found.count for word, found in counts.look().items()}
     dead = _capped(waiting["stuck"] + waiting["dead"], highest=MOST_COUNTED - 1)
-    tabs.insert(-2, Tab(_("Dead calls"), calls, dead, is_current=False))
     unknown = _capped(waiting["decision"], highest=MOST_COUNTED - 1)
-    tabs.insert(-2, Tab(_("Dead payments"), payments.address, unknown, is_current=False))
+    decisions = [
+        Tab(_("Dead calls"), calls, dead, is_current=False),
+        Tab(_("Dead payments"), payments.address, unknown, is_current=False),
+    ]
+    before_refunds, before_cases = (1 + list(VIEWS).index(view) for view in ("refund_due", "cases_due"))
+    rest = [*tabs[before_refunds:before_cases], *_mine(selection, now, me), *tabs[before_cases:]]
     if selection.view in OTHER_VIEWS:
         count = _capped(shown, highest=MOST_COUNTED)
-        tabs.append(Tab(OTHER_VIEWS[selection.view], f"{here}?view={selection.view}", count, is_current=True))
-    return tabs
+        rest.append(Tab(OTHER_VIEWS[selection.view], f"{here}?view={selection.view}", count, is_current=True))
+    return [*tabs[:before_refunds], *decisions, *rest]
+
+
+def _mine(selection: Selection, now: datetime, me: str) -> list[Tab]:
+    """The cases of the reader, who may have some."""
+    if not me:
+        return []
+    mine, here = Selection(owner=me), reverse("admin:bookings_booking_changelist")
+    count = _capped(count_up_to(MOST_COUNTED, mine.rows(now)), highest=MOST_COUNTED - 1)
+    return [Tab(_("My cases"), f"{here}?{query_string_of(mine)}", count, selection == mine)]
 
 
 def _capped(count: int, *, highest: int) -> str:

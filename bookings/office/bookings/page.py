@@ -12,10 +12,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.errors import BookingChanged
+from bookings.errors import BookingChanged, CaseChanged, NotYourCase
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import labels, unsent
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
+from bookings.office.bookings.case import WORK, CaseForm, case_context, case_form, move_by
 from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
 from bookings.office.payments import RIGHT as DECIDE_ABOUT_PAYMENTS
@@ -68,7 +69,7 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
     """Bookings, to find and to read; to cancel and to note on pages of their own."""
 
     def get_urls(self) -> list[URLPattern]:
-        named = [("cancel", self.cancel_view), ("note", self.note_view)]
+        named = [("cancel", self.cancel_view), ("note", self.note_view), ("case", self.case_view)]
         own = [
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"bookings_booking_{name}")
             for name, view in named
@@ -99,6 +100,25 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
             action_key=form.cleaned_data["action_key"].hex,
         )
         messages.success(request, _("The note is kept."))
+        return _to(page)
+
+    def case_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Move the case that a booking is, or make it one."""
+        require(request, WORK)
+        page = _page(object_id)
+        if request.method != "POST":  # as for a note
+            there = _to(page)
+            unsent.hand_on(request, there.url)
+            return there
+        form = CaseForm(request.POST, me=request.user.get_username())
+        if not form.is_valid():
+            return self._show(request, page, _note_form(request), HTTPStatus.BAD_REQUEST, case_form=form)
+        try:
+            move_by(request, page, form)
+        except (CaseChanged, NotYourCase) as error:
+            page = _page(object_id)
+            now = {"case_form": case_form(request, page, **form.typed), "case_refused": error.explanation}
+            return self._show(request, page, _note_form(request), HTTPStatus.CONFLICT, **now)
         return _to(page)
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -149,7 +169,12 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
         return self._page(request, "cancel", page, status, form=form, title=title, **shown)
 
     def _show(
-        self, request: HttpRequest, page: BookingPage, note_form: forms.Form, status: int = HTTPStatus.OK
+        self,
+        request: HttpRequest,
+        page: BookingPage,
+        note_form: forms.Form,
+        status: int = HTTPStatus.OK,
+        **shown: Any,
     ) -> HttpResponse:
         title = _("Booking %(reference)s") % {"reference": page.booking.reference}
         return self._page(
@@ -160,6 +185,7 @@ class BookingAdmin(BookingList, ReadOnlyAdmin):
             may_note=request.user.has_perm(NOTE),
             may_resolve=request.user.has_perm(DECIDE_ABOUT_SEATS),
             may_resolve_payment=request.user.has_perm(DECIDE_ABOUT_PAYMENTS),
+            **case_context(request, page, **shown),
         )
 
     def _page(self, request: HttpRequest, template: str, page: BookingPage, status: int, **shown: Any) -> HttpResponse:

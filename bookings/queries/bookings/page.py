@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
-from bookings.models import Booking, BookingEvent, Payment, SeatCallEvent
+from bookings.models import Booking, BookingCase, BookingEvent, Payment, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import DEAD, DUE, PaymentState
 from bookings.models.seats.seat_call import SeatCallState
@@ -22,6 +22,17 @@ class BookingPage:
     payments: list[Payment]
     timeline: list[Line]
     notes: list[BookingEvent]
+    # Open or closed; None where it never was one.
+    last_case: BookingCase | None = None
+
+    @property
+    def case(self) -> BookingCase | None:
+        """The open case that it is."""
+        return self.last_case if self.last_case and self.last_case.closed_at is None else None
+
+    @property
+    def case_version(self) -> int:
+        return self.last_case.version if self.last_case else 0
 
     @property
     def payment(self) -> Payment | None:
@@ -86,7 +97,7 @@ class BookingPage:
 
 
 def booking_page(booking_id: int) -> BookingPage | None:
-    """Read one booking with all that belongs to it; None if there is no such booking. Four statements."""
+    """Read one booking with all that belongs to it; None if there is no such booking. Five statements."""
     booking = Booking.objects.with_database_time().select_related("give_back").filter(pk=booking_id).first()
     if booking is None:
         return None
@@ -99,4 +110,5 @@ def booking_page(booking_id: int) -> BookingPage | None:
         payments=payments,
         timeline=whole_timeline(booking, events=events, payments=payments, decisions=decisions),
         notes=[event for event in events if event.what == EventKind.NOTED],
+        last_case=BookingCase.objects.filter(pk=booking_id).first(),
     )

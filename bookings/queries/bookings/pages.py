@@ -112,7 +112,7 @@ def _ids(selection: Selection, now: datetime, begin: int | None, limit: int, *, 
     sign = "" if backwards else "-"
     if by_day:
         rows = rows.order_by(f"{sign}created_at", f"{sign}pk")
-    elif selection.view or selection.flight is not None or selection.flight_number:
+    elif selection.view or selection.owner or selection.flight is not None or selection.flight_number:
         # See Note [Sorted on purpose]
         place = F("pk") + 0
         rows = rows.order_by(place.asc() if backwards else place.desc())

@@ -12,6 +12,7 @@ from bookings.models import Booking, BookingEvent, Payment, SeatCall
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
+from bookings.queries.bookings import cases
 from bookings.text.flight_numbers import spellings_of
 
 EXPIRING_WITHIN = timedelta(minutes=5)
@@ -69,11 +70,16 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
         ),
         "unsent": lambda _, now: Q(next_at__isnull=False, hold=Hold.GIVING_BACK),
         **dict.fromkeys(OF_THE_DAY, _of_the_day),
+        "cases_due": lambda _, now: cases.is_due(now),
+        "cases_free": lambda _, now: cases.of_owner(""),
     }
 )
 """What a number leads to: each view is a short range of some index."""
 
-QUICK_VIEWS = ("awaiting_payment", "expiring", "not_given_back", "unknown", "refund_due", "cancelled_today")
+QUICK_VIEWS = (
+    *("awaiting_payment", "expiring", "not_given_back", "unknown", "refund_due", "cancelled_today"),
+    *("cases_due", "cases_free"),
+)
 """Those of them that every list offers, with their counts."""
 
 # Of these all are cancelled.
@@ -94,6 +100,8 @@ class Selection:
     # Days of creation, in UTC, both of them included.
     since: date | None = None
     until: date | None = None
+    # Whose open cases; empty: whether they are cases does not matter.
+    owner: str = ""
 
     def rows(self, now: datetime) -> QuerySet[Booking]:
         """The bookings, in no order. `now` is database time."""
@@ -113,6 +121,8 @@ class Selection:
             rows = rows.filter(status=self.status)
         if self.view:
             rows = rows.filter(VIEWS[self.view](self, now))
+        if self.owner:
+            rows = rows.filter(cases.of_owner(self.owner))
         if self.since is not None:
             rows = rows.filter(created_at__gte=begin_of(self.since))
         if self.until is not None and self.until < date.max:

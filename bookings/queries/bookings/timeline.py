@@ -7,7 +7,7 @@ from datetime import datetime
 from bookings.actor import Actor, ActorKind
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
-from bookings.models.bookings.booking_event import EventKind
+from bookings.models.bookings.booking_event import AMONG_STAFF, EventKind
 from bookings.models.payments import CHARGED
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.text.money import Money
@@ -50,8 +50,8 @@ def made_and_held(booking: Booking) -> list[BookingEvent]:
 
 
 def timeline_of(booking: Booking) -> list[BookingEvent]:
-    """What the API shows of what happened to a booking, oldest first: without what staff note for one another."""
-    rows = BookingEvent.objects.filter(booking=booking).exclude(what=EventKind.NOTED).order_by("pk")
+    """What the API shows of what happened to a booking, oldest first: without what staff tell one another."""
+    rows = BookingEvent.objects.filter(booking=booking).exclude(what__in=AMONG_STAFF).order_by("pk")
     return [*made_and_held(booking), *rows]
 
 
