@@ -28,6 +28,7 @@ from bookings.office.addresses import (
     selection_of,
 )
 from bookings.office.base import AnyModelAdmin, require
+from bookings.office.bookings.bulk_note import NOTE
 from bookings.office.bookings.case import WORK
 from bookings.office.bookings.export import stream_csv
 from bookings.office.labels import Badge
@@ -136,6 +137,7 @@ class BookingList(AnyModelAdmin):
             "statuses": [(value, badge.text) for value, badge in labels.STATUS.items()],
             "reasons": list(labels.REASON.items()),
             "bulk_cancel": _bulk_cancel_address(request, selection),
+            "may_note": request.user.has_perm(NOTE),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/bookings/booking/change_list.html", context)

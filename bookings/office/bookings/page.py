@@ -16,6 +16,7 @@ from bookings.errors import BookingChanged, CaseChanged, NotYourCase
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import labels, unsent
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
+from bookings.office.bookings.bulk_note import NOTE, BulkNote
 from bookings.office.bookings.case import WORK, CaseForm, case_context, case_form, move_by
 from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
@@ -28,7 +29,6 @@ from bookings.services.bookings.note import note_booking
 from bookings.text.ids import id_in
 
 CANCEL = "bookings.cancel_booking"
-NOTE = "bookings.note_booking"
 
 
 class NoteForm(forms.Form):
@@ -65,7 +65,7 @@ class CancelForm(forms.Form):
         return said
 
 
-class BookingAdmin(BookingList, ReadOnlyAdmin):
+class BookingAdmin(BookingList, BulkNote, ReadOnlyAdmin):
     """Bookings, to find and to read; to cancel and to note on pages of their own."""
 
     def get_urls(self) -> list[URLPattern]:
