@@ -636,7 +636,7 @@ class Migration(migrations.Migration):
                     ("approve_bulk_cancel", "Can approve bulk cancellations that others have asked for"),
                 ],
                 "default_permissions": ("view",),
-                "indexes": [models.Index(fields=["finished_at"], name="bulk_cancel_to_do")],
+                "indexes": [models.Index(fields=["finished_at", "approval"], name="bulk_cancel_to_do")],
                 "constraints": [
                     models.UniqueConstraint(fields=("action_key",), name="bulk_cancel_action_key_unique"),
                     models.CheckConstraint(

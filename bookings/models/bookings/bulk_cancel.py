@@ -67,8 +67,8 @@ class BulkCancel(models.Model):
                 name="bulk_cancel_waits_unfinished", condition=~Q(approval=Approval.WAITING) | Q(finished_at=None)
             ),
         ]
-        # The worker's to-do list.
-        indexes = [models.Index(name="bulk_cancel_to_do", fields=["finished_at"])]
+        # The worker's to-do list, and what waits for a second person.
+        indexes = [models.Index(name="bulk_cancel_to_do", fields=["finished_at", "approval"])]
 
     def __str__(self) -> str:
         return f"flight {self.flight_id}, {self.created_at:%Y-%m-%d %H:%M}"

@@ -203,7 +203,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "worker": Kind(
             gettext_lazy("Bulk cancellations under way"),
             BulkCancel,
-            Q(finished_at=None) & ~Q(approval=Approval.WAITING),
+            Q(finished_at=None, approval__in=[Approval.NOT_NEEDED, Approval.APPROVED]),
             "bookings_bulkcancel_changelist",
             "needs=worker",
         ),
