@@ -79,6 +79,15 @@ class Note(StrictString):
         return text
 
 
+class Name(Note):
+    """What a client calls something. The blanks around it count, though they are no part of it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
+
+
 @extend_schema_field(
     {
         "type": "object",
@@ -150,7 +159,7 @@ class CreateBookingRequest(StrictSerializer):
         help_text="What one seat costs as far as you know, in the currency's minor unit: the flight's `price`, "
         "not the total. If it costs something else now, nothing is held: 400 `price_changed`.",
     )
-    clientReference = Note(
+    clientReference = Name(
         required=False,
         max_length=LONGEST_CLIENT_REFERENCE,
         help_text="What you call the booking. Need not be unique; `GET /bookings` finds it.",
@@ -201,12 +210,12 @@ class ListBookingsQuery(StrictSerializer):
         help_text="With or without blanks and dashes, in small letters or capitals.",
         error_messages={"invalid": "Must be letters and digits, with blanks, dots and dashes between them at most."},
     )
-    clientReference = Note(
+    clientReference = Name(
         required=False,
         max_length=LONGEST_CLIENT_REFERENCE,
         help_text="Small letters and capitals may count as the same.",
     )
-    flightNumber = Note(
+    flightNumber = Name(
         required=False,
         max_length=LONGEST_NAME_OF_A_FLIGHT,
         help_text="As in UK 808, with or without the blank, in small letters or capitals.",

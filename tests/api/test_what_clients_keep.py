@@ -130,3 +130,8 @@ def test_a_row_without_it_shows_none(api):
     row = a_saved_row()
 
     assert shown(api.get(f"{BOOKINGS}/{row.pk}"))["metadata"] == {}
+
+
+def test_blanks_around_a_reference_are_no_part_of_it_and_count(api):
+    assert shown(api.create(clientReference=" A "))["clientReference"] == "A"
+    assert refused(api.create(clientReference=" " + "a" * 200)) == (400, "invalid_request")
