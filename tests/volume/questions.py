@@ -17,7 +17,6 @@ from bookings.observability import gauges
 from bookings.office.addresses import selection_in
 from bookings.office.bookings.activity import question_in
 from bookings.office.upkeep.open_work import KINDS
-from bookings.queries.bookings import visible
 from bookings.queries.bookings.activity import activity_of, counts_by_colleague
 from bookings.queries.bookings.customer import customer_of
 from bookings.queries.bookings.pages import page_of
@@ -61,6 +60,8 @@ def of_the_api() -> Iterator[Question]:
     middle = Booking.objects.get(pk=newest.pk // 2)
     paid = Booking.objects.filter(status="booked").latest("pk")
     client, many = Client(), _many(newest)
+    called = Booking.objects.filter(pk__gte=middle.pk).exclude(client_reference="").earliest("pk")
+    of_number = Booking.objects.filter(flight_number=middle.flight_number).count()
 
     def listing(**query: Any) -> Callable[[], object]:
         return lambda: _found(client, **query)
@@ -73,6 +74,18 @@ def of_the_api() -> Iterator[Question]:
         "userId of a user with 1 % of all": {"userId": AGENT},
         "userId of 1 %, page in the middle": {"userId": AGENT, "cursor": place_of(middle.pk, client, userId=AGENT)},
         "flightId": {"flightId": middle.flight_id},
+        "flightNumber": {"flightNumber": middle.flight_number},
+        "flightNumber, page in the middle": {
+            "flightNumber": middle.flight_number,
+            "cursor": place_of(middle.pk, client, flightNumber=middle.flight_number),
+        },
+        "flightNumber, departureDay": {
+            "flightNumber": middle.flight_number,
+            "departureDay": f"{middle.departure_at:%Y-%m-%d}",
+        },
+        "userId, flightNumber": {"userId": middle.user_id, "flightNumber": middle.flight_number},
+        "clientReference": {"clientReference": called.client_reference},
+        "userId of 1 %, clientReference": {"userId": AGENT, "clientReference": called.client_reference},
         "status=booked": {"status": "booked"},
         "status=pending": {"status": "pending"},
         "status=initiated": {"status": "initiated"},
@@ -94,12 +107,14 @@ def of_the_api() -> Iterator[Question]:
     for name, query in lists.items():
         # The newest are unpaid: the first that is booked comes behind them, and unpaid are only they.
         most = SOME if "flightId" in query else FEW + many * ("status" in query)
+        if "flightNumber" in query:
+            most = FEW if "departureDay" in query else 2 * of_number + FEW  # all of the number, sorted
         if query.get("userId") == AGENT and "createdBefore" in query:
             most = 2 * 100 * PAGE  # one in a hundred, off the index of the time
         yield Question(f"list: {name}", listing(**query), most)
     yield Question("a booking", lambda: client.get(f"{BOOKINGS}/{middle.pk}"), 5)
     yield Question("its timeline", lambda: client.get(f"{BOOKINGS}/{middle.pk}/events"), 20)
-    yield Question("a booking by its reference", lambda: visible.booking_id_of(middle.reference), 5)
+    yield Question("a booking by its reference", lambda: client.get(f"{BOOKINGS}/{middle.reference}"), 5)
 
 
 def of_the_worker() -> Iterator[Question]:
@@ -150,6 +165,8 @@ def searches(some: Booking) -> dict[str, str]:
         "user id": str(some.user_id),
         "user id of 1 %": str(AGENT),
         "flight id": str(some.flight_id),
+        "flight number": some.flight_number,
+        "what a client calls it": "trip 12345",
         "key": "a/key=of~a-client",
         "request id": some.request_id,
     }
@@ -165,6 +182,8 @@ def office_lists(some: Booking) -> dict[str, dict[str, str]]:
         "reason expired": {"reason": "expired"},
         "reason fraud": {"reason": "fraud"},
         "flight": {"flight": flight},
+        "flight number": {"flight": some.flight_number},
+        "flight number and reason": {"flight": some.flight_number, "reason": "expired"},
         "flight and reason": {"flight": flight, "reason": "expired"},
         "user": {"user": str(some.user_id)},
         "user of 1 %": {"user": str(AGENT)},
