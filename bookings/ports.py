@@ -360,3 +360,39 @@ class IdentityProvider(Protocol):
         :raises IdentityNotProven: if that is not proven
         :raises IdentityProviderAway: if it does not answer
         """
+
+
+class PasskeyRefused(Exception):
+    """This is no answer of a passkey to what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenPasskey:
+    """A passkey that has signed: what is stored of it, and how often it has signed, if it counts."""
+
+    credential: bytes
+    sign_count: int
+
+
+class Passkeys(Protocol):
+    """
+    Asks browsers for passkeys, and verifies what they answer.
+
+    What is asked goes to the page as it is; the state stays here, and is used once.
+    """
+
+    def begin_adding(
+        self, *, handle: bytes, name: str, known: Sequence[bytes]
+    ) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """What to ask for to make a new passkey, and the state."""
+
+    def complete_adding(self, state: dict[str, Any], said: Mapping[str, Any]) -> ProvenPasskey:
+        """:raises PasskeyRefused: if this is no answer to it"""
+
+    def begin_log_in(self, *, known: Sequence[bytes]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """What to ask for to have one of these passkeys sign, and the state."""
+
+    def complete_log_in(
+        self, state: dict[str, Any], said: Mapping[str, Any], *, known: Sequence[bytes]
+    ) -> ProvenPasskey:
+        """:raises PasskeyRefused: if none of these has signed it"""

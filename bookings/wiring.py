@@ -12,7 +12,7 @@ from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFli
 from bookings.gateways.identity_provider.openid import OpenIdProvider
 from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
-from bookings.ports import FlightService, IdentityProvider, PaymentGateway, RateLimiter, SigningKeys
+from bookings.ports import FlightService, IdentityProvider, Passkeys, PaymentGateway, RateLimiter, SigningKeys
 
 
 @cache
@@ -57,6 +57,16 @@ def identity_provider() -> IdentityProvider:
         client_secret=settings.OIDC_CLIENT_SECRET,
         scopes=settings.OIDC_SCOPES,
     )
+
+
+@cache
+def passkeys() -> Passkeys:
+    """What verifies the passkeys of staff."""
+    # By its name: the package takes 4 MB of each process, and many installations have no passkeys.
+    verifier: Passkeys = import_string("bookings.gateways.passkeys.webauthn.WebAuthn")(
+        settings.PASSKEY_DOMAIN, called="Flight bookings"
+    )
+    return verifier
 
 
 @cache

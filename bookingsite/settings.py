@@ -20,6 +20,7 @@ from bookingsite.config.env import (
     one_of,
     origins,
     pairs,
+    passkey_domain,
     redis_address,
     refusal_codes,
     secret,
@@ -247,6 +248,8 @@ CSRF_FAILURE_VIEW = "bookings.office.site.csrf_failure"
 STAFF_SECOND_FACTOR_GROUPS = names("STAFF_SECOND_FACTOR_GROUPS")
 # Wrong codes are counted for each user, see `bookings.office.access.second_factor`, and not for each of its apps.
 OTP_TOTP_THROTTLE_FACTOR = 0
+# What passkeys are made for: a host name of this service, or a domain above it. Browsers know it, and no address.
+PASSKEY_DOMAIN = passkey_domain("PASSKEY_DOMAIN", hosts=ALLOWED_HOSTS, development=DEBUG)
 # Where staff log in once for all systems of their company, by OpenID Connect; none without an issuer.
 OIDC_ISSUER = issuer("OIDC_ISSUER", development=DEBUG)
 OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")

@@ -1002,6 +1002,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("password", "Password"),
                             ("totp", "Totp"),
+                            ("passkey", "Passkey"),
                             ("recovery_code", "Recovery Code"),
                             ("link", "Link"),
                             ("single_sign_on", "Single Sign On"),
@@ -1029,6 +1030,31 @@ class Migration(migrations.Migration):
                 "permissions": [("reset_password", "Can make links by which staff set a new password")],
                 "default_permissions": (),
                 "indexes": [models.Index(fields=["created_at"], name="log_in_event_by_age")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Passkey",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60)),
+                ("credential", models.BinaryField(max_length=4096)),
+                ("credential_hash", models.CharField(max_length=64)),
+                ("sign_count", models.PositiveBigIntegerField()),
+                ("created_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="passkeys", to="auth.user"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "passkey",
+                "verbose_name_plural": "passkeys",
+                "db_table": "passkey",
+                "default_permissions": (),
+                "constraints": [models.UniqueConstraint(fields=("credential_hash",), name="passkey_unique")],
             },
         ),
         migrations.CreateModel(

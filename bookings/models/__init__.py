@@ -3,7 +3,7 @@
 from bookings.models.access.api_key import ApiKey, ApiKeyEvent
 from bookings.models.access.idempotency import IdempotencyRecord
 from bookings.models.access.rate_window import RateWindow
-from bookings.models.access.staff_log_in import LogInEvent, RecoveryCode, StaffIdentity
+from bookings.models.access.staff_log_in import LogInEvent, Passkey, RecoveryCode, StaffIdentity
 from bookings.models.bookings.booking import Booking
 from bookings.models.bookings.booking_case import BookingCase
 from bookings.models.bookings.booking_event import BookingEvent
@@ -29,6 +29,7 @@ __all__ = [
     "Heartbeat",
     "IdempotencyRecord",
     "LogInEvent",
+    "Passkey",
     "PatchSlot",
     "Payment",
     "RateWindow",

@@ -207,6 +207,7 @@ PROOF: Mapping[str, str | Promise] = MappingProxyType(
     {
         Proof.PASSWORD: _("password"),
         Proof.TOTP: _("code of an app"),
+        Proof.PASSKEY: _("passkey"),
         Proof.RECOVERY_CODE: _("recovery code"),
         Proof.LINK: _("link"),
         Proof.SINGLE_SIGN_ON: _("single sign-on"),

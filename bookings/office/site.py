@@ -31,6 +31,7 @@ from bookings import wiring
 from bookings.models.access.staff_log_in import Proof
 from bookings.office import unsent
 from bookings.office.access.door import Door, onward, visit_of
+from bookings.office.access.passkeys import PasskeyPages
 from bookings.office.access.reset_links import reset_pages
 from bookings.office.access.second_factor import Pages
 from bookings.office.access.single_sign_on import SignOnPages, address_of_sign_on
@@ -107,7 +108,7 @@ class BackOffice(admin.AdminSite):
         own = [
             path(f"{name}/", self.admin_view(functools.partial(page, self)), name=name) for name, page in pages.items()
         ]
-        log_in = [*Pages(self).urls(), *SignOnPages(self).urls(), *reset_pages(self)]
+        log_in = [*Pages(self).urls(), *PasskeyPages(self).urls(), *SignOnPages(self).urls(), *reset_pages(self)]
         return [*own, *log_in, *super().get_urls()]
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:

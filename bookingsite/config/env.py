@@ -24,6 +24,8 @@ LOCAL_HOST = re.compile(r"([a-z0-9.-]*\.)?localhost|127\.\d+\.\d+\.\d+|\[?::1\]?
 ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
 )
+# A name that passkeys can be made for: no address, and no top level alone.
+DOMAIN = re.compile(r"localhost|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
 # What an address is written with.
 PRINTED = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 USUAL_PORTS = {"http": 80, "https": 443}
@@ -167,6 +169,25 @@ def yes_or_no(name: str, *, default: bool) -> bool:
 def names(name: str) -> list[str]:
     """Read names with commas between them, without repetition; none where it is empty."""
     return list(dict.fromkeys(each.strip() for each in _parts(name) if each.strip()))
+
+
+def passkey_domain(name: str, *, hosts: list[str], development: bool) -> str:
+    """
+    Read the domain that passkeys are made for; if none is named the first host of the service, and none if that is an
+    address.
+
+    :raises ImproperlyConfigured: if no host of the service is this domain or below it, so that no passkey could be used
+    """
+    value = str(env.str(name, default="")).strip().lower()
+    if not value:
+        first = "localhost" if development else hosts[0].strip(".").lower()
+        return first if DOMAIN.fullmatch(first) else ""
+    is_ours = any(f".{host.strip('.').lower()}".endswith(f".{value}") for host in hosts)
+    if not (DOMAIN.fullmatch(value) and is_ours):
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; it must be a name of ALLOWED_HOSTS, or a domain above one, without a port."
+        )
+    return value
 
 
 def pairs(name: str) -> dict[str, str]:

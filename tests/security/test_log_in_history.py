@@ -42,7 +42,8 @@ def test_these_pages_of_log_ins_are_routed_and_no_others():
         *("/admin/second-factor/", "/admin/log-in/", "/admin/sso/"),
     }
     assert below == {
-        *("/admin/second-factor/add/", "/admin/second-factor/codes/", "/admin/second-factor/{app_id}/remove/"),
+        *("/admin/second-factor/add/", "/admin/second-factor/codes/", "/admin/second-factor/{kind}/{row_id}/remove/"),
+        *("/admin/second-factor/passkey/", "/admin/second-factor/passkey/add/"),
         *("/admin/sso/back/", "/admin/sso/connect/", "/admin/sso/disconnect/"),
         *("/admin/log-in/{person_id}/link/", "/admin/set-password/{uidb64}/{token}/"),
     }

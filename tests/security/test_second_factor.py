@@ -111,7 +111,7 @@ def test_others_are_not_asked(settings, anna):
 def test_no_setting_costs_no_statement_on_a_page(anna, settings, django_assert_num_queries):
     browser, _ = password_shown()
     browser.get(OWN)
-    with django_assert_num_queries(8):  # session, user, its rights (2), events, apps, recovery codes, connections
+    with django_assert_num_queries(9):  # session, user, its rights (2), events, factors (2), codes, connections
         browser.get(OWN)
 
 
@@ -311,7 +311,7 @@ def test_the_last_app_goes_with_its_recovery_codes_unless_the_group_needs_it(set
     RecoveryCode.objects.create(user=anna, code_hash="one")
     browser, _ = password_shown()
     code_shown(browser, code_of(KEY))
-    page = f"/admin/second-factor/{app.pk}/remove/"
+    page = f"/admin/second-factor/totp/{app.pk}/remove/"
     settings.STAFF_SECOND_FACTOR_GROUPS = ["Support"]
 
     browser.post(page, {"password": RIGHT})
@@ -329,5 +329,5 @@ def test_the_app_of_another_user_is_not_there(anna, app, django_user_model):
     browser = Client()
     browser.post(LOGIN, {"username": "bert", "password": RIGHT})
 
-    assert browser.post(f"/admin/second-factor/{app.pk}/remove/", {"password": RIGHT}).status_code == 404
+    assert browser.post(f"/admin/second-factor/totp/{app.pk}/remove/", {"password": RIGHT}).status_code == 404
     assert TOTPDevice.objects.filter(pk=app.pk).exists()

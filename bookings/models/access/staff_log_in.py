@@ -21,6 +21,7 @@ class Proof(models.TextChoices):
 
     PASSWORD = "password"  # noqa: S105  # nosec B105  # a word, and no password
     TOTP = "totp"
+    PASSKEY = "passkey"
     RECOVERY_CODE = "recovery_code"
     LINK = "link"
     SINGLE_SIGN_ON = "single_sign_on"
@@ -55,6 +56,31 @@ class LogInEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.what} {self.user_id}"
+
+
+class Passkey(models.Model):
+    """A passkey of a user, which a device has made for this site, and signs with. Only its public half is here."""
+
+    user = models.ForeignKey("auth.User", on_delete=models.CASCADE, related_name="passkeys")
+    # What its user calls it.
+    name = models.CharField(max_length=60)
+    # Its id and public key, as WebAuthn writes them, and the SHA-256 of that.
+    credential = models.BinaryField(max_length=4096)
+    credential_hash = models.CharField(max_length=64)
+    # How often it has signed; 0 for those that do not count.
+    sign_count = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "passkey"
+        verbose_name = _("passkey")
+        verbose_name_plural = _("passkeys")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(name="passkey_unique", fields=["credential_hash"])]
+
+    def __str__(self) -> str:
+        return f"passkey of {self.user_id}"
 
 
 class RecoveryCode(models.Model):

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME, get_user_model, login
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.request import split_domain_port
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -26,10 +28,11 @@ _HALF, _SHOWN = "half_logged_in", "second_factor"
 
 @dataclass(frozen=True, slots=True)
 class HalfWay:
-    """A user who has shown a password, and no second factor yet."""
+    """A user who has shown a password, and no second factor yet; or one who is inside, and sets one up."""
 
     user: Any
     onward: str
+    is_inside: bool = False
 
 
 class Door(LoginView):
@@ -41,7 +44,8 @@ class Door(LoginView):
 
 def go_on(request: HttpRequest, user: Any, *, proof: Proof, onward: str, is_enough: bool = False) -> HttpResponse:
     """Log a user in who has shown this, or lead it to what is missing; `is_enough` says that nothing is."""
-    has_factor, is_required = bool(factors_of(user)), is_required_of(user)
+    factors = factors_of(user)
+    has_factor, is_required = bool(factors), is_required_of(user)
     if is_enough or not (has_factor or is_required):
         let_in(request, user, proof=proof, has_factor=is_enough)
         return HttpResponseRedirect(onward)
@@ -53,7 +57,17 @@ def go_on(request: HttpRequest, user: Any, *, proof: Proof, onward: str, is_enou
         "at": int(time.time()),
         "onward": onward,
     }
-    return HttpResponseRedirect(reverse("admin:second_factor" if has_factor else "admin:second_factor_add"))
+    page = "admin:second_factor" if has_factor else "admin:second_factor_add"
+    if factors.passkeys and passkeys_are_offered(request):
+        page = "admin:passkey"
+    return HttpResponseRedirect(reverse(page))
+
+
+def passkeys_are_offered(request: HttpRequest) -> bool:
+    """Whether a browser can use passkeys at the address by which it asks."""
+    domain, (host, _port) = settings.PASSKEY_DOMAIN, split_domain_port(request.get_host())
+    is_below = f".{host}".endswith(f".{domain}")
+    return bool(domain) and is_below and (request.is_secure() or host == "localhost")
 
 
 def onward(request: HttpRequest) -> str:

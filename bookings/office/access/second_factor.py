@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from bookings.models import LogInEvent, StaffIdentity
 from bookings.models.access.staff_log_in import Proof
-from bookings.office.access.door import HalfWay, half_way, let_in, note_factor, visit_of
+from bookings.office.access.door import HalfWay, half_way, let_in, note_factor, passkeys_are_offered, visit_of
 from bookings.office.access.tries import PasswordForm, Refused, check_password, form_for, tried
 from bookings.services.access import second_factor
 from bookings.services.access.second_factor import FactorNeeded, is_required_of
@@ -61,7 +61,9 @@ class Pages:
             path("second-factor/", never_cache(hidden(self.show)), name="second_factor"),
             path("second-factor/add/", never_cache(hidden(self.add)), name="second_factor_add"),
             path("second-factor/codes/", own(hidden(self.codes)), name="second_factor_codes"),
-            path("second-factor/<int:app_id>/remove/", own(hidden(self.remove)), name="second_factor_remove"),
+            path(
+                "second-factor/<str:kind>/<int:row_id>/remove/", own(hidden(self.remove)), name="second_factor_remove"
+            ),
             path("log-in/", own(self.own), name="own_log_in"),
         ]
 
@@ -80,32 +82,26 @@ class Pages:
             else:
                 return self._let_in(request, found, proof)
         shown = {"title": _("Second factor"), "form": form, "name": found.user.get_username()}
+        shown["has_passkeys"] = bool(second_factor.factors_of(found.user).passkeys)
         return self._page(request, "show", shown, status=status)
 
     def add(self, request: HttpRequest) -> HttpResponse:
         """Set up an app: on the way in, for users who must have one, or for a user who is logged in."""
-        found = half_way(request)
-        is_inside = self._site.has_permission(request)
-        # A user who has a factor shows it, and does not add another one by its password alone.
-        if not is_inside and (found is None or second_factor.factors_of(found.user)):
+        found = self._who_adds(request)
+        if found is None:
             return self._begin_again(request)
-        user = request.user if is_inside or found is None else found.user
         key = request.session.setdefault(_KEY, second_factor.new_key())
-        form, status = form_for(NewAppForm, request, user, is_inside=is_inside), HTTPStatus.OK
+        form, status = form_for(NewAppForm, request, found.user, is_inside=found.is_inside), HTTPStatus.OK
         if form.is_valid():
             try:
-                codes = tried(request, user, lambda: _add(request, user, key, form))
+                codes = tried(request, found.user, lambda: _add(request, found.user, key, form))
             except Refused as no:
                 status = no.say(form, "token")
             else:
                 del request.session[_KEY]
-                if found is not None and not is_inside:
-                    let_in(request, user, proof=Proof.TOTP, has_factor=True)
-                    return self._codes_page(request, codes, found.onward)
-                note_factor(request)
-                return self._codes_page(request, codes, reverse("admin:own_log_in"))
-        shown = {"title": _("Set up an app for codes"), "form": form, "is_required": not is_inside}
-        shown.update(key=_typed_key(key), picture=_picture(_address_of_key(user, key)))
+                return self._added(request, found, codes, proof=Proof.TOTP)
+        shown = {"title": _("Set up an app for codes"), "form": form, "is_required": not found.is_inside}
+        shown.update(key=_typed_key(key), picture=_picture(_address_of_key(found.user, key)))
         return self._page(request, "add", shown, status=status)
 
     def codes(self, request: HttpRequest) -> HttpResponse:
@@ -124,23 +120,23 @@ class Pages:
         shown["what"] = _("The codes that you have now will not work any more.")
         return self._page(request, "confirm", shown, status=status)
 
-    def remove(self, request: HttpRequest, app_id: int) -> HttpResponse:
-        """Remove an app of one's own."""
-        if app_id not in [app.pk for app in second_factor.factors_of(request.user).apps]:
+    def remove(self, request: HttpRequest, kind: str, row_id: int) -> HttpResponse:
+        """Remove an app or a passkey of one's own."""
+        if second_factor.factors_of(request.user).find(kind, row_id) is None:
             raise Http404
         form, status = form_for(PasswordForm, request, request.user), HTTPStatus.OK
         if form.is_valid():
             try:
-                tried(request, request.user, lambda: _remove(request, app_id, form))
+                tried(request, request.user, lambda: _remove(request, Proof(kind), row_id, form))
             except Refused as no:
                 status = no.say(form, "password")
             except FactorNeeded:
                 messages.error(request, _("Your group needs a second factor: set up another one first."))
                 return HttpResponseRedirect(reverse("admin:own_log_in"))
             else:
-                messages.success(request, _("The app is removed."))
+                messages.success(request, _("It is removed."))
                 return HttpResponseRedirect(reverse("admin:own_log_in"))
-        shown = {"title": _("Remove the app"), "form": form, "button": _("Remove it")}
+        shown = {"title": _("Remove a second factor"), "form": form, "button": _("Remove it")}
         shown["what"] = _(
             "Its codes will not open your log-in any more. With your last app your recovery codes end too."
         )
@@ -153,6 +149,20 @@ class Pages:
         shown["is_required"] = is_required_of(request.user)
         shown["is_connected"] = StaffIdentity.objects.filter(user=request.user.pk).exists()
         return self._page(request, "own", shown)
+
+    def _who_adds(self, request: HttpRequest) -> HalfWay | None:
+        """Give who may set a factor up here: a user who is logged in, or one on the way in who has none."""
+        if self._site.has_permission(request):
+            return HalfWay(request.user, reverse("admin:own_log_in"), is_inside=True)
+        found = half_way(request)
+        # A user who has a factor shows it, and does not add another one by its password alone.
+        return None if found is None or second_factor.factors_of(found.user) else found
+
+    def _added(self, request: HttpRequest, found: HalfWay, codes: list[str], *, proof: Proof) -> HttpResponse:
+        if not found.is_inside:
+            let_in(request, found.user, proof=proof, has_factor=True)
+        note_factor(request)
+        return self._codes_page(request, codes, found.onward)
 
     def _let_in(self, request: HttpRequest, found: HalfWay, proof: Proof) -> HttpResponse:
         let_in(request, found.user, proof=proof, has_factor=True)
@@ -174,7 +184,8 @@ class Pages:
         return self._page(request, "codes", {"title": _("Your recovery codes"), "codes": codes, "onward": onward})
 
     def _page(self, request: HttpRequest, name: str, shown: dict[str, Any], *, status: int = 200) -> HttpResponse:
-        context = {**self._site.each_context(request), **shown}
+        offered = {"passkeys": passkeys_are_offered(request)}
+        context = {**self._site.each_context(request), **offered, **shown}
         return TemplateResponse(request, f"admin/log_in/{name}.html", context, status=status)
 
 
@@ -189,9 +200,9 @@ def _make_codes(request: HttpRequest, form: forms.Form) -> list[str]:
     return second_factor.make_recovery_codes(request.user, visit=visit_of(request))
 
 
-def _remove(request: HttpRequest, app_id: int, form: forms.Form) -> None:
+def _remove(request: HttpRequest, proof: Proof, row_id: int, form: forms.Form) -> None:
     check_password(request.user, form)
-    second_factor.remove_app(request.user, app_id, visit=visit_of(request))
+    second_factor.remove_factor(request.user, proof, row_id, visit=visit_of(request))
 
 
 def _typed_key(key: str) -> str:

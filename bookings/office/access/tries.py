@@ -43,7 +43,7 @@ class Refused(Exception):
         self._wait = wait
         super().__init__(wait)
 
-    def say(self, form: forms.Form, field: str) -> HTTPStatus:
+    def say(self, form: forms.Form, field: str | None) -> HTTPStatus:
         """Say it in a form; give the status of the answer."""
         if not self._wait:
             form.add_error(field, _("That is not right, or was used already. Nothing was changed."))

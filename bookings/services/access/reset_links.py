@@ -6,12 +6,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.tokens import default_token_generator
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from bookings.db.transactions import in_transaction
-from bookings.models import RecoveryCode
 from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.services.access.log_ins import Visit, note
+from bookings.services.access.second_factor import remove_all
 
 
 class MayNotReset(Exception):
@@ -46,8 +45,7 @@ def _make(person: Any, *, removes_factors: bool, visit: Visit) -> None:
     _locked(person.pk)
     note(person, LogInEventKind.LINK_MADE, visit=visit)
     if removes_factors:
-        TOTPDevice.objects.filter(user=person).delete()
-        RecoveryCode.objects.filter(user=person).delete()
+        remove_all(person)
         note(person, LogInEventKind.FACTOR_REMOVED, visit=visit)
 
 

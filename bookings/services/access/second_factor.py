@@ -1,5 +1,5 @@
 """
-The second factor of staff: a code of an app, and recovery codes for the day on which the telephone is lost.
+The second factor of staff: a code of an app, a passkey, and recovery codes for the day on which these are lost.
 
 How often a code may be tried is counted by the caller, for each user.
 """
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Model
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from bookings.conf import second_factor_groups
 from bookings.db.transactions import in_transaction
-from bookings.models import RecoveryCode
+from bookings.models import Passkey, RecoveryCode
 from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.services.access.log_ins import Visit, note
 
@@ -43,6 +44,12 @@ class WrongPassword(WrongCode):
     proof = Proof.PASSWORD
 
 
+class WrongPasskey(WrongCode):
+    """This was not signed by a passkey of the user, for what was asked."""
+
+    proof = Proof.PASSKEY
+
+
 class FactorNeeded(Exception):
     """The user is in a group that must have a second factor, and this is its last one."""
 
@@ -52,10 +59,16 @@ class Factors:
     """What a user can prove itself by besides its password."""
 
     apps: list[TOTPDevice]
+    passkeys: list[Passkey]
     recovery_codes: int
 
     def __bool__(self) -> bool:
-        return bool(self.apps)
+        return bool(self.apps or self.passkeys)
+
+    def find(self, proof: str, row_id: int) -> Any:
+        """Give the row of one of them; None if it is not there."""
+        rows: list[Any] = {"totp": self.apps, "passkey": self.passkeys}.get(proof, [])
+        return next((row for row in rows if row.pk == row_id), None)
 
 
 def is_required_of(user: Any) -> bool:
@@ -69,7 +82,8 @@ def is_required_of(user: Any) -> bool:
 def factors_of(user: Any) -> Factors:
     """Read what a user has set up."""
     apps = list(TOTPDevice.objects.filter(user=user, confirmed=True).order_by("pk"))
-    return Factors(apps=apps, recovery_codes=RecoveryCode.objects.filter(user=user).count())
+    passkeys = list(Passkey.objects.filter(user=user).defer("credential").order_by("pk"))
+    return Factors(apps=apps, passkeys=passkeys, recovery_codes=RecoveryCode.objects.filter(user=user).count())
 
 
 def new_key() -> str:
@@ -88,19 +102,26 @@ def add_app(user: Any, *, key: str, code: str, visit: Visit) -> list[str]:
     totp = TOTP(bytes.fromhex(key))
     if not (CODE.fullmatch(code) and totp.verify(int(code), TOLERANCE_STEPS)):
         raise WrongCode
+    # The code that was shown just now is used up.
+    app = TOTPDevice(user=user, name="app", key=key, last_t=totp.t())
+    return add_factor(user, app, proof=Proof.TOTP, visit=visit, key=key)
+
+
+def add_factor(user: Any, row: Model, *, proof: Proof, visit: Visit, **mark: str) -> list[str]:
+    """Keep a factor, which `mark` tells from others, that was shown to work; return recovery codes if they are new."""
     codes = [_new_code() for _ in range(RECOVERY_CODES)]
-    are_new = _add_app(user, key=key, step=totp.t(), codes=codes, visit=visit)
+    are_new = _add(user, row, mark, proof=proof, codes=codes, visit=visit)
     return [_shown(code) for code in codes] if are_new else []
 
 
 @in_transaction("second_factor.add")
-def _add_app(user: Any, *, key: str, step: int, codes: list[str], visit: Visit) -> bool:
-    """Add the app, and say whether the codes are the user's now."""
+def _add(user: Any, row: Model, mark: dict[str, str], *, proof: Proof, codes: list[str], visit: Visit) -> bool:
+    """Add the factor, and say whether the codes are the user's now."""
     _lock(user)
-    if not TOTPDevice.objects.filter(user=user, key=key).exists():  # it is there if a COMMIT's answer was lost
-        # The code that was shown just now is used up.
-        TOTPDevice(user=user, name="app", key=key, last_t=step).save()
-        note(user, LogInEventKind.FACTOR_ADDED, visit=visit, proof=Proof.TOTP)
+    if not type(row)._default_manager.filter(user=user, **mark).exists():  # it is there if a COMMIT's answer was lost
+        row.pk = None
+        row.save(force_insert=True)
+        note(user, LogInEventKind.FACTOR_ADDED, visit=visit, proof=proof)
     if not RecoveryCode.objects.filter(user=user).exists():
         _replace_codes(user, codes)
     return _has(user, codes)
@@ -158,23 +179,30 @@ def _use_recovery_code(user: Any, code_hash: str) -> Proof | None:
 
 
 @in_transaction("second_factor.remove")
-def remove_app(user: Any, app_id: int, *, visit: Visit) -> None:
+def remove_factor(user: Any, proof: Proof, row_id: int, *, visit: Visit) -> None:
     """
-    Remove an app; with a user's last factor its recovery codes go too. One that is gone already is no error.
+    Remove an app or a passkey; with a user's last factor its recovery codes go too. One that is gone is no error.
 
     :raises FactorNeeded: if the user must have a second factor, and this is the last
     """
     _lock(user)
     found = factors_of(user)
-    if app_id not in [app.pk for app in found.apps]:
+    row = found.find(proof, row_id)
+    if row is None:
         return
-    is_last = len(found.apps) == 1
+    is_last = len(found.apps) + len(found.passkeys) == 1
     if is_last and is_required_of(user):
         raise FactorNeeded
-    TOTPDevice.objects.filter(user=user, pk=app_id).delete()
+    row.delete()
     if is_last:
         RecoveryCode.objects.filter(user=user).delete()
-    note(user, LogInEventKind.FACTOR_REMOVED, visit=visit, proof=Proof.TOTP)
+    note(user, LogInEventKind.FACTOR_REMOVED, visit=visit, proof=proof)
+
+
+def remove_all(user: Any) -> None:
+    """Remove all factors and recovery codes of a user, inside a transaction that writes down why."""
+    for table in (TOTPDevice, Passkey, RecoveryCode):
+        table.objects.filter(user=user).delete()
 
 
 def _lock(user: Any) -> None:
