@@ -4,7 +4,9 @@ import pytest
 
 from bookings.models import BookingEvent
 from bookings.office.access.api_keys import WhyForm
+from bookings.office.bookings.approve_bulk_cancel import DecideForm
 from bookings.office.bookings.bulk_cancel import StartForm
+from bookings.office.bookings.bulk_note import BulkNoteForm
 from bookings.office.bookings.page import CancelForm, NoteForm
 from bookings.office.decisions import DecisionForm
 from bookings.office.upkeep.queue import PauseForm
@@ -24,6 +26,8 @@ FORMS = {
     "a pause": PauseForm,
     "a key": WhyForm,
     "many cancellations": lambda said: StartForm(said, flight=1),
+    "an approval": DecideForm,
+    "a note on many": BulkNoteForm,
 }
 
 
