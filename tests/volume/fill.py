@@ -29,7 +29,10 @@ YEAR_US = 365 * 24 * 3600 * 1_000_000
 AGENT = 7
 
 OF_THE_REAPER = ("rate_window", "django_session", "django_q_task")
-TABLES = ("seat_call", "booking", "payment", "booking_event", "idempotency_record", "user_hold")
+TABLES = (
+    *("seat_call", "booking", "payment", "booking_event", "idempotency_record", "user_hold"),
+    "booking_case",
+)
 
 # The column `scattered` is spread over the whole range and never the same twice; `lot` is in hundredths: paid,
 # expired, refused for want of seats, cancelled by people.
@@ -128,7 +131,13 @@ _RECORDS = insert_select(
 
 _USERS = "INSERT INTO user_hold (user_id) SELECT DISTINCT user_id FROM booking"
 
-_FILLS = dict(zip(TABLES, (_CALLS, _BOOKINGS, _PAYMENTS, _EVENTS, _RECORDS, _USERS), strict=True))
+# One booking in a hundred was a case, and one in two thousand still is.
+_CASES = """INSERT INTO booking_case (booking_id, owner, follow_up_on, version, opened_at, moved_at, closed_at)
+    SELECT id, IF(MOD(id, 2000), '', 'anna'), IF(MOD(id, 2000), NULL, '{now}'), 2, created_at, created_at,
+        IF(MOD(id, 2000), created_at, NULL)
+    FROM booking WHERE MOD(id, 100) = 0"""
+
+_FILLS = dict(zip(TABLES, (_CALLS, _BOOKINGS, _PAYMENTS, _EVENTS, _RECORDS, _USERS, _CASES), strict=True))
 
 
 def on_sale(bookings: int) -> int:

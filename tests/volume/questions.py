@@ -190,6 +190,7 @@ def office_lists(some: Booking) -> dict[str, dict[str, str]]:
         "a day half a year ago": {"from": its_day, "to": its_day},
         "a day half a year ago, fraud": {"from": its_day, "to": its_day, "reason": "fraud"},
         "up to half a year ago": {"to": its_day},
+        "cases of a colleague": {"owner": "anna"},
         **{f"view {view}": {"view": view} for view in VIEWS},
     }
 
