@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import F, Model, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -206,6 +207,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Q(finished_at=None, approval__in=[Approval.NOT_NEEDED, Approval.APPROVED]),
             "bookings_bulkcancel_changelist",
             "needs=worker",
+            since=Coalesce("decided_at", "created_at"),
         ),
     }
 )
