@@ -78,6 +78,14 @@ def test_who_opens_a_taken_case_sees_who_has_it_and_cannot_move_it(anna, tess, b
     assert how_it_stands(booking)[0] == "anna"
 
 
+def test_who_is_about_to_cancel_the_booking_of_a_colleagues_case_is_told(anna, tess, booking):
+    moved(anna, booking, "take")
+
+    pages = [text_of(each.get(f"{LIST}{booking.pk}/cancel/")) for each in (tess, anna)]
+
+    assert ["anna has this case. Ask before you cancel." in page for page in pages] == [True, False]
+
+
 def test_a_case_is_handed_over_with_a_date(anna, tess, booking):
     moved(anna, booking, "take")
 
