@@ -203,7 +203,8 @@ class State(admin.SimpleListFilter):
     """Payments that nothing is sent for any more, by their state; the others are filters of what is open."""
 
     title = gettext_lazy("state")
-    parameter_name = "state"
+    # Not the name of the column: by those nothing can be asked for.
+    parameter_name = "is"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(state, str(badge.text)) for state, badge in labels.PAYMENT.items() if state not in DUE]

@@ -89,7 +89,7 @@ def test_payments_can_be_listed_by_state(desk, state):
     rows = {each: a_payment_row(a_saved_row("cancelled"), PaymentState(each)).pk for each in PaymentState.values}
     is_open = {"processing": {"needs": "answer"}, "refund_due": {"needs": "refund"}}
 
-    assert listed(desk, "payment", **is_open.get(state, {"state": state})) == [rows[state]]
+    assert listed(desk, "payment", **is_open.get(state, {"is": state})) == [rows[state]]
 
 
 def test_a_payment_is_found_by_what_people_and_logs_call_it(desk):
@@ -105,7 +105,7 @@ def test_a_payment_is_found_by_what_people_and_logs_call_it(desk):
     assert payment.pk in listed(desk, "payment", q=str(payment.pk))
     assert listed(desk, "payment", q=str(other.gateway_key)) == [other.pk]
     assert listed(desk, "payment", q="nothing") == []
-    assert listed(desk, "payment", q=booking.reference, state="refunded") == []
+    assert listed(desk, "payment", q=booking.reference, **{"is": "refunded"}) == []
 
 
 def test_records_can_be_listed_by_state_and_found_by_key_call_and_caller(desk):
@@ -123,8 +123,8 @@ def test_records_can_be_listed_by_state_and_found_by_key_call_and_caller(desk):
 
     assert found == {key: [running.pk] for key in typed}
     assert listed(desk, "idempotencyrecord", q="service:gate") == [done.pk]
-    assert listed(desk, "idempotencyrecord", q="user:1001", state="done") == []
-    assert [listed(desk, "idempotencyrecord", state=state) for state in ("running", "done")] == [
+    assert listed(desk, "idempotencyrecord", q="user:1001", **{"is": "done"}) == []
+    assert [listed(desk, "idempotencyrecord", **{"is": state}) for state in ("running", "done")] == [
         [running.pk],
         [done.pk],
     ]

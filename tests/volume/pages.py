@@ -73,13 +73,13 @@ def all_pages() -> Iterator[Page]:
         **{name: f"{OFFICE}/{name}/" for name in tables},
         "payment, page 100": f"{OFFICE}/payment/?p=100",
         **{
-            f"payments, {state}": f"{OFFICE}/payment/?state={state}"
+            f"payments, {state}": f"{OFFICE}/payment/?is={state}"
             for state in ("failed", "refunded", "dead", "refund_dead")
         },
-        "payments, succeeded": f"{OFFICE}/payment/?state=succeeded",
-        "payments, succeeded, page 100": f"{OFFICE}/payment/?state=succeeded&p=100",
+        "payments, succeeded": f"{OFFICE}/payment/?is=succeeded",
+        "payments, succeeded, page 100": f"{OFFICE}/payment/?is=succeeded&p=100",
         "payments, found by a key": f"{OFFICE}/payment/?q={Payment.objects.get(booking=paid).gateway_key}",
-        "records, running": f"{OFFICE}/idempotencyrecord/?state=running",
+        "records, running": f"{OFFICE}/idempotencyrecord/?is=running",
         "records of a caller": f"{OFFICE}/idempotencyrecord/?q=user:{paid.user_id}",
         **{f"activity: {name}": f"{OFFICE}/bookingevent/?{query}" for name, query in activities(middle).items()},
         **{name: f"/admin/django_q/{name}/" for name in ("schedule", "success", "failure", "ormq")},

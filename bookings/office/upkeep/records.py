@@ -31,7 +31,8 @@ class State(admin.SimpleListFilter):
     """Records of one state, off the reaper's index."""
 
     title = _("state")
-    parameter_name = "state"
+    # Not the name of the column: by those nothing can be asked for.
+    parameter_name = "is"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(state, str(text)) for state, text in RECORD_STATE.items()]
