@@ -34,25 +34,25 @@ def test_the_menu_leads_by_keyboard_to_every_page(office, page):
 
     tab_to(page, "More")
     page.keyboard.press("Enter")
-    tab_to(page, "Events")
+    tab_to(page, "Seat comparisons")
     enter(page)
 
-    assert page.url == f"{office.url}/admin/bookings/bookingevent/"
+    assert page.url == f"{office.url}/admin/bookings/reconciliation/"
 
 
 def test_what_is_behind_more_closes_by_escape_and_elsewhere(office, page):
     office.sign_in(page, "Supervisor")
     page.goto("/admin/")
-    events = page.get_by_role("link", name="Events")
+    comparisons = page.get_by_role("link", name="Seat comparisons")
 
     page.get_by_text("More", exact=True).click()
-    assert events.is_visible()
+    assert comparisons.is_visible()
     assert barriers(page) == []
     page.keyboard.press("Escape")
-    assert not events.is_visible()
+    assert not comparisons.is_visible()
     page.get_by_text("More", exact=True).click()
     page.get_by_role("heading", name="Under way").click()
-    assert not events.is_visible()
+    assert not comparisons.is_visible()
 
 
 def test_on_a_phone_the_menu_is_on_top_and_nothing_is_pushed_aside(page_with):
@@ -64,7 +64,7 @@ def test_on_a_phone_the_menu_is_on_top_and_nothing_is_pushed_aside(page_with):
     page.get_by_text("More", exact=True).click()
 
     assert calls.bounding_box()["y"] < page.get_by_role("heading", name="Needs a decision").bounding_box()["y"]
-    assert page.get_by_role("link", name="Events").is_visible()
+    assert page.get_by_role("link", name="Seat comparisons").is_visible()
     assert not page.evaluate(IS_TOO_WIDE)
 
 
@@ -73,9 +73,9 @@ def test_the_menu_works_without_javascript(page_with, office):
 
     page.goto("/admin/")
     page.get_by_text("More", exact=True).click()
-    page.get_by_role("link", name="Events").click()
+    page.get_by_role("link", name="Seat comparisons").click()
 
-    assert page.url == f"{office.url}/admin/bookings/bookingevent/"
+    assert page.url == f"{office.url}/admin/bookings/reconciliation/"
 
 
 @pytest.mark.parametrize("address", ["/admin/bookings/booking/", "/admin/bookings/booking/{booking}/change/"])
