@@ -102,6 +102,16 @@ def test_a_star_stands_for_all_staff(settings, django_user_model):
     assert password_shown()[1].headers["Location"] == ADD
 
 
+def test_an_app_that_shows_another_code_is_not_set_up(needed, anna):
+    browser, _ = password_shown()
+    key = key_on(browser.get(ADD))
+
+    answers = [text_of(browser.post(ADD, {"token": code})) for code in (wrong_code(key), "no code")]
+
+    assert all("That is not right" in answer for answer in answers)
+    assert not TOTPDevice.objects.exists()
+
+
 def test_others_are_not_asked(settings, anna):
     settings.STAFF_SECOND_FACTOR_GROUPS = ["Supervisor"]
 

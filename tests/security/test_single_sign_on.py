@@ -323,6 +323,42 @@ def test_a_provider_that_describes_itself_wrongly_is_not_used(provider, anna, do
     assert "does not answer now" in text_of(answer)
 
 
+@pytest.mark.parametrize("raw", [b"no JSON", b"[1]"], ids=repr)
+def test_a_provider_that_sends_something_else_is_not_used(provider, anna, raw):
+    provider.raw = raw
+
+    assert Client().get(SSO).status_code == 503
+
+
+def test_a_provider_that_does_not_listen_is_said_to_be_away(provider, anna, settings):
+    settings.OIDC_ISSUER = "http://127.0.0.1:9"
+    wiring.identity_provider.cache_clear()
+
+    assert Client().get(SSO).status_code == 503
+
+
+def test_without_the_keys_of_the_provider_nothing_is_proven_and_it_is_said_to_be_away(provider, anna):
+    provider.document = {"jwks_uri": f"{provider.url}/nothing"}
+
+    assert connected(anna, provider).status_code == 503
+    assert not StaffIdentity.objects.exists()
+
+
+def test_an_account_that_is_connected_once_more_is_connected_once(provider, anna):
+    assert [connected(anna, provider).status_code for _ in range(2)] == [302, 302]
+    assert StaffIdentity.objects.count() == 1
+    assert LogInEvent.objects.count() == 1
+
+
+def test_an_account_that_is_not_connected_has_nothing_to_part(provider, anna):
+    browser = Client()
+    browser.force_login(anna)
+
+    browser.post("/admin/sso/disconnect/", {"password": RIGHT})
+
+    assert not LogInEvent.objects.exists()
+
+
 def test_a_provider_that_fails_is_said_to_be_away(provider, anna):
     connected(anna, provider)
     provider.token_status = 500

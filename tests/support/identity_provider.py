@@ -32,6 +32,8 @@ class Provider:
     signer: str = "the identity provider"
     headers: dict[str, Any] = field(default_factory=dict)
     token_status: int = 200
+    # What it sends in the place of its document.
+    raw: bytes = b""
     asked: list[dict[str, str]] = field(default_factory=list)
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -94,7 +96,7 @@ def start_provider() -> Iterator[Provider]:
             self._say(*provider.token(form, self.headers.get("Authorization", "")))
 
         def _say(self, status: int, content: dict[str, Any]) -> None:
-            text = json.dumps(content).encode()
+            text = provider.raw or json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
