@@ -23,6 +23,13 @@ class PeopleAdmin(AnyUserAdmin):
 
     change_form_template = "admin/log_in/person.html"
 
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Without the beginning of a password's hash, for users who may not change it."""
+        found = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return found
+        return [(title, {**shown, "fields": [f for f in shown["fields"] if f != "password"]}) for title, shown in found]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:

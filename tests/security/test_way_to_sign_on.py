@@ -1,0 +1,87 @@
+"""The way to the identity provider: where it leads, what it tells, and what is said when there is none."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+
+from bookings import wiring
+from tests.support.identity_provider import CLIENT, SECRET, start_provider
+from tests.support.log_in import LOGIN
+from tests.support.people import text_of
+
+pytestmark = pytest.mark.django_db
+
+SSO, BACK, PAGE = "/admin/sso/", "/admin/sso/back/", "/admin/bookings/booking/"
+
+
+@pytest.fixture(scope="module")
+def one_provider():
+    with start_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def provider(one_provider, settings):
+    """The provider that the settings name; nothing was asked of it yet."""
+    one_provider.__init__(url=one_provider.url)
+    settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = one_provider.url, CLIENT, SECRET
+    wiring.identity_provider.cache_clear()
+    yield one_provider
+    wiring.identity_provider.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"issuer": "https://elsewhere.example.org"},
+        {"token_endpoint": None},
+        {"jwks_uri": "ftp://elsewhere.example.org"},
+    ],
+    ids=str,
+)
+def test_a_provider_that_describes_itself_wrongly_is_not_used(provider, document):
+    provider.document = document
+
+    answer = Client().get(SSO)
+
+    assert answer.status_code == 503
+    assert "does not answer now" in text_of(answer)
+
+
+@pytest.mark.parametrize("raw", [b"no JSON", b"[1]"], ids=repr)
+def test_a_provider_that_sends_something_else_is_not_used(provider, raw):
+    provider.raw = raw
+
+    assert Client().get(SSO).status_code == 503
+
+
+def test_a_provider_that_does_not_listen_is_said_to_be_away(provider, settings):
+    settings.OIDC_ISSUER = "http://127.0.0.1:9"
+    wiring.identity_provider.cache_clear()
+
+    assert Client().get(SSO).status_code == 503
+
+
+def test_the_provider_learns_our_address_and_no_secret(provider):
+    there = urlsplit(Client().get(SSO).headers["Location"])
+
+    said = parse_qs(there.query)
+    assert said["redirect_uri"] == [f"http://testserver{BACK}"]
+    assert said["scope"] == ["openid profile email"]
+    assert SECRET not in there.query
+
+
+def test_a_log_in_that_is_begun_writes_no_row(provider, django_assert_num_queries):
+    Client().get(SSO)
+    with django_assert_num_queries(0):
+        Client().get(SSO)
+
+
+def test_without_a_provider_there_is_no_such_page(client):
+    assert [client.get(page).status_code for page in (SSO, BACK)] == [404, 404]
+    assert "single sign-on" not in text_of(client.get(LOGIN))
+
+
+def test_the_log_in_offers_it(provider, client):
+    assert 'href="/admin/sso/?next=/admin/' in client.get(f"{LOGIN}?next={PAGE}").content.decode()
