@@ -1,4 +1,4 @@
-"""A flight is cancelled: 500 bookings are, too, while the worker is killed once in the middle."""
+"""A flight is cancelled by two people: 500 bookings are, too, while the worker is killed once in the middle."""
 
 import uuid
 
@@ -45,7 +45,12 @@ def test_each_of_500_bookings_is_cancelled_once_though_the_worker_is_killed(offi
     page.get_by_role("link", name="Cancel these bookings").click()
     page.get_by_label("Reason").select_option("flight_cancelled")
     page.get_by_label("Flight number").fill("1")
-    page.get_by_role("button", name="Cancel 500 bookings").click()
+    page.get_by_role("button", name="Ask for approval to cancel 500 bookings").click()
+    expect(page.get_by_text("another person must approve it")).to_be_visible()
+    office.sign_in(page, "Supervisor")
+    page.goto("/admin/")
+    page.get_by_role("link", name="asks to cancel bookings of flight 1 together").click()
+    page.get_by_role("button", name="Approve: cancel 500 bookings").click()
     progress = page.url
 
     with office.worker() as worker:

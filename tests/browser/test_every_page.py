@@ -13,10 +13,12 @@ from tests.support.bookings import (
     a_cancelled_booking,
     a_saved_row,
     an_initiated_booking,
+    many_rows,
 )
 from tests.support.bulk import start
 from tests.support.callers import a_service_key
 from tests.support.calls import a_dead_payment
+from tests.support.cases import move
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
@@ -33,6 +35,11 @@ PAGES = {
     "customer": ("/admin/customer/?user=1001", "Support"),
     "search with many hits": ("/admin/search/?q=1001", "Support"),
     "bulk cancellation": ("/admin/bookings/bulkcancel/new/?flight=1", "Supervisor"),
+    "bulk cancellation, left out": ("/admin/bookings/bulkcancel/new/?flight=1&without={held}", "Supervisor"),
+    "bulk cancellation, to approve": ("/admin/bookings/bulkcancel/{waiting}/change/", "Supervisor"),
+    "note on many bookings": ("/admin/bookings/booking/note/?flight=1", "Support"),
+    "case of a colleague": ("/admin/bookings/booking/{case}/change/", "Supervisor"),
+    "cases of a colleague": ("/admin/bookings/booking/?owner=tess", "Support"),
     "bulk cancellation, started": ("/admin/bookings/bulkcancel/{bulk}/change/", "Supervisor"),
     "calls": ("/admin/bookings/seatcall/", "Supervisor"),
     "calls of one kind": ("/admin/bookings/seatcall/?show=dead", "Supervisor"),
@@ -65,8 +72,8 @@ IS_TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.c
 
 
 @pytest.fixture
-def rows(office):
-    """A booking of every kind, a dead call, a dead payment, a bulk cancellation, and an API key."""
+def rows(office, settings):
+    """A booking of every kind, a dead call, a dead payment, bulk cancellations, a case, and an API key."""
     a_service_key(name="gate agent")
     call = a_call_row(state="dead", first_sent_at=database_time(), last_error="400 invalid_request")
     a_saved_row("cancelled", hold="giving_back", give_back=call, flight_id=2)
@@ -77,12 +84,29 @@ def rows(office):
         "unsettled": payment.booking_id,
         "call": call.pk,
         "bulk": start(Selection(flight=3)).pk,
+        "waiting": a_large_bulk_cancellation(settings).pk,
+        "case": a_case(office).pk,
         "held": an_initiated_booking(office.flights).pk,
         "paid": a_booked_booking(office.flights, office.payments).pk,
         "cancelled": a_cancelled_booking(office.flights).pk,
         "key": ApiKey.objects.get().pk,
         "user": a_member("Support").pk,
     }
+
+
+def a_large_bulk_cancellation(settings):
+    """One that waits for a second person."""
+    settings.BULK_APPROVAL_BOOKINGS = 1
+    many_rows(2, flight_id=4)
+    return start(Selection(flight=4))
+
+
+def a_case(office):
+    """A booking that a colleague works on, and that is due."""
+    booking = an_initiated_booking(office.flights, flight_id=3)
+    move(booking, "take", by="tess")
+    move(booking, "date", by="tess", follow_up_on=database_time().date())
+    return booking
 
 
 def what_is_wrong(page):
