@@ -1,8 +1,10 @@
 """Database time: the one clock that deadlines and leases are judged on, and whether it can be believed."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 
@@ -10,10 +12,10 @@ from bookings.db.clock_watch import ClockWatch, Proof, Reading
 from bookings.db.packets import together
 from bookings.models import ClockProof
 
-# As a statement of its own: inside a locking statement the time is the one before it waited for the lock.
-_STATEMENTS = {
-    "mysql": "SELECT UTC_TIMESTAMP(6)",
-    "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
+# The time at which a statement has begun. Inside a locking statement it is the one before it waited for the lock.
+STATEMENT_TIME = {
+    "mysql": "UTC_TIMESTAMP(6)",
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 }
 
 # New with each start of the machine, and with it the monotonic clock; on other systems there is none.
@@ -25,13 +27,23 @@ ROW = 1
 
 def database_time() -> datetime:
     """Read the time in the database, aware, in UTC. Ask after the lock is held, not before."""
+    now, _ = row_with_time("SELECT {now}")
+    return now
+
+
+def row_with_time(sql: str, values: Sequence[Any] = ()) -> tuple[datetime, tuple[Any, ...]]:
+    """
+    Send a SELECT of one row, whose first column is `{now}`, and give that time, and the other columns.
+
+    It must lock nothing: then the time is that after all that was sent before it.
+    """
     before = time.monotonic()
-    (answer,) = together((_STATEMENTS[connection.vendor], ()))
-    ((now,),) = answer.rows
+    (answer,) = together((sql.replace("{now}", STATEMENT_TIME[connection.vendor]), values))
+    ((now, *others),) = answer.rows
     moment: datetime = datetime.fromisoformat(now) if isinstance(now, str) else now
     moment = moment.replace(tzinfo=UTC)
     WATCH.note(Reading(moment, before, time.monotonic()))
-    return moment
+    return moment, tuple(others)
 
 
 def clock_is_proven() -> bool:

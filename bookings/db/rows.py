@@ -8,7 +8,7 @@ say, and a test compares the two. A row that is written later travels with the n
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType, NoneType
 from typing import Any, TypeVar
 
@@ -117,12 +117,16 @@ def _times(values: Values) -> frozenset[str]:
 
 def _stored(model: type[Model], values: Values) -> list[Any]:
     """Turn values into those of the library, as each field does it; the time of the statement is none."""
-    fields, unchanged, database = _fields(model), _unchanged(model), connections[DEFAULT_DB_ALIAS]
-    return [
-        value if type(value) in unchanged[name] else fields[name].get_db_prep_save(value, database)
-        for name, value in values.items()
-        if not isinstance(value, Now)
-    ]
+    fields, kinds, stored = _fields(model), _kinds(model), []
+    for name, value in values.items():
+        kind: Any = type(value)
+        if _is_unchanged(kinds[name], kind):
+            stored.append(value)
+        elif kind is datetime and value.tzinfo is UTC and kinds[name] is models.DateTimeField:
+            stored.append(str(value.replace(tzinfo=None)))
+        elif kind is not Now:
+            stored.append(fields[name].get_db_prep_save(value, connections[DEFAULT_DB_ALIAS]))
+    return stored
 
 
 def _inserted(row: Model, last_id: int | None) -> None:
@@ -147,9 +151,15 @@ def _fields(model: type[Model]) -> dict[str, "Field[Any, Any]"]:
 
 
 @functools.cache
-def _unchanged(model: type[Model]) -> dict[str, tuple[type, ...]]:
-    """The types of which a field stores each value as it is. To ask it for each was a twentieth of a create."""
-    return {name: UNCHANGED.get(type(field), ()) for name, field in _fields(model).items()}
+def _kinds(model: type[Model]) -> dict[str, Any]:
+    return {name: type(field) for name, field in _fields(model).items()}
+
+
+@functools.cache
+def _is_unchanged(field: type[object], value: type[object]) -> bool:
+    """Whether such a field stores such a value as it is. To ask it for each value was a twentieth of a create."""
+    # A choice is text of a kind of its own.
+    return value in UNCHANGED.get(field, ()) or (field is models.CharField and issubclass(value, str))
 
 
 @functools.cache
@@ -197,7 +207,7 @@ def _conversions(model: type[Model]) -> dict[str, list[tuple[Callable[..., Any],
     """What Django makes of each value that it reads."""
     return {
         field.attname: [
-            (conversion, field.cached_col)
+            (_known(conversion), field.cached_col)
             for conversion in (
                 *connection.ops.get_db_converters(field.cached_col),
                 *field.cached_col.get_db_converters(connection),
@@ -205,6 +215,16 @@ def _conversions(model: type[Model]) -> dict[str, list[tuple[Callable[..., Any],
         ]
         for field in model._meta.concrete_fields
     }
+
+
+def _known(conversion: Callable[..., Any]) -> Callable[..., Any]:
+    """Spare the framework its looks at the time zone of a moment that it reads: both are known."""
+    is_of_moments = getattr(conversion, "__name__", "") == "convert_datetimefield_value"
+    return _in_utc if is_of_moments and connection.vendor == "mysql" and connection.timezone is UTC else conversion
+
+
+def _in_utc(value: datetime | None, *_: object) -> datetime | None:
+    return None if value is None else value.replace(tzinfo=UTC)
 
 
 @functools.cache

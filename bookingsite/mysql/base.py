@@ -27,11 +27,13 @@ from django.db.utils import DatabaseErrorWrapper, DataError, ProgrammingError
 from bookings.db.error_numbers import CONNECTION_LOST, OF_VALUES, is_lost, number_of
 from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
 from bookings.db.packets import Waits
-from bookingsite.mysql.packets import START, Cursor, PacketCursor, Waiting, send, take
+from bookingsite.mysql.packets import START, Cursor, PacketCursor, Waiting, send, take, written
 
 # A connection that was looked at so recently is used without asking its server again. A server that was demoted
 # meanwhile says so to the first write; reads may come from it for so long.
 LOOK_EVERY_SECONDS = 1.0
+
+_UNNOTED = contextlib.nullcontext()
 
 # Without an answer: to connect, and to a statement.
 UNANSWERED = (2002, 2003, CONNECTION_LOST)
@@ -96,6 +98,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().connect()
         self._looked_at = time.monotonic()
 
+    def ensure_connection(self) -> None:
+        # The framework asks each time whether this is an event loop; a thread of ours never is.
+        if self.connection is None:
+            super().ensure_connection()
+
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(PacketCursor(self.connection, self._waiting))
 
@@ -111,9 +118,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.ensure_connection()
         self.validate_no_broken_transaction()
         with self.wrap_database_errors:
-            written = PacketCursor(self.connection, self._waiting)
             # All of them or none: one that was left alone outside a transaction would travel with a stranger.
-            self._waiting += [(written._mogrify(sql, values), answer) for sql, values, answer in statements]
+            self._waiting += [(written(self.connection, sql, values), answer) for sql, values, answer in statements]
 
     def send_waiting(self) -> None:
         """Send what waits, without a statement that it could travel with."""
@@ -131,7 +137,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._has_not_begun() and len(self._waiting) == 1:
             self._waiting.clear()
         elif self.connection is not None:
-            with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
+            noted = debug_transaction(self, "COMMIT") if self.queries_logged else _UNNOTED
+            with noted, self.wrap_database_errors:
                 send(self.connection, [*take(self._waiting), (b"COMMIT", None)])
 
     def _rollback(self) -> None:
@@ -146,7 +153,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def close_if_health_check_failed(self) -> None:
         """Look at a connection before it is used again: once a second, and when its socket has something to say."""
-        if not self.health_check_done and self._was_looked_at():
+        if self.health_check_done:
+            return
+        if self._was_looked_at():
             self.health_check_done = True
         super().close_if_health_check_failed()
 

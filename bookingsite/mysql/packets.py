@@ -11,6 +11,7 @@ one that it travelled with.
 # more reach by that: values are escaped by the library, and no text of a client is ever part of a statement.
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import MySQLdb
@@ -27,6 +28,32 @@ START = b"START TRANSACTION"
 MISNAMED = base.CursorWrapper.codes_for_integrityerror
 
 Waiting = list[tuple[bytes, Answer | None]]
+
+
+def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
+    """
+    Write values into the text of a statement; the library escapes what needs it.
+
+    :raises ProgrammingError: the library's, if there are more values than places, or fewer
+    """
+    text = sql.encode(database.encoding)
+    if values is None:
+        return text
+    quoted, encoding, others = database.string_literal, database.encoding, database.literal
+    literals = [
+        quoted(value.encode(encoding))
+        if (kind := type(value)) is str
+        else b"%d" % value
+        if kind is int
+        else b"NULL"
+        if value is None
+        else others(value)
+        for value in values
+    ]
+    try:
+        return text % tuple(literals)
+    except TypeError as error:
+        raise MySQLdb.ProgrammingError(str(error)) from error
 
 
 def take(waiting: Waiting) -> Waiting:

@@ -1,10 +1,19 @@
 """A transaction begins with its first statement, ends with its last, and what its statements mean stays the same."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import MySQLdb
 import pytest
-from django.db import IntegrityError, InterfaceError, ProgrammingError, connection, connections, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.transaction import TransactionManagementError
 from MySQLdb.connections import Connection
 
@@ -300,24 +309,28 @@ ENDS = pytest.mark.parametrize(
 
 @ENDS
 def test_what_an_error_leaves_of_a_packet_is_no_answer_to_the_next_statement(end):
-    stop_in_the_middle(end)
+    connection.ensure_connection()
     session = connection.connection
+    stop_in_the_middle(end)
 
-    insert(1)
+    together((INSERT, [1]))
 
     assert (users(), connection.connection is session) == ([1], True)
 
 
-@ENDS
+# A cursor reads what is left when it is closed.
+@pytest.mark.parametrize("end", [lambda: None, lambda: together(COUNT)], ids=["commit", "packet"])
 def test_a_packet_that_is_not_read_to_its_end_costs_the_connection(end, monkeypatch):
     """The twin."""
     monkeypatch.setattr(packets_module, "_leave_nothing_unread", lambda _: None)
+    connection.ensure_connection()
     session = connection.connection
     stop_in_the_middle(end)
 
-    insert(1)
+    with contextlib.suppress(DatabaseError):
+        together((INSERT, [1]))
 
-    assert (users(), connection.connection is session) == ([1], False)
+    assert connection.connection is not session
 
 
 @ENDS

@@ -6,7 +6,7 @@ from typing import Any
 from bookings.db import clock
 from bookings.db.clock_watch import ClockWatch
 
-RIGHT = dict(clock._STATEMENTS)
+RIGHT = dict(clock.STATEMENT_TIME)
 
 
 class Clock:
@@ -23,15 +23,15 @@ class DatabaseClock:
     """The database's clock, which a test can put ahead or back; this process has believed it before."""
 
     def __init__(self, monkeypatch: Any) -> None:
-        self._statements = clock._STATEMENTS
+        self._times = clock.STATEMENT_TIME
         monkeypatch.setattr(clock, "WATCH", ClockWatch("a boot of this test"))
-        for vendor, statement in RIGHT.items():
-            monkeypatch.setitem(self._statements, vendor, statement)
+        for vendor, time in RIGHT.items():
+            monkeypatch.setitem(self._times, vendor, time)
         clock.database_time()
         clock.clock_is_proven()
 
     def jump(self, by: timedelta) -> None:
         """Let it show another time from now on; `timedelta(0)` is the right one again."""
         seconds = by.total_seconds()
-        self._statements["mysql"] = f"SELECT UTC_TIMESTAMP(6) + INTERVAL {seconds:.0f} SECOND"
-        self._statements["sqlite"] = f"SELECT strftime('%Y-%m-%d %H:%M:%f', 'now', '{seconds:+.0f} seconds')"
+        self._times["mysql"] = f"UTC_TIMESTAMP(6) + INTERVAL {seconds:.0f} SECOND"
+        self._times["sqlite"] = f"strftime('%Y-%m-%d %H:%M:%f', 'now', '{seconds:+.0f} seconds')"

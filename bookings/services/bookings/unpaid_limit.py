@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 
 from bookings.conf import payment_window, unpaid_limits
-from bookings.db.clock import database_time
+from bookings.db.clock import database_time, row_with_time
 from bookings.db.packets import later
 from bookings.db.waiting_line import lines
 from bookings.errors import TooManyUnpaidBookings, TooManyUnpaidSeats
@@ -22,7 +22,7 @@ LOCK = {
 }
 
 COUNT = """
-    SELECT COUNT(*), COALESCE(SUM(CASE WHEN flight_id = %s THEN no_of_seats END), 0)
+    SELECT {now}, COUNT(*), COALESCE(SUM(CASE WHEN flight_id = %s THEN no_of_seats END), 0)
     FROM booking WHERE user_id = %s AND status IN (%s, %s) AND hold_key <> %s
 """
 
@@ -47,9 +47,7 @@ def refuse_one_too_many(user_id: int, *, flight_id: int, seats: int, besides: UU
     own = Booking._meta.get_field("hold_key").get_db_prep_value(besides, connection)
     with lines.place_for(f"user {user_id}"):
         later(LOCK[connection.vendor], [user_id])
-        count = later(COUNT, [flight_id, user_id, *UNPAID, own])
-        now = database_time()
-    ((bookings, on_flight),) = count.rows
+        now, (bookings, on_flight) = row_with_time(COUNT, [flight_id, user_id, *UNPAID, own])
     if (most_bookings and bookings >= most_bookings) or (most_seats and seats + on_flight > most_seats):
         _refuse(user_id, flight_id=flight_id, seats=seats, besides=besides)
     return now
