@@ -5,6 +5,7 @@ A line has the fields that are listed here and no other, so that nothing a clien
 accident: no token, no key, no body, no address.
 """
 
+import json
 import logging.config
 import re
 import sys
@@ -166,6 +167,8 @@ _FRAMING: Sequence[Any] = (
 WRITING: Sequence[Any] = (_plain_exception, _only_listed, _one_line)
 
 
+# Made once: the library would make one for each line.
+_ENCODER = json.JSONEncoder(default=repr)
 _CONSOLE = structlog.dev.ConsoleRenderer(colors=False)
 
 
@@ -180,7 +183,7 @@ def _for_people(logger: Any, method: str, line: Line) -> str:
 IN_WORDS = {"method", "route", "status", "ms", "logger"}
 
 RENDERERS: Mapping[str, Callable[..., str]] = {
-    "json": cast("Callable[..., str]", structlog.processors.JSONRenderer()),
+    "json": lambda _logger, _method, line: _ENCODER.encode(line),
     "console": _for_people,
 }
 

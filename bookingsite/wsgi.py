@@ -1,5 +1,6 @@
 """What the web server loads. A fault that would break the first request ends the start here."""
 
+import gc
 import os
 from importlib import import_module
 
@@ -40,5 +41,8 @@ for connection in connections.all():
     finally:
         connection.close()
 
+# What is there now stays: the collector would look at all of it time and again.
+gc.collect()
+gc.freeze()
 application = Lanes(django_application, threads=settings.WEB_THREADS)
 begin_to_beat(application)

@@ -299,4 +299,8 @@ def _located(booking: Booking) -> dict[str, str]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
+
+
+# Made once: `json.dumps` would make one for each answer.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

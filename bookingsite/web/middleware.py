@@ -1,17 +1,19 @@
 """What every request passes: its id, its one log line, its bounds, and the headers of every answer."""
 
+import functools
 import ipaddress
 import re
 import time
 import uuid
 from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
+from prometheus_client import Counter, Histogram
 
 from bookings.answers import rendering
 from bookings.diagnostics.draining import is_draining
@@ -112,8 +114,9 @@ class RequestContext:
         span.answered(method, route, response.status_code)
         if not request.path_info.startswith(UNREPORTED):
             seconds = time.perf_counter() - started
-            metrics.REQUESTS.labels(method, route, response.status_code).inc()
-            metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
+            count, durations = _series(method, route, response.status_code)
+            count.inc()
+            durations.observe(seconds)
             if booking := booking_in(request.resolver_match):
                 structlog.contextvars.bind_contextvars(booking=booking)
             log.info(
@@ -125,6 +128,20 @@ class RequestContext:
             )
         structlog.contextvars.clear_contextvars()
         return response
+
+
+@functools.cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """What requests of a kind are counted in; there are as many kinds as series."""
+    return metrics.REQUESTS.labels(method, route, status), metrics.REQUEST_SECONDS.labels(method, route)
+
+
+class _Headers(ResponseHeaders):
+    """The headers of a response that is ready: each name and value was looked at when it was set."""
+
+    def items(self) -> Any:
+        """Give pairs; the framework would look each name up again."""
+        return self._store.values()
 
 
 class EveryAnswer:
@@ -141,8 +158,9 @@ class EveryAnswer:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        # At once: each name and value was looked at when this module was loaded.
-        response.headers._store = {**HEADERS._store, **response.headers._store}
+        ready = _Headers({})
+        ready._store = {**HEADERS._store, **response.headers._store}
+        response.headers = ready
         if is_draining():
             response["Connection"] = "close"
         return response
@@ -267,7 +285,7 @@ def client_address(request: HttpRequest) -> str:
     return _network_of(seen)
 
 
-@lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def _network_of(text: str) -> str:
     try:
         address = ipaddress.ip_address(text)

@@ -4,7 +4,9 @@ Keeps this process from burdening a peer in trouble: breaker, bulkhead and retry
 All of it belongs to this process and ends with it: nothing about bookings is decided by it.
 """
 
+import functools
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 import structlog
+from prometheus_client import Histogram
 
 from bookings.conf import calls_at_once
 from bookings.gateways.flight_service.resilience.breaker import Breaker
@@ -25,6 +28,11 @@ log = structlog.get_logger(__name__)
 
 # The higher, the worse.
 LEVELS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+
+
+@functools.cache
+def _seconds_of(word: CallWord) -> Histogram:
+    return metrics.FLIGHT_CALL_SECONDS.labels(word)
 
 
 class CallRefused(Exception):
@@ -64,8 +72,9 @@ class Guard:
         self._lock = Lock()
         self._calls: Counter[CallWord] = Counter()
         self._answered_at = -math.inf
-        for word in CallWord:  # an outcome that has not happened yet is a zero, not a gap
-            metrics.FLIGHT_CALLS.labels(word)
+        # An outcome that has not happened yet is a zero, not a gap.
+        self._counters = {word: metrics.FLIGHT_CALLS.labels(word) for word in CallWord}
+        self._shown: tuple[int, int, float] | None = None
         self._show()
 
     @contextmanager
@@ -86,7 +95,7 @@ class Guard:
                     yield call
                 finally:
                     metrics.CALLS_IN_FLIGHT.dec()
-                    metrics.FLIGHT_CALL_SECONDS.labels(call.word).observe(time.perf_counter() - started)
+                    _seconds_of(call.word).observe(time.perf_counter() - started)
                     self._count(call.word)
                     if call.healthy:
                         self.budget.earn()
@@ -149,15 +158,18 @@ class Guard:
         )
 
     def _show(self) -> None:
-        """Update the metrics."""
-        metrics.BREAKER_STATE.set(LEVELS[self.breaker.view().state])
-        metrics.RETRY_BUDGET.set(self.budget.left())
+        """Update the metrics, where this process has not shown the same before."""
+        shown = os.getpid(), LEVELS[self.breaker.view().state], self.budget.left()
+        if shown != self._shown:
+            self._shown = shown
+            metrics.BREAKER_STATE.set(shown[1])
+            metrics.RETRY_BUDGET.set(shown[2])
 
     def _refused(self, word: CallWord, why: str) -> CallRefused:
         self._count(word)
         return CallRefused(word, why)
 
     def _count(self, word: CallWord) -> None:
-        metrics.FLIGHT_CALLS.labels(word).inc()
+        self._counters[word].inc()
         with self._lock:
             self._calls[word] += 1
