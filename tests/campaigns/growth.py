@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import quote
 
 from django.db import connection
 from django.test import Client
@@ -40,7 +41,7 @@ from tests.support.api import BOOKINGS
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.support.servers import Web, environment
 from tests.support.waiting import await_that
-from tests.volume.fill import analyze_tables, fill, quick_server, see_that_disk_is_free
+from tests.volume.fill import SORTS_IN_MEMORY, analyze_tables, fill, quick_server, see_that_disk_is_free
 from tests.volume.pages import a_desk
 from tests.volume.questions import PAGE, place_of
 
@@ -115,11 +116,11 @@ def start_stub(running: ExitStack) -> str:
 
 def filled(running: ExitStack, bookings: int, *, memory: int) -> PrivateMariaDB:
     """Start a MariaDB, and fill it. What is inserted here is no part of its binary log."""
-    server = running.enter_context(private_database(PrivateMariaDB(*MARIADB_OPTIONS)))
+    server = running.enter_context(private_database(PrivateMariaDB(*MARIADB_OPTIONS, SORTS_IN_MEMORY)))
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION sql_log_bin = 0")
     with quick_server(memory=memory):
-        for table, seconds in fill(bookings):
+        for table, seconds in fill(bookings, at_once=True):
             print(f"{bookings:,}: {table}: {seconds:.0f} s", flush=True)
         analyze_tables()
     return server
@@ -181,7 +182,8 @@ def over_http(places: Sequence[Place], ask: Ask, seconds: float, *, keep: bool =
         def turn(place: Place) -> list[float]:
             load = clients[place.bookings].drive(requests[place.bookings], seconds=seconds / TURNS)
             if load.failed:
-                raise RuntimeError(f"answers were {dict(load.failed)} of {len(load.latencies)}")
+                last = load.bodies[-1].decode()
+                raise RuntimeError(f"answers were {dict(load.failed)} of {len(load.latencies)}; the last: {last}")
             if keep:
                 place.made.add(load.bodies)
             return load.latencies
@@ -245,7 +247,7 @@ def far_pages(_place: Place) -> Iterator[bytes]:
     """
     newest = Booking.objects.latest("pk").pk
     first = max((PAGES + 1) * PAGE, newest - 9_999 * PAGE)
-    cursors = [place_of(first - number * PAGE, Client()) for number in range(PAGES)]
+    cursors = [quote(place_of(first - number * PAGE, Client()), safe="") for number in range(PAGES)]
     return itertools.cycle([get(f"{BOOKINGS}?limit={PAGE}&cursor={cursor}") for cursor in cursors])
 
 

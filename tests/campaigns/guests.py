@@ -22,12 +22,16 @@ from tests.campaigns.doors import Doors, one_door
 from tests.support.api import BOOKINGS, PAYMENTS
 from tests.support.http import Reply
 from tests.support.servers import Web, a_watched_web
+from tests.support.waiting import await_that
 
 CLIENTS = 8
 PAUSE_SECONDS = 0.1
 
 # As the service runs in production, its log lines included, with a user's caps out of the way.
 SETTINGS = {**PRODUCTION, "LOG_LEVEL": "INFO"}
+
+# The state of a socket, in /proc/net/tcp.
+LISTENS = "0A"
 
 # Users of their own, whom no booking of a campaign belongs to.
 FIRST_USER = 1_000_000_000
@@ -51,6 +55,12 @@ class Timed(NamedTuple):
 def production_web(env: dict[str, str]) -> list[Web]:
     """Make the web server as production runs it; not started."""
     return [a_watched_web("--workers", PRODUCTION["WEB_WORKERS"], env=env)]
+
+
+def listeners(port: int) -> int:
+    """Tell how many processes of a web server listen; each has a socket of its own."""
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return sum(words[1].endswith(f":{port:04X}") and words[3] == LISTENS for words in sockets)
 
 
 class Guests:
@@ -99,7 +109,12 @@ class Guests:
 def guests_at(
     web: Web, *, flights: int, clients: int = CLIENTS, pause_seconds: float = PAUSE_SECONDS
 ) -> Iterator[Guests]:
-    """Let clients ask for the length of the block, each on a connection that it keeps."""
+    """
+    Let clients ask for the length of the block, each on a connection that it keeps.
+
+    The first answer comes when one process listens: the connections of all clients would be its own.
+    """
+    await_that(lambda: listeners(web.port) == int(PRODUCTION["WEB_WORKERS"]), web.printed)
     with one_door(web.port) as doors:
         guests = Guests(doors, flights=flights, pause_seconds=pause_seconds)
         threads = [threading.Thread(target=guests.live) for _ in range(clients)]

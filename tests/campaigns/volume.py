@@ -17,10 +17,11 @@ from django.db import connection, reset_queries
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 
+from devtools.mariadb import PrivateMariaDB
 from tests.campaigns.stack import private_database
 from tests.campaigns.verdict import Round
 from tests.support.volume import effort_of, plans_of
-from tests.volume.fill import TABLES, analyze_tables, fill, quick_server, see_that_disk_is_free
+from tests.volume.fill import SORTS_IN_MEMORY, TABLES, analyze_tables, fill, quick_server, see_that_disk_is_free
 from tests.volume.leftovers import leave_behind, reap
 from tests.volume.pages import Page, a_desk, all_pages
 from tests.volume.questions import Question, all_questions
@@ -110,9 +111,9 @@ def play(options: Namespace) -> Iterator[Round]:
     """Fill, print the tables, and name the questions that read more than they may."""
     see_that_disk_is_free(options.bookings)
     began = time.monotonic()
-    with private_database():
+    with private_database(PrivateMariaDB(SORTS_IN_MEMORY)):
         with quick_server(memory=options.memory * GIGABYTE):
-            for table, seconds in fill(options.bookings):
+            for table, seconds in fill(options.bookings, at_once=True):
                 print(f"{table}: {seconds:.0f} s", flush=True)
             analyze_tables()
         say_sizes(options.bookings)
