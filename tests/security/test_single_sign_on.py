@@ -95,6 +95,11 @@ def test_an_account_of_the_same_address_is_not_opened(provider, anna):
         ({"email": "anna@example.org", "email_verified": "true"}, 403),
         ({"email": "anna@example.org"}, 403),
         ({"email": "", "email_verified": True}, 403),
+        # Equal to the database: addresses of strangers, who can verify them.
+        ({"email": "ánna@example.org", "email_verified": True}, 403),
+        ({"email": "anna@example.org ", "email_verified": True}, 403),
+        ({"email": "anna@exampl\u212f.org", "email_verified": True}, 403),
+        ({"email": "anna@example.org\ud800", "email_verified": True}, 403),
     ],
 )
 def test_a_verified_address_finds_an_account_where_the_settings_say_so(provider, anna, settings, claims, status):
@@ -102,6 +107,15 @@ def test_a_verified_address_finds_an_account_where_the_settings_say_so(provider,
     provider.claims.update(claims)
 
     assert there_and_back(provider)[1].status_code == status
+
+
+def test_an_account_whose_address_looks_alike_takes_none_from_its_owner(provider, anna, settings):
+    settings.OIDC_LINK_BY_EMAIL = True
+    User.objects.create_user("ann", email="ánna@example.org", is_staff=True)
+    provider.claims.update(email="anna@example.org", email_verified=True)
+
+    assert there_and_back(provider)[1].status_code == 302
+    assert StaffIdentity.objects.get().user == anna
 
 
 @pytest.mark.parametrize("who", ["superuser", "two", "connected"])
@@ -244,6 +258,7 @@ def test_a_second_factor_is_asked_for_unless_the_provider_has(provider, anna, se
         {"sub": None},
         {"sub": ""},
         {"sub": "x" * 256},
+        {"sub": "\ud800"},
     ],
     ids=str,
 )

@@ -105,7 +105,7 @@ class OpenIdProvider:
             party = claims.get("azp", self._client_id if len(audiences) == 1 else None)
             if not hmac.compare_digest(claims["nonce"].encode(), nonce.encode()) or party != self._client_id:
                 raise ValueError("made for another log-in, or for another client")
-            if not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
+            if not 0 < len(claims["sub"].encode()) <= LONGEST_SUBJECT:
                 raise ValueError("no subject")
             return claims
         raise ValueError("no key of the provider has signed it")

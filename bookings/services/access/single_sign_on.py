@@ -100,11 +100,19 @@ def _hash_of(identity: Identity) -> str:
 
 def _user_with_email(identity: Identity) -> Any:
     email = identity.claims.get("email")
-    if identity.claims.get("email_verified") is not True or not isinstance(email, str) or not email:
+    is_address = isinstance(email, str) and email and email.isprintable()
+    if identity.claims.get("email_verified") is not True or not is_address:
         return None
     people = get_user_model()._default_manager.filter(is_superuser=False, email__iexact=email)
-    found = list(people.exclude(staff_identities__issuer=identity.issuer)[:2])
+    # To the database an address with an accent, or with a letter that looks alike, is the one without.
+    unconnected = people.exclude(staff_identities__issuer=identity.issuer)
+    found = [user for user in unconnected if _is_same(user.email, str(email))]
     return found[0] if len(found) == 1 else None
+
+
+def _is_same(address: str, other: str) -> bool:
+    """Whether these are one address: only the letters A to Z may be of another size."""
+    return address.encode().lower() == other.encode().lower()
 
 
 def _new_user(identity: Identity, groups: set[str]) -> Any:
