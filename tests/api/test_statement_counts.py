@@ -41,8 +41,8 @@ def test_a_request_costs_a_fixed_number_of_statements(api, rows):
     }
 
     assert costs == {
-        "create": 6,
-        "create with a key": 9,
+        "create": 5,
+        "create with a key": 8,
         "create, replayed": 1,
         "pay": 8,
         "cancel": 5,
