@@ -1,5 +1,6 @@
 """What is counted of calls to the Flight Service."""
 
+import threading
 import time
 import uuid
 
@@ -7,8 +8,10 @@ import pytest
 
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.resilience.guard import Guard
+from bookings.observability import metrics
 from bookings.observability.metrics import REGISTRY, UNUSABLE_FLIGHT
 from bookings.ports import SeatChange, UnknownFlight, UnusableFlight
+from tests.support.threads import PATIENCE_SECONDS
 from tests.support.wire import HANG_UP, answer
 
 SEATS = "/api/v1/flights/7/seats"
@@ -50,6 +53,31 @@ def test_a_breaker_that_opens_is_seen_and_what_it_keeps_back_is_counted_and_not_
     assert number("breaker_state") == 2
     assert number("calls_total", outcome="open") == counted + 1
     assert number("call_duration_seconds_count", outcome="open") == timed == 0
+
+
+def test_a_breaker_that_opens_while_another_thread_shows_it_closed_is_seen_open(wire):
+    guard, opened, patch = Guard(clock=lambda: 1000.0), threading.Event(), pytest.MonkeyPatch()
+    service, show_closed = HttpFlightService(wire.url, guard=guard), metrics.BREAKER_STATE.set
+
+    def open_meanwhile(level):
+        patch.undo()
+        threading.Thread(target=open_it).start()
+        opened.wait(0.5)  # not for longer: it may wait for this thread
+        show_closed(level)
+
+    def open_it():
+        for flight_id in (7, 8, 9, 7, 8, 9):
+            take(service, flight_id)
+        opened.set()
+
+    for flight_id in (7, 8, 9):
+        wire.say("PATCH", f"/api/v1/flights/{flight_id}/seats", HANG_UP)
+    patch.setattr(metrics.BREAKER_STATE, "set", open_meanwhile)
+    service.spend_repetition()
+    guard.count_a_wait(1)
+
+    assert opened.wait(PATIENCE_SECONDS)
+    assert number("breaker_state") == 2
 
 
 def test_repetitions_that_are_left_are_seen(wire, service):

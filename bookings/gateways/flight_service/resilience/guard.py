@@ -75,6 +75,7 @@ class Guard:
         # An outcome that has not happened yet is a zero, not a gap.
         self._counters = {word: metrics.FLIGHT_CALLS.labels(word) for word in CallWord}
         self._shown: tuple[int, int, float] | None = None
+        self._showing = Lock()
         self._show()
 
     @contextmanager
@@ -159,11 +160,13 @@ class Guard:
 
     def _show(self) -> None:
         """Update the metrics, where this process has not shown the same before."""
-        shown = os.getpid(), LEVELS[self.breaker.view().state], self.budget.left()
-        if shown != self._shown:
-            self._shown = shown
-            metrics.BREAKER_STATE.set(shown[1])
-            metrics.RETRY_BUDGET.set(shown[2])
+        # One thread after another: the last to write would otherwise show what was so before, until it changes again.
+        with self._showing:
+            shown = os.getpid(), LEVELS[self.breaker.view().state], self.budget.left()
+            if shown != self._shown:
+                self._shown = shown
+                metrics.BREAKER_STATE.set(shown[1])
+                metrics.RETRY_BUDGET.set(shown[2])
 
     def _refused(self, word: CallWord, why: str) -> CallRefused:
         self._count(word)
