@@ -213,7 +213,7 @@ class ListBookingsQuery(StrictSerializer):
     clientReference = Name(
         required=False,
         max_length=LONGEST_CLIENT_REFERENCE,
-        help_text="Small letters and capitals may count as the same.",
+        help_text="What you called it, to the letter.",
     )
     flightNumber = Name(
         required=False,

@@ -267,12 +267,14 @@ def _matching(asked: dict[str, Any], reader: Actor) -> Question:
     columns = {
         "userId": "user_id",
         "flightId": "flight_id",
-        "clientReference": "client_reference",
         "createdAfter": "created_at__gt",
         "createdBefore": "created_at__lt",
         "updatedAfter": "updated_at__gt",
     }
     rows = rows.filter(**{column: asked[name] for name, column in columns.items() if name in asked})
+    if "clientReference" in asked:
+        called = asked["clientReference"]
+        rows = rows.filter(client_reference=called, client_reference__exactly=called)
     if "reference" in asked:
         rows = rows.filter(reference=reference_in(asked["reference"]))
     if "status" in asked:

@@ -92,6 +92,17 @@ def test_bookings_are_found_by_what_their_client_calls_them(api):
     assert ids(listed(api, clientReference="trip")) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "other"),
+    [("A1", "a1"), ("trip 🛫", "trip 🛬"), ("Zurich", "Zürich"), ("strasse", "straße"), ("ab", "a\u200db"), ("1", "①")],
+)
+def test_what_a_database_takes_for_the_same_is_another_reference(api, asked, other):
+    wanted, _ = a_saved_row(client_reference=asked), a_saved_row(client_reference=other)
+
+    assert ids(listed(api, clientReference=asked)) == [wanted.pk]
+    assert ids(listed(api, clientReference=asked, status="initiated", limit=1)) == [wanted.pk]
+
+
 @pytest.mark.parametrize("query", [{"clientReference": "A"}, {"flightNumber": "UK 808"}], ids=str)
 def test_no_filter_shows_a_customer_what_is_anothers(api, token_auth, query):
     booking = a_saved_row(user_id=1001, client_reference="A", flight_number="UK 808")

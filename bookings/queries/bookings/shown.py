@@ -12,13 +12,28 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from django.db import connections, router
-from django.db.models import Q
+from django.db.models import CharField, Q
 from django.db.models.functions import Abs
+from django.db.models.lookups import Exact
 
 from bookings.models import Booking
 
 # What Django gives as a value to every database. Beyond it the text of a query depends on the value.
 HIGHEST_INTEGER = 2**63 - 1
+
+
+@CharField.register_lookup
+class Exactly(Exact):
+    """Equal to the byte: to most collations each emoji equals every other. No index has it, so ask `exact` as well."""
+
+    lookup_name = "exactly"
+
+    def get_rhs_op(self, connection: Any, rhs: str) -> str:
+        return f"= {rhs}"
+
+    def as_mysql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        sql, values = self.as_sql(compiler, connection)
+        return f"BINARY {sql}", values
 
 
 class ShownBooking(NamedTuple):
