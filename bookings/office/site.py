@@ -31,6 +31,7 @@ from bookings import wiring
 from bookings.models.access.staff_log_in import Proof
 from bookings.office import unsent
 from bookings.office.access.door import Door, onward, visit_of
+from bookings.office.access.own_password import OwnPassword
 from bookings.office.access.passkeys import PasskeyPages
 from bookings.office.access.reset_links import reset_pages
 from bookings.office.access.second_factor import Pages
@@ -220,6 +221,10 @@ class BackOffice(admin.AdminSite):
             if user is not None:
                 note_failure(user, visit=visit_of(request), proof=Proof.PASSWORD)
         return response
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        context = {**self.each_context(request), **(extra_context or {})}
+        return cast(TemplateResponse, OwnPassword.as_view(extra_context=context)(request))
 
     def _door(self, request: HttpRequest) -> HttpResponse:
         """Django's own log-in of this site, but for what comes after a right password."""
