@@ -124,6 +124,18 @@ def test_a_log_in_meanwhile_ends_the_link(sven, anna):
     assert "This link does not work any more" in text_of(Client().get(link, follow=True))
 
 
+@pytest.mark.parametrize("column", ["is_active", "is_staff"])
+def test_a_link_of_a_user_who_may_not_come_in_any_more_sets_nothing(sven, anna, column):
+    link = link_in(ask(sven, anna))
+    User.objects.filter(pk=anna.pk).update(**{column: False})
+
+    answer = use(link)
+
+    assert answer.status_code == 410
+    User.objects.filter(pk=anna.pk).update(**{column: True})
+    assert not works(NEW)
+
+
 def test_two_readers_of_a_link_set_one_password(sven, anna):
     link = link_in(ask(sven, anna))
     first, second = Client(), Client()

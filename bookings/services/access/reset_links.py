@@ -54,10 +54,12 @@ def set_password(person_id: int, token: str, *, password: str, visit: Visit) -> 
     """
     Set the password that was typed behind a link. All sessions of the user end; it is not logged in.
 
-    :raises LinkUsed: if the link was used meanwhile, or is too old
+    :raises LinkUsed: if the link was used meanwhile, or is too old, or its user may not come in any more
     """
     person = _locked(person_id)
     if person is None or not default_token_generator.check_token(person, token):
+        raise LinkUsed
+    if not (person.is_active and person.is_staff):
         raise LinkUsed
     _set(person, password, visit=visit, proof=Proof.LINK)
 
