@@ -1,11 +1,17 @@
 """The way to the identity provider: where it leads, what it tells, and what is said when there is none."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
 
 from bookings import wiring
+from bookings.gateways.identity_provider.openid import LOOK_AGAIN_SECONDS
+from bookings.ports import IdentityProviderAway
 from tests.support.identity_provider import CLIENT, SECRET, start_provider
 from tests.support.log_in import LOGIN
 from tests.support.people import text_of
@@ -61,6 +67,50 @@ def test_a_provider_that_does_not_listen_is_said_to_be_away(provider, settings):
     wiring.identity_provider.cache_clear()
 
     assert Client().get(SSO).status_code == 503
+
+
+def test_strangers_have_a_provider_that_fails_asked_once_in_a_while(provider, monkeypatch):
+    provider.raw = b"no JSON"
+    assert Client().get(SSO).status_code == 503
+    provider.raw = b""
+
+    assert Client().get(SSO).status_code == 503  # not asked
+
+    a_while_later = time.monotonic() + LOOK_AGAIN_SECONDS
+    monkeypatch.setattr("bookings.gateways.identity_provider.openid.time.monotonic", lambda: a_while_later)
+    assert Client().get(SSO).status_code == 302
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_provider_that_is_slow_holds_one_thread(provider, monkeypatch, is_known):
+    office = wiring.identity_provider()
+    begin = partial(office.address_of_log_in, state="s", nonce="n", verifier="v", comes_back_to="b")
+    if is_known:
+        begin()
+        monkeypatch.setattr("bookings.gateways.identity_provider.openid.DOCUMENT_SECONDS", 0.0)
+    is_asked, goes_on, send = Event(), Event(), office._http.send
+
+    def slow(*args, **kwargs):
+        assert not is_asked.is_set(), "asked by two threads"
+        is_asked.set()
+        goes_on.wait(10)
+        return send(*args, **kwargs)
+
+    monkeypatch.setattr(office._http, "send", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(begin)
+        is_asked.wait(10)
+        began = time.monotonic()
+        try:
+            if is_known:
+                assert begin()
+            else:
+                with pytest.raises(IdentityProviderAway):
+                    begin()
+            assert time.monotonic() - began < 2
+        finally:
+            goes_on.set()
+        assert first.result()
 
 
 def test_the_provider_learns_our_address_and_no_secret(provider):

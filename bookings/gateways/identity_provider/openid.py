@@ -11,6 +11,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from http import HTTPStatus
+from threading import Lock
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -26,11 +27,18 @@ WHOLE_SECONDS = 5.0
 LARGEST_BYTES = 64 * 1024
 # What the provider says about itself changes seldom.
 DOCUMENT_SECONDS = 3600.0
+# The pause after it could not be read: strangers begin log-ins, and each that waits holds a thread.
+LOOK_AGAIN_SECONDS = 10.0
+# For those who come while it is being read the first time.
+WAIT_SECONDS = 0.5
 # Clocks of two services differ by seconds.
 LEEWAY_SECONDS = 30
 LONGEST_SUBJECT = 255
 
 PROBLEMS = (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+# When it was read, the document, and the keys that it names: replaced together.
+Known = tuple[float, Mapping[str, Any], KeySet]
 
 
 class OpenIdProvider:
@@ -39,8 +47,8 @@ class OpenIdProvider:
     def __init__(self, issuer: str, *, client_id: str, client_secret: str, scopes: str) -> None:
         self._issuer, self._client_id, self._client_secret, self._scopes = issuer, client_id, client_secret, scopes
         self._http = HttpExchange(connect_seconds=CONNECT_SECONDS, largest_bytes=LARGEST_BYTES)
-        # When it was read, the document, and the keys that it names: replaced together.
-        self._known: tuple[float, Mapping[str, Any], KeySet] | None = None
+        self._known: Known | None = None
+        self._lock, self._rests_until = Lock(), 0.0
 
     def address_of_log_in(self, *, state: str, nonce: str, verifier: str, comes_back_to: str) -> str:
         document, _ = self._document()
@@ -111,8 +119,25 @@ class OpenIdProvider:
         raise ValueError("no key of the provider has signed it")
 
     def _document(self) -> tuple[Mapping[str, Any], KeySet]:
-        if self._known is not None and time.monotonic() - self._known[0] < DOCUMENT_SECONDS:
+        known = self._known
+        if known is not None and time.monotonic() - known[0] < DOCUMENT_SECONDS:
+            return known[1:]
+        # One thread reads it; the others use what is known, or wait a moment for the first.
+        if not self._lock.acquire(timeout=0 if known else WAIT_SECONDS):
+            if known is None:
+                raise IdentityProviderAway("it is being asked")
+            return known[1:]
+        try:
+            if self._known is None or self._known is known:
+                self._known = self._read(self._known)
             return self._known[1:]
+        finally:
+            self._lock.release()
+
+    def _read(self, known: Known | None) -> Known:
+        if time.monotonic() < self._rests_until:
+            raise IdentityProviderAway("it has failed a moment ago")
+        self._rests_until = time.monotonic() + LOOK_AGAIN_SECONDS
         question = Question("GET", f"{self._issuer}/.well-known/openid-configuration", {"Accept": "application/json"})
         status, document = self._ask(question)
         needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -121,9 +146,9 @@ class OpenIdProvider:
             raise IdentityProviderAway("it does not describe itself under the issuer of the settings")
         if not all(urlsplit(str(document.get(name, ""))).scheme in schemes for name in needed):
             raise IdentityProviderAway("it names addresses without TLS, or none")
-        keys = self._known[2] if self._known and self._known[1]["jwks_uri"] == document["jwks_uri"] else None
-        self._known = (time.monotonic(), document, keys or key_set_from(document["jwks_uri"]))
-        return self._known[1:]
+        keys = known[2] if known and known[1]["jwks_uri"] == document["jwks_uri"] else None
+        self._rests_until = 0.0
+        return time.monotonic(), document, keys or key_set_from(document["jwks_uri"])
 
     def _ask(self, question: Question) -> tuple[int, dict[str, Any]]:
         try:
