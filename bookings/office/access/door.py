@@ -83,7 +83,8 @@ def onward(request: HttpRequest) -> str:
 def half_way(request: HttpRequest) -> HalfWay | None:
     """Give who has shown a password in this session, a short while ago; None if there is none."""
     held = request.session.get(_HALF)
-    if held is None or not 0 <= time.time() - held["at"] <= SECONDS:
+    # In either direction: the clock of another web server may be ahead of this one's.
+    if held is None or abs(time.time() - held["at"]) > SECONDS:
         return None
     user = get_user_model()._default_manager.filter(pk=held["user"], is_active=True).first()
     # A password that was changed meanwhile ends this as it ends sessions.
