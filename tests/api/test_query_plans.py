@@ -113,6 +113,16 @@ def test_a_reference_is_found_by_its_index(api):
     assert rows_read(lambda: api.get(BOOKINGS, {"reference": reference})) <= 2
 
 
+@pytest.mark.parametrize("more", [{}, {"userId": AGENT}, {"status": "booked"}], ids=str)
+def test_what_a_client_calls_a_booking_is_found_by_its_index(api, more):
+    called = Booking.objects.exclude(client_reference="").values_list("client_reference", flat=True)[500]
+
+    found = plans(lambda: api.get(BOOKINGS, {"clientReference": called, **more}))
+
+    assert ["booking_of_client_reference" in plan["key"] for plan in found] == [True]
+    assert [rows_of(plan) <= FEW for plan in found] == [True]
+
+
 def test_the_pass_finds_what_is_due_by_the_deadline_index():
     found = plans(lambda: expire._due_ids(500))
 
