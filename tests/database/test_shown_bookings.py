@@ -53,6 +53,19 @@ def test_every_kind_of_question_finds_what_django_finds(some):
                 assert columns(question[start:stop]) == columns(expected[start:stop]), (question, again)
 
 
+@pytest.mark.parametrize(("most", "kept"), [(3, 3), (500, 7)], ids=["few", "twin"])
+def test_however_many_kinds_are_asked_for_few_texts_are_kept(some, monkeypatch, most, kept):
+    monkeypatch.setattr(shown, "MOST_TEXTS", most)
+    largest = 0
+
+    for number in range(7):
+        question = Question().filter(*[Q(user_id=7)] * number)
+        assert len(question[:10]) == (3 if number else 6)
+        largest = max(largest, len(shown._texts))
+
+    assert largest == kept
+
+
 def test_a_value_is_of_the_type_that_django_gives(some):
     (row,) = Question().filter(pk=some[0].pk)[:1]
     booking = Booking.objects.with_database_time().get(pk=some[0].pk)

@@ -73,8 +73,11 @@ MOMENTS = ShownBooking._fields.index("created_at")
 SORTED = {"id": Abs("pk").asc(), "-id": Abs("pk").desc()}
 """An expression has no index's order, and this one no value of its own."""
 
+# Filters combine in thousands of ways, 4 KB each. Clients use some dozens, unless one tries them all.
+MOST_TEXTS = 500
+
 _texts: dict[tuple[Any, ...], str] = {}
-"""The SQL by the kind of question. All names in a kind come from the code, so there are some dozens."""
+"""The SQL by the kind of question. All names in a kind come from the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ class Question:
             statement, values = self._query(alias).query.get_compiler(using=alias).as_sql()
             if list(values) != stored:
                 raise AssertionError(f"the values of {kind} do not stand in the order of its conditions")
+            if len(_texts) >= MOST_TEXTS:
+                _texts.clear()
             text = _texts[kind] = f"{statement} LIMIT %s OFFSET %s"
         return text
 
