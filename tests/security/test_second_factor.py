@@ -10,6 +10,7 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from bookings.models import RateWindow, RecoveryCode
+from bookings.office.access.tries import tried
 from tests.support.log_in import LOGIN, RIGHT
 from tests.support.people import make_groups, text_of
 from tests.support.second_factor import (
@@ -218,6 +219,22 @@ def test_a_password_alone_adds_no_second_app(anna, app):
 
     assert browser.get(ADD).headers["Location"] == "/admin/login/"
     assert TOTPDevice.objects.count() == 1
+
+
+def test_of_two_who_set_a_first_app_up_by_one_password_the_second_does_not(needed, anna, monkeypatch):
+    browser, _ = password_shown()
+    key = key_on(browser.get(ADD))
+
+    def after_the_other_one(request, user, act):
+        TOTPDevice.objects.create(user=user, name="app", key=KEY)
+        return tried(request, user, act)
+
+    monkeypatch.setattr("bookings.office.access.second_factor.tried", after_the_other_one)
+    answer = browser.post(ADD, {"token": code_of(key)})
+
+    assert "That is not right" in text_of(answer)
+    assert TOTPDevice.objects.get().key == KEY
+    assert not is_inside(browser)
 
 
 def test_a_log_in_begins_a_session_of_its_own(anna, app):

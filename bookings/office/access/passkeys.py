@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from bookings import wiring
 from bookings.models.access.staff_log_in import Proof
-from bookings.office.access.door import half_way, passkeys_are_offered, visit_of
+from bookings.office.access.door import HalfWay, half_way, passkeys_are_offered, visit_of
 from bookings.office.access.second_factor import Pages
 from bookings.office.access.tries import PasswordForm, Refused, check_password, form_for, tried
 from bookings.ports import PasskeyRefused
@@ -85,7 +85,7 @@ class PasskeyPages(Pages):
         form, status = form_for(NewPasskeyForm, request, found.user, is_inside=found.is_inside), HTTPStatus.OK
         if form.is_valid():
             try:
-                codes = tried(request, found.user, lambda: _add(request, found.user, form))
+                codes = tried(request, found.user, lambda: _add(request, found, form))
             except Refused as no:
                 status = no.say(form, None)
             else:
@@ -109,14 +109,20 @@ def _use(request: HttpRequest, user: Any, form: forms.Form) -> Proof:
     return use_passkey(user, proven)
 
 
-def _add(request: HttpRequest, user: Any, form: forms.Form) -> list[str]:
-    check_password(user, form)
+def _add(request: HttpRequest, found: HalfWay, form: forms.Form) -> list[str]:
+    check_password(found.user, form)
     state, said = _asked_and_said(request, form)
     try:
         proven = wiring.passkeys().complete_adding(state, said)
     except PasskeyRefused as error:
         raise WrongPasskey from error
-    return add_passkey(user, name=form.cleaned_data["name"], proven=proven, visit=visit_of(request))
+    return add_passkey(
+        found.user,
+        name=form.cleaned_data["name"],
+        proven=proven,
+        visit=visit_of(request),
+        must_be_first=not found.is_inside,
+    )
 
 
 def _asked_and_said(request: HttpRequest, form: forms.Form) -> tuple[dict[str, Any], Mapping[str, Any]]:

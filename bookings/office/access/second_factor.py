@@ -94,7 +94,7 @@ class Pages:
         form, status = form_for(NewAppForm, request, found.user, is_inside=found.is_inside), HTTPStatus.OK
         if form.is_valid():
             try:
-                codes = tried(request, found.user, lambda: _add(request, found.user, key, form))
+                codes = tried(request, found.user, lambda: _add(request, found, key, form))
             except Refused as no:
                 status = no.say(form, "token")
             else:
@@ -189,10 +189,12 @@ class Pages:
         return TemplateResponse(request, f"admin/log_in/{name}.html", context, status=status)
 
 
-def _add(request: HttpRequest, user: Any, key: str, form: forms.Form) -> list[str]:
-    check_password(user, form)
+def _add(request: HttpRequest, found: HalfWay, key: str, form: forms.Form) -> list[str]:
+    check_password(found.user, form)
     code = "".join(form.cleaned_data["token"].split())
-    return second_factor.add_app(user, key=key, code=code, visit=visit_of(request))
+    return second_factor.add_app(
+        found.user, key=key, code=code, visit=visit_of(request), must_be_first=not found.is_inside
+    )
 
 
 def _make_codes(request: HttpRequest, form: forms.Form) -> list[str]:

@@ -19,8 +19,8 @@ def known_passkeys(user: Any) -> Sequence[bytes]:
     return [bytes(each) for each in rows.values_list("credential", flat=True)]
 
 
-def add_passkey(user: Any, *, name: str, proven: ProvenPasskey, visit: Visit) -> list[str]:
-    """Set up a passkey that was shown to work; return new recovery codes, if the user had none."""
+def add_passkey(user: Any, *, name: str, proven: ProvenPasskey, visit: Visit, must_be_first: bool = False) -> list[str]:
+    """Set up a passkey that was shown to work; return new recovery codes, if the user had none. See `add_app`."""
     mark = _hash(proven.credential)
     row = Passkey(
         user=user,
@@ -30,7 +30,7 @@ def add_passkey(user: Any, *, name: str, proven: ProvenPasskey, visit: Visit) ->
         sign_count=proven.sign_count,
         created_at=database_time(),
     )
-    return add_factor(user, row, proof=Proof.PASSKEY, visit=visit, credential_hash=mark)
+    return add_factor(user, row, proof=Proof.PASSKEY, visit=visit, must_be_first=must_be_first, credential_hash=mark)
 
 
 @in_transaction("second_factor.use_passkey")

@@ -91,34 +91,48 @@ def new_key() -> str:
     return secrets.token_hex(20)
 
 
-def add_app(user: Any, *, key: str, code: str, visit: Visit) -> list[str]:
+def add_app(user: Any, *, key: str, code: str, visit: Visit, must_be_first: bool = False) -> list[str]:
     """
     Set up an app whose code shows that it has the key; return the recovery codes, which cannot be had again.
 
     A user that has such codes keeps them, and none are returned.
 
-    :raises WrongCode: if the app does not show this code now
+    :param must_be_first: whether the user has shown its password alone, which is enough for its first factor only
+    :raises WrongCode: if the app does not show this code now, or is not the first
     """
     totp = TOTP(bytes.fromhex(key))
     if not (CODE.fullmatch(code) and totp.verify(int(code), TOLERANCE_STEPS)):
         raise WrongCode
     # The code that was shown just now is used up.
     app = TOTPDevice(user=user, name="app", key=key, last_t=totp.t())
-    return add_factor(user, app, proof=Proof.TOTP, visit=visit, key=key)
+    return add_factor(user, app, proof=Proof.TOTP, visit=visit, must_be_first=must_be_first, key=key)
 
 
-def add_factor(user: Any, row: Model, *, proof: Proof, visit: Visit, **mark: str) -> list[str]:
+def add_factor(
+    user: Any, row: Model, *, proof: Proof, visit: Visit, must_be_first: bool = False, **mark: str
+) -> list[str]:
     """Keep a factor, which `mark` tells from others, that was shown to work; return recovery codes if they are new."""
     codes = [_new_code() for _ in range(RECOVERY_CODES)]
-    are_new = _add(user, row, mark, proof=proof, codes=codes, visit=visit)
+    are_new = _add(user, row, mark, proof=proof, codes=codes, visit=visit, must_be_first=must_be_first)
     return [_shown(code) for code in codes] if are_new else []
 
 
 @in_transaction("second_factor.add")
-def _add(user: Any, row: Model, mark: dict[str, str], *, proof: Proof, codes: list[str], visit: Visit) -> bool:
+def _add(
+    user: Any,
+    row: Model,
+    mark: dict[str, str],
+    *,
+    proof: Proof,
+    codes: list[str],
+    visit: Visit,
+    must_be_first: bool,
+) -> bool:
     """Add the factor, and say whether the codes are the user's now."""
     _lock(user)
     if not type(row)._default_manager.filter(user=user, **mark).exists():  # it is there if a COMMIT's answer was lost
+        if must_be_first and factors_of(user):
+            raise WrongCode
         row.pk = None
         row.save(force_insert=True)
         note(user, LogInEventKind.FACTOR_ADDED, visit=visit, proof=proof)

@@ -10,6 +10,7 @@ from bookings.services.access.log_ins import Visit
 from bookings.services.access.passkeys import add_passkey, known_passkeys, use_passkey
 from bookings.services.access.second_factor import (
     FactorNeeded,
+    WrongCode,
     WrongPasskey,
     factors_of,
     remove_all,
@@ -26,8 +27,8 @@ def anna(db):
     return User.objects.create_user("anna", is_staff=True)
 
 
-def a_passkey(user, *, credential=b"one", sign_count=0):
-    return add_passkey(user, name="laptop", proven=ProvenPasskey(credential, sign_count), visit=HERE)
+def a_passkey(user, *, credential=b"one", sign_count=0, **more):
+    return add_passkey(user, name="laptop", proven=ProvenPasskey(credential, sign_count), visit=HERE, **more)
 
 
 def test_the_first_factor_brings_recovery_codes_and_the_next_leaves_them(anna):
@@ -36,6 +37,16 @@ def test_the_first_factor_brings_recovery_codes_and_the_next_leaves_them(anna):
     assert (len(first), second) == (10, [])
     assert known_passkeys(anna) == [b"one", b"two"]
     assert RecoveryCode.objects.count() == 10
+
+
+def test_what_a_password_alone_adds_must_be_the_first(anna):
+    first = a_passkey(anna, must_be_first=True)
+
+    with pytest.raises(WrongCode):
+        a_passkey(anna, credential=b"two", must_be_first=True)
+
+    assert len(first) == 10
+    assert known_passkeys(anna) == [b"one"]
 
 
 def test_a_passkey_that_is_added_again_is_the_same_one(anna):
