@@ -44,7 +44,7 @@ def test_each_of_500_bookings_is_cancelled_once_though_the_worker_is_killed(offi
     page.goto("/admin/bookings/booking/?flight=1")
     page.get_by_role("link", name="Cancel these bookings").click()
     page.get_by_label("Reason").select_option("flight_cancelled")
-    page.get_by_label("Flight number").fill("1")
+    page.get_by_label("Flight id").fill("1")
     page.get_by_role("button", name="Ask for approval to cancel 500 bookings").click()
     expect(page.get_by_text("another person must approve it")).to_be_visible()
     office.sign_in(page, "Supervisor")

@@ -60,7 +60,9 @@ def a_booking_with_every_flag():
     return booking
 
 
-def test_a_booking_that_needs_attention_pushes_no_column_off_the_list(office, page):
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_a_booking_that_needs_attention_pushes_no_column_off_the_list(office, page, zone):
+    page.context.new_cdp_session(page).send("Emulation.setTimezoneOverride", {"timezoneId": zone})
     a_booking_with_every_flag()
     a_saved_row("pending", created_at=database_time() - timedelta(hours=1), expires_at=database_time())
     office.sign_in(page, "Support")
@@ -71,7 +73,26 @@ def test_a_booking_that_needs_attention_pushes_no_column_off_the_list(office, pa
         "href", f"{CUSTOMERS}/9007199254"
     )
     expect(page.get_by_text("Payment dead: needs a decision")).to_be_visible()
+    assert (page.locator("tbody .own-time").count() > 0) == (zone != "UTC")
     assert page.get_by_role("region", name="Bookings").evaluate(HIDDEN_BESIDE) == []
+
+
+def test_the_departure_of_a_flight_stands_in_one_line(office, page):
+    a_booking_with_every_flag()
+    office.sign_in(page, "Support")
+
+    page.goto(LIST)
+
+    assert page.locator("tbody time:not(.moment)").first.evaluate("time => time.getClientRects().length") == 1
+
+
+def test_what_a_search_takes_stands_above_its_box(office, page):
+    office.sign_in(page, "Supervisor")
+
+    page.goto("/admin/bookings/idempotencyrecord/")
+
+    label, box = page.locator("label[for=searchbar]").bounding_box(), page.locator("#searchbar").bounding_box()
+    assert label["y"] + label["height"] <= box["y"]
 
 
 def test_the_pages_of_a_list_stand_in_one_line_without_bullets(office, page):

@@ -138,3 +138,12 @@ def test_a_refusal_has_no_barriers_and_fits(office, page):
 
     assert answer.status == 403
     assert what_is_wrong(page) == ""
+
+
+def test_an_address_that_is_not_understood_has_no_barriers_and_fits(office, page):
+    office.sign_in(page, "Support")
+
+    answer = page.goto("/admin/bookings/booking/?nonsense=1")
+
+    assert answer.status == 400
+    assert what_is_wrong(page) == ""

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import expect
 
 from tests.browser.keyboard import enter, tab_to
 from tests.browser.office import PASSWORD, a_member
+from tests.browser.test_every_page import what_is_wrong
 from tests.support.bookings import a_saved_row, an_initiated_booking
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -46,6 +48,37 @@ def test_a_wrong_password_is_refused_in_words(page):
     expect(page.get_by_label("Username:")).to_have_value(anna.username)
 
 
+def test_the_code_is_asked_for_in_a_box_that_has_the_focus(office, page):
+    anna = a_member("Support")
+    TOTPDevice.objects.create(user=anna, name="app")
+
+    log_in(page, anna.username, PASSWORD)
+
+    expect(page.get_by_label("Code")).to_be_focused()
+    assert what_is_wrong(page) == ""
+
+
+def test_a_link_for_a_new_password_is_used_by_the_colleague_it_is_for(office, page):
+    anna = a_member("Support")
+    office.sign_in(page, "Supervisor")
+
+    page.goto(f"/admin/log-in/{anna.pk}/link/")
+    page.get_by_label("Why").fill("anna stood before me")
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator("pre").inner_text().strip()
+    assert what_is_wrong(page) == ""
+    page.context.clear_cookies()
+    page.goto(link)
+    assert what_is_wrong(page) == ""
+    page.get_by_label("New password", exact=True).fill("battery staple 17")
+    page.get_by_label("New password confirmation").fill("battery staple 17")
+    page.get_by_role("button", name="Set the password").click()
+    page.context.clear_cookies()
+    log_in(page, anna.username, "battery staple 17")
+
+    expect(page).to_have_title("Start | Flight bookings")
+
+
 @pytest.mark.parametrize(("typed", "stays"), [("", False), ("half a sentence", True)], ids=["idle", "typing"])
 def test_a_page_that_looks_again_goes_to_the_log_in_unless_something_is_typed(office, page, typed, stays):
     office.sign_in(page)
@@ -59,7 +92,7 @@ def test_a_page_that_looks_again_goes_to_the_log_in_unless_something_is_typed(of
 
     page.wait_for_load_state()
     expect(page).to_have_url(address if stays else re.compile("/admin/login/"))
-    expect(page.locator("textarea")).to_have_count(1 if stays else 0)
+    expect(page.get_by_label("New note")).to_have_count(1 if stays else 0)
 
 
 def test_who_is_in_no_group_reads_which_right_is_missing(office, page):

@@ -85,6 +85,7 @@ def give_back(**columns):
     ("status", "columns", "sentence"),
     [
         ("initiated", dict, "Seats: 2 seats are held on flight 1."),
+        ("pending", lambda: {"claims": 1}, "Seats: outcome unknown. The Flight Service was asked once"),
         ("pending", lambda: {"claims": 3}, "Seats: outcome unknown. The Flight Service was asked 3 times"),
         ("pending", lambda: {"hold": Hold.STUCK}, "Seats: it is not known whether they were taken."),
         ("cancelled", lambda: {"hold": Hold.DROPPED}, "Seats: none were taken."),
@@ -97,7 +98,7 @@ def give_back(**columns):
             "Seats: 2 seats went back at ",
         ),
     ],
-    ids=["held", "asking", "stuck", "dropped", "not sent", "open", "dead", "done"],
+    ids=["held", "asked once", "asking", "stuck", "dropped", "not sent", "open", "dead", "done"],
 )
 def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, sentence):
     booking = a_saved_row(status, **columns())

@@ -54,7 +54,7 @@ REFRESH_SECONDS, PATIENT_REFRESH_SECONDS = 2, 10
 
 
 class StartForm(forms.Form):
-    """The confirmation: why, and the number of the flight as proof that it is the right one."""
+    """The confirmation: why, and the id of the flight as proof that it is the right one."""
 
     action_key = forms.UUIDField(widget=forms.HiddenInput)
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=labels.STAFF_REASON_CHOICES)
@@ -64,9 +64,9 @@ class StartForm(forms.Form):
         help_text=gettext_lazy("For the timeline of every booking. Required for the reason “other”."),
     )
     confirm = forms.CharField(
-        label=gettext_lazy("Flight number"),
+        label=gettext_lazy("Flight id"),
         max_length=20,
-        help_text=gettext_lazy("Type the number of the flight to confirm."),
+        help_text=gettext_lazy("Type the id of the flight to confirm."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
     )
 
@@ -77,7 +77,7 @@ class StartForm(forms.Form):
     def clean_confirm(self) -> str:
         typed: str = self.cleaned_data["confirm"]
         if typed != str(self._flight):
-            raise forms.ValidationError(_("This is not the number of the flight above. Nothing was changed."))
+            raise forms.ValidationError(_("This is not the id of the flight above. Nothing was changed."))
         return typed
 
     def clean(self) -> None:
