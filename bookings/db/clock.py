@@ -38,9 +38,11 @@ def row_with_time(sql: str, values: Sequence[Any] = ()) -> tuple[datetime, tuple
     It must lock nothing: then the time is that after all that was sent before it.
     """
     before = time.monotonic()
-    (answer,) = together((sql.replace("{now}", STATEMENT_TIME[connection.vendor]), values))
-    ((now, *others),) = answer.rows
-    moment: datetime = datetime.fromisoformat(now) if isinstance(now, str) else now
+    now = STATEMENT_TIME[connection.vendor]
+    # Beside values, a percent sign is written twice: while DEBUG is on, Django's record of statements fails otherwise.
+    (answer,) = together((sql.replace("{now}", now.replace("%", "%%") if values else now), values))
+    ((at, *others),) = answer.rows
+    moment: datetime = datetime.fromisoformat(at) if isinstance(at, str) else at
     moment = moment.replace(tzinfo=UTC)
     WATCH.note(Reading(moment, before, time.monotonic()))
     return moment, tuple(others)
