@@ -3,11 +3,14 @@
 import uuid
 
 import pytest
+from django.conf import settings
 from django.db.models import Count
+from django_q.models import Success
 from playwright.sync_api import expect
 
-from bookings.models import Booking, BookingEvent, BulkCancel, BulkCancelRow
+from bookings.models import Booking, BookingEvent, BulkCancel, BulkCancelRow, SeatCall
 from bookings.ports import Applied, SeatChange
+from bookings.wake import PASSES_TASK
 from tests.support.bookings import many_rows
 from tests.support.invariants import assert_in_step
 from tests.support.waiting import await_that
@@ -15,6 +18,9 @@ from tests.support.waiting import await_that
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 BOOKINGS, SEATS_EACH = 500, 2
+
+# So many passes may be under way when the worker ends, and have no row yet.
+AT_ONCE = settings.Q_CLUSTER["workers"]
 
 # Some are done and most are not, however fast the machine: then the worker is killed.
 ENOUGH = 50
@@ -32,6 +38,10 @@ def a_full_flight(office):
 
 def decided():
     return BulkCancelRow.objects.exclude(state="waiting").count()
+
+
+def passes_ended():
+    return Success.objects.filter(func=PASSES_TASK).count()
 
 
 def patches(office):
@@ -73,10 +83,11 @@ def test_each_of_500_bookings_is_cancelled_once_though_the_worker_is_killed(offi
     assert Booking.objects.exclude(status="cancelled").count() == 0
     assert BookingEvent.objects.values("booking").distinct().count() == BOOKINGS
     assert BookingEvent.objects.count() == BOOKINGS
-    # One call for the flight and pass: the killed worker had not come to the seats; a pass that overlaps with the
-    # next may send what it has cancelled last by itself.
+    # One call for the flight and pass, sent once: the killed worker had not come to the seats. On a fast machine one
+    # pass cancels all of them, and the next sends what was cancelled last; a slow one takes more passes.
     assert patches_when_killed == 1
-    assert 1 <= patches(office) - patches_when_killed <= 2
+    assert patches(office) - patches_when_killed == SeatCall.objects.count()
+    assert 1 <= SeatCall.objects.count() <= passes_ended() + AT_ONCE
     assert_in_step(office.sim)
 
 
