@@ -10,7 +10,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from bookings.models import LogInEvent, RecoveryCode
+from bookings.models import LogInEvent, RecoveryCode, StaffIdentity
 from bookings.services.access.log_ins import Visit
 from bookings.services.access.reset_links import LinkUsed, set_password
 from tests.support.log_in import LOGIN, RIGHT
@@ -76,6 +76,20 @@ def test_the_second_factor_stays_unless_it_shall_go(sven, anna):
     ask(sven, anna, removes_factors="on")
 
     assert (TOTPDevice.objects.count(), RecoveryCode.objects.count()) == (0, 0)
+
+
+def test_who_was_let_in_by_single_sign_on_is_not_any_more_where_all_else_goes(sven, anna):
+    StaffIdentity.objects.create(user=anna, issuer="https://id.example.org", identity_hash="one")
+    page = f"/admin/auth/user/{anna.pk}/change/"
+    assert "Single sign-on opens this account." in text_of(desk_of(sven).get(page))
+
+    ask(sven, anna)
+    assert StaffIdentity.objects.exists()
+    answer = ask(sven, anna, removes_factors="on")
+
+    assert "the connection with single sign-on are removed" in text_of(answer)
+    assert not StaffIdentity.objects.exists()
+    assert "Single sign-on opens this account." not in text_of(desk_of(sven).get(page))
 
 
 def test_all_of_it_is_on_record(sven, anna):

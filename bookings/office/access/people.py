@@ -7,7 +7,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
-from bookings.models import LogInEvent
+from bookings.models import LogInEvent, StaffIdentity
 from bookings.office.access.second_factor import EVENTS_SHOWN
 from bookings.services.access.second_factor import factors_of
 from bookings.text.ids import id_in
@@ -40,4 +40,5 @@ class PeopleAdmin(AnyUserAdmin):
         if person is not None:
             shown["events"] = LogInEvent.objects.filter(user=person).order_by("-pk")[:EVENTS_SHOWN]
             shown["factors"] = factors_of(person)
+            shown["is_connected"] = StaffIdentity.objects.filter(user=person).exists()
         return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})

@@ -34,7 +34,9 @@ class LinkForm(forms.Form):
         help_text=gettext_lazy("How you know who asks. Stands in the history of the log-in."),
     )
     removes_factors = forms.BooleanField(
-        label=gettext_lazy("Remove the second factors and recovery codes too: they are lost"), required=False
+        label=gettext_lazy("Remove the second factors and recovery codes too: they are lost"),
+        required=False,
+        help_text=gettext_lazy("The connection with single sign-on ends with them."),
     )
 
 

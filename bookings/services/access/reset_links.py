@@ -25,7 +25,8 @@ def make_reset_link(person: Any, *, by: Any, removes_factors: bool, visit: Visit
     """
     Make a link by which a member of staff sets a new password; return its two parts, which cannot be had again.
 
-    Its second factors stay, unless they shall go too. A log-in of the user, and a new password, end the link.
+    Its second factors stay, unless they shall go too; the connection with single sign-on goes with them. A log-in of
+    the user, and a new password, end the link.
 
     :raises MayNotReset: if the link would give more rights than its maker has, or none
     """

@@ -18,7 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from bookings.conf import second_factor_groups
 from bookings.db.transactions import in_transaction
-from bookings.models import Passkey, RecoveryCode
+from bookings.models import Passkey, RecoveryCode, StaffIdentity
 from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.services.access.log_ins import Visit, note
 
@@ -214,8 +214,8 @@ def remove_factor(user: Any, proof: Proof, row_id: int, *, visit: Visit) -> None
 
 
 def remove_all(user: Any) -> None:
-    """Remove all factors and recovery codes of a user, inside a transaction that writes down why."""
-    for table in (TOTPDevice, Passkey, RecoveryCode):
+    """Remove all but the password that opens a user's log-in, inside a transaction that writes down why."""
+    for table in (TOTPDevice, Passkey, RecoveryCode, StaffIdentity):
         table.objects.filter(user=user).delete()
 
 
