@@ -331,6 +331,18 @@ def test_an_account_that_is_connected_once_more_is_connected_once(provider, anna
     assert LogInEvent.objects.count() == 1
 
 
+def test_a_screen_that_was_left_open_connects_no_other_log_in_with_an_account_without_a_password(provider, anna):
+    connected(anna, provider)
+    anna.set_unusable_password()
+    anna.save()
+    browser, _ = there_and_back(provider)
+
+    answer = browser.post(CONNECT)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, OWN)
+    assert "your account stays connected as it is" in text_of(browser.get(OWN))
+
+
 def test_an_account_that_is_not_connected_has_nothing_to_part(provider, anna):
     browser = Client()
     browser.force_login(anna)

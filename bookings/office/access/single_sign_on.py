@@ -77,6 +77,9 @@ class SignOnPages:
         """Lead a user to the provider, whose log-in opens the user's account from then on."""
         _must_be_there()
         form, status = form_for(PasswordForm, request, request.user), HTTPStatus.OK
+        if "password" not in form.fields:  # a screen that was left open would be enough
+            messages.error(request, _("You have no password: your account stays connected as it is."))
+            return HttpResponseRedirect(reverse("admin:own_log_in"))
         if form.is_valid():
             try:
                 tried(request, request.user, lambda: check_password(request.user, form))
