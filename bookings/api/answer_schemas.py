@@ -136,7 +136,10 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
                 **_or_null(ref("Payment")),
                 "description": "The payment that counts, or the latest that failed; null before the first.",
             },
-            "refund": {**_or_null(ref("Refund")), "description": "Null where no money is owed back, nor was."},
+            "refund": {
+                **_or_null(ref("Refund")),
+                "description": "Of that payment; null where nothing of it is owed back, nor was.",
+            },
             "clientReference": {**TEXT_OR_NULL, "description": "What the client calls it."},
             "metadata": {
                 "type": "object",
@@ -146,7 +149,7 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             "createdAt": MOMENT,
             "updatedAt": {**MOMENT, "description": "When something of this changed last."},
             "expiresAt": {**MOMENT, "description": "The end of the payment window."},
-            "paidAt": {**MOMENT_OR_NULL, "description": "When the money was taken, refunded or not."},
+            "paidAt": {**MOMENT_OR_NULL, "description": "When its money was taken, refunded or not."},
             "cancelledAt": MOMENT_OR_NULL,
             "availableActions": {
                 "type": "array",

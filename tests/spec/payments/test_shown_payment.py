@@ -208,6 +208,31 @@ def test_what_was_charged_after_all_does_not_hide_the_payment_that_counts(api, f
     assert violations() == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (None, ("succeeded", None, True, False)),
+        (ChargeFault.DECLINE, ("failed", None, False, False)),
+        (ChargeFault.UNKNOWN, ("pending", None, False, False)),
+    ],
+)
+def test_the_next_payment_counts_in_place_of_one_that_is_refunded(api, flights, payments, settings, fault, said):
+    later = a_dead_payment(api, flights, payments, settings)
+    first = Payment.objects.get()
+    resolve_payment(payment_id=first.pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=payments)
+    settle_payment(first.pk, lease=uuid.uuid4(), outcome=Charged())
+    if fault is not None:
+        payments.fail_next(fault)
+
+    api.pay(later)
+    before = shown(api.get(f"{BOOKINGS}/{later['id']}"))
+    one_pass(flights, payments)
+
+    assert money_of(before) == money_of(shown(api.get(f"{BOOKINGS}/{later['id']}"))) == said
+    assert Payment.objects.get(pk=first.pk).state == "refunded"
+    assert violations() == []
+
+
 def test_of_two_refunds_both_are_made_before_it_says_so(api, flights, payments, settings):
     later = a_dead_payment(api, flights, payments, settings)
     first = Payment.objects.get()
