@@ -66,6 +66,20 @@ def test_the_page_of_a_user_shows_its_log_ins(anna, app, django_user_model):
     assert "Logged in code of an app 192.0.2.1" in page
 
 
+@pytest.mark.parametrize(("password", "is_set"), [("a long and secret word", True), ("short", False)])
+def test_a_password_that_another_user_sets_is_on_record(anna, django_user_model, password, is_set):
+    chief = Client()
+    chief.force_login(django_user_model.objects.create_superuser("chief", password=RIGHT))
+    typed = {"password1": password, "password2": password, "usable_password": "true"}
+
+    chief.post(f"/admin/auth/user/{anna.pk}/password/", typed)
+
+    rows = list(LogInEvent.objects.filter(user=anna).values_list("what", "done_by"))
+    assert rows == ([("password_set", "chief")] if is_set else [])
+    anna.refresh_from_db()
+    assert anna.check_password(password) == is_set
+
+
 def test_a_name_that_is_not_known_leaves_no_row(anna):
     Client().post(LOGIN, {"username": "a password in the wrong field", "password": "x"})
 

@@ -1,5 +1,6 @@
 """The people who work here: Django's own pages of them, and what happened at their log-ins."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.utils import unquote
@@ -8,7 +9,9 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from bookings.models import LogInEvent, StaffIdentity
+from bookings.office.access.door import visit_of
 from bookings.office.access.second_factor import EVENTS_SHOWN
+from bookings.services.access.log_ins import note_password_set
 from bookings.services.access.second_factor import factors_of
 from bookings.text.ids import id_in
 
@@ -42,3 +45,11 @@ class PeopleAdmin(AnyUserAdmin):
             shown["factors"] = factors_of(person)
             shown["is_connected"] = StaffIdentity.objects.filter(user=person).exists()
         return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Django's page; what it did stands in the history of the user's log-in, too."""
+        answer = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and answer.status_code == HTTPStatus.FOUND:
+            visit = visit_of(request, done_by=request.user.get_username())
+            note_password_set(User.objects.get(pk=unquote(id)), visit=visit)
+        return answer

@@ -43,3 +43,9 @@ def note_log_in(user: Any, *, visit: Visit, proof: Proof) -> None:
 def note_failure(user: Any, *, visit: Visit, proof: Proof) -> None:
     """Write down that a log-in as this user has failed."""
     note(user, LogInEventKind.FAILED, visit=visit, proof=proof)
+
+
+@in_one_statement("log_in.password_set")
+def note_password_set(user: Any, *, visit: Visit) -> None:
+    """Write down that another user has set this one's password, or has taken it away."""
+    note(user, LogInEventKind.PASSWORD_SET, visit=visit)
