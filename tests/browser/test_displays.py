@@ -9,11 +9,12 @@ from django_q.models import Schedule
 from playwright.sync_api import expect
 
 from bookings.db.clock import database_time
-from bookings.models import Booking, Payment
+from bookings.models import ApiKey, Booking, Payment
 from bookings.queries.bookings.selection import Selection
 from tests.browser.office import CUSTOMERS
 from tests.support.bookings import a_booked_booking, a_call_row, a_payment_row, a_saved_row
 from tests.support.bulk import carry_out, start
+from tests.support.callers import a_service_key
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
@@ -93,6 +94,17 @@ def test_what_a_search_takes_stands_above_its_box(office, page):
 
     label, box = page.locator("label[for=searchbar]").bounding_box(), page.locator("#searchbar").bounding_box()
     assert label["y"] + label["height"] <= box["y"]
+
+
+def test_the_panels_of_a_record_stand_apart(office, page):
+    a_service_key(name="gate agent")
+    key = ApiKey.objects.get()
+    office.sign_in(page, "Auditor")
+
+    page.goto(f"/admin/bookings/apikey/{key.pk}/change/")
+
+    facts, history = (page.locator(".panel").nth(place).bounding_box() for place in (0, 1))
+    assert history["y"] - (facts["y"] + facts["height"]) >= 10
 
 
 def test_the_pages_of_a_list_stand_in_one_line_without_bullets(office, page):
