@@ -1,5 +1,7 @@
 """Cases in the back office: the form on a booking's page, who sees what, and the lists of cases."""
 
+import uuid
+
 import pytest
 
 from bookings.models import BookingCase, BookingEvent
@@ -43,8 +45,10 @@ def form_of(desk, booking):
 
 
 def moved(desk, booking, what, **said):
-    """What a person's page answers to the form of its case."""
-    return desk.post(f"{LIST}{booking.pk}/case/", {**form_of(desk, booking), "move": what, **said})
+    """What is answered to the form of a case, as the page of the booking would carry it now."""
+    case = BookingCase.objects.filter(pk=booking.pk).first()
+    unseen = {"seen_version": case.version if case else 0, "action_key": uuid.uuid4().hex}
+    return desk.post(f"{LIST}{booking.pk}/case/", {**unseen, "move": what, **said})
 
 
 def shown(answer):
