@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Event
+from threading import Event, Lock
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -111,6 +111,36 @@ def test_a_provider_that_is_slow_holds_one_thread(provider, monkeypatch, is_know
         finally:
             goes_on.set()
         assert first.result()
+
+
+class WatchedLock:
+    """A lock that says when a thread has come for it."""
+
+    def __init__(self):
+        self.is_wanted, self._lock = Event(), Lock()
+
+    def acquire(self, timeout):
+        self.is_wanted.set()
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self):
+        self._lock.release()
+
+
+def test_who_waits_for_the_first_answer_uses_it(provider, monkeypatch):
+    office, lock = wiring.identity_provider(), WatchedLock()
+    monkeypatch.setattr("bookings.gateways.identity_provider.openid.WAIT_SECONDS", 10)
+    monkeypatch.setattr(office, "_lock", lock)
+    lock.acquire(timeout=0)
+    lock.is_wanted.clear()
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(office.address_of_log_in, state="s", nonce="n", verifier="v", comes_back_to="b")
+        assert lock.is_wanted.wait(10)
+        office._known = office._read(None)
+        monkeypatch.setattr(office._http, "send", None)
+        lock.release()
+
+        assert second.result(10).startswith(provider.url)
 
 
 def test_the_provider_learns_our_address_and_no_secret(provider):
