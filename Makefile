@@ -33,8 +33,8 @@ FAST := tests/api tests/architecture tests/docs tests/gateway tests/spec
 CHECKS := $(addprefix check-,types api-description security migrations production-settings settings alert-rules \
 	import-contracts format lint dockerfile)
 # Processes with a server of their own each, as tests look at who waits for a lock. Many wait for something, so
-# there is one more than two cores could do with. tests/conftest.py puts them in turn.
-IN_PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+# there are more than two cores could do with. tests/conftest.py puts them in turn.
+IN_PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 # A run of all everyday tests fails if a branch of services, gateways or db is left.
 EVERY_BRANCH := -p devtools.pytest_branches
 # Runs a command and shows what it says only if it fails.
