@@ -4,9 +4,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from bookings import wiring
 from bookings.models import LogInEvent, StaffIdentity
-from tests.support.identity_provider import CLIENT, SECRET, start_provider
+from tests.support.identity_provider import CLIENT, SECRET
 from tests.support.log_in import RIGHT
 from tests.support.people import make_groups, text_of
 
@@ -14,22 +13,6 @@ pytestmark = pytest.mark.django_db
 
 SSO, BACK, CONNECT, OWN = (f"/admin/{page}/" for page in ("sso", "sso/back", "sso/connect", "log-in"))
 PAGE = "/admin/bookings/booking/"
-
-
-@pytest.fixture(scope="module")
-def one_provider():
-    with start_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(one_provider, settings):
-    """The provider that the settings name; nothing was asked of it yet."""
-    one_provider.__init__(url=one_provider.url)
-    settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = one_provider.url, CLIENT, SECRET
-    wiring.identity_provider.cache_clear()
-    yield one_provider
-    wiring.identity_provider.cache_clear()
 
 
 @pytest.fixture

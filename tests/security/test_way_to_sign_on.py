@@ -12,29 +12,13 @@ from django.test import Client
 from bookings import wiring
 from bookings.gateways.identity_provider.openid import LOOK_AGAIN_SECONDS
 from bookings.ports import IdentityProviderAway
-from tests.support.identity_provider import CLIENT, SECRET, start_provider
+from tests.support.identity_provider import SECRET
 from tests.support.log_in import LOGIN
 from tests.support.people import text_of
 
 pytestmark = pytest.mark.django_db
 
 SSO, BACK, PAGE = "/admin/sso/", "/admin/sso/back/", "/admin/bookings/booking/"
-
-
-@pytest.fixture(scope="module")
-def one_provider():
-    with start_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def provider(one_provider, settings):
-    """The provider that the settings name; nothing was asked of it yet."""
-    one_provider.__init__(url=one_provider.url)
-    settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET = one_provider.url, CLIENT, SECRET
-    wiring.identity_provider.cache_clear()
-    yield one_provider
-    wiring.identity_provider.cache_clear()
 
 
 @pytest.mark.parametrize(
