@@ -18,7 +18,7 @@ def run_pass(traceparent: str = "") -> dict[str, int]:
     :param traceparent: where in which trace it was asked for, if a request did so
     """
     with tracing.resumed(traceparent):
-        result = passes.run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
+        result = passes.run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateways())
     return dataclasses.asdict(result)
 
 

@@ -1,5 +1,6 @@
 """Chooses the implementations that the settings name. Only entry points call it."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 
@@ -88,6 +89,14 @@ def bare_flight_service() -> FlightService:
 
 @cache
 def payment_gateway() -> PaymentGateway:
-    """What takes the money."""
+    """What takes the money of new payments."""
     gateway: PaymentGateway = import_string(settings.PAYMENT_GATEWAY)()
     return gateway
+
+
+@cache
+def payment_gateways() -> Mapping[str, PaymentGateway]:
+    """All that take money, or have taken some, by their names: a payment is asked about and refunded where it is."""
+    current = payment_gateway()
+    made = (import_string(path)() for path in settings.PAYMENT_GATEWAYS.values() if path != settings.PAYMENT_GATEWAY)
+    return {gateway.name: gateway for gateway in (*made, current)}

@@ -16,6 +16,7 @@ from tests.support.api import Api
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.support.tables import empty_tables
 from tests.support.volume import many_rows_in_each_table
+from tests.support.wired import use_gateway
 
 # All tests of such a folder use the same servers: one process starts them once.
 OF_ONE_PROCESS = ("tests/browser/", "tests/crashes/", "tests/failover/", "tests/unkeyed/")
@@ -101,7 +102,7 @@ def flights(monkeypatch: pytest.MonkeyPatch) -> FakeFlights:
 def payments(monkeypatch: pytest.MonkeyPatch) -> FakePayments:
     """A payment gateway that is another system, in the place of the instant one."""
     fake = FakePayments()
-    monkeypatch.setattr(wiring, "payment_gateway", lambda: fake)
+    use_gateway(monkeypatch, fake)
     return fake
 
 

@@ -205,6 +205,7 @@ class BookingViewSet(ViewSet):
             actor=actor,
             keyed=keyed(request, PAY_ENDPOINT, key, **asked),
             payments=wiring.payment_gateway(),
+            gateways=wiring.payment_gateways(),
         )
         return respond(render(result))
 

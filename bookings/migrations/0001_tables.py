@@ -734,6 +734,27 @@ class Migration(migrations.Migration):
                 ("amount", models.BigIntegerField()),
                 ("currency", models.CharField(max_length=3)),
                 ("gateway_key", models.UUIDField()),
+                ("gateway", models.CharField(max_length=16)),
+                ("gateway_id", models.CharField(blank=True, max_length=255, null=True)),
+                ("charge_id", models.CharField(blank=True, default="", max_length=255)),
+                ("by_payer", models.BooleanField(default=False)),
+                (
+                    "step",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("starting", "Starting"),
+                            ("asked", "Asked"),
+                            ("payer", "Payer"),
+                            ("bank", "Bank"),
+                            ("closing", "Closing"),
+                        ],
+                        default="",
+                        max_length=8,
+                    ),
+                ),
+                ("act_until", models.DateTimeField(blank=True, null=True)),
+                ("decline_code", models.CharField(blank=True, default="", max_length=64)),
                 ("refund_key", models.UUIDField()),
                 (
                     "state",
@@ -774,6 +795,21 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("gateway_key",), name="payment_gateway_key_unique"),
+                    models.UniqueConstraint(fields=("gateway", "gateway_id"), name="payment_gateway_id_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("gateway", ""), _negated=True), name="payment_gateway_has_a_name"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("step", ""),
+                            models.Q(
+                                ("state", "processing"),
+                                ("step__in", ["starting", "asked", "payer", "bank", "closing"]),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="payment_step_only_while_processing",
+                    ),
                     models.UniqueConstraint(fields=("refund_key",), name="payment_refund_key_unique"),
                     models.UniqueConstraint(fields=("active_booking_id",), name="payment_one_active_per_booking"),
                     models.CheckConstraint(

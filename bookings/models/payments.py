@@ -18,6 +18,20 @@ class PaymentState(models.TextChoices):
     REFUND_DEAD = "refund_dead"
 
 
+class PaymentStep(models.TextChoices):
+    """How far a payment without an outcome is. The gateway may know it from the first one on."""
+
+    STARTING = "starting"
+    # The gateway has opened it, and is asked to charge it.
+    ASKED = "asked"
+    # The payer has to do something.
+    PAYER = "payer"
+    # The payer's bank has to decide.
+    BANK = "bank"
+    # It is charged no more: the gateway is asked to close it.
+    CLOSING = "closing"
+
+
 UNANSWERED = [PaymentState.PROCESSING, PaymentState.DEAD]
 """Charges that may have been made or not."""
 
@@ -50,6 +64,17 @@ class Payment(OutboundCall):
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     gateway_key = models.UUIDField()
+    # Where it is charged, and refunded: the name of a gateway, and what that one calls this payment, once it is known.
+    # Null and not empty: it is unique, and many may not be known.
+    gateway = models.CharField(max_length=16)
+    gateway_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001
+    charge_id = models.CharField(max_length=255, blank=True, default="")
+    # The payer's own client confirms it, with a secret of the gateway.
+    by_payer = models.BooleanField(default=False)
+    step = models.CharField(max_length=8, choices=PaymentStep.choices, blank=True, default="")
+    # From then on it is not charged any more.
+    act_until = models.DateTimeField(null=True, blank=True)
+    decline_code = models.CharField(max_length=64, blank=True, default="")
     refund_key = models.UUIDField()
     state = models.CharField(max_length=11, choices=PaymentState.choices, default=PaymentState.PROCESSING)
     # The booking again while this payment may keep or has its money: unique, so there is one at most.
@@ -70,6 +95,12 @@ class Payment(OutboundCall):
         permissions = [("resolve_payment", "Can decide about dead charges and refunds")]
         constraints = [
             models.UniqueConstraint(name="payment_gateway_key_unique", fields=["gateway_key"]),
+            models.UniqueConstraint(name="payment_gateway_id_unique", fields=["gateway", "gateway_id"]),
+            models.CheckConstraint(name="payment_gateway_has_a_name", condition=~Q(gateway="")),
+            models.CheckConstraint(
+                name="payment_step_only_while_processing",
+                condition=Q(step="") | Q(step__in=PaymentStep.values, state=PaymentState.PROCESSING),
+            ),
             models.UniqueConstraint(name="payment_refund_key_unique", fields=["refund_key"]),
             models.UniqueConstraint(name="payment_one_active_per_booking", fields=["active_booking_id"]),
             models.CheckConstraint(

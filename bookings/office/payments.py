@@ -174,7 +174,7 @@ class DeadPayment(ManualCase):
         return BookingEvent.objects.filter(booking=self.payment.booking_id).order_by("pk").last()
 
     def carry_out(self, resolution: Resolution) -> tuple[int, str]:
-        payment = resolve_payment(payment_id=self.payment.pk, resolution=resolution, payments=wiring.payment_gateway())
+        payment = resolve_payment(payment_id=self.payment.pk, resolution=resolution, payments=wiring.payment_gateways())
         match payment.state:
             case PaymentState.PROCESSING | PaymentState.REFUND_DUE if payment.lease is not None:
                 return messages.WARNING, _("The payment gateway is being asked. Look again in half a minute.")

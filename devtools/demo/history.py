@@ -273,6 +273,7 @@ def _payment_rows(booking: DemoBooking, booking_id: int) -> list[dict[str, Any]]
             "booking_id": booking_id,
             "amount": booking.cost,
             "currency": _currency_of(booking),
+            "gateway": "demo",
             "gateway_key": uuid.uuid4(),
             "refund_key": uuid.uuid4(),
             "state": state,

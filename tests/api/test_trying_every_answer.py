@@ -17,6 +17,7 @@ from tests.support.api import refused, shown
 from tests.support.bookings import let_time_pass, one_pass, payment_states, states
 from tests.support.invariants import assert_in_step
 from tests.support.processes import start_flightsim
+from tests.support.wired import use_gateway
 from tests.test_start import start
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +59,7 @@ def sim(process, api, monkeypatch):
     process.reset()
     service, payments = HttpFlightService(process.url, price_seconds=2), DemoPayments()
     monkeypatch.setattr(wiring, "flight_service", lambda: service)
-    monkeypatch.setattr(wiring, "payment_gateway", lambda: payments)
+    use_gateway(monkeypatch, payments)
     return process
 
 
@@ -203,7 +204,7 @@ def test_a_payment_without_an_end_keeps_every_other_one_away(api, sim, work):
 @pytest.mark.django_db(transaction=True)
 def test_without_keys_only_the_flight_that_refuses_is_another_one(api, monkeypatch, settings):
     settings.FLIGHT_SERVICE_KEYED = False
-    monkeypatch.setattr(wiring, "payment_gateway", DemoPayments)
+    use_gateway(monkeypatch, DemoPayments())
     with start_flightsim("--unkeyed") as unkeyed:
         settings.FLIGHT_SERVICE_URL = unkeyed.url
         service = chosen_by_the_settings()

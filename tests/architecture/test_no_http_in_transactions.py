@@ -22,6 +22,7 @@ from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import assert_in_step
 from tests.support.processes import start_flightsim
+from tests.support.wired import use_gateway
 
 # The tests' own transaction would be found open, so there is none here.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,16 +175,16 @@ def test_the_comparison_with_the_flight_service(api, service, sent):
 
 def test_a_gateway_for_payments_is_asked_outside_of_transactions(api, monkeypatch):
     class Watched(FakePayments):
-        def charge(self, **order):
+        def charge(self, intent, **given):
             assert not connection.in_atomic_block
-            return super().charge(**order)
+            return super().charge(intent, **given)
 
-        def refund(self, **order):
+        def refund(self, order, **given):
             assert not connection.in_atomic_block
-            return super().refund(**order)
+            return super().refund(order, **given)
 
     payments = Watched()
-    monkeypatch.setattr(wiring, "payment_gateway", lambda: payments)
+    use_gateway(monkeypatch, payments)
     booking = shown(api.create())
 
     assert api.pay(booking).status_code == 201

@@ -22,6 +22,7 @@ from tests.support.bookings import (
     a_cancelled_booking,
     a_pending_booking,
     an_initiated_booking,
+    gateways_of,
     let_time_pass,
     one_pass,
 )
@@ -188,7 +189,7 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
         resolve_release(call_id=a_dead_release().pk, resolution=a_resolution(decision), flights=flights)
         for status, state in (("initiated", "dead"), ("cancelled", "refund_dead")):
             dead = a_dead_payment(status, state)
-            resolve_payment(payment_id=dead.pk, resolution=a_resolution(decision), payments=payments)
+            resolve_payment(payment_id=dead.pk, resolution=a_resolution(decision), payments=gateways_of(payments))
     let_time_pass(minutes=16)
     one_pass(flights, payments)
 

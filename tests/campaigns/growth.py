@@ -38,6 +38,7 @@ from tests.campaigns.guests import FIRST_USER, SETTINGS, production_web
 from tests.campaigns.stack import look_at, private_database
 from tests.campaigns.verdict import Round
 from tests.support.api import BOOKINGS
+from tests.support.bookings import gateways_of
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.support.servers import Web, environment
 from tests.support.waiting import await_that
@@ -276,7 +277,7 @@ class Agreeable(FakeFlights):
 
 
 def a_pass() -> PassResult:
-    return run_pass(flights=Agreeable(), payments=FakePayments())
+    return run_pass(flights=Agreeable(), payments=gateways_of(FakePayments()))
 
 
 users = itertools.count(FIRST_USER)

@@ -152,21 +152,21 @@ def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:
 def _watch_payments(reached: Callable[[tuple[str, ...]], None]) -> None:
     charge, refund = DurablePayments.charge, DurablePayments.refund
 
-    def charge_and_tell(self: Any, **given: Any) -> Any:
-        _lost_or_not(reached, ("pay.sent",), charge, self, given)
-        outcome = charge(self, **given)
+    def charge_and_tell(self: Any, intent: Any, **given: Any) -> Any:
+        _lost_or_not(reached, ("pay.sent",), lambda: charge(self, intent, **given))
+        outcome = charge(self, intent, **given)
         reached(("pay.answered",))
         return outcome
 
-    def refund_and_tell(self: Any, **given: Any) -> Any:
-        _lost_or_not(reached, ("refund.sent",), refund, self, given)
-        return refund(self, **given)
+    def refund_and_tell(self: Any, order: Any, **given: Any) -> Any:
+        _lost_or_not(reached, ("refund.sent",), lambda: refund(self, order, **given))
+        return refund(self, order, **given)
 
     DurablePayments.charge, DurablePayments.refund = charge_and_tell, refund_and_tell
 
 
-def _lost_or_not(reached: Any, names: tuple[str, ...], ask: Any, gateway: Any, given: Any) -> None:
+def _lost_or_not(reached: Any, names: tuple[str, ...], ask: Callable[[], Any]) -> None:
     """What was sent is carried out, or gets lost, each as often; a process that dies here never knows."""
     if random.random() < 0.5:
-        ask(gateway, **given)
+        ask()
     reached(names)

@@ -11,8 +11,24 @@ from bookings.gateways.payments import demo
 from bookings.gateways.payments.demo import DemoPayments
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Payment
-from bookings.ports import Charged, ChargeUnknown, Declined, NotSent, Refunded
-from tests.support.bookings import a_payment_row, a_saved_row
+from bookings.ports import (
+    Action,
+    ActionKind,
+    AwaitsBank,
+    AwaitsPayer,
+    Closed,
+    Declined,
+    Intent,
+    Mistake,
+    NotGenuine,
+    NotSent,
+    Opened,
+    Refunded,
+    RefundOrder,
+    Unknown,
+)
+from bookings.text.money import Money
+from tests.support.bookings import a_payment_row, a_saved_row, charged
 from tests.support.durable_payments import DurablePayments
 from tests.support.fakes import FakePayments
 
@@ -38,18 +54,23 @@ def a_payment(user_id=1001, *, seconds_ago=0.0):
     return payment
 
 
+def intent_of(payment):
+    return Intent(payment.gateway_key, "", payment.money, payment.booking.reference, by_payer=False)
+
+
 def charge(gateway, payment):
-    return gateway.charge(key=payment.gateway_key, amount=payment.money, reference=payment.booking.reference)
+    return gateway.charge(intent_of(payment), payer_token="", seconds=2)
 
 
 def refund(gateway, payment):
-    return gateway.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.money)
+    order = RefundOrder(payment.refund_key, "", intent_of(payment), "", payment.money, "other")
+    return gateway.refund(order, seconds=2)
 
 
 def test_asked_twice_under_one_key_it_says_the_same(gateway):
     payment = a_payment()
 
-    assert [charge(gateway, payment) for _ in range(2)] == [Charged(), Charged()]
+    assert [charge(gateway, payment) for _ in range(2)] == [charged(payment)] * 2
 
 
 def test_a_refund_that_is_asked_for_twice_is_made(gateway):
@@ -59,28 +80,78 @@ def test_a_refund_that_is_asked_for_twice_is_made(gateway):
     assert [refund(gateway, payment) for _ in range(2)] == [Refunded(), Refunded()]
 
 
+def test_opening_takes_no_money_and_is_the_same_for_each_try(gateway):
+    intent = intent_of(a_payment())
+
+    first, second = (gateway.open(intent, seconds=2) for _ in range(2))
+
+    assert (type(first), second) == (Opened, first)
+    if isinstance(gateway, FakePayments | DurablePayments):
+        assert gateway.look(intent, seconds=2) == AwaitsPayer()
+
+
+def test_what_is_closed_is_never_charged(gateway):
+    if gateway.settles_here:
+        return  # its row is its charge: there is nothing to close
+    payment = a_payment()
+    Payment.objects.filter(pk=payment.pk).update(step="closing")
+
+    assert gateway.close(intent_of(payment), seconds=2) == Closed()
+    assert charge(gateway, payment) == Closed()
+    assert gateway.look(intent_of(payment), seconds=2) == Closed()
+
+
+def test_a_quiet_gateway_sends_no_notices_and_takes_any_amount():
+    gateway = InstantPayments()
+
+    with pytest.raises(NotGenuine):
+        gateway.read_notice(b"{}", {})
+    assert gateway.look_at_dispute("d", seconds=2) == Mistake("there are no disputes here")
+    assert (gateway.refuses(Money(1, "KWD")), gateway.is_available()) == ("", True)
+
+
+def test_a_payment_that_would_settle_here_and_has_not_was_never_made():
+    payment = a_payment()
+    intent = intent_of(payment)
+
+    assert [InstantPayments().look(intent, seconds=2), InstantPayments().close(intent, seconds=2)] == [Closed()] * 2
+    order = RefundOrder(payment.refund_key, "", intent, "", payment.money, "other")
+    assert InstantPayments().look_at_refund(order, seconds=2) == Refunded()
+
+
 # --- the demo's own users -------------------------------------------------------------------------------
 
 
-def test_each_process_declines_the_same_user_with_a_final_word():
+def test_each_process_declines_the_same_user():
     payment = a_payment(90402)
 
     answers = [charge(DemoPayments(), payment) for _ in range(3)]
 
-    assert answers == [Declined("declined, as each payment of this user")] * 3
+    assert answers == [Declined("generic_decline")] * 3
 
 
 @pytest.mark.parametrize(("seconds", "is_settled"), [(0.0, False), (4.0, False), (5.0, True), (3600.0, True)])
 def test_a_late_payment_is_made_five_seconds_after_it_began(seconds, is_settled):
     payment = a_payment(90202, seconds_ago=seconds)
 
-    assert charge(DemoPayments(), payment) == (Charged() if is_settled else ChargeUnknown("no answer yet"))
+    assert charge(DemoPayments(), payment) == (charged(payment) if is_settled else AwaitsBank())
+
+
+@pytest.mark.parametrize(("seconds", "is_settled"), [(0.0, False), (19.0, False), (20.0, True)])
+def test_one_user_says_yes_to_the_bank_after_twenty_seconds(seconds, is_settled):
+    payment = a_payment(90302, seconds_ago=seconds)
+
+    secret = {"clientSecret": f"demo-{payment.gateway_key}-secret"}
+    waits = AwaitsPayer(Action(ActionKind.AUTHENTICATE, secret))
+    assert charge(DemoPayments(), payment) == (charged(payment) if is_settled else waits)
 
 
 def test_one_user_never_learns_what_became_of_a_payment():
     payment = a_payment(90504, seconds_ago=86_400)
+    Payment.objects.filter(pk=payment.pk).update(step="closing")
 
-    assert charge(DemoPayments(), payment) == ChargeUnknown("no answer yet")
+    assert charge(DemoPayments(), payment) == Unknown("no answer yet")
+    assert DemoPayments().close(intent_of(payment), seconds=2) == Unknown("no answer yet")
 
 
 def test_a_key_of_no_payment_was_never_sent():

@@ -35,7 +35,7 @@ def act(asked: dict[str, Any]) -> None:
         case "cancel":
             api.cancel(Booking.objects.get(pk=asked["booking"]), key=key)
         case "pass":
-            run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway())
+            run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateways())
         case "fix":
             call_command("reconcile_seats", "--fix", stdout=io.StringIO())
 

@@ -10,6 +10,7 @@ from tests.crashes.world import Mortals, World
 from tests.support.durable_payments import DurablePayments
 from tests.support.gateways import a_tireless_gateway
 from tests.support.processes import PLENTY, start_flightsim
+from tests.support.wired import use_gateway
 
 
 @pytest.fixture(scope="package")
@@ -28,5 +29,5 @@ def world(surroundings: Any, transactional_db: Any, monkeypatch: pytest.MonkeyPa
     payments.forget()
     flights = a_tireless_gateway(sim.url)
     monkeypatch.setattr(wiring, "flight_service", lambda: flights)
-    monkeypatch.setattr(wiring, "payment_gateway", lambda: payments)
+    use_gateway(monkeypatch, payments)
     return World(sim=sim, flights=flights, payments=payments, mortals=mortals)

@@ -217,7 +217,9 @@ def test_twin_with_a_new_key_for_an_old_charge_takes_the_money_twice(world, monk
     world.dies("pay.answered", act="pay", booking=booking.pk)
     charge = DurablePayments.charge
     monkeypatch.setattr(
-        DurablePayments, "charge", lambda self, *, key, **given: charge(self, key=uuid.uuid4(), **given)
+        DurablePayments,
+        "charge",
+        lambda self, intent, **given: charge(self, dataclasses.replace(intent, key=uuid.uuid4()), **given),
     )
 
     assert world.recovers() == [f"Q9: {booking.reference}: booked, charged 2 times"]

@@ -171,6 +171,10 @@ def test_a_booking_may_have_many_payments_that_ended():
         ("dead", {"active_booking_id": None}, "payment_active_while_it_may_have_money"),
         ("refund_dead", {"next_at": F("created_at")}, "payment_due_has_a_time"),
         ("failed", {"state": "lost"}, "payment_state_known"),
+        ("succeeded", {"gateway": ""}, "payment_gateway_has_a_name"),
+        ("succeeded", {"step": "payer"}, "payment_step_only_while_processing"),
+        ("dead", {"step": "closing"}, "payment_step_only_while_processing"),
+        ("processing", {"step": "lost"}, "payment_step_only_while_processing"),
     ],
 )
 def test_a_payment_that_contradicts_itself_is_refused(state, columns, constraint):
@@ -188,6 +192,17 @@ def test_no_two_payments_share_a_key(column):
     said = refusal(lambda: a_payment_row(a_saved_row(), **{column: getattr(payment, column)}))
 
     assert column in said
+
+
+def test_what_a_gateway_calls_a_payment_is_unique_at_that_gateway():
+    a_payment_row(a_saved_row(), gateway="stripe", gateway_id="pi_1")
+    a_payment_row(a_saved_row(), gateway="other", gateway_id="pi_1")
+    for _ in range(2):
+        a_payment_row(a_saved_row(), gateway="stripe", gateway_id=None)
+
+    said = refusal(lambda: a_payment_row(a_saved_row(), gateway="stripe", gateway_id="pi_1"))
+
+    assert "gateway_id" in said
 
 
 @pytest.mark.parametrize(

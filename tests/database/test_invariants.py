@@ -7,6 +7,7 @@ import pytest
 
 from bookings.db.clock import database_time
 from bookings.models import Booking
+from bookings.ports import Intent
 from bookings.text.money import Money
 from tests.support.bookings import (
     a_booked_booking,
@@ -124,7 +125,8 @@ def test_money_that_was_taken_twice_or_not_at_all_is_found():
     payments = FakePayments()
     twice, never = a_saved_row("booked"), a_saved_row("booked")
     for _ in range(2):
-        payments.charge(key=uuid.uuid4(), amount=Money(1, "EUR"), reference=twice.reference)
+        intent = Intent(uuid.uuid4(), "", Money(1, "EUR"), twice.reference, by_payer=False)
+        payments.charge(intent, payer_token="", seconds=1)
 
     assert money_out_of_step(payments) == [
         f"Q9: {twice.reference}: booked, charged 2 times",

@@ -11,6 +11,7 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.services.upkeep.run_pass import run_pass
 from devtools.processes import HOST
+from tests.support.bookings import gateways_of
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
 from tests.support.http import NO_REPLY
@@ -83,7 +84,7 @@ def test_what_runs_longer_than_the_limit_is_cut_off_and_the_worker_finds_out_wha
 
     sim.faults()
     Booking.objects.update(next_at=database_time())  # its lease is over
-    run_pass(flights=a_tireless_gateway(sim.url), payments=FakePayments())
+    run_pass(flights=a_tireless_gateway(sim.url), payments=gateways_of(FakePayments()))
 
     assert Booking.objects.get().status == BookingStatus.INITIATED
     assert_in_step(sim)

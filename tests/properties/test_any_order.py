@@ -33,7 +33,7 @@ from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from bookings.services.shared.idempotency import KeyedRequest
-from tests.support.bookings import STAFF, customer, let_time_pass, one_pass
+from tests.support.bookings import STAFF, customer, gateways_of, let_time_pass, one_pass
 from tests.support.calls import a_resolution
 from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
 from tests.support.invariants import assert_in_step, violations
@@ -171,7 +171,7 @@ class AnyOrder(RuleBasedStateMachine):
             resolve_payment(
                 payment_id=payment.pk,
                 resolution=a_resolution(Decision.RETRY if ask else truth),
-                payments=self.payments,
+                payments=gateways_of(self.payments),
             )
 
     def _what_happened(self, key: uuid.UUID) -> Decision:
@@ -191,7 +191,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.payments.fail_next(*faults)
         keyed = KeyedRequest.of(principal="p", endpoint="p", key=key, validated={})
         with suppress(BookingError, ProcessDied):
-            result = pay_booking(order=order, actor=customer(), keyed=keyed, payments=self.payments)
+            result = pay_booking(
+                order=order, actor=customer(), keyed=keyed, payments=self.payments, gateways=gateways_of(self.payments)
+            )
             if not isinstance(result, PaymentPending):  # "being settled" is no decision
                 self._is_the_only_answer(key, render(result))
 

@@ -25,7 +25,7 @@ from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
 from tests.races.places import PAYMENT_RESOLVED, RELEASE_DECIDED, RETRY_DECIDED, RETRY_WRITTEN
-from tests.support.bookings import a_call_row, a_saved_row, one_pass
+from tests.support.bookings import a_call_row, a_saved_row, gateways_of, one_pass
 from tests.support.calls import a_dead_payment, a_resolution
 from tests.support.fakes import FakePayments
 from tests.support.invariants import violations
@@ -53,7 +53,7 @@ def decide_release(call, decision, flights, *, by):
 
 def decide_payment(payment, decision, payments, *, by):
     resolution = a_resolution(decision, actor=Actor(kind=ActorKind.STAFF, name=by, request_id=by), note=by)
-    return resolve_payment(payment_id=payment.pk, resolution=resolution, payments=payments)
+    return resolve_payment(payment_id=payment.pk, resolution=resolution, payments=gateways_of(payments))
 
 
 def a_dead_release():

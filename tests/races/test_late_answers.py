@@ -14,7 +14,6 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, Payment
 from bookings.models.payments import PaymentState
-from bookings.ports import Charged
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.bookings.expire import expire_bookings
@@ -28,6 +27,7 @@ from tests.support.bookings import (
     STAFF,
     a_booked_booking,
     a_key,
+    charged,
     customer,
     let_time_pass,
     one_pass,
@@ -119,7 +119,7 @@ def test_a_charge_that_is_reported_twice_at_once_books_once(flights, sim, monkey
     for _ in rounds(5):
         booking = a_booked_booking(flights, payments)
         payment = Payment.objects.get(booking=booking)
-        report = partial(settle_payment, payment.pk, lease=payment.gateway_key, outcome=Charged())
+        report = partial(settle_payment, payment.pk, lease=payment.gateway_key, outcome=charged(payment))
         cancel = partial(cancel_booking, booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
 
         *answers, cancelled = all_at_once([report, report, cancel])
@@ -136,6 +136,6 @@ def test_twin_that_settles_a_payment_whatever_its_state_takes_the_money_from_a_b
     payment = Payment.objects.get()
     monkeypatch.setattr(settling, "UNANSWERED", list(PaymentState))
 
-    settle_payment(payment.pk, lease=payment.gateway_key, outcome=Charged())
+    settle_payment(payment.pk, lease=payment.gateway_key, outcome=charged(payment))
 
     assert violations() == [f"Q5: booked without exactly one succeeded payment: [{booking.pk}]"]

@@ -170,7 +170,7 @@ def test_payments_of_a_booking_that_is_kept_leave_threads_for_another(flights, s
 
     def pay(booking):
         order = PaymentOrder(booking.pk, booking.total_cost)
-        return pay_booking(order=order, actor=customer(), keyed=a_key(), payments=FakePayments())
+        return pay_booking(order=order, actor=customer(), keyed=a_key(), payments=FakePayments(), gateways={})
 
     with kept(lambda: Booking.objects.select_for_update().get(pk=locked.pk)):
         seconds, _refused = seconds_of_another(partial(pay, locked), partial(pay, free))

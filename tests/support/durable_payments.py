@@ -11,23 +11,36 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from uuid import UUID
 
-from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Refunded, RefundOutcome, RefundUnknown
-from bookings.text.money import Money
+from bookings.gateways.payments.quiet import QuietGateway
+from bookings.ports import (
+    AwaitsPayer,
+    Charged,
+    ChargeOutcome,
+    Closed,
+    Intent,
+    Opened,
+    OpenOutcome,
+    Refunded,
+    RefundOrder,
+    RefundOutcome,
+    Unknown,
+)
 
 # Several processes write to one file; none holds it for longer than a millisecond.
 LOCK_WAIT_SECONDS = 20.0
 
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS charge (key TEXT PRIMARY KEY, reference TEXT, amount TEXT);
+    CREATE TABLE IF NOT EXISTS closed (key TEXT PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS refund (key TEXT PRIMARY KEY, charge_key TEXT);
 """
 
 
-class DurablePayments:
+class DurablePayments(QuietGateway):
     """Takes every payment, once for each key. A charge that was answered is on disk, as at a real gateway."""
 
+    name = "durable"
     settles_here = False
 
     def __init__(self, file: str = "", *, drop_rate: float | None = None) -> None:
@@ -37,15 +50,39 @@ class DurablePayments:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(SCHEMA)
 
-    def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
-        with self._opened() as database:
-            database.execute("INSERT OR IGNORE INTO charge VALUES (?, ?, ?)", (str(key), reference, str(amount)))
-        return ChargeUnknown("answer lost") if self._loses_its_answer() else Charged()
+    def open(self, intent: Intent, *, seconds: float) -> OpenOutcome:
+        return Opened(f"durable-{intent.key}")
 
-    def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
+    def charge(self, intent: Intent, *, payer_token: str, seconds: float) -> ChargeOutcome:
         with self._opened() as database:
-            database.execute("INSERT OR IGNORE INTO refund VALUES (?, ?)", (str(key), str(charge_key)))
-        return RefundUnknown("answer lost") if self._loses_its_answer() else Refunded()
+            database.execute(
+                "INSERT OR IGNORE INTO charge SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM closed WHERE key = ?)",
+                (str(intent.key), intent.reference, str(intent.money), str(intent.key)),
+            )
+        return Unknown("answer lost") if self._loses_its_answer() else self._stands(intent)
+
+    def look(self, intent: Intent, *, seconds: float) -> ChargeOutcome:
+        return Unknown("answer lost") if self._loses_its_answer() else self._stands(intent)
+
+    def close(self, intent: Intent, *, seconds: float) -> ChargeOutcome:
+        with self._opened() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO closed SELECT ? WHERE NOT EXISTS (SELECT 1 FROM charge WHERE key = ?)",
+                (str(intent.key), str(intent.key)),
+            )
+        return Unknown("answer lost") if self._loses_its_answer() else self._stands(intent)
+
+    def refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
+        with self._opened() as database:
+            database.execute("INSERT OR IGNORE INTO refund VALUES (?, ?)", (str(order.key), str(order.intent.key)))
+        return Unknown("answer lost") if self._loses_its_answer() else Refunded()
+
+    def _stands(self, intent: Intent) -> ChargeOutcome:
+        with self._opened() as database:
+            if database.execute("SELECT 1 FROM charge WHERE key = ?", (str(intent.key),)).fetchone():
+                return Charged(intent.money, intent.key)
+            is_closed = database.execute("SELECT 1 FROM closed WHERE key = ?", (str(intent.key),)).fetchone()
+        return Closed() if is_closed else AwaitsPayer()
 
     def charged(self) -> Counter[str]:
         """Charges minus refunds of each booking that was ever charged, by its reference."""
@@ -59,7 +96,7 @@ class DurablePayments:
     def forget(self) -> None:
         """Forget every charge and refund."""
         with self._opened() as database:
-            database.executescript("DELETE FROM charge; DELETE FROM refund;")
+            database.executescript("DELETE FROM charge; DELETE FROM closed; DELETE FROM refund;")
 
     def _loses_its_answer(self) -> bool:
         return random.random() < self._drop_rate

@@ -5,38 +5,45 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import RLock
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID, uuid4
 
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
 from bookings.gateways.flight_service.responses import WORDS
+from bookings.gateways.payments.quiet import QuietGateway
 from bookings.ports import (
     NO_LEG,
     Applied,
+    AwaitsPayer,
     BreakerState,
     CallWord,
     Charged,
     ChargeOutcome,
-    ChargeUnknown,
+    Closed,
     Declined,
     Flight,
     FlightsHealth,
     FlightsUnreachable,
+    Intent,
     Leg,
     Mistake,
     NoFlight,
     NoSeats,
     NotSent,
+    Opened,
+    OpenOutcome,
     Refunded,
+    RefundOrder,
     RefundOutcome,
-    RefundUnknown,
     SeatChange,
     SeatOutcome,
     Unknown,
     UnknownFlight,
     UnusableFlight,
 )
-from bookings.text.money import Money
+
+if TYPE_CHECKING:
+    from bookings.text.money import Money
 
 F = TypeVar("F")
 
@@ -301,9 +308,14 @@ class ForgetfulFlights(FakeFlights):
         return super().change_seats(replace(change, key=uuid4()), seconds=seconds)
 
 
-class FakePayments(Planned[ChargeFault]):
-    """A payment gateway that is another system: the first decision for a key is final. `down` answers nothing."""
+class FakePayments(QuietGateway, Planned[ChargeFault]):
+    """
+    A payment gateway that is another system: the first decision for a key is final. `down` answers nothing.
 
+    Without a fault each charge succeeds.
+    """
+
+    name = "fake"
     settles_here = False
 
     def __init__(self) -> None:
@@ -313,32 +325,55 @@ class FakePayments(Planned[ChargeFault]):
         self.refunds: dict[UUID, UUID] = {}
         self.asked: list[UUID] = []
         self._declined: set[UUID] = set()
+        self._closed: set[UUID] = set()
 
-    def charge(self, *, key: UUID, amount: Money, reference: str) -> ChargeOutcome:
+    def open(self, intent: Intent, *, seconds: float) -> OpenOutcome:
+        return Unknown("no answer") if self.down else Opened(f"fake-{intent.key}")
+
+    def charge(self, intent: Intent, *, payer_token: str, seconds: float) -> ChargeOutcome:
+        key = intent.key
         self.asked.append(key)
         fault = self._next_fault()
         if fault is ChargeFault.NOT_SENT:
             return NotSent("refused to connect")
         if self.down or fault is ChargeFault.UNKNOWN:
-            return ChargeUnknown("no answer")
+            return Unknown("no answer")
         with self._lock:
             if key not in self.charges and (fault is ChargeFault.DECLINE or key in self._declined):
                 self._declined.add(key)
-                return Declined("insufficient funds")
-            self.charges.setdefault(key, (reference, amount))
+                return Declined("insufficient_funds")
+            if key not in self._closed:
+                self.charges.setdefault(key, (intent.reference, intent.money))
         self._let_it_be_under_way(fault)
-        return ChargeUnknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Charged()
+        return Unknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else self._stands(key)
 
-    def refund(self, *, key: UUID, charge_key: UUID, amount: Money) -> RefundOutcome:
+    def look(self, intent: Intent, *, seconds: float) -> ChargeOutcome:
+        return Unknown("no answer") if self.down else self._stands(intent.key)
+
+    def close(self, intent: Intent, *, seconds: float) -> ChargeOutcome:
+        if self.down:
+            return Unknown("no answer")
+        with self._lock:
+            if intent.key not in self.charges:
+                self._closed.add(intent.key)
+        return self._stands(intent.key)
+
+    def refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
+        key, charge_key = order.key, order.intent.key
         self.asked.append(key)
         fault = self._next_fault()
         if fault is ChargeFault.NOT_SENT:
             return NotSent("refused to connect")
         if self.down or fault is ChargeFault.UNKNOWN or charge_key not in self.charges:
-            return RefundUnknown("no answer")
+            return Unknown("no answer")
         self.refunds.setdefault(key, charge_key)
         self._let_it_be_under_way(fault)
-        return RefundUnknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Refunded()
+        return Unknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Refunded()
+
+    def _stands(self, key: UUID) -> ChargeOutcome:
+        if key in self.charges:
+            return Charged(self.charges[key][1], key)
+        return Closed() if key in self._closed else AwaitsPayer()
 
     def net_charges(self, reference: str) -> int:
         """Charges of a booking minus their refunds."""

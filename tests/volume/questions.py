@@ -30,6 +30,7 @@ from bookings.services.seats import release
 from bookings.services.upkeep.reap import reap_old_rows
 from bookings.services.upkeep.run_pass import run_pass
 from tests.support.api import BOOKINGS
+from tests.support.bookings import gateways_of
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.volume.fill import AGENT, BOOKINGS_PER_FLIGHT, on_sale, waiting_of
 
@@ -122,7 +123,7 @@ def of_the_worker() -> Iterator[Question]:
     flight, many = newest.flight_id, _many(newest)
 
     def a_pass() -> object:
-        return run_pass(flights=flights, payments=FakePayments())
+        return run_pass(flights=flights, payments=gateways_of(FakePayments()))
 
     def make_due() -> None:
         unpaid = Booking.objects.filter(status="initiated").order_by("pk").values("pk")[:500]

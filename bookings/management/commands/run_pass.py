@@ -14,6 +14,6 @@ class Command(PassCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.report(
-            lambda: run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateway()),
+            lambda: run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateways()),
             as_json=options["json"],
         )

@@ -29,6 +29,7 @@ from bookings.models.access.idempotency import RecordState
 from bookings.models.payments import PaymentState
 from bookings.ports import PaymentGateway
 from bookings.queries.bookings.visible import refuse_if_changed
+from bookings.services.payments.gateways import Gateways, intent_of
 from bookings.services.payments.settle import PaymentResult, charge_and_settle, claim_payment, result_of, settle_locked
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
@@ -60,19 +61,21 @@ class _Attempt:
     actor: Actor
     keyed: KeyedRequest
     payments: PaymentGateway
+    gateways: Gateways
     gateway_key: UUID = field(default_factory=uuid.uuid4)
     refund_key: UUID = field(default_factory=uuid.uuid4)
     lease: UUID = field(default_factory=uuid.uuid4)
 
 
 def pay_booking(
-    *, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payments: PaymentGateway
+    *, order: PaymentOrder, actor: Actor, keyed: KeyedRequest, payments: PaymentGateway, gateways: Gateways
 ) -> PaymentResult | AlreadyDone:
     """
     Pay a booking within its payment window.
 
     A charge whose outcome is unknown is pending: the worker settles it, and a repeat with the same key asks
-    again. The client's key is kept here; the gateway gets one of ours.
+    again. The client's key is kept here; the gateway gets one of ours. `payments` takes new payments; one that has
+    begun stays at that of `gateways` where it began.
 
     :raises BookingNotFound: if there is no such booking, or it is not the actor's
     :raises UserMismatch: if it is not the actor's and only the request itself names the actor
@@ -83,7 +86,7 @@ def pay_booking(
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
     """
-    attempt = _Attempt(order, actor, keyed, payments)
+    attempt = _Attempt(order, actor, keyed, payments, gateways)
     try:
         started, is_cancelled = _start(attempt)
     except KeyTaken:
@@ -94,7 +97,7 @@ def pay_booking(
     if is_cancelled:
         wake_worker()
     if isinstance(started, Payment):
-        return charge_and_settle(started, payments=payments, lease=attempt.lease, actor=actor)
+        return charge_and_settle(started, payments=gateways, lease=attempt.lease, actor=actor)
     return started
 
 
@@ -120,6 +123,7 @@ def _start(attempt: _Attempt) -> tuple[PaymentResult | Payment, bool]:
         booking=booking,
         amount=order.total_cost,
         currency=booking.currency,
+        gateway=payments.name,
         gateway_key=attempt.gateway_key,
         refund_key=attempt.refund_key,
         active_booking_id=booking.pk,
@@ -132,7 +136,7 @@ def _start(attempt: _Attempt) -> tuple[PaymentResult | Payment, bool]:
     if not payments.settles_here:
         show_payment(booking, ShownPayment.PENDING, now=now)
         return payment, False
-    outcome = payments.charge(key=attempt.gateway_key, amount=payment.money, reference=booking.reference)
+    outcome = payments.charge(intent_of(payment, booking.reference), payer_token="", seconds=0)  # nosec B106
     is_cancelled = settle_locked(booking, payment, lease=attempt.lease, outcome=outcome, actor=actor, now=now)
     return result_of(booking, payment, actor=actor, at=now), is_cancelled
 
@@ -175,4 +179,4 @@ def _go_on(record: IdempotencyRecord, attempt: _Attempt) -> PaymentResult | Alre
     claimed = claim_payment(payment.pk, state=PaymentState.PROCESSING, lease=lease)
     if claimed is None:
         raise RequestInProgress(retry_after=1)
-    return charge_and_settle(claimed, payments=attempt.payments, lease=lease, actor=attempt.actor)
+    return charge_and_settle(claimed, payments=attempt.gateways, lease=lease, actor=attempt.actor)

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bookings.actor import SYSTEM, Cause
-from bookings.conf import CALLS_PER_PASS
+from bookings.conf import CALLS_PER_PASS, WORKER_CALL_SECONDS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
@@ -13,14 +13,15 @@ from bookings.lifecycle import ShownPayment
 from bookings.models import Booking, Payment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import OWED, PaymentState
-from bookings.ports import NotSent, PaymentGateway, Refunded, RefundOutcome, RefundUnknown
+from bookings.ports import NotSent, RefundAwaits, Refunded, RefundFailed, RefundOrder, RefundOutcome, Unknown
+from bookings.services.payments.gateways import NO_GATEWAY, Gateways, gateway_of, intent_of
 from bookings.services.payments.settle import claim_payment, lock_with_booking
 from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
 from bookings.services.shared.transitions import note_event, show_payment
 
 
-def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
+def refund_payments(*, payments: Gateways, deadline: Deadline) -> int:
     """Refund what is due, each under its own key, and return how many were refunded."""
     rows = Payment.objects.filter(state=PaymentState.REFUND_DUE).due(database_time())
 
@@ -35,9 +36,14 @@ def refund_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     return for_each(ids, refund, deadline=deadline)
 
 
-def refund_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID) -> int:
+def refund_and_settle(payment: Payment, *, payments: Gateways, lease: UUID) -> int:
     """Ask the gateway to refund, outside any transaction, and record what it said. Returns how many were refunded."""
-    outcome = payments.refund(key=payment.refund_key, charge_key=payment.gateway_key, amount=payment.money)
+    gateway = gateway_of(payment, payments)
+    outcome: RefundOutcome = NO_GATEWAY
+    if gateway is not None:
+        intent = intent_of(payment)
+        order = RefundOrder(payment.refund_key, "", intent, payment.charge_id, payment.money, "")
+        outcome = gateway.refund(order, seconds=WORKER_CALL_SECONDS)
     return _settle_refund(payment.pk, lease=lease, outcome=outcome)
 
 
@@ -57,8 +63,12 @@ def _settle_refund(payment_id: int, *, lease: UUID, outcome: RefundOutcome) -> i
             record_refund(booking, payment, now=now)
             note_event(booking, EventKind.REFUNDED, Cause(SYSTEM), now=now)
             return 1
-        case RefundUnknown() | NotSent():
-            leases.try_later(payment, outcome, lease=lease, now=now)
+        case RefundFailed():
+            leases.write(payment, {"state": PaymentState.REFUND_DEAD, **leases.over(outcome.why)})
+            return 0
+        case Unknown() | NotSent() | RefundAwaits():
+            no_answer = Unknown(outcome.why) if isinstance(outcome, RefundAwaits) else outcome
+            leases.try_later(payment, no_answer, lease=lease, now=now)
             return 0
 
 

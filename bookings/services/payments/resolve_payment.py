@@ -11,7 +11,8 @@ from bookings.lifecycle import Decision
 from bookings.models import Booking, Payment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import DEAD, PaymentState
-from bookings.ports import Charged, Declined, PaymentGateway
+from bookings.ports import Charged, ChargeOutcome, Declined
+from bookings.services.payments.gateways import Gateways
 from bookings.services.payments.refund import record_refund, refund_and_settle
 from bookings.services.payments.settle import charge_and_settle, lock_with_booking, settle_locked
 from bookings.services.shared.idempotency import KeyTaken
@@ -22,7 +23,7 @@ from bookings.services.shared.transitions import note_event
 from bookings.wake import wake_worker
 
 
-def resolve_payment(*, payment_id: int, resolution: Resolution, payments: PaymentGateway) -> Payment:
+def resolve_payment(*, payment_id: int, resolution: Resolution, payments: Gateways) -> Payment:
     """
     Carry out what staff decided about a dead charge or refund, and return the payment as it is then.
 
@@ -79,7 +80,9 @@ def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Pay
         note_event(booking, EventKind.NOTED, replaced, now=now)
     note_event(booking, what, resolution.cause(decision), now=now)
     if not is_refund:
-        outcome = Charged() if is_applied else Declined("not charged, as staff found out")
+        outcome: ChargeOutcome = Declined("not charged, as staff found out")
+        if is_applied:
+            outcome = Charged(payment.money, payment.gateway_key)
         settle_locked(booking, payment, lease=None, outcome=outcome, actor=actor, now=now)
     elif is_applied:
         record_refund(booking, payment, now=now)

@@ -8,7 +8,7 @@ import structlog
 
 from bookings.actor import SYSTEM, Actor, ActorKind, Cause
 from bookings.answers.results import Paid, PaymentPending, Refused
-from bookings.conf import CALLS_PER_PASS
+from bookings.conf import CALLS_PER_PASS, WORKER_CALL_SECONDS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
@@ -17,7 +17,18 @@ from bookings.lifecycle import BookingStatus, CancelReason, ShownPayment
 from bookings.models import Booking, BookingEvent, Payment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import UNANSWERED, PaymentState
-from bookings.ports import Charged, ChargeOutcome, ChargeUnknown, Declined, NotSent, PaymentGateway
+from bookings.ports import (
+    AwaitsBank,
+    AwaitsPayer,
+    Charged,
+    ChargeOutcome,
+    Closed,
+    Declined,
+    Mistake,
+    NotSent,
+    Unknown,
+)
+from bookings.services.payments.gateways import NO_GATEWAY, Gateways, gateway_of, intent_of
 from bookings.services.shared import idempotency, leases
 from bookings.services.shared.best_effort import for_each
 from bookings.services.shared.transitions import book, cancel, lock_booking, note_event, show_payment
@@ -86,14 +97,19 @@ def settle_locked(
         case Charged():
             owe_refund(booking, payment, now=now)
             is_cancelled = _carry_out_cancellation(booking, now)
-        case Declined():
-            _end(payment, PaymentState.FAILED, now, why=outcome.why)
+        case Declined() | Closed():
+            why = outcome.code if isinstance(outcome, Declined) else "not paid"
+            _end(payment, PaymentState.FAILED, now, why=why)
             booking.active_payment_id = None
             show_payment(booking, ShownPayment.FAILED, now=now)
-            note_event(booking, EventKind.PAYMENT_FAILED, Cause(actor, note=outcome.why[:500]), now=now)
+            note_event(booking, EventKind.PAYMENT_FAILED, Cause(actor, note=why[:500]), now=now)
             is_cancelled = _carry_out_cancellation(booking, now)
-        case ChargeUnknown() | NotSent():
-            leases.try_later(payment, outcome, lease=lease, now=now)
+        case AwaitsPayer() | AwaitsBank():
+            leases.try_later(payment, Unknown(type(outcome).__name__), lease=lease, now=now)
+            return False
+        case Unknown() | NotSent() | Mistake():
+            no_answer = Unknown(outcome.why) if isinstance(outcome, Mistake) else outcome
+            leases.try_later(payment, no_answer, lease=lease, now=now)
             return False
     idempotency.finish_call(payment.gateway_key, result_of(booking, payment, actor=actor, at=now))
     return is_cancelled
@@ -131,7 +147,7 @@ def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
     booking.active_payment_id = None
 
 
-def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
+def settle_due_payments(*, payments: Gateways, deadline: Deadline) -> int:
     """
     Ask the gateway, under the same key, about charges whose outcome is unknown. Returns how many were asked.
     """
@@ -149,10 +165,12 @@ def settle_due_payments(*, payments: PaymentGateway, deadline: Deadline) -> int:
     return for_each(ids, ask, deadline=deadline)
 
 
-def charge_and_settle(payment: Payment, *, payments: PaymentGateway, lease: UUID, actor: Actor) -> PaymentResult:
+def charge_and_settle(payment: Payment, *, payments: Gateways, lease: UUID, actor: Actor) -> PaymentResult:
     """Ask the gateway for the money, outside any transaction, and record what it said."""
-    reference = Booking.objects.values_list("reference", flat=True).get(pk=payment.booking_id)
-    outcome = payments.charge(key=payment.gateway_key, amount=payment.money, reference=reference)
+    gateway = gateway_of(payment, payments)
+    outcome: ChargeOutcome = NO_GATEWAY
+    if gateway is not None:
+        outcome = gateway.charge(intent_of(payment), payer_token="", seconds=WORKER_CALL_SECONDS)  # nosec B106
     return settle_payment(payment.pk, lease=lease, outcome=outcome, actor=actor)
 
 

@@ -17,7 +17,7 @@ from bookings.conf import LEASE
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.rows import write_later
 from bookings.models.outbound_call import OutboundCall
-from bookings.ports import ChargeUnknown, NotSent, RefundUnknown, Unknown
+from bookings.ports import NotSent, Unknown
 from bookings.services.shared.retry_policy import is_too_old, next_try
 
 C = TypeVar("C", bound=OutboundCall)
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 Columns = Mapping[str, Any]
 """Values of the columns of an `OutboundCall`: for a new row, an UPDATE, or `write`."""
 
-NoAnswer = NotSent | Unknown | ChargeUnknown | RefundUnknown
+NoAnswer = NotSent | Unknown
 
 
 def claim(

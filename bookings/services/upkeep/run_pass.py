@@ -14,11 +14,12 @@ from bookings.deadline import Deadline
 from bookings.lifecycle import Hold
 from bookings.models import Booking, Heartbeat
 from bookings.observability import metrics, tracing
-from bookings.ports import FlightService, PaymentGateway
+from bookings.ports import FlightService
 from bookings.queries.seats import owed
 from bookings.queries.upkeep import background
 from bookings.services.bookings.bulk_cancel import carry_out_bulk_cancels
 from bookings.services.bookings.expire import expire_bookings
+from bookings.services.payments.gateways import Gateways
 from bookings.services.payments.refund import refund_payments
 from bookings.services.payments.settle import settle_due_payments
 from bookings.services.seats.release import release_seats, resend_open_calls
@@ -53,7 +54,7 @@ class ExpiryResult:
     seats_needing_decision: int
 
 
-def run_pass(*, flights: FlightService, payments: PaymentGateway) -> PassResult:
+def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
     """
     Expire, cancel in bulk, release, ask again, settle and refund what is due, within twenty seconds.
 

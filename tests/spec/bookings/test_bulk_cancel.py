@@ -159,6 +159,7 @@ def test_a_row_that_fails_waits_for_the_next_pass_and_keeps_nobody_else_waiting(
         booking=broken,
         amount=4000,
         currency="XXX",
+        gateway="fake",
         gateway_key=uuid.uuid4(),
         refund_key=uuid.uuid4(),
         state="succeeded",

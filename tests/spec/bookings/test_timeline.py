@@ -45,7 +45,7 @@ def test_the_life_of_a_booking_that_is_paid_and_refunded(api, flights, payments)
     assert [line["note"] for line in lines] == [
         None,
         None,
-        "insufficient funds",
+        "insufficient_funds",
         None,
         "fog in Delhi",
         None,

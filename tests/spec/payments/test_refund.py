@@ -6,9 +6,10 @@ import pytest
 
 from bookings.lifecycle import CancelReason
 from bookings.models import Payment
-from bookings.ports import Refunded
+from bookings.ports import Refunded, RefundFailed
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.refund import _settle_refund
+from bookings.services.upkeep.run_pass import run_pass
 from tests.support.bookings import STAFF, a_booked_booking, let_time_pass, one_pass, payment_states
 from tests.support.fakes import ChargeFault, ProcessDied
 from tests.support.invariants import assert_in_step
@@ -98,3 +99,23 @@ def test_a_refund_that_was_certainly_not_sent_is_not_too_old_after_a_day(flights
 
     assert (before, payment_states()) == (["refund_due"], ["refunded"])
     assert_in_step(flights, payments)
+
+
+def test_a_refund_that_the_gateway_will_never_make_waits_for_staff(flights, payments):
+    booking = a_booked_booking(flights, payments)
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
+
+    _settle_refund(Payment.objects.get().pk, lease=uuid.uuid4(), outcome=RefundFailed("the card is closed"))
+
+    payment = Payment.objects.get()
+    assert (payment.state, payment.last_error) == ("refund_dead", "the card is closed")
+
+
+def test_a_refund_stays_due_while_the_settings_do_not_name_its_gateway(flights, payments):
+    booking = a_booked_booking(flights, payments)
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
+
+    run_pass(flights=flights, payments={})
+
+    payment = Payment.objects.get()
+    assert (payment.state, payment.last_error) == ("refund_due", "the settings name no such gateway")

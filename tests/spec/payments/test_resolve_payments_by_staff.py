@@ -16,6 +16,7 @@ from tests.support.bookings import (
     a_booked_booking,
     an_initiated_booking,
     customer,
+    gateways_of,
     let_time_pass,
     one_pass,
     pay,
@@ -39,7 +40,7 @@ def long_window(settings):
 def decide(payments):
     def as_staff(decision):
         return resolve_payment(
-            payment_id=Payment.objects.get().pk, resolution=a_resolution(decision), payments=payments
+            payment_id=Payment.objects.get().pk, resolution=a_resolution(decision), payments=gateways_of(payments)
         )
 
     return as_staff
@@ -346,6 +347,6 @@ def test_a_page_about_the_charge_does_not_decide_about_the_refund(flights, payme
     old_page = dataclasses.replace(a_resolution(Decision.APPLIED), about="dead")
 
     with pytest.raises(NothingToDecide):
-        resolve_payment(payment_id=Payment.objects.get().pk, resolution=old_page, payments=payments)
+        resolve_payment(payment_id=Payment.objects.get().pk, resolution=old_page, payments=gateways_of(payments))
 
     assert state_of(booking) == ("cancelled", "refund_dead")

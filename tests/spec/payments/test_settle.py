@@ -5,7 +5,10 @@ import pytest
 from bookings.errors import PaymentInProgress
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, Payment
+from bookings.ports import AwaitsBank, AwaitsPayer, Mistake
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.payments.settle import settle_payment
+from bookings.services.upkeep.run_pass import run_pass
 from bookings.text.money import Money
 from tests.support.api import refused, shown
 from tests.support.bookings import (
@@ -272,3 +275,20 @@ def test_a_charge_that_was_certainly_not_sent_is_not_too_old_after_a_day(flights
     assert (before.state, before.first_sent_at) == ("processing", None)
     assert state_of(booking) == ("booked", True)
     assert payments.net_charges(booking.reference) == 1
+
+
+def test_a_charge_is_not_asked_for_where_the_settings_do_not_name_its_gateway(flights, unsettled):
+    let_time_pass(minutes=1)
+
+    run_pass(flights=flights, payments={})
+
+    assert Payment.objects.get().last_error == "the settings name no such gateway"
+
+
+@pytest.mark.parametrize("outcome", [AwaitsPayer(), AwaitsBank(), Mistake("401")])
+def test_a_payment_that_waits_for_somebody_is_asked_about_again(unsettled, outcome):
+    payment = Payment.objects.get()
+
+    settle_payment(payment.pk, lease=payment.lease, outcome=outcome)
+
+    assert payment_states() == ["processing"]

@@ -6,12 +6,11 @@ import pytest
 
 from bookings.lifecycle import CancelReason, Decision
 from bookings.models import Booking, Payment
-from bookings.ports import Charged
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.payments.settle import settle_payment
 from tests.support.api import BOOKINGS, shown
-from tests.support.bookings import STAFF, let_time_pass, one_pass
+from tests.support.bookings import STAFF, charged, gateways_of, let_time_pass, one_pass
 from tests.support.calls import a_resolution
 from tests.support.fakes import ChargeFault
 from tests.support.invariants import violations
@@ -178,18 +177,21 @@ def test_what_staff_took_for_failed_and_was_charged_is_refunded(api, flights, pa
     later = a_dead_payment(api, flights, payments, settings)
     dead = shown(api.get(f"{BOOKINGS}/{later['id']}"))
     resolve_payment(
-        payment_id=Payment.objects.get().pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=payments
+        payment_id=Payment.objects.get().pk,
+        resolution=a_resolution(Decision.NOT_APPLIED),
+        payments=gateways_of(payments),
     )
     failed = shown(api.get(f"{BOOKINGS}/{later['id']}"))
 
     assert money_of(dead)[:2] == ("pending", None)
     assert money_of(failed)[:2] == ("failed", None)
     assert violations() == []
-    settle_payment(Payment.objects.get().pk, lease=uuid.uuid4(), outcome=Charged())
-    charged = shown(api.get(f"{BOOKINGS}/{later['id']}"))
+    payment = Payment.objects.get()
+    settle_payment(payment.pk, lease=uuid.uuid4(), outcome=charged(payment))
+    made = shown(api.get(f"{BOOKINGS}/{later['id']}"))
     one_pass(flights, payments)
 
-    assert money_of(charged)[:2] == ("succeeded", "pending")
+    assert money_of(made)[:2] == ("succeeded", "pending")
     assert money_of(shown(api.get(f"{BOOKINGS}/{later['id']}")))[:2] == ("succeeded", "succeeded")
     assert violations() == []
 
@@ -197,9 +199,9 @@ def test_what_staff_took_for_failed_and_was_charged_is_refunded(api, flights, pa
 def test_what_was_charged_after_all_does_not_hide_the_payment_that_counts(api, flights, payments, settings):
     later = a_dead_payment(api, flights, payments, settings)
     first = Payment.objects.get()
-    resolve_payment(payment_id=first.pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=payments)
+    resolve_payment(payment_id=first.pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=gateways_of(payments))
     api.pay(later)
-    settle_payment(first.pk, lease=uuid.uuid4(), outcome=Charged())
+    settle_payment(first.pk, lease=uuid.uuid4(), outcome=charged(first))
     states = [money_of(shown(api.get(f"{BOOKINGS}/{later['id']}")))[:2]]
     one_pass(flights, payments)
     states.append(money_of(shown(api.get(f"{BOOKINGS}/{later['id']}")))[:2])
@@ -219,8 +221,8 @@ def test_what_was_charged_after_all_does_not_hide_the_payment_that_counts(api, f
 def test_the_next_payment_counts_in_place_of_one_that_is_refunded(api, flights, payments, settings, fault, said):
     later = a_dead_payment(api, flights, payments, settings)
     first = Payment.objects.get()
-    resolve_payment(payment_id=first.pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=payments)
-    settle_payment(first.pk, lease=uuid.uuid4(), outcome=Charged())
+    resolve_payment(payment_id=first.pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=gateways_of(payments))
+    settle_payment(first.pk, lease=uuid.uuid4(), outcome=charged(first))
     if fault is not None:
         payments.fail_next(fault)
 
@@ -236,9 +238,9 @@ def test_the_next_payment_counts_in_place_of_one_that_is_refunded(api, flights, 
 def test_of_two_refunds_both_are_made_before_it_says_so(api, flights, payments, settings):
     later = a_dead_payment(api, flights, payments, settings)
     first = Payment.objects.get()
-    resolve_payment(payment_id=first.pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=payments)
+    resolve_payment(payment_id=first.pk, resolution=a_resolution(Decision.NOT_APPLIED), payments=gateways_of(payments))
     api.pay(later)
-    settle_payment(first.pk, lease=uuid.uuid4(), outcome=Charged())
+    settle_payment(first.pk, lease=uuid.uuid4(), outcome=charged(first))
     a_refund(later)
     payments.fail_next(ChargeFault.UNKNOWN)
     one_pass(flights, payments)
@@ -259,7 +261,9 @@ def test_a_refund_that_staff_made_by_hand_is_made(api, flights, payments, bookin
     let_time_pass(hours=25)
     one_pass(flights, payments)
     dead = read()
-    resolve_payment(payment_id=Payment.objects.get().pk, resolution=a_resolution(Decision.APPLIED), payments=payments)
+    resolve_payment(
+        payment_id=Payment.objects.get().pk, resolution=a_resolution(Decision.APPLIED), payments=gateways_of(payments)
+    )
 
     assert money_of(dead) == ("succeeded", "pending", True, True)
     assert money_of(read()) == ("succeeded", "succeeded", True, True)

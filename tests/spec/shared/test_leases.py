@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bookings.db.clock import database_time
-from bookings.ports import ChargeUnknown, RefundUnknown, Unknown
+from bookings.ports import Unknown
 from bookings.services.payments.refund import _settle_refund
 from bookings.services.payments.settle import claim_payment, settle_payment
 from bookings.services.seats import release
@@ -59,7 +59,7 @@ class Charge(Release):
         return claim_payment(row.pk, state="processing", lease=lease)
 
     def no_answer(self, row, lease):
-        settle_payment(row.pk, lease=lease, outcome=ChargeUnknown("late"))
+        settle_payment(row.pk, lease=lease, outcome=Unknown("late"))
 
 
 class Refund(Charge):
@@ -72,7 +72,7 @@ class Refund(Charge):
         return claim_payment(row.pk, state="refund_due", lease=lease)
 
     def no_answer(self, row, lease):
-        _settle_refund(row.pk, lease=lease, outcome=RefundUnknown("late"))
+        _settle_refund(row.pk, lease=lease, outcome=Unknown("late"))
 
 
 @pytest.fixture(params=[Reservation, Release, Charge, Refund], ids=lambda kind: kind.__name__.lower())

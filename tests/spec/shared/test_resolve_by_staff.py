@@ -28,6 +28,7 @@ from tests.support.bookings import (
     a_pending_booking,
     an_initiated_booking,
     customer,
+    gateways_of,
     let_time_pass,
     one_pass,
     pay,
@@ -115,7 +116,7 @@ class Charge(Release):
         self.payments.fail_next(ChargeFault.UNKNOWN_MOVED)
 
     def decide(self, row_id, resolution):
-        return resolve_payment(payment_id=row_id, resolution=resolution, payments=self.payments)
+        return resolve_payment(payment_id=row_id, resolution=resolution, payments=gateways_of(self.payments))
 
     def events(self, row):
         # What follows from a decision is written in the name of staff as well.

@@ -82,7 +82,7 @@ def test_a_payment_whose_record_is_gone_again_is_told_to_come_again(monkeypatch,
     monkeypatch.setattr(pay, "_start", key_is_taken)
 
     with pytest.raises(RequestInProgress):
-        pay.pay_booking(order=pay.PaymentOrder(1, 4000), actor=STAFF, keyed=a_key(), payments=payments)
+        pay.pay_booking(order=pay.PaymentOrder(1, 4000), actor=STAFF, keyed=a_key(), payments=payments, gateways={})
 
 
 # --- bookings --------------------------------------------------------------------------------------------
