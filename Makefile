@@ -24,7 +24,7 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 	JWT_ISSUER=https://users.example.org JWT_JWKS=https://users.example.org/jwks.json \
 	CURRENCY=EUR ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
-SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py
+SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py paysim
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
 # What says the most about a change in the least time.

@@ -9,7 +9,7 @@ import pytest
 
 from tests.architecture.test_source import REPOSITORY
 
-PRODUCT = ("bookings", "bookingsite", "flightsim")
+PRODUCT = ("bookings", "bookingsite", "flightsim", "paysim")
 # What `make run`, `make bench` and `make devdb` run; the plugins are for pytest alone.
 TOOLS, PLUGINS = ("benchmarks", "devtools"), ("pytest_branches.py", "pytest_mariadb.py")
 # Imported by name, and brought by what is listed, the second by its extra.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("benchmarks", "bookings", "bookingsite", "devtools", "flightsim")
+PACKAGES = ("benchmarks", "bookings", "bookingsite", "devtools", "flightsim", "paysim")
 
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 400

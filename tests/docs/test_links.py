@@ -7,7 +7,7 @@ import pytest
 from tests.docs.pages import PAGES, REPOSITORY, anchors, code, links, named
 
 FILE = re.compile(
-    r"(?<![\w/.-])(?:bookings|bookingsite|flightsim|devtools|deploy|tests|docs|templates)/[\w./*@-]*[\w*]"
+    r"(?<![\w/.-])(?:bookings|bookingsite|flightsim|paysim|devtools|deploy|tests|docs|templates)/[\w./*@-]*[\w*]"
 )
 
 

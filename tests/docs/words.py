@@ -14,7 +14,7 @@ from tests.docs.pages import REPOSITORY
 # What a person reads. The decisions are history, and the changelog speaks of what was.
 READ = (
     "README.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "bookings", "bookingsite", "templates", "flightsim",
-    "devtools", "deploy", ".env.example", "compose.yaml", "Dockerfile", "Makefile",
+    "paysim", "devtools", "deploy", ".env.example", "compose.yaml", "Dockerfile", "Makefile",
 )  # fmt: skip
 HISTORY = "docs/decisions/0"
 
