@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -115,6 +115,33 @@ def test_a_flight_number_is_searched_for(desk, typed):
     (group,) = answer.context["groups"]
     assert [line.booking.pk for line in group.lines] == [row.pk for row in reversed(rows)]
     assert shown(desk.get(group.address)) == [row.pk for row in reversed(rows)]
+
+
+def test_of_a_flight_number_the_bookings_that_depart_last_are_found_however_they_are_spelled(desk):
+    tenth = datetime(2030, 1, 10, 9, tzinfo=UTC)
+    unknown = a_saved_row(flight_number="UK 808")
+    days = [a_saved_row(flight_number="UK 808", departure_at=tenth + timedelta(days=day)) for day in range(5)]
+    ninth, fifteenth = (
+        a_saved_row(flight_number=spelling, departure_at=tenth + timedelta(days=day))
+        for spelling, day in (("UK808", -1), ("UK-808", 5))
+    )
+    eighth, a_year_before, the_first = (
+        a_saved_row(flight_number="UK 808", departure_at=tenth - timedelta(days=days)) for days in (2, 365, 366)
+    )
+
+    (group,) = desk.get("/admin/search/", {"q": "UK 808"}).context["groups"]
+
+    wanted = [fifteenth, *reversed(days), ninth, eighth, a_year_before, the_first]
+    assert [line.booking.pk for line in group.lines] == [row.pk for row in wanted]
+    assert unknown not in wanted
+
+
+def test_a_booking_whose_departure_is_not_known_is_found_behind_the_others(desk):
+    unknown, known = a_saved_row(flight_number="UK 808"), a_saved_row(**NAMED)
+
+    (group,) = desk.get("/admin/search/", {"q": "UK 808"}).context["groups"]
+
+    assert [line.booking.pk for line in group.lines] == [known.pk, unknown.pk]
 
 
 def test_what_a_client_calls_a_booking_is_searched_for(desk):

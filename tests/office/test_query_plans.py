@@ -3,15 +3,16 @@
 import pytest
 
 from bookings.db.clock import database_time
+from bookings.models import Booking
 from bookings.office.addresses import selection_in
 from bookings.office.upkeep.open_work import KINDS
 from bookings.queries.bookings.pages import count_up_to, page_of
 from bookings.queries.bookings.quick_views import counts_of_views
-from bookings.queries.bookings.search import find
+from bookings.queries.bookings.search import NEWEST, find
 from bookings.queries.bookings.selection import OF_THE_DAY, VIEWS, Selection
 from bookings.queries.upkeep.open_work import first_booking_made_at, unanswered_payments, waiting_of, work
 from bookings.queries.upkeep.start_page import today
-from tests.support.volume import plans, walks
+from tests.support.volume import plans, rows_read, walks
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
 
@@ -24,6 +25,13 @@ MANY = 1_200
 )
 def test_a_search_reads_off_indexes(typed):
     assert walks(plans(lambda: find(typed))) == []
+
+
+def test_a_search_for_a_flight_number_reads_no_more_of_many_bookings_than_it_shows():
+    Booking.objects.filter(pk__lte=3_000).update(flight_number="UK 808")
+
+    assert rows_read(lambda: find("UK 808")) < 100
+    assert len(find("UK 808").by_flight_number) == NEWEST
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from bookings.db.clock import database_time
 from bookings.models import Booking, Payment
 from bookings.queries.bookings.pages import PAGE
 from tests.volume.fill import AGENT
-from tests.volume.questions import activities, office_lists, searches
+from tests.volume.questions import activities, middle_of, newest_paid, office_lists, searches
 
 # Support staff are on the telephone while a search runs; a page of a list may take a little longer.
 LIMIT_OF_SEARCH_MS, LIMIT_MS = 300, 500
@@ -50,8 +50,8 @@ def a_desk() -> Iterator[Client]:
 def all_pages() -> Iterator[Page]:
     """Everything that an operator looks at."""
     newest = Booking.objects.latest("pk")
-    middle = Booking.objects.get(pk=newest.pk // 2)
-    paid, unpaid = (Booking.objects.filter(status=status).latest("pk") for status in ("booked", "initiated"))
+    middle, paid = middle_of(newest), newest_paid()
+    unpaid = Booking.objects.filter(status="initiated").latest("pk")
     month = {"from": f"{database_time() - timedelta(days=28):%Y-%m-%d}", "to": f"{database_time():%Y-%m-%d}"}
     lists = {
         **office_lists(middle),

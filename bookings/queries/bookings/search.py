@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -27,8 +28,11 @@ LOOK_ALIKES = {**dict.fromkeys("0O", "0OQD"), **dict.fromkeys("1IL", "1ILJT7")}
 # Six to the power of three are few enough to look up at once; with more misread characters staff must ask again.
 MOST_MISREAD = 3
 
-# Of a user, a flight or a request, the newest.
+# Of a user, a flight or a request, the newest; of a flight number, those that depart last.
 NEWEST = 10
+
+# Before every departure.
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 # Of a table, for each meaning of what was typed: what a page of its list shows.
 MOST_ROWS = 100
@@ -82,9 +86,7 @@ def find(typed: str) -> Findings:
         # Sorted on purpose: see the note in `bookings.queries.bookings.pages`.
         found.by_flight = _newest(Booking.objects.filter(flight_id=found.number).order_by((F("pk") + 0).desc()))
     if is_flight_number(text):
-        # Sorted on purpose, too.
-        of_number = Booking.objects.filter(flight_number__in=spellings_of(text))
-        found.by_flight_number = _newest(of_number.order_by((F("pk") + 0).desc()))
+        found.by_flight_number = _last_to_depart(text)
     if text and len(text) <= LONGEST_CLIENT_REFERENCE and is_orderly(text):
         found.by_client_reference = _newest(Booking.objects.filter(client_reference=text).order_by("-pk"))
     if KEY.fullmatch(text):
@@ -173,6 +175,22 @@ def _by_request(request_id: str) -> list[Booking]:
         rows = model._default_manager.filter(Q(request_id=request_id)).order_by("-pk")
         ids |= set(rows.values_list("booking_id", flat=True)[:NEWEST])
     return _newest(Booking.objects.filter(pk__in=ids).order_by("-pk"))
+
+
+def _last_to_depart(flight_number: str) -> list[Booking]:
+    """
+    The bookings of this flight number that depart last, however it is spelled; without a departure, behind the others.
+
+    Each spelling is a walk along the index of number and departure, which ends after a few rows. The newest would have
+    to be sorted out of all bookings that the number ever had.
+    """
+    found = [
+        booking
+        for spelling in spellings_of(flight_number)
+        for booking in Booking.objects.filter(flight_number=spelling).order_by("-departure_at", "-pk")[:NEWEST]
+    ]
+    found.sort(key=lambda booking: (booking.departure_at or LONG_AGO, booking.pk), reverse=True)
+    return found[:NEWEST]
 
 
 def _newest(rows: QuerySet[Booking]) -> list[Booking]:
