@@ -216,6 +216,12 @@ class OwnApproval(OfficeError):
     code = "own_approval"
 
 
+class ApproverWasReset(OfficeError):
+    """Who has asked for it has opened your log-in within a day: a third person must approve it."""
+
+    code = "approver_was_reset"
+
+
 class StaffOnly(OfficeError):
     """Only support staff may decide this."""
 

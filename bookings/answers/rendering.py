@@ -45,6 +45,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.StaffOnly: HTTPStatus.FORBIDDEN,
         errors.NotYourCase: HTTPStatus.FORBIDDEN,
         errors.OwnApproval: HTTPStatus.FORBIDDEN,
+        errors.ApproverWasReset: HTTPStatus.FORBIDDEN,
         errors.BookingNotFound: HTTPStatus.NOT_FOUND,
         errors.SeatCallNotFound: HTTPStatus.NOT_FOUND,
         errors.PaymentNotFound: HTTPStatus.NOT_FOUND,

@@ -4,6 +4,8 @@ import pytest
 
 from bookings.models import Booking, BulkCancel
 from bookings.queries.bookings.bulk_cancel import plan_bulk_cancel
+from bookings.services.access.log_ins import Visit
+from bookings.services.access.reset_links import make_reset_link
 from tests.support.bookings import a_booked_booking, an_initiated_booking, many_rows, pay
 from tests.support.bulk import FLIGHT_1, carry_out, start
 from tests.support.people import a_person, desk_of, fields_of, text_of
@@ -110,6 +112,18 @@ def test_who_asked_cannot_approve_in_a_second_browser_either(sam):
     bulk.refresh_from_db()
     assert (page.status_code, bulk.approval) == (403, "waiting")
     assert "Another person than the one who has asked for it must approve it." in text_of(page)
+
+
+def test_who_asked_cannot_approve_as_a_colleague_whose_password_it_has_set_anew(sam):
+    many_rows(2)
+    colleague, bulk = a_person("tess", group="Supervisor"), start()
+    make_reset_link(colleague, by=sam, removes_factors=False, visit=Visit("192.0.2.1", done_by=sam.username))
+
+    page = decided(desk_of(colleague), bulk, "approve")
+
+    bulk.refresh_from_db()
+    assert (page.status_code, bulk.approval) == (403, "waiting")
+    assert "a third person must approve it" in text_of(page)
 
 
 def test_who_asked_may_be_a_superuser_and_needs_another_person_all_the_same(admin_client):

@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.errors import OwnApproval, SelectionChanged
+from bookings.errors import ApproverWasReset, OwnApproval, SelectionChanged
 from bookings.models import BulkCancel
 from bookings.models.bookings.bulk_cancel import Approval
 from bookings.office import unsent
@@ -70,7 +70,7 @@ class BulkCancelApproval(AnyModelAdmin):
             decided = decide_bulk_cancel(
                 bulk_id=bulk.pk, decision=decision, actor=staff_of(request), action_key=action_key
             )
-        except OwnApproval as error:
+        except (OwnApproval, ApproverWasReset) as error:
             form.add_error(None, error.explanation)
             return self.show(request, bulk, form, HTTPStatus.FORBIDDEN)
         except SelectionChanged:

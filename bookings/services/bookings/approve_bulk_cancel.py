@@ -1,14 +1,16 @@
 """Have a second person decide about a bulk cancellation that is too large for one."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from bookings.actor import Actor
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
-from bookings.errors import BulkCancelNotFound, InvalidRequest, OwnApproval, SelectionChanged
-from bookings.models import BulkCancel
+from bookings.errors import ApproverWasReset, BulkCancelNotFound, InvalidRequest, OwnApproval, SelectionChanged
+from bookings.models import BulkCancel, LogInEvent
+from bookings.models.access.staff_log_in import LogInEventKind
 from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
 from bookings.queries.bookings.bulk_cancel import plan_of
 from bookings.services.shared.idempotency import KeyTaken
@@ -17,6 +19,10 @@ from bookings.text.legible import is_legible
 from bookings.wake import wake_worker
 
 log = structlog.get_logger(__name__)
+
+# A link for a new password lives an hour. For a day its maker could be the one who used it: by then its user, who
+# cannot log in any more, has noticed.
+RESET_COUNTS_FOR = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ def decide_bulk_cancel(*, bulk_id: int, decision: ApprovalDecision, actor: Actor
 
     :raises BulkCancelNotFound: if there is no such bulk cancellation
     :raises OwnApproval: if the one who approves has asked for it
+    :raises ApproverWasReset: if that one has opened the log-in of the one who approves within a day
     :raises InvalidRequest: if a refusal does not say why
     :raises SelectionChanged: if other refunds would be made by now than were seen
     """
@@ -74,9 +81,21 @@ def _decide(bulk_id: int, decision: ApprovalDecision, actor: Actor, action_key: 
 
 
 def _refuse_own(bulk: BulkCancel, actor: Actor) -> None:
-    """By name, as records name staff: another session, or another browser, is the same person."""
+    """
+    By name, as records name staff: another session, or another browser, is the same person.
+
+    So may be who has got a link for the password of another.
+    """
     if actor.name == bulk.asked_by:
         raise OwnApproval
+    opened = LogInEvent.objects.filter(
+        user__username=actor.name,
+        what__in=[LogInEventKind.LINK_MADE, LogInEventKind.PASSWORD_SET],
+        done_by=bulk.asked_by,
+        created_at__gt=database_time() - RESET_COUNTS_FOR,
+    )
+    if opened.exists():
+        raise ApproverWasReset
 
 
 def _write_down(bulk: BulkCancel, decision: ApprovalDecision, actor: Actor) -> None:

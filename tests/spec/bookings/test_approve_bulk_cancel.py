@@ -4,12 +4,14 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django_q.models import OrmQ
 
 from bookings.actor import Actor, ActorKind
-from bookings.errors import BulkCancelNotFound, InvalidRequest, OwnApproval, SelectionChanged
+from bookings.db.clock import database_time
+from bookings.errors import ApproverWasReset, BulkCancelNotFound, InvalidRequest, OwnApproval, SelectionChanged
 from bookings.lifecycle import CancelReason
-from bookings.models import Booking, BookingEvent, BulkCancel
+from bookings.models import Booking, BookingEvent, BulkCancel, LogInEvent
 from bookings.queries.bookings.bulk_cancel import plan_bulk_cancel, plan_of
 from bookings.queries.bookings.selection import Selection
 from bookings.services.bookings.approve_bulk_cancel import ApprovalDecision, decide_bulk_cancel
@@ -189,6 +191,33 @@ def test_who_asked_for_it_cannot_approve_it(flights):
 
     bulk.refresh_from_db()
     assert (bulk.approval, Booking.objects.filter(status="cancelled").count()) == ("waiting", 0)
+
+
+@pytest.mark.parametrize(
+    ("happened", "done_by", "hours", "refused"),
+    [
+        ("link_made", SUPERVISOR.name, 23, True),
+        ("password_set", SUPERVISOR.name, 23, True),
+        ("link_made", SUPERVISOR.name, 25, False),
+        ("link_made", "uma", 1, False),
+        ("password_set", "", 1, False),
+    ],
+)
+def test_whose_log_in_the_asker_has_opened_cannot_approve_for_a_day(flights, happened, done_by, hours, refused):
+    many_rows(2)
+    bulk, at = start(), database_time() - timedelta(hours=hours)
+    for name, by in ((ANOTHER.name, done_by), ("third", SUPERVISOR.name)):
+        user = User.objects.create_user(name)
+        LogInEvent(user=user, what=happened, done_by=by, address="192.0.2.1", created_at=at).save()
+
+    if refused:
+        with pytest.raises(ApproverWasReset):
+            decide(bulk)
+    else:
+        decide(bulk)
+
+    bulk.refresh_from_db()
+    assert bulk.approval == ("waiting" if refused else "approved")
 
 
 def test_an_approval_counts_for_the_refunds_that_were_shown(flights, payments):
