@@ -239,6 +239,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 # Staff who leave their desk are logged out after half an hour; see IdleLogout.
 SESSION_COOKIE_AGE = 30 * 60
+# And after so many hours whatever they do: what was stolen, or left open, ends with the shift.
+STAFF_SESSION_HOURS = whole_number("STAFF_SESSION_HOURS", default=12, low=1, high=168)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True

@@ -195,7 +195,7 @@ class Bounds:
 
 class IdleLogout:
     """
-    Ends the session of staff half an hour after its last page.
+    Ends the session of staff half an hour after its last page. See `second_factor` for its longest life.
 
     A session ends SESSION_COOKIE_AGE after it was last written, so it is written once a minute while it is in
     use: only for staff who are logged in, so that strangers' cookies write nothing. A page that refreshes itself
@@ -212,6 +212,7 @@ class IdleLogout:
             return response  # the user may be what could not be read
         if request.path_info.startswith("/admin/") and not by_itself and request.user.is_authenticated:
             now = int(time.time())
+            request.session.setdefault("began_at", now)
             # In either direction: the clock of another web server may be ahead of this one's.
             if abs(now - request.session.get("used_at", 0)) >= IDLE_RESOLUTION_SECONDS:
                 request.session["used_at"] = now

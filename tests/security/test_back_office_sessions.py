@@ -62,6 +62,40 @@ def used(client, *, seconds_ago):
     Session.objects.update(expire_date=F("expire_date") - timedelta(seconds=seconds_ago))
 
 
+def began(client, *, hours_ago):
+    """Move the log-in of this browser into the past."""
+    store = import_module(configured.SESSION_ENGINE).SessionStore(client.cookies["sessionid"].value)
+    store["began_at"] -= hours_ago * 3600
+    store.save()
+
+
+@pytest.mark.parametrize(("hours", "longest", "status"), [(11.99, 12, 200), (12.01, 12, 302), (1.01, 1, 302)])
+def test_a_session_in_use_ends_some_hours_after_its_log_in(browser, settings, hours, longest, status):
+    settings.STAFF_SESSION_HOURS = longest
+    began(browser, hours_ago=hours)
+
+    assert browser.get("/admin/").status_code == status
+
+
+def test_a_log_in_begins_the_hours_anew(browser):
+    began(browser, hours_ago=13)
+    assert browser.get("/admin/").status_code == 302
+
+    log_in(client=browser)
+
+    assert [browser.get("/admin/").status_code for _ in range(2)] == [200, 200]
+
+
+def test_a_session_that_no_log_in_of_ours_has_begun_ends_as_well(anna, settings):
+    browser = Client()
+    browser.force_login(anna)
+    browser.get("/admin/")
+
+    began(browser, hours_ago=13)
+
+    assert browser.get("/admin/").status_code == 302
+
+
 def test_a_session_ends_half_an_hour_after_the_last_page(browser):
     used(browser, seconds_ago=1200)
     before = timezone.now()

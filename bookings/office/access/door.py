@@ -98,6 +98,7 @@ def let_in(request: HttpRequest, user: Any, *, proof: Proof, has_factor: bool = 
     """Log a user in, and write it down."""
     request.session.pop(_HALF, None)
     login(request, user)
+    request.session.pop("began_at", None)  # of a session that had grown too old: `IdleLogout` begins its hours again
     if has_factor:
         note_factor(request)
     note_log_in(user, visit=visit_of(request), proof=proof)
