@@ -4,8 +4,10 @@ Real processes that die at a crash point, one for each request: `python -m tests
 This process has Django loaded and no connection open; see `tests.support.forks`.
 """
 
+import gc
 import io
 import uuid
+from importlib import import_module
 from typing import Any
 
 import django
@@ -68,4 +70,8 @@ def live_and_die(*, point: str, sends_first: bool = False, **asked: Any) -> None
 
 
 if __name__ == "__main__":
+    # Once for all: what a first request loads takes longer than the request.
+    import_module(settings.ROOT_URLCONF)
+    Api().client.handler.load_middleware()
+    gc.freeze()
     serve(live_and_die)

@@ -8,6 +8,7 @@ It has Django loaded and forks a process for each migrate; see `tests.support.fo
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -18,6 +19,7 @@ import django
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as DjangosMigrate
 from django.db import DatabaseError, connections
+from django.db.migrations.loader import MigrationLoader
 
 django.setup()
 
@@ -72,4 +74,7 @@ def migrate(*, url: str, before: int, whose: str) -> int:
 
 
 if __name__ == "__main__":
+    # Once for all: the modules of the migrations.
+    MigrationLoader(None)
+    gc.freeze()
     serve(migrate)
