@@ -1,24 +1,16 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
-from django.contrib.auth.apps import AuthConfig
 from django.core.cache import close_caches
 from django.core.signals import request_finished, request_started
 from django.db import reset_queries
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext_lazy as _
 
 from bookingsite.config import checks
 
 
 class BackOfficeConfig(AdminConfig):
     default_site = "bookings.office.site.BackOffice"
-
-
-class UsersConfig(AuthConfig):
-    """Django's users and groups, by the words of the back office: they stand above its lists."""
-
-    verbose_name = _("Users and groups")
 
 
 class SiteConfig(AppConfig):

@@ -136,7 +136,7 @@ INSTALLED_APPS = [
     "bookings",
     "bookingsite.apps.BackOfficeConfig",
     "bookingsite.apps.SiteConfig",
-    "bookingsite.apps.UsersConfig",
+    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",

@@ -96,6 +96,12 @@ class BackOffice(admin.AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**start_context(request), **(extra_context or {})})
 
+    def app_index(  # type: ignore[override]  # Django's gives a page of the app's tables
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the start page: the menu has all pages."""
+        return HttpResponseRedirect(reverse("admin:index"))
+
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The pages in the order of the work: bookings and their records, background work, people."""
         apps = super().get_app_list(request, app_label)

@@ -43,4 +43,5 @@ def _proven(request: HttpRequest, user: Any) -> Any:
 def _is_too_old(request: HttpRequest) -> bool:
     """Whether a session began more hours ago than one lasts, however much it is used."""
     now = time.time()
-    return now - request.session.get("began_at", now) > 3600 * settings.STAFF_SESSION_HOURS
+    age: float = now - request.session.get("began_at", now)
+    return age > 3600 * settings.STAFF_SESSION_HOURS

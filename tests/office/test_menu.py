@@ -1,5 +1,7 @@
 """The menu on every page: who finds what in it, and how much it says to be decided."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 
@@ -7,6 +9,7 @@ from bookings.office.menu import MENU
 from bookings.office.upkeep.open_work import KINDS, REMEMBERED_SECONDS, counts
 from tests.support.bookings import a_call_row, a_saved_row
 from tests.support.calls import a_dead_payment, a_stuck_reservation
+from tests.support.people import a_person
 
 pytestmark = pytest.mark.django_db
 
@@ -110,3 +113,33 @@ def test_every_kind_of_work_is_listed_on_a_page_that_says_which_right_it_needs()
     assert {tuple(kind.right.split(".")) for kind in KINDS.values()} <= rights
     assert {entry.right for entry in MENU if entry.right} <= {f"{app}.{name}" for app, name in rights}
     assert all(kind.called and kind.opens for kind in KINDS.values() if kind.needs_decision)
+
+
+@pytest.mark.parametrize(
+    ("page", "way"),
+    [
+        ("/admin/auth/user/", "Home > Users"),
+        ("/admin/auth/user/add/", "Home > Users > Add user"),
+        ("/admin/auth/user/{user}/change/", "Home > Users > kim"),
+        ("/admin/auth/user/{user}/history/", "Home > Users > kim > History"),
+        ("/admin/auth/user/{user}/delete/", "Home > Users > kim > Delete"),
+        ("/admin/auth/user/{user}/password/", "Home > Users > kim > Change password"),
+        ("/admin/bookings/apikey/", "Home > API keys"),
+        ("/admin/bookings/booking/", "Home > Bookings"),
+        ("/admin/log-in/", "Home > Your log-in"),
+    ],
+)
+def test_a_page_says_the_way_home_in_the_words_of_the_menu(admin_client, page, way):
+    user = a_person("kim")
+
+    content = admin_client.get(page.format(user=user.pk)).content.decode()
+
+    (shown,) = re.findall('(?s)<div class="breadcrumbs">(.*?)</div>', content)
+    assert " ".join(re.sub("<[^>]*>", "", shown).replace("&rsaquo;", ">").split()) == way
+
+
+@pytest.mark.parametrize("page", ["/admin/auth/", "/admin/bookings/", "/admin/django_q/"])
+def test_the_pages_of_an_app_are_those_of_the_menu(admin_client, page):
+    answer = admin_client.get(page)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
