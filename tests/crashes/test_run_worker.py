@@ -94,6 +94,16 @@ def await_another_cluster(worker, before):
     await_that(lambda: len(worker.below_sentinels()) == 4, worker.printed)
 
 
+def test_a_cluster_that_is_killed_is_started_again_and_leaves_no_orphan(worker):
+    killed = worker.clusters()
+    orphans = {*worker.sentinels(), *worker.below_sentinels()}
+
+    os.kill(killed[0], signal.SIGKILL)
+
+    await_another_cluster(worker, killed)
+    assert orphans.isdisjoint(worker.alive())
+
+
 def test_it_runs_passes_and_a_signal_to_itself_stops_everything(worker):
     processes = len(worker.alive())
 
@@ -116,16 +126,6 @@ def test_when_it_is_killed_itself_nothing_goes_on_without_it(worker):
     os.kill(worker.pid, signal.SIGKILL)
 
     assert worker.ends_within(STOP_SECONDS), worker.alive()
-
-
-def test_a_cluster_that_is_killed_is_started_again_and_leaves_no_orphan(worker):
-    killed = worker.clusters()
-    orphans = {*worker.sentinels(), *worker.below_sentinels()}
-
-    os.kill(killed[0], signal.SIGKILL)
-
-    await_another_cluster(worker, killed)
-    assert orphans.isdisjoint(worker.alive())
 
 
 @pytest.mark.long
