@@ -131,6 +131,9 @@ SESSION_RETENTION = timedelta(hours=1)
 # Long enough to look into a log-in of the last quarter, and no longer, as it says where people were.
 LOG_IN_RETENTION = timedelta(days=180)
 
+# As long as a payer has to dispute a payment, and longer than any gateway repeats a notice.
+NOTICE_RETENTION = timedelta(days=90)
+
 # Staff come back from their holidays and still see what failed, and when.
 TASK_RESULT_RETENTION = timedelta(days=30)
 

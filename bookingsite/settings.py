@@ -150,7 +150,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 
-# From the outside in. A request to the API passes the first list; every other one what stands behind ByAddress.
+# From the outside in. A request to the API passes the first list, what a payment gateway tells the second, and every
+# other request what stands behind ByAddress.
 API_MIDDLEWARE = [
     "bookingsite.web.middleware.EveryAnswer",
     "bookingsite.web.middleware.RequestContext",
@@ -165,6 +166,19 @@ API_MIDDLEWARE = [
     "bookingsite.web.middleware.Bounds",
     "bookingsite.web.api_requests.SlashOrNone",
     "bookingsite.web.cors.Preflights",
+    "bookingsite.web.unavailable.DatabasePatience",
+]
+# Nothing here reads a cookie, and nothing redirects: a gateway would follow with a GET, or not at all.
+WEBHOOK_MIDDLEWARE = [
+    "bookingsite.web.middleware.EveryAnswer",
+    "bookingsite.web.middleware.RequestContext",
+    "bookingsite.web.api_requests.OnlyEncrypted",
+    "django.middleware.security.SecurityMiddleware",
+    "bookingsite.web.bodies.WholeBodies",
+    "bookingsite.web.hosts.OwnHost",
+    "bookingsite.web.api_requests.HeadersOnce",
+    "bookingsite.web.middleware.Bounds",
+    "bookingsite.web.api_requests.SlashOrNone",
     "bookingsite.web.unavailable.DatabasePatience",
 ]
 MIDDLEWARE = [
@@ -274,7 +288,7 @@ if not DEBUG:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = yes_or_no("SECURE_SSL_REDIRECT", default=True)
     # Health checks and scrapes come from inside, without TLS.
-    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^webhooks(/|$)"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import TemplateView
 
-from bookings.api import operations
+from bookings.api import operations, webhooks
 from bookings.api.errors import unknown_path
 
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("", TemplateView.as_view(template_name="home.html"), name="home"),
     path("admin/", admin.site.urls),
     path("api", unknown_path),
+    path("webhooks/<gateway>", webhooks.receive),
+    path("webhooks", webhooks.unknown),
+    path("webhooks/<path:path>", webhooks.unknown),
     path("health/live", operations.live),
     path("health/ready", operations.ready),
     path("metrics", operations.metrics),

@@ -499,6 +499,8 @@ class Migration(migrations.Migration):
                             ("payment_resolved", "Payment Resolved"),
                             ("refund_retried", "Refund Retried"),
                             ("refund_resolved", "Refund Resolved"),
+                            ("disputed", "Disputed"),
+                            ("dispute_closed", "Dispute Closed"),
                             ("case_taken", "Case Taken"),
                             ("case_handed_over", "Case Handed Over"),
                             ("case_given_back", "Case Given Back"),
@@ -1132,6 +1134,106 @@ class Migration(migrations.Migration):
                 "db_table": "staff_identity",
                 "default_permissions": (),
                 "constraints": [models.UniqueConstraint(fields=("identity_hash",), name="staff_identity_unique")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Dispute",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="disputes", to="bookings.payment"
+                    ),
+                ),
+                ("gateway", models.CharField(max_length=16)),
+                ("gateway_id", models.CharField(max_length=255)),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("reason", models.CharField(blank=True, default="", max_length=64)),
+                ("standing", models.CharField(max_length=32)),
+                ("outcome", models.CharField(blank=True, default="", max_length=32)),
+                ("refundable", models.BooleanField(default=False)),
+                ("answer_by", models.DateTimeField(blank=True, null=True)),
+                ("opened_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("looked_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "dispute",
+                "verbose_name_plural": "disputes",
+                "db_table": "dispute",
+                "default_permissions": ("view",),
+                "indexes": [models.Index(fields=["closed_at", "answer_by"], name="dispute_to_answer")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("gateway", "gateway_id"), name="dispute_gateway_id_unique"),
+                    models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="dispute_amount_not_negative"),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="dispute_currency_is_three_capitals"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="GatewayNotice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
+                ("gateway", models.CharField(max_length=16)),
+                ("event_id", models.CharField(max_length=255)),
+                ("event_hash", models.CharField(max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("payment", "Payment"), ("refund", "Refund"), ("dispute", "Dispute")], max_length=7
+                    ),
+                ),
+                ("object_id", models.CharField(max_length=255)),
+                ("payment_key", models.UUIDField(blank=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("new", "New"), ("done", "Done"), ("foreign", "Foreign"), ("dead", "Dead")],
+                        default="new",
+                        max_length=7,
+                    ),
+                ),
+                ("made_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                "verbose_name": "notice of a gateway",
+                "verbose_name_plural": "notices of gateways",
+                "db_table": "gateway_notice",
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(fields=["state", "next_at"], name="gateway_notice_to_do"),
+                    models.Index(fields=["received_at"], name="gateway_notice_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("gateway", "event_hash"), name="gateway_notice_kept_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["new", "done", "foreign", "dead"])),
+                        name="gateway_notice_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["payment", "refund", "dispute"])),
+                        name="gateway_notice_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("next_at__isnull", False), ("state", "new")),
+                            models.Q(models.Q(("state", "new"), _negated=True), ("next_at", None)),
+                            _connector="OR",
+                        ),
+                        name="gateway_notice_new_has_a_time",
+                    ),
+                ],
             },
         ),
     ]

@@ -9,6 +9,8 @@ from bookings.models.bookings.booking_case import BookingCase
 from bookings.models.bookings.booking_event import BookingEvent
 from bookings.models.bookings.bulk_cancel import BulkCancel, BulkCancelRow
 from bookings.models.bookings.user_hold import UserHold
+from bookings.models.disputes import Dispute
+from bookings.models.notices import GatewayNotice
 from bookings.models.payments import Payment
 from bookings.models.seats.flight_gate import FlightGate, PatchSlot
 from bookings.models.seats.reconciliation import Reconciliation
@@ -25,7 +27,9 @@ __all__ = [
     "BulkCancel",
     "BulkCancelRow",
     "ClockProof",
+    "Dispute",
     "FlightGate",
+    "GatewayNotice",
     "Heartbeat",
     "IdempotencyRecord",
     "LogInEvent",

@@ -33,6 +33,9 @@ _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 # A pass begins nothing new after twenty seconds.
 _PASS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
 
+# A notice comes within seconds; a gateway repeats one for three days.
+_LAG_BUCKETS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
+
 # --- requests ------------------------------------------------------------------------------------------
 
 REQUESTS = Counter(
@@ -155,6 +158,23 @@ CALLS_IN_FLIGHT = Gauge(
     "Calls to the Flight Service that are under way, summed over processes.",
     registry=REGISTRY,
     multiprocess_mode="livesum",
+)
+
+# --- payment gateways ----------------------------------------------------------------------------------
+
+NOTICES = Counter(
+    "bookings_notices",
+    "Notices of payment gateways: how they were answered, and what became of those that were stored.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+for _outcome in ("stored", "known", "ignored", "not_genuine", "unavailable", "done", "foreign", "dead"):
+    NOTICES.labels(_outcome)
+NOTICE_LAG = Histogram(
+    "bookings_notice_lag_seconds",
+    "From what a payment gateway has told, by its clock, until what it is about was looked at.",
+    buckets=_LAG_BUCKETS,
+    registry=REGISTRY,
 )
 
 # --- the database's clock ------------------------------------------------------------------------------

@@ -165,6 +165,8 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.CANCEL_REQUESTED: _("Cancellation asked for"),
         EventKind.PAYMENT_FAILED: _("Payment declined"),
         EventKind.REFUNDED: _("Money refunded"),
+        EventKind.DISPUTED: _("Disputed by the payer"),
+        EventKind.DISPUTE_CLOSED: _("Dispute is over"),
         EventKind.NOTED: _("Note"),
         EventKind.RESERVATION_RETRIED: _("Flight Service asked again"),
         EventKind.RESERVATION_RESOLVED: _("Outcome of the seats decided"),

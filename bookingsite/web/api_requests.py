@@ -1,4 +1,4 @@
-"""What a request under /api must be before anything looks at what it asks for: encrypted, and clear."""
+"""What a request under /api or /webhooks must be before anything looks at what it asks for: encrypted, and clear."""
 
 import re
 from collections.abc import Callable
@@ -39,7 +39,7 @@ _LENGTH = re.compile(r"[0-9]{1,1000}")
 
 class OnlyEncrypted:
     """
-    Refuses what is sent to the API without TLS, where TLS is asked for.
+    Refuses what is sent to the API, or as a notice, without TLS, where TLS is asked for.
 
     The framework redirects reads to https://. A client would mistake the response to anything else for success: it
     follows a 301 to a POST with a GET. And a token that may have been read on the way must not be used further.
@@ -73,7 +73,7 @@ class HeadersOnce:
 
 class SlashOrNone:
     """
-    Lets each address of the API answer with a slash at its end too, exactly as without.
+    Lets each address answer with a slash at its end too, exactly as without.
 
     There is no redirect: a client would follow it with a GET. Two slashes are no address.
     """

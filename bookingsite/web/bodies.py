@@ -14,10 +14,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from bookings.answers.rendering import BODY_TOO_SLOW
-from bookingsite.web.refusals import REFUSAL, Refusal, answer
+from bookingsite.web.refusals import REFUSAL, WEBHOOKS, Refusal, answer, is_below
 
 # Stands beside a body that was read, so that it is read once.
 READ = "bookings.body_was_read"
+
+# What a payment gateway tells. Its largest events, with all that hangs on a charge, are below 100 KiB today.
+LARGEST_NOTICE = 256 * 1024
 
 # A body that is too large is read and thrown away up to here: a client that still sends when the connection ends
 # loses the response.
@@ -25,7 +28,6 @@ LARGEST_DISCARDED = 1024 * 1024
 _PIECE = 64 * 1024
 
 _MALFORMED = (HTTPStatus.BAD_REQUEST, "invalid_request")
-TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is larger than 64 KiB.")
 TWO_LENGTHS = Refusal(*_MALFORMED, "Send the body with Content-Length or in chunks, not with both.")
 UNKNOWN_CODING = Refusal(*_MALFORMED, "Of all transfer encodings only `chunked` is read.")
 TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, *BODY_TOO_SLOW, is_retryable=True)
@@ -38,11 +40,17 @@ def has_body(environ: dict[str, Any]) -> bool:
     return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH") not in (None, "", "0")
 
 
+def largest_body(path: str) -> int:
+    """Give how many bytes the body of a request to this address may have."""
+    largest: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return LARGEST_NOTICE if is_below(WEBHOOKS, path) else largest
+
+
 def read_body(environ: dict[str, Any]) -> Refusal | None:
     """Read the body and put it, with its length, where the framework looks; or give the reason to refuse it."""
     if not has_body(environ) or READ in environ:
         return None
-    largest: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    largest = largest_body(environ.get("PATH_INFO", ""))
     length = environ.get("CONTENT_LENGTH") or ""
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     if coding is not None and length:
@@ -53,10 +61,10 @@ def read_body(environ: dict[str, Any]) -> Refusal | None:
         return NO_LENGTH
     announced = int(length or "0")
     if coding is None and announced > largest:
-        return TOO_LARGE
+        return _too_large(largest)
     content = _read(environ["wsgi.input"], largest + 1 if coding is not None else announced)
     if len(content) > largest:
-        return TOO_LARGE
+        return _too_large(largest)
     # A broken connection gives nothing, and so does an empty body in chunks: it is not known which this is.
     if not content or (coding is None and len(content) < announced):
         return CUT_SHORT
@@ -92,6 +100,11 @@ class WholeBodies:
 def is_development_server(environ: dict[str, Any]) -> bool:
     """Tell whether this is `runserver`, which knows no chunks, and refuses the header Connection."""
     return str(environ.get("SERVER_SOFTWARE", "")).startswith("WSGIServer")
+
+
+def _too_large(largest: int) -> Refusal:
+    said = f"The body is larger than {largest // 1024} KiB."
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", said)
 
 
 def _is_length(text: str) -> bool:

@@ -1,10 +1,11 @@
 """
-Two chains of middleware: that of the API, and that of pages, which need sessions, forms and log-in.
+Three chains of middleware: that of the API, that of gateways' notices, and that of pages, which need sessions, forms
+and log-in.
 
-The framework knows one list. Its first member sends a request to the API on through a chain of its own.
+The framework knows one list. Its first member sends a request of the other two on through a chain of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.module_loading import import_string
 
-from bookingsite.web.refusals import is_api
+from bookingsite.web.refusals import WEBHOOKS, is_api, is_below
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -24,32 +25,35 @@ HOOKS = ("process_view", "process_template_response", "process_exception")
 
 
 class ByAddress:
-    """Lets a request to the API pass API_MIDDLEWARE, and every other request what stands behind this one."""
+    """Lets a request to the API pass API_MIDDLEWARE, a notice WEBHOOK_MIDDLEWARE, and any other what stands behind."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._page = get_response
-        self._api = _ApiHandler().answer
+        self._api = _Chain(settings.API_MIDDLEWARE).answer
+        self._notice = _Chain(settings.WEBHOOK_MIDDLEWARE).answer
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self._api(request) if is_api(request) else self._page(request)
+        if is_api(request):
+            return self._api(request)
+        return self._notice(request) if is_below(WEBHOOKS, request.path_info) else self._page(request)
 
 
-class _ApiHandler(BaseHandler):
-    """The views, behind the members of API_MIDDLEWARE: built as the framework builds its own chain."""
+class _Chain(BaseHandler):
+    """The views, behind the members of a list: built as the framework builds its own chain."""
 
     _view_middleware = _template_response_middleware = _exception_middleware = ()
 
-    def __init__(self) -> None:
+    def __init__(self, members: Sequence[str]) -> None:
         """
         Build the chain.
 
         :raises ImproperlyConfigured: if a member has a hook that is not called here
         """
         answer: Any = convert_exception_to_response(self._view)
-        for name in reversed(settings.API_MIDDLEWARE):
+        for name in reversed(members):
             member = import_string(name)(answer)
             if any(hasattr(member, hook) for hook in HOOKS):
-                raise ImproperlyConfigured(f"{name}: of API_MIDDLEWARE only __call__ is called")
+                raise ImproperlyConfigured(f"{name}: outside of MIDDLEWARE only __call__ is called")
             answer = convert_exception_to_response(member)
         self.answer: GetResponse = answer
 

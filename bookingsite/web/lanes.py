@@ -72,7 +72,7 @@ class Kind(StrEnum):
     """The kinds of requests that do not wait for each other."""
 
     CREATE = "create"
-    CHANGE = "change"  # of a booking that is there: paying and cancelling, which lock it
+    CHANGE = "change"  # of what is there: paying and cancelling, which lock a booking, and notices of gateways
     READ = "read"
     OFFICE = "office"
     OPERATIONS = "operations"

@@ -19,6 +19,7 @@ from bookings.answers import rendering
 from bookings.diagnostics.draining import is_draining
 from bookings.observability import metrics, tracing
 from bookings.observability.tracing import Kind
+from bookingsite.web.bodies import largest_body
 from bookingsite.web.routes import booking_in, route_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -181,7 +182,7 @@ class Bounds:
         if address > LONGEST_ADDRESS:
             return HttpResponse(status=HTTPStatus.REQUEST_URI_TOO_LONG, content_type="text/plain")
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if not length.isdigit() or int(length) > largest_body(request.path_info):
             return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, content_type="text/plain")
         sent = (
             len(name) + len(value)

@@ -11,6 +11,7 @@ from bookings.answers import rendering
 REFUSAL = "bookings.refusal"
 
 API = "/api"
+WEBHOOKS = "/webhooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,12 @@ class Refusal:
 
 def is_api(request: HttpRequest) -> bool:
     """Tell whether an address is one of the API, whether or not there is anything at it."""
-    return request.path_info == API or request.path_info.startswith(f"{API}/")
+    return is_below(API, request.path_info)
+
+
+def is_below(address: str, path: str) -> bool:
+    """Tell whether a path is this address, or one below it."""
+    return path == address or path.startswith(f"{address}/")
 
 
 def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:

@@ -42,6 +42,7 @@ LOCKED = {
     "bulk cancellation": "bulk_cancel",
     "row of a bulk cancellation": "bulk_cancel_row",
     "payment": "payment",
+    "dispute": "dispute",
     "seat call": "seat_call",
     "*update* idempotency record": "update idempotency_record",
 }

@@ -36,9 +36,10 @@ OF_THE_WORKER = (
     *("refund.claimed", "refund.sent"),
 )
 
+OF_NOTICES = ("notice.stored", "notice.claim", "dispute.seen", "notice.done")
 OF_A_CORRECTION = ("seats.correct", "seats.released")
 WITHOUT_KEYS = ("gate.claim", "gate.send", "gate.answered")
-ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_A_CORRECTION, *WITHOUT_KEYS))
+ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_NOTICES, *OF_A_CORRECTION, *WITHOUT_KEYS))
 
 # What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
 SENDS = {
@@ -52,7 +53,7 @@ SENDS = {
 # A claim or a batch that found nothing to do is no place to die: nothing has happened.
 MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),
-    *("reservation.claim", "release.claim", "payment.claim"),
+    *("reservation.claim", "release.claim", "payment.claim", "notice.claim"),
 )
 
 DECIDED = (Applied, NoSeats, NoFlight)

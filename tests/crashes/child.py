@@ -24,6 +24,8 @@ from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
 from tests.campaigns import points  # noqa: E402
 from tests.support.api import Api  # noqa: E402
 from tests.support.forks import serve  # noqa: E402
+from tests.support.notices import ring  # noqa: E402
+from tests.support.signed_notices import an_event  # noqa: E402
 
 
 def act(asked: dict[str, Any]) -> None:
@@ -36,6 +38,8 @@ def act(asked: dict[str, Any]) -> None:
             api.pay(Booking.objects.get(pk=asked["booking"]), key=key)
         case "cancel":
             api.cancel(Booking.objects.get(pk=asked["booking"]), key=key)
+        case "ring":
+            ring(an_event(asked["event"], **asked["about"]), gateway="durable")
         case "pass":
             run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateways())
         case "fix":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bookings.db.clock import database_time
-from bookings.models import Booking, Payment, SeatCall
+from bookings.models import Booking, GatewayNotice, Payment, SeatCall
 from bookings.ports import FlightService
 from bookings.services.upkeep.run_pass import run_pass
 from tests.campaigns import points
@@ -86,5 +86,5 @@ def let_leases_end() -> None:
     """Move the ends of all leases and pauses to now."""
     now = database_time()
     Booking.objects.filter(next_at__gt=now).update(next_at=now)
-    for table in (SeatCall, Payment):
+    for table in (SeatCall, Payment, GatewayNotice):
         table.objects.filter(next_at__gt=now).update(next_at=now)

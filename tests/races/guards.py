@@ -20,6 +20,8 @@ from bookings.models import (
     BookingEvent,
     BulkCancel,
     BulkCancelRow,
+    Dispute,
+    GatewayNotice,
     IdempotencyRecord,
     Payment,
     SeatCall,
@@ -28,6 +30,8 @@ from bookings.models import (
 from bookings.services.bookings import unpaid_limit
 
 EVERY_ROW = (
+    GatewayNotice,
+    Dispute,
     BulkCancelRow,
     BulkCancel,
     BookingCase,

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from bookings.models import BulkCancelRow, SeatCall
 from bookings.services.bookings import approve_bulk_cancel, bulk_cancel, cancel, create, expire, move_case
-from bookings.services.payments import pay, resolve_payment
+from bookings.services.payments import disputes, pay, resolve_payment
 from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
 from bookings.services.shared import idempotency
 from bookingsite.broker import TickingBroker
@@ -36,6 +36,8 @@ BULK_CANCEL_DECIDED = Place(bulk_cancel, "cancel_locked", before=True)
 BULK_CANCEL_WRITTEN = Place(BulkCancelRow, "save")
 CASE_LOOKED_AT = Place(move_case, "_write_down", before=True)
 APPROVAL_DECIDED = Place(approve_bulk_cancel, "_write_down", before=True)
+
+DISPUTE_FOUND = Place(disputes, "_show", before=True)
 
 SEAT_CALL_CHOSEN = Place(SeatCall, "save", before=True)
 SEAT_CALL_WRITTEN = Place(SeatCall, "save")

@@ -49,7 +49,16 @@ def addresses(patterns, prefix=""):
 
 def asked(path):
     """Turn the pattern of a route into an address; its arguments need not name anything."""
-    for argument in ("<path:object_id>", "<int:pk>", "<path:url>", "<int:content_type_id>", "<app_label>", "<id>"):
+    for argument in (
+        "<path:object_id>",
+        "<int:pk>",
+        "<path:url>",
+        "<int:content_type_id>",
+        "<app_label>",
+        "<id>",
+        "<gateway>",
+        "<path:path>",
+    ):
         path = path.replace(argument, "1")
     path = path.replace("(?P<pk>[^/.]+)", "1").replace("(?P<url>.*)$", "").replace("(?P<path>.*)", "nothing")
     path = path.replace("(?P<app_label>auth|bookings|django_q)/", "auth/")

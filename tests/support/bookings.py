@@ -12,7 +12,7 @@ from bookings.answers.rendering import render
 from bookings.answers.results import Result
 from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold, ShownPayment
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
+from bookings.models import Booking, BookingEvent, GatewayNotice, IdempotencyRecord, Payment, SeatCall
 from bookings.models.payments import ACTIVE, DUE, PaymentState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import Charged, FlightService, PaymentGateway
@@ -119,7 +119,7 @@ def payment_states() -> list[str]:
 def let_time_pass(**duration: float) -> None:
     """Move every time in the tables into the past: to the services, so much database time has gone by."""
     past = timedelta(**duration)
-    for model in (Booking, SeatCall, Payment, BookingEvent, IdempotencyRecord):
+    for model in (Booking, SeatCall, Payment, BookingEvent, IdempotencyRecord, GatewayNotice):
         columns = [f.name for f in model._meta.fields if f.get_internal_type() == "DateTimeField"]
         model.objects.update(**{name: F(name) - past for name in columns})
 

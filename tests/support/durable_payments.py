@@ -9,7 +9,7 @@ import os
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from bookings.gateways.payments.quiet import QuietGateway
@@ -18,7 +18,9 @@ from bookings.ports import (
     Charged,
     ChargeOutcome,
     Closed,
+    DisputeOutcome,
     Intent,
+    Notice,
     Opened,
     OpenOutcome,
     Refunded,
@@ -26,6 +28,7 @@ from bookings.ports import (
     RefundOutcome,
     Unknown,
 )
+from tests.support.signed_notices import SECRET, a_dispute, read_signed_notice
 
 # Several processes write to one file; none holds it for longer than a millisecond.
 LOCK_WAIT_SECONDS = 20.0
@@ -83,6 +86,14 @@ class DurablePayments(QuietGateway):
                 return Charged(intent.money, intent.key)
             is_closed = database.execute("SELECT 1 FROM closed WHERE key = ?", (str(intent.key),)).fetchone()
         return Closed() if is_closed else AwaitsPayer()
+
+    def look_at_dispute(self, dispute_id: str, *, seconds: float) -> DisputeOutcome:
+        """Show any payment as disputed: the dispute's name is that of its payment, and a mark before it."""
+        shown = a_dispute(dispute_id.removeprefix("dp_"), dispute_id)
+        return Unknown("answer lost") if self._loses_its_answer() else shown
+
+    def read_notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        return read_signed_notice(body, headers, secrets=(SECRET,))
 
     def charged(self) -> Counter[str]:
         """Charges minus refunds of each booking that was ever charged, by its reference."""

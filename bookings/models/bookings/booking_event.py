@@ -23,6 +23,9 @@ class EventKind(models.TextChoices):
     PAYMENT_RESOLVED = "payment_resolved"
     REFUND_RETRIED = "refund_retried"
     REFUND_RESOLVED = "refund_resolved"
+    # A payer asks for the money back through their bank.
+    DISPUTED = "disputed"
+    DISPUTE_CLOSED = "dispute_closed"
     # What staff do with a case among themselves.
     CASE_TAKEN = "case_taken"
     CASE_HANDED_OVER = "case_handed_over"
@@ -33,6 +36,8 @@ class EventKind(models.TextChoices):
 
 AMONG_STAFF = (
     EventKind.NOTED,
+    EventKind.DISPUTED,
+    EventKind.DISPUTE_CLOSED,
     EventKind.CASE_TAKEN,
     EventKind.CASE_HANDED_OVER,
     EventKind.CASE_GIVEN_BACK,

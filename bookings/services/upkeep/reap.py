@@ -18,6 +18,7 @@ from django_q.models import Task
 from bookings.conf import (
     IDEMPOTENCY_RETENTION,
     LOG_IN_RETENTION,
+    NOTICE_RETENTION,
     RATE_WINDOW_RETENTION,
     REAP_BATCH,
     SESSION_RETENTION,
@@ -27,8 +28,9 @@ from bookings.conf import (
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
-from bookings.models import IdempotencyRecord, LogInEvent, RateWindow
+from bookings.models import GatewayNotice, IdempotencyRecord, LogInEvent, RateWindow
 from bookings.models.access.idempotency import RecordState
+from bookings.models.notices import GatewayNoticeState
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +88,12 @@ def _log_ins() -> Iterator[int]:
     yield from _older(LogInEvent.objects.all(), "created_at", LOG_IN_RETENTION)
 
 
+def _notices() -> Iterator[int]:
+    """What payment gateways told long ago. One that was never followed is work, however old."""
+    followed = GatewayNotice.objects.exclude(state=GatewayNoticeState.NEW)
+    yield from _older(followed, "received_at", NOTICE_RETENTION)
+
+
 def _task_results() -> Iterator[int]:
     """
     What the queue keeps of tasks that were done or failed: all but the newest of each task, and nothing old.
@@ -109,6 +117,7 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
     RateWindow._meta.db_table: _rate_windows,
     Session._meta.db_table: _sessions,
     LogInEvent._meta.db_table: _log_ins,
+    GatewayNotice._meta.db_table: _notices,
     Task._meta.db_table: _task_results,
     IdempotencyRecord._meta.db_table: _answers_under_keys,
 }

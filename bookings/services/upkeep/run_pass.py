@@ -19,6 +19,7 @@ from bookings.queries.seats import owed
 from bookings.queries.upkeep import background
 from bookings.services.bookings.bulk_cancel import carry_out_bulk_cancels
 from bookings.services.bookings.expire import expire_bookings
+from bookings.services.payments.follow_notices import follow_notices
 from bookings.services.payments.gateways import Gateways
 from bookings.services.payments.refund import refund_payments
 from bookings.services.payments.settle import settle_due_payments
@@ -38,6 +39,7 @@ class PassResult:
     cancelled_in_bulk: int
     seats_given_back: int
     reservations_resolved: int
+    notices_followed: int
     payments_asked: int
     refunds: int
     seats_still_owed: int
@@ -56,7 +58,7 @@ class ExpiryResult:
 
 def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
     """
-    Expire, cancel in bulk, release, ask again, settle and refund what is due, within twenty seconds.
+    Expire, cancel in bulk, release, ask again, follow notices, settle and refund what is due, within twenty seconds.
 
     Safe to run late, twice, and beside itself: every step claims its rows. A row or a step that fails does not
     keep the others from being done.
@@ -71,6 +73,7 @@ def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
         ("seats_given_back", give_back),
         ("reservations_resolved", functools.partial(_resolve_reservations, flights=flights)),
         ("seats_given_back", functools.partial(resend_open_calls, flights=flights)),
+        ("notices_followed", functools.partial(follow_notices, payments=payments)),
         ("payments_asked", functools.partial(settle_due_payments, payments=payments)),
         ("refunds", functools.partial(refund_payments, payments=payments)),
         # Reservations and payments may just have ended in seats that no booking needs any more.

@@ -13,7 +13,16 @@ from django_q.tasks import async_task
 from bookings import tasks
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, LogInEvent, Payment, RateWindow, SeatCall
+from bookings.models import (
+    Booking,
+    BookingEvent,
+    GatewayNotice,
+    IdempotencyRecord,
+    LogInEvent,
+    Payment,
+    RateWindow,
+    SeatCall,
+)
 from bookings.services.upkeep import reap as reaper
 from bookings.services.upkeep.reap import reap_old_rows
 from tests.support.bookings import a_booked_booking, a_cancelled_booking, let_time_pass, one_pass
@@ -89,6 +98,25 @@ def test_sessions_are_forgotten_an_hour_after_they_end():
 
     assert reap() == {"django_session": 1}
     assert set(Session.objects.values_list("pk", flat=True)) == {"just over", "running"}
+
+
+def test_notices_of_gateways_are_forgotten_after_90_days_and_what_was_not_followed_never():
+    for number, (state, days) in enumerate([("done", 91), ("foreign", 91), ("dead", 91), ("done", 89), ("new", 91)]):
+        due = ago(days=days) if state == "new" else None
+        GatewayNotice.objects.create(
+            gateway="bell",
+            event_id=f"evt_{number}",
+            event_hash=f"{number}",
+            kind="payment",
+            object_id="pi_1",
+            state=state,
+            made_at=ago(days=days),
+            received_at=ago(days=days),
+            next_at=due,
+        )
+
+    assert reap() == {"gateway_notice": 3}
+    assert list(GatewayNotice.objects.order_by("pk").values_list("state", flat=True)) == ["done", "new"]
 
 
 def test_what_happened_at_log_ins_is_forgotten_after_180_days():

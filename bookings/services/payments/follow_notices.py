@@ -1,0 +1,173 @@
+"""Look at what payment gateways have told about."""
+
+# Note [A notice is a doorbell]
+# A notice may be late, come twice, come before one that was sent earlier, or say what is not true any more. So nothing
+# of it is believed but that there is something to look at. The gateway is asked how the object stands now, and that is
+# settled as any other answer is: whichever order notices come in, the end is the same.
+
+import dataclasses
+import functools
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+
+from bookings.conf import CALLS_PER_PASS, WORKER_CALL_SECONDS
+from bookings.db.clock import database_time
+from bookings.db.transactions import in_transaction
+from bookings.deadline import Deadline
+from bookings.models import GatewayNotice, Payment
+from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
+from bookings.observability import metrics
+from bookings.ports import Disputed, Mistake, NotSent, PaymentGateway, Unknown
+from bookings.services.payments.disputes import payment_of, record_dispute
+from bookings.services.payments.gateways import Gateways, intent_of
+from bookings.services.payments.settle import settle_payment
+from bookings.services.shared import leases
+from bookings.services.shared.best_effort import for_each
+
+log = structlog.get_logger(__name__)
+
+# The gateway is being asked about this payment just now.
+LEASED_PAUSE = timedelta(seconds=2)
+
+State = GatewayNoticeState
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Ended:
+    """Nothing is left to do for a notice."""
+
+    state: State
+    why: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Later:
+    """The payment is being worked on; its outcome may be what the notice is about, or may have missed it."""
+
+
+Followed = _Ended | _Later | NotSent | Unknown
+
+
+def follow_notices(*, payments: Gateways, deadline: Deadline) -> int:
+    """
+    Look at the objects of new notices, and settle what the gateways say of them; return how many were followed.
+
+    See Note [A notice is a doorbell]. None is claimed while its gateway is not available.
+    """
+    due = GatewayNotice.objects.filter(state=State.NEW).due(database_time())
+
+    def follow(found: tuple[int, str]) -> int:
+        notice_id, name = found
+        gateway = payments.get(name)
+        if gateway is None or not gateway.is_available():
+            return 0
+        lease = uuid.uuid4()
+        notice = _claim(notice_id, lease=lease)
+        if notice is None:
+            return 0
+        followed = _LOOKS[GatewayNoticeKind(notice.kind)](notice, gateway)
+        _finish(notice_id, lease=lease, followed=followed)
+        return 1
+
+    found = due.order_by("next_at").values_list("pk", "gateway")[:CALLS_PER_PASS]
+    return for_each(found, follow, deadline=deadline)
+
+
+@in_transaction("notice.claim")
+def _claim(notice_id: int, *, lease: UUID) -> GatewayNotice | None:
+    """Lease a notice, as `leases.claim` does. One that could not be followed for a day is dead."""
+
+    def give_up(notice: GatewayNotice, now: datetime) -> None:
+        leases.write(notice, {"state": State.DEAD, "done_at": now, **leases.over(notice.last_error)})
+        transaction.on_commit(metrics.NOTICES.labels(State.DEAD).inc)
+
+    return leases.claim(
+        GatewayNotice, notice_id, lease=lease, is_unanswered=lambda notice: notice.state == State.NEW, give_up=give_up
+    )
+
+
+@in_transaction("notice.done")
+def _finish(notice_id: int, *, lease: UUID, followed: Followed) -> None:
+    """Write what became of a notice. Locks nothing else; changes nothing if another claim is running."""
+    notice = GatewayNotice.objects.select_for_update().get(pk=notice_id)
+    if notice.state != State.NEW or notice.lease != lease:
+        return
+    now = database_time()
+    match followed:
+        case _Ended(state, why):
+            leases.write(notice, {"state": state, "done_at": now, **leases.over(why)})
+            transaction.on_commit(metrics.NOTICES.labels(state).inc)
+            lag = max(0.0, (now - notice.made_at).total_seconds())
+            transaction.on_commit(functools.partial(metrics.NOTICE_LAG.observe, lag))
+        case _Later():
+            leases.write(notice, {"lease": None, "next_at": now + LEASED_PAUSE, "first_sent_at": None})
+        case NotSent() | Unknown():
+            leases.try_later(notice, followed, lease=lease, now=now)
+
+
+def _look_at_payment(notice: GatewayNotice, gateway: PaymentGateway) -> Followed:
+    payment = _payment_of(notice)
+    if payment is None:
+        return _unknown_to_us(notice)
+    if _is_leased(payment):
+        return _Later()
+    intent = intent_of(payment)
+    if not intent.id:  # the answer that would have told it is lost
+        intent = dataclasses.replace(intent, id=notice.object_id)
+    outcome = gateway.look(intent, seconds=WORKER_CALL_SECONDS)
+    if isinstance(outcome, NotSent | Unknown):
+        return outcome
+    if isinstance(outcome, Mistake):
+        return Unknown(outcome.why)
+    settle_payment(payment.pk, lease=uuid.uuid4(), outcome=outcome)
+    return _Ended(State.DONE)
+
+
+def _look_at_dispute(notice: GatewayNotice, gateway: PaymentGateway) -> Followed:
+    began = database_time()
+    seen = gateway.look_at_dispute(notice.object_id, seconds=WORKER_CALL_SECONDS)
+    if isinstance(seen, Mistake):
+        return Unknown(seen.why)
+    if not isinstance(seen, Disputed):
+        return seen
+    payment = payment_of(seen, gateway=notice.gateway) or _payment_of(notice)
+    if payment is None:
+        return _unknown_to_us(notice)
+    record_dispute(payment.pk, seen=seen, looked_at=began)
+    return _Ended(State.DONE)
+
+
+def _payment_of(notice: GatewayNotice) -> Payment | None:
+    """Find the payment that a notice names: by our key, which is known before the gateway's name."""
+    if notice.payment_key is not None:
+        return Payment.objects.filter(gateway=notice.gateway, gateway_key=notice.payment_key).first()
+    return Payment.objects.filter(gateway=notice.gateway, gateway_id=notice.object_id).first()
+
+
+def _unknown_to_us(notice: GatewayNotice) -> _Ended:
+    """
+    Decide about a notice without a payment of ours.
+
+    A payment is written down before the gateway hears of it. So one with our mark and without a row was lost here,
+    as by restoring a backup.
+    """
+    if notice.payment_key is None:
+        return _Ended(State.FOREIGN)
+    log.error("notice.payment_unknown", item=notice.pk)
+    return _Ended(State.DEAD, "it has our mark, and no payment here has its key")
+
+
+def _is_leased(payment: Payment) -> bool:
+    return payment.lease is not None and not payment.is_due(database_time())
+
+
+_LOOKS: Mapping[GatewayNoticeKind, Callable[[GatewayNotice, PaymentGateway], Followed]] = {
+    GatewayNoticeKind.PAYMENT: _look_at_payment,
+    GatewayNoticeKind.REFUND: _look_at_payment,
+    GatewayNoticeKind.DISPUTE: _look_at_dispute,
+}
