@@ -2,7 +2,7 @@
 
 # Threads for requests that nothing works on: that wait for their turn, send their body or receive a file; and for
 # health meanwhile. See `bookingsite.web.lanes`, which counts them. The server starts a thread when it needs one.
-CARRIERS_BESIDE_THREADS = 144
+CARRIERS_BESIDE_THREADS = 192
 
 
 def granian(*, host: str, port: int, workers: int, threads: int, finish_seconds: int) -> list[str]:

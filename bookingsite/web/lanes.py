@@ -48,6 +48,10 @@ DISCARD_SECONDS = 0.5
 # Bodies that are being read, and files that are being sent: clients set the pace.
 BODIES_AT_ONCE = 32
 FILES_AT_ONCE = 32
+# Bodies of a burst are here as a whole and read in no time, so that a place comes free in a moment; not where clients
+# hold them.
+BODIES_IN_LINE = 48
+BODY_LINE_SECONDS = 0.5
 # Each reads while its client receives, on a database connection of its own.
 EXPORTS_AT_ONCE = 2
 
@@ -245,7 +249,7 @@ class Lanes:
     def __init__(self, application: Application, *, threads: int) -> None:
         self._application = application
         self._lanes = {kind: Lane(count) for kind, count in threads_by_kind(threads).items()}
-        self._bodies = Semaphore(BODIES_AT_ONCE)
+        self._bodies, self._body_line = Semaphore(BODIES_AT_ONCE), Semaphore(BODIES_IN_LINE)
         self._readers = ThreadPoolExecutor(BODIES_AT_ONCE)
         self._files = Semaphore(FILES_AT_ONCE)
         self._exports = Semaphore(EXPORTS_AT_ONCE)
@@ -299,7 +303,7 @@ class Lanes:
         :raises TimeoutError: if it takes longer
         :raises LaneFull: if too many clients are waited for
         """
-        if not self._bodies.acquire(blocking=False):
+        if not (self._bodies.acquire(blocking=False) or self._waits_for_a_reader()):
             raise LaneFull
 
         def read() -> T:
@@ -309,6 +313,15 @@ class Lanes:
                 self._bodies.release()
 
         return self._readers.submit(read).result(seconds)
+
+    def _waits_for_a_reader(self) -> bool:
+        """Wait a moment, if few do; tell whether a body may be read now."""
+        if not self._body_line.acquire(blocking=False):
+            return False
+        try:
+            return self._bodies.acquire(timeout=BODY_LINE_SECONDS)
+        finally:
+            self._body_line.release()
 
     def _answer(self, kind: Kind, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if kind is Kind.LIVE:
@@ -345,4 +358,5 @@ class Lanes:
 def carriers_beside(threads: int) -> int:
     """Tell how many threads of the web server may be taken by requests that nothing works on, and liveness."""
     surplus = sum(threads_by_kind(threads).values()) - threads
-    return surplus + LONGEST_LINES + BODIES_AT_ONCE + FILES_AT_ONCE + EXPORTS_AT_ONCE + SPARE_CARRIERS
+    bodies = BODIES_AT_ONCE + BODIES_IN_LINE
+    return surplus + LONGEST_LINES + bodies + FILES_AT_ONCE + EXPORTS_AT_ONCE + SPARE_CARRIERS
