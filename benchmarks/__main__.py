@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, TextIO
 from benchmarks.cells import CONSUMING, LONG, SCENARIOS, SHORT, Cell, Made, Requests
 from benchmarks.load import Clients, LoadFailed
 from benchmarks.meters import memory_mb, readings
-from benchmarks.report import Report, circumstances
+from benchmarks.report import Report, circumstances, conditions
 from benchmarks.samples import Sample, Series
 from benchmarks.stack import Stack, StackFailed
 from benchmarks.targets import THIS, NotInstalled, all_targets
+from benchmarks.threads import CELLS as CELLS_OF_THREADS
+from benchmarks.threads import Threads, ThreadsReport, thread_targets
 from devtools.mariadb import MariaDBUnavailable
 from devtools.processes import adopt_orphans, kill_descendants
 
@@ -111,6 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     adopt_orphans()
     try:
         _progress("starting MariaDB, the stub Flight Service and what is measured")
+        if options.threads:
+            with Stack(thread_targets(options.threads, python=options.python)) as stack:
+                return _run_threads(options, stack)
         described = all_targets(old=options.old, python=options.python, beside=options.beside)
         with Stack(described) as stack:
             return _run(options, stack)
@@ -125,11 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stack: Stack) -> int:
-    bench = Bench(stack, cells=options.cells, seconds=options.seconds)
     told = circumstances(stack, options)
-    bench.warm_up()
-    for number in range(options.rounds):
-        bench.round(number, of=options.rounds)
+    bench = _measured(options, stack, options.cells)
     roots = {target.name: stack.roots(target).get("web") for target in stack.targets}
     memory = {name: memory_mb(root) for name, root in roots.items() if root}
     report = Report(bench.series, told, memory)
@@ -140,6 +142,24 @@ def _run(options: argparse.Namespace, stack: Stack) -> int:
     if failures := report.failures(THIS):
         _say(f"not answered with 2xx: {dict(failures)}", to=sys.stderr)
     return 1 if failures else 0
+
+
+def _run_threads(options: argparse.Namespace, stack: Stack) -> int:
+    told = conditions(stack, options)
+    report = ThreadsReport(_measured(options, stack, CELLS_OF_THREADS).series, told, options.threads)
+    _say(report.text())
+    if options.docs:
+        report.write(options.docs)
+        _say(f"written to {options.docs}")
+    return 0
+
+
+def _measured(options: argparse.Namespace, stack: Stack, cells: Sequence[Cell]) -> Bench:
+    bench = Bench(stack, cells=cells, seconds=options.seconds)
+    bench.warm_up()
+    for number in range(options.rounds):
+        bench.round(number, of=options.rounds)
+    return bench
 
 
 def _progress(text: str) -> None:
@@ -160,6 +180,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--long", action="store_true", help="more cells, rounds and seconds: about twenty minutes")
     parser.add_argument("--old", type=Path, metavar="TREE", help="another checkout of this project, measured in turns")
     parser.add_argument("--beside", action="append", default=[], metavar="NAME=VALUE", help="measure that setting too")
+    parser.add_argument(
+        "--threads",
+        nargs="+",
+        type=Threads.read,
+        metavar="PROCESSESxTHREADS",
+        help="measure creates with these, and nothing else",
+    )
     parser.add_argument("--python", default="", help="runs the services in the place of .venv's own; has all packages")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture there")
     parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario; may be repeated")

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 PAGE, PICTURE = "measurements.md", "bench-creates.svg"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
-SECTION = re.compile(rf"{BEGIN}\n.*?{END}\n", re.DOTALL)
 PACKAGES = ("granian", "Django", "djangorestframework", "mysqlclient", "pycurl")
 WORDS = {"flight": "show a flight", "list": "list of 20"}
 COLUMNS = (
@@ -51,23 +50,28 @@ from a bare callable on the same server. `Node` is the design's algorithm in ben
 
 def circumstances(stack: Stack, options: argparse.Namespace) -> str:
     """Write down what a reader must know to repeat the run, as it is at its start."""
+    lock = json.loads((ROOT / NODE_REFERENCE / "package-lock.json").read_text())["packages"]
+    node = ", ".join(f"{package} {lock[f'node_modules/{package}']['version']}" for package in NODE_PACKAGES)
+    old = f"\n`{OLD}` is {_commit(options.old)}." if options.old else ""
+    return f"""{INTRODUCTION}
+{conditions(stack, options)} The service has {WEB_WORKERS} processes with
+{WEB_THREADS} threads each; creates go to {HOT_FLIGHTS} flights. Node has {node}.{old}
+"""
+
+
+def conditions(stack: Stack, options: argparse.Namespace) -> str:
+    """Write down the command, the machine and the versions, as they are at the start."""
     mariadb = rows(stack.session, "SELECT VERSION()")[0][0]
     python = _output([options.python or sys.executable, "-V"])
     packages = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in PACKAGES)
-    lock = json.loads((ROOT / NODE_REFERENCE / "package-lock.json").read_text())["packages"]
-    node = ", ".join(f"{package} {lock[f'node_modules/{package}']['version']}" for package in NODE_PACKAGES)
-    old = f", old is {_commit(options.old)}" if options.old else ""
-    return f"""{INTRODUCTION}
-```
+    return f"""```
 {_command(options)}
 ```
 
 {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {_processor()}, {os.cpu_count()} cores, {_memory_gb()} GB, Linux
 {platform.release()}, load average at the start {os.getloadavg()[0]:.2f}. MariaDB {mariadb},
-innodb_flush_log_at_trx_commit=1, sync_binlog=1, with a binary log. The service has {WEB_WORKERS} processes with
-{WEB_THREADS} threads each; creates go to {HOT_FLIGHTS} flights. Rounds: {options.rounds}, with {options.seconds:g} s
-for each measurement. {python}, {packages}; {node}. {THIS.capitalize()} is {_commit(ROOT)}{old}.
-"""
+innodb_flush_log_at_trx_commit=1, sync_binlog=1, with a binary log. {python}, {packages}. This service
+is {_commit(ROOT)}. Rounds: {options.rounds}, with {options.seconds:g} s for each measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +89,13 @@ class Report:
         return "\n".join(
             [
                 self.circumstances,
-                *_table(AIM_COLUMNS, aim_rows(self.series, self.memory)),
+                *table(AIM_COLUMNS, aim_rows(self.series, self.memory)),
                 "",
                 f"What is not measured used {others.median:.0%} of the cores, at most {others.high:.0%}.\n",
-                *_table(COLUMNS, (self._row(*pair) for pair in self._pairs())),
+                *table(COLUMNS, (self._row(*pair) for pair in self._pairs())),
                 "",
                 *self._causes(),
-                *_table(("memory after the run", "all processes, MB", "the largest, MB"), memory),
+                *table(("memory after the run", "all processes, MB", "the largest, MB"), memory),
             ]
         )
 
@@ -162,9 +166,11 @@ class Report:
 
 
 def with_section(page: str, section: str) -> str:
-    """Put the section of this benchmark into a page: in the place of the one that is there, or at its end."""
-    if SECTION.search(page):
-        return SECTION.sub(lambda _found: section, page, count=1)
+    """Put a section into a page: in the place of the one between the same first and last lines, or at its end."""
+    lines = section.splitlines()
+    before = re.compile(rf"{re.escape(lines[0])}\n.*?{re.escape(lines[-1])}\n", re.DOTALL)
+    if before.search(page):
+        return before.sub(lambda _found: section, page, count=1)
     return f"{page}\n{section}" if page else section
 
 
@@ -176,7 +182,7 @@ def _cpu_of(name: str, sample: Sample) -> float:
     return sample.cpu_ms.get(name, 0.0)
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Write a table whose columns are also aligned where it is read as text."""
     body = list(rows)
     widths = [max(map(len, column)) for column in zip(columns, *body, strict=True)]
@@ -190,6 +196,7 @@ def _command(options: argparse.Namespace) -> str:
     words += [f"--seconds {options.seconds:g}", *(f"--only {name}" for name in options.only or ())]
     words += [f"--cell {':'.join(map(str, cell))}" for cell in options.cell or ()]
     words += [f"--beside {setting}" for setting in options.beside]
+    words += [f"--threads {' '.join(map(str, options.threads))}" if options.threads else ""]
     words += [
         f"--old {options.old.name}" if options.old else "",
         f"--python {options.python}" if options.python else "",
