@@ -159,7 +159,7 @@ API_MIDDLEWARE = [
     "bookingsite.web.problems.ProblemDetails",
     "bookingsite.web.middleware.ApiAnswersInJson",
     "bookingsite.web.api_requests.OnlyEncrypted",
-    "django.middleware.security.SecurityMiddleware",
+    "bookingsite.web.middleware.Encryption",
     "bookingsite.web.bodies.WholeBodies",
     "bookingsite.web.hosts.OwnHost",
     "bookingsite.web.api_requests.HeadersOnce",

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import threading
 from importlib import import_module
 
 import structlog
@@ -27,6 +28,8 @@ import_module(settings.ROOT_URLCONF)
 wiring.signing_keys()
 wiring.rate_limiter()
 limits.use(limits.WEB)
+# The framework's own looks for an event loop at each access, twenty times a create; no thread here ever has one.
+connections._connections = threading.local()  # type: ignore[attr-defined]  # not in the stubs
 for connection in connections.all():
     try:
         # Refuses an unsafe session. A database that is not there yet, or is still a replica, is no reason to end:

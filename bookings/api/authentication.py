@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import structlog
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -14,6 +13,7 @@ from bookings.actor import Actor, ActorKind, Scope
 from bookings.api.tokens import TokenExpired, TokenRefused, TokenRules, user_of
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import TemporarilyUnavailable, UserMismatch
+from bookings.observability import log_context
 from bookings.ports import SigningKeysUnavailable
 from bookings.services.access.api_keys import recognize_api_key
 
@@ -92,7 +92,7 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         caller = TRUSTED if settings.API_AUTH == "open" else _caller_of(_bearer(request))
         kind = "customer" if caller.user_id is not None else caller.principal
-        structlog.contextvars.bind_contextvars(caller=kind)
+        log_context.add(caller=kind)
         return caller, None
 
     def authenticate_header(self, request: Request) -> str:

@@ -64,7 +64,7 @@ class StrictJSONParser(BaseParser):
         if _is_deeper_than(DEEPEST_NESTING, content):
             raise ParseError(f"The body is nested deeper than {DEEPEST_NESTING} levels.")
         try:
-            value = json.loads(content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_name_twice)
+            value = _JSON.decode(content.decode("utf-8"))
         except ValueError as error:
             raise ParseError(f"The body is not valid JSON: {_reason(error)}.") from error
         if b"\\u" in content and not _can_be_written(value):
@@ -88,6 +88,10 @@ def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("an object has the same name twice")
     return value
+
+
+# Made once: `json.loads` would make one for each body.
+_JSON = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_name_twice)
 
 
 def _can_be_written(value: Any) -> bool:

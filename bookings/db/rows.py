@@ -40,6 +40,21 @@ UNCHANGED: Mapping[type, tuple[type, ...]] = {
 }
 
 
+def new(model: type[M], **columns: Any) -> M:
+    """
+    Make a row that is not written yet, by the names of its columns; the others have their fields' defaults.
+
+    Django looks each default up again for each row.
+
+    :raises TypeError: if there is no such column
+    """
+    defaults = _defaults(model)
+    values = {**defaults, **columns}
+    if len(values) != len(defaults):
+        raise TypeError(f"{model._meta.db_table} has no column {[*values][len(defaults)]}")
+    return model(*values.values())
+
+
 def insert(row: Model) -> None:
     """Insert a new row, and give it its primary key."""
     (answer,) = together(insertion(row))
@@ -95,8 +110,8 @@ def insertion(row: Model, *, or_leave: bool = False) -> Statement:
     """
     if not row._state.adding:
         raise TypeError(f"this {row._meta.verbose_name} is written already")
-    model = type(row)
-    values = {name: getattr(row, name) for name in _inserted_names(model, has_key=row.pk is not None)}
+    model, state = type(row), vars(row)
+    values = {name: state[name] for name in _inserted_names(model, has_key=row.pk is not None)}
     return _insert_text(model, tuple(values), _times(values), or_leave=or_leave), _stored(model, values)
 
 
@@ -112,7 +127,7 @@ def update(model: type[Model], columns: Values, *, where: Values, unless: Values
 
 
 def _times(values: Values) -> frozenset[str]:
-    return frozenset(name for name, value in values.items() if isinstance(value, Now))
+    return frozenset([name for name, value in values.items() if type(value) is Now])
 
 
 def _stored(model: type[Model], values: Values) -> list[Any]:
@@ -148,6 +163,19 @@ def _row(model: type[M], values: Sequence[Any]) -> M:
 def _fields(model: type[Model]) -> dict[str, "Field[Any, Any]"]:
     columns = model._meta.concrete_fields
     return {"pk": model._meta.pk, **{column.name: column for column in columns}, **{c.attname: c for c in columns}}
+
+
+@functools.cache
+def _defaults(model: type[Model]) -> dict[str, Any]:
+    """
+    What each column of a new row is, in the order of the model's fields.
+
+    :raises TypeError: if one of them differs from row to row
+    """
+    changing = [field.name for field in model._meta.concrete_fields if field.has_default() and callable(field.default)]
+    if changing:
+        raise TypeError(f"{model._meta.db_table} has defaults that are made for each row: {changing}")
+    return {field.attname: field.get_default() for field in model._meta.concrete_fields}
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch, get_resolver
 from django.utils.module_loading import import_string
 
 from bookingsite.web.refusals import WEBHOOKS, is_api, is_below
@@ -56,6 +57,17 @@ class _Chain(BaseHandler):
                 raise ImproperlyConfigured(f"{name}: outside of MIDDLEWARE only __call__ is called")
             answer = convert_exception_to_response(member)
         self.answer: GetResponse = answer
+        self._found: dict[str, ResolverMatch] = {}
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """Find the view. Addresses without a name of anything in them are few, and found once each."""
+        match = self._found.get(request.path_info)
+        if match is None:
+            match = get_resolver().resolve(request.path_info)
+            if not match.kwargs:
+                self._found[request.path_info] = match
+        request.resolver_match = match
+        return match
 
     def _view(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = self._get_response(request)  # type: ignore[attr-defined]  # not in the stubs

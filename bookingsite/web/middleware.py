@@ -13,11 +13,12 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
+from django.middleware.security import SecurityMiddleware
 from prometheus_client import Counter, Histogram
 
 from bookings.answers import rendering
 from bookings.diagnostics.draining import is_draining
-from bookings.observability import metrics, tracing
+from bookings.observability import log_context, metrics, tracing
 from bookings.observability.tracing import Kind
 from bookingsite.web.bodies import largest_body
 from bookingsite.web.routes import booking_in, route_of
@@ -107,8 +108,7 @@ class RequestContext:
         believe_the_scheme(request)
         started = time.perf_counter()
         # Authentication adds the caller; the next request on this thread must not inherit it.
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        log_context.begin(request_id=request_id)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         method, route = method_and_route(request)
@@ -119,7 +119,7 @@ class RequestContext:
             count.inc()
             durations.observe(seconds)
             if booking := booking_in(request.resolver_match):
-                structlog.contextvars.bind_contextvars(booking=booking)
+                log_context.add(booking=booking)
             log.info(
                 "request.answered",
                 method=method,
@@ -127,7 +127,7 @@ class RequestContext:
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
             )
-        structlog.contextvars.clear_contextvars()
+        log_context.begin()
         return response
 
 
@@ -165,6 +165,18 @@ class EveryAnswer:
         if is_draining():
             response["Connection"] = "close"
         return response
+
+
+class Encryption(SecurityMiddleware):
+    """
+    Redirects reads to https://, and tells browsers to begin with it. Which of both, the framework's settings say.
+
+    The framework's own sets some headers too, which are among those of `EveryAnswer`.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        super().__init__(get_response)
+        self.content_type_nosniff, self.referrer_policy, self.cross_origin_opener_policy = False, "", ""
 
 
 class Bounds:

@@ -8,8 +8,9 @@ from django.db import connection, transaction
 from django.db.models import sql
 from django.db.models.functions import Now
 
+from bookings.db import rows
 from bookings.db.clock import database_time
-from bookings.db.rows import change, insert, insert_later, insertion, lock, update, write_if, write_later
+from bookings.db.rows import change, insert, insert_later, insertion, lock, new, update, write_if, write_later
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row
 
@@ -50,6 +51,31 @@ def said_by_the_orm(query: sql.Query) -> tuple[str, list]:
     said = query.get_compiler(connection=connection).as_sql()
     ((text, values),) = said if isinstance(said, list) else [said]
     return text.partition(" RETURNING ")[0], list(values)
+
+
+@pytest.mark.parametrize("model", [Booking, Payment, SeatCall, BookingEvent], ids=lambda model: model.__name__)
+def test_a_row_is_made_as_the_orm_makes_it(model):
+    columns = columns_of(MAKERS[model]())
+    some = {name: value for place, (name, value) in enumerate(columns.items()) if place % 2}
+
+    for said in ({}, some, columns):
+        made, of_the_orm = new(model, **said), model(**said)
+        assert columns_of(made) == columns_of(of_the_orm)
+        assert vars(made).keys() == vars(of_the_orm).keys()
+        assert made._state.adding is True
+
+
+def test_a_row_has_no_column_that_its_model_has_not():
+    with pytest.raises(TypeError, match="booking has no column colour"):
+        new(Booking, reference="AAAAAAAA", colour="red")
+
+
+def test_a_default_that_is_made_for_each_row_is_not_kept(monkeypatch):
+    monkeypatch.setattr(Payment._meta.get_field("amount"), "default", lambda: 7)
+    rows._defaults.cache_clear()
+
+    with pytest.raises(TypeError, match=r"payment has defaults that are made for each row: \['amount'\]"):
+        new(Payment)
 
 
 @of_each

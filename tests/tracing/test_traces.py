@@ -93,7 +93,7 @@ def test_a_pass_that_nobody_woke_begins_a_trace(api, wire, kept):
 
 
 def test_every_line_of_a_request_names_its_trace(api, wire):
-    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars, *with_trace()]) as lines:
+    with structlog.testing.capture_logs(framing()) as lines:
         api.create(headers=SENT)
 
     assert [line["event"] for line in lines] == ["booking.created", "booking.held", "request.answered"]
@@ -101,9 +101,9 @@ def test_every_line_of_a_request_names_its_trace(api, wire):
     assert len({line["request_id"] for line in lines}) == 1
 
 
-def with_trace():
-    """The step that puts the trace into a line, as the site is configured."""
-    return [step for step in structlog.get_config()["processors"] if getattr(step, "__name__", "") == "_with_trace"]
+def framing():
+    """What puts the trace into a line, as the site is configured."""
+    return [step for step in structlog.get_config()["processors"] if step.__name__ == "_frame"]
 
 
 def test_a_call_outside_of_everything_begins_a_trace(wire):

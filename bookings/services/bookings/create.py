@@ -20,7 +20,7 @@ from bookings.conf import (
     payment_window,
 )
 from bookings.db.clock import database_time
-from bookings.db.rows import insert, insert_later
+from bookings.db.rows import insert, insert_later, new
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import (
@@ -260,7 +260,8 @@ def _write_down(attempt: _Attempt, flight: Flight, names: _Names, *, claimed: bo
     record = None
     if attempt.keyed is not None:
         record = idempotency.begin(attempt.keyed, call_key=names.hold_key)
-    booking = Booking(
+    booking = new(
+        Booking,
         reference=names.reference,
         user_id=order.user_id,
         flight_id=order.flight_id,

@@ -5,15 +5,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from bookings.conf import CALLS_PER_PASS, PASS_SECONDS, WORKER_CALL_SECONDS
 from bookings.db.clock import clock_is_proven, database_time, vouch_for_clock
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.lifecycle import Hold
 from bookings.models import Booking, Heartbeat
-from bookings.observability import metrics, tracing
+from bookings.observability import log_context, metrics, tracing
 from bookings.ports import FlightService
 from bookings.queries.seats import owed
 from bookings.queries.upkeep import background
@@ -125,7 +123,7 @@ def _take(steps: Sequence[Step]) -> dict[str, int]:
     # What a request's id is to a request's lines, this is to those of a pass.
     with (
         tracing.Span("pass"),
-        structlog.contextvars.bound_contextvars(request_id=f"pass-{uuid.uuid4().hex[:12]}"),
+        log_context.within(request_id=f"pass-{uuid.uuid4().hex[:12]}"),
         metrics.PASS_SECONDS.time(),
         metrics.PASSES_FAILED.count_exceptions(),
     ):
