@@ -58,7 +58,7 @@ class Courier:
         while True:
             self._wake.clear()
             if not self.holds:
-                for delivery in self._account.store.deliveries(due_by=time.time()):
+                for delivery in self._account.store.due(time.time(), limit=2 * AT_ONCE):
                     if delivery.number not in self._under_way and len(self._under_way) < AT_ONCE:
                         self._start(delivery)
             due_at = None if self.holds or len(self._under_way) >= AT_ONCE else self._account.store.next_due()

@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS delivery (
     status INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS delivery_due ON delivery (status, due_at);
+CREATE INDEX IF NOT EXISTS delivery_of_event ON delivery (event);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL);
 """
 
@@ -217,16 +218,18 @@ class Store:
             (event, endpoint, fault, due_at, WAITING),
         )
 
-    def deliveries(self, *, due_by: float | None = None, event: str | None = None) -> list[Delivery]:
-        """Return deliveries in the order of their making: those that wait and are due, or those of an event, or all."""
-        if due_by is not None:
-            query = "SELECT * FROM delivery WHERE status = ? AND due_at <= ? ORDER BY due_at, number"
-            rows = self._connection.execute(query, (WAITING, due_by))
-        elif event is not None:
+    def deliveries(self, *, event: str | None = None) -> list[Delivery]:
+        """Return the deliveries of an event, or all, in the order of their making."""
+        if event is not None:
             rows = self._connection.execute("SELECT * FROM delivery WHERE event = ? ORDER BY number", (event,))
         else:
             rows = self._connection.execute("SELECT * FROM delivery ORDER BY number")
         return [Delivery._make(row) for row in rows]
+
+    def due(self, now: float, *, limit: int) -> list[Delivery]:
+        """Return so many of the deliveries that wait and are due, those that wait longest first."""
+        query = "SELECT * FROM delivery WHERE status = ? AND due_at <= ? ORDER BY due_at, number LIMIT ?"
+        return [Delivery._make(row) for row in self._connection.execute(query, (WAITING, now, limit))]
 
     def next_due(self) -> float | None:
         """Return when the next delivery is due; None if none waits."""
