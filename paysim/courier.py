@@ -81,7 +81,8 @@ class Courier:
         """Try once, write down how it went, and return the status of the answer; 0 is none."""
         event = self._account.find("event", delivery.event, param="event")
         endpoint = self._account.find("webhook_endpoint", delivery.endpoint, param="endpoint")
-        payload, moment = as_json(event.shown), self._account.now()
+        # By the machine's clock, as the receiver compares with its own; `/__clock` moves the account alone.
+        payload, moment = as_json(event.shown), int(time.time())
         secrets = endpoint.hidden["secrets"]
         if delivery.fault == "old":
             moment -= OLD_SECONDS

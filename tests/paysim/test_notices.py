@@ -58,6 +58,27 @@ def test_a_notice_is_repeated_until_it_is_accepted(paysim, receiver):
     assert paysim.notices()[0]["tries"] == 4
 
 
+def test_a_notice_is_given_up_after_three_days(paysim, receiver):
+    receiver.refuses[:] = [500] * 1000
+    an_intent(paysim)
+    receiver.await_notices(2)
+    waiting = paysim.notices()[0]["status"]
+    paysim.clock(3 * 24 * 60 * 60 + 1)
+    await_that(lambda: paysim.notices()[0]["status"] == 500, paysim.notices)
+
+    assert waiting == 0
+
+
+def test_a_notice_is_signed_now_wherever_the_accounts_clock_stands(paysim, receiver):
+    paysim.clock(24 * 60 * 60)
+    an_intent(paysim)
+    (notice,) = receiver.await_notices(1)
+    signed_at = int(notice.signature.partition(",")[0].removeprefix("t="))
+
+    assert abs(signed_at - time.time()) < 60
+    assert notice.event(WEBHOOK_SECRET).created - signed_at > 23 * 60 * 60
+
+
 def test_a_notice_may_come_twice(paysim, receiver):
     paysim.faults(notice_twice_rate=1)
     an_intent(paysim)
