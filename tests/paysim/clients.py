@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import stripe
 
 from devtools.processes import REPOSITORY
-from tests.paysim.behaviours import OPERATIONS
+from tests.paysim.behaviors import OPERATIONS
 
 HERE = REPOSITORY / "tests" / "paysim"
 NODE = REPOSITORY / ".venv" / "bin" / "node"
@@ -31,10 +31,11 @@ class Client(Protocol):
 
 
 class PythonClient:
-    """Stripe's own library for Python."""
+    """Stripe's own library for Python; keeps all `answers`."""
 
     def __init__(self, secret: str, url: str | None) -> None:
         addresses = {} if url is None else {"base_addresses": {"api": url}}
+        self.answers: list[dict[str, Any]] = []
         self._client = stripe.StripeClient(
             secret, http_client=stripe.RequestsClient(timeout=30), max_network_retries=0, **addresses
         )
@@ -45,11 +46,12 @@ class PythonClient:
             service = getattr(service, word)
         options = {"idempotency_key": key} if key else {}
         try:
-            found = service(*ids, params=dict(params), options=options)
+            response = service(*ids, params=dict(params), options=options).last_response
+            status, answer = response.code, dict(response.data)
         except stripe.StripeError as error:
-            return error.http_status or 0, dict(error.json_body or {})
-        response = found.last_response
-        return response.code, dict(response.data)
+            status, answer = error.http_status or 0, dict(error.json_body or {})
+        self.answers.append(answer)
+        return status, answer
 
     def close(self) -> None:
         """Each call has closed what it opened, or leaves it to the library."""

@@ -18,16 +18,16 @@ def _without_faults(paysim: PaySim):
 
 
 def test_a_second_request_is_refused_while_the_first_is_under_way(paysim):
-    paysim.faults(latency_ms=500, only="^POST /v1/payment_intents$")
+    paysim.faults(latency_ms=2_000, only="^POST /v1/payment_intents$")
     with ThreadPoolExecutor(1) as other:
-        first = other.submit(paysim.api, "POST", "payment_intents", "one", **TEN)
-        await_that(lambda: any(each["key"] == "one" for each in paysim.requests()), lambda: "no first request")
-        second = paysim.api("POST", "payment_intents", "one", **TEN)
+        first = other.submit(paysim.api, "POST", "payment_intents", "slow", **TEN)
+        await_that(lambda: any(each["key"] == "slow" for each in paysim.requests()), lambda: "no first request")
+        second = paysim.api("POST", "payment_intents", "slow", **TEN)
         answered = first.result()
 
     assert (answered.status_code, second.status_code) == (200, 409)
     assert second.json()["error"]["code"] == "idempotency_key_in_use"
-    assert paysim.api("POST", "payment_intents", "one", **TEN).json()["id"] == answered.json()["id"]
+    assert paysim.api("POST", "payment_intents", "slow", **TEN).json()["id"] == answered.json()["id"]
 
 
 def test_a_replay_says_so_and_names_the_first_request(paysim):

@@ -173,6 +173,7 @@ def test_two_secrets_sign_while_one_takes_the_place_of_the_other(receiver):
     assert notice.event("whsec_new").id == notice.event("whsec_old").id
 
 
+@pytest.mark.long
 def test_a_notice_outlives_the_process(tmp_path):
     with Receiver().running() as receiver:
         options = ("--webhook-url", receiver.url, "--notice-pause-ms", "20")

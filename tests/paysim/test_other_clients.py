@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.paysim.behaviours import BEHAVIOURS, CANCELING, KEYS, Behaviour
+from tests.paysim.behaviors import BEHAVIORS, CANCELING, KEYS, Behavior
 from tests.paysim.clients import CommandLineClient, NodeClient
 from tests.paysim.making import a_paid_intent
 from tests.paysim.receiver import Receiver
-from tests.paysim.run_behaviours import run
+from tests.paysim.run_behaviors import run
 from tests.paysim.schema import mistakes
 from tests.support.paysim import SECRET, WEBHOOK_SECRET, PaySim, start_paysim
 
@@ -27,26 +27,26 @@ def node(paysim: PaySim) -> Iterator[NodeClient]:
     client.close()
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
-def test_by_node(node: NodeClient, behaviour: Behaviour):
-    run(behaviour, node)
+@pytest.mark.parametrize("behavior", BEHAVIORS, ids=lambda behavior: behavior.name)
+def test_by_node(node: NodeClient, behavior: Behavior):
+    run(behavior, node)
 
 
-@pytest.mark.parametrize("behaviour", BY_COMMAND_LINE, ids=lambda behaviour: behaviour.name)
-def test_by_the_command_line(paysim: PaySim, behaviour: Behaviour, tmp_path: Path):
-    run(behaviour, CommandLineClient(SECRET, paysim.url, tmp_path))
+@pytest.mark.parametrize("behavior", BY_COMMAND_LINE, ids=lambda behavior: behavior.name)
+def test_by_the_command_line(paysim: PaySim, behavior: Behavior, tmp_path: Path):
+    run(behavior, CommandLineClient(SECRET, paysim.url, tmp_path))
 
 
 def test_what_they_are_answered_is_as_stripe_describes_it(tmp_path: Path):
     with start_paysim() as sim:
         clients = [NodeClient(SECRET, sim.url), CommandLineClient(SECRET, sim.url, tmp_path)]
-        for client, behaviours in zip(clients, (BEHAVIOURS, CANCELING[:1]), strict=True):
-            for behaviour in behaviours:
-                run(behaviour, client)
+        for client, behaviors in zip(clients, (BEHAVIORS, CANCELING[:1]), strict=True):
+            for behavior in behaviors:
+                run(behavior, client)
             client.close()
         answers = [json.loads(each["answer"]) for each in sim.requests()]
 
-    assert len(answers) > len(BEHAVIOURS)
+    assert len(answers) > len(BEHAVIORS)
     assert sorted({line for answer in answers for line in mistakes(answer)}) == []
 
 

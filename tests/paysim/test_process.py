@@ -21,8 +21,9 @@ def paysim_command(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=20)
 
 
+@pytest.mark.long
 def test_what_was_answered_survives_a_kill():
-    keys = [f"key-{number}" for number in range(60)]
+    keys = [f"key-{number}" for number in range(30)]
     answered: dict[str, bytes] = {}
     form = {**TEN, "confirm": "true", "payment_method": "pm_card_visa"}
     with start_paysim() as sim, ThreadPoolExecutor(4) as clients:
@@ -32,7 +33,7 @@ def test_what_was_answered_survives_a_kill():
                 answered[key] = sim.api("POST", "payment_intents", key, **form, **{"metadata[key]": key}).content
             except requests.ConnectionError:
                 return
-            if len(answered) > 20:
+            if len(answered) > 8:
                 sim.kill()
 
         list(clients.map(pay_until_the_kill, keys))
@@ -42,15 +43,10 @@ def test_what_was_answered_survives_a_kill():
         after = sim.ledger("key")
 
     # What was done but not answered is at most one request of each client.
-    assert 20 < len(answered) <= len(before) <= len(answered) + 4 < 60
+    assert 8 < len(answered) <= len(before) <= len(answered) + 4 < 30
     assert {key: again[key].content for key in answered} == answered
     assert {entry["charges"] for entry in after.values()} == {1}
-    assert len(after) == 60
-
-
-def test_it_stops_in_order():
-    with start_paysim() as sim:
-        assert sim.stop() == 0
+    assert len(after) == 30
 
 
 @pytest.mark.parametrize(
@@ -170,7 +166,7 @@ def test_lists_are_walked_in_both_directions_and_in_a_span_of_time(paysim):
     assert listed(limit=2, ending_before=ids[1]) == [ids[3], ids[2]]
     assert set(ids) <= set(listed(limit=100, **{"created[gte]": made[0]["created"]}))
     assert listed(**{"created[gt]": made[-1]["created"] + 60}) == []
-    assert listed(**{"created[lt]": made[0]["created"]}) == []
+    assert not set(ids) & set(listed(limit=100, **{"created[lt]": made[0]["created"]}))
 
 
 def test_orders_of_other_pages_are_not_taken(paysim):
@@ -181,13 +177,14 @@ def test_orders_of_other_pages_are_not_taken(paysim):
     )  # fmt: skip
 
 
-def test_health_and_reset(paysim):
-    paysim.api("POST", "payment_intents", "once", **TEN)
-    paysim.reset()
-
-    assert paysim.control("GET", "/__health") == {"status": "ok"}
-    assert paysim.api("GET", "payment_intents").json()["data"] == []
-    assert paysim.ledger("key") == {}
-    assert paysim.forget_keys() == 0
-    with pytest.raises(RuntimeError, match="answered 404"):
-        paysim.control("GET", "/__nothing")
+def test_it_forgets_everything_and_stops_in_order():
+    with start_paysim() as paysim:
+        paysim.api("POST", "payment_intents", "once", **TEN)
+        paysim.reset()
+        assert paysim.control("GET", "/__health") == {"status": "ok"}
+        assert paysim.api("GET", "payment_intents").json()["data"] == []
+        assert paysim.ledger("key") == {}
+        assert paysim.forget_keys() == 0
+        with pytest.raises(RuntimeError, match="answered 404"):
+            paysim.control("GET", "/__nothing")
+        assert paysim.stop() == 0

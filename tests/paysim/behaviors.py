@@ -67,7 +67,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class Behavior:
     """What the page says, as calls one after the other."""
 
     name: str
@@ -134,111 +134,111 @@ def _error(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 INTENTS = (
-    Behaviour("an intent is made and takes no money", f"{DOCS}/api/payment_intents/create", (
+    Behavior("an intent is made and takes no money", f"{DOCS}/api/payment_intents/create", (
         make(),
         look(id="$intent.id", status="requires_payment_method", amount=1099, amount_received=0, currency="usd",
              latest_charge=None, client_secret=SOMETHING, livemode=False),
     )),
-    Behaviour("a parameter that is needed is named", f"{ERRORS}#parameter-missing", (
+    Behavior("a parameter that is needed is named", f"{ERRORS}#parameter-missing", (
         refused({"currency": "usd"}, code="parameter_missing", param="amount"),
     )),
-    Behaviour("an unknown parameter is refused", f"{ERRORS}#parameter-unknown", (
+    Behavior("an unknown parameter is refused", f"{ERRORS}#parameter-unknown", (
         refused({**TEN, "amuont": 5}, code="parameter_unknown", param="amuont"),
     )),
-    Behaviour("an amount is a whole number", f"{ERRORS}#parameter-invalid-integer", (
+    Behavior("an amount is a whole number", f"{ERRORS}#parameter-invalid-integer", (
         refused({**TEN, "amount": "ten"}, code="parameter_invalid_integer", param="amount"),
     )),
-    Behaviour("an amount has a least", f"{DOCS}/currencies#minimum-and-maximum-charge-amounts", (
+    Behavior("an amount has a least", f"{DOCS}/currencies#minimum-and-maximum-charge-amounts", (
         refused({**TEN, "amount": 49}, code="amount_too_small", param="amount"),
     )),
-    Behaviour("an amount has eight digits at most", f"{DOCS}/currencies#minimum-and-maximum-charge-amounts", (
+    Behavior("an amount has eight digits at most", f"{DOCS}/currencies#minimum-and-maximum-charge-amounts", (
         refused({**TEN, "amount": 100_000_000}, code="amount_too_large", param="amount"),
     )),
-    Behaviour("a currency must be one", f"{DOCS}/currencies", (refused({**TEN, "currency": "xxx"}, param="currency"),)),
-    Behaviour("a currency without minor units is sent as it is", f"{DOCS}/currencies#zero-decimal", (
+    Behavior("a currency must be one", f"{DOCS}/currencies", (refused({**TEN, "currency": "xxx"}, param="currency"),)),
+    Behavior("a currency without minor units is sent as it is", f"{DOCS}/currencies#zero-decimal", (
         make(amount=500, currency="jpy"), look(amount=500, currency="jpy"),
     )),
-    Behaviour("a currency of three digits ends in a zero", f"{DOCS}/currencies#three-decimal", (
+    Behavior("a currency of three digits ends in a zero", f"{DOCS}/currencies#three-decimal", (
         make(amount=5120, currency="kwd"), refused({**TEN, "amount": 5124, "currency": "kwd"}),
     )),
-    Behaviour("metadata comes back", f"{DOCS}/metadata", (
+    Behavior("metadata comes back", f"{DOCS}/metadata", (
         make(metadata={"payment": "p-1", "7": "a digit"}), look(**{"metadata.payment": "p-1", "metadata.7": "a digit"}),
     )),
-    Behaviour("a key of metadata has 40 characters at most", f"{DOCS}/metadata", (
+    Behavior("a key of metadata has 40 characters at most", f"{DOCS}/metadata", (
         make(metadata={"k" * 40: "v"}), refused({**TEN, "metadata": {"k" * 41: "v"}}),
     )),
-    Behaviour("a suffix of the statement has 22 characters at most",
+    Behavior("a suffix of the statement has 22 characters at most",
         f"{DOCS}/get-started/account/statement-descriptors", (
         make(statement_descriptor_suffix="BOOKING 1"),
         look(statement_descriptor_suffix="BOOKING 1"),
         refused({**TEN, "statement_descriptor_suffix": "B" * 23}, param="statement_descriptor_suffix"),
     )),
-    Behaviour("an unknown intent is missing", f"{ERRORS}#resource-missing", (
+    Behavior("an unknown intent is missing", f"{ERRORS}#resource-missing", (
         Call("payment_intents.retrieve", ("pi_nothing",), status=404,
              gives=_error({"code": "resource_missing", "param": "intent"})),
     )),
-    Behaviour("a list begins with the newest", f"{DOCS}/api/pagination", (
+    Behavior("a list begins with the newest", f"{DOCS}/api/pagination", (
         make("first"), make("second"),
         Call("payment_intents.list", params={"limit": 1},
              gives={"object": "list", "data.0.id": "$second.id", "has_more": True}),
         Call("payment_intents.list", params={"limit": 1, "starting_after": "$second.id"},
             gives={"data.0.id": "$first.id"}),
     )),
-    Behaviour("a list has a hundred at most", f"{DOCS}/api/pagination", (
+    Behavior("a list has a hundred at most", f"{DOCS}/api/pagination", (
         Call("payment_intents.list", params={"limit": 101}, status=400, gives=_error({"param": "limit"})),
     )),
-    Behaviour("an id is expanded into its object", f"{DOCS}/api/expanding_objects", (
+    Behavior("an id is expanded into its object", f"{DOCS}/api/expanding_objects", (
         make(), confirm(),
         Call("payment_intents.retrieve", ("$intent.id",), {"expand": ["latest_charge"]},
              gives={"latest_charge.object": "charge", "latest_charge.amount": 1099}),
     )),
-    Behaviour("what is no id is not expanded", f"{DOCS}/api/expanding_objects", (
+    Behavior("what is no id is not expanded", f"{DOCS}/api/expanding_objects", (
         make(), Call("payment_intents.retrieve", ("$intent.id",), {"expand": ["amount"]}, status=400, gives=_error({})),
     )),
 )  # fmt: skip
 
 PAYING = (
-    Behaviour("a card pays", f"{DOCS}/payments/paymentintents/lifecycle", (
+    Behavior("a card pays", f"{DOCS}/payments/paymentintents/lifecycle", (
         make(), confirm(status="succeeded", amount_received=1099, latest_charge=Something("ch_"), next_action=None),
     )),
-    Behaviour("an intent is made and confirmed at once",
+    Behavior("an intent is made and confirmed at once",
         f"{DOCS}/api/payment_intents/create#create_payment_intent-confirm", (
         Call("payment_intents.create", params={**TEN, "confirm": True, "payment_method": "pm_card_visa"},
              gives={"status": "succeeded", "amount_received": 1099}),
     )),
-    Behaviour("nothing is confirmed without a method", f"{ERRORS}#payment-intent-unexpected-state", (
+    Behavior("nothing is confirmed without a method", f"{ERRORS}#payment-intent-unexpected-state", (
         make(), not_now("payment_intents.confirm"),
     )),
-    Behaviour("what has succeeded is not confirmed again", f"{ERRORS}#payment-intent-unexpected-state", (
+    Behavior("what has succeeded is not confirmed again", f"{ERRORS}#payment-intent-unexpected-state", (
         make(), confirm(), not_now("payment_intents.confirm", {"payment_method": "pm_card_visa"}),
         Call("charges.list", params={"payment_intent": "$intent.id"}, gives={"data.0.paid": True, "data.1": None}),
     )),
-    Behaviour("an unknown method is missing", f"{ERRORS}#resource-missing", (
+    Behavior("an unknown method is missing", f"{ERRORS}#resource-missing", (
         make(),
         Call("payment_intents.confirm", ("$intent.id",), {"payment_method": "pm_nothing"}, status=400,
              gives=_error({"code": "resource_missing", "param": "payment_method"})),
     )),
-    Behaviour("a confirmation token pays", f"{DOCS}/payments/build-a-two-step-confirmation", (
+    Behavior("a confirmation token pays", f"{DOCS}/payments/build-a-two-step-confirmation", (
         make(), token(),
         Call("payment_intents.confirm", ("$intent.id",), {"confirmation_token": "$token.id"},
             gives={"status": "succeeded"}),
         Call("confirmation_tokens.retrieve", ("$token.id",), gives={"payment_intent": "$intent.id"}),
     )),
-    Behaviour("a confirmation token pays once", f"{DOCS}/api/confirmation_tokens", (
+    Behavior("a confirmation token pays once", f"{DOCS}/api/confirmation_tokens", (
         make(), token(),
         Call("payment_intents.confirm", ("$intent.id",), {"confirmation_token": "$token.id"}),
         make("other"),
         Call("payment_intents.confirm", ("$other.id",), {"confirmation_token": "$token.id"}, status=400,
             gives=_error({})),
     )),
-    Behaviour("a declined intent waits for another card", f"{DOCS}/payments/paymentintents/lifecycle", (
+    Behavior("a declined intent waits for another card", f"{DOCS}/payments/paymentintents/lifecycle", (
         make(), declined("pm_card_visa_chargeDeclined", code="card_declined", decline_code="generic_decline"),
         look(**{"status": "requires_payment_method", "last_payment_error.code": "card_declined",
             "payment_method": None}),
         confirm(status="succeeded", last_payment_error=None),
     )),
     *(
-        Behaviour(f"a card is declined: {card}", f"{DOCS}/testing#declined-payments", (make(), declined(card, **gives)))
+        Behavior(f"a card is declined: {card}", f"{DOCS}/testing#declined-payments", (make(), declined(card, **gives)))
         for card, gives in {
             "pm_card_visa_chargeDeclinedInsufficientFunds": {"code": "card_declined",
                 "decline_code": "insufficient_funds"},
@@ -250,13 +250,13 @@ PAYING = (
             "pm_card_radarBlock": {"code": "card_declined", "decline_code": "fraudulent"},
         }.items()
     ),
-    Behaviour("a failed try leaves a failed charge", f"{DOCS}/api/charges/object", (
+    Behavior("a failed try leaves a failed charge", f"{DOCS}/api/charges/object", (
         make(), declined("pm_card_visa_chargeDeclined"),
         Call("charges.list", params={"payment_intent": "$intent.id"},
              gives={"data.0.status": "failed", "data.0.paid": False, "data.0.failure_code": "card_declined",
                     "data.0.outcome.type": "issuer_declined"}),
     )),
-    Behaviour("3-D Secure redirects", f"{DOCS}/payments/3d-secure/authentication-flow", (
+    Behavior("3-D Secure redirects", f"{DOCS}/payments/3d-secure/authentication-flow", (
         make(),
         Call("payment_intents.confirm", ("$intent.id",),
              {"payment_method": "pm_card_authenticationRequired", "return_url": "https://example.com/back"},
@@ -264,12 +264,12 @@ PAYING = (
                     "next_action.redirect_to_url.return_url": "https://example.com/back",
                     "next_action.redirect_to_url.url": Something("http")}),
     )),
-    Behaviour("3-D Secure without an address is for the script", f"{DOCS}/payments/3d-secure/authentication-flow", (
+    Behavior("3-D Secure without an address is for the script", f"{DOCS}/payments/3d-secure/authentication-flow", (
         make(),
         confirm("pm_card_authenticationRequired", **{"status": "requires_action",
             "next_action.type": "use_stripe_sdk"}),
     )),
-    Behaviour("methods of the dashboard need an address to return to", f"{DOCS}/payments/accept-a-payment", (
+    Behavior("methods of the dashboard need an address to return to", f"{DOCS}/payments/accept-a-payment", (
         Call("payment_intents.create", kept="intent",
              params={"amount": 1099, "currency": "usd", "automatic_payment_methods": {"enabled": True}}),
         Call("payment_intents.confirm", ("$intent.id",), {"payment_method": "pm_card_visa"}, status=400,
@@ -279,7 +279,7 @@ PAYING = (
 )  # fmt: skip
 
 CANCELING = (
-    Behaviour("an intent is canceled for a reason", f"{DOCS}/api/payment_intents/cancel", (
+    Behavior("an intent is canceled for a reason", f"{DOCS}/api/payment_intents/cancel", (
         make(),
         Call("payment_intents.cancel", ("$intent.id",), {"cancellation_reason": "abandoned"},
              gives={"status": "canceled", "cancellation_reason": "abandoned", "canceled_at": SOMETHING}),
@@ -287,94 +287,94 @@ CANCELING = (
         not_now("payment_intents.cancel"),
         look(status="canceled", amount_received=0),
     )),
-    Behaviour("what has succeeded is not canceled", f"{DOCS}/api/payment_intents/cancel", (
+    Behavior("what has succeeded is not canceled", f"{DOCS}/api/payment_intents/cancel", (
         make(), confirm(), not_now("payment_intents.cancel"), look(status="succeeded"),
     )),
-    Behaviour("what waits for the payer is canceled", f"{DOCS}/api/payment_intents/cancel", (
+    Behavior("what waits for the payer is canceled", f"{DOCS}/api/payment_intents/cancel", (
         make(), confirm("pm_card_authenticationRequired"),
         Call("payment_intents.cancel", ("$intent.id",), gives={"status": "canceled", "next_action": None}),
     )),
 )  # fmt: skip
 
 REFUNDS = (
-    Behaviour("all of it is refunded", f"{DOCS}/api/refunds/create", (
+    Behavior("all of it is refunded", f"{DOCS}/api/refunds/create", (
         make(), confirm(), refund(kept="refund", gives={"amount": 1099, "status": "succeeded", "currency": "usd"}),
         Call("refunds.retrieve", ("$refund.id",), gives={"payment_intent": "$intent.id"}),
         Call("charges.list", params={"payment_intent": "$intent.id"},
              gives={"data.0.amount_refunded": 1099, "data.0.refunded": True}),
         refund(400, gives=_error({"code": "charge_already_refunded"})),
     )),
-    Behaviour("parts are refunded until nothing is left", f"{DOCS}/refunds", (
+    Behavior("parts are refunded until nothing is left", f"{DOCS}/refunds", (
         make(), confirm(), refund(amount=99, reason="requested_by_customer"), refund(amount=1000,
             gives={"amount": 1000}),
         Call("refunds.list", params={"payment_intent": "$intent.id"},
              gives={"data.0.amount": 1000, "data.1.amount": 99, "data.1.reason": "requested_by_customer",
                  "data.2": None}),
     )),
-    Behaviour("no more is refunded than came in", f"{DOCS}/api/refunds/create#create_refund-amount", (
+    Behavior("no more is refunded than came in", f"{DOCS}/api/refunds/create#create_refund-amount", (
         make(), confirm(), refund(amount=100), refund(400, amount=1000, gives=_error({"param": "amount"})),
     )),
-    Behaviour("nothing is refunded of what is not paid", f"{DOCS}/api/refunds/create", (
+    Behavior("nothing is refunded of what is not paid", f"{DOCS}/api/refunds/create", (
         make(), refund(400, gives=_error({})),
     )),
-    Behaviour("a refund may wait", f"{DOCS}/testing#refunds", (
+    Behavior("a refund may wait", f"{DOCS}/testing#refunds", (
         make(), confirm("pm_card_pendingRefund"), refund(gives={"status": "pending"}),
     )),
-    Behaviour("an unknown refund is missing", f"{ERRORS}#resource-missing", (
+    Behavior("an unknown refund is missing", f"{ERRORS}#resource-missing", (
         Call("refunds.retrieve", ("re_nothing",), status=404, gives=_error({"code": "resource_missing"})),
     )),
 )  # fmt: skip
 
 _KEYS = f"{DOCS}/api/idempotent_requests"
 KEYS = (
-    Behaviour("a key makes one intent", _KEYS, (
+    Behavior("a key makes one intent", _KEYS, (
         make("first", key="one"), make("again", key="one"),
         Call("payment_intents.retrieve", ("$again.id",), gives={"id": "$first.id"}),
     )),
-    Behaviour("a key belongs to its parameters", _KEYS, (
+    Behavior("a key belongs to its parameters", _KEYS, (
         make(key="one"),
         Call("payment_intents.create", params={**TEN, "amount": 1100}, key="one", status=400,
              gives={"error.type": "idempotency_error"}),
     )),
-    Behaviour("a key belongs to its endpoint", _KEYS, (
+    Behavior("a key belongs to its endpoint", _KEYS, (
         make(key="one"),
         Call("payment_intents.confirm", ("$intent.id",), {"payment_method": "pm_card_visa"}, key="one", status=400,
              gives={"error.type": "idempotency_error"}),
         look(status="requires_payment_method"),
     )),
-    Behaviour("a decline is answered again, not tried again", _KEYS, (
+    Behavior("a decline is answered again, not tried again", _KEYS, (
         make(),
         *(Call("payment_intents.confirm", ("$intent.id",), {"payment_method": "pm_card_visa_chargeDeclined"}, key="one",
                status=402, gives={"error.code": "card_declined"}, **{name: "decline"}) for name in ("kept", "same_as")),
         Call("charges.list", params={"payment_intent": "$intent.id"},
             gives={"data.0.status": "failed", "data.1": None}),
     )),
-    Behaviour("an answer under a key stays as it was", _KEYS, (
+    Behavior("an answer under a key stays as it was", _KEYS, (
         make(key="one"), Call("payment_intents.cancel", ("$intent.id",)),
         Call("payment_intents.create", params=TEN, key="one", same_as="intent",
             gives={"status": "requires_payment_method"}),
     )),
-    Behaviour("a refused parameter leaves its key free", _KEYS, (
+    Behavior("a refused parameter leaves its key free", _KEYS, (
         Call("payment_intents.create", params={**TEN, "amount": "ten"}, key="one", status=400),
         Call("payment_intents.create", params=TEN, key="one", gives={"status": "requires_payment_method"}),
     )),
 )  # fmt: skip
 
 REST = (
-    Behaviour("a success is an event", f"{DOCS}/api/events/types#event_types-payment_intent.succeeded", (
+    Behavior("a success is an event", f"{DOCS}/api/events/types#event_types-payment_intent.succeeded", (
         make(), confirm(),
         Call("events.list", params={"type": "payment_intent.succeeded", "limit": 1}, kept="events",
              gives={"data.0.type": "payment_intent.succeeded", "data.0.data.object.object": "payment_intent"}),
         Call("events.retrieve", ("$events.data.0.id",),
             gives={"data.object.status": "succeeded", "request.id": SOMETHING}),
     )),
-    Behaviour("a card is disputed", f"{DOCS}/testing#disputes", (
+    Behavior("a card is disputed", f"{DOCS}/testing#disputes", (
         make(), confirm("pm_card_createDispute", status="succeeded"),
         Call("disputes.list", params={"payment_intent": "$intent.id"}, kept="disputes",
              gives={"data.0.status": "needs_response", "data.0.reason": "fraudulent", "data.0.amount": 1099}),
         Call("disputes.retrieve", ("$disputes.data.0.id",), gives={"is_charge_refundable": False}),
     )),
-    Behaviour("the secret of an endpoint is shown once", f"{DOCS}/api/webhook_endpoints/object", (
+    Behavior("the secret of an endpoint is shown once", f"{DOCS}/api/webhook_endpoints/object", (
         Call("webhook_endpoints.create", kept="endpoint",
              params={"url": "https://example.com/hook", "enabled_events": ["payment_intent.succeeded"]},
              gives={"status": "enabled", "secret": Something("whsec_")}),
@@ -383,4 +383,4 @@ REST = (
     )),
 )  # fmt: skip
 
-BEHAVIOURS = (*INTENTS, *PAYING, *CANCELING, *REFUNDS, *KEYS, *REST)
+BEHAVIORS = (*INTENTS, *PAYING, *CANCELING, *REFUNDS, *KEYS, *REST)

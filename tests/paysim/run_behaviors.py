@@ -3,18 +3,18 @@
 import secrets
 from typing import Any
 
-from tests.paysim.behaviours import Behaviour
+from tests.paysim.behaviors import Behavior
 from tests.paysim.clients import Client
 
 # What is another in each answer: where the request stands in Stripe's log.
 OF_ONE_ANSWER = "request_log_url"
 
 
-def run(behaviour: Behaviour, client: Client) -> None:
+def run(behavior: Behavior, client: Client) -> None:
     """AssertionError where an answer is not as documented."""
     kept: dict[str, Any] = {}
     mark = secrets.token_hex(8)
-    for call in behaviour.calls:
+    for call in behavior.calls:
         ids = tuple(resolved(name, kept) for name in call.ids)
         params = {name: resolved(value, kept) for name, value in call.params.items()}
         key = f"{call.key}-{mark}" if call.key else ""

@@ -4,46 +4,38 @@ The stand-in does what Stripe's documentation says, as Stripe's own client for P
 The last needs a key of a test account in STRIPE_TEST_KEY.
 """
 
-import json
 import os
 
 import pytest
 
-from tests.paysim.behaviours import BEHAVIOURS, OPERATIONS, Behaviour, Call
+from tests.paysim.behaviors import BEHAVIORS, OPERATIONS, Behavior, Call
 from tests.paysim.clients import PythonClient
-from tests.paysim.run_behaviours import run
+from tests.paysim.run_behaviors import run
 from tests.paysim.schema import mistakes
-from tests.support.paysim import SECRET, PaySim, start_paysim
+from tests.support.paysim import SECRET, PaySim
 
 TEST_KEY = os.environ.get("STRIPE_TEST_KEY", "")
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
-def test_by_python(paysim: PaySim, behaviour: Behaviour):
-    run(behaviour, PythonClient(SECRET, paysim.url))
+@pytest.mark.parametrize("behavior", BEHAVIORS, ids=lambda behavior: behavior.name)
+def test_by_python_and_every_answer_is_as_stripe_describes_it(paysim: PaySim, behavior: Behavior):
+    client = PythonClient(SECRET, paysim.url)
+    run(behavior, client)
+
+    assert len(client.answers) == len(behavior.calls)
+    assert [line for answer in client.answers for line in mistakes(answer)] == []
 
 
 @pytest.mark.skipif(not TEST_KEY, reason="needs STRIPE_TEST_KEY, a key of a test account of Stripe")
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
-def test_stripe_itself(behaviour: Behaviour):
+@pytest.mark.parametrize("behavior", BEHAVIORS, ids=lambda behavior: behavior.name)
+def test_stripe_itself(behavior: Behavior):
     assert TEST_KEY.startswith(("sk_test_", "rk_test_"))
 
-    run(behaviour, PythonClient(TEST_KEY, None))
-
-
-def test_every_answer_is_as_stripe_describes_it():
-    with start_paysim() as sim:
-        client = PythonClient(SECRET, sim.url)
-        for behaviour in BEHAVIOURS:
-            run(behaviour, client)
-        answers = [json.loads(each["answer"]) for each in sim.requests()]
-
-    assert len(answers) > len(BEHAVIOURS)
-    assert sorted({line for answer in answers for line in mistakes(answer)}) == []
+    run(behavior, PythonClient(TEST_KEY, None))
 
 
 def test_every_operation_is_in_the_list():
-    used = {call.operation for behaviour in BEHAVIOURS for call in behaviour.calls}
+    used = {call.operation for behavior in BEHAVIORS for call in behavior.calls}
 
     assert OPERATIONS.keys() - used == {"webhook_endpoints.list", "charges.retrieve"}
 
@@ -59,7 +51,7 @@ def test_every_operation_is_in_the_list():
 )
 def test_a_wrong_answer_is_found_out(paysim: PaySim, call: Call):
     with pytest.raises(AssertionError):
-        run(Behaviour("wrong on purpose", "", (call,)), PythonClient(SECRET, paysim.url))
+        run(Behavior("wrong on purpose", "", (call,)), PythonClient(SECRET, paysim.url))
 
 
 @pytest.mark.parametrize(
