@@ -113,7 +113,36 @@ LONGEST_NOTE = 500
 # A note on a case; the column has to take the name of a colleague as well.
 LONGEST_CASE_NOTE = 300
 
-# After this a payment without an answer no longer keeps seats from other passengers.
+# What a request may take to open a payment and to charge it: a customer waits, and a bank may be slow.
+PAYMENT_REQUEST_SECONDS = 10.0
+PAYMENT_OPEN_SECONDS = 3.0
+PAYMENT_CHARGE_SECONDS = 7.0
+
+# Of one call of the worker to a gateway.
+PAYMENT_WORKER_SECONDS = 8.0
+
+# Nearly three times what a request may take with a gateway.
+PAYMENT_LEASE = timedelta(seconds=30)
+
+# Who begins to pay at the end of the payment window has this long with their bank.
+PAYER_HAS_AT_LEAST = timedelta(minutes=5)
+
+# How often the worker asks about a payment whose payer, or bank, has not decided: it holds nothing up.
+LOOK_EVERY = timedelta(seconds=60)
+
+# A payment that no request goes on with is closed after this: its client has gone.
+NO_NEWS_FOR = timedelta(seconds=60)
+
+# A gateway takes a few dozen calls a second; customers' own come first.
+PAYMENT_CALLS_PER_SECOND = 10
+
+# How soon a client may repeat a payment that waits for its payer or a bank.
+PAYMENT_RETRY_AFTER_SECONDS = 2
+
+# Tokens of payers that gateways make have some dozens of characters.
+LONGEST_PAYER_TOKEN = 255
+
+# So long after its time to charge, a payment without an answer no longer keeps seats from others.
 PAYMENT_ANSWER_LIMIT = timedelta(minutes=30)
 
 # A client that lost its answer on Friday must still find it on Monday.

@@ -180,6 +180,31 @@ class PaymentDeclined(Refusal):
     code = "payment_declined"
 
 
+class PaymentNotCompleted(Refusal):
+    """The payment ended without being made. Pay with a new key, within the payment window."""
+
+    code = "payment_not_completed"
+
+
+class PaymentTokenInvalid(Refusal):
+    """The payment token cannot be used: it is spent, too old, or none. Get a new one, and pay with a new key."""
+
+    code = "payment_token_invalid"
+
+
+class AmountNotPayable(BookingError):
+    """Such an amount cannot be charged."""
+
+    code = "amount_not_payable"
+
+
+class PaymentGatewayUnavailable(BookingError):
+    """The payment gateway is not reached right now, and nothing was charged. Repeat the request with its key."""
+
+    code = "payment_gateway_unavailable"
+    retryable = True
+
+
 class BookingChanged(BookingError):
     """This booking has changed since it was shown. Look at it as it is now, and decide again."""
 

@@ -52,7 +52,9 @@ class CancelReason(TextChoices):
 class ShownPayment(TextChoices):
     """What a client sees of the payment of a booking, and of its refund."""
 
-    PENDING = "pending"
+    # The payer has something to do; otherwise the gateway has.
+    AWAITING_PAYER = "awaiting_payer"
+    SETTLING = "settling"
     FAILED = "failed"
     SUCCEEDED = "succeeded"
     REFUND_DUE = "refund_due"

@@ -27,8 +27,11 @@ from bookings.answers.results import (
     Refused,
     Result,
 )
+from bookings.conf import PAYMENT_RETRY_AFTER_SECONDS
 from bookings.lifecycle import ShownPayment, available_actions
-from bookings.models import Booking, BookingEvent, IdempotencyRecord
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
+from bookings.models.payments import PaymentStep
+from bookings.ports import Action
 from bookings.queries.bookings.shown import ShownBooking
 
 STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
@@ -41,7 +44,10 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.CurrencyMismatch: HTTPStatus.BAD_REQUEST,
         errors.AmountMismatch: HTTPStatus.BAD_REQUEST,
         errors.IdempotencyKeyRequired: HTTPStatus.BAD_REQUEST,
+        errors.AmountNotPayable: HTTPStatus.BAD_REQUEST,
+        errors.PaymentTokenInvalid: HTTPStatus.BAD_REQUEST,
         errors.PaymentDeclined: HTTPStatus.PAYMENT_REQUIRED,
+        errors.PaymentNotCompleted: HTTPStatus.PAYMENT_REQUIRED,
         errors.StaffOnly: HTTPStatus.FORBIDDEN,
         errors.NotYourCase: HTTPStatus.FORBIDDEN,
         errors.OwnApproval: HTTPStatus.FORBIDDEN,
@@ -68,6 +74,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.FlightUnusable: HTTPStatus.BAD_GATEWAY,
         errors.FlightServiceRests: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+        errors.PaymentGatewayUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.TemporarilyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
@@ -178,8 +185,8 @@ def render(result: Result) -> Response:
             return shown(booking, at, HTTPStatus.ACCEPTED, "Booking accepted", {**_located(booking), **PROMISED})
         case Paid(booking, at):
             return shown(booking, at, HTTPStatus.CREATED, "Payment made successfully")
-        case PaymentPending(booking, at):
-            return shown(booking, at, HTTPStatus.ACCEPTED, "Payment is being settled", _located(booking))
+        case PaymentPending():
+            return _pending(result)
         case Cancelled(booking, at):
             return shown(booking, at, HTTPStatus.OK, "Booking cancelled successfully")
         case Refused(asked, problem, request_id):
@@ -188,6 +195,38 @@ def render(result: Result) -> Response:
             return Response(HTTPStatus.OK, "{}")
         case AlreadyDone(stored):
             return _replay(stored)
+
+
+def _pending(result: PaymentPending) -> Response:
+    """
+    Show a payment that waits, with what its payer has to do. It is never stored: there is a secret in it.
+
+    The client repeats its request, or looks at the booking.
+    """
+    booking, payment = result.booking, result.payment
+    data = booking_as_json(booking, now=result.at)
+    now_is = data["payment"] or {"at": iso(payment.created_at)}
+    data["payment"] = {
+        "id": payment.pk,
+        "state": _state_of(payment),
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "at": now_is["at"],
+        "payableUntil": _iso_or_null(payment.act_until),
+        "action": None if result.action is None else _action_as_json(result.action, payment),
+    }
+    message = "Payment awaits the payer" if result.action is not None else "Payment is being settled"
+    again = {"Retry-After": str(PAYMENT_RETRY_AFTER_SECONDS), "ETag": tag_of(booking.id, booking.version)}
+    return success(data, message=message, status=HTTPStatus.ACCEPTED, headers={**_located(booking), **again})
+
+
+def _state_of(payment: Payment) -> str:
+    return str(ShownPayment.AWAITING_PAYER if payment.step == PaymentStep.PAYER else ShownPayment.SETTLING)
+
+
+def _action_as_json(action: Action, payment: Payment) -> dict[str, str | None]:
+    named = {name: action.values.get(name) for name in ("publishableKey", "clientSecret", "url")}
+    return {"type": str(action.kind), "gateway": payment.gateway, **named}
 
 
 def shown(
@@ -262,9 +301,14 @@ def _payment_as_json(booking: Booking | ShownBooking) -> dict[str, Any] | None:
     """Show the payment that counts, or the newest; None before the first. What was refunded has succeeded."""
     if not booking.payment_state:
         return None
-    is_charged = booking.payment_state not in (ShownPayment.PENDING, ShownPayment.FAILED)
-    state = ShownPayment.SUCCEEDED if is_charged else booking.payment_state
-    return {"state": str(state), "amount": booking.total_cost, "at": _iso_or_null(booking.payment_at)}
+    is_charged = booking.payment_state in (ShownPayment.SUCCEEDED, *REFUNDS)
+    return {
+        "id": booking.active_payment_id,
+        "state": str(ShownPayment.SUCCEEDED if is_charged else booking.payment_state),
+        "amount": booking.total_cost,
+        "currency": booking.currency,
+        "at": _iso_or_null(booking.payment_at),
+    }
 
 
 def _refund_as_json(booking: Booking | ShownBooking) -> dict[str, Any] | None:

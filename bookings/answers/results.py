@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Literal
 
 from bookings.errors import Refusal
-from bookings.models import Booking, IdempotencyRecord
+from bookings.models import Booking, IdempotencyRecord, Payment
+from bookings.ports import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,16 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class PaymentPending:
-    """The gateway has not said how the payment ended; the booking will show it."""
+    """
+    The payment waits: for its payer, who has something to do, or for the gateway. The booking will show its end.
+
+    `action` is what the payer has to do, with a secret: it is told to this request alone, and stored nowhere.
+    """
 
     booking: Booking
+    payment: Payment
     at: datetime
+    action: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from bookings.actor import ActorKind
 from bookings.api.addresses import LINKS
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
 from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.ports import ActionKind
 
 Schema = dict[str, Any]
 
@@ -64,7 +65,10 @@ def refusal_schemas(codes: Iterable[str], *, of: str = "") -> dict[str, Schema]:
             "additionalProperties": TEXT,
             "description": "What is wrong with each field, by its name.",
         },
-        "details": {**ref("Price"), "description": "With `price_changed`, and with nothing else."},
+        "details": {
+            "anyOf": [ref("Price"), ref("Decline")],
+            "description": "With `price_changed` the price of now, with `payment_declined` the reason; else none.",
+        },
     }
     return {
         f"{of}ErrorResponse": an_object(
@@ -112,52 +116,60 @@ CURRENCY: Schema = {
 }
 PRICE = {"seatPrice": MONEY, "totalCost": MONEY, "currency": CURRENCY}
 
+PAYMENT: Mapping[str, Schema] = {
+    "id": {**_or_null(ID), "description": "Of the payment that waits or succeeded; null once it ended otherwise."},
+    "state": grows_from("PaymentState"),
+    "amount": MONEY,
+    "currency": CURRENCY,
+    "at": {**MOMENT, "description": "Since when it is so."},
+}
+BOOKING: Mapping[str, Schema] = {
+    "id": ID,
+    "reference": {
+        "type": "string",
+        "description": "Eight letters and digits without look-alikes, the first and the last a letter.",
+    },
+    "flightId": ID,
+    "flight": ref("Flight"),
+    "userId": ID,
+    "status": grows_from("BookingStatus"),
+    "noOfSeats": _integer(1, MOST_SEATS),
+    **PRICE,
+    "cancelReason": _or_null(grows_from("CancelReason")),
+    "payment": {
+        **_or_null(ref("Payment")),
+        "description": "The payment that counts, or the latest that failed; null before the first.",
+    },
+    "refund": {
+        **_or_null(ref("Refund")),
+        "description": "Of that payment; null where nothing of it is owed back, nor was.",
+    },
+    "clientReference": {**TEXT_OR_NULL, "description": "What the client calls it."},
+    "metadata": {
+        "type": "object",
+        "additionalProperties": TEXT,
+        "description": "What the client keeps with it.",
+    },
+    "createdAt": MOMENT,
+    "updatedAt": {**MOMENT, "description": "When something of this changed last."},
+    "expiresAt": {**MOMENT, "description": "The end of the payment window."},
+    "paidAt": {**MOMENT_OR_NULL, "description": "When its money was taken, refunded or not."},
+    "cancelledAt": MOMENT_OR_NULL,
+    "availableActions": {
+        "type": "array",
+        "items": grows_from("BookingAction"),
+        "description": "What a customer may do with it now.",
+    },
+}
+
 ANSWER_SCHEMAS: Mapping[str, Schema] = {
     "Nothing": {"type": "object", "maxProperties": 0, "additionalProperties": False, "description": "Always `{}`."},
     "BookingStatus": _enum(BookingStatus.values),
     "CancelReason": _enum(CancelReason.values),
     "ActorKind": _enum(ActorKind),
     "BookingAction": _enum(["pay", "cancel"]),
-    "Booking": an_object(
-        {
-            "id": ID,
-            "reference": {
-                "type": "string",
-                "description": "Eight letters and digits without look-alikes, the first and the last a letter.",
-            },
-            "flightId": ID,
-            "flight": ref("Flight"),
-            "userId": ID,
-            "status": grows_from("BookingStatus"),
-            "noOfSeats": _integer(1, MOST_SEATS),
-            **PRICE,
-            "cancelReason": _or_null(grows_from("CancelReason")),
-            "payment": {
-                **_or_null(ref("Payment")),
-                "description": "The payment that counts, or the latest that failed; null before the first.",
-            },
-            "refund": {
-                **_or_null(ref("Refund")),
-                "description": "Of that payment; null where nothing of it is owed back, nor was.",
-            },
-            "clientReference": {**TEXT_OR_NULL, "description": "What the client calls it."},
-            "metadata": {
-                "type": "object",
-                "additionalProperties": TEXT,
-                "description": "What the client keeps with it.",
-            },
-            "createdAt": MOMENT,
-            "updatedAt": {**MOMENT, "description": "When something of this changed last."},
-            "expiresAt": {**MOMENT, "description": "The end of the payment window."},
-            "paidAt": {**MOMENT_OR_NULL, "description": "When its money was taken, refunded or not."},
-            "cancelledAt": MOMENT_OR_NULL,
-            "availableActions": {
-                "type": "array",
-                "items": grows_from("BookingAction"),
-                "description": "What a customer may do with it now.",
-            },
-        }
-    ),
+    "Booking": an_object(BOOKING),
+    "PayingBooking": an_object({**BOOKING, "payment": ref("PendingPayment")}),
     "Flight": an_object(
         {
             "number": TEXT_OR_NULL,
@@ -168,10 +180,29 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
         },
         about="The flight as the Flight Service showed it when the booking was made; null is what it did not show.",
     ),
-    "PaymentState": _enum(["pending", "succeeded", "failed"]),
+    "PaymentState": _enum(["awaiting_payer", "settling", "succeeded", "failed"]),
     "RefundState": _enum(["pending", "succeeded"]),
-    "Payment": an_object(
-        {"state": grows_from("PaymentState"), "amount": MONEY, "at": {**MOMENT, "description": "Since when it is so."}}
+    "Payment": an_object(PAYMENT),
+    "PaymentActionType": _enum(list(ActionKind)),
+    "PaymentAction": an_object(
+        {
+            "type": grows_from("PaymentActionType"),
+            "gateway": {**TEXT, "description": "Whose words these are, as in `stripe`."},
+            "publishableKey": TEXT_OR_NULL,
+            "clientSecret": {**TEXT_OR_NULL, "description": "For the payer's own client alone. Log it nowhere."},
+            "url": {**ADDRESS_OR_NULL, "description": "Where the payer goes on."},
+        }
+    ),
+    "PendingPayment": an_object(
+        {
+            **PAYMENT,
+            "payableUntil": {**MOMENT_OR_NULL, "description": "From then on it is not charged any more."},
+            "action": {
+                **_or_null(ref("PaymentAction")),
+                "description": "What the payer has to do; null where the gateway or a bank has to.",
+            },
+        },
+        about="A payment that waits. Repeat the request, or read the booking, until it has ended.",
     ),
     "Refund": an_object(
         {"state": grows_from("RefundState"), "amount": MONEY, "at": {**MOMENT, "description": "Since when it is so."}}
@@ -200,4 +231,5 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
     "ServiceInfo": an_object({"name": TEXT, "version": TEXT, "apiVersion": TEXT}),
     "ApiLinks": an_object({name: {"type": "string", "format": "uri-reference"} for name in LINKS}),
     "Price": an_object(PRICE, about="What the seats that were asked for cost now."),
+    "Decline": an_object({"reason": TEXT}, about="Why a payment was declined, in the gateway's word."),
 }

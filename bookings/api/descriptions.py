@@ -52,11 +52,29 @@ BOOKING = {
 PRICE: Mapping[str, int | str] = {"seatPrice": 2500, "totalCost": 5000, "currency": "INR"}
 PENDING = {**BOOKING, "status": "pending", "availableActions": ["cancel"]}
 PAID_AT = "2026-11-22T10:02:11.250Z"
-PAYING = {**BOOKING, "payment": {"state": "pending", "amount": 4000, "at": PAID_AT}, "updatedAt": PAID_AT}
+PAYING = {
+    **BOOKING,
+    "payment": {
+        "id": 1,
+        "state": "awaiting_payer",
+        "amount": 4000,
+        "currency": "XXX",
+        "at": PAID_AT,
+        "payableUntil": "2026-11-22T10:15:00.000Z",
+        "action": {
+            "type": "confirm",
+            "gateway": "stripe",
+            "publishableKey": "pk_test_1",
+            "clientSecret": "pi_1_secret_2",
+            "url": None,
+        },
+    },
+    "updatedAt": PAID_AT,
+}
 PAID = {
     **PAYING,
     "status": "booked",
-    "payment": {"state": "succeeded", "amount": 4000, "at": PAID_AT},
+    "payment": {"id": 1, "state": "succeeded", "amount": 4000, "currency": "INR", "at": PAID_AT},
     "paidAt": PAID_AT,
     "availableActions": [],
 }
@@ -179,6 +197,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             refusals=(
                 errors.SeatsUnavailable,
                 errors.PriceChanged,
+                errors.AmountNotPayable,
                 errors.FlightNotFound,
                 errors.BookingCancelled,
                 errors.UserMismatch,
@@ -222,11 +241,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "pay": Operation(
             "payBooking",
             "Pay a booking",
-            "Takes the money within the payment window, once for each booking. A key is required: the older header "
-            "`x-idempotency-key` will do as well.",
+            "Takes the money within the payment window, once for each booking. 202: the payer has something to do, or "
+            "the gateway is not done; the same request again, or the booking, tells how it ended. Another payment of "
+            "this booking that waits is closed first. A key is required: the older header `x-idempotency-key` will do "
+            "as well.",
             {
                 201: Answer("Payment made successfully", "Booking", PAID, ("ETag", REPLAYED)),
-                202: Answer("Payment is being settled", "Booking", PAYING, (*PLACED, REPLAYED)),
+                202: Answer("Payment awaits the payer", "PayingBooking", PAYING, (*PLACED, "Retry-After")),
             },
             parameters=(PAYMENT_KEY, IF_MATCH),
             request=PayBookingRequest,
@@ -238,19 +259,24 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 errors.CurrencyMismatch,
                 errors.AmountMismatch,
                 errors.PaymentWindowClosed,
+                errors.AmountNotPayable,
+                errors.PaymentTokenInvalid,
                 errors.PaymentDeclined,
+                errors.PaymentNotCompleted,
                 errors.BookingNotFound,
                 errors.NotPayableYet,
                 errors.AlreadyPaid,
                 errors.BookingCancelled,
                 errors.PaymentInProgress,
                 *_KEYED,
+                errors.PaymentGatewayUnavailable,
             ),
         ),
         "cancel": Operation(
             "cancelBooking",
             "Cancel a booking",
-            "Ends a booking that is not paid; its seats go back. Again: the same answer.",
+            "Ends a booking that is not paid; its seats go back. A payment that waits for its payer is closed first. "
+            "Again: the same answer.",
             {200: Answer("Booking cancelled successfully", "Booking", ENDED, ("ETag", REPLAYED))},
             parameters=(BOOKING_ID, OPTIONAL_KEY, IF_MATCH),
             request=CancelBookingRequest,

@@ -22,6 +22,7 @@ TO_TRY: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "pay": {
         "202, booked within half a minute": {"userId": 90202},
+        "202, the payer has to act": {"userId": 90302},
         "202, never settled": {"userId": 90504},
         "400 amount_mismatch": {"totalCost": 1},
         "402 payment_declined": {"userId": 90402},

@@ -17,12 +17,16 @@ from bookings.conf import (
     LONGEST_METADATA_KEY,
     LONGEST_METADATA_VALUE,
     LONGEST_NAME_OF_A_FLIGHT,
+    LONGEST_PAYER_TOKEN,
     MOST_METADATA,
 )
 from bookings.lifecycle import BookingStatus
 from bookings.text.legible import is_legible, is_orderly
 
 CURRENCY_CODE = RegexValidator(r"^[A-Z]{3}\Z", "Must be a code of ISO 4217: three capitals, as in EUR.")
+
+
+PAYER_TOKEN = RegexValidator(r"^[!-~]+\Z", "Must be visible ASCII characters.")
 
 
 class StrictInteger(serializers.IntegerField):
@@ -227,6 +231,14 @@ class PayBookingRequest(RequestBody):
         validators=[CURRENCY_CODE],
         help_text="What `totalCost` is in, as far as you know. If the booking is in another currency, nothing is "
         "charged: 400 `currency_mismatch`.",
+    )
+    paymentToken = StrictString(
+        required=False,
+        trim_whitespace=False,
+        max_length=LONGEST_PAYER_TOKEN,
+        validators=[PAYER_TOKEN],
+        help_text="What the payment gateway has given your page for this payment, as a Stripe ConfirmationToken. It is "
+        "used once and kept nowhere. Without it the payer confirms the payment with the `action` of a 202.",
     )
 
 

@@ -158,6 +158,7 @@ class BookingViewSet(ViewSet):
             keyed=keyed(request, CREATE_ENDPOINT, key, **asked) if key else None,
             respond_async=prefers_async(request),
             flights=wiring.flight_service(),
+            refuses=wiring.payment_gateway().refuses,
         )
         return respond(render(result))
 
@@ -201,6 +202,7 @@ class BookingViewSet(ViewSet):
                 asked["totalCost"],
                 asked.get("currency"),
                 seen_versions(request, asked["bookingId"]),
+                asked.get("paymentToken", ""),
             ),
             actor=actor,
             keyed=keyed(request, PAY_ENDPOINT, key, **asked),
@@ -221,6 +223,7 @@ class BookingViewSet(ViewSet):
             reason=CancelReason.CUSTOMER_REQUEST,
             note=asked.get("reason", ""),
             seen=seen_versions(request, booking_id),
+            payments=wiring.payment_gateways(),
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
         )
         return respond(render(result))

@@ -295,14 +295,15 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("pending", "Pending"),
+                            ("awaiting_payer", "Awaiting Payer"),
+                            ("settling", "Settling"),
                             ("failed", "Failed"),
                             ("succeeded", "Succeeded"),
                             ("refund_due", "Refund Due"),
                             ("refunded", "Refunded"),
                         ],
                         default="",
-                        max_length=10,
+                        max_length=14,
                     ),
                 ),
                 ("payment_at", models.DateTimeField(blank=True, null=True)),

@@ -32,6 +32,9 @@ class PaymentStep(models.TextChoices):
     CLOSING = "closing"
 
 
+SETTLED_HERE = "instant"
+"""The gateway that is this database. It also has the payments of nothing, which no other gateway charges."""
+
 UNANSWERED = [PaymentState.PROCESSING, PaymentState.DEAD]
 """Charges that may have been made or not."""
 

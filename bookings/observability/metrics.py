@@ -93,6 +93,11 @@ CANCELLED = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+MONEY_DIFFERS = Counter(
+    "bookings_money_differs",
+    "Payments whose money is not what was asked for: another amount, currency or payment. Never booked.",
+    registry=REGISTRY,
+)
 TRANSACTION_RETRIES = Counter(
     "bookings_transaction_retries",
     "Transactions that were run again, by the database's error number: 1213 deadlock, 1205 lock wait timeout.",

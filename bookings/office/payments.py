@@ -61,21 +61,18 @@ CHARGED_FOR_NOTHING = gettext_lazy(
 )
 NEVER_CHARGED = gettext_lazy("If it was not charged, %(amount)s that were never taken are paid out to the customer.")
 REFUNDED_TWICE = gettext_lazy("If it was refunded after all, the customer gets %(amount)s twice.")
-CHARGED_TWICE = gettext_lazy(
-    "Some gateways forget a key after a day. If this one did, and the first request was carried out, the customer is "
-    "charged %(amount)s twice, and this service does not see it. Look at the gateway's own pages first."
-)
+CHARGES_NOTHING = gettext_lazy("To ask charges nothing, however often it is done.")
 
 # What will happen, and what it costs if the decision is wrong: of a charge whose booking can still be booked,
 WANTED: Consequences = MappingProxyType(
     {
         Decision.RETRY: (
             gettext_lazy(
-                "The gateway is asked once more for %(amount)s, under the same key. If it knows the key, it says what "
-                "became of the first request and charges nothing; otherwise it charges now. If the money was taken, "
-                "the booking is booked."
+                "The gateway is asked to close the payment, and says what became of it. If %(amount)s were taken, the "
+                "booking is booked. Otherwise the payment has failed, and the customer can pay once more until the "
+                "payment window closes."
             ),
-            CHARGED_TWICE,
+            CHARGES_NOTHING,
         ),
         Decision.APPLIED: (
             gettext_lazy("The booking is booked, as paid with %(amount)s. Nothing is sent to the gateway."),
@@ -95,10 +92,10 @@ UNWANTED: Consequences = MappingProxyType(
     {
         Decision.RETRY: (
             gettext_lazy(
-                "The gateway is asked once more for %(amount)s, under the same key, to learn what became of it. If the "
-                "money was taken, or is taken now, it is refunded, as no booking wants it."
+                "The gateway is asked to close the payment, and says what became of it. If %(amount)s were taken, they "
+                "are refunded, as no booking wants them."
             ),
-            CHARGED_TWICE,
+            CHARGES_NOTHING,
         ),
         Decision.APPLIED: (
             gettext_lazy("%(amount)s are refunded within seconds, as no booking wants the money."),

@@ -26,13 +26,15 @@ from tests.support.durable_payments import DurablePayments
 
 OF_THE_WEB = (
     *("booking.create", "create.sent", "create.answered", "seats.reserved"),
-    *("payment.begin", "pay.sent", "pay.answered", "payment.settled"),
+    *("payment.begin", "open.sent", "open.answered", "payment.opened"),
+    *("charge.sent", "charge.answered", "payment.settled"),
     "booking.cancel",
 )
 OF_THE_WORKER = (
     *("booking.expire", "bulk.cancel_one"),
     *("seats.release", "give.sent", "give.answered", "seats.released"),
     *("reservation.claim", "release.claim", "payment.claim"),
+    *("payment.closing", "close.sent", "close.answered"),
     *("refund.claimed", "refund.sent"),
 )
 
@@ -44,7 +46,9 @@ ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_NOTICES, *OF_A_CORRECTION, *WI
 # What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
 SENDS = {
     "booking.create": ("create",),
-    "payment.begin": ("pay",),
+    "payment.begin": ("open",),
+    "payment.opened": ("charge",),
+    "payment.closing": ("close",),
     "seats.release": ("give",),
     "seats.correct": ("create", "give"),
     "gate.send": ("create", "give"),
@@ -54,6 +58,7 @@ SENDS = {
 MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),
     *("reservation.claim", "release.claim", "payment.claim", "notice.claim"),
+    *("payment.opened", "payment.closing"),
 )
 
 DECIDED = (Applied, NoSeats, NoFlight)
@@ -105,7 +110,7 @@ def _watch_transactions(reached: Callable[[tuple[str, ...]], None]) -> None:
 
     def run_and_tell(name: str, block: Any, **how: Any) -> Any:
         result = run(name, block, **how)
-        if result or name not in MAY_BE_EMPTY:
+        if name not in MAY_BE_EMPTY or (any(result) if isinstance(result, tuple) else result):
             reached((name, *_more_exactly(name, block)))
         return result
 
@@ -114,7 +119,7 @@ def _watch_transactions(reached: Callable[[tuple[str, ...]], None]) -> None:
 
 def _more_exactly(name: str, block: Any) -> tuple[str, ...]:
     """Tell the claim of a refund from that of a charge: both are one transaction by name."""
-    is_refund = name == "payment.claim" and block.keywords["state"] == "refund_due"
+    is_refund = name == "payment.claim" and block.keywords.get("state") == "refund_due"
     return ("refund.claimed",) if is_refund else ()
 
 
@@ -151,19 +156,27 @@ def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:
 
 
 def _watch_payments(reached: Callable[[tuple[str, ...]], None]) -> None:
-    charge, refund = DurablePayments.charge, DurablePayments.refund
-
-    def charge_and_tell(self: Any, intent: Any, **given: Any) -> Any:
-        _lost_or_not(reached, ("pay.sent",), lambda: charge(self, intent, **given))
-        outcome = charge(self, intent, **given)
-        reached(("pay.answered",))
-        return outcome
+    for call in ("open", "charge", "close"):
+        _watch_payment_call(reached, call)
+    refund = DurablePayments.refund
 
     def refund_and_tell(self: Any, order: Any, **given: Any) -> Any:
         _lost_or_not(reached, ("refund.sent",), lambda: refund(self, order, **given))
         return refund(self, order, **given)
 
-    DurablePayments.charge, DurablePayments.refund = charge_and_tell, refund_and_tell
+    DurablePayments.refund = refund_and_tell
+
+
+def _watch_payment_call(reached: Callable[[tuple[str, ...]], None], call: str) -> None:
+    ask = getattr(DurablePayments, call)
+
+    def ask_and_tell(self: Any, intent: Any, **given: Any) -> Any:
+        _lost_or_not(reached, (f"{call}.sent",), lambda: ask(self, intent, **given))
+        outcome = ask(self, intent, **given)
+        reached((f"{call}.answered",))
+        return outcome
+
+    setattr(DurablePayments, call, ask_and_tell)
 
 
 def _lost_or_not(reached: Any, names: tuple[str, ...], ask: Callable[[], Any]) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from bookings.models import BookingEvent, Payment
+from bookings.ports import Unknown
 from tests.support.bookings import a_payment_row, a_saved_row, let_time_pass, one_pass
 from tests.support.calls import a_dead_payment, links_of, payment_address, why
 from tests.support.fakes import ChargeFault
@@ -63,10 +64,10 @@ def test_after_six_days_nothing_is_sent_again(desk, payments):
 @pytest.mark.parametrize(
     ("status", "state", "word", "said"),
     [
-        ("initiated", "dead", "retry", "the customer is charged 4,000 XXX twice"),
+        ("initiated", "dead", "retry", "To ask charges nothing, however often it is done."),
         ("initiated", "dead", "applied", "the customer travels without having paid 4,000 XXX"),
         ("initiated", "dead", "not-applied", "the customer has paid 4,000 XXX and gets nothing for it"),
-        ("cancelled", "dead", "retry", "it is refunded, as no booking wants it"),
+        ("cancelled", "dead", "retry", "they are refunded, as no booking wants them"),
         ("cancelled", "dead", "applied", "4,000 XXX that were never taken are paid out to the customer"),
         ("cancelled", "dead", "not-applied", "nothing is refunded"),
         ("cancelled", "refund_dead", "retry", "the customer gets 4,000 XXX twice"),
@@ -81,7 +82,7 @@ def test_the_page_of_a_decision_says_what_it_costs(desk, status, state, word, sa
 @pytest.mark.parametrize(
     ("status", "state", "word", "ends", "said"),
     [
-        ("initiated", "dead", "retry", "succeeded", "The booking is paid and booked."),
+        ("initiated", "dead", "retry", "failed", "The payment counts as declined: nothing was charged."),
         ("initiated", "dead", "applied", "succeeded", "The booking is paid and booked."),
         ("initiated", "dead", "not-applied", "failed", "The payment counts as declined: nothing was charged."),
         ("cancelled", "dead", "applied", "refund_due", "The money is refunded within seconds."),
@@ -106,6 +107,7 @@ def test_a_decision_is_carried_out_and_said(desk, status, state, word, ends, sai
 def test_a_retry_without_an_answer_says_that_it_waits_again_soon(desk, payments, status, state):
     payment = a_dead_payment(status, state)
     payments.fail_next(ChargeFault.UNKNOWN)
+    payments.says("close", Unknown("no answer"))
 
     answer = desk.post(payment_address(payment, "retry"), why("once more", about=state), follow=True)
 
@@ -142,12 +144,12 @@ def test_the_second_click_while_the_gateway_is_asked_says_so(desk, payments):
     def click_again():
         second_click.append(desk.post(payment_address(payment, "retry"), form, follow=True))
 
-    payments.meanwhile(click_again)
+    payments.during("close", click_again)
     first_click = desk.post(payment_address(payment, "retry"), form, follow=True)
 
     assert "The payment gateway is being asked." in text_of(second_click[0])
-    assert "The booking is paid and booked." in text_of(first_click)
-    assert len(payments.asked) == 1
+    assert "The payment counts as declined: nothing was charged." in text_of(first_click)
+    assert payments.calls == ["close"]
 
 
 def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):

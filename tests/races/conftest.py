@@ -9,8 +9,10 @@ from bookings import wiring
 from bookings.db import transactions
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.payments.instant import InstantPayments
+from bookings.models import Booking
 from bookings.ports import PaymentGateway
 from tests.races.guards import CONNECTION_LOST, kill_connection
+from tests.races.payers import with_its_payer
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
 from tests.support.processes import PLENTY, FlightSim, start_flightsim
@@ -88,3 +90,17 @@ def lost_commit(monkeypatch):
         return attempts
 
     return lose
+
+
+@pytest.fixture
+def payments() -> FakePayments:
+    """A gateway whose payers confirm by themselves what comes without a token."""
+    gateway = FakePayments()
+    gateway.needs_payer = True
+    return gateway
+
+
+@pytest.fixture
+def waiting(flights: HttpFlightService, payments: FakePayments) -> Booking:
+    """A booking whose payer is at the bank's page."""
+    return with_its_payer(flights, payments)

@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 
 from bookings.models import BulkCancelRow, SeatCall
 from bookings.services.bookings import approve_bulk_cancel, bulk_cancel, cancel, create, expire, move_case
-from bookings.services.payments import disputes, pay, resolve_payment
+from bookings.services.payments import disputes, pay, resolve_payment, settle
 from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
 from bookings.services.shared import idempotency
 from bookingsite.broker import TickingBroker
+from tests.support.fakes import FakePayments
 
 
 class Place(NamedTuple):
@@ -27,6 +28,8 @@ class Place(NamedTuple):
 UNPAID_COUNTED = Place(create, "refuse_one_too_many")
 KEY_BEGUN = Place(idempotency, "begin")
 PAYMENT_DECIDED = Place(pay, "_refuse_unless_payable")
+PAYMENT_OPENED = Place(FakePayments, "open")
+PAYMENT_TAKEN_IN = Place(settle, "book", before=True)
 CANCEL_DECIDED = Place(cancel, "cancel", before=True)
 EXPIRY_LOCKED = Place(expire, "expire_all", before=True)
 OUTCOME_RECORDED = Place(reserve, "confirm_hold")

@@ -137,8 +137,8 @@ USUAL_HOLD = {
 
 # What clients see of a payment in a state that has another name.
 SHOWN = {
-    PaymentState.PROCESSING: ShownPayment.PENDING,
-    PaymentState.DEAD: ShownPayment.PENDING,
+    PaymentState.PROCESSING: ShownPayment.SETTLING,
+    PaymentState.DEAD: ShownPayment.SETTLING,
     PaymentState.REFUND_DEAD: ShownPayment.REFUND_DUE,
 }
 
@@ -218,11 +218,14 @@ def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSIN
         "gateway_key": uuid.uuid4(),
         "refund_key": uuid.uuid4(),
         "state": state,
+        "step": "asked" if state == PaymentState.PROCESSING else "",
+        "act_until": booking.expires_at,
         "active_booking_id": booking.pk if is_active else None,
         "next_at": now if is_due else None,
         "created_at": now,
     }
-    Booking.objects.filter(pk=booking.pk).update(payment_state=SHOWN.get(state, state), payment_at=now)
+    seen = ShownPayment.AWAITING_PAYER if columns.get("step") == "payer" else SHOWN.get(state, state)
+    Booking.objects.filter(pk=booking.pk).update(payment_state=seen, payment_at=now)
     return Payment.objects.create(**{**values, **columns})
 
 

@@ -129,7 +129,7 @@ def _addresses(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
 def _bodies(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
     places = {
         BOOKINGS: {"flightId": 5, "userId": 1, "noOfSeats": 1, "clientReference": "x", "metadata": {}},
-        PAYMENTS: {"bookingId": 1, "userId": 1, "totalCost": 1},
+        PAYMENTS: {"bookingId": 1, "userId": 1, "totalCost": 1, "paymentToken": "x"},
         f"{BOOKINGS}/1/cancel": {"userId": 1, "reason": "x"},
     }
     for path, fields in places.items():
@@ -141,6 +141,8 @@ def _bodies(put: Canaries, bearer: dict[str, Any]) -> Iterator[Request]:
         yield "POST", path, json.dumps(put(f"text {path}")).encode(), keyed
     body = f'{{"bookingId": 1, "totalCost": {put.add("cost", a_number())}}}'.encode()
     yield "POST", PAYMENTS, body, {**bearer, "Idempotency-Key": "a"}
+    order = {"bookingId": 1, "userId": 1, "totalCost": 1, "paymentToken": put("payment token")}
+    yield "POST", PAYMENTS, json.dumps(order).encode(), {**bearer, "Idempotency-Key": "b"}
     cancel = f"{BOOKINGS}/1/cancel"
     yield "POST", cancel, json.dumps({"reason": put("long reason") * 20}).encode(), bearer
     yield "POST", cancel, f'{{"reason": "{put("half a pair")}\\ud800"}}'.encode(), bearer

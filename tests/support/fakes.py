@@ -1,109 +1,35 @@
 """Second implementations of what this service asks of others: in memory, keyed, and faulty on demand."""
 
-import enum
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import RLock
-from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID, uuid4
 
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
 from bookings.gateways.flight_service.responses import WORDS
-from bookings.gateways.payments.quiet import QuietGateway
 from bookings.ports import (
     NO_LEG,
     Applied,
-    AwaitsPayer,
     BreakerState,
     CallWord,
-    Charged,
-    ChargeOutcome,
-    Closed,
-    Declined,
     Flight,
     FlightsHealth,
     FlightsUnreachable,
-    Intent,
     Leg,
     Mistake,
     NoFlight,
     NoSeats,
     NotSent,
-    Opened,
-    OpenOutcome,
-    Refunded,
-    RefundOrder,
-    RefundOutcome,
     SeatChange,
     SeatOutcome,
     Unknown,
     UnknownFlight,
     UnusableFlight,
 )
-
-if TYPE_CHECKING:
-    from bookings.text.money import Money
-
-F = TypeVar("F")
-
-
-class ProcessDied(BaseException):
-    """Ends a request as a kill would: no `except Exception` on the way sees it."""
-
-
-class Fault(enum.Enum):
-    """What goes wrong with one change of seats."""
-
-    REFUSE_CONNECTION = "no byte arrives"
-    DROP_REQUEST = "it may have arrived, and has not"
-    DROP_REPLY = "it is carried out, then the answer is lost"
-    MISTAKE = "the other side says that the request is wrong"
-    DIE_BEFORE = "this process dies before it is sent"
-    DIE_AFTER = "this process dies when it is carried out and not yet answered"
-
-
-class ChargeFault(enum.Enum):
-    """What goes wrong with one charge or refund."""
-
-    DECLINE = "no money is taken, for good"
-    NOT_SENT = "the request was certainly not sent"
-    UNKNOWN = "no money has moved, and nobody knows"
-    UNKNOWN_MOVED = "the money has moved, and nobody knows"
-    DIE_BEFORE = "this process dies before it asks"
-    DIE_AFTER = "this process dies when the money has moved"
-
-
-class Planned(Generic[F]):
-    """What a test has planned for the next changes: faults, one for each, and what happens while one is under way."""
-
-    def __init__(self) -> None:
-        self._faults: deque[F] = deque()
-        self._meanwhile: deque[Callable[[], object]] = deque()
-        self._lock = RLock()
-
-    def fail_next(self, *faults: F) -> None:
-        """Let the next changes meet these faults, in this order."""
-        self._faults.extend(faults)
-
-    def meanwhile(self, action: Callable[[], object]) -> None:
-        """Run `action` while the next change is under way: carried out, and not yet answered."""
-        self._meanwhile.append(action)
-
-    def _next_fault(self) -> F | None:
-        with self._lock:
-            fault = self._faults.popleft() if self._faults else None
-        if fault in (Fault.DIE_BEFORE, ChargeFault.DIE_BEFORE):
-            raise ProcessDied
-        return fault
-
-    def _let_it_be_under_way(self, fault: F | None) -> None:
-        with self._lock:
-            action = self._meanwhile.popleft() if self._meanwhile else None
-        if action is not None:
-            action()
-        if fault in (Fault.DIE_AFTER, ChargeFault.DIE_AFTER):
-            raise ProcessDied
+from tests.support.fake_payments import FakePayments as FakePayments
+from tests.support.faults import ChargeFault as ChargeFault
+from tests.support.faults import Fault, Planned
+from tests.support.faults import ProcessDied as ProcessDied
 
 
 @dataclass
@@ -306,82 +232,3 @@ class ForgetfulFlights(FakeFlights):
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
         return super().change_seats(replace(change, key=uuid4()), seconds=seconds)
-
-
-class FakePayments(QuietGateway, Planned[ChargeFault]):
-    """
-    A payment gateway that is another system: the first decision for a key is final. `down` answers nothing.
-
-    Without a fault each charge succeeds.
-    """
-
-    name = "fake"
-    settles_here = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down = False
-        self.charges: dict[UUID, tuple[str, Money]] = {}
-        self.refunds: dict[UUID, UUID] = {}
-        self.asked: list[UUID] = []
-        self._declined: set[UUID] = set()
-        self._closed: set[UUID] = set()
-
-    def open(self, intent: Intent, *, seconds: float) -> OpenOutcome:
-        return Unknown("no answer") if self.down else Opened(f"fake-{intent.key}")
-
-    def charge(self, intent: Intent, *, payer_token: str, seconds: float) -> ChargeOutcome:
-        key = intent.key
-        self.asked.append(key)
-        fault = self._next_fault()
-        if fault is ChargeFault.NOT_SENT:
-            return NotSent("refused to connect")
-        if self.down or fault is ChargeFault.UNKNOWN:
-            return Unknown("no answer")
-        with self._lock:
-            if key not in self.charges and (fault is ChargeFault.DECLINE or key in self._declined):
-                self._declined.add(key)
-                return Declined("insufficient_funds")
-            if key not in self._closed:
-                self.charges.setdefault(key, (intent.reference, intent.money))
-        self._let_it_be_under_way(fault)
-        return Unknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else self._stands(key)
-
-    def look(self, intent: Intent, *, seconds: float) -> ChargeOutcome:
-        return Unknown("no answer") if self.down else self._stands(intent.key)
-
-    def close(self, intent: Intent, *, seconds: float) -> ChargeOutcome:
-        if self.down:
-            return Unknown("no answer")
-        with self._lock:
-            if intent.key not in self.charges:
-                self._closed.add(intent.key)
-        return self._stands(intent.key)
-
-    def refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
-        key, charge_key = order.key, order.intent.key
-        self.asked.append(key)
-        fault = self._next_fault()
-        if fault is ChargeFault.NOT_SENT:
-            return NotSent("refused to connect")
-        if self.down or fault is ChargeFault.UNKNOWN or charge_key not in self.charges:
-            return Unknown("no answer")
-        self.refunds.setdefault(key, charge_key)
-        self._let_it_be_under_way(fault)
-        return Unknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Refunded()
-
-    def _stands(self, key: UUID) -> ChargeOutcome:
-        if key in self.charges:
-            return Charged(self.charges[key][1], key)
-        return Closed() if key in self._closed else AwaitsPayer()
-
-    def net_charges(self, reference: str) -> int:
-        """Charges of a booking minus their refunds."""
-        return self.charged()[reference]
-
-    def charged(self) -> Counter[str]:
-        """The same of every booking, by its reference."""
-        with self._lock:
-            net = Counter(reference for reference, _amount in self.charges.values())
-            net.subtract(self.charges[key][0] for key in self.refunds.values())
-        return net

@@ -15,8 +15,9 @@ from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, Payment
 
 # What clients are shown of a payment in this state.
-_SHOWN = """CASE {0}.state WHEN 'processing' THEN 'pending' WHEN 'dead' THEN 'pending'
-    WHEN 'refund_dead' THEN 'refund_due' ELSE {0}.state END"""
+_SHOWN = """CASE WHEN {0}.state='processing' AND {0}.step='payer' THEN 'awaiting_payer'
+    WHEN {0}.state IN ('processing', 'dead') THEN 'settling'
+    WHEN {0}.state='refund_dead' THEN 'refund_due' ELSE {0}.state END"""
 
 AT_ANY_TIME = {
     "Q1-Q3: the status does not fit the hold": """

@@ -76,7 +76,7 @@ class Booking(OutboundCall):
     cancel_requested = models.BooleanField(default=False)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     # What clients are shown of the newest payment, or of the one that counts, and of its refund: see `transitions`.
-    payment_state = models.CharField(max_length=10, choices=ShownPayment.choices, blank=True, default="")
+    payment_state = models.CharField(max_length=14, choices=ShownPayment.choices, blank=True, default="")
     payment_at = models.DateTimeField(null=True, blank=True)
     refund_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=0)

@@ -55,6 +55,7 @@ class ShownBooking(NamedTuple):
     client_reference: str
     metadata: str
     payment_state: str
+    active_payment_id: int | None
     version: int
     created_at: datetime
     updated_at: datetime

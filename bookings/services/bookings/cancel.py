@@ -1,5 +1,6 @@
 """End a booking because its customer or support staff want it to end."""
 
+import functools
 from collections.abc import Collection
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from bookings.models import Booking
 from bookings.models.access.idempotency import RecordState
 from bookings.models.bookings.booking_event import EventKind
 from bookings.queries.bookings.visible import refuse_if_changed
+from bookings.services.payments.closing import ask_to_close, close_waiting_payment
+from bookings.services.payments.gateways import Gateways
 from bookings.services.payments.settle import lock_payment, owe_refund
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
@@ -37,7 +40,7 @@ def cancel_booking(
     :raises PaymentInProgress: if a payment is being settled and the actor is not support staff
     """
     booking, outcome = _cancel(booking_id, Cause(actor, reason, note), seen)
-    if outcome.effect == CancelEffect.CANCELLED:
+    if outcome.effect != CancelEffect.SKIPPED:
         wake_worker()
     return booking
 
@@ -63,16 +66,35 @@ def cancel_booking_for_client(
     reason: CancelReason,
     note: str,
     keyed: KeyedRequest | None,
+    payments: Gateways,
     seen: Collection[int] | None = None,
 ) -> Cancelled | Refused | AlreadyDone:
     """
-    Cancel a booking as `cancel_booking` does; with a key, once.
+    Cancel a booking as `cancel_booking` does; with a key, once. A payment that waits is closed first.
 
-    The whole request is one transaction, so a second one under the same key waits for it. Without a key nothing
-    is written down about a refusal, and it is raised.
+    The rest is one transaction, so a second request under the same key waits for it. Without a key nothing is written
+    down about a refusal, and it is raised.
 
     :raises IdempotencyKeyReused: if the key stands for another request
     """
+    wanted = functools.partial(_cancel_for_client, booking_id, actor, reason, note, keyed)
+    try:
+        return wanted(seen)
+    except PaymentInProgress:
+        if not close_waiting_payment(booking_id, payments=payments):
+            raise
+    # Closing has changed the booking that the client has seen.
+    return wanted(None)
+
+
+def _cancel_for_client(
+    booking_id: int,
+    actor: Actor,
+    reason: CancelReason,
+    note: str,
+    keyed: KeyedRequest | None,
+    seen: Collection[int] | None,
+) -> Cancelled | Refused | AlreadyDone:
     if keyed is None:
         booking = cancel_booking(booking_id=booking_id, actor=actor, reason=reason, note=note, seen=seen)
         return Cancelled(booking, booking.updated_at)
@@ -136,5 +158,7 @@ def _ask_to_cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
         return
     booking.cancel_requested = True
     booking.version += 1
+    if booking.active_payment_id is not None:
+        ask_to_close(lock_payment(booking.active_payment_id), now=now)
     write_later(booking, ["cancel_requested", "version"])
     note_event(booking, EventKind.CANCEL_REQUESTED, cause, now=now)

@@ -27,7 +27,7 @@ def cancel_for_staff(
         booking, outcome = _cancel_once(booking_id, Cause(actor, reason, note), seen_version, action_key)
     except KeyTaken:
         return Booking.objects.get(pk=booking_id)
-    if outcome.effect == CancelEffect.CANCELLED:
+    if outcome.effect != CancelEffect.SKIPPED:
         wake_worker()
     return booking
 

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from bookings.db.rows import insert, insert_later, new
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import (
+    AmountNotPayable,
     BookingCancelled,
     BookingError,
     FlightNotFound,
@@ -86,6 +87,11 @@ class SeatOrder:
     metadata: Mapping[str, str] | None = None
 
 
+def takes_any_amount(money: Money) -> str:
+    """Refuse nothing: the gateway is asked by the API alone."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Names:
     """All that names a new booking, made before its transaction so that a repeated block knows its own rows."""
@@ -108,23 +114,32 @@ class _Attempt:
     keyed: KeyedRequest | None
     waiting: Waiting
     flights: FlightService
+    refuses: Callable[[Money], str]
     deadline: Deadline
 
 
 def create_booking(
-    *, order: SeatOrder, actor: Actor, keyed: KeyedRequest | None, respond_async: bool, flights: FlightService
+    *,
+    order: SeatOrder,
+    actor: Actor,
+    keyed: KeyedRequest | None,
+    respond_async: bool,
+    flights: FlightService,
+    refuses: Callable[[Money], str] = takes_any_amount,
 ) -> CreateResult:
     """
     Hold seats for a payment window, at the price the flight has now, or had within FLIGHT_PRICE_SECONDS.
 
     Asks the Flight Service outside any transaction, within four seconds in all; writes nothing while it is not
-    available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood.
+    available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood. `refuses` says
+    why a total cannot be paid, as the payment gateway does: then no seats are held for it.
 
     :raises FlightNotFound: if there is no such flight
     :raises FlightUnusable: if the flight is shown in a way that cannot be sold
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
     :raises PriceChanged: if a seat does not cost what the client expects; nothing is held and nothing written
     :raises InvalidRequest: if all seats together cost more than a number that every client reads exactly
+    :raises AmountNotPayable: if the payment gateway cannot charge what they cost together
     :raises FlightServiceUnavailable: if the seats could not be asked for, or their answer is unknown
     :raises TooManyUnpaidBookings: if the user has as many of them as it may have
     :raises TooManyUnpaidSeats: if the user had more of them on this flight than it may have
@@ -132,7 +147,7 @@ def create_booking(
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     deadline = Deadline(CREATE_DEADLINE_SECONDS)
-    attempt = _Attempt(order, actor, keyed, _waiting(keyed, respond_async=respond_async), flights, deadline)
+    attempt = _Attempt(order, actor, keyed, _waiting(keyed, respond_async=respond_async), flights, refuses, deadline)
     if keyed is not None and (record := idempotency.find(keyed)) is not None:
         return _go_on(record, attempt)
     try:
@@ -146,7 +161,7 @@ def create_booking(
         known = flights.recall_flight(order.flight_id) if respond_async else None
         if known is None:
             raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-        _refuse_the_price(order, _price_of(known))
+        _refuse_the_price(attempt, _price_of(known))
         return _accept(attempt, known)
     # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
@@ -175,20 +190,20 @@ def _find_flight(attempt: _Attempt) -> Flight:
     order, flights = attempt.order, attempt.flights
     flight = flights.recent_flight(order.flight_id, seconds=attempt.deadline.left())
     try:
-        _refuse_the_flight(order, flight)
+        _refuse_the_flight(attempt, flight)
     except BookingError:
         if not flight.is_remembered:
             raise
         flight = flights.get_flight(order.flight_id, seconds=attempt.deadline.left())
-        _refuse_the_flight(order, flight)
+        _refuse_the_flight(attempt, flight)
     return flight
 
 
-def _refuse_the_flight(order: SeatOrder, flight: Flight) -> None:
+def _refuse_the_flight(attempt: _Attempt, flight: Flight) -> None:
     """Refuse a flight that cannot be sold as it is shown."""
-    if flight.seats_left < order.no_of_seats:
+    if flight.seats_left < attempt.order.no_of_seats:
         raise SeatsUnavailable
-    _refuse_the_price(order, _price_of(flight))
+    _refuse_the_price(attempt, _price_of(flight))
 
 
 def _price_of(flight: Flight) -> Money:
@@ -196,13 +211,15 @@ def _price_of(flight: Flight) -> Money:
     return Money(flight.price, flight.currency or currency())
 
 
-def _refuse_the_price(order: SeatOrder, price: Money) -> None:
+def _refuse_the_price(attempt: _Attempt, price: Money) -> None:
     """
-    Refuse a price that the client does not expect, or that makes a total which not every client reads exactly.
+    Refuse a price that the client does not expect, or whose total not every client reads exactly, or cannot be paid.
 
     :raises PriceChanged: see `create_booking`
     :raises InvalidRequest: likewise
+    :raises AmountNotPayable: likewise
     """
+    order = attempt.order
     total = price.amount * order.no_of_seats
     if total > HIGHEST_NUMBER:
         text = f"At {price.amount} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}."
@@ -213,6 +230,9 @@ def _refuse_the_price(order: SeatOrder, price: Money) -> None:
             fields={"expectedPrice": f"A seat costs {price.amount} now."},
             details={"seatPrice": price.amount, "totalCost": total, "currency": price.currency},
         )
+    why = attempt.refuses(Money(total, price.currency)) if total else ""
+    if why:
+        raise AmountNotPayable(why)
 
 
 def _accept(attempt: _Attempt, flight: Flight) -> Accepted:

@@ -1,6 +1,7 @@
 """End the bookings whose payment window has closed."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Q
 
@@ -24,7 +25,7 @@ def expire_bookings(*, deadline: Deadline, limit: int | None = None) -> int:
     Nothing expires while the database's clock is in doubt, and what was made by a clock that was ahead gets its
     window from now on. Rows that another transaction has locked are left for the next pass. The Flight Service is not
     called here: seats are owed back. A booking whose payment is being settled does not expire,
-    unless the gateway has been silent for half an hour.
+    unless the gateway has been silent for half an hour since the time to charge was over.
     """
     for_each(_made_ahead(), _bring_back, deadline=deadline)
     expired = 0
@@ -98,13 +99,18 @@ def _unanswered_payments() -> list[int]:
     ids: list[int] = []
     for state in UNANSWERED:  # a range of the to-do list each
         payments = Payment.objects.filter(
-            Q(created_at__lte=now - PAYMENT_ANSWER_LIMIT) | Q(created_at__gt=now + CLOCK_TOLERANCE),
+            Q(act_until__lte=now - PAYMENT_ANSWER_LIMIT) | Q(created_at__gt=now + CLOCK_TOLERANCE),
             state=state,
             booking__status=BookingStatus.INITIATED,
             booking__expires_at__lte=now,
         )
         ids += payments.order_by("booking_id").values_list("booking_id", flat=True)[:CALLS_PER_PASS]
     return ids
+
+
+def _is_silent(payment: Payment, now: datetime) -> bool:
+    is_over = payment.act_until is not None and payment.act_until <= now - PAYMENT_ANSWER_LIMIT
+    return is_over or payment.created_at > now + CLOCK_TOLERANCE
 
 
 @in_transaction("booking.expire")
@@ -118,7 +124,7 @@ def _expire_unanswered(booking_id: int) -> int:
     if not clock_is_proven():
         return 0
     # One that was made by a clock that was ahead has waited, too: its booking's window is over.
-    if payment.state not in UNANSWERED or now - PAYMENT_ANSWER_LIMIT < payment.created_at <= now + CLOCK_TOLERANCE:
+    if payment.state not in UNANSWERED or not _is_silent(payment, now):
         return 0
     cancel(booking, Cause(SYSTEM, CancelReason.EXPIRED, "the payment was never answered"), now=now)
     return 1

@@ -4,17 +4,19 @@ import uuid
 from uuid import UUID
 
 from bookings.actor import SYSTEM, Cause
+from bookings.conf import PAYMENT_LEASE
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import NothingToDecide, PaymentNotFound
 from bookings.lifecycle import Decision
 from bookings.models import Booking, Payment
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import DEAD, PaymentState
-from bookings.ports import Charged, ChargeOutcome, Declined
+from bookings.models.payments import DEAD, PaymentState, PaymentStep
+from bookings.ports import Charged, ChargeOutcome, Closed
 from bookings.services.payments.gateways import Gateways
+from bookings.services.payments.look import ask_and_settle
 from bookings.services.payments.refund import record_refund, refund_and_settle
-from bookings.services.payments.settle import charge_and_settle, lock_with_booking, settle_locked
+from bookings.services.payments.settle import lock_with_booking, settle_locked
 from bookings.services.shared.idempotency import KeyTaken
 from bookings.services.shared.leases import leased, not_sent_yet, write
 from bookings.services.shared.manual_resolution import Resolution
@@ -27,7 +29,8 @@ def resolve_payment(*, payment_id: int, resolution: Resolution, payments: Gatewa
     """
     Carry out what staff decided about a dead charge or refund, and return the payment as it is then.
 
-    To retry sends the same request under the same key, once; without an answer it is dead again at the next pass.
+    To retry a charge is to ask its gateway to close it, once: that says as well whether it was made. To retry a refund
+    sends the same request under the same key. Without an answer it is dead again at the next pass.
     *Applied* and *not applied* take the place of the gateway's answer; nothing is sent. A refund that was not made is
     due again, under another key; a note on the booking keeps the first one. The same page sent twice decides once.
 
@@ -47,7 +50,7 @@ def resolve_payment(*, payment_id: int, resolution: Resolution, payments: Gatewa
         if payment.state == PaymentState.REFUND_DUE:
             refund_and_settle(payment, payments=payments, lease=lease)
         else:
-            charge_and_settle(payment, payments=payments, lease=lease, actor=SYSTEM)
+            ask_and_settle(payment, payments=payments, lease=lease)
         payment.refresh_from_db()
     else:
         wake_worker()  # there may be money to refund, or seats to release
@@ -60,8 +63,11 @@ def _claim(payment_id: int, *, lease: UUID, resolution: Resolution) -> Payment:
     booking, payment = _lock_dead(payment_id, about=resolution.about)
     now, is_refund = database_time(), payment.state == PaymentState.REFUND_DEAD
     refuse_to_count_twice(payment.first_sent_at, now, knows_keys=True)
-    state = PaymentState.REFUND_DUE if is_refund else PaymentState.PROCESSING
-    write(payment, {"state": state, **leased(lease, now, before=payment)})
+    if is_refund:
+        write(payment, {"state": PaymentState.REFUND_DUE, **leased(lease, now, before=payment)})
+    else:
+        closing = {"state": PaymentState.PROCESSING, "step": PaymentStep.CLOSING}
+        write(payment, {**closing, **leased(lease, now, before=payment, term=PAYMENT_LEASE)})
     what = EventKind.REFUND_RETRIED if is_refund else EventKind.PAYMENT_RETRIED
     note_event(booking, what, resolution.cause(), now=now)
     return payment
@@ -80,10 +86,9 @@ def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Pay
         note_event(booking, EventKind.NOTED, replaced, now=now)
     note_event(booking, what, resolution.cause(decision), now=now)
     if not is_refund:
-        outcome: ChargeOutcome = Declined("not charged, as staff found out")
-        if is_applied:
-            outcome = Charged(payment.money, payment.gateway_key)
-        settle_locked(booking, payment, lease=None, outcome=outcome, actor=actor, now=now)
+        outcome: ChargeOutcome = Charged(payment.money, payment.gateway_key) if is_applied else Closed()
+        why = "not charged, as staff found out"
+        settle_locked(booking, payment, lease=None, outcome=outcome, actor=actor, now=now, why=why)
     elif is_applied:
         record_refund(booking, payment, now=now)
     else:

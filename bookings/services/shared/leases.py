@@ -7,7 +7,7 @@ transaction; those that write assume a row that it has locked.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -62,7 +62,7 @@ def claim(
     return call
 
 
-def leased(lease: UUID, now: datetime, *, before: OutboundCall | None = None) -> Columns:
+def leased(lease: UUID, now: datetime, *, before: OutboundCall | None = None, term: timedelta = LEASE) -> Columns:
     """
     Say that a call is leased and about to be sent: a new one, or `before`.
 
@@ -72,7 +72,7 @@ def leased(lease: UUID, now: datetime, *, before: OutboundCall | None = None) ->
     return {
         "lease": lease,
         "claims": 1 if before is None else before.claims + 1,
-        "next_at": now + LEASE,
+        "next_at": now + term,
         "first_sent_at": now if sent_at is None else min(sent_at, now),
     }
 

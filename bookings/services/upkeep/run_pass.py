@@ -19,8 +19,8 @@ from bookings.services.bookings.bulk_cancel import carry_out_bulk_cancels
 from bookings.services.bookings.expire import expire_bookings
 from bookings.services.payments.follow_notices import follow_notices
 from bookings.services.payments.gateways import Gateways
+from bookings.services.payments.look import settle_due_payments
 from bookings.services.payments.refund import refund_payments
-from bookings.services.payments.settle import settle_due_payments
 from bookings.services.seats.release import release_seats, resend_open_calls
 from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, settle_reservation
 from bookings.services.shared.best_effort import for_each

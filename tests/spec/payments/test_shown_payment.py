@@ -82,7 +82,7 @@ def test_a_booking_without_seats_says_since_when_it_is_cancelled(api, flights):
 
 
 def test_a_payment_without_an_answer_is_pending_until_it_has_one(api, flights, payments, booking, read, tag):
-    payments.fail_next(ChargeFault.UNKNOWN)
+    payments.fail_next(ChargeFault.UNKNOWN_MOVED)
     before = tag()
 
     answer = shown(api.pay(booking))
@@ -90,7 +90,7 @@ def test_a_payment_without_an_answer_is_pending_until_it_has_one(api, flights, p
     let_time_pass(minutes=1)
     one_pass(flights, payments)
 
-    assert money_of(answer) == ("pending", None, False, False)
+    assert money_of(answer) == ("settling", None, False, False)
     assert answer["updatedAt"] == answer["payment"]["at"] > answer["createdAt"]
     assert money_of(read()) == ("succeeded", None, True, False)
     assert len({before, meanwhile, tag()}) == 3
@@ -157,7 +157,7 @@ def test_a_charge_that_succeeds_after_the_end_was_paid_and_is_refunded(api, flig
     one_pass(flights, payments)
     one_pass(flights, payments)
 
-    assert money_of(silent) == ("pending", None, False, True)
+    assert money_of(silent) == ("settling", None, False, True)
     assert money_of(read()) == ("succeeded", "succeeded", True, True)
     assert violations(quiet=True) == []
 
@@ -183,7 +183,7 @@ def test_what_staff_took_for_failed_and_was_charged_is_refunded(api, flights, pa
     )
     failed = shown(api.get(f"{BOOKINGS}/{later['id']}"))
 
-    assert money_of(dead)[:2] == ("pending", None)
+    assert money_of(dead)[:2] == ("settling", None)
     assert money_of(failed)[:2] == ("failed", None)
     assert violations() == []
     payment = Payment.objects.get()
@@ -215,7 +215,7 @@ def test_what_was_charged_after_all_does_not_hide_the_payment_that_counts(api, f
     [
         (None, ("succeeded", None, True, False)),
         (ChargeFault.DECLINE, ("failed", None, False, False)),
-        (ChargeFault.UNKNOWN, ("pending", None, False, False)),
+        (ChargeFault.UNKNOWN, ("settling", None, False, False)),
     ],
 )
 def test_the_next_payment_counts_in_place_of_one_that_is_refunded(api, flights, payments, settings, fault, said):

@@ -16,6 +16,7 @@ from bookings.errors import (
 )
 from bookings.lifecycle import CancelReason, Decision
 from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
+from bookings.ports import Unknown
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.seats.resolve_release import resolve_release
@@ -113,7 +114,7 @@ class Charge(Release):
         return Payment.objects.get()
 
     def fail_next(self):
-        self.payments.fail_next(ChargeFault.UNKNOWN_MOVED)
+        self.payments.says("close", Unknown("no answer"))
 
     def decide(self, row_id, resolution):
         return resolve_payment(payment_id=row_id, resolution=resolution, payments=gateways_of(self.payments))
@@ -123,7 +124,7 @@ class Charge(Release):
         return BookingEvent.objects.filter(booking=row.booking_id, what__in=[self.retried, self.applied])
 
     def sent(self):
-        return len(self.payments.asked)
+        return self.payments.calls.count("close")
 
 
 class Refund(Charge):
@@ -132,6 +133,12 @@ class Refund(Charge):
     given_up = "refund_dead"
     retried, applied = "refund_retried", "refund_resolved"
     decided = "This payment does not wait for a decision: it is refunded."
+
+    def fail_next(self):
+        self.payments.fail_next(ChargeFault.UNKNOWN_MOVED)
+
+    def sent(self):
+        return len(self.payments.asked)
 
     def unanswered(self):
         booking = a_booked_booking(self.flights, self.payments)

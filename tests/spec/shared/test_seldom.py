@@ -97,7 +97,7 @@ def test_a_booking_that_is_of_today_is_not_brought_back():
 
 
 @pytest.mark.parametrize(
-    ("minutes", "is_proven", "expired"), [(31, True, 1), (31, False, 0), (20, True, 0)], ids=["old", "in doubt", "new"]
+    ("minutes", "is_proven", "expired"), [(46, True, 1), (46, False, 0), (20, True, 0)], ids=["old", "in doubt", "new"]
 )
 def test_an_unanswered_payment_is_looked_at_once_more_under_the_lock(monkeypatch, minutes, is_proven, expired):
     booking = a_saved_row()
@@ -129,6 +129,7 @@ def test_a_cancellation_that_is_refused_is_stored_under_its_key():
             reason=CancelReason.CUSTOMER_REQUEST,
             note="",
             keyed=keyed,
+            payments={},
         )
 
     first, again = cancel(), cancel()
