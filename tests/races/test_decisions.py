@@ -207,13 +207,16 @@ def test_one_page_that_is_sent_twice_at_once_asks_the_gateway_once(status, state
     for _ in rounds(3):
         payment, payments = a_dead_payment(status, state), FakePayments()
         once = partial(
-            resolve_payment, payment_id=payment.pk, resolution=a_resolution(Decision.RETRY), payments=payments
+            resolve_payment,
+            payment_id=payment.pk,
+            resolution=a_resolution(Decision.RETRY),
+            payments=gateways_of(payments),
         )
 
         outcomes = all_at_once([once, once])
 
         assert [outcome.pk for outcome in outcomes] == [payment.pk] * 2
-        assert len(payments.asked) == 1
+        assert len(payments.asked) + payments.calls.count("close") == 1
 
 
 @DEAD
@@ -227,7 +230,7 @@ def test_a_decision_about_a_payment_whose_commit_was_unclear_knows_itself(lost_c
 
     assert attempts.count(name) == 2
     assert resolved.state not in ("dead", "refund_dead")
-    assert len(payments.asked) == (decision is Decision.RETRY)
+    assert len(payments.asked) + payments.calls.count("close") == (decision is Decision.RETRY)
     assert BookingEvent.objects.filter(what__contains="_re", note="anna").count() == 1
     assert violations() == []
 

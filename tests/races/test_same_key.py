@@ -42,6 +42,7 @@ def cancel(booking, keyed):
         reason=CancelReason.CUSTOMER_REQUEST,
         note="",
         keyed=keyed,
+        payments={},
     )
 
 

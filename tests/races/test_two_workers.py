@@ -171,18 +171,23 @@ def unfinished(request, flights, sim, monkeypatch):
         pay(an_initiated_booking(flights), payments)
     else:
         cancel_booking(booking_id=a_booked_booking(flights, payments).pk, actor=STAFF, reason=CancelReason.FRAUD)
-    let_time_pass(seconds=60)
+    let_time_pass(seconds=61)
     one_pass_but_for(request.param, flights, payments)
     listener = Listener(flights)
     payments.asked.clear()
     owner, method = {
         "a take": (listener, "change_seats"),
         "a release": (listener, "change_seats"),
-        "a charge": (payments, "charge"),
+        "a charge": (payments, "close"),
         "a refund": (payments, "refund"),
     }[request.param]
     claimed = Halt(monkeypatch, Place(owner, method, before=True))
-    return (partial(one_pass, listener, payments)), claimed, lambda: len(listener.keys) + len(payments.asked)
+    payments.calls.clear()
+
+    def sent():
+        return len(listener.keys) + len(payments.asked) + payments.calls.count("close")
+
+    return (partial(one_pass, listener, payments)), claimed, sent
 
 
 def one_pass_but_for(what, flights, payments):

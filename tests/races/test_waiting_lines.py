@@ -66,7 +66,7 @@ def kept(lock):
 
 def cancel(booking, keyed=None):
     return cancel_booking_for_client(
-        booking_id=booking.pk, actor=customer(), reason=CancelReason.CUSTOMER_REQUEST, note="", keyed=keyed
+        booking_id=booking.pk, actor=customer(), reason=CancelReason.CUSTOMER_REQUEST, note="", keyed=keyed, payments={}
     )
 
 
