@@ -158,7 +158,8 @@ def _ask_to_cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
         return
     booking.cancel_requested = True
     booking.version += 1
-    if booking.active_payment_id is not None:
-        ask_to_close(lock_payment(booking.active_payment_id), now=now)
+    if booking.active_payment_id is None:
+        raise AssertionError("only a payment that runs makes a cancellation wait")
+    ask_to_close(lock_payment(booking.active_payment_id), now=now)
     write_later(booking, ["cancel_requested", "version"])
     note_event(booking, EventKind.CANCEL_REQUESTED, cause, now=now)

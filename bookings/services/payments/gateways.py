@@ -23,8 +23,7 @@ def gateway_of(payment: Payment, payments: Gateways) -> PaymentGateway | None:
     return gateway
 
 
-def intent_of(payment: Payment, reference: str = "") -> Intent:
-    """Name a payment as its gateway knows it. The booking's reference is read where the caller does not have it."""
-    if not reference:
-        reference = Booking.objects.values_list("reference", flat=True).get(pk=payment.booking_id)
+def intent_of(payment: Payment) -> Intent:
+    """Name a payment as its gateway knows it, with the reference of its booking."""
+    reference = Booking.objects.values_list("reference", flat=True).get(pk=payment.booking_id)
     return Intent(payment.gateway_key, payment.gateway_id or "", payment.money, reference, payment.by_payer)

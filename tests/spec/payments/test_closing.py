@@ -3,12 +3,15 @@
 import pytest
 
 from bookings.lifecycle import CancelReason
+from bookings.models import Payment
 from bookings.ports import (
     Unknown,
 )
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.payments.settle import settle_payment
 from tests.support.api import refused, shown
 from tests.support.bookings import STAFF, let_time_pass, one_pass, payment_states
+from tests.support.fakes import ChargeFault
 from tests.support.invariants import assert_in_step
 from tests.support.payers import TOKEN, read, step, the_payment
 
@@ -172,3 +175,24 @@ def test_what_staff_cancel_while_it_is_opened_is_never_charged(api, flights, pay
     assert (payments.charges, read(api, booking)["cancelReason"]) == ({}, "fraud")
     one_pass(flights, payments)
     assert_in_step(flights, payments)
+
+
+def test_what_turns_too_late_while_it_is_looked_at_is_closed_and_not_charged(api, flights, payments, booking):
+    payments.fail_next(ChargeFault.UNKNOWN)
+    api.pay(booking, key="k")
+    payments.during("look", lambda: let_time_pass(minutes=15))
+
+    answer = api.pay(booking, key="k")
+
+    assert refused(answer) == (402, "payment_not_completed")
+    assert (len(payments.asked), payments.calls[-2:]) == (1, ["look", "close"])
+    assert read(api, booking)["status"] == "cancelled"
+
+
+def test_a_look_that_finds_nothing_out_leaves_a_payment_that_was_given_up_to_staff(api, by_payer, booking):
+    api.pay(booking)
+    Payment.objects.update(state="dead", step="", next_at=None)
+
+    settle_payment(the_payment().pk, lease=None, outcome=Unknown("no answer"))
+
+    assert payment_states() == ["dead"]
