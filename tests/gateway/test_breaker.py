@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from bookings.gateways.flight_service.resilience.breaker import Breaker, open_for
+from bookings.gateways.resilience.breaker import Breaker, open_for
 from tests.support.clocks import Clock
 from tests.support.threads import MeetingPlace, together, without_lock
 

@@ -1,6 +1,6 @@
 """So many calls at once, and no more: the others are sent away."""
 
-from bookings.gateways.flight_service.resilience.bulkhead import Bulkhead
+from bookings.gateways.resilience.bulkhead import Bulkhead
 from tests.support.threads import MeetingPlace, meeting_at, together, without_lock
 
 

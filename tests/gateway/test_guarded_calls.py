@@ -328,7 +328,7 @@ def test_a_probe_without_time_asks_nobody(wire, service):
 
 
 def test_without_a_limit_for_each_flight_one_flight_stops_all(wire, service, monkeypatch):
-    monkeypatch.setattr("bookings.gateways.flight_service.resilience.breaker.BREAKER_FAILURES_PER_FLIGHT", 1_000)
+    monkeypatch.setattr("bookings.gateways.resilience.breaker.BREAKER_FAILURES_PER_FLIGHT", 1_000)
     wire.add("PATCH", seats(7), **BROKEN["500"])
 
     for _ in range(5):

@@ -13,7 +13,7 @@ from threading import Lock
 import structlog
 
 from bookings.conf import BREAKERS_OF_FLIGHTS
-from bookings.gateways.flight_service.resilience.breaker import Admission, Breaker
+from bookings.gateways.resilience.breaker import Admission, Breaker
 from bookings.ports import BreakerState
 
 log = structlog.get_logger(__name__)

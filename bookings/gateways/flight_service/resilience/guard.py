@@ -17,10 +17,10 @@ import structlog
 from prometheus_client import Histogram
 
 from bookings.conf import calls_at_once
-from bookings.gateways.flight_service.resilience.breaker import Breaker
-from bookings.gateways.flight_service.resilience.bulkhead import Bulkhead
 from bookings.gateways.flight_service.resilience.flight_breakers import BreakersOfFlights
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
+from bookings.gateways.resilience.breaker import Breaker
+from bookings.gateways.resilience.bulkhead import Bulkhead
 from bookings.observability import metrics
 from bookings.ports import BreakerState, CallWord, FlightsHealth
 
