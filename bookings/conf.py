@@ -232,6 +232,11 @@ def calls_at_once() -> int:
     return create_threads(settings.WEB_THREADS)
 
 
+def payment_calls_at_once() -> int:
+    """Tell how many calls to a payment gateway a process makes at once: half of its threads, so that bookings go on."""
+    return max(1, settings.WEB_THREADS // 2)
+
+
 def counter_is_shared() -> bool:
     """
     Whether other systems may change what the Flight Service counts, unseen by us.

@@ -7,6 +7,7 @@ accident: no token, no key, no body, no address.
 
 import json
 import logging.config
+import os
 import re
 import sys
 import time
@@ -261,6 +262,8 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
 
     :returns: the standard library's configuration, as it was applied
     """
+    # With this Stripe's library writes bodies to standard error by itself.
+    os.environ.pop("STRIPE_LOG", None)
     structlog.configure(
         processors=[_frame, _handed_on],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -285,6 +288,8 @@ def configure(log_format: str, *, level: str) -> dict[str, Any]:
             # SQL has what clients sent in it.
             "django.db.backends": {"level": "INFO"},
             "urllib3": {"level": "ERROR"},
+            # Its finer lines have what was sent to Stripe, and what came back, with the secrets of payers.
+            "stripe": {"level": "WARNING"},
         },
     }
     logging.config.dictConfig(config)

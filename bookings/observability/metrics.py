@@ -30,6 +30,8 @@ REGISTRY = CollectorRegistry()
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # A read ends after two seconds, a worker's call after five.
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+# A charge ends after seven seconds, and mostly takes one or two.
+_PAYMENT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 # A pass begins nothing new after twenty seconds.
 _PASS_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
 
@@ -180,6 +182,26 @@ NOTICE_LAG = Histogram(
     "From what a payment gateway has told, by its clock, until what it is about was looked at.",
     buckets=_LAG_BUCKETS,
     registry=REGISTRY,
+)
+PAYMENT_CALLS = Counter(
+    "bookings_payment_calls",
+    "Calls to payment gateways by what was asked and how it ended; `open` and `full` were not sent.",
+    ["gateway", "operation", "outcome"],
+    registry=REGISTRY,
+)
+PAYMENT_CALL_SECONDS = Histogram(
+    "bookings_payment_call_duration_seconds",
+    "How long calls to payment gateways took.",
+    ["gateway", "operation"],
+    buckets=_PAYMENT_BUCKETS,
+    registry=REGISTRY,
+)
+PAYMENT_BREAKER_STATE = Gauge(
+    "bookings_payment_breaker_state",
+    "0 closed, 1 half-open, 2 open: this gateway is not called. The worst of all processes.",
+    ["gateway"],
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
 )
 
 # --- the database's clock ------------------------------------------------------------------------------

@@ -24,6 +24,11 @@ def is_currency(code: object) -> bool:
     return isinstance(code, str) and _DIGITS.get(code) is not None
 
 
+def digits_of(code: str) -> int | None:
+    """Count the digits behind the point; None for what has no minor unit, or is not on ISO's list."""
+    return _DIGITS.get(code)
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in minor units, with its currency. As text it is what people read: `12,220.00 INR`."""
