@@ -22,7 +22,8 @@ BIN := .venv/bin
 DEVELOPMENT := ENV_FILE= DEBUG=true DATABASE_URL=sqlite://:memory:
 PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/bookings \
 	JWT_ISSUER=https://users.example.org JWT_JWKS=https://users.example.org/jwks.json \
-	CURRENCY=EUR ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
+	PAYMENT_GATEWAY=stripe STRIPE_API_KEY=rk_live_no_account STRIPE_PUBLISHABLE_KEY=pk_live_no_account \
+	STRIPE_WEBHOOK_SECRET=whsec_no_account_no_secret CURRENCY=EUR ALLOWED_HOSTS=bookings.example.org FLIGHT_SERVICE_URL=https://flights.example.org \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')
 SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py paysim
 # What depends on the database, and must not depend on which.

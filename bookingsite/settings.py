@@ -5,6 +5,7 @@ A value that is wrong by itself is refused here; what is wrong together, by `boo
 """
 
 from bookingsite import logs
+from bookingsite.config import payments
 from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
@@ -120,8 +121,18 @@ BULK_APPROVAL_REFUNDS = whole_number("BULK_APPROVAL_REFUNDS", default=0, low=0, 
 PAYMENT_GATEWAYS = {
     "instant": "bookings.gateways.payments.instant.InstantPayments",
     "demo": "bookings.gateways.payments.demo.DemoPayments",
+    "stripe": "bookings.gateways.payments.stripe.gateway.StripePayments",
 }
-PAYMENT_GATEWAY = PAYMENT_GATEWAYS[one_of("PAYMENT_GATEWAY", default="instant", choices=tuple(PAYMENT_GATEWAYS))]
+PAYMENT_GATEWAY = one_of("PAYMENT_GATEWAY", default="instant", choices=tuple(PAYMENT_GATEWAYS))
+# Where a payer comes back to from the page of a bank.
+PAYMENT_RETURN_URL = payments.return_address("PAYMENT_RETURN_URL", development=DEBUG)
+PAYMENT_TEST_MODE = yes_or_no("PAYMENT_TEST_MODE", default=False)
+# The account at Stripe; see docs/payments.md. It stays while there are payments to refund, whatever takes new ones.
+STRIPE_API_KEY = payments.stripe_key("STRIPE_API_KEY", publishable=False)
+STRIPE_PUBLISHABLE_KEY = payments.stripe_key("STRIPE_PUBLISHABLE_KEY", publishable=True)
+STRIPE_WEBHOOK_SECRETS = payments.stripe_webhook_secrets("STRIPE_WEBHOOK_SECRET")
+STRIPE_API_URL = payments.stripe_address("STRIPE_API_URL", development=DEBUG)
+STRIPE_METHODS = payments.stripe_methods("STRIPE_METHODS")
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.
 CUSTOMER_URL_TEMPLATE = address_of_each("CUSTOMER_URL_TEMPLATE")

@@ -27,6 +27,8 @@ import_module(settings.ROOT_URLCONF)
 # Refuses a key set or an address that cannot be used; asks no other service, as they may start after this one.
 wiring.signing_keys()
 wiring.rate_limiter()
+# Loads what a gateway needs, which may take half a second: the first one who pays must not wait for that.
+wiring.payment_gateway()
 limits.use(limits.WEB)
 # The framework's own looks for an event loop at each access, twenty times a create; no thread here ever has one.
 connections._connections = threading.local()  # type: ignore[attr-defined]  # not in the stubs

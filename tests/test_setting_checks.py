@@ -13,7 +13,12 @@ from bookingsite.config import checks
 from devtools.processes import REPOSITORY
 from tests.test_start import start
 
-DEMO = "bookings.gateways.payments.demo.DemoPayments"
+LIVE = {
+    "STRIPE_API_KEY": "rk_live_0123456789",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_0123456789",
+    "STRIPE_WEBHOOK_SECRETS": ["whsec_0123456789abcdef"],
+}
+TEST = LIVE | {"STRIPE_API_KEY": "rk_test_0123456789", "STRIPE_PUBLISHABLE_KEY": "pk_test_0123456789"}
 
 # What each is about, in production: settings that bring it about, and the like that do not.
 CHECKS = {
@@ -22,7 +27,7 @@ CHECKS = {
         {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": 9, "MAX_SEATS_PER_BOOKING": 10},
         {"MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT": 0, "MAX_SEATS_PER_BOOKING": 10},
     ),
-    "bookings.E003": ({"PAYMENT_GATEWAY": DEMO}, {"PAYMENT_GATEWAY": DEMO, "DEBUG": True}),
+    "bookings.E003": ({"PAYMENT_GATEWAY": "demo"}, {"PAYMENT_GATEWAY": "demo", "DEBUG": True}),
     "bookings.E004": (
         {"OIDC_ISSUER": "https://login.example.org", "OIDC_CLIENT_ID": "bookings", "OIDC_CLIENT_SECRET": ""},
         {"OIDC_ISSUER": "https://login.example.org", "OIDC_CLIENT_ID": "bookings", "OIDC_CLIENT_SECRET": "secret"},
@@ -30,6 +35,21 @@ CHECKS = {
     "bookings.E005": (
         {"OIDC_CREATE_ACCOUNTS": True, "OIDC_GROUPS": {}},
         {"OIDC_CREATE_ACCOUNTS": True, "OIDC_GROUPS": {"desk": "Support"}},
+    ),
+    "bookings.E006": ({"PAYMENT_GATEWAY": "stripe", "STRIPE_API_KEY": ""}, {"PAYMENT_GATEWAY": "stripe", **LIVE}),
+    "bookings.E007": ({"DEBUG": True, **LIVE}, {"DEBUG": True, **TEST}),
+    "bookings.E008": (
+        {"PAYMENT_TEST_MODE": True, **LIVE},
+        {"PAYMENT_TEST_MODE": True, **TEST},
+    ),
+    "bookings.E009": (TEST, {"PAYMENT_TEST_MODE": True, **TEST}),
+    "bookings.E010": (
+        {"PAYMENT_GATEWAY": "stripe", "DEBUG": True, "CURRENCY": "XXX", **TEST},
+        {"PAYMENT_GATEWAY": "stripe", "DEBUG": True, "CURRENCY": "EUR", **TEST},
+    ),
+    "bookings.E011": (
+        {"STRIPE_METHODS": ["card", "ideal"]},
+        {"STRIPE_METHODS": ["card", "ideal"], "PAYMENT_RETURN_URL": "https://shop.example.org/back"},
     ),
     "bookings.W001": (
         {"FLIGHT_SERVICE_URL": "http://flights.example.org"},
@@ -41,6 +61,8 @@ CHECKS = {
         {"DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3"}}},
         {"DATABASES": {"default": {"ENGINE": "bookingsite.mysql"}}},
     ),
+    "bookings.W006": ({"PAYMENT_GATEWAY": "instant"}, {"PAYMENT_GATEWAY": "instant", "DEBUG": True}),
+    "bookings.W007": ({"PAYMENT_TEST_MODE": True, **TEST}, LIVE),
 }
 
 
@@ -50,6 +72,9 @@ def production(settings):
     settings.DEBUG, settings.SECURE_SSL_REDIRECT, settings.PROXY_HOPS = False, True, 1
     settings.JWT_SECRETS, settings.JWT_ISSUER = ["a secret"], "https://users.example.org"
     settings.API_AUTH, settings.FLIGHT_SERVICE_URL = "token", "https://flights.example.org"
+    settings.PAYMENT_GATEWAY = "stripe"
+    for name, value in LIVE.items():
+        setattr(settings, name, value)
     return settings
 
 
@@ -85,9 +110,24 @@ def test_what_is_like_it_and_right_is_not(production, monkeypatch, check):
 
 def test_development_is_told_only_what_is_wrong(production):
     production.DEBUG, production.API_AUTH, production.PROXY_HOPS = True, "open", 0
-    production.JWT_ISSUER = ""
+    production.JWT_ISSUER, production.PAYMENT_GATEWAY = "", "instant"
+    for name, value in TEST.items():
+        setattr(production, name, value)
 
     assert list(found()) == ["bookings.E001"]
+
+
+def test_keys_of_two_modes_are_mixed(production, monkeypatch):
+    patch(monkeypatch, STRIPE_PUBLISHABLE_KEY=TEST["STRIPE_PUBLISHABLE_KEY"])
+
+    assert "bookings.E008" in found()
+
+
+@pytest.mark.parametrize("missing", LIVE)
+def test_an_account_needs_all_its_keys(production, monkeypatch, missing):
+    patch(monkeypatch, **{missing: "" if isinstance(LIVE[missing], str) else []})
+
+    assert "bookings.E006" in found()
 
 
 def test_a_replica_that_is_the_primary_now_is_said():

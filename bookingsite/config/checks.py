@@ -12,7 +12,9 @@ from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.text.money import NO_CURRENCY
 from bookingsite.config.env import env, is_plaintext
+from bookingsite.config.payments import is_live
 
 
 def register() -> None:
@@ -51,13 +53,12 @@ def _wrong_together() -> Iterator[CheckMessage]:
             hint="Make it 0 (no cap), or at least as many.",
             id="bookings.E002",
         )
-    if settings.PAYMENT_GATEWAYS["demo"] == settings.PAYMENT_GATEWAY and not settings.DEBUG:
+    if settings.PAYMENT_GATEWAY == "demo" and not settings.DEBUG:
         yield checks.Error(
             "PAYMENT_GATEWAY=demo takes no money, and DEBUG is false.",
             hint="Name another payment gateway; this one is for trying things out.",
             id="bookings.E003",
         )
-
     if settings.OIDC_ISSUER and not (settings.OIDC_CLIENT_ID and settings.OIDC_CLIENT_SECRET):
         yield checks.Error(
             "OIDC_ISSUER is set, and OIDC_CLIENT_ID or OIDC_CLIENT_SECRET is not.",
@@ -69,6 +70,48 @@ def _wrong_together() -> Iterator[CheckMessage]:
             "OIDC_CREATE_ACCOUNTS=true without OIDC_GROUPS: every person of the identity provider would be staff here.",
             hint="Name the provider's groups whose members work here, as in OIDC_GROUPS=bookings-desk=Support.",
             id="bookings.E005",
+        )
+    yield from _wrong_with_stripe()
+
+
+def _wrong_with_stripe() -> Iterator[CheckMessage]:
+    keys = [key for key in (settings.STRIPE_API_KEY, settings.STRIPE_PUBLISHABLE_KEY) if key]
+    live = {is_live(key) for key in keys}
+    if settings.PAYMENT_GATEWAY == "stripe" and not (len(keys) == 2 and settings.STRIPE_WEBHOOK_SECRETS):
+        yield checks.Error(
+            "PAYMENT_GATEWAY=stripe, and STRIPE_API_KEY, STRIPE_PUBLISHABLE_KEY or STRIPE_WEBHOOK_SECRET is not set.",
+            hint="Set all three: docs/payments.md says where Stripe shows them.",
+            id="bookings.E006",
+        )
+    if True in live and settings.DEBUG:
+        yield checks.Error(
+            "DEBUG=true with a live key of Stripe's: a page for trying things out would move money.",
+            hint="Use test keys (they have _test_ in them) on a development machine.",
+            id="bookings.E007",
+        )
+    if len(live) > 1 or (True in live and settings.PAYMENT_TEST_MODE):
+        yield checks.Error(
+            "Live and test mode of Stripe are mixed: STRIPE_API_KEY, STRIPE_PUBLISHABLE_KEY and PAYMENT_TEST_MODE.",
+            hint="Take both keys of one mode; PAYMENT_TEST_MODE=true goes with test keys alone.",
+            id="bookings.E008",
+        )
+    if False in live and not (settings.PAYMENT_TEST_MODE or settings.DEBUG):
+        yield checks.Error(
+            "A test key of Stripe's, and PAYMENT_TEST_MODE is not set: bookings would be paid for without money.",
+            hint="Set the live keys; or PAYMENT_TEST_MODE=true, where that is meant.",
+            id="bookings.E009",
+        )
+    if settings.PAYMENT_GATEWAY == "stripe" and settings.CURRENCY == NO_CURRENCY:
+        yield checks.Error(
+            "PAYMENT_GATEWAY=stripe, and CURRENCY is not set: nothing can be paid in no currency.",
+            hint="Set CURRENCY to what flights are priced in, as in EUR.",
+            id="bookings.E010",
+        )
+    if settings.STRIPE_METHODS != ["card"] and not settings.PAYMENT_RETURN_URL:
+        yield checks.Error(
+            "STRIPE_METHODS has ways to pay that lead to another page, and PAYMENT_RETURN_URL is not set.",
+            hint="Set it to the page of your shop that a payer comes back to.",
+            id="bookings.E011",
         )
 
 
@@ -89,6 +132,18 @@ def _unsafe() -> Iterator[CheckMessage]:
             "API_AUTH=open: every client is trusted to name its userId.",
             hint="Set API_AUTH=token, unless a gateway in front authenticates and nothing goes around it.",
             id="bookings.W002",
+        )
+    if settings.PAYMENT_GATEWAY == "instant":
+        yield checks.Warning(
+            "PAYMENT_GATEWAY=instant: each payment succeeds at once, and no one pays.",
+            hint="Set PAYMENT_GATEWAY=stripe, with an account as docs/payments.md says.",
+            id="bookings.W006",
+        )
+    if settings.PAYMENT_TEST_MODE:
+        yield checks.Warning(
+            "PAYMENT_TEST_MODE=true: payments move no money.",
+            hint="Remove it, and set the live keys of the account, before people shall pay.",
+            id="bookings.W007",
         )
     if env.str("DATABASE_REPLICA_URL", default="") and "replica" not in settings.DATABASES:
         yield checks.Warning(

@@ -3,9 +3,10 @@
 import os
 
 from bookingsite.settings import *  # noqa: F403 - they are these settings, but for what stands below
-from bookingsite.settings import INSTALLED_APPS
+from bookingsite.settings import INSTALLED_APPS, PAYMENT_GATEWAYS
 
-PAYMENT_GATEWAY = "tests.support.durable_payments.DurablePayments"
+PAYMENT_GATEWAYS = {**PAYMENT_GATEWAYS, "durable": "tests.support.durable_payments.DurablePayments"}
+PAYMENT_GATEWAY = "durable"
 
 # A file that names the crash point at which a process of these settings dies; empty: none.
 CRASH_FLAG = os.environ.get("CRASH_FLAG", "")

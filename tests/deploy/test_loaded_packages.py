@@ -26,11 +26,21 @@ def usual():
 
 
 def test_a_package_that_no_setting_asks_for_is_not_loaded(usual):
-    assert not {"redis", "fido2", "segno"} & usual
+    assert not {"redis", "fido2", "segno", "stripe"} & usual
 
 
 def test_the_package_of_a_redis_that_is_named_is_loaded():
     assert "redis" in loaded(REDIS_URL="redis://127.0.0.1:1/0")
+
+
+def test_the_package_of_an_account_that_is_named_is_loaded_before_the_first_payment():
+    account = {
+        "STRIPE_API_KEY": "rk_test_0123456789",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_0123456789",
+        "STRIPE_WEBHOOK_SECRET": "whsec_0123456789abcdef",
+    }
+
+    assert "stripe" in loaded(PAYMENT_GATEWAY="stripe", CURRENCY="EUR", **account)
 
 
 def test_what_is_used_was_loaded_before_the_first_request(usual):
