@@ -44,7 +44,7 @@ quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 choose the ports; FAULTS="--help"
+run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 choose the ports; FAULTS="--help"; PAYMENTS=stripe
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt
 	@exec $(BIN)/python -m devtools.run_all

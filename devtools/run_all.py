@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config.env import base_address, env
+from devtools import run_stripe
 from devtools.processes import adopt_orphans, ends_with_parent, free_port, kill_descendants, port_is_free
 from flightsim.__main__ import read_options
 
@@ -65,7 +66,7 @@ ID=$(curl -sSw '\\n'{bearer} -H 'Idempotency-Key: hold-{key}' \
 | tee /dev/stderr | sed 's/.*"data":{{"id":\\([0-9]*\\).*/\\1/')
 curl -sSw '\\n'{bearer} -H 'Idempotency-Key: pay-{key}' \
 --json '{{"bookingId": '$ID', "userId": 1001, "totalCost": 4000}}' $API/payments
-
+{payments}
 Look at `status`, `expiresAt` and `availableActions`; a line sent again gets the same answer, and nothing is done twice.
 Each way in which a request can fail is to be had, too: "Try every answer" in docs/api.md. Ctrl-C stops it.
 """
@@ -204,7 +205,8 @@ def _ports(defaults: dict[str, int]) -> dict[str, int]:
             raise CannotRun(f"{name}={text} is not a port number (1 to {HIGHEST_PORT})")
         ports[name] = int(text)
     if len(set(ports.values())) < len(ports):
-        raise CannotRun(f"{' and '.join(ports)} are both {max(ports.values())}; choose two ports")
+        twice = [name for name, port in ports.items() if list(ports.values()).count(port) > 1]
+        raise CannotRun(f"{' and '.join(twice)} are both {ports[twice[0]]}; choose two ports")
     taken = {name: port for name, port in ports.items() if not port_is_free(port)}
     if not taken:
         return ports
@@ -242,11 +244,23 @@ def _faults() -> list[str]:
     return options
 
 
+def _pays_by_stripe() -> bool:
+    """
+    Whether PAYMENTS asks for the stand-in for Stripe.
+
+    :raises CannotRun: if it asks for something else
+    """
+    wanted = _given("PAYMENTS")
+    if wanted not in ("", "stripe"):
+        raise CannotRun(f"PAYMENTS={wanted} is not known; PAYMENTS=stripe starts a stand-in for Stripe")
+    return wanted == "stripe"
+
+
 def _is_in_development() -> bool:
     return os.environ.get("DEBUG", "true").lower() not in {"false", "0", "no", "off"}
 
 
-def _environment(*, flights: str) -> dict[str, str]:
+def _environment(*, flights: str, payments: dict[str, str] | None = None) -> dict[str, str]:
     ours = {
         "DEBUG": "true",
         "PAYMENT_GATEWAY": "demo" if _is_in_development() else "instant",
@@ -258,6 +272,7 @@ def _environment(*, flights: str) -> dict[str, str]:
         **ours,
         **{name: value for name, value in os.environ.items() if value or name not in ours},
         "FLIGHT_SERVICE_URL": flights,
+        **(payments or {}),
         # What a process says must be seen at once, also through a pipe.
         "PYTHONUNBUFFERED": "1",
     }
@@ -267,6 +282,10 @@ def _address_here(host: str) -> str:
     """Give the address under which a server that listens there is found from this machine."""
     everywhere = ("", "0.0.0.0", "::")  # noqa: S104  # nosec B104
     return "127.0.0.1" if host in everywhere else f"[{host}]" if ":" in host else host
+
+
+def _stand_in(port: int | None) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def _say_what_is_used() -> None:
@@ -287,9 +306,10 @@ def _say(what: str) -> None:
     print(what, flush=True)
 
 
-def _start(service: Service, *, web_port: int, flights_port: int | None, flights: str, faults: list[str]) -> None:
+def _start(
+    service: Service, *, web: str, flights_port: int | None, flights: str, faults: list[str], payments_port: int | None
+) -> None:
     VAR.mkdir(exist_ok=True)
-    web = f"http://{_address_here(_given('WEB_HOST'))}:{web_port}"
     _say_what_is_used()
     if flights_port is not None:
         _say("starting the stand-in Flight Service")
@@ -298,6 +318,10 @@ def _start(service: Service, *, web_port: int, flights_port: int | None, flights
             *("-m", "flightsim", "--port", str(flights_port), "--store", str(VAR / "flightsim.sqlite3")),
             *("--currency", _given("CURRENCY") or FLIGHTS_CURRENCY, *faults),
         )
+    if payments_port is not None:
+        _say("starting the stand-in for Stripe")
+        database = VAR / "paysim.sqlite3"
+        service.start("the stand-in for Stripe", *run_stripe.command(port=payments_port, web=web, database=database))
     _say("migrating the database")
     service.finish("the migration", "manage.py", "migrate", "--noinput", "--verbosity", "0")
     if not _is_in_development():
@@ -314,14 +338,16 @@ def _start(service: Service, *, web_port: int, flights_port: int | None, flights
     _say("starting the web server and the worker")
     service.start(
         "the web server",
-        *("manage.py", "run_web", "--port", str(web_port)),
+        *("manage.py", "run_web", "--port", web.rpartition(":")[2]),
         *("--drain", str(WEB_DRAIN_SECONDS), "--finish", str(WEB_FINISH_SECONDS)),
     )
     service.start("the worker", "manage.py", "run_worker")
     service.await_answer("the web server", f"{web}/health/live")
     token, bearer = (AS_CUSTOMER, BEARER) if env.str("API_AUTH", default="open") == "token" else ("", "")
     key, whose = secrets.token_hex(4), "(a stand-in)" if flights_port else "(FLIGHT_SERVICE_URL)"
-    print(WELCOME.format(web=web, flights=flights, whose=whose, key=key, token=token, bearer=bearer), flush=True)
+    payments = run_stripe.welcome(_stand_in(payments_port), key=key, bearer=bearer) if payments_port else ""
+    said = WELCOME.format(web=web, flights=flights, whose=whose, key=key, token=token, bearer=bearer, payments=payments)
+    print(said, flush=True)
     if shutil.which("curl") is None:
         print("There is no curl on this machine; on Debian and Ubuntu: apt-get install curl", flush=True)
 
@@ -333,15 +359,20 @@ def main() -> int:
     try:
         flights = base_address("FLIGHT_SERVICE_URL", default="") if _given("FLIGHT_SERVICE_URL") else ""
         faults = _faults()
-        ports = _ports({"WEB_PORT": 8000} if flights else {"WEB_PORT": 8000, "FLIGHTS_PORT": 8001})
+        wanted = {"WEB_PORT": 8000, "FLIGHTS_PORT": 8001, "PAYMENTS_PORT": 8002}
+        unused = {"FLIGHTS_PORT": bool(flights), "PAYMENTS_PORT": not _pays_by_stripe()}
+        ports = _ports({name: port for name, port in wanted.items() if not unused.get(name)})
     except (CannotRun, ImproperlyConfigured) as reason:
         print(reason, file=sys.stderr)
         return 1
-    flights_port = ports.get("FLIGHTS_PORT")
-    flights = flights or f"http://127.0.0.1:{flights_port}"
-    service = Service(environment=_environment(flights=flights), stop=stop)
+    flights_port, payments_port = ports.get("FLIGHTS_PORT"), ports.get("PAYMENTS_PORT")
+    flights = flights or _stand_in(flights_port)
+    web = f"http://{_address_here(_given('WEB_HOST'))}:{ports['WEB_PORT']}"
+    currency = _given("CURRENCY") or FLIGHTS_CURRENCY
+    payments = payments_port and run_stripe.settings(paysim=_stand_in(payments_port), web=web, currency=currency)
+    service = Service(environment=_environment(flights=flights, payments=payments or {}), stop=stop)
     try:
-        _start(service, web_port=ports["WEB_PORT"], flights_port=flights_port, flights=flights, faults=faults)
+        _start(service, web=web, flights_port=flights_port, flights=flights, faults=faults, payments_port=payments_port)
         while True:
             service.watch()
     except Stopped:

@@ -18,7 +18,7 @@ from tests.support.servers import environment
 
 OWN = (
     *("FLIGHT_SERVICE_URL", "DATABASE_URL", "DRAIN_SECONDS", "WEB_HOST", "WEB_WORKERS", "WEB_THREADS", "DEBUG"),
-    *("FAULTS", "PAYMENT_GATEWAY"),
+    *("FAULTS", "PAYMENT_GATEWAY", "PAYMENTS"),
 )
 
 
