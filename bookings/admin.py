@@ -16,6 +16,7 @@ from bookings.models import (
     IdempotencyRecord,
     Payment,
     Reconciliation,
+    Refund,
     SeatCall,
 )
 from bookings.office.access.api_keys import ApiKeyAdmin
@@ -24,6 +25,7 @@ from bookings.office.bookings.activity import BookingEventAdmin
 from bookings.office.bookings.bulk_cancel import BulkCancelAdmin
 from bookings.office.bookings.page import BookingAdmin
 from bookings.office.payments import PaymentAdmin
+from bookings.office.refunds import RefundAdmin
 from bookings.office.seats.calls import SeatCallAdmin
 from bookings.office.upkeep.queue import FailedAdmin, ScheduleAdmin, TaskAdmin, WaitingAdmin
 from bookings.office.upkeep.records import IdempotencyRecordAdmin, ReconciliationAdmin
@@ -35,6 +37,7 @@ admin.site.register(BulkCancel, BulkCancelAdmin)
 admin.site.register(IdempotencyRecord, IdempotencyRecordAdmin)
 admin.site.register(Payment, PaymentAdmin)
 admin.site.register(Reconciliation, ReconciliationAdmin)
+admin.site.register(Refund, RefundAdmin)
 admin.site.register(SeatCall, SeatCallAdmin)
 
 admin.site.unregister([TOTPDevice, Failure, OrmQ, Schedule, Success])

@@ -95,6 +95,13 @@ RETRIES_END_AFTER = timedelta(hours=24)
 # The Flight Service keeps keys for seven days: what staff send again on the sixth still finds its key there.
 STAFF_RETRIES_END_AFTER = timedelta(days=6)
 
+# Of a refund that a gateway has and has not made: most are made within minutes, and some take days.
+FIRST_LOOK_PAUSE = timedelta(minutes=1)
+LAST_LOOK_PAUSE = timedelta(hours=1)
+
+# From then on a refund is looked at after the longer pause.
+OFTEN_LOOKED_AT_FOR = timedelta(hours=1)
+
 # Of a Flight Service without keys: six times what a call may take, so that no turn ends while its holder is sending.
 GATE_LEASE = timedelta(seconds=30)
 
@@ -112,6 +119,9 @@ LONGEST_NOTE = 500
 
 # A note on a case; the column has to take the name of a colleague as well.
 LONGEST_CASE_NOTE = 300
+
+# Where money went back on another way: the number of a bank transfer; the column's own length.
+LONGEST_REFUND_REFERENCE = 100
 
 # What a request may take to open a payment and to charge it: a customer waits, and a bank may be slow.
 PAYMENT_REQUEST_SECONDS = 10.0

@@ -265,6 +265,30 @@ class PaymentNotFound(OfficeError):
     code = "payment_not_found"
 
 
+class RefundNotFound(OfficeError):
+    """There is no such refund."""
+
+    code = "refund_not_found"
+
+
+class NothingToRefund(OfficeError):
+    """The money of this payment is not kept for a booking that goes on: there is nothing to refund here."""
+
+    code = "nothing_to_refund"
+
+
+class RefundTooLarge(OfficeError):
+    """Less than this is left of the payment."""
+
+    code = "refund_too_large"
+
+
+class MoneyIsOwed(OfficeError):
+    """The customer must have this money back: the booking does not keep it."""
+
+    code = "money_is_owed"
+
+
 class NothingToDecide(OfficeError):
     """This call to another system does not wait for a decision any more."""
 

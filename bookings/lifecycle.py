@@ -57,8 +57,25 @@ class ShownPayment(TextChoices):
     SETTLING = "settling"
     FAILED = "failed"
     SUCCEEDED = "succeeded"
+    # Of a booking that ended, or does not want the money: all of it.
     REFUND_DUE = "refund_due"
     REFUNDED = "refunded"
+    # Of one that goes on: a part, or as much as was paid.
+    PART_DUE = "part_due"
+    PART_REFUNDED = "part_back"
+
+
+class RefundCause(TextChoices):
+    """Why money goes back. The last two are the service's own, the others are chosen by people."""
+
+    SCHEDULE_CHANGE = "schedule_change"
+    GOODWILL = "goodwill"
+    DUPLICATE = "duplicate"
+    FARE_DIFFERENCE = "fare_difference"
+    CUSTOMER_REQUEST = "customer_request"
+    OTHER = "other"
+    BOOKING_ENDED = "booking_ended"
+    PAID_TOO_LATE = "paid_too_late"
 
 
 class Decision(TextChoices):
@@ -67,6 +84,14 @@ class Decision(TextChoices):
     RETRY = "retry"
     APPLIED = "applied"
     NOT_APPLIED = "not_applied"
+
+
+class AfterFailure(TextChoices):
+    """What staff may say about a refund that failed."""
+
+    AGAIN = "again"
+    ELSEWHERE = "elsewhere"
+    LEAVE = "leave"
 
 
 class CancelEffect(TextChoices):
@@ -117,6 +142,8 @@ class Cancellable(Protocol):
     def no_of_seats(self) -> int: ...
     @property
     def total_cost(self) -> int: ...
+    @property
+    def refund_amount(self) -> int: ...
 
 
 STAFF_REASONS: tuple[CancelReason, ...] = (
@@ -126,6 +153,15 @@ STAFF_REASONS: tuple[CancelReason, ...] = (
     CancelReason.FLIGHT_CANCELLED,
     CancelReason.FRAUD,
     CancelReason.OTHER,
+)
+
+STAFF_CAUSES: tuple[RefundCause, ...] = (
+    RefundCause.SCHEDULE_CHANGE,
+    RefundCause.GOODWILL,
+    RefundCause.DUPLICATE,
+    RefundCause.FARE_DIFFERENCE,
+    RefundCause.CUSTOMER_REQUEST,
+    RefundCause.OTHER,
 )
 
 UNPAID: tuple[BookingStatus, ...] = (BookingStatus.PENDING, BookingStatus.INITIATED)
@@ -171,7 +207,8 @@ def cancel_outcome_of(booking: Cancellable) -> CancelOutcome:
     if booking.status == S.CANCELLED:
         return CancelOutcome(CancelEffect.SKIPPED, CancelWhy.ALREADY_CANCELLED)
     if booking.status == S.BOOKED:
-        return CancelOutcome(CancelEffect.CANCELLED, seats=booking.no_of_seats, refund=booking.total_cost)
+        left = booking.total_cost - booking.refund_amount
+        return CancelOutcome(CancelEffect.CANCELLED, seats=booking.no_of_seats, refund=left)
     if booking.active_payment_id is not None:
         why = CancelWhy.ASKED_BEFORE if booking.cancel_requested else CancelWhy.PAYMENT_RUNNING
         return CancelOutcome(CancelEffect.REQUESTED, why)

@@ -35,7 +35,7 @@ FIELDS = {
     *("method", "route", "status", "ms"),
     *("booking", "bookings", "flight", "seats", "to", "what", "actor", "reason", "outcome", "advice"),
     *("transaction", "error", "tries", "item", "pid", "seconds"),
-    *("key_id", "scopes", "by", "right", "gateway"),
+    *("key_id", "scopes", "by", "right", "gateway", "refund", "state"),
 }
 
 LISTED = FRAME | FIELDS

@@ -24,6 +24,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "client_reference": "",
         "metadata": "",
         "payment_state": "",
+        "refund_amount": 0,
         "status": "initiated",
         "cancel_reason": "",
         "cancel_requested": 0,
@@ -43,6 +44,20 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "by_payer": 0,
         "step": "",
         "decline_code": "",
+        "refunded": 0,
+        "claims": 1,
+        "last_error": "",
+        "request_id": "",
+    },
+    "refund": {
+        "currency": "XXX",
+        "state": "done",
+        "cause": "booking_ended",
+        "source": "ours",
+        "asked_by": "",
+        "note": "",
+        "decision": "",
+        "reference": "",
         "claims": 1,
         "last_error": "",
         "request_id": "",
@@ -75,7 +90,7 @@ def insert_select(table: str, source: str, /, **columns: str) -> str:
     """
     plain = {name: f"'{value}'" if isinstance(value, str) else str(value) for name, value in PLAIN[table].items()}
     named = {**plain, **columns}
-    return f"INSERT INTO {table} ({', '.join(named)}) SELECT {', '.join(named.values())} FROM {source}"  # noqa: S608  # nosec B608
+    return f"INSERT INTO {table} ({_quoted(named)}) SELECT {', '.join(named.values())} FROM {source}"  # noqa: S608  # nosec B608
 
 
 def insert_values(table: str, rows: Iterable[Mapping[str, Any]]) -> tuple[str, list[tuple[Any, ...]]]:
@@ -84,8 +99,13 @@ def insert_values(table: str, rows: Iterable[Mapping[str, Any]]) -> tuple[str, l
     names = list(whole[0])
     # Nothing but placeholders in the brackets: only then does the driver send many rows in one statement.
     places = ", ".join(["%s"] * len(names))
-    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608  # nosec B608
+    statement = f"INSERT INTO {table} ({_quoted(names)}) VALUES ({places})"  # noqa: S608  # nosec B608
     return statement, [tuple(row[name] for name in names) for row in whole]
+
+
+def _quoted(names: Iterable[str]) -> str:
+    """Write names of columns as both kinds of database take them, also one that is a word of SQL."""
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def key_of(kind: str, number: str) -> str:

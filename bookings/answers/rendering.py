@@ -55,6 +55,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.BookingNotFound: HTTPStatus.NOT_FOUND,
         errors.SeatCallNotFound: HTTPStatus.NOT_FOUND,
         errors.PaymentNotFound: HTTPStatus.NOT_FOUND,
+        errors.RefundNotFound: HTTPStatus.NOT_FOUND,
         errors.BulkCancelNotFound: HTTPStatus.NOT_FOUND,
         errors.FlightNotFound: HTTPStatus.NOT_FOUND,
         errors.AlreadyPaid: HTTPStatus.CONFLICT,
@@ -66,6 +67,9 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.SelectionChanged: HTTPStatus.CONFLICT,
         errors.CaseChanged: HTTPStatus.CONFLICT,
         errors.NothingToDecide: HTTPStatus.CONFLICT,
+        errors.NothingToRefund: HTTPStatus.CONFLICT,
+        errors.RefundTooLarge: HTTPStatus.CONFLICT,
+        errors.MoneyIsOwed: HTTPStatus.CONFLICT,
         errors.RetryTooLate: HTTPStatus.CONFLICT,
         errors.RetryCountsTwice: HTTPStatus.CONFLICT,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -112,7 +116,12 @@ FAILURES: Mapping[str, str] = MappingProxyType(
 )
 """The message of an error's envelope, by what was asked for: in the words of the design document."""
 
-REFUNDS: Mapping[str, str] = MappingProxyType({ShownPayment.REFUND_DUE: "pending", ShownPayment.REFUNDED: "succeeded"})
+REFUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys((ShownPayment.REFUND_DUE, ShownPayment.PART_DUE), "pending"),
+        **dict.fromkeys((ShownPayment.REFUNDED, ShownPayment.PART_REFUNDED), "succeeded"),
+    }
+)
 """The state of a refund, by what is shown of its payment."""
 
 PROMISED: Mapping[str, str] = MappingProxyType({"Preference-Applied": "respond-async"})
@@ -312,11 +321,11 @@ def _payment_as_json(booking: Booking | ShownBooking) -> dict[str, Any] | None:
 
 
 def _refund_as_json(booking: Booking | ShownBooking) -> dict[str, Any] | None:
-    """Show the refund of that payment; None where no money is owed back, nor was."""
+    """Show what goes back of that payment in all; None where no money is owed back, nor was."""
     state = REFUNDS.get(booking.payment_state)
     if state is None:
         return None
-    return {"state": state, "amount": booking.total_cost, "at": _iso_or_null(booking.refund_at)}
+    return {"state": state, "amount": booking.refund_amount, "at": _iso_or_null(booking.refund_at)}
 
 
 def event_as_json(event: BookingEvent, *, reader: Actor) -> dict[str, Any]:

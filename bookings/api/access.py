@@ -41,6 +41,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "list": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
         "retrieve": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
         "events": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
+        "money": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
         "pay": Access(Scope.PAYMENTS_WRITE, "PAYMENTS_PER_MINUTE"),
         "cancel": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
     }

@@ -6,7 +6,7 @@ from typing import Any
 from bookings.actor import ActorKind
 from bookings.api.addresses import LINKS
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
-from bookings.lifecycle import BookingStatus, CancelReason
+from bookings.lifecycle import BookingStatus, CancelReason, RefundCause
 from bookings.ports import ActionKind
 
 Schema = dict[str, Any]
@@ -181,7 +181,8 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
         about="The flight as the Flight Service showed it when the booking was made; null is what it did not show.",
     ),
     "PaymentState": _enum(["awaiting_payer", "settling", "succeeded", "failed"]),
-    "RefundState": _enum(["pending", "succeeded"]),
+    "RefundState": _enum(["pending", "succeeded", "failed"]),
+    "RefundCause": _enum(RefundCause.values),
     "Payment": an_object(PAYMENT),
     "PaymentActionType": _enum(list(ActionKind)),
     "PaymentAction": an_object(
@@ -206,6 +207,35 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
     ),
     "Refund": an_object(
         {"state": grows_from("RefundState"), "amount": MONEY, "at": {**MOMENT, "description": "Since when it is so."}}
+    ),
+    "PaymentAttempt": an_object(
+        {
+            "id": ID,
+            "state": grows_from("PaymentState"),
+            "amount": MONEY,
+            "currency": CURRENCY,
+            "gateway": {**TEXT, "description": "Where the money was asked for."},
+            "at": {**MOMENT, "description": "When it ended; while it is pending, when it began."},
+            "declineCode": {**TEXT_OR_NULL, "description": "Why it was declined, in the gateway's words."},
+        }
+    ),
+    "PaymentRefund": an_object(
+        {
+            "id": ID,
+            "paymentId": ID,
+            "state": grows_from("RefundState"),
+            "amount": MONEY,
+            "currency": CURRENCY,
+            "cause": grows_from("RefundCause"),
+            "at": {**MOMENT, "description": "When the money went back; until then, since when it is due."},
+        }
+    ),
+    "BookingMoney": an_object(
+        {
+            "payments": {"type": "array", "items": ref("PaymentAttempt")},
+            "refunds": {"type": "array", "items": ref("PaymentRefund")},
+        },
+        about="What came in for a booking, try by try, and what of it goes back; each the oldest first.",
     ),
     "BookingPage": an_object(
         {

@@ -87,6 +87,30 @@ ENDED = {
     "cancelledAt": ENDED_AT,
     "availableActions": [],
 }
+MONEY: Mapping[str, Any] = {
+    "payments": [
+        {
+            "id": 7,
+            "state": "succeeded",
+            "amount": 4000,
+            "currency": "INR",
+            "gateway": "instant",
+            "at": PAID_AT,
+            "declineCode": None,
+        }
+    ],
+    "refunds": [
+        {
+            "id": 3,
+            "paymentId": 7,
+            "state": "succeeded",
+            "amount": 500,
+            "currency": "INR",
+            "cause": "goodwill",
+            "at": "2026-11-23T08:30:00.000Z",
+        }
+    ],
+}
 EVENT = {
     "what": "created",
     "who": {"kind": "customer", "name": "1001"},
@@ -235,6 +259,14 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Read a booking's timeline",
             "Who did what, when and why, oldest first.",
             {200: Answer("Successfully completed the request", "Timeline", {"results": [EVENT]})},
+            parameters=(BOOKING_NAME,),
+            refusals=(errors.BookingNotFound,),
+        ),
+        "money": Operation(
+            "listBookingPayments",
+            "Read a booking's payments and refunds",
+            "Each try to pay, and what goes back of the money, oldest first.",
+            {200: Answer("Successfully completed the request", "BookingMoney", MONEY)},
             parameters=(BOOKING_NAME,),
             refusals=(errors.BookingNotFound,),
         ),

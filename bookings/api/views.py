@@ -18,6 +18,7 @@ from rest_framework.viewsets import ViewSet
 from bookings import wiring
 from bookings.actor import Actor
 from bookings.answers import rendering
+from bookings.answers.money import money_as_json
 from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
 from bookings.api.addresses import LINKS
@@ -47,6 +48,7 @@ from bookings.queries.bookings import visible
 from bookings.queries.bookings.selection import hours_of
 from bookings.queries.bookings.shown import Question
 from bookings.queries.bookings.timeline import timeline_of
+from bookings.queries.payments import money_of
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
 from bookings.services.payments.pay import PaymentOrder, pay_booking
@@ -190,6 +192,13 @@ class BookingViewSet(ViewSet):
         booking = visible.get_booking(pk, actor=reader)
         lines = [rendering.event_as_json(event, reader=reader) for event in timeline_of(booking)]
         return respond(rendering.success({"results": lines}, message="Successfully completed the request"))
+
+    @describe("money")
+    @action(detail=True, methods=["get"], url_path="payments")
+    def money(self, request: Request, pk: str) -> HttpResponse:
+        booking = visible.get_booking(pk, actor=reader_of(request))
+        data = money_as_json(*money_of(booking))
+        return respond(rendering.success(data, message="Successfully completed the request"))
 
     @describe("pay")
     @action(detail=False, methods=["post"], url_path="payments")

@@ -51,15 +51,16 @@ def judge_calls(found: Work, now: datetime) -> dict[str, Finding]:
     """Judge calls that have no answer yet, and those that staff must decide about, by the names in `Work`."""
     repeated = f"{IT_IS_REPEATED} {IN_THE_OFFICE}."
     decide = f"Decide about each {IN_THE_OFFICE}; the worker does not send it again."
-    of_payments = (
-        "Decide about each in the back office, under Payments, Needs a decision; the worker does not ask again."
-    )
+    in_the_office = "Decide about each in the back office, under {page}; the worker does not ask again."
     return {
         "open_calls": _without_answer("releases", found.open_calls, now, repeated),
         "dead_calls": _for_staff("dead releases", found.dead_calls, now, decide),
         "unknown_reservations": _without_answer("reservations", found.unknown_reservations, now, repeated),
         "stuck_reservations": _for_staff("stuck reservations", found.stuck_reservations, now, decide),
-        "dead_payments": _for_staff("dead payments", found.dead_payments, now, of_payments),
+        "dead_payments": _for_staff("dead payments", found.dead_payments, now, in_the_office.format(page="Payments")),
+        "undecided_refunds": _for_staff(
+            "undecided refunds", found.undecided_refunds, now, in_the_office.format(page="Refunds")
+        ),
     }
 
 

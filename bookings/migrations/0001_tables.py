@@ -301,6 +301,8 @@ class Migration(migrations.Migration):
                             ("succeeded", "Succeeded"),
                             ("refund_due", "Refund Due"),
                             ("refunded", "Refunded"),
+                            ("part_due", "Part Due"),
+                            ("part_back", "Part Refunded"),
                         ],
                         default="",
                         max_length=14,
@@ -308,6 +310,7 @@ class Migration(migrations.Migration):
                 ),
                 ("payment_at", models.DateTimeField(blank=True, null=True)),
                 ("refund_at", models.DateTimeField(blank=True, null=True)),
+                ("refund_amount", models.BigIntegerField(default=0)),
                 ("version", models.PositiveIntegerField(default=0)),
                 ("request_id", models.CharField(blank=True, default="", max_length=64)),
                 ("traceparent", models.CharField(blank=True, default="", max_length=55)),
@@ -492,7 +495,9 @@ class Migration(migrations.Migration):
                             ("cancelled", "Cancelled"),
                             ("cancel_requested", "Cancel Requested"),
                             ("payment_failed", "Payment Failed"),
+                            ("refund_asked", "Refund Asked"),
                             ("refunded", "Refunded"),
+                            ("refund_failed", "Refund Failed"),
                             ("noted", "Noted"),
                             ("take_retried", "Reservation Retried"),
                             ("take_resolved", "Reservation Resolved"),
@@ -500,6 +505,7 @@ class Migration(migrations.Migration):
                             ("payment_resolved", "Payment Resolved"),
                             ("refund_retried", "Refund Retried"),
                             ("refund_resolved", "Refund Resolved"),
+                            ("refund_elsewhere", "Refund Elsewhere"),
                             ("disputed", "Disputed"),
                             ("dispute_closed", "Dispute Closed"),
                             ("case_taken", "Case Taken"),
@@ -728,6 +734,11 @@ class Migration(migrations.Migration):
             name="Payment",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
                 (
                     "booking",
                     models.ForeignKey(
@@ -758,7 +769,6 @@ class Migration(migrations.Migration):
                 ),
                 ("act_until", models.DateTimeField(blank=True, null=True)),
                 ("decline_code", models.CharField(blank=True, default="", max_length=64)),
-                ("refund_key", models.UUIDField()),
                 (
                     "state",
                     models.CharField(
@@ -769,22 +779,16 @@ class Migration(migrations.Migration):
                             ("refund_due", "Refund Due"),
                             ("refunded", "Refunded"),
                             ("dead", "Dead"),
-                            ("refund_dead", "Refund Dead"),
                         ],
                         default="processing",
-                        max_length=11,
+                        max_length=10,
                     ),
                 ),
                 ("active_booking_id", models.BigIntegerField(blank=True, null=True)),
-                ("claims", models.PositiveIntegerField(default=0)),
-                ("lease", models.UUIDField(blank=True, null=True)),
-                ("next_at", models.DateTimeField(blank=True, null=True)),
-                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
-                ("last_error", models.CharField(blank=True, default="", max_length=200)),
                 ("request_id", models.CharField(blank=True, default="", max_length=64)),
                 ("created_at", models.DateTimeField()),
                 ("settled_at", models.DateTimeField(blank=True, null=True)),
-                ("refunded_at", models.DateTimeField(blank=True, null=True)),
+                ("refunded", models.BigIntegerField(default=0)),
             ],
             options={
                 "verbose_name": "payment",
@@ -806,14 +810,12 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             ("step", ""),
                             models.Q(
-                                ("state", "processing"),
-                                ("step__in", ["starting", "asked", "payer", "bank", "closing"]),
+                                ("state", "processing"), ("step__in", ["starting", "asked", "payer", "bank", "closing"])
                             ),
                             _connector="OR",
                         ),
                         name="payment_step_only_while_processing",
                     ),
-                    models.UniqueConstraint(fields=("refund_key",), name="payment_refund_key_unique"),
                     models.UniqueConstraint(fields=("active_booking_id",), name="payment_one_active_per_booking"),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -832,35 +834,174 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            (
-                                "state__in",
-                                [
-                                    "processing",
-                                    "succeeded",
-                                    "failed",
-                                    "refund_due",
-                                    "refunded",
-                                    "dead",
-                                    "refund_dead",
-                                ],
-                            )
+                            ("state__in", ["processing", "succeeded", "failed", "refund_due", "refunded", "dead"])
                         ),
                         name="payment_state_known",
                     ),
                     models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="payment_amount_not_negative"),
                     models.CheckConstraint(
-                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
-                        name="payment_currency_is_three_capitals",
+                        condition=models.Q(("refunded__gte", 0), ("refunded__lte", models.F("amount"))),
+                        name="payment_refunds_no_more_than_it_took",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="payment_currency_is_three_capitals"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("next_at__isnull", False), ("state__in", ["processing", "refund_due"])),
-                            models.Q(
-                                models.Q(("state__in", ["processing", "refund_due"]), _negated=True), ("next_at", None)
-                            ),
+                            models.Q(("next_at__isnull", False), ("state", "processing")),
+                            models.Q(models.Q(("state", "processing"), _negated=True), ("next_at", None)),
                             _connector="OR",
                         ),
                         name="payment_due_has_a_time",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Refund",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="refunds", to="bookings.payment"
+                    ),
+                ),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("key", models.UUIDField()),
+                ("gateway_id", models.CharField(blank=True, max_length=255, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("due", "Due"),
+                            ("sent", "Sent"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("elsewhere", "Elsewhere"),
+                            ("dead", "Dead"),
+                        ],
+                        default="due",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        choices=[
+                            ("schedule_change", "Schedule Change"),
+                            ("goodwill", "Goodwill"),
+                            ("duplicate", "Duplicate"),
+                            ("fare_difference", "Fare Difference"),
+                            ("customer_request", "Customer Request"),
+                            ("other", "Other"),
+                            ("booking_ended", "Booking Ended"),
+                            ("paid_too_late", "Paid Too Late"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(choices=[("ours", "Ours"), ("gateway", "Gateway")], default="ours", max_length=7),
+                ),
+                ("asked_by", models.CharField(blank=True, default="", max_length=150)),
+                ("note", models.CharField(blank=True, default="", max_length=500)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
+                (
+                    "decision",
+                    models.CharField(
+                        blank=True,
+                        choices=[("again", "Again"), ("replaced", "Replaced"), ("left", "Left")],
+                        default="",
+                        max_length=8,
+                    ),
+                ),
+                ("reference", models.CharField(blank=True, default="", max_length=100)),
+                ("created_at", models.DateTimeField()),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                "verbose_name": "refund",
+                "verbose_name_plural": "refunds",
+                "db_table": "refund",
+                "permissions": [("refund_payment", "Can refund payments, and decide about refunds that failed")],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(fields=["state", "next_at", "decision"], name="refund_to_do"),
+                    models.Index(fields=["source"], name="refund_of_source"),
+                    models.Index(fields=["request_id"], name="refund_request"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("key",), name="refund_key_unique"),
+                    models.UniqueConstraint(fields=("gateway_id",), name="refund_gateway_id_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["due", "sent", "done", "failed", "elsewhere", "dead"])),
+                        name="refund_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "cause__in",
+                                [
+                                    "schedule_change",
+                                    "goodwill",
+                                    "duplicate",
+                                    "fare_difference",
+                                    "customer_request",
+                                    "other",
+                                    "booking_ended",
+                                    "paid_too_late",
+                                ],
+                            )
+                        ),
+                        name="refund_cause_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["ours", "gateway"])), name="refund_source_known"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="refund_amount_positive"),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="refund_currency_is_three_capitals"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("next_at__isnull", False), ("state__in", ["due", "sent"])),
+                            models.Q(models.Q(("state__in", ["due", "sent"]), _negated=True), ("next_at", None)),
+                            _connector="OR",
+                        ),
+                        name="refund_moving_has_a_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("decision", ""),
+                            models.Q(("decision__in", ["again", "replaced", "left"]), ("state", "failed")),
+                            _connector="OR",
+                        ),
+                        name="refund_decided_only_if_failed",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "elsewhere"), models.Q(("reference", ""), _negated=True)),
+                            models.Q(models.Q(("state", "elsewhere"), _negated=True), ("reference", "")),
+                            _connector="OR",
+                        ),
+                        name="refund_elsewhere_says_where",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("done_at__isnull", False), ("state__in", ["done", "elsewhere"])),
+                            models.Q(("state__in", ["done", "elsewhere"]), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="refund_done_says_when",
                     ),
                 ],
             },

@@ -11,6 +11,7 @@ SEE = [
     "view_idempotencyrecord",
     "view_payment",
     "view_reconciliation",
+    "view_refund",
     "view_seatcall",
     "view_seatcallevent",
 ]
@@ -26,6 +27,7 @@ GROUPS = {
         "assign_case",
         "bulk_cancel",
         "approve_bulk_cancel",
+        "refund_payment",
         "resolve_payment",
         "resolve_seatcall",
         "reset_password",

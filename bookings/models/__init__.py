@@ -12,6 +12,7 @@ from bookings.models.bookings.user_hold import UserHold
 from bookings.models.disputes import Dispute
 from bookings.models.notices import GatewayNotice
 from bookings.models.payments import Payment
+from bookings.models.refunds import Refund
 from bookings.models.seats.flight_gate import FlightGate, PatchSlot
 from bookings.models.seats.reconciliation import Reconciliation
 from bookings.models.seats.seat_call import SeatCall, SeatCallEvent
@@ -39,6 +40,7 @@ __all__ = [
     "RateWindow",
     "Reconciliation",
     "RecoveryCode",
+    "Refund",
     "SeatCall",
     "SeatCallEvent",
     "StaffIdentity",

@@ -11,11 +11,12 @@ class PaymentState(models.TextChoices):
     PROCESSING = "processing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    # All of its money is owed back: it is not kept for the booking.
     REFUND_DUE = "refund_due"
+    # And all of it went back.
     REFUNDED = "refunded"
-    # A charge, or a refund, whose outcome stayed unknown until its key was too old to ask again: for staff.
+    # A charge whose outcome stayed unknown until its key was too old to ask again: for staff.
     DEAD = "dead"
-    REFUND_DEAD = "refund_dead"
 
 
 class PaymentStep(models.TextChoices):
@@ -38,28 +39,22 @@ SETTLED_HERE = "instant"
 UNANSWERED = [PaymentState.PROCESSING, PaymentState.DEAD]
 """Charges that may have been made or not."""
 
-CHARGED = [PaymentState.SUCCEEDED, PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD, PaymentState.REFUNDED]
+CHARGED = [PaymentState.SUCCEEDED, PaymentState.REFUND_DUE, PaymentState.REFUNDED]
 """Payments whose money was taken."""
 
-OWED = [PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD]
-"""Payments whose money is owed back."""
-
 ACTIVE = [*UNANSWERED, PaymentState.SUCCEEDED]
-DUE = [PaymentState.PROCESSING, PaymentState.REFUND_DUE]
-DEAD = [PaymentState.DEAD, PaymentState.REFUND_DEAD]
-"""What waits for a decision of staff."""
 
 
 class PaymentQuerySet(OutboundCallQuerySet["Payment"]):
-    """Charges and refunds."""
+    """Charges."""
 
 
 class Payment(OutboundCall):
     """
-    One attempt to pay a booking, and its refund if there is one.
+    One attempt to pay a booking, and the call that charges.
 
-    The row is the call that charges, and later the call that refunds: the columns of the call belong to the one
-    that is due. `gateway_key` and `refund_key` are made here, per attempt; a client's key never leaves this service.
+    `gateway_key` is made here, per attempt; a client's key never leaves this service. What goes back of its money are
+    rows of their own: `bookings.models.refunds`.
     """
 
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="payments")
@@ -78,15 +73,15 @@ class Payment(OutboundCall):
     # From then on it is not charged any more.
     act_until = models.DateTimeField(null=True, blank=True)
     decline_code = models.CharField(max_length=64, blank=True, default="")
-    refund_key = models.UUIDField()
-    state = models.CharField(max_length=11, choices=PaymentState.choices, default=PaymentState.PROCESSING)
+    state = models.CharField(max_length=10, choices=PaymentState.choices, default=PaymentState.PROCESSING)
     # The booking again while this payment may keep or has its money: unique, so there is one at most.
     # A nullable column, as a conditional unique constraint is silently not enforced on MariaDB.
     active_booking_id = models.BigIntegerField(null=True, blank=True)
     request_id = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
-    refunded_at = models.DateTimeField(null=True, blank=True)
+    # Minor units that went back, or are to: the sum of its refunds that have not failed. Written under its lock.
+    refunded = models.BigIntegerField(default=0)
 
     objects = PaymentQuerySet.as_manager()
 
@@ -104,7 +99,6 @@ class Payment(OutboundCall):
                 name="payment_step_only_while_processing",
                 condition=Q(step="") | Q(step__in=PaymentStep.values, state=PaymentState.PROCESSING),
             ),
-            models.UniqueConstraint(name="payment_refund_key_unique", fields=["refund_key"]),
             models.UniqueConstraint(name="payment_one_active_per_booking", fields=["active_booking_id"]),
             models.CheckConstraint(
                 name="payment_active_while_it_may_have_money",
@@ -114,14 +108,18 @@ class Payment(OutboundCall):
             ),
             models.CheckConstraint(name="payment_state_known", condition=Q(state__in=PaymentState.values)),
             models.CheckConstraint(name="payment_amount_not_negative", condition=Q(amount__gte=0)),
+            models.CheckConstraint(
+                name="payment_refunds_no_more_than_it_took", condition=Q(refunded__gte=0, refunded__lte=F("amount"))
+            ),
             models.CheckConstraint(name="payment_currency_is_three_capitals", condition=Q(currency__regex=CAPITALS)),
             models.CheckConstraint(
                 name="payment_due_has_a_time",
-                condition=Q(state__in=DUE, next_at__isnull=False) | (~Q(state__in=DUE) & Q(next_at=None)),
+                condition=Q(state=PaymentState.PROCESSING, next_at__isnull=False)
+                | (~Q(state=PaymentState.PROCESSING) & Q(next_at=None)),
             ),
         ]
         indexes = [
-            # The worker's to-do list: charges and refunds without an answer.
+            # The worker's to-do list: charges without an answer.
             models.Index(name="payment_to_do", fields=["state", "next_at"]),
             # The back office's search by request id.
             models.Index(name="payment_request", fields=["request_id"]),
@@ -133,3 +131,8 @@ class Payment(OutboundCall):
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+    @property
+    def left(self) -> Money:
+        """What can still be given back of it."""
+        return Money(self.amount - self.refunded, self.currency)

@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Min, QuerySet
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import UNPAID
-from bookings.models import Booking, Payment, SeatCall
-from bookings.models.payments import DEAD, DUE
+from bookings.models import Booking, Payment, Refund, SeatCall
+from bookings.models.payments import UNANSWERED
+from bookings.models.refunds import UNFINISHED, RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
 from bookings.queries.upkeep import background
-
-UNSETTLED = (*DUE, *DEAD)
 
 # Labels and value.
 Number = tuple[dict[str, str], float]
@@ -35,8 +35,9 @@ def _waiting(now: datetime) -> list[Numbers]:
     stuck, stuck_age = _count_and_age(Booking.objects.stuck(), now)
     open_calls, open_age = _count_and_age(SeatCall.objects.filter(state=SeatCallState.OPEN), now)
     dead_calls, dead_age = _count_and_age(SeatCall.objects.filter(state=SeatCallState.DEAD), now)
-    unpaid = _counted(Booking, "status", UNPAID)
-    unsettled = _counted(Payment, "state", UNSETTLED)
+    unpaid = _counted(Booking.objects.all(), "status", UNPAID)
+    unsettled = _counted(Payment.objects.all(), "state", UNANSWERED)
+    refunds = _counted(Refund.objects.filter(decision=""), "state", (*UNFINISHED, RefundState.FAILED))
     return [
         ("unpaid", "Bookings that wait for their seats or their payment.", unpaid),
         ("reservations_unresolved", "Reservations whose outcome is not known yet.", unresolved),
@@ -53,6 +54,7 @@ def _waiting(now: datetime) -> list[Numbers]:
         ("releases_dead", "Releases and corrections that wait for a decision by staff.", dead_calls),
         ("releases_oldest_dead_seconds", "Age of the oldest release or correction that waits for staff.", dead_age),
         ("payments_unsettled", "Payments that wait for the gateway or for staff.", unsettled),
+        ("refunds_open", "Refunds that wait for the gateway or for staff.", refunds),
     ]
 
 
@@ -127,8 +129,8 @@ def _count_and_age(rows: QuerySet[Booking] | QuerySet[SeatCall], now: datetime) 
     return _plain(found["count"]), _plain(_age(found["since"], now))
 
 
-def _counted(model: type[Booking | Payment], column: str, words: Sequence[str]) -> list[Number]:
+def _counted(rows: QuerySet[Any], column: str, words: Sequence[str]) -> list[Number]:
     """Count the rows of each word; a word without rows is a zero, not a gap."""
-    rows = model._default_manager.filter(**{f"{column}__in": words}).values_list(column)
-    found = dict(rows.annotate(rows=Count("pk")))
+    named = rows.filter(**{f"{column}__in": words}).values_list(column)
+    found = dict(named.annotate(rows=Count("pk")))
     return [({column: str(word)}, found.get(word, 0)) for word in words]

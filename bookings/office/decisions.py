@@ -20,8 +20,9 @@ from bookings.answers.rendering import STATUS
 from bookings.conf import STAFF_RETRIES_END_AFTER
 from bookings.db.clock import database_time
 from bookings.lifecycle import Decision, Hold
-from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
-from bookings.models.payments import DEAD
+from bookings.models import Booking, BookingEvent, Payment, Refund, SeatCall, SeatCallEvent
+from bookings.models.payments import PaymentState
+from bookings.models.refunds import RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import unsent
 from bookings.office.base import new_action_key, require, staff_of
@@ -64,7 +65,7 @@ class DecisionForm(forms.Form):
     about = forms.CharField(widget=forms.HiddenInput, required=False)
 
 
-WAITING = frozenset({Hold.STUCK, SeatCallState.DEAD, *DEAD})
+WAITING = frozenset({Hold.STUCK, SeatCallState.DEAD, PaymentState.DEAD, RefundState.DEAD})
 """The states in which a row waits for a decision."""
 
 
@@ -72,7 +73,7 @@ class ManualCase(ABC):
     """One call that staff may decide about: the row of it, the other system, and what there is to say."""
 
     template: str
-    row: Booking | SeatCall | Payment
+    row: Booking | SeatCall | Payment | Refund
     verbs: Verbs
     # The other system, as a sentence names it.
     peer: str | Promise

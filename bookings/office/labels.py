@@ -12,12 +12,21 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from bookings.actor import ActorKind
-from bookings.lifecycle import STAFF_REASONS, BookingStatus, CancelReason, CancelWhy, Hold
+from bookings.lifecycle import (
+    STAFF_CAUSES,
+    STAFF_REASONS,
+    BookingStatus,
+    CancelReason,
+    CancelWhy,
+    Hold,
+    RefundCause,
+)
 from bookings.models.access.api_key import ApiKeyEventKind
 from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
 from bookings.models.payments import PaymentState
+from bookings.models.refunds import RefundDecision, RefundSource, RefundState
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.queries.bookings.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
 
@@ -78,8 +87,41 @@ PAYMENT: Mapping[str, Badge] = MappingProxyType(
         PaymentState.REFUND_DUE: Badge(_("Refund due"), "warn"),
         PaymentState.REFUNDED: Badge(_("Refunded"), "calm"),
         PaymentState.DEAD: Badge(_("Charge unknown: needs a decision"), "bad"),
-        PaymentState.REFUND_DEAD: Badge(_("Refund unknown: needs a decision"), "bad"),
     }
+)
+
+REFUND: Mapping[str, Badge] = MappingProxyType(
+    {
+        RefundState.DUE: Badge(_("Due"), "warn"),
+        RefundState.SENT: Badge(_("Under way at the gateway"), "busy"),
+        RefundState.DONE: Badge(_("Refunded"), "good"),
+        RefundState.ELSEWHERE: Badge(_("Refunded on another way"), "good"),
+        RefundState.DEAD: Badge(_("Outcome unknown: needs a decision"), "bad"),
+        RefundState.FAILED: Badge(_("Failed: needs a decision"), "bad"),
+        RefundDecision.AGAIN: Badge(_("Failed: asked for again"), "calm"),
+        RefundDecision.REPLACED: Badge(_("Failed: part of a later refund"), "calm"),
+        RefundDecision.LEFT: Badge(_("Failed: not refunded"), "calm"),
+    }
+)
+"""By state; one that failed and was decided about by the decision."""
+
+CAUSE: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        RefundCause.SCHEDULE_CHANGE: _("schedule change"),
+        RefundCause.GOODWILL: _("goodwill"),
+        RefundCause.DUPLICATE: _("duplicate booking"),
+        RefundCause.FARE_DIFFERENCE: _("fare difference"),
+        RefundCause.CUSTOMER_REQUEST: _("customer request"),
+        RefundCause.OTHER: _("other"),
+        RefundCause.BOOKING_ENDED: _("booking ended"),
+        RefundCause.PAID_TOO_LATE: _("paid too late"),
+    }
+)
+
+STAFF_CAUSE_CHOICES = [(cause.value, CAUSE[cause]) for cause in STAFF_CAUSES]
+
+SOURCE: Mapping[str, str | Promise] = MappingProxyType(
+    {RefundSource.OURS: _("this service"), RefundSource.GATEWAY: _("the gateway's own pages")}
 )
 
 BULK: Mapping[str, Badge] = MappingProxyType(
@@ -147,6 +189,7 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
     {
         # What is not an event of the booking, but belongs in its timeline.
         "asked": _("Seats asked for, no clear answer at once"),
+        "refund_owed": _("Refund due"),
         "give_back_sent": _("Seats sent back"),
         "give_back_done": _("Seats are back"),
         "payment_started": _("Payment started"),
@@ -164,7 +207,9 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.CANCELLED: _("Cancelled"),
         EventKind.CANCEL_REQUESTED: _("Cancellation asked for"),
         EventKind.PAYMENT_FAILED: _("Payment declined"),
+        EventKind.REFUND_ASKED: _("Refund asked for"),
         EventKind.REFUNDED: _("Money refunded"),
+        EventKind.REFUND_FAILED: _("Refund failed"),
         EventKind.DISPUTED: _("Disputed by the payer"),
         EventKind.DISPUTE_CLOSED: _("Dispute is over"),
         EventKind.NOTED: _("Note"),
@@ -174,6 +219,7 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.PAYMENT_RESOLVED: _("Outcome of the charge decided"),
         EventKind.REFUND_RETRIED: _("Refund asked for again"),
         EventKind.REFUND_RESOLVED: _("Outcome of the refund decided"),
+        EventKind.REFUND_ELSEWHERE: _("Refunded on another way"),
         EventKind.CASE_TAKEN: _("Case taken"),
         EventKind.CASE_HANDED_OVER: _("Case handed over"),
         EventKind.CASE_GIVEN_BACK: _("Case given back"),

@@ -30,6 +30,7 @@ MENU = (
     Entry("bookings_bulkcancel_changelist", _("Bulk cancellations"), "bookings.view_bulkcancel"),
     Entry("bookings_seatcall_changelist", _("Calls"), "bookings.view_seatcall"),
     Entry("bookings_payment_changelist", _("Payments"), "bookings.view_payment"),
+    Entry("bookings_refund_changelist", _("Refunds"), "bookings.view_refund"),
     Entry("bookings_bookingevent_changelist", _("Activity"), "bookings.view_bookingevent"),
 )
 """In this order. What else a user may see stands behind *More*."""

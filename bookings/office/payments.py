@@ -1,4 +1,4 @@
-"""Payments: their records, those that wait for a decision, and the pages on which staff decide."""
+"""Payments: their records, charges that wait for a decision, and the pages on which staff decide."""
 
 import functools
 from collections.abc import Sequence
@@ -17,8 +17,9 @@ from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus, Decision
 from bookings.models import BookingEvent, Payment
-from bookings.models.payments import DUE, PaymentState
+from bookings.models.payments import PaymentState
 from bookings.office import labels
+from bookings.office.ask_refund import REFUND, RefundPage, can_be_refunded
 from bookings.office.base import RecordAdmin, column
 from bookings.office.decisions import (
     DECISIONS,
@@ -38,6 +39,7 @@ from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.services.shared.retry_policy import staff_may_repeat
 from bookings.text.ids import id_in
+from bookings.text.money import Money
 
 RIGHT = "bookings.resolve_payment"
 
@@ -48,19 +50,11 @@ CHARGE_VERBS: Verbs = MappingProxyType(
         Decision.NOT_APPLIED: gettext_lazy("It was not charged"),
     }
 )
-REFUND_VERBS: Verbs = MappingProxyType(
-    {
-        Decision.RETRY: gettext_lazy("Try again"),
-        Decision.APPLIED: gettext_lazy("It was refunded"),
-        Decision.NOT_APPLIED: gettext_lazy("It was not refunded"),
-    }
-)
 
 CHARGED_FOR_NOTHING = gettext_lazy(
     "If it was charged after all, the customer has paid %(amount)s and gets nothing for it."
 )
 NEVER_CHARGED = gettext_lazy("If it was not charged, %(amount)s that were never taken are paid out to the customer.")
-REFUNDED_TWICE = gettext_lazy("If it was refunded after all, the customer gets %(amount)s twice.")
 CHARGES_NOTHING = gettext_lazy("To ask charges nothing, however often it is done.")
 
 # What will happen, and what it costs if the decision is wrong: of a charge whose booking can still be booked,
@@ -87,7 +81,7 @@ WANTED: Consequences = MappingProxyType(
         ),
     }
 )
-# of one whose booking is cancelled, or is to be,
+# and of one whose booking is cancelled, or is to be.
 UNWANTED: Consequences = MappingProxyType(
     {
         Decision.RETRY: (
@@ -107,41 +101,19 @@ UNWANTED: Consequences = MappingProxyType(
         ),
     }
 )
-# and of a refund.
-REFUND: Consequences = MappingProxyType(
-    {
-        Decision.RETRY: (
-            gettext_lazy(
-                "The gateway is asked once more to refund %(amount)s, under the same key. If it knows the key, it says "
-                "what became of the first request and refunds nothing; otherwise it refunds now."
-            ),
-            REFUNDED_TWICE,
-        ),
-        Decision.APPLIED: (
-            gettext_lazy("The %(amount)s count as refunded. Nothing is sent to the gateway."),
-            gettext_lazy("If it was not refunded, the customer never gets the money back."),
-        ),
-        Decision.NOT_APPLIED: (
-            gettext_lazy("%(amount)s are refunded within seconds, under a new key."),
-            REFUNDED_TWICE,
-        ),
-    }
-)
 
 
 class DeadPayment(ManualCase):
-    """A charge or a refund, as the page about a decision shows it."""
+    """A charge, as the page about a decision shows it."""
 
     template = "admin/bookings/payment/decide.html"
     peer = gettext_lazy("the payment gateway")
     # What the port of a payment gateway promises.
     knows_keys = True
+    verbs = CHARGE_VERBS
 
     def __init__(self, payment: Payment) -> None:
         self.row = self.payment = payment
-        # Staff have a refund or a charge before them, whatever the payment has become since.
-        self.is_refund = payment.state in (PaymentState.REFUND_DEAD, PaymentState.REFUND_DUE, PaymentState.REFUNDED)
-        self.verbs = REFUND_VERBS if self.is_refund else CHARGE_VERBS
 
     @property
     def amount(self) -> str:
@@ -150,8 +122,6 @@ class DeadPayment(ManualCase):
     @property
     def name(self) -> str:
         named = {"amount": self.amount, "reference": self.payment.booking.reference}
-        if self.is_refund:
-            return _("Refund of %(amount)s for booking %(reference)s") % named
         return _("Charge of %(amount)s for booking %(reference)s") % named
 
     @property
@@ -173,13 +143,11 @@ class DeadPayment(ManualCase):
     def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         payment = resolve_payment(payment_id=self.payment.pk, resolution=resolution, payments=wiring.payment_gateways())
         match payment.state:
-            case PaymentState.PROCESSING | PaymentState.REFUND_DUE if payment.lease is not None:
+            case PaymentState.PROCESSING if payment.lease is not None:
                 return messages.WARNING, _("The payment gateway is being asked. Look again in half a minute.")
             case PaymentState.PROCESSING:
                 return no_answer(payment.first_sent_at)
-            case PaymentState.REFUND_DUE if resolution.is_retry and resolution.about == PaymentState.REFUND_DEAD:
-                return no_answer(payment.first_sent_at)
-            case PaymentState.DEAD | PaymentState.REFUND_DEAD:
+            case PaymentState.DEAD:
                 return waits_again()
             case PaymentState.SUCCEEDED:
                 return messages.SUCCESS, _("The booking is paid and booked.")
@@ -192,7 +160,7 @@ class DeadPayment(ManualCase):
     def consequence(self, decision: Decision) -> tuple[str, str]:
         booking = self.payment.booking
         is_wanted = booking.status == BookingStatus.INITIATED and not booking.cancel_requested
-        happens, risk = (REFUND if self.is_refund else WANTED if is_wanted else UNWANTED)[decision]
+        happens, risk = (WANTED if is_wanted else UNWANTED)[decision]
         return str(happens) % {"amount": self.amount}, str(risk) % {"amount": self.amount}
 
 
@@ -204,7 +172,7 @@ class State(admin.SimpleListFilter):
     parameter_name = "is"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state, str(badge.text)) for state, badge in labels.PAYMENT.items() if state not in DUE]
+        return [(state, str(badge.text)) for state, badge in labels.PAYMENT.items() if state != PaymentState.PROCESSING]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
         # These have no next try: said as well, the to-do index has them in the order of the list.
@@ -216,7 +184,12 @@ def amount(payment: Payment) -> str:
     return str(payment.money)
 
 
-class PaymentAdmin(RecordAdmin):
+@admin.display(description=gettext_lazy("Goes back"), ordering="refunded")
+def refunded(payment: Payment) -> str:
+    return str(Money(payment.refunded, payment.currency)) if payment.refunded else ""
+
+
+class PaymentAdmin(RefundPage, RecordAdmin):
     list_display = [
         column("id", gettext_lazy("Payment")),
         column("booking", gettext_lazy("Booking"), booking_link),
@@ -224,11 +197,10 @@ class PaymentAdmin(RecordAdmin):
         column("state", gettext_lazy("State"), functools.partial(badge, "payment")),
         column("created_at", gettext_lazy("Started"), moment),
         column("settled_at", gettext_lazy("Settled"), moment),
-        column("refunded_at", gettext_lazy("Refunded"), moment),
+        refunded,
     ]
     more = [
         column("gateway_key", gettext_lazy("Key")),
-        column("refund_key", gettext_lazy("Key of the refund")),
         column("claims", gettext_lazy("Tries")),
         column("first_sent_at", gettext_lazy("First sent"), moment),
         column("next_at", gettext_lazy("Next try"), moment),
@@ -266,6 +238,7 @@ class PaymentAdmin(RecordAdmin):
         payment = _payment(unquote(object_id))
         case = None if payment is None else DeadPayment(payment)
         shown: dict[str, Any] = {"may_decide": request.user.has_perm(RIGHT)}
+        shown["may_refund"] = payment is not None and can_be_refunded(payment) and request.user.has_perm(REFUND)
         if case is not None and case.waits:
             may_be_sent = staff_may_repeat(case.first_sent_at, database_time(), knows_keys=case.knows_keys)
             shown["choices"] = [
@@ -273,7 +246,6 @@ class PaymentAdmin(RecordAdmin):
                 for word, decision in DECISIONS.items()
                 if may_be_sent or decision is not Decision.RETRY
             ]
-            shown["is_refund"] = case.is_refund
         return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
 
     def decide_view(self, request: HttpRequest, payment_id: str, word: str) -> HttpResponse:

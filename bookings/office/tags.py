@@ -29,13 +29,14 @@ BADGES = {
     "hold": labels.HOLD,
     "seat_call": labels.SEAT_CALL,
     "payment": labels.PAYMENT,
+    "refund": labels.REFUND,
     "bulk": labels.BULK,
     "bulk_plan": labels.BULK_PLAN,
     "approval": labels.APPROVAL,
     "log_in": labels.LOG_IN,
 }
 WORDS = {
-    "reason": labels.REASON,
+    "reason": {**labels.CAUSE, **labels.REASON},
     "why": labels.BULK_WHY,
     "event": labels.EVENT,
     "who": labels.WHO,

@@ -5,6 +5,7 @@ An amount is a whole number of its currency's minor unit, as ISO 4217 defines th
 1,222,000 JPY and 1,222.000 BHD.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ NO_CURRENCY = "XXX"
 
 # Digits after the point, by code; None for what has no minor unit, as gold (XAU) and no currency.
 _DIGITS: dict[str, int | None] = {currency.code: currency.exponent for currency in Currency}
+
+
+# As large as an amount of ours may be, and no sign.
+_AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,4})?")
 
 
 def is_currency(code: object) -> bool:
@@ -59,3 +64,17 @@ def totals(amounts: Iterable[Money]) -> list[Money]:
     for each in amounts:
         sums[each.currency] += each.amount
     return [Money(total, currency) for currency, total in sorted(sums.items()) if total]
+
+
+def money_in(typed: str, currency: str) -> Money | None:
+    """
+    Read an amount as people type it, in the currency itself: `1,220.5` of INR is 122050 minor units.
+
+    None if it is no amount, or has more digits behind the point than the currency.
+    """
+    text = typed.strip().replace(",", "")
+    if not _AMOUNT.fullmatch(text) or currency not in _DIGITS:
+        return None
+    whole, _, part = text.partition(".")
+    digits = _DIGITS[currency] or 0
+    return None if len(part) > digits else Money(int(whole + part.ljust(digits, "0")), currency)

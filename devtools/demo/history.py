@@ -18,8 +18,8 @@ from django.db.models import Model, OuterRef, QuerySet, Subquery
 from bookings.conf import WORKER_CALL_SECONDS, currency, payment_window
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
-from bookings.lifecycle import BookingStatus, Hold
-from bookings.models import Booking, BookingEvent, Payment, SeatCall
+from bookings.lifecycle import BookingStatus, Hold, RefundCause
+from bookings.models import Booking, BookingEvent, Payment, Refund, SeatCall
 from bookings.models.payments import PaymentState
 from bookings.ports import (
     Applied,
@@ -34,6 +34,7 @@ from bookings.ports import (
 from devtools.bulk_rows import insert_values
 from devtools.demo.rows import (
     BLOCK,
+    GOODWILL,
     NOW_AND_THEN,
     SEATS_PER_BLOCK,
     DemoBooking,
@@ -44,6 +45,7 @@ from devtools.demo.rows import (
     payment_state_of,
     reference_of,
     request_id_of,
+    shown_payment_of,
 )
 
 # Marks the rows of the demo.
@@ -167,6 +169,9 @@ def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Fli
     _insert(Booking, _booking_rows(told, references=_references(told), calls=_releases(told, now)))
     ids = dict(_ours(first, last - 1).values_list("request_id", "pk"))
     _insert(Payment, [row for booking in told for row in _payment_rows(booking, ids[booking.request_id])])
+    payments = dict(Payment.objects.filter(booking__in=ids.values()).values_list("booking__request_id", "pk"))
+    back = [booking for booking in told if booking.refunded_at is not None]
+    _insert(Refund, [row for booking in back for row in _refund_rows(booking, payments[booking.request_id])])
     _insert(
         BookingEvent,
         [
@@ -245,9 +250,10 @@ def _booking_rows(
             # Until the payment has an id.
             "active_payment_id": 0 if booking.ending.value.status == BookingStatus.BOOKED else None,
             "cancelled_at": booking.ended_at,
-            "payment_state": payment_state_of(booking) or "",
+            "payment_state": shown_payment_of(booking),
             "payment_at": booking.paid_at,
             "refund_at": booking.refunded_at,
+            "refund_amount": booking.given_back,
             "version": 1 if booking.ended_at is None and booking.paid_at is None else 2,
             "request_id": booking.request_id,
             "created_by": MADE_BY,
@@ -275,14 +281,34 @@ def _payment_rows(booking: DemoBooking, booking_id: int) -> list[dict[str, Any]]
             "currency": _currency_of(booking),
             "gateway": "demo",
             "gateway_key": uuid.uuid4(),
-            "refund_key": uuid.uuid4(),
             "state": state,
             "active_booking_id": booking_id if state == PaymentState.SUCCEEDED else None,
             "last_error": "insufficient funds" if state == PaymentState.FAILED else "",
             "request_id": f"{booking.request_id}-pay",
             "created_at": booking.paid_at,
             "settled_at": booking.paid_at,
-            "refunded_at": booking.refunded_at,
+            "refunded": booking.given_back,
+        }
+    ]
+
+
+def _refund_rows(booking: DemoBooking, payment_id: int) -> list[dict[str, Any]]:
+    """What went back of a payment, if there is one and it did."""
+    if not booking.given_back or booking.refunded_at is None:
+        return []
+    is_part = booking.goodwill_at is not None
+    return [
+        {
+            "payment_id": payment_id,
+            "amount": booking.given_back,
+            "currency": _currency_of(booking),
+            "key": uuid.uuid4(),
+            "cause": RefundCause.GOODWILL if is_part else RefundCause.BOOKING_ENDED,
+            "note": GOODWILL if is_part else "",
+            "asked_by": "support",
+            "request_id": f"{booking.request_id}-{'part' if is_part else 'end'}",
+            "created_at": booking.ended_at or booking.refunded_at - NOW_AND_THEN,
+            "done_at": booking.refunded_at,
         }
     ]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bookings.actor import ActorKind
 from bookings.conf import payment_window
-from bookings.lifecycle import BookingStatus, CancelReason, Hold
+from bookings.lifecycle import BookingStatus, CancelReason, Hold, RefundCause, ShownPayment
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.ports import Flight
@@ -28,6 +28,10 @@ SEATS_PER_BLOCK = BLOCK // 10 * len(HOLDING_SLOTS) // len(SEATS_OF_SLOTS) * sum(
 
 PAST = timedelta(days=30)
 USERS = 50_000
+
+# Of one paid booking in so many a part went back.
+WITH_GOODWILL = 50
+GOODWILL = "The flight was three hours late."
 
 NOW_AND_THEN = timedelta(seconds=0.15)
 """How long the Flight Service takes to answer."""
@@ -89,6 +93,8 @@ class DemoBooking:
     ending: Ending
     paid_at: datetime | None = None
     ended_at: datetime | None = None
+    # When a part of its money went back, while it goes on.
+    goodwill_at: datetime | None = None
 
     @property
     def request_id(self) -> str:
@@ -105,7 +111,14 @@ class DemoBooking:
     @property
     def refunded_at(self) -> datetime | None:
         is_refunded = self.ending is Ending.REFUNDED and self.ended_at is not None
-        return self.changed_at + NOW_AND_THEN if is_refunded else None
+        return self.changed_at + NOW_AND_THEN if is_refunded else self.goodwill_at
+
+    @property
+    def given_back(self) -> int:
+        """How much went back, in minor units: all of it, or a tenth for goodwill."""
+        if self.refunded_at is None:
+            return 0
+        return self.cost if self.goodwill_at is None else self.cost // 10
 
 
 class EventRow(NamedTuple):
@@ -189,6 +202,10 @@ def events_of(booking: DemoBooking) -> Iterator[EventRow]:
                 EventKind.BOOKED, *customer, status, booked, "", "", f"{booking.request_id}-pay", booking.paid_at
             )
             status = booked
+    if booking.goodwill_at is not None:
+        asked = (EventKind.REFUND_ASKED, ActorKind.STAFF, "support", "", "", RefundCause.GOODWILL, GOODWILL)
+        yield EventRow(*asked, f"{booking.request_id}-part", booking.goodwill_at - NOW_AND_THEN)
+        yield EventRow(EventKind.REFUNDED, ActorKind.SYSTEM, "worker", "", "", "", "", "", booking.goodwill_at)
     if booking.ended_at is None:
         return
     by, reason, cancelled = booking.ending.value.by, booking.ending.value.reason, BookingStatus.CANCELLED
@@ -198,6 +215,11 @@ def events_of(booking: DemoBooking) -> Iterator[EventRow]:
     yield EventRow(EventKind.CANCELLED, by, name, status, cancelled, reason, note, request_id, booking.ended_at)
     if booking.refunded_at is not None:
         yield EventRow(EventKind.REFUNDED, ActorKind.SYSTEM, "worker", "", "", "", "", "", booking.refunded_at)
+
+
+def shown_payment_of(booking: DemoBooking) -> str:
+    """What clients see of a booking's payment; empty without one."""
+    return ShownPayment.PART_REFUNDED if booking.goodwill_at is not None else payment_state_of(booking) or ""
 
 
 def payment_state_of(booking: DemoBooking) -> PaymentState | None:
@@ -216,6 +238,8 @@ def _holding(booking: DemoBooking, age: timedelta, dice: random.Random) -> DemoB
         booking.ending = Ending.UNPAID
     else:
         booking.paid_at = booking.created_at + min(age, payment_window()) * (0.05 + 0.85 * dice.random())
+        if age > timedelta(days=1) and booking.number % WITH_GOODWILL == 1 and booking.cost >= 10:
+            booking.goodwill_at = booking.paid_at + timedelta(hours=8)
     return booking
 
 

@@ -20,6 +20,7 @@ from tests.support.bookings import (
     a_cancelled_booking,
     a_payment_row,
     a_saved_row,
+    an_owed_refund,
     let_time_pass,
     one_pass,
 )
@@ -65,9 +66,11 @@ def test_metrics_of_an_empty_service(api):
         "bookings_releases_dead": 0,
         "bookings_releases_oldest_dead_seconds": 0,
         "bookings_payments_unsettled processing": 0,
-        "bookings_payments_unsettled refund_due": 0,
         "bookings_payments_unsettled dead": 0,
-        "bookings_payments_unsettled refund_dead": 0,
+        "bookings_refunds_open due": 0,
+        "bookings_refunds_open sent": 0,
+        "bookings_refunds_open dead": 0,
+        "bookings_refunds_open failed": 0,
         "bookings_expiry_lag_seconds": 0,
         "bookings_pass_age_seconds": -1,
     }
@@ -79,21 +82,23 @@ SERVER = {"bookings_database_connections", "bookings_database_connections_limit"
 def test_metrics_count_what_waits(api, flights, payments):
     a_saved_row("pending")
     a_saved_row("pending", hold="stuck")
-    for state in ("processing", "refund_due", "refund_due"):
-        a_payment_row(a_saved_row("initiated"), state)
+    a_payment_row(a_saved_row("initiated"), "processing")
+    for state in ("due", "due", "failed", "done"):
+        an_owed_refund(state)
+    an_owed_refund("failed", decision="again")
     a_call_row(state="dead", seats=7)
     a_saved_row("cancelled", hold="giving_back", no_of_seats=5)
 
     seen = scraped(api)
 
     assert seen["bookings_unpaid pending"] == 2
-    assert seen["bookings_unpaid initiated"] == 3
+    assert seen["bookings_unpaid initiated"] == 1
     assert seen["bookings_reservations_unresolved"] == 1
     assert seen["bookings_reservations_stuck"] == 1
     assert seen["bookings_releases_dead"] == 1
     assert seen["bookings_seats_owed"] == 12
     assert seen["bookings_payments_unsettled processing"] == 1
-    assert seen["bookings_payments_unsettled refund_due"] == 2
+    assert [seen[f"bookings_refunds_open {state}"] for state in ("due", "sent", "failed")] == [2, 0, 1]
 
 
 def test_metrics_tell_ages(api, flights, payments):
@@ -153,7 +158,7 @@ def test_a_scrape_costs_a_fixed_number_of_statements(api, rows):
         api.get("/metrics")
 
     # MariaDB is asked about its connections.
-    assert len(statements) == (16 if connection.vendor == "mysql" else 14)
+    assert len(statements) == (17 if connection.vendor == "mysql" else 15)
 
 
 def test_requests_are_counted_by_route_and_status(api):

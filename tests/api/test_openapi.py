@@ -82,6 +82,7 @@ def test_it_lists_exactly_the_endpoints(document):
         ("POST", "/api/v1/bookings"),
         ("GET", "/api/v1/bookings/{id}"),
         ("GET", "/api/v1/bookings/{id}/events"),
+        ("GET", "/api/v1/bookings/{id}/payments"),
         ("POST", "/api/v1/bookings/{id}/cancel"),
         ("POST", "/api/v1/bookings/payments"),
         ("GET", "/api/v1/info"),
@@ -156,6 +157,7 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
         "getBooking",
         "cancelBooking",
         "listBookingEvents",
+        "listBookingPayments",
         "payBooking",
         "getServiceInfo",
     ]
@@ -302,6 +304,7 @@ def test_what_is_answered_is_what_is_described(api, document, flights, payments)
         ("get", one, api.get(f"{BOOKINGS}/{third['id']}"), 200),
         ("get", one, api.get(f"{BOOKINGS}/0"), 404),
         ("get", events, api.get(f"{BOOKINGS}/{third['id']}/events"), 200),
+        ("get", f"{one}/payments", api.get(f"{BOOKINGS}/{other['id']}/payments"), 200),
         ("get", "/api/v1/info", api.get("/api/v1/info"), 200),
         ("get", "/api/v1", api.get("/api/v1"), 200),
     ]

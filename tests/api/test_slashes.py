@@ -14,7 +14,9 @@ def same(answer):
     return answer.status_code, answer.content, {k: v for k, v in answer.headers.items() if k not in left_out}
 
 
-@pytest.mark.parametrize("path", [BOOKINGS, f"{BOOKINGS}/{{}}", f"{BOOKINGS}/{{}}/events", "/api/v1/info"])
+@pytest.mark.parametrize(
+    "path", [BOOKINGS, f"{BOOKINGS}/{{}}", f"{BOOKINGS}/{{}}/events", f"{BOOKINGS}/{{}}/payments", "/api/v1/info"]
+)
 @pytest.mark.parametrize("query", ["", "?limit=1"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_reading_is_the_same_with_a_slash(api, path, query, method):

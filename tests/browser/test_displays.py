@@ -9,10 +9,10 @@ from django_q.models import Schedule
 from playwright.sync_api import expect
 
 from bookings.db.clock import database_time
-from bookings.models import ApiKey, Booking, Payment
+from bookings.models import ApiKey, Booking, Refund
 from bookings.queries.bookings.selection import Selection
 from tests.browser.office import CUSTOMERS
-from tests.support.bookings import a_booked_booking, a_call_row, a_payment_row, a_saved_row
+from tests.support.bookings import a_booked_booking, a_call_row, a_payment_row, a_refund_row, a_saved_row
 from tests.support.bulk import carry_out, start
 from tests.support.callers import a_service_key
 
@@ -57,7 +57,7 @@ def a_booking_with_every_flag():
         currency="INR",
         created_at=database_time() - timedelta(days=3),
     )
-    a_payment_row(booking, "refund_dead")
+    a_refund_row(a_payment_row(booking, "refund_due", has_refund=False), "dead")
     return booking
 
 
@@ -145,7 +145,7 @@ def test_a_bulk_cancellation_is_looked_at_until_the_last_refund(office, page):
     due = page.get_by_role("region", name="Money").get_by_role("definition").nth(2)
     expect(due).to_have_text("40.00 INR")
 
-    Payment.objects.update(state="refunded", next_at=None, refunded_at=database_time(), active_booking_id=None)
+    Refund.objects.update(state="done", next_at=None, done_at=database_time())
 
     # Nothing loads it again: the page looks by itself, every ten seconds.
     expect(due).to_have_text("0", timeout=20_000)

@@ -3,7 +3,7 @@
 import pytest
 
 from bookings.db.clock import database_time
-from bookings.models import ApiKey
+from bookings.models import ApiKey, Payment
 from bookings.queries.bookings.selection import Selection
 from tests.browser.axe import barriers
 from tests.browser.office import a_member
@@ -11,13 +11,15 @@ from tests.support.bookings import (
     a_booked_booking,
     a_call_row,
     a_cancelled_booking,
+    a_refund_row,
     a_saved_row,
     an_initiated_booking,
+    an_owed_refund,
     many_rows,
 )
 from tests.support.bulk import start
 from tests.support.callers import a_service_key
-from tests.support.calls import a_dead_payment
+from tests.support.calls import a_dead_payment, a_dead_refund
 from tests.support.cases import move
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -53,6 +55,14 @@ PAGES = {
     "booking with a dead payment": ("/admin/bookings/booking/{unsettled}/change/", "Supervisor"),
     "payment, dead": ("/admin/bookings/payment/{payment}/change/", "Supervisor"),
     "decision about a payment": ("/admin/bookings/payment/{payment}/retry/", "Supervisor"),
+    "refunds": ("/admin/bookings/refund/", "Support"),
+    "refunds that need a decision": ("/admin/bookings/refund/?needs=undecided", "Supervisor"),
+    "refund, failed": ("/admin/bookings/refund/{failed}/change/", "Supervisor"),
+    "decision about a failed refund": ("/admin/bookings/refund/{failed}/failed/", "Supervisor"),
+    "refund, dead": ("/admin/bookings/refund/{unknown}/change/", "Supervisor"),
+    "decision about a dead refund": ("/admin/bookings/refund/{unknown}/applied/", "Supervisor"),
+    "refund of a payment": ("/admin/bookings/payment/{kept}/refund/", "Supervisor"),
+    "booking with refunds": ("/admin/bookings/booking/{partly}/change/", "Supervisor"),
     "periodic work": ("/admin/django_q/schedule/", "Auditor"),
     "own log-in": ("/admin/log-in/", "Support"),
     "second factor, new": ("/admin/second-factor/add/", "Support"),
@@ -79,7 +89,15 @@ def rows(office, settings):
     a_saved_row("cancelled", hold="giving_back", give_back=call, flight_id=2)
     an_initiated_booking(office.flights, flight_id=3)
     payment = a_dead_payment()
+    paid = a_booked_booking(office.flights, office.payments)
+    kept = Payment.objects.get(booking=paid)
+    for state in ("done", "failed"):
+        a_refund_row(kept, state, 500, cause="goodwill", note="late", last_error="expired_or_canceled_card")
     return {
+        "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
+        "unknown": a_dead_refund().pk,
+        "kept": kept.pk,
+        "partly": paid.pk,
         "payment": payment.pk,
         "unsettled": payment.booking_id,
         "call": call.pk,

@@ -58,6 +58,8 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
       return client.GET("/api/v1/bookings/{id}", { params: { path: { id: call.id } }, headers });
     case "listBookingEvents":
       return client.GET("/api/v1/bookings/{id}/events", { params: { path: { id: call.id } }, headers });
+    case "listBookingPayments":
+      return client.GET("/api/v1/bookings/{id}/payments", { params: { path: { id: call.id } }, headers });
     case "listBookings":
       return client.GET("/api/v1/bookings", { params: { query: call.query }, headers });
     case "listLinks":

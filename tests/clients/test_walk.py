@@ -58,8 +58,10 @@ def test_a_generated_client_walks_the_whole_way(service, connect):
     one = client.call("getBooking", id=booking["id"])
     events = client.call("listBookingEvents", id=booking["id"])
 
-    assert [answer.status for answer in (held, again, paid, repaid, ended, page, one, events)] == [
-        *(201, 201, 201, 201, 200, 200, 200, 200),
+    money = client.call("listBookingPayments", id=booking["id"])
+
+    assert [answer.status for answer in (held, again, paid, repaid, ended, page, one, events, money)] == [
+        *(201, 201, 201, 201, 200, 200, 200, 200, 200),
     ]
     assert (held.data["status"], paid.data["status"], ended.data["status"]) == ("initiated", "booked", "cancelled")
     assert (again.data, repaid.data) == (held.data, paid.data)
@@ -67,6 +69,8 @@ def test_a_generated_client_walks_the_whole_way(service, connect):
     assert [row["id"] for row in page.data["results"]] == [second["id"], booking["id"]]
     assert one.data["status"] == "booked"
     assert [event["to"] for event in events.data["results"]][-1] == "booked"
+    assert [(each["state"], each["amount"]) for each in money.data["payments"]] == [("succeeded", booking["totalCost"])]
+    assert money.data["refunds"] == []
     assert client.call("getServiceInfo").data["apiVersion"] == "v1"
     assert sim.flight(1)["taken"] == 4
 

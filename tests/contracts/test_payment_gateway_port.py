@@ -63,7 +63,7 @@ def charge(gateway, payment):
 
 
 def refund(gateway, payment):
-    order = RefundOrder(payment.refund_key, "", intent_of(payment), "", payment.money, "other")
+    order = RefundOrder(payment.gateway_key, "", intent_of(payment), "", payment.money, "other")
     return gateway.refund(order, seconds=2)
 
 
@@ -117,7 +117,7 @@ def test_a_payment_that_would_settle_here_and_has_not_was_never_made():
     intent = intent_of(payment)
 
     assert [InstantPayments().look(intent, seconds=2), InstantPayments().close(intent, seconds=2)] == [Closed()] * 2
-    order = RefundOrder(payment.refund_key, "", intent, "", payment.money, "other")
+    order = RefundOrder(payment.gateway_key, "", intent, "", payment.money, "other")
     assert InstantPayments().look_at_refund(order, seconds=2) == Refunded()
 
 

@@ -20,9 +20,11 @@ from bookings import wiring  # noqa: E402 - models can be imported only now
 from bookings.models import Booking  # noqa: E402
 from bookings.ports import SeatChange  # noqa: E402
 from bookings.services.bookings import create as creating  # noqa: E402
+from bookings.services.payments.ask_refund import ask_refund  # noqa: E402
 from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
 from tests.campaigns import points  # noqa: E402
 from tests.support.api import Api  # noqa: E402
+from tests.support.calls import a_refund_request  # noqa: E402
 from tests.support.forks import serve  # noqa: E402
 from tests.support.notices import ring  # noqa: E402
 from tests.support.signed_notices import an_event  # noqa: E402
@@ -38,6 +40,9 @@ def act(asked: dict[str, Any]) -> None:
             api.pay(Booking.objects.get(pk=asked["booking"]), key=key)
         case "cancel":
             api.cancel(Booking.objects.get(pk=asked["booking"]), key=key)
+        case "refund":
+            booking = Booking.objects.get(pk=asked["booking"])
+            ask_refund(a_refund_request(booking, action_key=str(key)))
         case "ring":
             ring(an_event(asked["event"], **asked["about"]), gateway="durable")
         case "pass":

@@ -13,10 +13,11 @@ import pytest
 
 from bookings.deadline import Deadline
 from bookings.lifecycle import CancelReason
-from bookings.models import Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment
+from bookings.models import Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, Refund
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments import charge as charging
 from bookings.services.payments import settle as settling
+from bookings.services.payments.ask_refund import ask_refund
 from bookings.services.seats import reserve
 from bookings.services.seats.release import release_seats
 from bookings.services.upkeep import run_pass as passing
@@ -32,6 +33,7 @@ from tests.support.bookings import (
     pay,
 )
 from tests.support.bulk import start
+from tests.support.calls import a_refund_request
 from tests.support.durable_payments import DurablePayments
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
@@ -126,6 +128,22 @@ def test_a_cancellation_that_dies_gives_the_seats_back_once(world, first):
         world.sim.faults()
 
 
+def test_a_refund_whose_page_dies_is_made_once(world):
+    for seed in rounds(1):
+        booking = a_booked_booking(world.flights, world.payments)
+        lose_answers(world, seed)
+
+        key = world.dies("refund.ask", act="refund", booking=booking.pk)
+        # The same page is sent again.
+        ask_refund(a_refund_request(Booking.objects.get(pk=booking.pk), action_key=key))
+
+        assert world.recovers() == []
+        refund = Refund.objects.get(payment__booking=booking)
+        assert (refund.state, refund.amount, refund.payment.refunded) == ("done", 1000, 1000)
+        assert world.payments.charged()[booking.reference] == 1
+        world.sim.faults()
+
+
 def some_are_overdue(world):
     for flight_id in (1, 1, 2):
         an_initiated_booking(world.flights, flight_id=flight_id)
@@ -188,8 +206,7 @@ def a_refund_is_due(world):
         ("close.sent", a_charge_is_left),
         ("close.answered", a_charge_is_left),
         ("create.sent", a_take_is_open),
-        ("refund.claimed", a_refund_is_due),
-        ("refund.sent", a_refund_is_due),
+        *((point, a_refund_is_due) for point in ("refund.claim", "refund.sent", "refund.answered", "refund.settled")),
     ],
 )
 def test_a_worker_that_dies_leaves_its_work_to_the_next(world, point, prepare):

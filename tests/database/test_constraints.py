@@ -8,8 +8,8 @@ from django.db.models import F
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, Hold
-from bookings.models import Booking, BulkCancel, Dispute, GatewayNotice, Payment, SeatCall
-from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, forbidden_pairs
+from bookings.models import Booking, BulkCancel, Dispute, GatewayNotice, Payment, Refund, SeatCall
+from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, an_owed_refund, forbidden_pairs
 
 pytestmark = pytest.mark.django_db
 
@@ -150,10 +150,10 @@ def test_a_booking_has_one_active_payment_at_most():
 def test_a_booking_may_have_many_payments_that_ended():
     booking = a_saved_row()
 
-    for state in ("failed", "failed", "refunded", "refund_due", "refund_dead", "dead"):
+    for state in ("failed", "failed", "refunded", "refund_due", "dead"):
         a_payment_row(booking, state)
 
-    assert booking.payments.count() == 6
+    assert booking.payments.count() == 5
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,12 @@ def test_a_booking_may_have_many_payments_that_ended():
         ("processing", {"amount": -1}, "payment_amount_not_negative"),
         ("succeeded", {"currency": "eur"}, "payment_currency_is_three_capitals"),
         ("processing", {"next_at": None}, "payment_due_has_a_time"),
-        ("refund_due", {"next_at": None}, "payment_due_has_a_time"),
+        ("refund_due", {"next_at": F("created_at")}, "payment_due_has_a_time"),
+        ("succeeded", {"refunded": F("amount") + 1}, "payment_refunds_no_more_than_it_took"),
+        ("succeeded", {"refunded": -1}, "payment_refunds_no_more_than_it_took"),
         ("succeeded", {"next_at": F("created_at")}, "payment_due_has_a_time"),
         ("dead", {"next_at": F("created_at")}, "payment_due_has_a_time"),
         ("dead", {"active_booking_id": None}, "payment_active_while_it_may_have_money"),
-        ("refund_dead", {"next_at": F("created_at")}, "payment_due_has_a_time"),
         ("failed", {"state": "lost"}, "payment_state_known"),
         ("succeeded", {"gateway": ""}, "payment_gateway_has_a_name"),
         ("succeeded", {"step": "payer"}, "payment_step_only_while_processing"),
@@ -185,11 +186,46 @@ def test_a_payment_that_contradicts_itself_is_refused(state, columns, constraint
     assert constraint in said
 
 
-@pytest.mark.parametrize("column", ["gateway_key", "refund_key"])
-def test_no_two_payments_share_a_key(column):
+def test_no_two_payments_share_a_key():
     payment = a_payment_row(a_saved_row())
 
-    said = refusal(lambda: a_payment_row(a_saved_row(), **{column: getattr(payment, column)}))
+    said = refusal(lambda: a_payment_row(a_saved_row(), gateway_key=payment.gateway_key))
+
+    assert "gateway_key" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "columns", "constraint"),
+    [
+        ("due", {"amount": 0}, "refund_amount_positive"),
+        ("due", {"currency": "eur"}, "refund_currency_is_three_capitals"),
+        ("due", {"next_at": None}, "refund_moving_has_a_time"),
+        ("sent", {"next_at": None}, "refund_moving_has_a_time"),
+        *((state, {"next_at": F("created_at")}, "refund_moving_has_a_time") for state in ("done", "failed", "dead")),
+        ("done", {"state": "lost"}, "refund_state_known"),
+        ("done", {"cause": "mood"}, "refund_cause_known"),
+        ("done", {"source": "theirs"}, "refund_source_known"),
+        ("done", {"done_at": None}, "refund_done_says_when"),
+        ("elsewhere", {"done_at": None}, "refund_done_says_when"),
+        ("elsewhere", {"reference": ""}, "refund_elsewhere_says_where"),
+        ("done", {"reference": "transfer 17"}, "refund_elsewhere_says_where"),
+        ("done", {"decision": "again"}, "refund_decided_only_if_failed"),
+        ("failed", {"decision": "perhaps"}, "refund_decided_only_if_failed"),
+    ],
+)
+def test_a_refund_is_as_its_state_says(state, columns, constraint):
+    refund = an_owed_refund(state)
+
+    said = refusal(lambda: Refund.objects.filter(pk=refund.pk).update(**columns))
+
+    assert constraint in said
+
+
+@pytest.mark.parametrize(("column", "value"), [("key", uuid.UUID(int=1)), ("gateway_id", "re_1")])
+def test_no_two_refunds_share_a_key_or_an_id(column, value):
+    an_owed_refund(**{column: value})
+
+    said = refusal(lambda: an_owed_refund(**{column: value}))
 
     assert column in said
 

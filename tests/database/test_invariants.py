@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bookings.db.clock import database_time
-from bookings.models import Booking
+from bookings.models import Booking, Payment
 from bookings.ports import Intent
 from bookings.text.money import Money
 from tests.support.bookings import (
@@ -15,6 +15,7 @@ from tests.support.bookings import (
     a_payment_row,
     a_saved_row,
     an_initiated_booking,
+    an_owed_refund,
 )
 from tests.support.fakes import FakeFlights, FakePayments
 from tests.support.invariants import (
@@ -51,9 +52,7 @@ def test_a_booked_booking_without_a_payment_is_found():
     ]
 
 
-@pytest.mark.parametrize(
-    "state", ["processing", "dead", "succeeded", "failed", "refund_due", "refund_dead", "refunded"]
-)
+@pytest.mark.parametrize("state", ["processing", "dead", "succeeded", "failed", "refund_due", "refunded"])
 def test_a_payment_that_its_booking_does_not_show_is_found(state):
     booking = a_saved_row("cancelled")
     payment = a_payment_row(booking, state)
@@ -94,10 +93,11 @@ def test_a_payment_in_another_currency_than_its_booking_is_found():
         lambda: a_saved_row("cancelled", hold="giving_back"),
         lambda: a_saved_row("initiated", created_at=database_time() - timedelta(minutes=18)),
         lambda: a_payment_row(a_saved_row("initiated"), "processing"),
-        lambda: a_payment_row(a_saved_row("cancelled"), "refund_due"),
+        an_owed_refund,
+        lambda: an_owed_refund("failed"),
         lambda: a_payment_row(a_saved_row("cancelled"), "dead"),
     ],
-    ids=["asking", "stuck", "owed", "past its deadline", "processing", "refund due", "dead"],
+    ids=["asking", "stuck", "owed", "past its deadline", "processing", "refund due", "failed refund", "dead"],
 )
 def test_unfinished_work_is_found_at_the_end_and_not_before(leave):
     row = leave()
@@ -124,6 +124,8 @@ def test_a_seat_that_nobody_holds_and_a_seat_that_nobody_took_are_found():
 def test_money_that_was_taken_twice_or_not_at_all_is_found():
     payments = FakePayments()
     twice, never = a_saved_row("booked"), a_saved_row("booked")
+    for booking in (twice, never):
+        a_payment_row(booking, "succeeded")
     for _ in range(2):
         intent = Intent(uuid.uuid4(), "", Money(1, "EUR"), twice.reference, by_payer=False)
         payments.charge(intent, payer_token="", seconds=1)
@@ -144,4 +146,27 @@ def test_an_answer_without_a_row_and_a_key_with_two_bookings_are_found():
     assert answers_without_rows([heard(first), heard(second)]) == ["Q10: 2 bookings under the key k"]
     assert answers_without_rows([("", 201, {"data": {"id": 987654321, "reference": "AAAAAA"}})]) == [
         "Q10: 201 for booking 987654321, which is not there"
+    ]
+
+
+def test_refunds_that_do_not_add_up_are_found():
+    payment = an_owed_refund().payment
+    Payment.objects.update(refunded=3999)
+
+    assert violations() == [f"Q13: refunds that do not add up to what their payment says: [{payment.pk}]"]
+
+
+def test_a_payment_that_counts_as_refunded_too_early_is_found():
+    payment = an_owed_refund().payment
+    Payment.objects.update(state="refunded")
+    Booking.objects.update(payment_state="refunded")
+
+    assert violations() == [f"Q14: a payment that counts as refunded and has money left, or on its way: [{payment.pk}]"]
+
+
+def test_money_that_nothing_gives_back_is_found():
+    payment = an_owed_refund("failed", decision="again").payment
+
+    assert violations() == [
+        f"Q15: money that is owed back, and nothing that gives it back or waits for a decision: [{payment.pk}]"
     ]

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count
 
 from bookings.db.clock import database_time
-from bookings.models import Booking, BookingEvent, Payment
+from bookings.models import Booking, BookingEvent, Payment, Refund
 from devtools.demo.load import Command
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import Fault
@@ -162,6 +162,7 @@ def test_every_kind_of_booking_is_there(load, roomy):
         ("cancelled", "dropped", "unavailable"),
     }
     assert set(Payment.objects.values_list("state", flat=True)) == {"succeeded", "failed", "refunded"}
+    assert set(Refund.objects.values_list("state", "cause")) == {("done", "booking_ended"), ("done", "goodwill")}
     today = BookingEvent.objects.filter(created_at__gte=database_time() - timedelta(days=1))
     assert today.filter(what="cancelled").count() > 100
 

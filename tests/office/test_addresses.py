@@ -23,7 +23,7 @@ OWN = [
 ]
 STOCK = [
     *(f"/admin/bookings/{name}/" for name in ("apikey", "bulkcancel", "idempotencyrecord")),
-    *(f"/admin/bookings/{name}/" for name in ("payment", "reconciliation")),
+    *(f"/admin/bookings/{name}/" for name in ("payment", "refund", "reconciliation")),
     *(f"/admin/django_q/{name}/" for name in ("failure", "ormq", "schedule", "success")),
     *("/admin/auth/user/", "/admin/auth/group/"),
 ]
@@ -161,7 +161,7 @@ def test_an_order_or_a_mode_that_a_list_does_not_have_is_refused(desk, number, s
         refused(desk.get(STOCK[number], {name: text}), name)
 
 
-@pytest.mark.parametrize("name", ["payment", "idempotencyrecord", "bulkcancel", "reconciliation"])
+@pytest.mark.parametrize("name", ["payment", "refund", "idempotencyrecord", "bulkcancel", "reconciliation"])
 def test_a_list_of_many_rows_counts_no_choices_of_its_filters(desk, name):
     address = f"/admin/bookings/{name}/"
 

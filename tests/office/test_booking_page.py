@@ -118,7 +118,6 @@ def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, s
         (PaymentState.REFUND_DUE, "Money: a refund of 4,000 XXX is due, next try "),
         (PaymentState.REFUNDED, "Money: 4,000 XXX refunded on "),
         (PaymentState.DEAD, "Money: the gateway never said whether the payment was charged. This needs a decision."),
-        (PaymentState.REFUND_DEAD, "Money: the gateway never said whether the refund was made. This needs a decision."),
     ],
 )
 def test_it_says_in_a_sentence_what_became_of_the_money(desk, state, sentence):

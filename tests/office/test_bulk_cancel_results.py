@@ -6,7 +6,7 @@ import io
 import pytest
 
 from bookings.db.clock import database_time
-from bookings.models import BulkCancelRow, Payment
+from bookings.models import BulkCancelRow, Refund
 from tests.support.bookings import (
     a_booked_booking,
     a_cancelled_booking,
@@ -53,14 +53,14 @@ def test_the_page_shows_how_far_it_is_and_looks_again_until_all_is_done(supervis
 
 
 @pytest.mark.parametrize(
-    ("state", "looks_again"), [("refund_due", True), ("refund_dead", False), ("refunded", False)], ids=str
+    ("state", "looks_again"), [("due", True), ("sent", True), ("dead", False), ("done", False)], ids=str
 )
 def test_the_page_looks_again_while_a_refund_is_due(supervisor, flights, payments, state, looks_again):
     a_booked_booking(flights, payments)
     address = f"{BULKS}{start().pk}/change/"
     carry_out()
     one_pass(flights, payments)
-    Payment.objects.update(state=state, next_at=database_time() if state == "refund_due" else None)
+    Refund.objects.update(state=state, next_at=database_time() if looks_again else None)
 
     page = supervisor.get(address)
 

@@ -8,7 +8,7 @@ from bookings.db.clock import database_time
 from bookings.models import BookingEvent
 from bookings.models.payments import PaymentState
 from bookings.queries.bookings import customer, pages
-from tests.support.bookings import a_call_row, a_payment_row, a_saved_row
+from tests.support.bookings import a_call_row, a_payment_row, a_refund_row, a_saved_row
 from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,9 @@ def of_this_user(status="initiated", **columns):
 
 
 def what_is_open(desk):
-    return [(one.booking.pk, one.seats, [payment.state for payment in one.payments]) for one in found(desk).open]
+    return [
+        (one.booking.pk, one.seats, [each.state for each in (*one.payments, *one.refunds)]) for one in found(desk).open
+    ]
 
 
 def test_it_lists_the_bookings_of_this_user_alone_newest_first(desk):
@@ -73,8 +75,7 @@ def test_it_adds_up_money_in_each_currency(desk):
         ("succeeded", 50, "EUR"),
         ("succeeded", 700, "JPY"),
         ("refunded", 200, "EUR"),
-        ("refund_due", 30, "EUR"),
-        ("refund_dead", 4, "EUR"),
+        ("refund_due", 34, "EUR"),
         ("processing", 5000, "EUR"),
         ("dead", 600, "EUR"),
         ("failed", 90000, "EUR"),
@@ -109,10 +110,18 @@ def test_seats_that_are_on_their_way_or_undecided_are_open(desk, status, columns
     assert what_is_open(desk) == [(booking.pk, True, [])]
 
 
-@pytest.mark.parametrize("state", ["processing", "dead", "refund_due", "refund_dead"])
-def test_payments_without_an_answer_and_refunds_that_are_due_are_open(desk, state):
+@pytest.mark.parametrize("state", ["processing", "dead"])
+def test_payments_without_an_answer_are_open(desk, state):
     booking = of_this_user("cancelled")
     a_payment_row(booking, PaymentState(state))
+
+    assert what_is_open(desk) == [(booking.pk, False, [state])]
+
+
+@pytest.mark.parametrize("state", ["due", "sent", "dead", "failed"])
+def test_refunds_that_are_not_over_are_open(desk, state):
+    booking = of_this_user("cancelled")
+    a_refund_row(a_payment_row(booking, PaymentState.REFUND_DUE, has_refund=False), state)
 
     assert what_is_open(desk) == [(booking.pk, False, [state])]
 
@@ -135,8 +144,8 @@ def test_a_booking_with_both_is_said_once_with_both(desk):
 
     answer = shown(desk)
 
-    assert what_is_open(desk) == [(booking.pk, True, ["refund_due"])]
-    assert "Seats: ■ Dead: needs a decision 4,000 XXX ▲ Refund due" in text_of(answer)
+    assert what_is_open(desk) == [(booking.pk, True, ["due"])]
+    assert "Seats: ■ Dead: needs a decision Refund 4,000 XXX ▲ Due" in text_of(answer)
 
 
 def test_notes_of_all_bookings_are_there_newest_first(desk):

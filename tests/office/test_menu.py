@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 
 from bookings.office.menu import MENU
 from bookings.office.upkeep.open_work import KINDS, REMEMBERED_SECONDS, counts
-from tests.support.bookings import a_call_row, a_saved_row
+from tests.support.bookings import a_call_row, a_saved_row, an_owed_refund
 from tests.support.calls import a_dead_payment, a_stuck_reservation
 from tests.support.people import a_person
 
@@ -35,19 +35,22 @@ def test_it_counts_what_waits_for_a_decision_behind_each_entry(admin_client):
         a_call_row(state=state)
     for _ in range(4):
         a_dead_payment()
+    for state in ("dead", "failed", "due"):
+        an_owed_refund(state)
 
     answer = admin_client.get(LIST)
 
     assert links_of(answer) == [
-        ("Start", 7),
+        ("Start", 9),
         ("Bookings", 0),
         ("Customers", 0),
         ("Bulk cancellations", 0),
         ("Calls", 3),
         ("Payments", 4),
+        ("Refunds", 2),
         ("Activity", 0),
     ]
-    assert '<span class="count">7<span class="visually-hidden"> to decide</span></span>' in answer.content.decode()
+    assert '<span class="count">9<span class="visually-hidden"> to decide</span></span>' in answer.content.decode()
 
 
 def test_what_its_reader_may_not_see_is_not_counted(desk):

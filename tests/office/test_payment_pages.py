@@ -25,7 +25,7 @@ def page_of(payment):
 
 
 def test_the_list_shows_those_that_need_a_decision(desk):
-    dead = [a_dead_payment(), a_dead_payment("cancelled", "refund_dead")]
+    dead = [a_dead_payment(), a_dead_payment("cancelled")]
     others = [a_payment_row(a_saved_row("initiated")), a_payment_row(a_saved_row("cancelled"), "refund_due")]
 
     shown = text_of(desk.get(PAYMENTS, {"needs": "decision"}))
@@ -34,7 +34,7 @@ def test_the_list_shows_those_that_need_a_decision(desk):
     assert [payment.booking.reference in shown for payment in others] == [False, False]
 
 
-@pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "refund_dead")])
+@pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "dead")])
 def test_the_page_of_a_booking_leads_to_the_three_ways_of_deciding(desk, status, state):
     payment = a_dead_payment(status, state)
 
@@ -70,9 +70,6 @@ def test_after_six_days_nothing_is_sent_again(desk, payments):
         ("cancelled", "dead", "retry", "they are refunded, as no booking wants them"),
         ("cancelled", "dead", "applied", "4,000 XXX that were never taken are paid out to the customer"),
         ("cancelled", "dead", "not-applied", "nothing is refunded"),
-        ("cancelled", "refund_dead", "retry", "the customer gets 4,000 XXX twice"),
-        ("cancelled", "refund_dead", "applied", "the customer never gets the money back"),
-        ("cancelled", "refund_dead", "not-applied", "under a new key"),
     ],
 )
 def test_the_page_of_a_decision_says_what_it_costs(desk, status, state, word, said):
@@ -86,8 +83,6 @@ def test_the_page_of_a_decision_says_what_it_costs(desk, status, state, word, sa
         ("initiated", "dead", "applied", "succeeded", "The booking is paid and booked."),
         ("initiated", "dead", "not-applied", "failed", "The payment counts as declined: nothing was charged."),
         ("cancelled", "dead", "applied", "refund_due", "The money is refunded within seconds."),
-        ("cancelled", "refund_dead", "applied", "refunded", "The money is refunded."),
-        ("cancelled", "refund_dead", "not-applied", "refund_due", "The money is refunded within seconds."),
     ],
 )
 def test_a_decision_is_carried_out_and_said(desk, status, state, word, ends, said):
@@ -103,7 +98,7 @@ def test_a_decision_is_carried_out_and_said(desk, status, state, word, ends, sai
     assert event.request_id != ""
 
 
-@pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "refund_dead")])
+@pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "dead")])
 def test_a_retry_without_an_answer_says_that_it_waits_again_soon(desk, payments, status, state):
     payment = a_dead_payment(status, state)
     payments.fail_next(ChargeFault.UNKNOWN)
@@ -124,7 +119,7 @@ def test_a_double_click_decides_once_and_is_answered_like_the_first(desk):
 
 
 def test_a_page_that_is_sent_again_when_its_retry_is_dead_again_says_that_nothing_was_sent(desk, flights, payments):
-    payment, form = a_dead_payment("cancelled", "refund_dead"), why("once more", about="refund_dead")
+    payment, form = a_dead_payment("cancelled"), why("once more", about="dead")
     payments.down = True
     desk.post(payment_address(payment, "retry"), form)
     let_time_pass(minutes=1)

@@ -16,7 +16,7 @@ from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
 
-LISTS = ["payment", "bookingevent", "idempotencyrecord"]
+LISTS = ["payment", "refund", "bookingevent", "idempotencyrecord"]
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_states_are_said_in_plain_words(desk):
 @pytest.mark.parametrize("name", LISTS)
 def test_a_single_record_can_be_read(desk, name):
     some_rows(1)
-    model = {"payment": "payment", "bookingevent": "activity"}.get(name, "answer")
+    model = {"payment": "payment", "refund": "refund", "bookingevent": "activity"}.get(name, "answer")
 
     answer = desk.get(f"/admin/bookings/{name}/")
     shown = answer.context["events"] if name == "bookingevent" else answer.context["cl"].result_list
@@ -87,7 +87,7 @@ def listed(desk, name, **query):
 @pytest.mark.parametrize("state", PaymentState.values)
 def test_payments_can_be_listed_by_state(desk, state):
     rows = {each: a_payment_row(a_saved_row("cancelled"), PaymentState(each)).pk for each in PaymentState.values}
-    is_open = {"processing": {"needs": "answer"}, "refund_due": {"needs": "refund"}}
+    is_open = {"processing": {"needs": "answer"}}
 
     assert listed(desk, "payment", **is_open.get(state, {"is": state})) == [rows[state]]
 
@@ -96,7 +96,8 @@ def test_a_payment_is_found_by_what_people_and_logs_call_it(desk):
     booking = a_saved_row("cancelled", request_id="req-made")
     payment = a_payment_row(booking, PaymentState.REFUND_DUE, request_id="req-paid")
     other = a_payment_row(a_saved_row("cancelled"), PaymentState.REFUND_DUE, request_id="req-other")
-    keys = (str(payment.gateway_key), payment.refund_key.hex, str(payment.refund_key).upper())
+    refund = payment.refunds.get()
+    keys = (str(payment.gateway_key), refund.key.hex, str(refund.key).upper())
 
     typed = (booking.reference, booking.reference.lower(), "req-paid", "req-made", *keys)
     found = {text: listed(desk, "payment", q=text) for text in typed}
@@ -130,7 +131,7 @@ def test_records_can_be_listed_by_state_and_found_by_key_call_and_caller(desk):
     ]
 
 
-@pytest.mark.parametrize("name", ["payment", "idempotencyrecord"])
+@pytest.mark.parametrize("name", ["payment", "refund", "idempotencyrecord"])
 def test_what_is_typed_into_the_search_of_a_list_is_looked_up_on_indexes_alone(desk, name):
     some_rows(1)
 

@@ -24,6 +24,7 @@ MAY_SEE = {
     "view_idempotencyrecord",
     "view_payment",
     "view_reconciliation",
+    "view_refund",
     "view_seatcall",
     "view_seatcallevent",
 }
@@ -40,7 +41,7 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
             | MAY_SEE_THE_QUEUE
             | {"cancel_booking", "note_booking", "work_case", "assign_case"}
             | {"bulk_cancel", "approve_bulk_cancel"}
-            | {"resolve_payment", "resolve_seatcall", "reset_password", "view_user"},
+            | {"refund_payment", "resolve_payment", "resolve_seatcall", "reset_password", "view_user"},
         ),
         ("Auditor", MAY_SEE | MAY_SEE_THE_QUEUE | {"view_apikey"}),
     ],

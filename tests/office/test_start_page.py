@@ -17,9 +17,9 @@ from bookings.queries.bookings import pages
 from bookings.queries.bookings.selection import Selection
 from bookings.queries.upkeep import open_work
 from bookings.queries.upkeep.start_page import Today, today
-from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, many_rows
+from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, an_owed_refund, many_rows
 from tests.support.bulk import start
-from tests.support.calls import a_dead_payment
+from tests.support.calls import a_dead_payment, a_dead_refund
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +108,7 @@ def test_decisions_come_first_each_with_its_age_and_the_page_where_it_is_decided
     call = a_call_row(created_at=now - timedelta(hours=2), state="dead", seats=5)
     booking = a_saved_row("pending", hold="stuck", created_at=now - timedelta(days=3))
     charge = a_dead_payment("cancelled", created_at=now - timedelta(hours=25))
-    refund = a_dead_payment("cancelled", "refund_dead", created_at=now - timedelta(hours=24))
+    refund = a_dead_refund(created_at=now - timedelta(hours=24))
 
     answer = admin_client.get(START)
 
@@ -119,8 +119,8 @@ def test_decisions_come_first_each_with_its_age_and_the_page_where_it_is_decided
             f"/admin/bookings/payment/{charge.pk}/change/",
         ),
         (
-            f"Refund of {refund.money} for booking {refund.booking.reference}: was it made?",
-            f"/admin/bookings/payment/{refund.pk}/change/",
+            f"Refund of {refund.money} for booking {refund.payment.booking.reference}: was it made?",
+            f"/admin/bookings/refund/{refund.pk}/change/",
         ),
         (f"Call {call.pk} about flight 1: was it applied?", f"/admin/bookings/seatcall/{call.pk}/change/"),
     ]
@@ -148,9 +148,7 @@ def test_what_is_under_way_is_counted_with_its_age(admin_client, flights):
     now = database_time()
     a_call_row(created_at=now - timedelta(minutes=3), seats=4)
     a_saved_row("pending", created_at=now - timedelta(minutes=9))
-    refunded = a_saved_row("cancelled")
-    a_payment_row(refunded, "refund_due", created_at=now - timedelta(days=9))
-    an_event_of(refunded, "cancelled", now - timedelta(minutes=31))
+    an_owed_refund(created_at=now - timedelta(minutes=31))
 
     under_way = admin_client.get(START).context["under_way"]
 
@@ -205,8 +203,8 @@ def make_work():
         for _ in range(count):
             booking = a_saved_row("cancelled" if state.startswith("refund") else "initiated")
             a_payment_row(booking, PaymentState(state))
-            if state.startswith("refund"):
-                an_event_of(booking, "cancelled", now - timedelta(days=2))
+    for state in ("dead", "failed"):
+        an_owed_refund(state)
     many_rows(7, "pending")
     many_rows(8, "cancelled", hold="giving_back")
     columns_of_bulks = [{}, {}, {"finished_at": now}, *[{"approval": "waiting"}] * 3]
@@ -235,7 +233,8 @@ def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flig
     assert counts == {
         "Stuck reservations": 1,
         "Dead releases": 2,
-        "Dead charges and refunds": 3,
+        "Dead charges": 3,
+        "Refunds that failed or are dead": 2,
         "Seats that differ": 1,
         "Bulk cancellations to approve": 3,
         "Reservations of unknown outcome": 7,
@@ -272,12 +271,11 @@ def test_it_shows_only_what_its_reader_may_open(at_desk, flights):
 
     context = at_desk("bookings.view_booking", "bookings.view_payment").get(START).context
 
-    assert [str(line.name) for line in context["to_decide"]] == ["Dead charges and refunds"]
+    assert [str(line.name) for line in context["to_decide"]] == ["Dead charges"]
     assert [each.name[:6] for each in context["decisions"]] == ["Charge"]
     assert [str(line.name) for line in context["under_way"]] == [
         "Seats not sent back yet",
         "Payments without an answer",
-        "Refunds due",
     ]
 
 

@@ -22,19 +22,32 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bookings.answers.rendering import Response, render
 from bookings.answers.results import PaymentPending
 from bookings.errors import BookingError
-from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
-from bookings.models import Booking, BookingEvent, Heartbeat, IdempotencyRecord, Payment, SeatCall, SeatCallEvent
-from bookings.models.payments import DEAD, PaymentState
+from bookings.lifecycle import AfterFailure, BookingStatus, CancelReason, Decision, Hold
+from bookings.models import (
+    Booking,
+    BookingEvent,
+    Heartbeat,
+    IdempotencyRecord,
+    Payment,
+    Refund,
+    SeatCall,
+    SeatCallEvent,
+)
+from bookings.models.payments import PaymentState
+from bookings.models.refunds import RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.payments.ask_refund import ask_refund
+from bookings.services.payments.decide_failed_refund import FailureResolution, decide_failed_refund
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.services.payments.resolve_payment import resolve_payment
+from bookings.services.payments.resolve_refund import resolve_refund
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from bookings.services.shared.idempotency import KeyedRequest
 from tests.support.bookings import STAFF, customer, gateways_of, let_time_pass, one_pass
-from tests.support.calls import a_resolution
+from tests.support.calls import a_refund_request, a_resolution
 from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
 from tests.support.invariants import assert_in_step, violations
 
@@ -53,7 +66,17 @@ nth = st.integers(min_value=0, max_value=3)
 class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        for model in (BookingEvent, Payment, Booking, SeatCallEvent, SeatCall, IdempotencyRecord, Heartbeat, OrmQ):
+        for model in (
+            BookingEvent,
+            Refund,
+            Payment,
+            Booking,
+            SeatCallEvent,
+            SeatCall,
+            IdempotencyRecord,
+            Heartbeat,
+            OrmQ,
+        ):
             model.objects.all().delete()
         self.flights = FakeFlights(flights=2, capacity=CAPACITY)
         self.payments = FakePayments()
@@ -109,8 +132,21 @@ class AnyOrder(RuleBasedStateMachine):
             self._decide_take(booking, ask=ask)
         for call in SeatCall.objects.filter(state=SeatCallState.DEAD).order_by("-pk")[which : which + 1]:
             self._decide_give_back(call, ask=ask)
-        for payment in Payment.objects.filter(state__in=DEAD).order_by("-pk")[which : which + 1]:
+        for payment in Payment.objects.filter(state=PaymentState.DEAD).order_by("-pk")[which : which + 1]:
             self._decide_payment(payment, ask=ask)
+        for refund in Refund.objects.filter(state=RefundState.DEAD).order_by("-pk")[which : which + 1]:
+            self._decide_refund(refund, ask=ask)
+
+    @rule(which=nth, decision=st.sampled_from(AfterFailure))
+    def staff_decide_about_a_failed_refund(self, which: int, decision: AfterFailure) -> None:
+        for refund in Refund.objects.filter(state=RefundState.FAILED, decision="").order_by("-pk")[which : which + 1]:
+            self._decide_failed(refund, decision)
+
+    @rule(which=nth, amount=st.sampled_from([1, 500, 4000]))
+    def staff_give_back(self, which: int, amount: int) -> None:
+        for booking in Booking.objects.filter(status=BookingStatus.BOOKED).order_by("-pk")[which : which + 1]:
+            with suppress(BookingError):
+                ask_refund(a_refund_request(booking, amount))
 
     @rule(seconds=st.sampled_from([1, 16, 16, 901, 1801, 90_000]))
     def wait(self, seconds: int) -> None:
@@ -134,15 +170,20 @@ class AnyOrder(RuleBasedStateMachine):
         """Let the faults stop; after a few passes nothing may be open."""
         self.flights._faults.clear()
         self.payments._faults.clear()
+        self.payments.finish_refunds()
         for _ in range(4):
-            let_time_pass(seconds=16)
+            let_time_pass(seconds=61)
             one_pass(self.flights, self.payments)
             for booking in Booking.objects.filter(hold=Hold.STUCK):
                 self._decide_take(booking, ask=False)
             for call in SeatCall.objects.filter(state=SeatCallState.DEAD):
                 self._decide_give_back(call, ask=False)
-            for payment in Payment.objects.filter(state__in=DEAD):
+            for payment in Payment.objects.filter(state=PaymentState.DEAD):
                 self._decide_payment(payment, ask=False)
+            for refund in Refund.objects.filter(state=RefundState.DEAD):
+                self._decide_refund(refund, ask=False)
+            for refund in Refund.objects.filter(state=RefundState.FAILED, decision=""):
+                self._decide_failed(refund, AfterFailure.AGAIN)
         assert_in_step(self.flights, self.payments)
 
     def _decide_take(self, booking: Booking, *, ask: bool) -> None:
@@ -163,10 +204,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _decide_payment(self, payment: Payment, *, ask: bool) -> None:
         """Staff see the truth on the gateway's own pages."""
-        if payment.state == PaymentState.REFUND_DEAD:
-            was_made = payment.refund_key in self.payments.refunds
-        else:
-            was_made = payment.gateway_key in self.payments.charges
+        was_made = payment.gateway_key in self.payments.charges
         truth = Decision.APPLIED if was_made else Decision.NOT_APPLIED
         with suppress(BookingError, ProcessDied):
             resolve_payment(
@@ -174,6 +212,20 @@ class AnyOrder(RuleBasedStateMachine):
                 resolution=a_resolution(Decision.RETRY if ask else truth),
                 payments=gateways_of(self.payments),
             )
+
+    def _decide_refund(self, refund: Refund, *, ask: bool) -> None:
+        truth = Decision.APPLIED if refund.key in self.payments.refunds else Decision.NOT_APPLIED
+        with suppress(BookingError, ProcessDied):
+            resolve_refund(
+                refund_id=refund.pk,
+                resolution=a_resolution(Decision.RETRY if ask else truth),
+                payments=gateways_of(self.payments),
+            )
+
+    def _decide_failed(self, refund: Refund, decision: AfterFailure) -> None:
+        said = FailureResolution(decision, STAFF, "why", uuid.uuid4().hex, reference="transfer 17")
+        with suppress(BookingError, ProcessDied):
+            decide_failed_refund(refund_id=refund.pk, resolution=said)
 
     def _what_happened(self, key: uuid.UUID) -> Decision:
         """What staff hear when they ask the Flight Service by phone: the truth."""

@@ -24,6 +24,7 @@ from bookings.models import (
     GatewayNotice,
     IdempotencyRecord,
     Payment,
+    Refund,
     SeatCall,
     SeatCallEvent,
 )
@@ -36,6 +37,7 @@ EVERY_ROW = (
     BulkCancel,
     BookingCase,
     BookingEvent,
+    Refund,
     Payment,
     IdempotencyRecord,
     Booking,

@@ -14,9 +14,10 @@ from bookings.actor import Actor, ActorKind
 from bookings.errors import NothingToDecide
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import BookingStatus, Decision, Hold
-from bookings.models import Booking, BookingEvent, SeatCall, SeatCallEvent
+from bookings.models import Booking, BookingEvent, Refund, SeatCall, SeatCallEvent
 from bookings.ports import Applied, NoSeats
 from bookings.services.payments.resolve_payment import resolve_payment
+from bookings.services.payments.resolve_refund import resolve_refund
 from bookings.services.seats import release as giving
 from bookings.services.seats import reserve
 from bookings.services.seats.reserve import Waiting, settle_reservation
@@ -24,9 +25,9 @@ from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
-from tests.races.places import PAYMENT_RESOLVED, RELEASE_DECIDED, RETRY_DECIDED, RETRY_WRITTEN
+from tests.races.places import REFUND_RESOLVED, RELEASE_DECIDED, RETRY_DECIDED, RETRY_WRITTEN
 from tests.support.bookings import a_call_row, a_saved_row, gateways_of, one_pass
-from tests.support.calls import a_dead_payment, a_resolution
+from tests.support.calls import a_dead_payment, a_dead_refund, a_resolution
 from tests.support.fakes import FakePayments
 from tests.support.invariants import violations
 
@@ -51,9 +52,20 @@ def decide_release(call, decision, flights, *, by):
     return resolve_release(call_id=call.pk, resolution=a_resolution(decision, actor=actor, note=by), flights=flights)
 
 
-def decide_payment(payment, decision, payments, *, by):
+def resolve(row, resolution, payments):
+    """Carry out what staff decided about a charge or a refund."""
+    if isinstance(row, Refund):
+        return resolve_refund(refund_id=row.pk, resolution=resolution, payments=gateways_of(payments))
+    return resolve_payment(payment_id=row.pk, resolution=resolution, payments=gateways_of(payments))
+
+
+def decide_money(row, decision, payments, *, by):
     resolution = a_resolution(decision, actor=Actor(kind=ActorKind.STAFF, name=by, request_id=by), note=by)
-    return resolve_payment(payment_id=payment.pk, resolution=resolution, payments=gateways_of(payments))
+    return resolve(row, resolution, payments)
+
+
+def booking_of(row):
+    return row.payment.booking_id if isinstance(row, Refund) else row.booking_id
 
 
 def a_dead_release():
@@ -165,71 +177,68 @@ def test_a_retry_is_sent_once_however_many_press_it(flights, sim):
 
 
 DEAD = pytest.mark.parametrize(
-    ("status", "state"), [("initiated", "dead"), ("cancelled", "dead"), ("cancelled", "refund_dead")]
+    "make",
+    [a_dead_payment, partial(a_dead_payment, "cancelled"), a_dead_refund],
+    ids=["a charge", "a charge of a booking that ended", "a refund"],
 )
 
 
 @DEAD
-def test_of_two_who_decide_about_a_payment_at_once_one_wins(status, state):
+def test_of_two_who_decide_about_money_at_once_one_wins(make):
     for _ in rounds(5):
-        payment = a_dead_payment(status, state)
+        row = make()
 
         outcomes = all_at_once(
             [
-                partial(decide_payment, payment, Decision.APPLIED, FakePayments(), by="anna"),
-                partial(decide_payment, payment, Decision.NOT_APPLIED, FakePayments(), by="ben"),
+                partial(decide_money, row, Decision.APPLIED, FakePayments(), by="anna"),
+                partial(decide_money, row, Decision.NOT_APPLIED, FakePayments(), by="ben"),
             ]
         )
 
         assert len(losers(outcomes)) == 1
-        assert BookingEvent.objects.filter(booking=payment.booking_id, what__endswith="_resolved").count() == 1
+        assert BookingEvent.objects.filter(booking=booking_of(row), what__endswith="_resolved").count() == 1
         assert violations() == []
 
 
 def test_twin_without_row_locks_money_that_counts_as_refunded_is_refunded_again(monkeypatch):
-    payment = a_dead_payment("cancelled", "refund_dead")
+    row = a_dead_refund()
     without_row_locks(monkeypatch)
-    decided = Halt(monkeypatch, PAYMENT_RESOLVED)
+    decided = Halt(monkeypatch, REFUND_RESOLVED)
 
     overtaken(
-        partial(decide_payment, payment, Decision.NOT_APPLIED, FakePayments(), by="ben"),
-        partial(decide_payment, payment, Decision.APPLIED, FakePayments(), by="anna"),
+        partial(decide_money, row, Decision.NOT_APPLIED, FakePayments(), by="ben"),
+        partial(decide_money, row, Decision.APPLIED, FakePayments(), by="anna"),
         at=decided,
     )
 
-    payment.refresh_from_db()
-    assert payment.state == "refund_due"
+    assert list(Refund.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "due"]
     assert BookingEvent.objects.filter(what="refund_resolved").count() == 2
 
 
 @DEAD
-def test_one_page_that_is_sent_twice_at_once_asks_the_gateway_once(status, state):
+def test_one_page_that_is_sent_twice_at_once_asks_the_gateway_once(make):
     for _ in rounds(3):
-        payment, payments = a_dead_payment(status, state), FakePayments()
-        once = partial(
-            resolve_payment,
-            payment_id=payment.pk,
-            resolution=a_resolution(Decision.RETRY),
-            payments=gateways_of(payments),
-        )
+        row, payments = make(), FakePayments()
+        once = partial(resolve, row, a_resolution(Decision.RETRY), payments)
 
         outcomes = all_at_once([once, once])
 
-        assert [outcome.pk for outcome in outcomes] == [payment.pk] * 2
+        assert [outcome.pk for outcome in outcomes] == [row.pk] * 2
         assert len(payments.asked) + payments.calls.count("close") == 1
 
 
 @DEAD
 @pytest.mark.parametrize("decision", list(Decision))
-def test_a_decision_about_a_payment_whose_commit_was_unclear_knows_itself(lost_commit, status, state, decision):
-    payment, payments = a_dead_payment(status, state), FakePayments()
-    name = "payment.retry" if decision is Decision.RETRY else "payment.decide"
+def test_a_decision_about_money_whose_commit_was_unclear_knows_itself(lost_commit, make, decision):
+    row, payments = make(), FakePayments()
+    noun = "refund" if isinstance(row, Refund) else "payment"
+    name = f"{noun}.retry" if decision is Decision.RETRY else f"{noun}.decide"
     attempts = lost_commit(name)
 
-    resolved = decide_payment(payment, decision, payments, by="anna")
+    resolved = decide_money(row, decision, payments, by="anna")
 
     assert attempts.count(name) == 2
-    assert resolved.state not in ("dead", "refund_dead")
+    assert resolved.state != "dead"
     assert len(payments.asked) + payments.calls.count("close") == (decision is Decision.RETRY)
     assert BookingEvent.objects.filter(what__contains="_re", note="anna").count() == 1
     assert violations() == []

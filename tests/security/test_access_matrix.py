@@ -62,6 +62,7 @@ TABLE = {
     "list": Line("GET", "/bookings", READ, (*STRANGERS, OK, OK, NO_SCOPE, OK)),
     "retrieve": Line("GET", ONE, READ, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "events": Line("GET", f"{ONE}/events", READ, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "money": Line("GET", f"{ONE}/payments", READ, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "pay": Line("POST", "/bookings/payments", PAY, (*STRANGERS, CREATED, NOT_FOUND, NO_SCOPE, CREATED)),
     "cancel": Line("POST", f"{ONE}/cancel", WRITE, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "links": Line("GET", "", None, PUBLIC),

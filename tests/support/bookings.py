@@ -11,9 +11,10 @@ from bookings.actor import Actor, ActorKind
 from bookings.answers.rendering import render
 from bookings.answers.results import Result
 from bookings.db.clock import database_time
-from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold, ShownPayment
-from bookings.models import Booking, BookingEvent, GatewayNotice, IdempotencyRecord, Payment, SeatCall
-from bookings.models.payments import ACTIVE, DUE, PaymentState
+from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold, RefundCause, ShownPayment
+from bookings.models import Booking, BookingEvent, GatewayNotice, IdempotencyRecord, Payment, Refund, SeatCall
+from bookings.models.payments import ACTIVE, PaymentState
+from bookings.models.refunds import BACK, MOVING, RefundState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import Charged, FlightService, PaymentGateway
 from bookings.services.bookings.cancel import cancel_booking
@@ -116,10 +117,15 @@ def payment_states() -> list[str]:
     return list(Payment.objects.order_by("pk").values_list("state", flat=True))
 
 
+def refund_states() -> list[str]:
+    """Give the state of every refund, the oldest first."""
+    return list(Refund.objects.order_by("pk").values_list("state", flat=True))
+
+
 def let_time_pass(**duration: float) -> None:
     """Move every time in the tables into the past: to the services, so much database time has gone by."""
     past = timedelta(**duration)
-    for model in (Booking, SeatCall, Payment, BookingEvent, IdempotencyRecord, GatewayNotice):
+    for model in (Booking, SeatCall, Payment, Refund, BookingEvent, IdempotencyRecord, GatewayNotice):
         columns = [f.name for f in model._meta.fields if f.get_internal_type() == "DateTimeField"]
         model.objects.update(**{name: F(name) - past for name in columns})
 
@@ -139,7 +145,6 @@ USUAL_HOLD = {
 SHOWN = {
     PaymentState.PROCESSING: ShownPayment.SETTLING,
     PaymentState.DEAD: ShownPayment.SETTLING,
-    PaymentState.REFUND_DEAD: ShownPayment.REFUND_DUE,
 }
 
 
@@ -205,18 +210,19 @@ def a_call_row(**columns: Any) -> SeatCall:
     return SeatCall.objects.create(**{**values, **columns})
 
 
-def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSING, **columns: Any) -> Payment:
-    """Insert a payment of this state, without any service."""
+def a_payment_row(
+    booking: Booking, state: PaymentState = PaymentState.PROCESSING, *, has_refund: bool = True, **columns: Any
+) -> Payment:
+    """Insert a payment of this state, without any service; what is owed back, or was, with its refund."""
     now = database_time()
     is_active = state in ACTIVE
-    is_due = state in DUE
+    is_due = state == PaymentState.PROCESSING
     values = {
         "booking": booking,
         "amount": booking.total_cost,
         "currency": booking.currency,
         "gateway": "fake",
         "gateway_key": uuid.uuid4(),
-        "refund_key": uuid.uuid4(),
         "state": state,
         "step": "asked" if state == PaymentState.PROCESSING else "",
         "act_until": booking.expires_at,
@@ -226,7 +232,47 @@ def a_payment_row(booking: Booking, state: PaymentState = PaymentState.PROCESSIN
     }
     seen = ShownPayment.AWAITING_PAYER if columns.get("step") == "payer" else SHOWN.get(state, state)
     Booking.objects.filter(pk=booking.pk).update(payment_state=seen, payment_at=now)
-    return Payment.objects.create(**{**values, **columns})
+    payment = Payment.objects.create(**{**values, **columns})
+    if has_refund and state in (PaymentState.REFUND_DUE, PaymentState.REFUNDED):
+        Booking.objects.filter(pk=booking.pk).update(refund_amount=payment.amount, refund_at=now)
+        refund = RefundState.DUE if state == PaymentState.REFUND_DUE else RefundState.DONE
+        a_refund_row(payment, refund, created_at=payment.created_at)
+    return payment
+
+
+def a_refund_row(
+    payment: Payment, state: RefundState | str = RefundState.DUE, amount: int | None = None, **columns: Any
+) -> Refund:
+    """Insert a refund of this state, of all that is left unless told otherwise, and let its payment count it."""
+    now, state = database_time(), RefundState(state)
+    amount = payment.left.amount if amount is None else amount
+    values = {
+        "payment": payment,
+        "amount": amount,
+        "currency": payment.currency,
+        "key": uuid.uuid4(),
+        "state": state,
+        "cause": RefundCause.BOOKING_ENDED,
+        "reference": "transfer 17" if state == RefundState.ELSEWHERE else "",
+        "next_at": now if state in MOVING else None,
+        "created_at": now,
+        "done_at": now if state in BACK else None,
+    }
+    refund = Refund.objects.create(**{**values, **columns})
+    payment.refunded += 0 if state == RefundState.FAILED else amount
+    payment.save(update_fields=["refunded"])
+    return refund
+
+
+def an_owed_refund(state: RefundState | str = RefundState.DUE, **columns: Any) -> Refund:
+    """Insert a cancelled booking, its payment, and the refund of all of it, which is in this state."""
+    booking = a_saved_row(BookingStatus.CANCELLED)
+    is_back = state in BACK
+    paid = PaymentState.REFUNDED if is_back else PaymentState.REFUND_DUE
+    payment = a_payment_row(booking, paid, has_refund=False)
+    now = database_time()
+    Booking.objects.filter(pk=booking.pk).update(refund_amount=payment.amount, refund_at=now)
+    return a_refund_row(payment, state, **columns)
 
 
 def charged(payment: Payment) -> Charged:

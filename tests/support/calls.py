@@ -7,11 +7,12 @@ from typing import Any
 
 from bookings.actor import Actor
 from bookings.db.clock import database_time
-from bookings.lifecycle import Decision
-from bookings.models import Booking, Payment, SeatCall
+from bookings.lifecycle import Decision, RefundCause
+from bookings.models import Booking, Payment, Refund, SeatCall
 from bookings.models.payments import PaymentState
+from bookings.services.payments.ask_refund import RefundRequest
 from bookings.services.shared.manual_resolution import Resolution
-from tests.support.bookings import STAFF, a_call_row, a_payment_row, a_saved_row
+from tests.support.bookings import STAFF, a_call_row, a_payment_row, a_saved_row, an_owed_refund
 
 CALLS = "/admin/bookings/seatcall/"
 
@@ -31,7 +32,7 @@ def payment_address(payment: Payment, word: str) -> str:
 
 
 def a_dead_payment(status: str = "initiated", state: str = PaymentState.DEAD, **columns: Any) -> Payment:
-    """Insert a charge, or a refund, that was given up; `hours` is the age of its first sending."""
+    """Insert a charge that was given up; `hours` is the age of its first sending."""
     first_sent_at = database_time() - timedelta(hours=columns.pop("hours", 25))
     values = {"first_sent_at": first_sent_at, "last_error": "no answer", "claims": 9}
     booking = a_saved_row(status)
@@ -39,6 +40,31 @@ def a_dead_payment(status: str = "initiated", state: str = PaymentState.DEAD, **
     if payment.active_booking_id:
         Booking.objects.filter(pk=booking.pk).update(active_payment_id=payment.pk)
     return payment
+
+
+def a_dead_refund(**columns: Any) -> Refund:
+    """Insert a refund that was given up; `hours` is the age of its first sending."""
+    first_sent_at = database_time() - timedelta(hours=columns.pop("hours", 25))
+    values = {"first_sent_at": first_sent_at, "last_error": "no answer", "claims": 9}
+    return an_owed_refund("dead", **{**values, **columns})
+
+
+def a_refund_request(booking: Booking, amount: int = 1000, **said: Any) -> RefundRequest:
+    """What staff ask for on a page of this booking that was just opened."""
+    usual: dict[str, Any] = {
+        "payment_id": booking.active_payment_id,
+        "amount": amount,
+        "cause": RefundCause.GOODWILL,
+        "note": "three hours late",
+        "actor": STAFF,
+        "action_key": uuid.uuid4().hex,
+        "seen_version": booking.version,
+    }
+    return RefundRequest(**{**usual, **said})
+
+
+def refund_address(refund: Refund, word: str) -> str:
+    return f"/admin/bookings/refund/{refund.pk}/{word}/"
 
 
 def take_address(booking: Booking, word: str) -> str:

@@ -183,7 +183,7 @@ def admin_inputs(put: Canaries, *, cookies: str, form_token: str) -> Iterator[Re
     wrong = f"csrfmiddlewaretoken={put.secret('wrong token of a form', 32)}&username={put('without a token')}"
     yield "POST", "/admin/login/", wrong.encode(), {**csrf, "Referer": f"https://{put('referer')}.example.org/"}
     staff = {**form, "Cookie": cookies}
-    for model in ("booking", "seatcall", "payment", "bookingevent", "idempotencyrecord", "apikey"):
+    for model in ("booking", "seatcall", "payment", "refund", "bookingevent", "idempotencyrecord", "apikey"):
         yield "GET", f"/admin/bookings/{model}/?q={put(f'search {model}')}", None, staff
         yield "GET", f"/admin/bookings/{model}/?{put(f'filter {model}')}={put(f'value {model}')}", None, staff
     yield "GET", f"/admin/bookings/booking/?created_at__gte={put('date')}&e=1", None, staff

@@ -36,7 +36,7 @@ LOCK_WAIT_SECONDS = 20.0
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS charge (key TEXT PRIMARY KEY, reference TEXT, amount TEXT);
     CREATE TABLE IF NOT EXISTS closed (key TEXT PRIMARY KEY);
-    CREATE TABLE IF NOT EXISTS refund (key TEXT PRIMARY KEY, charge_key TEXT);
+    CREATE TABLE IF NOT EXISTS refund (key TEXT PRIMARY KEY, charge_key TEXT, amount INTEGER, whole INTEGER);
 """
 
 
@@ -77,7 +77,10 @@ class DurablePayments(QuietGateway):
 
     def refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
         with self._opened() as database:
-            database.execute("INSERT OR IGNORE INTO refund VALUES (?, ?)", (str(order.key), str(order.intent.key)))
+            database.execute(
+                "INSERT OR IGNORE INTO refund VALUES (?, ?, ?, ?)",
+                (str(order.key), str(order.intent.key), order.money.amount, order.intent.money.amount),
+            )
         return Unknown("answer lost") if self._loses_its_answer() else Refunded()
 
     def _stands(self, intent: Intent) -> ChargeOutcome:
@@ -96,11 +99,12 @@ class DurablePayments(QuietGateway):
         return read_signed_notice(body, headers, secrets=(SECRET,))
 
     def charged(self) -> Counter[str]:
-        """Charges minus refunds of each booking that was ever charged, by its reference."""
+        """Charges of each booking that was ever charged, without those that went back as a whole, by its reference."""
         with self._opened() as database:
             rows = database.execute(
-                "SELECT c.reference, COUNT(DISTINCT c.key) - COUNT(r.key)"
-                " FROM charge c LEFT JOIN refund r ON r.charge_key = c.key GROUP BY c.reference"
+                "SELECT c.reference, COUNT(*) - SUM(COALESCE(("
+                " SELECT SUM(r.amount) / MAX(r.whole) FROM refund r WHERE r.charge_key = c.key), 0))"
+                " FROM charge c GROUP BY c.reference"
             )
             return Counter(dict(rows))
 

@@ -19,7 +19,9 @@ from bookings.ports import (
     NotSent,
     Opened,
     OpenOutcome,
+    RefundAwaits,
     Refunded,
+    RefundFailed,
     RefundOrder,
     RefundOutcome,
     Unknown,
@@ -46,7 +48,11 @@ class FakePayments(QuietGateway, Planned[ChargeFault]):
         self.needs_payer = False
         self.why_not = ""
         self.charges: dict[UUID, tuple[str, Money]] = {}
+        # Refunds that were made, by their keys: of which charge, and how much.
         self.refunds: dict[UUID, UUID] = {}
+        self.given_back: dict[UUID, Money] = {}
+        self.looked_at: list[UUID] = []
+        self._refunds_wait: dict[UUID, RefundOrder] = {}
         self.asked: list[UUID] = []
         self.calls: list[str] = []
         self.tokens: list[str] = []
@@ -118,9 +124,24 @@ class FakePayments(QuietGateway, Planned[ChargeFault]):
             return NotSent("refused to connect")
         if self.down or fault is ChargeFault.UNKNOWN or charge_key not in self.charges:
             return Unknown("no answer")
-        self.refunds.setdefault(key, charge_key)
+        if fault is ChargeFault.REFUND_FAILS:
+            return RefundFailed("expired_or_canceled_card", f"fake-{key}")
+        if fault is ChargeFault.REFUND_WAITS or key in self._refunds_wait:
+            self._refunds_wait[key] = order
+            return RefundAwaits(f"fake-{key}", "pending")
+        self._give_back(order)
         self._let_it_be_under_way(fault)
         return Unknown("answer lost") if fault is ChargeFault.UNKNOWN_MOVED else Refunded()
+
+    def look_at_refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
+        self.looked_at.append(order.key)
+        fault = self._next_fault()
+        if self.down or fault is ChargeFault.UNKNOWN:
+            return Unknown("no answer")
+        if fault is ChargeFault.REFUND_FAILS:
+            self._refunds_wait.pop(order.key, None)
+            return RefundFailed("expired_or_canceled_card")
+        return RefundAwaits(f"fake-{order.key}", "pending") if order.key in self._refunds_wait else Refunded(order.id)
 
     # --- for tests --------------------------------------------------------------------------------------
 
@@ -150,20 +171,33 @@ class FakePayments(QuietGateway, Planned[ChargeFault]):
         """Let the payer's bank say no: the payer may try again."""
         self._waiting[key] = Declined(code)
 
+    def finish_refunds(self) -> None:
+        """Make the refunds that wait, as a gateway does some time."""
+        for key in list(self._refunds_wait):
+            self._give_back(self._refunds_wait.pop(key))
+
     def net_charges(self, reference: str) -> int:
-        """Charges of a booking minus their refunds."""
+        """Charges of a booking, without those that went back as a whole."""
         return self.charged()[reference]
 
     def charged(self) -> Counter[str]:
         """The same of every booking, by its reference."""
         with self._lock:
             net = Counter(reference for reference, _amount in self.charges.values())
-            net.subtract(self.charges[key][0] for key in self.refunds.values())
+            for charge_key in set(self.refunds.values()):
+                reference, money = self.charges[charge_key]
+                given = [self.given_back[key].amount for key, of in self.refunds.items() if of == charge_key]
+                net[reference] -= sum(given) // money.amount
         return net
 
     def can_be_paid(self, key: UUID) -> bool:
         """Tell whether the payer could still pay this."""
         return key in self._intents and key not in self._closed and key not in self.charges
+
+    def _give_back(self, order: RefundOrder) -> None:
+        with self._lock:
+            self.refunds.setdefault(order.key, order.intent.key)
+            self.given_back.setdefault(order.key, order.money)
 
     def _take(self, intent: Intent, fault: ChargeFault | None) -> None:
         key = intent.key

@@ -33,6 +33,8 @@ class ChargeFault(enum.Enum):
     NOT_SENT = "the request was certainly not sent"
     UNKNOWN = "no money has moved, and nobody knows"
     UNKNOWN_MOVED = "the money has moved, and nobody knows"
+    REFUND_FAILS = "the gateway says that no money goes back"
+    REFUND_WAITS = "the gateway has the refund, and makes it later"
     DIE_BEFORE = "this process dies before it asks"
     DIE_AFTER = "this process dies when the money has moved"
 

@@ -9,15 +9,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
 
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.models import Booking, Payment
+from bookings.models.payments import CHARGED
+from bookings.models.refunds import RefundState
 
 # What clients are shown of a payment in this state.
 _SHOWN = """CASE WHEN {0}.state='processing' AND {0}.step='payer' THEN 'awaiting_payer'
     WHEN {0}.state IN ('processing', 'dead') THEN 'settling'
-    WHEN {0}.state='refund_dead' THEN 'refund_due' ELSE {0}.state END"""
+    WHEN {0}.state='succeeded' AND {0}.refunded>0 THEN CASE WHEN EXISTS (SELECT 1 FROM refund r
+        WHERE r.payment_id={0}.id AND r.state IN ('due','sent','dead')) THEN 'part_due' ELSE 'part_back' END
+    ELSE {0}.state END"""
 
 AT_ANY_TIME = {
     "Q1-Q3: the status does not fit the hold": """
@@ -39,7 +44,17 @@ AT_ANY_TIME = {
         OR (b.payment_state='' AND EXISTS (SELECT 1 FROM payment p WHERE p.booking_id=b.id))
         OR (b.payment_state<>'' AND NOT EXISTS (
             SELECT 1 FROM payment p WHERE p.booking_id=b.id AND {_SHOWN.format("p")}=b.payment_state))
-        OR (b.status='cancelled' AND b.cancelled_at IS NULL)""",
+        OR (b.status='cancelled' AND b.cancelled_at IS NULL)
+        OR (a.state='succeeded' AND a.refunded<>b.refund_amount)""",
+    "Q13: refunds that do not add up to what their payment says": """
+        SELECT p.id FROM payment p LEFT JOIN refund r ON r.payment_id=p.id AND r.state<>'failed'
+        GROUP BY p.id, p.refunded HAVING COALESCE(SUM(r.amount),0)<>p.refunded""",
+    "Q14: a payment that counts as refunded and has money left, or on its way": """
+        SELECT p.id FROM payment p WHERE p.state='refunded' AND (p.refunded<>p.amount
+        OR EXISTS (SELECT 1 FROM refund r WHERE r.payment_id=p.id AND r.state IN ('due','sent','dead')))""",
+    "Q15: money that is owed back, and nothing that gives it back or waits for a decision": """
+        SELECT p.id FROM payment p WHERE p.state='refund_due' AND NOT EXISTS (SELECT 1 FROM refund r
+        WHERE r.payment_id=p.id AND (r.state IN ('due','sent','dead') OR (r.state='failed' AND r.decision='')))""",
     "Q11: a payment in another currency than its booking": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }
@@ -54,7 +69,8 @@ WHEN_QUIET = {
         SELECT id FROM seat_call WHERE state IN ('open','dead')
         UNION ALL SELECT id FROM booking
           WHERE hold IN ('asking','stuck') OR (hold='giving_back' AND give_back_id IS NULL)
-        UNION ALL SELECT id FROM payment WHERE state IN ('processing','refund_due','dead','refund_dead')
+        UNION ALL SELECT id FROM payment WHERE state IN ('processing','dead')
+        UNION ALL SELECT id FROM refund WHERE state IN ('due','sent','dead') OR (state='failed' AND decision='')
         UNION ALL SELECT id FROM booking
           WHERE status IN ('pending','initiated') AND expires_at < {two_minutes_ago}""",
 }
@@ -67,7 +83,7 @@ class Ledger(Protocol):
 
 
 class Gateway(Protocol):
-    """A payment gateway that tells its charges minus refunds, by the booking's reference."""
+    """A payment gateway that tells its charges that did not go back as a whole, by the booking's reference."""
 
     def charged(self) -> Counter[str]: ...
 
@@ -99,12 +115,17 @@ def seats_adrift(flights: Ledger) -> list[tuple[int, int, int]]:
 
 
 def money_out_of_step(payments: Gateway) -> list[str]:
-    """Q9: per booking, charges minus refunds are 1 if it is booked, and otherwise 0. When quiet."""
-    charged = payments.charged()
+    """Q9: per booking, the gateway has as many charges that did not go back as a whole as our rows say. When quiet."""
+    charged, ours = payments.charged(), Counter[str]()
+    rows = Payment.objects.filter(state__in=CHARGED).annotate(
+        back=Coalesce(Sum("refunds__amount", filter=Q(refunds__state=RefundState.DONE)), 0)
+    )
+    for reference, amount, back in rows.values_list("booking__reference", "amount", "back"):
+        ours[reference] += back < amount or amount == 0
     return [
         f"Q9: {reference}: {status}, charged {charged[reference]} times"
         for reference, status in Booking.objects.order_by("pk").values_list("reference", "status")
-        if charged[reference] != (status == BookingStatus.BOOKED)
+        if charged[reference] != ours[reference]
     ]
 
 

@@ -33,7 +33,7 @@ AGENT = 7
 
 OF_THE_REAPER = ("rate_window", "django_session", "django_q_task")
 TABLES = (
-    *("seat_call", "booking", "payment", "booking_event", "idempotency_record", "user_hold"),
+    *("seat_call", "booking", "payment", "refund", "booking_event", "idempotency_record", "user_hold"),
     "booking_case",
 )
 
@@ -72,7 +72,9 @@ _BOOKINGS = insert_select(
     expires_at="IF(is_new, '{now}', at) + INTERVAL 15 MINUTE",
     active_payment_id="IF(status = 'booked', seq, NULL)",
     cancelled_at="IF(status = 'cancelled', LEAST(at + INTERVAL 15 MINUTE, '{now}'), NULL)",
-    payment_state="IF(status = 'booked', 'succeeded', '')",
+    payment_state="IF(status = 'booked', IF(MOD(seq, 50) = 0, 'part_back', 'succeeded'), '')",
+    refund_at="IF(status = 'booked' AND MOD(seq, 50) = 0, at + INTERVAL 2 HOUR, NULL)",
+    refund_amount="IF(status = 'booked' AND MOD(seq, 50) = 0, 500, 0)",
     payment_at="IF(status = 'booked', at + INTERVAL 1 MINUTE, NULL)",
     # A number flies again and again: of a million bookings each has a few thousand.
     flight_number=f"CONCAT('AI ', 100 + MOD(seq DIV {BOOKINGS_PER_FLIGHT} + scattered DIV 256, 300))",
@@ -100,10 +102,22 @@ _PAYMENTS = insert_select(
     active_booking_id="id",
     amount="total_cost",
     gateway_key=key_of("gateway", "id"),
-    refund_key=key_of("refund", "id"),
+    refunded="IF(MOD(id, 50) = 0, 500, 0)",
     request_id="CONCAT('pay-', MD5(id))",
     created_at="created_at + INTERVAL 1 MINUTE",
     settled_at="created_at + INTERVAL 1 MINUTE",
+)
+
+# A part of one paid booking in fifty went back.
+_REFUNDS = insert_select(
+    *("refund", "payment WHERE MOD(booking_id, 50) = 0"),
+    payment_id="id",
+    amount="500",
+    cause="'goodwill'",
+    asked_by="'anna'",
+    key=key_of("refund", "id"),
+    created_at="created_at + INTERVAL 1 HOUR",
+    done_at="created_at + INTERVAL 2 HOUR",
 )
 
 _EVENTS = insert_select(
@@ -140,7 +154,7 @@ _CASES = """INSERT INTO booking_case (booking_id, owner, follow_up_on, version, 
         IF(MOD(id, 2000), created_at, NULL)
     FROM booking WHERE MOD(id, 100) = 0"""
 
-_FILLS = dict(zip(TABLES, (_CALLS, _BOOKINGS, _PAYMENTS, _EVENTS, _RECORDS, _USERS, _CASES), strict=True))
+_FILLS = dict(zip(TABLES, (_CALLS, _BOOKINGS, _PAYMENTS, _REFUNDS, _EVENTS, _RECORDS, _USERS, _CASES), strict=True))
 
 
 def on_sale(bookings: int) -> int:

@@ -60,7 +60,7 @@ def all_pages() -> Iterator[Page]:
         f"all, page {DEEP_PAGE}": {"older": str(newest.pk - DEEP_PAGE * PAGE)},
         "a reason, half way down": {"reason": "expired", "older": str(middle.pk)},
     }
-    tables = ("bulkcancel", "seatcall", "payment", "bookingevent", "idempotencyrecord", "reconciliation")
+    tables = ("bulkcancel", "seatcall", "payment", "refund", "bookingevent", "idempotencyrecord", "reconciliation")
     addresses = {
         "start page": "/admin/",
         "a paid booking": f"{OFFICE}/booking/{paid.pk}/change/",
@@ -72,13 +72,13 @@ def all_pages() -> Iterator[Page]:
         "to cancel all of a flight": f"{OFFICE}/bulkcancel/new/?flight={paid.flight_id}",
         **{name: f"{OFFICE}/{name}/" for name in tables},
         "payment, page 100": f"{OFFICE}/payment/?p=100",
-        **{
-            f"payments, {state}": f"{OFFICE}/payment/?is={state}"
-            for state in ("failed", "refunded", "dead", "refund_dead")
-        },
+        **{f"payments, {state}": f"{OFFICE}/payment/?is={state}" for state in ("failed", "refunded", "dead")},
         "payments, succeeded": f"{OFFICE}/payment/?is=succeeded",
         "payments, succeeded, page 100": f"{OFFICE}/payment/?is=succeeded&p=100",
         "payments, found by a key": f"{OFFICE}/payment/?q={Payment.objects.get(booking=paid).gateway_key}",
+        **{f"refunds, {state}": f"{OFFICE}/refund/?is={state}" for state in ("done", "failed", "elsewhere", "dead")},
+        "refunds made on the gateway's pages": f"{OFFICE}/refund/?from=gateway",
+        "refund, page 100": f"{OFFICE}/refund/?p=100",
         "records, running": f"{OFFICE}/idempotencyrecord/?is=running",
         "records of a caller": f"{OFFICE}/idempotencyrecord/?q=user:{paid.user_id}",
         **{f"activity: {name}": f"{OFFICE}/bookingevent/?{query}" for name, query in activities(middle).items()},

@@ -79,6 +79,7 @@ class Booking(OutboundCall):
     payment_state = models.CharField(max_length=14, choices=ShownPayment.choices, blank=True, default="")
     payment_at = models.DateTimeField(null=True, blank=True)
     refund_at = models.DateTimeField(null=True, blank=True)
+    refund_amount = models.BigIntegerField(default=0)
     version = models.PositiveIntegerField(default=0)
     request_id = models.CharField(max_length=64, blank=True, default="")
     # Where in which trace it was asked for; see Note [A trace goes on].

@@ -12,7 +12,10 @@ class EventKind(models.TextChoices):
     CANCELLED = "cancelled"
     CANCEL_REQUESTED = "cancel_requested"
     PAYMENT_FAILED = "payment_failed"
+    # Staff give money back, all or a part.
+    REFUND_ASKED = "refund_asked"
     REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
     # Internal notes of staff: never shown outside the back office.
     NOTED = "noted"
     # What staff decided about a reservation of unknown outcome.
@@ -23,6 +26,7 @@ class EventKind(models.TextChoices):
     PAYMENT_RESOLVED = "payment_resolved"
     REFUND_RETRIED = "refund_retried"
     REFUND_RESOLVED = "refund_resolved"
+    REFUND_ELSEWHERE = "refund_elsewhere"
     # A payer asks for the money back through their bank.
     DISPUTED = "disputed"
     DISPUTE_CLOSED = "dispute_closed"

@@ -17,7 +17,8 @@ from bookings.db.clock import database_time
 from bookings.db.replica import read_list
 from bookings.lifecycle import UNPAID, BookingStatus, Hold
 from bookings.models import Booking, BookingCase
-from bookings.models.payments import DEAD, PaymentState
+from bookings.models.payments import PaymentState
+from bookings.models.refunds import MOVING, RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.office import labels
 from bookings.office.addresses import (
@@ -40,6 +41,7 @@ from bookings.queries.bookings.quick_views import (
     MOST_COUNTED,
     counts_of_views,
     unsettled_payments,
+    unsettled_refunds,
 )
 from bookings.queries.bookings.selection import Selection
 from bookings.text.money import Money
@@ -83,7 +85,7 @@ COLUMNS = (
     ),
     *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id", "customer_url"),
     *("flight_number", "departure_airport", "arrival_airport", "departure_at", "arrival_at"),
-    *("payment_state", "payment_at", "refund_at", "cancelled_at", "client_reference", "metadata"),
+    *("payment_state", "payment_at", "refund_at", "refunded", "cancelled_at", "client_reference", "metadata"),
 )
 """Of the export, for programs: as the database names them, but for money, which it counts in minor units, and links."""
 
@@ -161,11 +163,15 @@ def _read(selection: Selection, now: datetime, place: dict[str, int], me: str) -
 def lines_of(bookings: list[Booking], *, now: datetime) -> list[Line]:
     """Say of each booking how long it has, and what about it needs a look."""
     unsettled, cases = unsettled_payments(bookings), cases_among(bookings)
+    refunds = unsettled_refunds(bookings)
     return [
         Line(
             booking,
             time_left(booking, now=now, is_paying=PaymentState.PROCESSING in unsettled.get(booking.pk, ())),
-            [*attention(booking, unsettled.get(booking.pk, set()), now=now), *_case_flags(cases.get(booking.pk), now)],
+            [
+                *attention(booking, unsettled.get(booking.pk, set()), refunds.get(booking.pk, set()), now=now),
+                *_case_flags(cases.get(booking.pk), now),
+            ],
         )
         for booking in bookings
     ]
@@ -183,16 +189,18 @@ def time_left(booking: Booking, *, now: datetime, is_paying: bool) -> str:
     return format_html(_("to be paid by {at}, {left} left"), at=clock(booking.expires_at), left=left)
 
 
-def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Badge]:
-    """What staff should look at about a booking; the worst first."""
+def attention(booking: Booking, payments: set[str], refunds: set[str], *, now: datetime) -> list[Badge]:
+    """What staff should look at about a booking, its payments and refunds by their states; the worst first."""
     flags = []
     call = booking.give_back
     if booking.hold == Hold.STUCK:
         flags.append(Badge(_("Seats stuck: needs a decision"), "bad"))
     if call is not None and call.state == SeatCallState.DEAD:
         flags.append(Badge(_("Release dead: needs a decision"), "bad"))
-    if not payments.isdisjoint(DEAD):
+    if PaymentState.DEAD in payments:
         flags.append(Badge(_("Payment dead: needs a decision"), "bad"))
+    if not refunds.isdisjoint((RefundState.DEAD, RefundState.FAILED)):
+        flags.append(Badge(_("Refund failed or dead: needs a decision"), "bad"))
     asked_for = now - (booking.first_sent_at or booking.created_at)
     if booking.hold == Hold.ASKING and asked_for > UNKNOWN_AFTER:
         flags.append(Badge(_("Outcome unknown for %(age)s") % {"age": span(asked_for)}, "warn"))
@@ -201,7 +209,7 @@ def attention(booking: Booking, payments: set[str], *, now: datetime) -> list[Ba
     owed_for = now - (booking.cancelled_at or booking.updated_at)
     if is_owed and owed_for > OWED_AFTER:
         flags.append(Badge(_("Seats owed for %(age)s") % {"age": span(owed_for)}, "warn"))
-    if PaymentState.REFUND_DUE in payments:
+    if not refunds.isdisjoint(MOVING):
         flags.append(Badge(_("Refund due"), "warn"))
     if booking.cancel_requested and booking.status != BookingStatus.CANCELLED:
         flags.append(Badge(_("Cancellation asked for"), "warn"))
@@ -224,6 +232,7 @@ def _cells_of(booking: Booking) -> list[object]:
         "hold": GIVEN_BACK if is_back else booking.hold,
         "price_per_seat": Money(booking.seat_price, booking.currency),
         "total": Money(booking.total_cost, booking.currency),
+        "refunded": Money(booking.refund_amount, booking.currency),
         "customer_url": customer_address(booking.user_id),
     }
     return [shown[name] if name in shown else getattr(booking, name) for name in COLUMNS]
@@ -235,14 +244,13 @@ def _tabs(selection: Selection, now: datetime, shown: int, me: str) -> list[Tab]
     for view, text in VIEWS.items():
         count = _capped(in_view[view], highest=MOST_COUNTED - 1)
         tabs.append(Tab(text, f"{here}?view={view}", count, selection.view == view))
-    calls, payments = reverse("admin:bookings_seatcall_changelist"), KINDS["decision"]
+    calls = reverse("admin:bookings_seatcall_changelist")
     waiting = {word: found.count for word, found in counts.look().items()}
     dead = _capped(waiting["stuck"] + waiting["dead"], highest=MOST_COUNTED - 1)
-    unknown = _capped(waiting["decision"], highest=MOST_COUNTED - 1)
-    decisions = [
-        Tab(_("Dead calls"), calls, dead, is_current=False),
-        Tab(_("Dead payments"), payments.address, unknown, is_current=False),
-    ]
+    decisions = [Tab(_("Dead calls"), calls, dead, is_current=False)]
+    for word, text in (("decision", _("Dead payments")), ("undecided", _("Refunds failed or dead"))):
+        count = _capped(waiting[word], highest=MOST_COUNTED - 1)
+        decisions.append(Tab(text, KINDS[word].address, count, is_current=False))
     before_refunds, before_cases = (1 + list(VIEWS).index(view) for view in ("refund_due", "cases_due"))
     rest = [*tabs[before_refunds:before_cases], *_mine(selection, now, me), *tabs[before_cases:]]
     if selection.view in OTHER_VIEWS:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from bookings.errors import BookingChanged, CaseChanged, NotYourCase
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import labels, unsent
+from bookings.office.ask_refund import REFUND
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.bookings.bulk_note import NOTE, BulkNote
 from bookings.office.bookings.case import WORK, CaseForm, case_context, case_form, move_by
@@ -185,6 +186,7 @@ class BookingAdmin(BookingList, BulkNote, ReadOnlyAdmin):
             may_note=request.user.has_perm(NOTE),
             may_resolve=request.user.has_perm(DECIDE_ABOUT_SEATS),
             may_resolve_payment=request.user.has_perm(DECIDE_ABOUT_PAYMENTS),
+            may_refund=request.user.has_perm(REFUND),
             **case_context(request, page, **shown),
         )
 

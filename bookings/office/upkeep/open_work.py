@@ -22,11 +22,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.diagnostics.open_work import FLIGHTS_NAMED
 from bookings.lifecycle import Hold
-from bookings.models import Booking, BulkCancel, Payment, Reconciliation, SeatCall
+from bookings.models import Booking, BulkCancel, Payment, Reconciliation, Refund, SeatCall
 from bookings.models.bookings.bulk_cancel import Approval
-from bookings.models.payments import DEAD, PaymentState
+from bookings.models.payments import PaymentState
+from bookings.models.refunds import NEEDS_DECISION, RefundState
 from bookings.models.seats.seat_call import SeatCallState
-from bookings.queries.upkeep.open_work import REFUND_DUE_SINCE, WaitingWork, oldest_of, waiting_of
+from bookings.queries.upkeep.open_work import WaitingWork, oldest_of, waiting_of
 
 # The menu stands on every page; nothing that it counts is lost in so short a time.
 REMEMBERED_SECONDS = 5
@@ -91,9 +92,14 @@ def _release(call: SeatCall) -> str:
 
 def _payment(payment: Payment) -> str:
     named = {"amount": payment.money, "reference": payment.booking.reference}
-    if payment.state == PaymentState.REFUND_DEAD:
-        return _("Refund of %(amount)s for booking %(reference)s: was it made?") % named
     return _("Charge of %(amount)s for booking %(reference)s: was it made?") % named
+
+
+def _refund(refund: Refund) -> str:
+    named = {"amount": refund.money, "reference": refund.payment.booking.reference}
+    if refund.state == RefundState.FAILED:
+        return _("Refund of %(amount)s for booking %(reference)s failed: what now?") % named
+    return _("Refund of %(amount)s for booking %(reference)s: was it made?") % named
 
 
 def _difference(found: Reconciliation) -> str:
@@ -136,14 +142,24 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             called=_release,
         ),
         "decision": Kind(
-            gettext_lazy("Dead charges and refunds"),
+            gettext_lazy("Dead charges"),
             Payment,
-            Q(state__in=DEAD),
+            Q(state=PaymentState.DEAD),
             "bookings_payment_changelist",
             "needs=decision",
             opens="bookings_payment_change",
             called=_payment,
             also_read=("booking",),
+        ),
+        "undecided": Kind(
+            gettext_lazy("Refunds that failed or are dead"),
+            Refund,
+            NEEDS_DECISION,
+            "bookings_refund_changelist",
+            "needs=undecided",
+            opens="bookings_refund_change",
+            called=_refund,
+            also_read=("payment__booking",),
         ),
         "difference": Kind(
             gettext_lazy("Seats that differ"),
@@ -195,11 +211,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "refund": Kind(
             gettext_lazy("Refunds due"),
-            Payment,
-            Q(state=PaymentState.REFUND_DUE),
-            "bookings_payment_changelist",
+            Refund,
+            # One that the gateway has may take it days.
+            Q(state=RefundState.DUE),
+            "bookings_refund_changelist",
             "needs=refund",
-            since=REFUND_DUE_SINCE,
         ),
         "worker": Kind(
             gettext_lazy("Bulk cancellations under way"),

@@ -11,11 +11,11 @@ from django.db.models import Case, Count, F, IntegerField, OuterRef, QuerySet, S
 
 from bookings.conf import BULK_CANCEL_LIMIT, HIGHEST_ID, bulk_approval_limits, currency
 from bookings.db.clock import database_time
-from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, Hold, cancel_outcome_of
-from bookings.models import Booking, BulkCancel, BulkCancelRow, Payment
+from bookings.lifecycle import BookingStatus, CancelEffect, CancelOutcome, Hold, RefundCause, cancel_outcome_of
+from bookings.models import Booking, BulkCancel, BulkCancelRow, Refund
 from bookings.models.bookings.bulk_cancel import BulkCancelState as State
 from bookings.models.bookings.bulk_cancel import BulkCancelWhy
-from bookings.models.payments import PaymentState
+from bookings.models.refunds import BACK, MOVING
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.selection import Selection
 from bookings.text.ids import exact_id
@@ -27,7 +27,7 @@ IN_ORDER = (State.FAILED, State.REQUESTED, State.SKIPPED, State.CANCELLED, State
 COLUMNS = (
     *("id", "reference", "user_id", "status", "hold", "claims", "version"),
     *("flight_id", "flight_number", "departure_airport", "arrival_airport", "departure_at"),
-    *("no_of_seats", "total_cost", "currency", "active_payment_id", "cancel_requested"),
+    *("no_of_seats", "total_cost", "currency", "active_payment_id", "cancel_requested", "refund_amount"),
 )
 
 # Of a booking that staff have taken out of the selection.
@@ -213,9 +213,9 @@ def progress_of(bulk: BulkCancel) -> BulkProgress:
         seats_back=seats["back"],
         seats_on_their_way=seats["on their way"],
         seats_undecided=seats["undecided"],
-        refund_due=totals(money for state, money in refunds if state != PaymentState.REFUNDED),
-        refunded=totals(money for state, money in refunds if state == PaymentState.REFUNDED),
-        is_moving=is_moving or any(state == PaymentState.REFUND_DUE for state, _ in refunds),
+        refund_due=totals(money for state, money in refunds if state not in BACK),
+        refunded=totals(money for state, money in refunds if state in BACK),
+        is_moving=is_moving or any(state in MOVING for state, _ in refunds),
     )
 
 
@@ -237,15 +237,15 @@ def results_of(bulk: BulkCancel) -> QuerySet[BulkCancelRow]:
         default=Value(len(IN_ORDER)),
         output_field=IntegerField(),
     )
-    refunds = _refunds_of(OuterRef("booking")).values("booking").annotate(total=Sum("amount")).values("total")
+    refunds = _refunds_of(OuterRef("booking")).values("payment__booking").annotate(total=Sum("amount")).values("total")
     rows = bulk.rows.select_related("booking__give_back").annotate(rank=rank, refunds=Subquery(refunds))
     return rows.order_by("rank", F("done_at").desc(), "-booking_id")
 
 
-def _refunds_of(bookings: Any) -> QuerySet[Payment]:
-    """Payments whose money goes back, or went back as far as is known."""
-    states = [PaymentState.REFUND_DUE, PaymentState.REFUNDED, PaymentState.REFUND_DEAD]
-    return Payment.objects.filter(booking__in=bookings, state__in=states).order_by()
+def _refunds_of(bookings: Any) -> QuerySet[Refund]:
+    """What goes back of these bookings, as they ended, or went back as far as is known; each sum counts once."""
+    ended = [RefundCause.BOOKING_ENDED, RefundCause.PAID_TOO_LATE]
+    return Refund.objects.filter(payment__booking__in=bookings, cause__in=ended, decision="").order_by()
 
 
 def _whereabouts(hold: str, call_state: str | None) -> str:

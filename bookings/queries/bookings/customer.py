@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from bookings.lifecycle import BookingStatus, Hold
-from bookings.models import Booking, BookingEvent, Payment
+from bookings.models import Booking, BookingEvent, Payment, Refund
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import CHARGED, DEAD, DUE, UNANSWERED, PaymentState
+from bookings.models.payments import CHARGED, UNANSWERED
+from bookings.models.refunds import BACK, MOVING, NEEDS_DECISION
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.text.money import Money, totals
 
@@ -23,8 +24,6 @@ OPEN_SEATS = Q(hold__in=[Hold.ASKING, Hold.STUCK]) | (
     Q(hold=Hold.GIVING_BACK) & (Q(give_back=None) | ~Q(give_back__state=SeatCallState.DONE))
 )
 """Bookings whose seats are being reserved or released, or wait for a decision."""
-
-REFUND_OPEN = [PaymentState.REFUND_DUE, PaymentState.REFUND_DEAD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,12 @@ class MoneyOfUser:
 
 @dataclass(frozen=True, slots=True)
 class OpenBooking:
-    """A booking about which something is not over; `seats` says that it is its seats, `payments` are those open."""
+    """A booking about which something is not over: `seats` says that it is its seats; payments and refunds are open."""
 
     booking: Booking
     seats: bool
     payments: list[Payment]
+    refunds: list[Refund]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Customer:
 
 
 def customer_of(user_id: int) -> Customer:
-    """Read it. Six statements, and at most `MOST_SUMMED` bookings for each, however many there are."""
+    """Read it. Eight statements, and at most `MOST_SUMMED` bookings for each, however many there are."""
     mine = Booking.objects.filter(user_id=user_id)
     oldest = mine.order_by("-pk").values_list("pk", flat=True)[MOST_SUMMED:].first()
     if oldest is not None:
@@ -113,18 +113,19 @@ def _counted(mine: QuerySet[Booking]) -> tuple[Mapping[str, int], list[Money]]:
 
 
 def _money_of(payments: QuerySet[Payment], to_be_paid: list[Money]) -> MoneyOfUser:
-    sums = [
-        (state, Money(total, currency))
-        for state, currency, total in payments.values_list("state", "currency").annotate(Sum("amount"))
-    ]
+    sums = list(payments.values_list("state", "currency").annotate(Sum("amount")))
+    of_refunds = Refund.objects.filter(payment__in=payments)
+    back = of_refunds.filter(state__in=BACK).values_list("currency").annotate(Sum("amount"))
+    refunded = totals(Money(total, currency) for currency, total in back)
+    due = of_refunds.filter(Q(state__in=MOVING) | NEEDS_DECISION).values_list("currency").annotate(Sum("amount"))
 
     def of(states: Iterable[str]) -> list[Money]:
-        return totals(money for state, money in sums if state in states)
+        return totals(Money(total, currency) for state, currency, total in sums if state in states)
 
     return MoneyOfUser(
         paid=of(CHARGED),
-        refunded=of([PaymentState.REFUNDED]),
-        refund_due=of(REFUND_OPEN),
+        refunded=refunded,
+        refund_due=totals(Money(total, currency) for currency, total in due),
         unanswered=of(UNANSWERED),
         to_be_paid=to_be_paid,
     )
@@ -133,17 +134,22 @@ def _money_of(payments: QuerySet[Payment], to_be_paid: list[Money]) -> MoneyOfUs
 def _open(mine: QuerySet[Booking], payments: QuerySet[Payment]) -> tuple[list[OpenBooking], bool]:
     """The newest bookings about which something is not over; whether there are more."""
     moving = mine.filter(OPEN_SEATS).select_related("give_back").order_by((F("pk") + 0).desc())
-    owed = payments.filter(state__in=[*DUE, *DEAD]).select_related("booking").order_by((F("booking_id") + 0).desc())
-    seats, unsettled = list(moving[: NEWEST + 1]), list(owed[: NEWEST + 1])
-    bookings = {payment.booking_id: payment.booking for payment in unsettled} | {
-        booking.pk: booking for booking in seats
+    owed = payments.filter(state__in=UNANSWERED).select_related("booking").order_by((F("booking_id") + 0).desc())
+    going_back = Refund.objects.filter(Q(state__in=MOVING) | NEEDS_DECISION, payment__in=payments)
+    newest = going_back.select_related("payment__booking").order_by((F("payment__booking_id") + 0).desc())
+    seats, unsettled, refunds = list(moving[: NEWEST + 1]), list(owed[: NEWEST + 1]), list(newest[: NEWEST + 1])
+    bookings = {
+        **{refund.payment.booking_id: refund.payment.booking for refund in refunds},
+        **{payment.booking_id: payment.booking for payment in unsettled},
+        **{booking.pk: booking for booking in seats},
     }
     lines = [
         OpenBooking(
             bookings[booking_id],
             seats=bookings[booking_id] in seats,
             payments=[payment for payment in unsettled if payment.booking_id == booking_id],
+            refunds=[refund for refund in refunds if refund.payment.booking_id == booking_id],
         )
         for booking_id in sorted(bookings, reverse=True)[:NEWEST]
     ]
-    return lines, max(len(seats), len(unsettled), len(bookings)) > NEWEST
+    return lines, max(len(seats), len(unsettled), len(refunds), len(bookings)) > NEWEST

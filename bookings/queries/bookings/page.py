@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
-from bookings.models import Booking, BookingCase, BookingEvent, Payment, SeatCallEvent
+from bookings.models import Booking, BookingCase, BookingEvent, Payment, Refund, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import DEAD, DUE, PaymentState
+from bookings.models.payments import PaymentState
+from bookings.models.refunds import MOVING
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.timeline import Line, whole_timeline
+from bookings.queries.payments import money_of
 from bookings.text.legible import shown_orderly
 
 
@@ -20,6 +22,7 @@ class BookingPage:
     booking: Booking
     now: datetime
     payments: list[Payment]
+    refunds: list[Refund]
     timeline: list[Line]
     notes: list[BookingEvent]
     # Open or closed; None where it never was one.
@@ -43,8 +46,27 @@ class BookingPage:
 
     @property
     def dead_payments(self) -> list[Payment]:
-        """Charges and refunds that wait for a decision of staff."""
-        return [payment for payment in self.payments if payment.state in DEAD]
+        """Charges that wait for a decision of staff."""
+        return [payment for payment in self.payments if payment.state == PaymentState.DEAD]
+
+    @property
+    def undecided_refunds(self) -> list[Refund]:
+        """Refunds that wait for one."""
+        return [refund for refund in self.refunds if refund.needs_decision]
+
+    @property
+    def money(self) -> list[tuple[Payment, list[Refund]]]:
+        """The payments, each with what goes back of it."""
+        return [(payment, self.refunds_of(payment)) for payment in self.payments]
+
+    def refunds_of(self, payment: Payment | None) -> list[Refund]:
+        """What goes back of a payment."""
+        return [refund for refund in self.refunds if payment and refund.payment_id == payment.pk]
+
+    @property
+    def refunds_that_count(self) -> list[Refund]:
+        """What goes back of the payment that counts."""
+        return self.refunds_of(self.payment)
 
     @property
     def payment_is_running(self) -> bool:
@@ -88,7 +110,9 @@ class BookingPage:
         seats_move = booking.hold == Hold.ASKING or (
             booking.hold == Hold.GIVING_BACK and (call is None or call.state == SeatCallState.OPEN)
         )
-        money_moves = any(payment.state in DUE for payment in self.payments)
+        money_moves = any(payment.state == PaymentState.PROCESSING for payment in self.payments) or any(
+            refund.state in MOVING for refund in self.refunds
+        )
         return not seats_move and not money_moves
 
     def since(self, seen_at: datetime) -> list[Line]:
@@ -97,18 +121,19 @@ class BookingPage:
 
 
 def booking_page(booking_id: int) -> BookingPage | None:
-    """Read one booking with all that belongs to it; None if there is no such booking. Five statements."""
+    """Read one booking with all that belongs to it; None if there is no such booking. Six statements."""
     booking = Booking.objects.with_database_time().select_related("give_back").filter(pk=booking_id).first()
     if booking is None:
         return None
     events = list(BookingEvent.objects.filter(booking=booking).order_by("pk"))
-    payments = list(Payment.objects.filter(booking=booking).order_by("pk"))
+    payments, refunds = money_of(booking)
     decisions = list(SeatCallEvent.objects.filter(seat_call=booking.give_back_id).order_by("pk"))
     return BookingPage(
         booking=booking,
         now=booking.read_at,
         payments=payments,
-        timeline=whole_timeline(booking, events=events, payments=payments, decisions=decisions),
+        refunds=refunds,
+        timeline=whole_timeline(booking, events=events, payments=payments, refunds=refunds, decisions=decisions),
         notes=[event for event in events if event.what == EventKind.NOTED],
         last_case=BookingCase.objects.filter(pk=booking_id).first(),
     )

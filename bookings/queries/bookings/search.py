@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from bookings.conf import LONGEST_CLIENT_REFERENCE
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, Refund
 from bookings.text.flight_numbers import is_flight_number, spellings_of
 from bookings.text.ids import id_in
 from bookings.text.legible import is_orderly
@@ -109,15 +109,34 @@ def _by_reference(letters: str) -> list[Booking]:
 def payments_found(typed: str) -> set[int]:
     """The ids of payments that staff may mean: by number, by a key of theirs, by their booking, or by a request."""
     found = find(typed)
-    bookings = [*found.by_reference, *found.by_id, *found.by_key, *found.by_request]
-    key = uuid_in(typed)
     asked: list[dict[str, Any]] = [
         {"pk": found.number},
-        {"gateway_key": key},
-        {"refund_key": key},
-        {"booking__in": [booking.pk for booking in bookings]},
+        {"gateway_key": uuid_in(typed)},
+        {"refunds__key": uuid_in(typed)},
+        {"booking__in": _bookings_meant(found)},
     ]
     return _ids_of(Payment.objects.order_by("-pk"), asked)
+
+
+def refunds_found(typed: str) -> set[int]:
+    """
+    The ids of refunds that staff may mean.
+
+    By number, by their own key or a payment's, by the gateway's id, by their booking, or by a request.
+    """
+    found = find(typed)
+    asked: list[dict[str, Any]] = [
+        {"pk": found.number},
+        {"key": uuid_in(typed)},
+        {"payment__gateway_key": uuid_in(typed)},
+        {"gateway_id": typed.strip()},
+        {"payment__booking__in": _bookings_meant(found)},
+    ]
+    return _ids_of(Refund.objects.order_by("-pk"), asked)
+
+
+def _bookings_meant(found: Findings) -> list[int]:
+    return [booking.pk for booking in (*found.by_reference, *found.by_id, *found.by_key, *found.by_request)]
 
 
 def records_found(typed: str, among: QuerySet[IdempotencyRecord]) -> set[int]:

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from django.db.models import F, Q, QuerySet
 
 from bookings.lifecycle import STAFF_REASONS, UNPAID, BookingStatus, CancelReason, Hold
-from bookings.models import Booking, BookingEvent, Payment, SeatCall
+from bookings.models import Booking, BookingEvent, Refund, SeatCall
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import PaymentState
+from bookings.models.refunds import MOVING
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.queries.bookings import cases
 from bookings.text.flight_numbers import spellings_of
@@ -65,9 +65,7 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
         "not_given_back": _not_given_back,
         # A booking that is asking has a next try: with that condition it is a short range of the worker's to-do list.
         "unknown": lambda _, now: Q(next_at__isnull=False, hold=Hold.ASKING),
-        "refund_due": lambda _, now: Q(
-            pk__in=Payment.objects.filter(state=PaymentState.REFUND_DUE).values("booking_id")
-        ),
+        "refund_due": lambda _, now: Q(pk__in=Refund.objects.filter(state__in=MOVING).values("payment__booking_id")),
         "unsent": lambda _, now: Q(next_at__isnull=False, hold=Hold.GIVING_BACK),
         **dict.fromkeys(OF_THE_DAY, _of_the_day),
         "cases_due": lambda _, now: cases.is_due(now),

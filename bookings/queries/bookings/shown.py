@@ -56,6 +56,7 @@ class ShownBooking(NamedTuple):
     metadata: str
     payment_state: str
     active_payment_id: int | None
+    refund_amount: int
     version: int
     created_at: datetime
     updated_at: datetime

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings.actor import Actor, ActorKind
-from bookings.lifecycle import BookingStatus, Hold
-from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
+from bookings.lifecycle import STAFF_CAUSES, BookingStatus, Hold
+from bookings.models import Booking, BookingEvent, Payment, Refund, SeatCall, SeatCallEvent
 from bookings.models.bookings.booking_event import AMONG_STAFF, EventKind
 from bookings.models.payments import CHARGED
 from bookings.models.seats.seat_call import SeatCallState
@@ -60,6 +60,7 @@ def whole_timeline(
     *,
     events: Sequence[BookingEvent],
     payments: Sequence[Payment],
+    refunds: Sequence[Refund],
     decisions: Sequence[SeatCallEvent],
 ) -> list[Line]:
     """What the back office shows of it, oldest first. Pure: the rows are the caller's."""
@@ -68,7 +69,9 @@ def whole_timeline(
         *_of_reservation(booking),
         # What happens in one transaction has one time: the cause stands before what follows from it.
         *(line for payment in payments for line in _of_payment(payment)),
-        *(_of_event(event) for event in events),
+        # What staff asked to be refunded has a row that says how much.
+        *(_of_event(event) for event in events if event.what != EventKind.REFUND_ASKED),
+        *(_of_refund(refund) for refund in refunds),
         *_of_release(booking.give_back),
         *(_of_decision(decision) for decision in decisions),
     ]
@@ -127,3 +130,17 @@ def _of_payment(payment: Payment) -> Iterator[Line]:
     )
     if payment.state in CHARGED and payment.settled_at is not None:
         yield Line(at=payment.settled_at, who=PAYMENT_GATEWAY, name="", what="payment_charged", amount=payment.money)
+
+
+def _of_refund(refund: Refund) -> Line:
+    """That money is to go back, and how much: with what staff said of it, if they asked."""
+    return Line(
+        at=refund.created_at,
+        who=ActorKind.STAFF if refund.asked_by else ActorKind.SYSTEM,
+        name=refund.asked_by,
+        what=EventKind.REFUND_ASKED if refund.cause in STAFF_CAUSES else "refund_owed",
+        reason=refund.cause,
+        note=refund.note,
+        amount=refund.money,
+        request_id=refund.request_id,
+    )

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Min, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Count, F, Min, QuerySet
 
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, Reconciliation, SeatCall
+from bookings.models import Booking, IdempotencyRecord, Payment, Reconciliation, Refund, SeatCall
 from bookings.models.access.idempotency import RecordState
-from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import DEAD, PaymentState
+from bookings.models.payments import PaymentState
+from bookings.models.refunds import NEEDS_DECISION, RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.quick_views import MOST_COUNTED
 from bookings.queries.seats import owed
@@ -34,6 +33,7 @@ class Work:
     open_calls: WaitingWork
     dead_calls: WaitingWork
     dead_payments: WaitingWork
+    undecided_refunds: WaitingWork
     unknown_reservations: WaitingWork
     stuck_reservations: WaitingWork
     seats_owed: int
@@ -45,7 +45,8 @@ def work() -> Work:
     return Work(
         open_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.OPEN)),
         dead_calls=_waiting(SeatCall.objects.filter(state=SeatCallState.DEAD)),
-        dead_payments=_waiting(Payment.objects.filter(state__in=DEAD)),
+        dead_payments=_waiting(Payment.objects.filter(state=PaymentState.DEAD)),
+        undecided_refunds=_waiting(Refund.objects.filter(NEEDS_DECISION)),
         unknown_reservations=_waiting(Booking.objects.unanswered()),
         stuck_reservations=_waiting(Booking.objects.stuck()),
         seats_owed=owed.seats_still_owed(),
@@ -53,26 +54,16 @@ def work() -> Work:
     )
 
 
-def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking] | QuerySet[Payment]) -> WaitingWork:
+def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking] | QuerySet[Payment] | QuerySet[Refund]) -> WaitingWork:
     return WaitingWork(**rows.aggregate(count=Count("pk"), since=Min("created_at")))
-
-
-REFUND_DUE_SINCE = Greatest(
-    Coalesce("settled_at", "created_at"),
-    Subquery(
-        BookingEvent.objects.filter(booking=OuterRef("booking"), what=EventKind.CANCELLED).values("created_at")[:1]
-    ),
-)
-"""Of a payment: no column says it. The later of the charge's answer and the booking's cancellation does."""
 
 
 def unanswered_payments() -> WaitingWork:
     """Charges and refunds that the gateway has not answered."""
     charges = _waiting(Payment.objects.filter(state=PaymentState.PROCESSING))
-    due = Payment.objects.filter(state=PaymentState.REFUND_DUE).annotate(since=REFUND_DUE_SINCE)
-    refunds = due.aggregate(count=Count("pk"), oldest=Min("since"))
-    known = [since for since in (charges.since, refunds["oldest"]) if since is not None]
-    return WaitingWork(charges.count + refunds["count"], min(known, default=None))
+    refunds = _waiting(Refund.objects.filter(state=RefundState.DUE))
+    known = [waiting.since for waiting in (charges, refunds) if waiting.since is not None]
+    return WaitingWork(charges.count + refunds.count, min(known, default=None))
 
 
 def waiting_of(kinds: Sequence[QuerySet[Any]]) -> list[WaitingWork]:

@@ -16,7 +16,8 @@ from bookings.models.bookings.booking_event import EventKind
 from bookings.queries.bookings.visible import refuse_if_changed
 from bookings.services.payments.closing import ask_to_close, close_waiting_payment
 from bookings.services.payments.gateways import Gateways
-from bookings.services.payments.settle import lock_payment, owe_refund
+from bookings.services.payments.owe import owe_refund
+from bookings.services.payments.settle import lock_payment
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.transitions import cancel, lock_booking, note_event
@@ -145,7 +146,7 @@ def cancel_locked(booking: Booking, cause: Cause, *, now: datetime) -> CancelOut
         _ask_to_cancel(booking, cause, now=now)
         return outcome
     if booking.active_payment_id is not None:
-        owe_refund(booking, lock_payment(booking.active_payment_id), now=now)
+        owe_refund(booking, lock_payment(booking.active_payment_id), actor=cause.actor, now=now)
     cancel(booking, cause, now=now)
     return outcome
 

@@ -72,7 +72,6 @@ class _Attempt:
     gateways: Gateways
     deadline: Deadline
     gateway_key: UUID = field(default_factory=uuid.uuid4)
-    refund_key: UUID = field(default_factory=uuid.uuid4)
     lease: UUID = field(default_factory=uuid.uuid4)
 
 
@@ -180,7 +179,6 @@ def _new_payment(attempt: _Attempt, booking: Booking, now: datetime, *, settles_
         currency=booking.currency,
         **({"gateway": SETTLED_HERE} if settles_here else elsewhere),
         gateway_key=attempt.gateway_key,
-        refund_key=attempt.refund_key,
         active_booking_id=booking.pk,
         request_id=attempt.actor.request_id,
         created_at=now,

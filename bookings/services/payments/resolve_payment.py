@@ -1,9 +1,8 @@
-"""Let staff decide about a charge or a refund that the worker has given up: whether it was made, or to ask again."""
+"""Let staff decide about a charge that the worker has given up: whether it was made, or to ask again."""
 
 import uuid
 from uuid import UUID
 
-from bookings.actor import SYSTEM, Cause
 from bookings.conf import PAYMENT_LEASE
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -11,14 +10,13 @@ from bookings.errors import NothingToDecide, PaymentNotFound
 from bookings.lifecycle import Decision
 from bookings.models import Booking, Payment
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import DEAD, PaymentState, PaymentStep
+from bookings.models.payments import PaymentState, PaymentStep
 from bookings.ports import Charged, ChargeOutcome, Closed
 from bookings.services.payments.gateways import Gateways
 from bookings.services.payments.look import ask_and_settle
-from bookings.services.payments.refund import record_refund, refund_and_settle
 from bookings.services.payments.settle import lock_with_booking, settle_locked
 from bookings.services.shared.idempotency import KeyTaken
-from bookings.services.shared.leases import leased, not_sent_yet, write
+from bookings.services.shared.leases import leased, write
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.services.shared.retry_policy import refuse_to_count_twice
 from bookings.services.shared.transitions import note_event
@@ -27,30 +25,26 @@ from bookings.wake import wake_worker
 
 def resolve_payment(*, payment_id: int, resolution: Resolution, payments: Gateways) -> Payment:
     """
-    Carry out what staff decided about a dead charge or refund, and return the payment as it is then.
+    Carry out what staff decided about a dead charge, and return the payment as it is then.
 
-    To retry a charge is to ask its gateway to close it, once: that says as well whether it was made. To retry a refund
-    sends the same request under the same key. Without an answer it is dead again at the next pass.
-    *Applied* and *not applied* take the place of the gateway's answer; nothing is sent. A refund that was not made is
-    due again, under another key; a note on the booking keeps the first one. The same page sent twice decides once.
+    To retry is to ask the gateway to close the payment, once: that says as well whether it was made. Without an answer
+    it is dead again at the next pass. *Applied* and *not applied* take the place of the gateway's answer; nothing is
+    sent. The same page sent twice decides once.
 
     :raises PaymentNotFound: if there is no such payment
     :raises NothingToDecide: if it is not dead, or no longer
     :raises RetryTooLate: if it was first sent so long ago that its key is surely forgotten
     """
-    lease, refund_key = uuid.uuid4(), uuid.uuid4()
+    lease = uuid.uuid4()
     try:
         if resolution.is_retry:
             payment = _claim(payment_id, lease=lease, resolution=resolution)
         else:
-            payment = _decide(payment_id, resolution=resolution, refund_key=refund_key)
+            payment = _decide(payment_id, resolution=resolution)
     except KeyTaken:
         payment = Payment.objects.get(pk=payment_id)
     if payment.lease == lease:
-        if payment.state == PaymentState.REFUND_DUE:
-            refund_and_settle(payment, payments=payments, lease=lease)
-        else:
-            ask_and_settle(payment, payments=payments, lease=lease)
+        ask_and_settle(payment, payments=payments, lease=lease)
         payment.refresh_from_db()
     else:
         wake_worker()  # there may be money to refund, or seats to release
@@ -61,46 +55,31 @@ def resolve_payment(*, payment_id: int, resolution: Resolution, payments: Gatewa
 def _claim(payment_id: int, *, lease: UUID, resolution: Resolution) -> Payment:
     resolution.begin("payment", row_id=payment_id)
     booking, payment = _lock_dead(payment_id, about=resolution.about)
-    now, is_refund = database_time(), payment.state == PaymentState.REFUND_DEAD
+    now = database_time()
     refuse_to_count_twice(payment.first_sent_at, now, knows_keys=True)
-    if is_refund:
-        write(payment, {"state": PaymentState.REFUND_DUE, **leased(lease, now, before=payment)})
-    else:
-        closing = {"state": PaymentState.PROCESSING, "step": PaymentStep.CLOSING}
-        write(payment, {**closing, **leased(lease, now, before=payment, term=PAYMENT_LEASE)})
-    what = EventKind.REFUND_RETRIED if is_refund else EventKind.PAYMENT_RETRIED
-    note_event(booking, what, resolution.cause(), now=now)
+    closing = {"state": PaymentState.PROCESSING, "step": PaymentStep.CLOSING}
+    write(payment, {**closing, **leased(lease, now, before=payment, term=PAYMENT_LEASE)})
+    note_event(booking, EventKind.PAYMENT_RETRIED, resolution.cause(), now=now)
     return payment
 
 
 @in_transaction("payment.decide")
-def _decide(payment_id: int, *, resolution: Resolution, refund_key: UUID) -> Payment:
+def _decide(payment_id: int, *, resolution: Resolution) -> Payment:
     resolution.begin("payment", row_id=payment_id)
     booking, payment = _lock_dead(payment_id, about=resolution.about)
-    now, actor, decision = database_time(), resolution.actor, resolution.decision
-    is_refund, is_applied = payment.state == PaymentState.REFUND_DEAD, decision is Decision.APPLIED
-    what = EventKind.REFUND_RESOLVED if is_refund else EventKind.PAYMENT_RESOLVED
-    if is_refund and not is_applied:
-        # What was asked for under this key may still be found at the gateway.
-        replaced = Cause(SYSTEM, note=f"The refund is sent under a new key, in place of {payment.refund_key}.")
-        note_event(booking, EventKind.NOTED, replaced, now=now)
-    note_event(booking, what, resolution.cause(decision), now=now)
-    if not is_refund:
-        outcome: ChargeOutcome = Charged(payment.money, payment.gateway_key) if is_applied else Closed()
-        why = "not charged, as staff found out"
-        settle_locked(booking, payment, lease=None, outcome=outcome, actor=actor, now=now, why=why)
-    elif is_applied:
-        record_refund(booking, payment, now=now)
-    else:
-        write(payment, {"state": PaymentState.REFUND_DUE, "refund_key": refund_key, **not_sent_yet(now)})
+    now, is_applied = database_time(), resolution.decision is Decision.APPLIED
+    note_event(booking, EventKind.PAYMENT_RESOLVED, resolution.cause(resolution.decision), now=now)
+    outcome: ChargeOutcome = Charged(payment.money, payment.gateway_key) if is_applied else Closed()
+    why = "not charged, as staff found out"
+    settle_locked(booking, payment, lease=None, outcome=outcome, actor=resolution.actor, now=now, why=why)
     return payment
 
 
 def _lock_dead(payment_id: int, *, about: str) -> tuple[Booking, Payment]:
-    """Lock a payment whose charge, or refund, waits for a decision: the one that staff had before them."""
+    """Lock a payment whose charge waits for a decision: the one that staff had before them."""
     if not Payment.objects.filter(pk=payment_id).exists():
         raise PaymentNotFound
     booking, payment = lock_with_booking(payment_id)
-    if payment.state not in DEAD or about not in ("", payment.state):
+    if payment.state != PaymentState.DEAD or about not in ("", payment.state):
         raise NothingToDecide(f"This payment does not wait for a decision: it is {payment.state}.")
     return booking, payment

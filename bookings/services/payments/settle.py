@@ -37,6 +37,7 @@ from bookings.ports import (
     NotSent,
     Unknown,
 )
+from bookings.services.payments.owe import owe_refund
 from bookings.services.shared import idempotency, leases
 from bookings.services.shared.retry_policy import next_try
 from bookings.services.shared.transitions import book, cancel, lock_booking, note_event, show_payment
@@ -312,36 +313,6 @@ def _problem_of(payment: Payment) -> Refusal:
     if payment.decline_code == TOKEN_INVALID:
         return PaymentTokenInvalid()
     return PaymentDeclined(details={"reason": payment.decline_code})
-
-
-def owe_refund(booking: Booking, payment: Payment, *, now: datetime) -> None:
-    """Put a payment's money on record as owed to the customer; the worker refunds it. Both are locked."""
-    due = {
-        "state": PaymentState.REFUND_DUE,
-        "step": "",
-        "active_booking_id": None,
-        "settled_at": payment.settled_at or now,
-    }
-    leases.write(payment, {**due, **leases.not_sent_yet(now)})
-    if booking.active_payment_id not in (None, payment.pk):
-        return  # another payment counts: this one was taken for failed
-    if booking.status != BookingStatus.BOOKED:
-        booking.active_payment_id = None
-    show_payment(booking, ShownPayment.REFUND_DUE, now=now)
-    # A booked one names its payment until it is cancelled, which is next.
-    booking.active_payment_id = None
-
-
-@in_transaction("payment.claim")
-def claim_payment(payment_id: int, *, state: PaymentState, lease: UUID) -> Payment | None:
-    """Lease a refund that is due, as `leases.claim` does. One that was first sent too long ago is dead."""
-
-    def give_up(payment: Payment, now: datetime) -> None:
-        leases.write(payment, {"state": PaymentState.REFUND_DEAD, **leases.over(payment.last_error)})
-
-    return leases.claim(
-        Payment, payment_id, lease=lease, is_unanswered=lambda payment: payment.state == state, give_up=give_up
-    )
 
 
 def _carry_out_cancellation(booking: Booking, now: datetime) -> bool:

@@ -105,22 +105,31 @@ def book(booking: Booking, *, actor: Actor, now: datetime) -> None:
 
 
 def show_payment(booking: Booking, state: ShownPayment, *, now: datetime) -> None:
-    """
-    Show clients how the payment of a booking stands, or its refund; write with it which payment is active.
+    """Show clients how the payment of a booking stands, of which nothing goes back; write which payment is active."""
+    booking.payment_state, booking.payment_at = state, now
+    booking.refund_at, booking.refund_amount = None, 0
+    _write_shown(booking, now)
 
-    What they see has changed, so its tag and its place among the changes do too.
+
+def show_refund(booking: Booking, state: ShownPayment, amount: int, *, now: datetime) -> None:
     """
-    if state == ShownPayment.REFUND_DUE:
-        # Where the booking was paid, it stays said when.
-        was_paid = booking.payment_state == ShownPayment.SUCCEEDED
-        booking.payment_at, booking.refund_at = booking.payment_at if was_paid else now, now
-    elif state == ShownPayment.REFUNDED:
-        booking.refund_at = now
-    else:
-        booking.payment_at, booking.refund_at = now, None
-    booking.payment_state, booking.updated_at = state, now
+    Show clients how much of the payment of a booking goes back, or went back; write which payment is active.
+
+    `state` is SUCCEEDED, and `amount` 0, if nothing does after all.
+    """
+    # Where the booking was paid, it stays said when.
+    is_news = booking.payment_state in (ShownPayment.AWAITING_PAYER, ShownPayment.SETTLING, ShownPayment.FAILED)
+    booking.payment_state, booking.payment_at = state, now if is_news else booking.payment_at
+    booking.refund_at = None if state == ShownPayment.SUCCEEDED else now
+    booking.refund_amount = amount
+    _write_shown(booking, now)
+
+
+def _write_shown(booking: Booking, now: datetime) -> None:
+    """What clients see has changed, so its tag and its place among the changes do too."""
+    booking.updated_at = now
     booking.version += 1
-    write_later(booking, ["active_payment_id", "version", "updated_at", *PAYMENT, "refund_at"])
+    write_later(booking, ["active_payment_id", "version", "updated_at", *PAYMENT, "refund_at", "refund_amount"])
 
 
 def cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:

@@ -7,11 +7,19 @@ import pytest
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason
-from bookings.models import BookingEvent, IdempotencyRecord, Reconciliation
+from bookings.models import IdempotencyRecord, Reconciliation
 from bookings.models.payments import PaymentState
 from bookings.services.bookings.cancel import cancel_booking
-from tests.support.bookings import STAFF, a_booked_booking, a_call_row, a_payment_row, a_saved_row, let_time_pass
-from tests.support.calls import a_dead_payment, a_dead_release, a_stuck_reservation
+from tests.support.bookings import (
+    STAFF,
+    a_booked_booking,
+    a_call_row,
+    a_payment_row,
+    a_refund_row,
+    a_saved_row,
+    let_time_pass,
+)
+from tests.support.calls import a_dead_payment, a_dead_refund, a_dead_release, a_stuck_reservation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("a_working_worker")]
 
@@ -84,9 +92,10 @@ def test_what_waits_for_staff_is_a_fault_and_the_line_says_where_to_decide(run, 
 
 
 def test_a_refund_that_was_given_up_waits_for_staff_too(run):
-    a_dead_payment("cancelled", PaymentState.REFUND_DEAD)
+    a_dead_refund()
 
-    assert run()[1]["dead payments"][0] == "FAIL"
+    found = run()[1]
+    assert (found["dead payments"][0], found["undecided refunds"][0]) == ("OK", "FAIL")
 
 
 @pytest.mark.parametrize(
@@ -125,10 +134,11 @@ def test_a_refund_waits_since_the_cancellation_and_not_since_the_payment(run, fl
     assert run()[1]["payments"][:2] == ("WARN", "1 without an answer, the oldest for 3 min")
 
 
-def test_a_refund_of_a_late_charge_waits_since_the_charge(run):
-    booking = a_saved_row("cancelled")
-    BookingEvent.objects.create(booking=booking, what="cancelled", created_at=ago(hours=3), actor_kind="system")
-    a_payment_row(booking, PaymentState.REFUND_DUE, created_at=ago(hours=4), settled_at=ago(minutes=1))
+def test_a_refund_waits_since_it_is_due(run):
+    payment = a_payment_row(
+        a_saved_row("cancelled"), PaymentState.REFUND_DUE, has_refund=False, created_at=ago(hours=4)
+    )
+    a_refund_row(payment, created_at=ago(minutes=1))
 
     assert run()[1]["payments"] == ("OK", "1 under way", "")
 

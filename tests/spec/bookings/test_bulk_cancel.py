@@ -163,7 +163,6 @@ def test_a_row_that_fails_waits_for_the_next_pass_and_keeps_nobody_else_waiting(
         currency="XXX",
         gateway="fake",
         gateway_key=uuid.uuid4(),
-        refund_key=uuid.uuid4(),
         state="succeeded",
         active_booking_id=broken.pk,
         created_at=database_time(),

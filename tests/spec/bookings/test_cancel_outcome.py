@@ -3,7 +3,7 @@
 import pytest
 
 from bookings.lifecycle import CancelReason, cancel_outcome_of
-from bookings.models import Booking, Payment
+from bookings.models import Booking, Refund
 from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import (
     STAFF,
@@ -52,7 +52,7 @@ def said_of(booking):
 def done_to(booking):
     """The booking's status, the seats that go back now and the money that is owed now."""
     now = Booking.objects.get(pk=booking.pk)
-    owed = Payment.objects.filter(booking=booking, state="refund_due").values_list("amount", flat=True)
+    owed = Refund.objects.filter(payment__booking=booking, state="due").values_list("amount", flat=True)
     return now.status, now.no_of_seats if now.hold == "giving_back" else 0, sum(owed)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookings.text.money import Money, totals
+from bookings.text.money import Money, money_in, totals
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,37 @@ def test_amounts_are_added_up_in_each_currency():
 
 def test_nothing_adds_up_to_no_currency():
     assert totals([Money(0, "INR")]) == totals([]) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency", "amount"),
+    [
+        ("12.50", "EUR", 1250),
+        (" 12.5 ", "EUR", 1250),
+        ("12", "EUR", 1200),
+        ("1,220.05", "INR", 122005),
+        ("1220", "JPY", 1220),
+        ("1.005", "BHD", 1005),
+        ("4,000", "XXX", 4000),
+        ("0", "EUR", 0),
+        ("90071992547409.91", "INR", 2**53 - 1),
+    ],
+)
+def test_an_amount_is_read_as_people_type_it(typed, currency, amount):
+    assert money_in(typed, currency) == Money(amount, currency)
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency"),
+    [
+        *(
+            (typed, "EUR")
+            for typed in ("", "x", "-1", "+1", "1e3", "1.005", "1.", ".5", "1 000", "٣", "1.2.3", "9" * 17)
+        ),
+        ("1.5", "JPY"),
+        ("1.5", "XXX"),
+        ("1", "HRK"),
+    ],
+)
+def test_what_is_no_amount_of_a_currency_is_not_guessed(typed, currency):
+    assert money_in(typed, currency) is None

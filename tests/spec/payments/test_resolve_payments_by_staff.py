@@ -1,19 +1,17 @@
-"""Dead charges and refunds: staff say what the gateway never said, and booking, seats and money follow."""
+"""Dead charges: staff say what the gateway never said, and booking, seats and money follow."""
 
-import dataclasses
 import json
 
 import pytest
 
-from bookings.errors import NothingToDecide, PaymentInProgress
+from bookings.errors import PaymentInProgress
 from bookings.lifecycle import CancelReason, Decision
-from bookings.models import BookingEvent, Payment
+from bookings.models import Payment
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
 from tests.support.api import refused, shown
 from tests.support.bookings import (
     STAFF,
-    a_booked_booking,
     an_initiated_booking,
     customer,
     gateways_of,
@@ -53,17 +51,6 @@ def a_dead_charge(flights, payments, fault):
     let_time_pass(hours=25)
     one_pass(flights, payments)
     assert Payment.objects.get().state == "dead"
-    return booking
-
-
-def a_dead_refund(flights, payments, fault):
-    booking = a_booked_booking(flights, payments)
-    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
-    payments.fail_next(fault)
-    one_pass(flights, payments)
-    let_time_pass(hours=25)
-    one_pass(flights, payments)
-    assert Payment.objects.get().state == "refund_dead"
     return booking
 
 
@@ -220,57 +207,13 @@ def test_the_client_finds_the_decision_under_its_key_without_a_word_of_staff(api
     assert "anna" not in json.dumps(answer.json())
 
 
-@pytest.mark.parametrize(
-    ("fault", "decision"),
-    [
-        (ChargeFault.UNKNOWN_MOVED, Decision.APPLIED),
-        (ChargeFault.UNKNOWN, Decision.NOT_APPLIED),
-        (ChargeFault.UNKNOWN_MOVED, Decision.RETRY),
-        (ChargeFault.UNKNOWN, Decision.RETRY),
-    ],
-)
-def test_after_the_decision_about_a_refund_the_customer_has_the_money_once(flights, payments, decide, fault, decision):
-    booking = a_dead_refund(flights, payments, fault)
-
-    decide(decision)
-    one_pass(flights, payments)
-
-    assert state_of(booking) == ("cancelled", "refunded")
-    assert Payment.objects.get().refunded_at is not None
-    assert (len(payments.refunds), payments.net_charges(booking.reference)) == (1, 0)
-    assert_in_step(flights, payments)
-
-
-def test_a_refund_that_was_not_made_is_made_under_another_key(flights, payments, decide):
-    a_dead_refund(flights, payments, ChargeFault.UNKNOWN)
-    before = Payment.objects.get()
-
-    decide(Decision.NOT_APPLIED)
-
-    after = Payment.objects.get()
-    assert (after.state, after.claims, after.first_sent_at) == ("refund_due", 0, None)
-    assert after.refund_key != before.refund_key
-    kept = BookingEvent.objects.get(what="noted")
-    assert (kept.actor_kind, str(before.refund_key) in kept.note) == ("system", True)
-
-
-def test_a_refund_is_repeated_for_a_day_of_its_own(flights, payments, long_window):
-    booking = a_booked_booking(flights, payments)
-    let_time_pass(hours=25)
-    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
-
-    one_pass(flights, payments)
-
-    assert Payment.objects.get().state == "refunded"
-
-
 def slower_than_its_lease(flights, payments, call="charge"):
     """While the gateway is asked its lease ends, and another pass finds the call too old to be sent again."""
 
     def another_pass():
         let_time_pass(seconds=31)
         one_pass(flights, payments)
-        assert Payment.objects.latest("pk").state in ("dead", "refund_dead")
+        assert Payment.objects.latest("pk").state == "dead"
 
     if call == "close":
         payments.during(call, another_pass)
@@ -302,17 +245,6 @@ def test_a_retry_that_is_answered_after_its_lease_counts(flights, payments, long
     assert state_of(booking) == ("booked", "succeeded")
 
 
-def test_a_refund_that_is_answered_after_its_lease_counts(flights, payments, decide):
-    booking = a_dead_refund(flights, payments, ChargeFault.UNKNOWN)
-    slower_than_its_lease(flights, payments)
-
-    payment = decide(Decision.RETRY)
-
-    assert payment.state == "refunded"
-    assert payments.net_charges(booking.reference) == 0
-    assert_in_step(flights, payments)
-
-
 @pytest.mark.parametrize("pays_again", [False, True], ids=["no other payment", "another payment"])
 def test_a_charge_that_was_made_although_staff_said_it_was_not_is_refunded(
     flights, payments, long_window, decide, pays_again
@@ -337,19 +269,3 @@ def test_a_charge_that_was_made_although_staff_said_it_was_not_is_refunded(
     assert booking.status == ("booked" if pays_again else "initiated")
     assert payments.net_charges(booking.reference) == pays_again
     assert_in_step(flights, payments)
-
-
-def test_a_page_about_the_charge_does_not_decide_about_the_refund(flights, payments, decide):
-    booking = a_dead_charge(flights, payments, ChargeFault.UNKNOWN_MOVED)
-    decide(Decision.APPLIED)
-    payments.down = True
-    one_pass(flights, payments)
-    let_time_pass(hours=25)
-    one_pass(flights, payments)
-    assert state_of(booking) == ("cancelled", "refund_dead")
-    old_page = dataclasses.replace(a_resolution(Decision.APPLIED), about="dead")
-
-    with pytest.raises(NothingToDecide):
-        resolve_payment(payment_id=Payment.objects.get().pk, resolution=old_page, payments=gateways_of(payments))
-
-    assert state_of(booking) == ("cancelled", "refund_dead")

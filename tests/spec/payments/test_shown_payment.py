@@ -5,9 +5,10 @@ import uuid
 import pytest
 
 from bookings.lifecycle import CancelReason, Decision
-from bookings.models import Booking, Payment
+from bookings.models import Booking, Payment, Refund
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
+from bookings.services.payments.resolve_refund import resolve_refund
 from bookings.services.payments.settle import settle_payment
 from tests.support.api import BOOKINGS, shown
 from tests.support.bookings import STAFF, charged, gateways_of, let_time_pass, one_pass
@@ -261,8 +262,8 @@ def test_a_refund_that_staff_made_by_hand_is_made(api, flights, payments, bookin
     let_time_pass(hours=25)
     one_pass(flights, payments)
     dead = read()
-    resolve_payment(
-        payment_id=Payment.objects.get().pk, resolution=a_resolution(Decision.APPLIED), payments=gateways_of(payments)
+    resolve_refund(
+        refund_id=Refund.objects.get().pk, resolution=a_resolution(Decision.APPLIED), payments=gateways_of(payments)
     )
 
     assert money_of(dead) == ("succeeded", "pending", True, True)

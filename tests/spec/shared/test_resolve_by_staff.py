@@ -10,15 +10,17 @@ from bookings.errors import (
     InvalidRequest,
     NothingToDecide,
     PaymentNotFound,
+    RefundNotFound,
     RetryTooLate,
     SeatCallNotFound,
     StaffOnly,
 )
 from bookings.lifecycle import CancelReason, Decision
-from bookings.models import Booking, BookingEvent, Payment, SeatCall, SeatCallEvent
+from bookings.models import Booking, BookingEvent, Payment, Refund, SeatCall, SeatCallEvent
 from bookings.ports import Unknown
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.resolve_payment import resolve_payment
+from bookings.services.payments.resolve_refund import resolve_refund
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from bookings.services.shared.manual_resolution import Resolution
@@ -127,12 +129,12 @@ class Charge(Release):
         return self.payments.calls.count("close")
 
 
-class Refund(Charge):
+class MoneyBack(Charge):
     """Money that was refunded, without an answer."""
 
-    given_up = "refund_dead"
+    not_found = RefundNotFound
     retried, applied = "refund_retried", "refund_resolved"
-    decided = "This payment does not wait for a decision: it is refunded."
+    decided = "This refund does not wait for a decision: it is done."
 
     def fail_next(self):
         self.payments.fail_next(ChargeFault.UNKNOWN_MOVED)
@@ -145,10 +147,17 @@ class Refund(Charge):
         cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
         self.fail_next()
         one_pass(self.flights, self.payments)
-        return Payment.objects.get()
+        return Refund.objects.get()
+
+    def decide(self, row_id, resolution):
+        return resolve_refund(refund_id=row_id, resolution=resolution, payments=gateways_of(self.payments))
+
+    def events(self, row):
+        what = [self.retried, self.applied]
+        return BookingEvent.objects.filter(booking=row.payment.booking_id, what__in=what)
 
 
-@pytest.fixture(params=[Reservation, Release, Charge, Refund], ids=lambda kind: kind.__name__.lower())
+@pytest.fixture(params=[Reservation, Release, Charge, MoneyBack], ids=lambda kind: kind.__name__.lower())
 def kind(request, flights, payments):
     return request.param(flights, payments)
 
@@ -172,7 +181,7 @@ def what_staff_wrote(kind, row):
 
 
 def everything():
-    return [list(model.objects.order_by("pk").values()) for model in (Booking, SeatCall, Payment)]
+    return [list(model.objects.order_by("pk").values()) for model in (Booking, SeatCall, Payment, Refund)]
 
 
 def test_a_retry_asks_under_the_same_key_and_finds_out(kind, given_up, flights, payments):
