@@ -59,7 +59,7 @@ def test_staff_who_cancel_while_the_customer_pays_leave_nothing_charged(flights,
 
         one_pass(flights, either_gateway)
         booking.refresh_from_db()
-        assert status_of(answer) in (201, 409)
+        assert status_of(answer) in (201, 402, 409)
         assert (booking.status, cancellations(booking)) == ("cancelled", 1)
         assert_in_step(sim, None if either_gateway.settles_here else either_gateway)
 
