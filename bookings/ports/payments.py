@@ -6,7 +6,7 @@ of it is found out by a *look*, and never guessed. Once it is *closed* it cannot
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -143,6 +143,45 @@ class RefundFailed:
 RefundOutcome = Refunded | RefundAwaits | RefundFailed | NotSent | Unknown
 
 
+@dataclass(frozen=True, slots=True)
+class SeenRefund:
+    """A refund as the gateway lists it. `key` is ours; None: it was made on the gateway's own pages."""
+
+    id: str
+    key: UUID | None
+    money: Money
+    outcome: Refunded | RefundAwaits | RefundFailed
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsSeen:
+    """All refunds of one payment."""
+
+    refunds: Sequence[SeenRefund]
+
+
+RefundsOutcome = RefundsSeen | NotSent | Unknown | Mistake
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPayment:
+    """
+    A payment as the gateway lists it. `money` came in, if it is `charged`; else it is what was asked for.
+
+    `key` is ours; None: it was not made by this installation, as other systems may use the same account.
+    """
+
+    id: str
+    key: UUID | None
+    money: Money
+    charged: bool
+    refunds: Sequence[SeenRefund] = ()
+
+
+class ListUnavailable(Exception):
+    """The gateway does not give its list, or not all of it; the message quotes nothing of it."""
+
+
 class NoticeKind(enum.StrEnum):
     """What a notice of a gateway is about."""
 
@@ -154,7 +193,11 @@ class NoticeKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A gateway says that something has changed. How it stands is looked at; what the notice says of it is not read."""
+    """
+    A gateway says that something has changed. What it is now is looked at; what the notice says of it is not read.
+
+    `object_id` names the payment or the dispute; for a refund the payment that it belongs to.
+    """
 
     event_id: str
     kind: NoticeKind
@@ -228,6 +271,16 @@ class PaymentGateway(Protocol):
 
     def look_at_refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
         """Say how a refund stands. Changes nothing."""
+
+    def refunds_of(self, intent: Intent, *, seconds: float) -> RefundsOutcome:
+        """List all refunds of a payment, those of the gateway's own pages as well. Changes nothing."""
+
+    def payments_since(self, since: datetime, *, seconds: float) -> Iterator[SeenPayment] | None:
+        """
+        List all payments that were made since then, each page within `seconds`. None: there is nothing to compare with.
+
+        :raises ListUnavailable: on the way, if a page does not come
+        """
 
     def look_at_dispute(self, dispute_id: str, *, seconds: float) -> DisputeOutcome:
         """Say how a dispute stands. Changes nothing."""

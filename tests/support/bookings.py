@@ -12,7 +12,17 @@ from bookings.answers.rendering import render
 from bookings.answers.results import Result
 from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold, RefundCause, ShownPayment
-from bookings.models import Booking, BookingEvent, GatewayNotice, IdempotencyRecord, Payment, Refund, SeatCall
+from bookings.models import (
+    Booking,
+    BookingEvent,
+    Dispute,
+    GatewayNotice,
+    IdempotencyRecord,
+    Payment,
+    PaymentComparison,
+    Refund,
+    SeatCall,
+)
 from bookings.models.payments import ACTIVE, PaymentState
 from bookings.models.refunds import BACK, MOVING, RefundState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
@@ -283,3 +293,32 @@ def charged(payment: Payment) -> Charged:
 def forbidden_pairs() -> list[tuple[str, str]]:
     """Every status with every hold that may not stand beside it."""
     return [(str(s), str(h)) for s in BookingStatus for h in Hold if h not in HOLDS[s]]
+
+
+def a_notice_row(number: int = 1, **columns: Any) -> GatewayNotice:
+    """A notice of a gateway, to be looked into unless it has another state."""
+    at = database_time()
+    usual = {"gateway": "fake", "event_id": f"evt_{number}", "event_hash": f"{number}", "kind": "payment"}
+    due = at if columns.get("state", "new") == "new" else None
+    times = {"made_at": at, "received_at": at, "next_at": due}
+    return GatewayNotice.objects.create(**{**usual, "object_id": f"pi_{number}", **times, **columns})
+
+
+def a_dispute_row(number: int = 1, **columns: Any) -> Dispute:
+    """A dispute about a booking that is booked: open, to be answered in a week."""
+    at = database_time()
+    payment = columns.pop("payment", None) or a_payment_row(
+        a_saved_row("booked", active_payment_id=number), PaymentState.SUCCEEDED
+    )
+    usual = {"payment": payment, "gateway": "fake", "gateway_id": f"dp_{number}", "amount": payment.amount}
+    shown = {"currency": payment.currency, "reason": "fraudulent", "standing": "needs_response"}
+    times = {"opened_at": at, "looked_at": at, "answer_by": at + timedelta(days=7)}
+    return Dispute.objects.create(**{**usual, **shown, **times, **columns})
+
+
+def a_payment_comparison(*, hours: float = 0, differences: Any = ()) -> PaymentComparison:
+    """A comparison of payments that was made some hours ago."""
+    at = database_time() - timedelta(hours=hours)
+    return PaymentComparison.objects.create(
+        finished_at=at, payments_compared=3, payments_foreign=1, differences=list(differences)
+    )

@@ -4,14 +4,37 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.test import Client
 
-from bookings.ports import ChargeOutcome, Disputed, DisputeOutcome, Intent, Mistake, Notice, Unknown
+from bookings.deadline import Deadline
+from bookings.models import Payment
+from bookings.ports import (
+    ChargeOutcome,
+    Disputed,
+    DisputeOutcome,
+    Intent,
+    ListUnavailable,
+    Mistake,
+    Notice,
+    PaymentGateway,
+    Refunded,
+    RefundOrder,
+    RefundOutcome,
+    RefundsOutcome,
+    RefundsSeen,
+    SeenPayment,
+    SeenRefund,
+    Unknown,
+)
+from bookings.services.payments.follow_notices import follow_notices
+from bookings.text.money import Money
+from tests.support.bookings import gateways_of
 from tests.support.fakes import FakePayments
-from tests.support.signed_notices import HEADER, SECRET, an_event, read_signed_notice, signature, signed
+from tests.support.signed_notices import HEADER, SECRET, a_dispute, an_event, read_signed_notice, signature, signed
 
 NEXT_SECRET = "whsec_of-the-tests-to-come"
 
@@ -38,6 +61,10 @@ class RingingPayments(FakePayments):
     def __init__(self) -> None:
         super().__init__()
         self.disputes: dict[str, Disputed] = {}
+        # Payments that this service did not make, or does not know any more.
+        self.others: list[SeenPayment] = []
+        # By the key of their payment.
+        self.listed: dict[Any, list[SeenRefund]] = {}
         self.looks = 0
         self.resting = False
 
@@ -48,6 +75,35 @@ class RingingPayments(FakePayments):
         self.looks += 1
         return super().look(intent, seconds=seconds)
 
+    def refunds_of(self, intent: Intent, *, seconds: float) -> RefundsOutcome:
+        return Unknown("no answer") if self.down else RefundsSeen(tuple(self.listed.get(intent.key, ())))
+
+    def refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
+        outcome = super().refund(order, seconds=seconds)
+        if isinstance(outcome, Refunded):
+            seen = SeenRefund(f"re_{order.key}", order.key, order.money, outcome)
+            self.listed.setdefault(order.intent.key, []).append(seen)
+        return outcome
+
+    def payments_since(self, since: datetime, *, seconds: float) -> Iterator[SeenPayment]:
+        for key, (_, money) in self.charges.items():
+            if self.down:
+                raise ListUnavailable("no answer")
+            yield SeenPayment(f"fake-{key}", key, money, charged=True, refunds=tuple(self.listed.get(key, ())))
+        yield from self.others
+
+    def list_refund(self, payment: Payment, amount: int, outcome: Any = None, **seen: Any) -> None:
+        """Let a refund be there that somebody has made on the gateway's own pages, unless it has a key of ours."""
+        number = sum(map(len, self.listed.values())) + 1
+        usual = {"id": f"re_{number}", "key": None, "money": Money(amount, payment.currency)}
+        refund = SeenRefund(**{**usual, "outcome": outcome or Refunded(f"re_{number}"), **seen})
+        self.listed.setdefault(payment.gateway_key, []).append(refund)
+
+    def dispute(self, payment: Payment, **shown: Any) -> None:
+        """Let a payer dispute a payment."""
+        name = f"dp_{payment.pk}"
+        self.disputes[name] = a_dispute(f"pi_{payment.pk}", name, **shown)
+
     def look_at_dispute(self, dispute_id: str, *, seconds: float) -> DisputeOutcome:
         if self.down:
             return Unknown("no answer")
@@ -55,6 +111,11 @@ class RingingPayments(FakePayments):
 
     def is_available(self) -> bool:
         return not self.resting
+
+
+def follow(payments: PaymentGateway) -> int:
+    """Let the worker look into what was told."""
+    return follow_notices(payments=gateways_of(payments), deadline=Deadline(20))
 
 
 def ring(body: bytes, *, gateway: str = "bell", signed: str | bytes | None = "", **sent: Any) -> Any:

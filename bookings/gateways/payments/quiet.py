@@ -1,13 +1,30 @@
 """What a gateway says that sends nothing, needs no payer, and makes each refund at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
-from bookings.ports import DisputeOutcome, Mistake, NotGenuine, Notice, Refunded, RefundOrder, RefundOutcome
+from bookings.ports import (
+    DisputeOutcome,
+    Intent,
+    Mistake,
+    NotGenuine,
+    Notice,
+    Refunded,
+    RefundOrder,
+    RefundOutcome,
+    RefundsOutcome,
+    RefundsSeen,
+    SeenPayment,
+)
 from bookings.text.money import Money
 
 
 class QuietGateway:
-    """Takes any amount, refunds at once, knows no disputes and sends no notices. How it charges is up to the others."""
+    """
+    Takes any amount, refunds at once, knows no disputes, keeps no list and sends no notices.
+
+    How it charges is up to the others.
+    """
 
     def refuses(self, money: Money) -> str:
         return ""
@@ -17,6 +34,12 @@ class QuietGateway:
 
     def look_at_refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
         return Refunded()
+
+    def refunds_of(self, intent: Intent, *, seconds: float) -> RefundsOutcome:
+        return RefundsSeen(())
+
+    def payments_since(self, since: datetime, *, seconds: float) -> Iterator[SeenPayment] | None:
+        return None
 
     def look_at_dispute(self, dispute_id: str, *, seconds: float) -> DisputeOutcome:
         return Mistake("there are no disputes here")

@@ -21,9 +21,11 @@ from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.models import GatewayNotice, Payment
 from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
+from bookings.models.payments import CHARGED
 from bookings.observability import metrics
-from bookings.ports import Disputed, Mistake, NotSent, PaymentGateway, Unknown
+from bookings.ports import Disputed, Intent, Mistake, NotSent, PaymentGateway, Unknown
 from bookings.services.payments.disputes import payment_of, record_dispute
+from bookings.services.payments.gateway_refunds import record_refunds
 from bookings.services.payments.gateways import Gateways, intent_of
 from bookings.services.payments.settle import settle_payment
 from bookings.services.shared import leases
@@ -116,16 +118,28 @@ def _look_at_payment(notice: GatewayNotice, gateway: PaymentGateway) -> Followed
         return _unknown_to_us(notice)
     if _is_leased(payment):
         return _Later()
-    intent = intent_of(payment)
-    if not intent.id:  # the answer that would have told it is lost
-        intent = dataclasses.replace(intent, id=notice.object_id)
-    outcome = gateway.look(intent, seconds=WORKER_CALL_SECONDS)
+    outcome = gateway.look(_intent_of(payment, notice), seconds=WORKER_CALL_SECONDS)
     if isinstance(outcome, NotSent | Unknown):
         return outcome
     if isinstance(outcome, Mistake):
         return Unknown(outcome.why)
     settle_payment(payment.pk, lease=uuid.uuid4(), outcome=outcome)
     return _Ended(State.DONE)
+
+
+def _look_at_refunds(notice: GatewayNotice, gateway: PaymentGateway) -> Followed:
+    """Look at all refunds of a payment; first at the payment, if it is not known here that its money came in."""
+    payment = _payment_of(notice)
+    if payment is None or payment.state not in CHARGED:
+        followed = _look_at_payment(notice, gateway)
+        if payment is None or followed != _Ended(State.DONE):
+            return followed
+    seen = gateway.refunds_of(_intent_of(payment, notice), seconds=WORKER_CALL_SECONDS)
+    if isinstance(seen, NotSent | Unknown):
+        return seen
+    if isinstance(seen, Mistake):
+        return Unknown(seen.why)
+    return _Ended(State.DONE) if record_refunds(payment.pk, seen) else Unknown("a refund cannot be taken in yet")
 
 
 def _look_at_dispute(notice: GatewayNotice, gateway: PaymentGateway) -> Followed:
@@ -149,6 +163,12 @@ def _payment_of(notice: GatewayNotice) -> Payment | None:
     return Payment.objects.filter(gateway=notice.gateway, gateway_id=notice.object_id).first()
 
 
+def _intent_of(payment: Payment, notice: GatewayNotice) -> Intent:
+    """Name a payment as its gateway knows it; by the notice, where the answer that would have told it was lost."""
+    intent = intent_of(payment)
+    return intent if intent.id else dataclasses.replace(intent, id=notice.object_id)
+
+
 def _unknown_to_us(notice: GatewayNotice) -> _Ended:
     """
     Decide about a notice without a payment of ours.
@@ -168,6 +188,6 @@ def _is_leased(payment: Payment) -> bool:
 
 _LOOKS: Mapping[GatewayNoticeKind, Callable[[GatewayNotice, PaymentGateway], Followed]] = {
     GatewayNoticeKind.PAYMENT: _look_at_payment,
-    GatewayNoticeKind.REFUND: _look_at_payment,
+    GatewayNoticeKind.REFUND: _look_at_refunds,
     GatewayNoticeKind.DISPUTE: _look_at_dispute,
 }

@@ -18,7 +18,6 @@ from tests.support.api import shown
 from tests.support.bookings import (
     a_booked_booking,
     an_initiated_booking,
-    gateways_of,
     let_time_pass,
     one_pass,
     pay,
@@ -26,7 +25,7 @@ from tests.support.bookings import (
 )
 from tests.support.fakes import ChargeFault
 from tests.support.invariants import assert_in_step, violations
-from tests.support.notices import RingingPayments, ring
+from tests.support.notices import RingingPayments, follow, ring
 from tests.support.signed_notices import a_dispute, an_event
 from tests.support.wired import use_gateway
 
@@ -65,10 +64,6 @@ def tell(about, what="payment_intent", **metadata):
 
 def tell_of(payment, **more):
     tell("fake-id", payment=str(payment.gateway_key), **more)
-
-
-def follow(payments):
-    return follow_notices(payments=gateways_of(payments), deadline=Deadline(20))
 
 
 def notices(column="state"):
