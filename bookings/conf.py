@@ -173,6 +173,16 @@ LOG_IN_RETENTION = timedelta(days=180)
 # As long as a payer has to dispute a payment, and longer than any gateway repeats a notice.
 NOTICE_RETENTION = timedelta(days=90)
 
+# A weekend's night and the day before: what a notice has missed is seen while the customer still remembers it.
+PAYMENTS_COMPARED = timedelta(hours=48)
+
+# A comparison of payments names this many differences at most.
+DIFFERING_PAYMENTS_NAMED = 100
+
+# At 25 questions a second, with a hundred payments in each answer, a list of 100,000 comes in 40 s. It occupies one of
+# the two processes of a worker for so long, once an hour.
+PAYMENTS_COMPARED_SECONDS = 60.0
+
 # Staff come back from their holidays and still see what failed, and when.
 TASK_RESULT_RETENTION = timedelta(days=30)
 

@@ -3,9 +3,10 @@
 import dataclasses
 
 from bookings import wiring
-from bookings.conf import PASS_SECONDS
+from bookings.conf import PASS_SECONDS, PAYMENTS_COMPARED_SECONDS
 from bookings.deadline import Deadline
 from bookings.observability import tracing
+from bookings.services.payments import reconcile as comparing_payments
 from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.upkeep import run_pass as passes
 from bookings.services.upkeep.reap import reap_old_rows
@@ -32,3 +33,12 @@ def reconcile() -> int:
     with tracing.Span("compare seats"):
         found = reconcile_seats(flights=wiring.flight_service(), deadline=Deadline(PASS_SECONDS))
     return len(found.drift)
+
+
+def reconcile_payments() -> int:
+    """Compare our payments with those of the gateways. Runs hourly; returns in how many things they differ."""
+    with tracing.Span("compare payments"):
+        found = comparing_payments.reconcile_payments(
+            payments=wiring.payment_gateways(), deadline=Deadline(PAYMENTS_COMPARED_SECONDS)
+        )
+    return len(found.differences)

@@ -937,6 +937,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["state", "next_at", "decision"], name="refund_to_do"),
                     models.Index(fields=["source"], name="refund_of_source"),
+                    models.Index(fields=["cause"], name="refund_of_cause"),
                     models.Index(fields=["request_id"], name="refund_request"),
                 ],
                 "constraints": [
@@ -1376,6 +1377,23 @@ class Migration(migrations.Migration):
                         name="gateway_notice_new_has_a_time",
                     ),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PaymentComparison",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("finished_at", models.DateTimeField()),
+                ("payments_compared", models.PositiveIntegerField()),
+                ("payments_foreign", models.PositiveIntegerField()),
+                ("differences", models.JSONField(default=list)),
+            ],
+            options={
+                "verbose_name": "comparison of payments",
+                "verbose_name_plural": "comparisons of payments",
+                "db_table": "payment_comparison",
+                "default_permissions": ("view",),
+                "indexes": [models.Index(fields=["finished_at"], name="payment_comparison_age")],
             },
         ),
     ]

@@ -8,12 +8,13 @@ settings.
 from django.db import migrations
 from django.utils import timezone
 
-# Name, task, and cron with the seconds last. The second and the third never start in the same minute: each occupies
+# Name, task, and cron with the seconds last. All but the first never start in the same minute: each occupies
 # one of the two workers.
 SCHEDULES = [
     ("background pass", "bookings.tasks.run_pass", "* * * * * */10"),
     ("delete old rows", "bookings.tasks.reap", "4-59/5 * * * * 5"),
     ("compare seats", "bookings.tasks.reconcile", "37 * * * * 5"),
+    ("compare payments", "bookings.tasks.reconcile_payments", "17 * * * * 5"),
 ]
 
 

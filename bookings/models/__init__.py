@@ -11,6 +11,7 @@ from bookings.models.bookings.bulk_cancel import BulkCancel, BulkCancelRow
 from bookings.models.bookings.user_hold import UserHold
 from bookings.models.disputes import Dispute
 from bookings.models.notices import GatewayNotice
+from bookings.models.payment_comparison import PaymentComparison
 from bookings.models.payments import Payment
 from bookings.models.refunds import Refund
 from bookings.models.seats.flight_gate import FlightGate, PatchSlot
@@ -37,6 +38,7 @@ __all__ = [
     "Passkey",
     "PatchSlot",
     "Payment",
+    "PaymentComparison",
     "RateWindow",
     "Reconciliation",
     "RecoveryCode",

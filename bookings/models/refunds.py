@@ -137,6 +137,8 @@ class Refund(OutboundCall):
             models.Index(name="refund_to_do", fields=["state", "next_at", "decision"]),
             # The back office's list of refunds that were made on the gateway's own pages.
             models.Index(name="refund_of_source", fields=["source"]),
+            # And of money that came in too late.
+            models.Index(name="refund_of_cause", fields=["cause"]),
             # The back office's search by request id.
             models.Index(name="refund_request", fields=["request_id"]),
         ]

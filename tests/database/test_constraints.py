@@ -8,8 +8,16 @@ from django.db.models import F
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, Hold
-from bookings.models import Booking, BulkCancel, Dispute, GatewayNotice, Payment, Refund, SeatCall
-from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, an_owed_refund, forbidden_pairs
+from bookings.models import Booking, BulkCancel, Payment, Refund, SeatCall
+from tests.support.bookings import (
+    a_call_row,
+    a_dispute_row,
+    a_notice_row,
+    a_payment_row,
+    a_saved_row,
+    an_owed_refund,
+    forbidden_pairs,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -314,12 +322,6 @@ def test_a_bulk_cancellation_that_waits_for_approval_is_not_finished():
     assert "bulk_cancel_waits_unfinished" in said
 
 
-def a_notice(**columns):
-    at = database_time()
-    usual = {"gateway": "bell", "event_id": "evt_1", "event_hash": "1", "kind": "payment", "object_id": "pi_1"}
-    return GatewayNotice.objects.create(**{**usual, "made_at": at, "received_at": at, "next_at": at, **columns})
-
-
 @pytest.mark.parametrize(
     ("columns", "constraint"),
     [
@@ -330,21 +332,14 @@ def a_notice(**columns):
     ],
 )
 def test_a_notice_that_contradicts_itself_is_refused(columns, constraint):
-    assert constraint in refusal(lambda: a_notice(**columns))
+    assert constraint in refusal(lambda: a_notice_row(**{"next_at": database_time(), **columns}))
 
 
 def test_an_event_is_kept_once_for_each_gateway():
-    a_notice()
-    a_notice(gateway="gong")
+    a_notice_row()
+    a_notice_row(gateway="gong")
 
-    assert "gateway_notice" in refusal(a_notice)
-
-
-def a_dispute_row(**columns):
-    payment = a_payment_row(a_saved_row("booked", active_payment_id=1), "succeeded")
-    usual = {"payment": payment, "gateway": "bell", "gateway_id": "dp_1", "amount": 1, "currency": "INR"}
-    at = database_time()
-    return Dispute.objects.create(**{**usual, "standing": "open", "opened_at": at, "looked_at": at, **columns})
+    assert "gateway_notice" in refusal(a_notice_row)
 
 
 @pytest.mark.parametrize(
@@ -356,6 +351,6 @@ def test_a_dispute_that_makes_no_sense_is_refused(columns, constraint):
 
 
 def test_a_dispute_is_there_once():
-    a_dispute_row()
+    first = a_dispute_row()
 
-    assert "dispute" in refusal(a_dispute_row)
+    assert "dispute" in refusal(lambda: a_dispute_row(payment=first.payment))

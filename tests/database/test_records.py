@@ -152,6 +152,7 @@ def test_each_schedule_is_made_once_however_often_the_migration_runs(add_schedul
         (PASS, "bookings.tasks.run_pass", "C", "* * * * * */10", -1),
         ("delete old rows", "bookings.tasks.reap", "C", "4-59/5 * * * * 5", -1),
         ("compare seats", "bookings.tasks.reconcile", "C", "37 * * * * 5", -1),
+        ("compare payments", "bookings.tasks.reconcile_payments", "C", "17 * * * * 5", -1),
     ]
 
 

@@ -36,6 +36,7 @@ STANDARD: Mapping[str, tuple[str, str]] = MappingProxyType(
         PASSES_SCHEDULE: (PASSES_TASK, ""),
         "delete old rows": ("bookings.tasks.reap", "4-59/5 * * * * 5"),
         "compare seats": ("bookings.tasks.reconcile", "37 * * * * 5"),
+        "compare payments": ("bookings.tasks.reconcile_payments", "17 * * * * 5"),
     }
 )
 

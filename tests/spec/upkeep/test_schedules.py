@@ -17,17 +17,23 @@ from bookingsite.broker import TickingBroker
 pytestmark = pytest.mark.django_db
 
 PASS, REAP, RECONCILE = "bookings.tasks.run_pass", "bookings.tasks.reap", "bookings.tasks.reconcile"
+RECONCILE_PAYMENTS = "bookings.tasks.reconcile_payments"
 STAFF = Actor(ActorKind.STAFF, "anna")
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 # The longest time to the next run, of each.
-LONGEST = {PASS: timedelta(seconds=10), REAP: timedelta(minutes=5), RECONCILE: timedelta(hours=1)}
+LONGEST = {
+    PASS: timedelta(seconds=10),
+    REAP: timedelta(minutes=5),
+    RECONCILE: timedelta(hours=1),
+    RECONCILE_PAYMENTS: timedelta(hours=1),
+}
 
 
 @pytest.fixture(autouse=True)
 def standard_schedules(monkeypatch):
-    """The three rows, each of which was begun just now."""
+    """The four rows, each of which was begun just now."""
     monkeypatch.setattr("bookingsite.broker.sleep", lambda seconds: None)
     Schedule.objects.all().delete()
     TickingBroker().dequeue()
@@ -205,6 +211,7 @@ def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
         "background pass": "* * * * * */3",
         "delete old rows": "4-59/5 * * * * 5",
         "compare seats": "37 * * * * 5",
+        "compare payments": "17 * * * * 5",
     }
 
 
@@ -224,7 +231,7 @@ def test_a_schedule_that_cannot_be_read_does_not_keep_the_others_back():
         put(func, database_time() - timedelta(seconds=1))
     Schedule.objects.filter(func=REAP).update(cron="every now and then")
 
-    assert look() == sorted([RECONCILE, PASS])
+    assert look() == sorted([RECONCILE, RECONCILE_PAYMENTS, PASS])
 
 
 def test_a_schedule_of_another_kind_runs_at_its_own_interval_and_as_often_as_it_says():
