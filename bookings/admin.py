@@ -13,8 +13,11 @@ from bookings.models import (
     Booking,
     BookingEvent,
     BulkCancel,
+    Dispute,
+    GatewayNotice,
     IdempotencyRecord,
     Payment,
+    PaymentComparison,
     Reconciliation,
     Refund,
     SeatCall,
@@ -24,6 +27,7 @@ from bookings.office.access.people import PeopleAdmin
 from bookings.office.bookings.activity import BookingEventAdmin
 from bookings.office.bookings.bulk_cancel import BulkCancelAdmin
 from bookings.office.bookings.page import BookingAdmin
+from bookings.office.gateway_records import DisputeAdmin, GatewayNoticeAdmin, PaymentComparisonAdmin
 from bookings.office.payments import PaymentAdmin
 from bookings.office.refunds import RefundAdmin
 from bookings.office.seats.calls import SeatCallAdmin
@@ -34,8 +38,11 @@ admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(Booking, BookingAdmin)
 admin.site.register(BookingEvent, BookingEventAdmin)
 admin.site.register(BulkCancel, BulkCancelAdmin)
+admin.site.register(Dispute, DisputeAdmin)
+admin.site.register(GatewayNotice, GatewayNoticeAdmin)
 admin.site.register(IdempotencyRecord, IdempotencyRecordAdmin)
 admin.site.register(Payment, PaymentAdmin)
+admin.site.register(PaymentComparison, PaymentComparisonAdmin)
 admin.site.register(Reconciliation, ReconciliationAdmin)
 admin.site.register(Refund, RefundAdmin)
 admin.site.register(SeatCall, SeatCallAdmin)

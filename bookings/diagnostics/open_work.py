@@ -7,6 +7,7 @@ from bookings.conf import IDEMPOTENCY_RETENTION
 from bookings.db.clock import database_time
 from bookings.diagnostics.finding import Finding, Verdict, fail, ok, warn
 from bookings.models import Reconciliation
+from bookings.queries.upkeep.at_gateways import AtGateways, gateways
 from bookings.queries.upkeep.open_work import (
     WaitingWork,
     Work,
@@ -22,6 +23,8 @@ LONG_WITHOUT_ANSWER = timedelta(minutes=2)
 TOO_LONG_WITHOUT_ANSWER = timedelta(minutes=30)
 # Three hourly comparisons, as the alert.
 COMPARISON_IS_OLD = timedelta(hours=3)
+# As the alert: a working day, and a weekend before it.
+DISPUTE_IS_DUE = timedelta(hours=72)
 # The worker deletes every five minutes, and three million rows an hour after a pause.
 REAPER_IS_LATE = timedelta(hours=1)
 
@@ -43,6 +46,7 @@ def check_open_work() -> Iterator[Finding]:
     yield _without_answer(
         "payments", unanswered_payments(), now, f"{IT_IS_REPEATED} in the back office, under Payments."
     )
+    yield from judge_gateways(gateways(), now)
     yield from _comparison(found.compared, now)
     yield _records(oldest_answered_record(), now)
 
@@ -83,6 +87,38 @@ def _for_staff(name: str, waiting: WaitingWork, now: datetime, hint: str) -> Fin
     if not waiting.count:
         return ok(name, "none")
     return fail(name, f"{waiting.count} need a decision, the oldest for {in_words(_age(waiting.since, now))}", hint)
+
+
+def judge_gateways(found: AtGateways, now: datetime) -> Iterator[Finding]:
+    """Judge notices, disputes, and the last comparison of payments; nothing is said of what was never there."""
+    hint = f"{IT_IS_REPEATED} in the back office, under Notices of gateways."
+    yield _without_answer("notices", found.notices, now, hint)
+    if found.last_notice_at is not None:
+        yield ok("last notice", f"a payment gateway told something {in_words(_age(found.last_notice_at, now))} ago")
+    if found.disputes.count:
+        yield _disputes(found, now)
+    last = found.compared
+    if last is None:
+        return
+    where = "See BookingsMoneyDiffers in docs/operations.md; `manage.py reconcile_payments` compares again."
+    age = _age(last.finished_at, now)
+    if last.differences:
+        yield fail("payments compared", f"{len(last.differences)} differ from the gateways", where)
+    elif age > COMPARISON_IS_OLD:
+        said = f"payments were last compared {in_words(age)} ago; the worker does it every hour"
+        yield fail("payments compared", said, where)
+    else:
+        yield ok("payments compared", f"they were as at the gateways {in_words(age)} ago")
+
+
+def _disputes(found: AtGateways, now: datetime) -> Finding:
+    said = f"{found.disputes.count} open, the oldest for {in_words(_age(found.disputes.since, now))}"
+    if found.answer_by is None:
+        return ok("disputes", f"{said}; the banks decide")
+    left = found.answer_by - now
+    said = f"{said}; the next must be answered by {found.answer_by:%Y-%m-%d}"
+    find = fail if left < DISPUTE_IS_DUE else warn
+    return find("disputes", said, "Answer it at the gateway; the back office, under Disputes, says which.")
 
 
 def _comparison(last: Reconciliation | None, now: datetime) -> Iterator[Finding]:

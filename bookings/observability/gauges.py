@@ -1,21 +1,25 @@
 """The gauges that are read from tables at each scrape: short ranges of indexes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import UNPAID
-from bookings.models import Booking, Payment, Refund, SeatCall
-from bookings.models.payments import UNANSWERED
+from bookings.models import Booking, Dispute, GatewayNotice, Payment, Refund, SeatCall
+from bookings.models.notices import GatewayNoticeState
+from bookings.models.payments import UNANSWERED, PaymentState, PaymentStep
 from bookings.models.refunds import UNFINISHED, RefundState
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.payment_comparisons import last_payment_comparison
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
 from bookings.queries.upkeep import background
+
+CLOSING = Q(state=PaymentState.PROCESSING, step=PaymentStep.CLOSING)
 
 # Labels and value.
 Number = tuple[dict[str, str], float]
@@ -26,7 +30,7 @@ Numbers = tuple[str, str, list[Number]]
 def numbers() -> list[Numbers]:
     """Read everything, in a fixed number of statements, however full the tables are."""
     now = database_time()
-    return [*_waiting(now), *_background(now), *_compared(now), *_connections()]
+    return [*_waiting(now), *_at_gateways(now), *_background(now), *_compared(now), *_connections()]
 
 
 def _waiting(now: datetime) -> list[Numbers]:
@@ -55,6 +59,69 @@ def _waiting(now: datetime) -> list[Numbers]:
         ("releases_oldest_dead_seconds", "Age of the oldest release or correction that waits for staff.", dead_age),
         ("payments_unsettled", "Payments that wait for the gateway or for staff.", unsettled),
         ("refunds_open", "Refunds that wait for the gateway or for staff.", refunds),
+    ]
+
+
+def _at_gateways(now: datetime) -> list[Numbers]:
+    """Payments, refunds, disputes and notices that payment gateways have to do with."""
+    steps, steps_age = _by_word(Payment.objects.filter(state=PaymentState.PROCESSING), "step", PaymentStep, now)
+    _, refunds_age = _by_word(Refund.objects.filter(decision=""), "state", (*UNFINISHED, RefundState.FAILED), now)
+    disputes = Dispute.objects.filter(closed_at=None).aggregate(
+        count=Count("pk"), since=Min("opened_at"), by=Min("answer_by")
+    )
+    notices = GatewayNotice.objects.filter(state=GatewayNoticeState.NEW).aggregate(
+        count=Count("pk"), since=Min("received_at")
+    )
+    last_notice = GatewayNotice.objects.aggregate(at=Max("received_at"))["at"]
+    return [
+        ("payments_open", "Payments without an outcome, by how far they are.", steps),
+        ("payments_oldest_open_seconds", "Age of the oldest payment without an outcome.", steps_age),
+        (
+            "refunds_oldest_open_seconds",
+            "Age of the oldest refund that waits for the gateway or for staff.",
+            refunds_age,
+        ),
+        (
+            "payments_closing_late_seconds",
+            "How long the oldest payment that is to be closed is past the time in which it could be paid.",
+            _plain(_age(Payment.objects.filter(CLOSING).aggregate(at=Min("act_until"))["at"], now)),
+        ),
+        ("disputes_open", "Disputes that are not over.", _plain(disputes["count"])),
+        (
+            "disputes_oldest_open_seconds",
+            "Age of the oldest dispute that is not over.",
+            _plain(_age(disputes["since"], now)),
+        ),
+        (
+            "dispute_answer_due_seconds",
+            "Time until the next dispute must be answered; below zero it is too late. No value: none must be.",
+            [] if disputes["by"] is None else _plain((disputes["by"] - now).total_seconds()),
+        ),
+        ("notices_new", "Notices of payment gateways that were not looked into yet.", _plain(notices["count"])),
+        ("notices_oldest_new_seconds", "Age of the oldest of these.", _plain(_age(notices["since"], now))),
+        (
+            "notice_age_seconds",
+            "Time since a payment gateway last told something. No value: none ever did.",
+            [] if last_notice is None else _plain(_age(last_notice, now)),
+        ),
+        *_compared_payments(now),
+    ]
+
+
+def _compared_payments(now: datetime) -> list[Numbers]:
+    """The last comparison with the payment gateways; no values before the first one."""
+    last = last_payment_comparison()
+    return [
+        (
+            "payments_differing",
+            "Payments in which we and the gateways differed at the last comparison.",
+            _plain(len(last.differences)) if last else [],
+        ),
+        (
+            "payments_compared_age_seconds",
+            "Time since payments were last compared with the gateways.",
+            _plain(_age(last.finished_at, now)) if last else [],
+        ),
     ]
 
 
@@ -134,3 +201,16 @@ def _counted(rows: QuerySet[Any], column: str, words: Sequence[str]) -> list[Num
     named = rows.filter(**{f"{column}__in": words}).values_list(column)
     found = dict(named.annotate(rows=Count("pk")))
     return [({column: str(word)}, found.get(word, 0)) for word in words]
+
+
+def _by_word(
+    rows: QuerySet[Any], column: str, words: Iterable[str], now: datetime
+) -> tuple[list[Number], list[Number]]:
+    """Count the rows of each word, and give the age of the oldest; a word without rows is a zero, not a gap."""
+    grouped = rows.filter(**{f"{column}__in": list(words)}).values_list(column)
+    found = {word: (count, since) for word, count, since in grouped.annotate(rows=Count("pk"), at=Min("created_at"))}
+    counts = {str(word): found.get(word, (0, None)) for word in words}
+    return (
+        [({column: word}, count) for word, (count, _) in counts.items()],
+        [({column: word}, _age(since, now)) for word, (_, since) in counts.items()],
+    )

@@ -25,6 +25,7 @@ from bookings.models.access.api_key import ApiKeyEventKind
 from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
+from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
 from bookings.models.payments import PaymentState
 from bookings.models.refunds import RefundDecision, RefundSource, RefundState
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
@@ -55,6 +56,43 @@ HOLD: Mapping[str, Badge] = MappingProxyType(
         Hold.DROPPED: Badge(_("Never sent: no seats were taken"), "calm"),
         Hold.STUCK: Badge(_("Stuck: needs a decision"), "bad"),
         Hold.GIVING_BACK: Badge(_("Being given back"), "busy"),
+    }
+)
+
+NOTICE: Mapping[str, Badge] = MappingProxyType(
+    {
+        GatewayNoticeState.NEW: Badge(_("To be looked into"), "busy"),
+        GatewayNoticeState.DONE: Badge(_("Looked into"), "good"),
+        GatewayNoticeState.FOREIGN: Badge(_("About another system"), "calm"),
+        GatewayNoticeState.DEAD: Badge(_("About no payment that is known, or never looked into"), "bad"),
+    }
+)
+
+NOTICE_KIND: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        GatewayNoticeKind.PAYMENT: _("a payment"),
+        GatewayNoticeKind.REFUND: _("refunds of a payment"),
+        GatewayNoticeKind.DISPUTE: _("a dispute"),
+    }
+)
+
+# By where it stands, see `bookings.office.gateway_records`.
+DISPUTE: Mapping[str, Badge] = MappingProxyType(
+    {
+        "answer": Badge(_("To be answered"), "bad"),
+        "bank": Badge(_("The bank decides"), "busy"),
+        "over": Badge(_("Over"), "calm"),
+    }
+)
+
+# How our payments and those of a gateway differ.
+DIFFERENCE: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        "unknown": _("Charged there, and not known here"),
+        "charged_there": _("Charged there, and not here"),
+        "charged_here": _("Charged here, and not there"),
+        "money": _("Another sum there"),
+        "refunds": _("Other refunds there"),
     }
 )
 

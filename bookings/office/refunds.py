@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from bookings import wiring
 from bookings.db.clock import database_time
-from bookings.lifecycle import Decision
+from bookings.lifecycle import Decision, RefundCause
 from bookings.models import BookingEvent, Payment, Refund
 from bookings.models.refunds import RefundSource, RefundState
 from bookings.office import labels
@@ -164,6 +164,19 @@ class Source(admin.SimpleListFilter):
         return queryset.filter(source=self.value()) if self.value() else queryset
 
 
+class PaidTooLate(admin.SimpleListFilter):
+    """Money that came in for a booking that had ended."""
+
+    title = gettext_lazy("why")
+    parameter_name = "why"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(RefundCause.PAID_TOO_LATE.value, str(labels.CAUSE[RefundCause.PAID_TOO_LATE]))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
+        return queryset.filter(cause=self.value()) if self.value() else queryset
+
+
 @admin.display(description=gettext_lazy("Amount"), ordering="amount")
 def amount(refund: Refund) -> str:
     return str(refund.money)
@@ -207,7 +220,7 @@ class RefundAdmin(FailedRefunds, RecordAdmin):
         column("last_error", gettext_lazy("Last error")),
         column("request_id", gettext_lazy("Request")),
     ]
-    list_filter = [waits_for(Refund), State, Source]
+    list_filter = [waits_for(Refund), State, Source, PaidTooLate]
     search_fields = ["payment__booking__reference"]
     search_help_text = gettext_lazy("Number, booking, request, a key, or the gateway's id")
     list_select_related = ["payment__booking"]

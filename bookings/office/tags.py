@@ -30,6 +30,8 @@ BADGES = {
     "seat_call": labels.SEAT_CALL,
     "payment": labels.PAYMENT,
     "refund": labels.REFUND,
+    "notice": labels.NOTICE,
+    "dispute": labels.DISPUTE,
     "bulk": labels.BULK,
     "bulk_plan": labels.BULK_PLAN,
     "approval": labels.APPROVAL,

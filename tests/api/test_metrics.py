@@ -1,5 +1,7 @@
 """What /metrics tells Prometheus, and what it costs."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +20,9 @@ from tests.support.api import shown
 from tests.support.bookings import (
     a_call_row,
     a_cancelled_booking,
+    a_dispute_row,
+    a_notice_row,
+    a_payment_comparison,
     a_payment_row,
     a_saved_row,
     an_owed_refund,
@@ -71,11 +76,20 @@ def test_metrics_of_an_empty_service(api):
         "bookings_refunds_open sent": 0,
         "bookings_refunds_open dead": 0,
         "bookings_refunds_open failed": 0,
+        **{f"bookings_payments_open {step}": 0 for step in STEPS},
+        **{f"bookings_payments_oldest_open_seconds {step}": 0 for step in STEPS},
+        "bookings_payments_closing_late_seconds": 0,
+        **{f"bookings_refunds_oldest_open_seconds {state}": 0 for state in ("due", "sent", "dead", "failed")},
+        "bookings_disputes_open": 0,
+        "bookings_disputes_oldest_open_seconds": 0,
+        "bookings_notices_new": 0,
+        "bookings_notices_oldest_new_seconds": 0,
         "bookings_expiry_lag_seconds": 0,
         "bookings_pass_age_seconds": -1,
     }
 
 
+STEPS = ("starting", "asked", "payer", "bank", "closing")
 SERVER = {"bookings_database_connections", "bookings_database_connections_limit"}
 
 
@@ -158,7 +172,7 @@ def test_a_scrape_costs_a_fixed_number_of_statements(api, rows):
         api.get("/metrics")
 
     # MariaDB is asked about its connections.
-    assert len(statements) == (17 if connection.vendor == "mysql" else 15)
+    assert len(statements) == (24 if connection.vendor == "mysql" else 22)
 
 
 def test_requests_are_counted_by_route_and_status(api):
@@ -278,3 +292,30 @@ def test_metrics_come_as_prometheus_text(api):
 
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
     assert b"# TYPE bookings_unpaid gauge" in answer.content
+
+
+def test_metrics_tell_what_waits_at_payment_gateways(api):
+    now = database_time()
+    late = {"step": "closing", "act_until": now - timedelta(minutes=10), "created_at": now - timedelta(minutes=30)}
+    a_payment_row(a_saved_row("initiated"), "processing", **late)
+    a_payment_row(a_saved_row("initiated"), "processing", step="payer")
+    a_dispute_row(1, answer_by=now + timedelta(hours=71), opened_at=now - timedelta(hours=2))
+    a_dispute_row(2, closed_at=now, answer_by=now)
+    a_notice_row(1, received_at=now - timedelta(minutes=5))
+    a_notice_row(2, state="done", received_at=now - timedelta(minutes=3))
+    a_payment_comparison(hours=1, differences=[{"kind": "money", "gateway": "fake"}] * 2)
+
+    seen = scraped(api)
+
+    steps = {step: seen[f"bookings_payments_open {step}"] for step in STEPS}
+    assert steps == {"starting": 0, "asked": 0, "payer": 1, "bank": 0, "closing": 1}
+    assert 1800 <= seen["bookings_payments_oldest_open_seconds closing"] < 1860
+    assert 600 <= seen["bookings_payments_closing_late_seconds"] < 660
+    assert seen["bookings_disputes_open"] == 1
+    assert 7200 <= seen["bookings_disputes_oldest_open_seconds"] < 7260
+    assert 71 * 3600 - 60 < seen["bookings_dispute_answer_due_seconds"] <= 71 * 3600
+    assert seen["bookings_notices_new"] == 1
+    assert 300 <= seen["bookings_notices_oldest_new_seconds"] < 360
+    assert 180 <= seen["bookings_notice_age_seconds"] < 240
+    assert seen["bookings_payments_differing"] == 2
+    assert 3600 <= seen["bookings_payments_compared_age_seconds"] < 3660

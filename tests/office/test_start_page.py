@@ -17,7 +17,16 @@ from bookings.queries.bookings import pages
 from bookings.queries.bookings.selection import Selection
 from bookings.queries.upkeep import open_work
 from bookings.queries.upkeep.start_page import Today, today
-from tests.support.bookings import a_call_row, a_payment_row, a_saved_row, an_owed_refund, many_rows
+from tests.support.bookings import (
+    a_call_row,
+    a_dispute_row,
+    a_notice_row,
+    a_payment_comparison,
+    a_payment_row,
+    a_saved_row,
+    an_owed_refund,
+    many_rows,
+)
 from tests.support.bulk import start
 from tests.support.calls import a_dead_payment, a_dead_refund
 
@@ -149,6 +158,8 @@ def test_what_is_under_way_is_counted_with_its_age(admin_client, flights):
     a_call_row(created_at=now - timedelta(minutes=3), seats=4)
     a_saved_row("pending", created_at=now - timedelta(minutes=9))
     an_owed_refund(created_at=now - timedelta(minutes=31))
+    a_dispute_row(answer_by=None, opened_at=now - timedelta(days=9))
+    a_notice_row(received_at=now - timedelta(minutes=4))
 
     under_way = admin_client.get(START).context["under_way"]
 
@@ -158,10 +169,13 @@ def test_what_is_under_way_is_counted_with_its_age(admin_client, flights):
         "Seats not sent back yet": ("0", "good"),
         "Releases without an answer": ("1", "warn"),
         "Payments without an answer": ("0", "good"),
+        "Payments that wait for the payer": ("0", "good"),
+        "Disputes that a bank decides": ("1", "busy"),
+        "Notices of payment gateways": ("1", "warn"),
         "Refunds due": ("1", "bad"),
         "Bulk cancellations under way": ("0", "good"),
     }
-    assert minutes_of(under_way) == [9, None, 3, None, 31, None]
+    assert minutes_of(under_way) == [9, None, 3, None, None, 9 * 24 * 60, 4, 31, None]
 
 
 @pytest.mark.parametrize(("minutes", "tone"), [(1, "busy"), (3, "warn"), (31, "bad")])
@@ -214,6 +228,12 @@ def make_work():
     for at, drift in ((2, [{"flight": 7, "held": 4, "taken": 6}]), (1, [{"flight": 8, "held": 4, "taken": 6}])):
         columns = {"flights_compared": 3, "flights_skipped": 1, "seats_held": 4, "seats_taken": 6}
         Reconciliation.objects.create(finished_at=now - timedelta(hours=at), drift=drift, **columns)
+    for number in range(3):
+        waits = a_saved_row("initiated", payment_state="pending")
+        a_payment_row(waits, PaymentState.PROCESSING, step="payer")
+        a_dispute_row(number, **({"answer_by": None} if number == 2 else {}))
+        a_notice_row(number, **({"state": "done"} if number == 2 else {}))
+    a_payment_comparison(hours=1, differences=[{"kind": "money", "gateway": "fake"}] * 2)
     for count, (what, reason) in enumerate(
         (("booked", ""), ("cancelled", "expired"), ("cancelled", "fraud"), ("cancelled", "no_seats")), 2
     ):
@@ -236,11 +256,16 @@ def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flig
         "Dead charges": 3,
         "Refunds that failed or are dead": 2,
         "Seats that differ": 1,
+        "Disputes to answer": 2,
+        "Payments that differ": 1,
         "Bulk cancellations to approve": 3,
         "Reservations of unknown outcome": 7,
         "Seats not sent back yet": 8,
         "Releases without an answer": 3,
         "Payments without an answer": 4,
+        "Payments that wait for the payer": 3,
+        "Disputes that a bank decides": 1,
+        "Notices of payment gateways": 2,
         "Refunds due": 5,
         "Bulk cancellations under way": 2,
     }
@@ -276,6 +301,7 @@ def test_it_shows_only_what_its_reader_may_open(at_desk, flights):
     assert [str(line.name) for line in context["under_way"]] == [
         "Seats not sent back yet",
         "Payments without an answer",
+        "Payments that wait for the payer",
     ]
 
 

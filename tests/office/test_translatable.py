@@ -15,7 +15,7 @@ from tests.support.people import a_person, desk_of
 pytestmark = pytest.mark.django_db
 
 # What no translator gets to see: names of people, systems and schedules, keys, and what somebody typed.
-NAMES = "anna|test|worker|dropped|desk-1|typed|background pass|delete old rows|compare seats|flight=|XXX"
+NAMES = "anna|test|worker|dropped|desk-1|typed|background pass|delete old rows|compare (seats|payments)|flight=|XXX"
 DATA = re.compile(rf"\b({NAMES}|[a-z]+:(read|write)|[0-9a-f-]{{8,}}|[2-9A-Z]{{8}}|\d[\d:., -]*s?)\b")
 
 
@@ -99,6 +99,9 @@ PAGES = [
     "bookings/bookingevent/",
     "bookings/idempotencyrecord/",
     "bookings/reconciliation/",
+    "bookings/dispute/",
+    "bookings/gatewaynotice/",
+    "bookings/paymentcomparison/",
     "bookings/apikey/",
     "bookings/apikey/add/",
     "django_q/schedule/",

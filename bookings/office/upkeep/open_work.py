@@ -22,9 +22,20 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.diagnostics.open_work import FLIGHTS_NAMED
 from bookings.lifecycle import Hold
-from bookings.models import Booking, BulkCancel, Payment, Reconciliation, Refund, SeatCall
+from bookings.models import (
+    Booking,
+    BulkCancel,
+    Dispute,
+    GatewayNotice,
+    Payment,
+    PaymentComparison,
+    Reconciliation,
+    Refund,
+    SeatCall,
+)
 from bookings.models.bookings.bulk_cancel import Approval
-from bookings.models.payments import PaymentState
+from bookings.models.notices import GatewayNoticeState
+from bookings.models.payments import PaymentState, PaymentStep
 from bookings.models.refunds import NEEDS_DECISION, RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.upkeep.open_work import WaitingWork, oldest_of, waiting_of
@@ -51,6 +62,8 @@ class Kind:
     called: Callable[[Any], str] | None = None
     since: Combinable = F("created_at")  # noqa: RUF009  # an expression, which is never changed
     also_read: tuple[str, ...] = ()
+    # People elsewhere decide, in their own time: to wait is no fault.
+    is_elsewhere: bool = False
 
     @property
     def needs_decision(self) -> bool:
@@ -118,7 +131,24 @@ def _bulk_cancel(bulk: BulkCancel) -> str:
     return _("%(by)s asks to cancel bookings of flight %(flight)d together: may they?") % named
 
 
+def _dispute(dispute: Dispute) -> str:
+    return _("Dispute of %(amount)s for booking %(reference)s: answer it at the gateway by %(day)s") % {
+        "amount": dispute.money,
+        "reference": dispute.payment.booking.reference,
+        "day": f"{dispute.answer_by:%Y-%m-%d}",
+    }
+
+
+def _money(found: PaymentComparison) -> str:
+    return ngettext(
+        "%(number)d payment is not at the gateway as it is here",
+        "%(number)d payments are not at the gateway as they are here",
+        len(found.differences),
+    ) % {"number": len(found.differences)}
+
+
 # Of comparisons.
+_NEWEST_OF_PAYMENTS = PaymentComparison.objects.order_by("-finished_at", "-pk").values("pk")[:1]
 _NEWEST = Reconciliation.objects.order_by("-finished_at", "-pk").values("pk")[:1]
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -171,6 +201,27 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             called=_difference,
             since=F("finished_at"),
         ),
+        "dispute": Kind(
+            gettext_lazy("Disputes to answer"),
+            Dispute,
+            Q(closed_at=None, answer_by__isnull=False),
+            "bookings_dispute_changelist",
+            "needs=dispute",
+            opens="bookings_dispute_change",
+            called=_dispute,
+            since=F("opened_at"),
+            also_read=("payment__booking",),
+        ),
+        "money": Kind(
+            gettext_lazy("Payments that differ"),
+            PaymentComparison,
+            Q(pk=Subquery(_NEWEST_OF_PAYMENTS)) & ~Q(differences=[]),
+            "bookings_paymentcomparison_changelist",
+            "needs=money",
+            opens="bookings_paymentcomparison_change",
+            called=_money,
+            since=F("finished_at"),
+        ),
         "approval": Kind(
             gettext_lazy("Bulk cancellations to approve"),
             BulkCancel,
@@ -205,9 +256,34 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "answer": Kind(
             gettext_lazy("Payments without an answer"),
             Payment,
-            Q(state=PaymentState.PROCESSING),
+            Q(state=PaymentState.PROCESSING) & ~Q(step=PaymentStep.PAYER),
             "bookings_payment_changelist",
             "needs=answer",
+        ),
+        "payer": Kind(
+            gettext_lazy("Payments that wait for the payer"),
+            Payment,
+            Q(state=PaymentState.PROCESSING, step=PaymentStep.PAYER),
+            "bookings_payment_changelist",
+            "needs=payer",
+            is_elsewhere=True,
+        ),
+        "bank": Kind(
+            gettext_lazy("Disputes that a bank decides"),
+            Dispute,
+            Q(closed_at=None, answer_by=None),
+            "bookings_dispute_changelist",
+            "needs=bank",
+            since=F("opened_at"),
+            is_elsewhere=True,
+        ),
+        "notice": Kind(
+            gettext_lazy("Notices of payment gateways"),
+            GatewayNotice,
+            Q(state=GatewayNoticeState.NEW),
+            "bookings_gatewaynotice_changelist",
+            "needs=notice",
+            since=F("received_at"),
         ),
         "refund": Kind(
             gettext_lazy("Refunds due"),

@@ -89,7 +89,7 @@ def _line(kind: Kind, waiting: WaitingWork, now: datetime) -> Line:
     age = None if waiting.since is None else now - waiting.since
     tone = "good"
     if age is not None:
-        tone = "bad" if kind.needs_decision else TONES[judge_age(age)]
+        tone = "bad" if kind.needs_decision else "busy" if kind.is_elsewhere else TONES[judge_age(age)]
     return Line(kind.name, kind.address, Badge(capped(waiting.count), tone), age)
 
 
