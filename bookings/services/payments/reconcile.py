@@ -195,7 +195,7 @@ def _look_again(payment_id: int, gateway: PaymentGateway, found: PaymentsCompare
 
 def _look(row: Payment, gateway: PaymentGateway) -> _Look | None:
     """Ask how a payment and its refunds stand now. None: there is no answer."""
-    intent = intent_of(row, row.booking.reference)
+    intent = intent_of(row)
     outcome = gateway.look(intent, seconds=WORKER_CALL_SECONDS)
     if isinstance(outcome, NotSent | Unknown):
         return None
