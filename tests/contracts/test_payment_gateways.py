@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,6 +17,8 @@ from bookings.ports import (
     Opened,
     Refunded,
     RefundOrder,
+    SeenPayment,
+    SeenRefund,
     Unknown,
 )
 from bookings.text.money import Money
@@ -326,3 +329,17 @@ def test_each_gateway_has_a_name_of_its_own():
 @of(*PEERS)
 def test_a_gateway_that_is_well_is_available(peer):
     assert peer.gateway.is_available()
+
+
+@of("stripe")
+def test_what_was_paid_and_given_back_is_listed_as_it_is_looked_at(peer):
+    intent = peer.opened()
+    peer.charge(intent)
+    order = order_of(intent, 500)
+    refunded = peer.gateway.refund(order, seconds=5)
+
+    [seen] = peer.gateway.payments_since(datetime.now(UTC) - timedelta(days=2), seconds=5)
+
+    refunds = (SeenRefund(refunded.id, order.key, order.money, refunded),)
+    assert seen == SeenPayment(intent.id, intent.key, intent.money, charged=True, refunds=refunds)
+    assert peer.gateway.refunds_of(intent, seconds=5).refunds == refunds

@@ -5,7 +5,9 @@ Loaded only where it is used, as the library takes 0.4 s and 14 MB of each proce
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +27,7 @@ from bookings.gateways.payments.stripe.payment_intents import (
     REFUND_KEY,
     Problem,
     failure_of,
+    id_in,
     not_charged,
     opened,
     standing,
@@ -33,8 +36,10 @@ from bookings.gateways.payments.stripe.refunds import (
     REASONS,
     disputed,
     not_refunded,
+    payment_seen,
     refund_of,
     refund_standing,
+    refunds_seen,
 )
 from bookings.observability import tracing
 from bookings.observability.tracing import Kind
@@ -44,6 +49,7 @@ from bookings.ports import (
     Closed,
     DisputeOutcome,
     Intent,
+    ListUnavailable,
     Mistake,
     Notice,
     NotSent,
@@ -51,6 +57,9 @@ from bookings.ports import (
     RefundFailed,
     RefundOrder,
     RefundOutcome,
+    RefundsOutcome,
+    RefundsSeen,
+    SeenPayment,
     Unknown,
 )
 from bookings.text.money import Money
@@ -59,6 +68,7 @@ if TYPE_CHECKING:
     from stripe.params import (
         PaymentIntentConfirmParams,
         PaymentIntentCreateParams,
+        PaymentIntentListParams,
         RefundCreateParams,
         RefundListParams,
     )
@@ -68,11 +78,16 @@ log = structlog.get_logger(__name__)
 # What Stripe gives at once, and how often it is asked for more: a payment has a handful of refunds.
 PAGE = 100
 MOST_PAGES = 10
+# A hundred thousand payments in the two days of a comparison.
+MOST_PAGES_OF_A_COMPARISON = 1_000
 
 # Refused for all requests alike: with another key of the account, or later, they would be answered.
 TURNED_AWAY = (401, 403, 429)
 
 NO_ID = "the payment has no id at Stripe"
+
+# Gives a page of a list, behind the object of this id.
+Page = Callable[[str, StripeClient], StripeObject]
 
 # The refund of a payment that was given back elsewhere, or is disputed: what there is decides.
 ALREADY_REFUNDED = "charge_already_refunded"
@@ -182,6 +197,25 @@ class StripePayments:
         made = self._made(order, ends_at=time.monotonic() + seconds)
         return NotSent("no refund has this key") if made is None else made
 
+    def refunds_of(self, intent: Intent, *, seconds: float) -> RefundsOutcome:
+        if not intent.id:
+            return RefundsSeen(())
+        ends_at = time.monotonic() + seconds
+        refunds = self._pages("refunds_of", partial(_refunds_of, intent.id), ends_at=ends_at)
+        return refunds_seen(refunds) if isinstance(refunds, list) else refunds
+
+    def payments_since(self, since: datetime, *, seconds: float) -> Iterator[SeenPayment]:
+        """List payments as the port says. No refund is older than its payment, so one list has all of them."""
+        refunds: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for refund in self._listed(partial(_refunds_since, since), seconds=seconds):
+            refunds[id_in(refund, "payment_intent")].append(refund)
+        for payment in self._listed(partial(_payments_since, since), seconds=seconds):
+            theirs = refunds.get(id_in(payment), [])
+            seen = payment_seen(payment, theirs, installation=self._account.installation)
+            if isinstance(seen, Unknown):
+                raise ListUnavailable(seen.why)
+            yield seen
+
     def look_at_dispute(self, dispute_id: str, *, seconds: float) -> DisputeOutcome:
         found = self._ask("look_at_dispute", lambda client: client.v1.disputes.retrieve(dispute_id), seconds=seconds)
         if isinstance(found, Problem):
@@ -216,27 +250,51 @@ class StripePayments:
         mine = refund_of(order, refunds)
         return None if mine is None else refund_standing(order, mine)
 
-    def _pages(
-        self, operation: str, list_: Callable[[str, StripeClient], StripeObject], *, ends_at: float
-    ) -> list[Mapping[str, Any]] | NotSent | Unknown:
-        """Ask for a list, page by page. A list is as it is now; a search at Stripe is as it was minutes ago."""
+    def _pages(self, operation: str, list_: Page, *, ends_at: float) -> list[Mapping[str, Any]] | NotSent | Unknown:
+        """Ask for a whole list, page by page. A list is as it is now; a search at Stripe is as it was minutes ago."""
         all_: list[Mapping[str, Any]] = []
         after = ""
         for _ in range(MOST_PAGES):
-            found = self._ask(operation, partial(list_, after), seconds=ends_at - time.monotonic())
-            if isinstance(found, Problem):
-                failure = failure_of(found)
-                return Unknown(failure.why) if isinstance(failure, Mistake) else failure
-            if not isinstance(found, Mapping):
-                return found
-            page = found.get("data")
-            if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
-                return Unknown("answer is no list")
-            all_ += page
-            if found.get("has_more") is not True or not page:
+            page = self._page(operation, partial(list_, after), seconds=ends_at - time.monotonic())
+            if not isinstance(page, tuple):
+                return page
+            objects, after = page
+            all_ += objects
+            if not after:
                 return all_
-            after = str(page[-1].get("id"))
         return Unknown("the list has no end")
+
+    def _listed(self, list_: Page, *, seconds: float) -> Iterator[Mapping[str, Any]]:
+        """
+        Go through a long list, each page within `seconds`.
+
+        :raises ListUnavailable: if a page does not come
+        """
+        after = ""
+        for _ in range(MOST_PAGES_OF_A_COMPARISON):
+            page = self._page("list", partial(list_, after), seconds=seconds)
+            if not isinstance(page, tuple):
+                raise ListUnavailable(page.why)
+            objects, after = page
+            yield from objects
+            if not after:
+                return
+        raise ListUnavailable("the list has no end")
+
+    def _page(
+        self, operation: str, list_: Callable[[StripeClient], StripeObject], *, seconds: float
+    ) -> tuple[list[Mapping[str, Any]], str] | NotSent | Unknown:
+        """Ask for one page of a list: its objects, and the id that the next one comes behind; empty at the end."""
+        found = self._ask(operation, list_, seconds=seconds)
+        if isinstance(found, Problem):
+            failure = failure_of(found)
+            return Unknown(failure.why) if isinstance(failure, Mistake) else failure
+        if not isinstance(found, Mapping):
+            return found
+        page = found.get("data")
+        if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
+            return Unknown("answer is no list")
+        return page, str(page[-1].get("id")) if page and found.get("has_more") is True else ""
 
     def _ask(
         self, operation: str, send: Callable[[StripeClient], StripeObject], *, key: str = "", seconds: float
@@ -271,6 +329,20 @@ def _refunds_of(payment_id: str, after: str, client: StripeClient) -> StripeObje
     if after:
         params["starting_after"] = after
     return client.v1.refunds.list(params)
+
+
+def _refunds_since(since: datetime, after: str, client: StripeClient) -> StripeObject:
+    params: RefundListParams = {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
+    if after:
+        params["starting_after"] = after
+    return client.v1.refunds.list(params)
+
+
+def _payments_since(since: datetime, after: str, client: StripeClient) -> StripeObject:
+    params: PaymentIntentListParams = {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
+    if after:
+        params["starting_after"] = after
+    return client.v1.payment_intents.list(params)
 
 
 def _word(found: Found) -> CallWord:

@@ -105,7 +105,7 @@ def failure_of(problem: Problem) -> NotSent | Unknown | Mistake:
 
 def opened(intent: Intent, found: Mapping[str, Any], *, publishable_key: str) -> OpenOutcome:
     """Read the response to a creation. What is not the payment that was asked for is no payment."""
-    if (id_ := id_in(found)) == "" or key_in(found) != intent.key or _money(found, "amount") != intent.money:
+    if (id_ := id_in(found)) == "" or key_in(found) != intent.key or money_in(found, "amount") != intent.money:
         return Unknown("answer about another payment")
     return Opened(id_, _to_confirm(found, publishable_key) if intent.by_payer else None)
 
@@ -166,6 +166,12 @@ def key_in(found: Mapping[str, Any], name: str = PAYMENT_KEY) -> UUID | None:
         return None
 
 
+def money_in(found: Mapping[str, Any], name: str) -> Money | None:
+    """Read an amount in the object's currency; None if there is none."""
+    units, currency = found.get(name), found.get("currency")
+    return money_of(units, currency) if type(units) is int and isinstance(currency, str) else None
+
+
 def is_of(found: Mapping[str, Any], installation: str) -> bool:
     """Whether an object at Stripe was made by this installation of the service."""
     metadata = found.get("metadata")
@@ -181,11 +187,6 @@ def _charged(found: Mapping[str, Any]) -> Charged | Unknown:
         # ISO has no such amount, so it was not asked for: without a key it belongs to no payment here.
         return Charged(Money(units, currency.upper()), None, charge)
     return Charged(money, key_in(found), charge)
-
-
-def _money(found: Mapping[str, Any], name: str) -> Money | None:
-    units, currency = found.get(name), found.get("currency")
-    return money_of(units, currency) if type(units) is int and isinstance(currency, str) else None
 
 
 def _to_confirm(found: Mapping[str, Any], publishable_key: str) -> Action:

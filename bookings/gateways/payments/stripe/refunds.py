@@ -1,6 +1,6 @@
 """What Stripe's refunds and disputes mean. Opens no connection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -10,7 +10,9 @@ from bookings.gateways.payments.stripe.payment_intents import (
     Problem,
     failure_of,
     id_in,
+    is_of,
     key_in,
+    money_in,
 )
 from bookings.ports import (
     Disputed,
@@ -20,8 +22,12 @@ from bookings.ports import (
     RefundFailed,
     RefundOrder,
     RefundOutcome,
+    RefundsSeen,
+    SeenPayment,
+    SeenRefund,
     Unknown,
 )
+from bookings.text.money import NO_CURRENCY, Money
 
 # A cause that Stripe has a word for; for any other one none is sent.
 REASONS: Mapping[str, Literal["duplicate", "requested_by_customer"]] = {
@@ -52,6 +58,35 @@ def refund_standing(order: RefundOrder, found: Mapping[str, Any]) -> RefundOutco
     is_ours = id_ and (id_ == order.id or (not order.id and key == order.key))
     if not is_ours or refunded_money(found) != order.money:
         return Unknown("answer about another refund")
+    return _standing(found, id_)
+
+
+def refunds_seen(found: Sequence[Mapping[str, Any]]) -> RefundsSeen | Unknown:
+    """Read all refunds of a payment; unknown if one of them cannot be read, as a list without it would be false."""
+    refunds = []
+    for each in found:
+        id_, money = id_in(each), refunded_money(each)
+        outcome = _standing(each, id_)
+        if not id_ or money is None or isinstance(outcome, Unknown):
+            return Unknown("refund that cannot be read")
+        refunds.append(SeenRefund(id_, key_in(each, REFUND_KEY), money, outcome))
+    return RefundsSeen(tuple(refunds))
+
+
+def payment_seen(
+    found: Mapping[str, Any], refunds: Sequence[Mapping[str, Any]], *, installation: str
+) -> SeenPayment | Unknown:
+    """Read a payment of a list, and its refunds. Of others that share the account only the id is read."""
+    id_, is_charged = id_in(found), found.get("status") == "succeeded"
+    if not is_of(found, installation):
+        return SeenPayment(id_, None, Money(0, NO_CURRENCY), is_charged)
+    money, seen = money_in(found, "amount_received" if is_charged else "amount"), refunds_seen(refunds)
+    if not id_ or money is None or isinstance(seen, Unknown):
+        return Unknown("payment that cannot be read")
+    return SeenPayment(id_, key_in(found), money, is_charged, seen.refunds)
+
+
+def _standing(found: Mapping[str, Any], id_: str) -> Refunded | RefundAwaits | RefundFailed | Unknown:
     status = found.get("status")
     if status == "succeeded":
         return Refunded(id_)
@@ -70,10 +105,9 @@ def not_refunded(problem: Problem) -> RefundOutcome:
     return outcome
 
 
-def refunded_money(found: Mapping[str, Any]) -> object:
-    """Read how much a refund is, or a dispute is about; None if it does not say it."""
-    units, currency = found.get("amount"), found.get("currency")
-    return money_of(units, currency) if type(units) is int and isinstance(currency, str) else None
+def refunded_money(found: Mapping[str, Any]) -> Money | None:
+    """Read how much a refund is; None if it does not say it."""
+    return money_in(found, "amount")
 
 
 def disputed(dispute_id: str, found: Mapping[str, Any]) -> Disputed | Unknown:
