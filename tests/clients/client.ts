@@ -10,6 +10,8 @@ type Success =
   | Schemas["BookingResponse"]
   | Schemas["BookingPageResponse"]
   | Schemas["TimelineResponse"]
+  | Schemas["PayingBookingResponse"]
+  | Schemas["BookingMoneyResponse"]
   | Schemas["ApiLinksResponse"]
   | Schemas["ServiceInfoResponse"];
 type Failure =
@@ -18,13 +20,14 @@ type Failure =
   | Schemas["PayBookingErrorResponse"]
   | Schemas["CancelBookingErrorResponse"]
   | Schemas["GetBookingErrorResponse"]
-  | Schemas["ListBookingEventsErrorResponse"];
+  | Schemas["ListBookingEventsErrorResponse"]
+  | Schemas["ListBookingPaymentsErrorResponse"];
 
 type Call = { key?: string; seen?: string; headers?: Record<string, string> } & (
   | { operation: "createBooking"; body: Schemas["CreateBookingRequest"] }
   | { operation: "payBooking"; key: string; body: Schemas["PayBookingRequest"] }
   | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
-  | { operation: "getBooking" | "listBookingEvents"; id: number }
+  | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments"; id: number }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
   | { operation: "getServiceInfo" | "listLinks" }
 );
