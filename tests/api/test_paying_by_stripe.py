@@ -8,7 +8,9 @@ from django.test import Client
 
 from bookings import wiring
 from bookings.conf import CALLS_PER_PASS
-from bookings.models import Payment
+from bookings.deadline import Deadline
+from bookings.models import Payment, Refund
+from bookings.services.payments.reconcile import reconcile_payments
 from bookings.services.upkeep.run_pass import run_pass
 from tests.contracts.payment_peers import ASKS, EMPTY, GOOD, Stripe
 from tests.support.api import BOOKINGS, refused, shown
@@ -48,6 +50,22 @@ def status_of(api, booking):
 def taken(stripe):
     """What was charged and not given back, over all payments."""
     return sum(entry["charged"] - entry["refunded"] for entry in stripe.sim.ledger("payment_key").values())
+
+
+def tell(stripe, kind):
+    """Send the notices of a kind that Stripe has, and give what was answered."""
+    told = []
+    for event in stripe.sim.api("GET", "events", type=kind).json()["data"]:
+        body = json.dumps(event).encode()
+        answer = Client().generic(
+            "POST", "/webhooks/stripe", body, content_type="application/json", headers=signed(body, WEBHOOK_SECRET)
+        )
+        told.append((answer.status_code, answer.content))
+    return told
+
+
+def compared(stripe):
+    return reconcile_payments(payments={"stripe": stripe.gateway}, deadline=Deadline(30))
 
 
 def secret_in(answer):
@@ -114,16 +132,9 @@ def test_a_payer_who_confirms_is_heard_of_at_once_by_a_notice(api, flights, stri
     waiting = api.pay(booking)
     stripe.sim.payer(secret_in(waiting), "confirm", card="pm_card_visa")
 
-    events = stripe.sim.api("GET", "events", type="payment_intent.succeeded").json()["data"]
-    for event in events:
-        body = json.dumps(event).encode()
-        told = Client().generic(
-            "POST", "/webhooks/stripe", body, content_type="application/json", headers=signed(body, WEBHOOK_SECRET)
-        )
-        assert (told.status_code, told.content) == (200, b"stored")
+    assert tell(stripe, "payment_intent.succeeded") == [(200, b"stored")]
     a_pass(flights, stripe)
 
-    assert len(events) == 1
     assert (status_of(api, booking), taken(stripe)) == ("booked", booking["totalCost"])
 
 
@@ -206,3 +217,32 @@ def test_a_pass_looks_at_payments_and_charges_none(api, flights, stripe):
     payment = Payment.objects.get()
     assert asked == [f"/v1/payment_intents/{payment.gateway_id}"]
     assert len(asked) <= CALLS_PER_PASS
+
+
+def test_a_refund_of_the_dashboard_is_taken_in_when_stripe_tells_of_it(api, flights, stripe):
+    booking = shown(api.create())
+    api.pay(booking, paymentToken=stripe.token(None, GOOD))
+    payment = Payment.objects.get()
+
+    stripe.sim.api("POST", "refunds", payment_intent=payment.gateway_id, amount=500)
+    assert tell(stripe, "charge.refunded") == [(200, b"stored")]
+    a_pass(flights, stripe)
+
+    assert [(refund.amount, refund.source, refund.state) for refund in Refund.objects.all()] == [
+        (500, "gateway", "done")
+    ]
+    assert (status_of(api, booking), taken(stripe)) == ("booked", booking["totalCost"] - 500)
+
+
+def test_a_comparison_with_stripes_list_finds_what_differs_and_nothing_else(api, stripe):
+    paid, waiting = shown(api.create()), shown(api.create())
+    api.pay(paid, paymentToken=stripe.token(None, GOOD))
+    api.pay(waiting)
+    other = {"amount": 700, "currency": "eur", "payment_method_types[0]": "card"}
+    stripe.sim.api("POST", "payment_intents", **other)
+
+    found = compared(stripe)
+    assert (found.compared, found.foreign, found.differences, found.unread) == (2, 1, [], [])
+
+    stripe.sim.api("POST", "refunds", payment_intent=Payment.objects.get(booking=paid["id"]).gateway_id, amount=500)
+    assert [each["kind"] for each in compared(stripe).differences] == ["refunds"]

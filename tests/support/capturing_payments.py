@@ -5,8 +5,9 @@ As PayPal has it. Only our capture takes money, so closing an order is to look w
 the other side is `Orders`: it keeps keys, and loses requests and answers on demand.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -30,6 +31,10 @@ from bookings.ports import (
     RefundFailed,
     RefundOrder,
     RefundOutcome,
+    RefundsOutcome,
+    RefundsSeen,
+    SeenPayment,
+    SeenRefund,
     Unknown,
 )
 from bookings.text.money import Money
@@ -126,6 +131,16 @@ class CapturingPayments:
     def look_at_refund(self, order: RefundOrder, *, seconds: float) -> RefundOutcome:
         made = self._orders.ask(lambda: order.key in self._orders.refunds)
         return made if isinstance(made, NotSent | Unknown) else _refund(order, is_made=made)
+
+    def refunds_of(self, intent: Intent, *, seconds: float) -> RefundsOutcome:
+        made = self._orders.ask(lambda: [item for item in self._orders.refunds.items() if item[1][0] == intent.id])
+        if isinstance(made, NotSent | Unknown):
+            return made
+        seen = [SeenRefund(f"refund-{key}", key, money, Refunded(f"refund-{key}")) for key, (_, money) in made]
+        return RefundsSeen(seen)
+
+    def payments_since(self, since: datetime, *, seconds: float) -> Iterator[SeenPayment] | None:
+        return None  # it has no list
 
     def look_at_dispute(self, dispute_id: str, *, seconds: float) -> DisputeOutcome:
         return Mistake("there are no disputes here")

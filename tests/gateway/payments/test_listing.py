@@ -95,13 +95,30 @@ def test_a_payment_of_others_that_share_the_account_has_no_key_of_ours(wire, str
 
 
 def test_a_long_list_is_read_page_by_page(wire, stripe):
-    wire.say("GET", REFUNDS_SINCE, answer(200, list_of(refund(id="re_1"), has_more=True)))
+    wire.say("GET", REFUNDS_SINCE, answer(200, list_of(refund(id="re_1", payment_intent="pi_1"), has_more=True)))
     wire.say("GET", f"{REFUNDS_SINCE}&starting_after=re_1", answer(200, list_of()))
     wire.say("GET", PAYMENTS_SINCE, answer(200, list_of(payment_intent(id="pi_1"), has_more=True)))
     wire.say("GET", f"{PAYMENTS_SINCE}&starting_after=pi_1", answer(200, list_of(payment_intent(id="pi_2"))))
 
     assert [seen.id for seen in stripe.payments_since(SINCE, seconds=5)] == ["pi_1", "pi_2"]
     assert dict(parse_qsl(wire.calls[-1].path.partition("?")[2]))["starting_after"] == "pi_1"
+
+
+def test_a_payment_of_before_is_listed_for_its_refund_of_today_with_all_its_refunds(wire, stripe):
+    older = refund(id="re_old", metadata={})
+    wire.say("GET", REFUNDS_OF_INTENT, answer(200, list_of(refund(), older)))
+    wire.say("GET", f"{INTENTS}/{PAYMENT_ID}", answer(200, payment_intent("succeeded")))
+
+    [seen] = listed(wire, stripe, refunds=[refund(), refund(id="re_of_none", payment_intent=None)])
+
+    assert (seen.id, seen.key, [each.id for each in seen.refunds]) == (PAYMENT_ID, KEY, [REFUND_ID, "re_old"])
+
+
+def test_a_payment_of_before_that_is_not_shown_ends_the_comparison(wire, stripe):
+    wire.say("GET", f"{INTENTS}/{PAYMENT_ID}", answer(503, error()))
+
+    with pytest.raises(ListUnavailable, match="of before"):
+        listed(wire, stripe, refunds=[refund()])
 
 
 def test_a_list_without_an_end_is_not_compared(wire, stripe, monkeypatch):

@@ -205,16 +205,21 @@ class StripePayments:
         return refunds_seen(refunds) if isinstance(refunds, list) else refunds
 
     def payments_since(self, since: datetime, *, seconds: float) -> Iterator[SeenPayment]:
-        """List payments as the port says. No refund is older than its payment, so one list has all of them."""
+        """
+        List payments as the port says, and those of before that were refunded since then.
+
+        No refund is older than its payment, so one list has all of the payments that are not older either.
+        """
         refunds: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for refund in self._listed(partial(_refunds_since, since), seconds=seconds):
             refunds[id_in(refund, "payment_intent")].append(refund)
         for payment in self._listed(partial(_payments_since, since), seconds=seconds):
-            theirs = refunds.get(id_in(payment), [])
-            seen = payment_seen(payment, theirs, installation=self._account.installation)
-            if isinstance(seen, Unknown):
-                raise ListUnavailable(seen.why)
-            yield seen
+            yield self._seen(payment, refunds.pop(id_in(payment), []))
+        for payment_id in filter(None, refunds):
+            found = self._ask("look", partial(_payment, payment_id), seconds=seconds)
+            if not isinstance(found, Mapping):
+                raise ListUnavailable("a payment of before is not shown")
+            yield self._seen(found, list(self._listed(partial(_refunds_of, payment_id), seconds=seconds)))
 
     def look_at_dispute(self, dispute_id: str, *, seconds: float) -> DisputeOutcome:
         found = self._ask("look_at_dispute", lambda client: client.v1.disputes.retrieve(dispute_id), seconds=seconds)
@@ -263,6 +268,12 @@ class StripePayments:
             if not after:
                 return all_
         return Unknown("the list has no end")
+
+    def _seen(self, payment: Mapping[str, Any], refunds: list[Mapping[str, Any]]) -> SeenPayment:
+        seen = payment_seen(payment, refunds, installation=self._account.installation)
+        if isinstance(seen, Unknown):
+            raise ListUnavailable(seen.why)
+        return seen
 
     def _listed(self, list_: Page, *, seconds: float) -> Iterator[Mapping[str, Any]]:
         """
@@ -336,6 +347,10 @@ def _refunds_since(since: datetime, after: str, client: StripeClient) -> StripeO
     if after:
         params["starting_after"] = after
     return client.v1.refunds.list(params)
+
+
+def _payment(payment_id: str, client: StripeClient) -> StripeObject:
+    return client.v1.payment_intents.retrieve(payment_id)
 
 
 def _payments_since(since: datetime, after: str, client: StripeClient) -> StripeObject:
