@@ -254,7 +254,8 @@ def test_the_service_accepts_these_settings_once_the_secrets_are_filled_in(name,
 
     done = check(filled_in, tmp_path)
 
-    assert done.returncode == 0, done.stderr
+    # That no one pays is all that is warned of: an example cannot have an account.
+    assert re.findall(r"\(\w+\.\w+\)", done.stderr) == ["(bookings.W006)"], done.stderr
     assert "no issues" in done.stdout
 
 

@@ -22,9 +22,9 @@ from bookings.models import (
     ClockProof,
     Heartbeat,
     IdempotencyRecord,
-    Payment,
     RateWindow,
     Reconciliation,
+    Refund,
     SeatCall,
 )
 from bookings.observability.gauges import numbers
@@ -242,7 +242,7 @@ def test_a_fix_whose_lease_is_longer_than_any_is_sent(flights, payments):
 
 def test_a_refund_whose_pause_is_longer_than_any_is_made(flights, payments):
     cancel_booking(booking_id=a_booked_booking(flights, payments).pk, actor=STAFF, reason=CancelReason.FRAUD)
-    Payment.objects.update(next_at=database_time() + HOUR)
+    Refund.objects.update(next_at=database_time() + HOUR)
 
     assert one_pass(flights, payments).refunds == 1
 
