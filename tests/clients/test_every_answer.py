@@ -14,6 +14,7 @@ CALLS = {
     "cancelBooking": {"id": 1, "body": {"userId": 1001}},
     "getBooking": {"id": 1},
     "listBookingEvents": {"id": 1},
+    "listBookingPayments": {"id": 1},
     "listBookings": {"query": {"userId": 1001, "limit": 5}},
     "getServiceInfo": {},
     "listLinks": {},

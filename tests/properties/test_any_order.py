@@ -170,6 +170,7 @@ class AnyOrder(RuleBasedStateMachine):
         """Let the faults stop; after a few passes nothing may be open."""
         self.flights._faults.clear()
         self.payments._faults.clear()
+        self.payments.payers_pay()
         self.payments.finish_refunds()
         for _ in range(4):
             let_time_pass(seconds=61)

@@ -167,6 +167,11 @@ class FakePayments(QuietGateway, Planned[ChargeFault]):
             self.charges.setdefault(key, (self._intents[key].reference, self._intents[key].money))
         return True
 
+    def payers_pay(self) -> None:
+        """Let every payer and bank that is waited for say yes, as they do some time."""
+        for key in list(self._waiting):
+            self.payer_pays(key)
+
     def payer_is_declined(self, key: UUID, code: str = "generic_decline") -> None:
         """Let the payer's bank say no: the payer may try again."""
         self._waiting[key] = Declined(code)
