@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from bookings.actor import Actor, Cause
-from bookings.conf import LONGEST_NOTE
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.errors import InvalidRequest, NothingToRefund, PaymentNotFound, RefundTooLarge, StaffOnly
@@ -15,9 +14,8 @@ from bookings.queries.bookings.visible import refuse_if_changed
 from bookings.services.payments.owe import add_refund
 from bookings.services.payments.settle import lock_with_booking
 from bookings.services.shared.idempotency import KeyTaken
-from bookings.services.shared.staff_actions import begin_staff_action
+from bookings.services.shared.staff_actions import begin_staff_action, wrong_with_note
 from bookings.services.shared.transitions import note_event, show_refund
-from bookings.text.legible import is_legible, is_orderly
 from bookings.wake import wake_worker
 
 
@@ -44,8 +42,8 @@ class RefundRequest:
         if not self.actor.is_staff:
             raise StaffOnly
         wrong = {}
-        if len(self.note) > LONGEST_NOTE or not is_legible(self.note) or not is_orderly(self.note, of_lines=True):
-            wrong["note"] = f"Say why, in at most {LONGEST_NOTE} characters."
+        if said := wrong_with_note(self.note):
+            wrong["note"] = said
         if self.cause not in STAFF_CAUSES:
             wrong["cause"] = "Only this service gives such a cause."
         if self.amount < 1:

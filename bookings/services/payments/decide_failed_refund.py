@@ -17,7 +17,7 @@ from bookings.services.payments.owe import add_refund, show_refunds
 from bookings.services.payments.refund import lock_refund
 from bookings.services.shared.idempotency import KeyTaken
 from bookings.services.shared.leases import write
-from bookings.services.shared.staff_actions import begin_staff_action
+from bookings.services.shared.staff_actions import begin_staff_action, wrong_with_note
 from bookings.services.shared.transitions import note_event
 from bookings.text.legible import is_legible, is_orderly
 from bookings.wake import wake_worker
@@ -43,8 +43,8 @@ class FailureResolution:
     def __post_init__(self) -> None:
         if not self.actor.is_staff:
             raise StaffOnly
-        if len(self.note) > LONGEST_NOTE or not is_legible(self.note) or not is_orderly(self.note, of_lines=True):
-            raise InvalidRequest(fields={"note": f"Say why, in at most {LONGEST_NOTE} characters."})
+        if wrong := wrong_with_note(self.note):
+            raise InvalidRequest(fields={"note": wrong})
         is_readable = is_legible(self.reference) and is_orderly(self.reference)
         if self.decision is AfterFailure.ELSEWHERE and not (
             is_readable and len(self.reference) <= LONGEST_REFUND_REFERENCE

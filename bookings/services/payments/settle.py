@@ -186,7 +186,6 @@ def _take_in(booking: Booking, payment: Payment, charged: Charged, *, actor: Act
         _write(payment, {"state": PaymentState.DEAD, **leases.over("what came in is not what was asked for")})
         _show(booking, payment, now=now)
         return False
-    payment.charge_id = charged.charge_id
     if booking.status == BookingStatus.INITIATED and not booking.cancel_requested:
         columns = {"state": PaymentState.SUCCEEDED, "charge_id": charged.charge_id, "settled_at": now}
         _write(payment, {**columns, **leases.over()})

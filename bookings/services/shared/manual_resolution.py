@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 from bookings.actor import Actor, Cause
-from bookings.conf import LONGEST_NOTE
 from bookings.errors import InvalidRequest, StaffOnly
 from bookings.lifecycle import Decision
-from bookings.services.shared.staff_actions import begin_staff_action
-from bookings.text.legible import is_legible, is_orderly
+from bookings.services.shared.staff_actions import begin_staff_action, wrong_with_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ class Resolution:
     def __post_init__(self) -> None:
         if not self.actor.is_staff:
             raise StaffOnly
-        if len(self.note) > LONGEST_NOTE or not is_legible(self.note) or not is_orderly(self.note, of_lines=True):
-            raise InvalidRequest(fields={"note": f"Say why, in at most {LONGEST_NOTE} characters."})
+        if wrong := wrong_with_note(self.note):
+            raise InvalidRequest(fields={"note": wrong})
 
     @property
     def is_retry(self) -> bool:

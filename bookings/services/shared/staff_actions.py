@@ -2,8 +2,17 @@
 
 from bookings.actor import Actor
 from bookings.answers.results import DoneByStaff
+from bookings.conf import LONGEST_NOTE
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest
+from bookings.text.legible import is_legible, is_orderly
+
+
+def wrong_with_note(note: str) -> str:
+    """Tell what to do about a note that says nothing, or too much. Empty: it will do."""
+    if len(note) > LONGEST_NOTE or not is_legible(note) or not is_orderly(note, of_lines=True):
+        return f"Say why, in at most {LONGEST_NOTE} characters."
+    return ""
 
 
 def begin_staff_action(action: str, *, key: str, actor: Actor, row_id: int) -> None:
