@@ -30,7 +30,13 @@ from bookings.ports import (
 )
 from bookings.services.payments.closing import begin_closing, close_and_settle
 from bookings.services.payments.gateways import intent_of
-from bookings.services.payments.settle import PaymentResult, lock_with_booking, record_outcome, result_of
+from bookings.services.payments.settle import (
+    PaymentResult,
+    lock_with_booking,
+    record_outcome,
+    result_of,
+    settle_payment,
+)
 from bookings.services.shared import leases
 from bookings.services.shared.leases import leased
 from bookings.services.shared.transitions import show_payment
@@ -85,7 +91,7 @@ def _not_opened(payment: Payment, run: Run, outcome: NotSent | Unknown | Mistake
     """Record that a payment was not opened. To open takes no money, so whatever became of it, it cannot be paid."""
     if isinstance(outcome, Mistake):
         log.error("payment.mistake", item=f"payment {payment.pk}", reason=outcome.why[:200])
-    return record_outcome(payment.pk, lease=run.lease, outcome=outcome, actor=run.actor).result
+    return settle_payment(payment.pk, lease=run.lease, outcome=outcome, actor=run.actor)
 
 
 @in_transaction("payment.opened")
