@@ -25,6 +25,7 @@ from bookings.ports import (
     Opened,
     Refunded,
     RefundOrder,
+    RefundsSeen,
     Unknown,
 )
 from bookings.text.money import Money
@@ -65,6 +66,14 @@ def charge(gateway, payment):
 def refund(gateway, payment):
     order = RefundOrder(payment.gateway_key, "", intent_of(payment), "", payment.money, "other")
     return gateway.refund(order, seconds=2)
+
+
+@pytest.mark.parametrize("quiet", [InstantPayments, DemoPayments])
+def test_a_gateway_that_sends_nothing_has_nothing_to_compare_with(quiet):
+    gateway = quiet()
+
+    assert gateway.refunds_of(intent_of(a_payment()), seconds=2) == RefundsSeen(())
+    assert gateway.payments_since(database_time(), seconds=2) is None
 
 
 def test_asked_twice_under_one_key_it_says_the_same(gateway):

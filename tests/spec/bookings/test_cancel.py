@@ -10,6 +10,7 @@ from bookings.lifecycle import CancelReason
 from bookings.models import Booking, Payment
 from bookings.observability import metrics
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.bookings.cancel_for_staff import cancel_for_staff
 from bookingsite.broker import TickingBroker
 from tests.support.api import refused, shown
 from tests.support.bookings import (
@@ -174,6 +175,17 @@ def test_a_cancellation_wakes_the_worker(api):
     api.cancel(booking)
 
     assert [row.task["func"] for row in OrmQ.objects.all()] == ["bookings.tasks.run_pass"]
+
+
+def test_a_page_of_a_booking_that_is_cancelled_wakes_nobody(flights):
+    booking = a_cancelled_booking(flights)
+    OrmQ.objects.all().delete()
+    page = {"reason": CancelReason.DUPLICATE, "note": "", "seen_version": booking.version, "action_key": "page 2"}
+
+    found = cancel_for_staff(booking_id=booking.pk, actor=STAFF, **page)
+
+    assert (found.status, found.version) == ("cancelled", booking.version)
+    assert OrmQ.objects.count() == 0
 
 
 def test_what_changes_nothing_wakes_nobody(api):

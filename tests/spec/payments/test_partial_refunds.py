@@ -7,7 +7,9 @@ import pytest
 from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason
 from bookings.models import Payment, Refund
+from bookings.ports import Refunded
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.payments.refund import settle_refund
 from tests.support.api import shown
 from tests.support.bookings import (
     STAFF,
@@ -87,6 +89,20 @@ def test_when_the_booking_ends_the_rest_goes_back(api, flights, payments):
     ]
     assert sorted(money.amount for money in payments.given_back.values()) == [1000, 3000]
     assert_in_step(flights, payments)
+
+
+def test_a_payment_is_due_until_the_last_of_its_refunds_is_made(api, flights, payments):
+    booking = a_booked_booking(flights, payments)
+    part = a_refund_row(Payment.objects.get(), amount=1000, cause="goodwill")
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
+
+    settle_refund(part.pk, lease=None, outcome=Refunded("re_part"))
+    halfway = payment_states(), refund_states(), shown_refund(api, booking)["state"]
+    one_pass(flights, payments)
+
+    assert halfway == (["refund_due"], ["done", "due"], "pending")
+    assert (payment_states(), shown_refund(api, booking)["state"]) == (["refunded"], "succeeded")
+    assert violations() == []
 
 
 def test_a_part_that_failed_goes_back_with_the_rest(flights, payments):

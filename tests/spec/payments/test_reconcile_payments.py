@@ -125,6 +125,14 @@ def test_what_was_charged_there_and_not_here_is_named_and_put_right(failed, paym
     assert violations() == []
 
 
+def test_a_list_that_is_taken_back_by_a_look_names_nothing(failed, payments):
+    payments.others.append(SeenPayment(failed.gateway_id, failed.gateway_key, failed.money, charged=True))
+
+    found = compare(payments, fix=True)
+
+    assert (found.compared, kinds(found), found.fixed) == (1, [], 0)
+
+
 def test_what_was_charged_here_and_not_there_is_named_and_left_to_people(paid, payments):
     forgotten(payments, paid)
 
