@@ -17,10 +17,12 @@ See Note [Which request a response belongs to].
 import os
 import re
 import select
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import certifi
 import pycurl
@@ -30,6 +32,9 @@ LARGEST_HEAD_BYTES = 16 * 1024
 
 # A host name is looked up again after this, as it may point to another machine by then.
 NAMES_HOLD_SECONDS = 5
+
+# A kept connection to a peer that is not trusted is not used after this: its name may lead elsewhere by then.
+CONNECTIONS_HOLD_SECONDS = 60
 
 # Errors that end an exchange before its request. They are proof only if libcurl did not begin to send.
 BEFORE_SENDING = {
@@ -78,13 +83,19 @@ class NoAnswer(ExchangeFailed):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request. With `head_only` the body of the response is not waited for."""
+    """
+    A request. With `head_only` the body of the response is not waited for.
+
+    With `addresses` the name in the url is not looked up: a socket is opened to one of these IP addresses, and to no
+    other. The name is still what the certificate must be for.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     head_only: bool = False
+    addresses: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +112,26 @@ class HttpExchange:
     """
     Sends requests, each in the thread that asks, over connections of that thread alone.
 
-    Follows no redirect, uses no proxy, no stored password and no cookie, and speaks HTTP/1.1 to http and https
-    addresses only. A thread's connections end with it. A forked process uses none of its parent's.
+    Follows no redirect, uses no stored password and no cookie, and speaks HTTP/1.1 to http and https addresses only; by
+    a proxy only if one is named, and none of the environment's. A thread's connections end with it. A forked process
+    uses none of its parent's. What certificates are signed by stands in `ca_file`.
+
+    With `cuts_bodies`, for peers that are not trusted, a body that is too long, too slow or broken is cut, and its
+    status stands; it is not unpacked.
     """
 
-    def __init__(self, *, connect_seconds: float, largest_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        connect_seconds: float,
+        largest_bytes: int,
+        cuts_bodies: bool = False,
+        ca_file: str = "",
+        proxy: str = "",
+    ) -> None:
         self._connect_seconds, self._largest_bytes = connect_seconds, largest_bytes
-        self._mine = _Mine()
+        self._cuts_bodies = cuts_bodies
+        self._mine = _Mine(ca_file=ca_file, proxy=proxy, cuts_bodies=cuts_bodies)
 
     def send(self, question: Question, *, seconds: float, keep: bool = False) -> Answer:
         """
@@ -117,30 +141,37 @@ class HttpExchange:
         :raises NoAnswer: if it may have been carried out
         """
         handle = self._mine.handle(keep=keep)
-        reading = _Reading(self._largest_bytes, head_only=question.head_only)
+        reading = _Reading(self._largest_bytes, head_only=question.head_only, cuts_body=self._cuts_bodies)
+        sockets = _Sockets(question.addresses)
         _prepare(handle, question, reading, keep=keep)
+        sockets.belong_to(handle, question.url)
         handle.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(min(self._connect_seconds, seconds) * 1000)))
         try:
             handle.perform()
         except pycurl.error as error:
-            answer = reading.answer(handle) if question.head_only and reading.head_is_over else None
+            answer = reading.answer(handle) if reading.is_enough else None
             # Where nothing was sent there is no connection to end, and closing a handle would wait for its DNS lookup.
             if reading.was_sent:
                 self._mine.drop(keep=keep)
             if answer is not None:
                 return answer
             raise _failure(error.args[0], reading) from error
+        finally:
+            sockets.close()
         answer = reading.answer(handle)
-        if reading.is_odd:
+        if reading.is_odd or not reading.head_is_over:
             self._mine.drop(keep=keep)
+        if not reading.head_is_over:
+            raise NoAnswer("answer cut")
         return answer
 
 
 class _Mine(threading.local):
     """The libcurl handles of a thread, and with them its connections: one that is kept, one that is not."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ca_file: str = "", proxy: str = "", cuts_bodies: bool = False) -> None:
+        self._ca_file, self._proxy, self._cuts_bodies = ca_file, proxy, cuts_bodies
         self._pid = os.getpid()
         self._handles: dict[bool, pycurl.Curl] = {}
 
@@ -153,8 +184,21 @@ class _Mine(threading.local):
         if keep and _has_something_to_read(self._handles.get(keep)):
             self.drop(keep=keep)
         if keep not in self._handles:
-            self._handles[keep] = _handle(keep=keep)
+            self._handles[keep] = self._made(keep=keep)
         return self._handles[keep]
+
+    def _made(self, *, keep: bool) -> pycurl.Curl:
+        handle = _handle(keep=keep)
+        handle.setopt(pycurl.CAINFO, self._ca_file or certifi.where())
+        if self._proxy:
+            handle.setopt(pycurl.PROXY, self._proxy)
+            handle.setopt(pycurl.NOPROXY, "")
+        if self._cuts_bodies:
+            handle.setopt(pycurl.MAXLIFETIME_CONN, CONNECTIONS_HOLD_SECONDS)
+        else:
+            # No compression is asked for; a compressed response is read all the same.
+            handle.setopt(pycurl.ACCEPT_ENCODING, "identity")
+        return handle
 
     def drop(self, *, keep: bool) -> None:
         """End the connection, so that it is not used again."""
@@ -179,19 +223,26 @@ def _has_something_to_read(handle: pycurl.Curl | None) -> bool:
 class _Reading:
     """What has arrived of a response so far."""
 
-    def __init__(self, largest_bytes: int, *, head_only: bool) -> None:
+    def __init__(self, largest_bytes: int, *, head_only: bool, cuts_body: bool = False) -> None:
         self.head_is_over = False
         self.is_odd = False
         self.refusal = ""
         self.was_sent = False
-        self._largest_bytes, self._head_only = largest_bytes, head_only
+        self._largest_bytes, self._head_only, self._cuts_body = largest_bytes, head_only, cuts_body
         self._head_bytes = 0
         self._is_informational = False
         self._headers: dict[str, str] = {}
         self._body = bytearray()
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether what has arrived is a response, although libcurl did not come to the end of it."""
+        return self.head_is_over and (self._head_only or (self._cuts_body and not self.refusal))
+
     def take_line(self, line: bytes) -> int:
         """Process a status line, a header, the empty line after them, or a trailer; 0 stops libcurl."""
+        if not self.was_sent:  # a proxy says that it has connected
+            return len(line)
         self._head_bytes += len(line)
         if self._head_bytes > LARGEST_HEAD_BYTES:
             return self._refuse("answer too large")
@@ -211,6 +262,9 @@ class _Reading:
         """Process a piece of the decoded body; 0 stops libcurl."""
         self._body += piece
         if len(self._body) > self._largest_bytes:
+            if self._cuts_body:
+                del self._body[self._largest_bytes :]
+                return 0
             return self._refuse("answer too large")
         return len(piece)
 
@@ -251,6 +305,37 @@ class _Reading:
         return 0
 
 
+class _Sockets:
+    """Opens sockets to these IP addresses, and to no others, whatever libcurl makes of a name; or to any."""
+
+    def __init__(self, addresses: tuple[str, ...] | None) -> None:
+        self._addresses = addresses
+        self._opened: list[socket.socket] = []
+
+    def belong_to(self, handle: pycurl.Curl, url: str) -> None:
+        """Let the next request of a handle use these sockets; its name leads to the addresses without a look-up."""
+        if self._addresses is None:
+            return
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        led = ",".join(f"[{each}]" if ":" in each else each for each in self._addresses)
+        # Of an IP address in the place of a name the entry is not used.
+        handle.setopt(pycurl.RESOLVE, [f"{parts.hostname}:{port}:{led}"])
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
+
+    def close(self) -> None:
+        """Close what libcurl has made a copy of."""
+        for each in self._opened:
+            each.close()
+
+    def _open(self, _purpose: int, to: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
+        family, kind, protocol, address = to
+        if self._addresses is None or address[0] not in self._addresses:
+            return int(pycurl.SOCKET_BAD)
+        self._opened.append(socket.socket(family, kind, protocol))
+        return self._opened[-1]
+
+
 def _handle(*, keep: bool) -> pycurl.Curl:
     """Make a handle with every option that libcurl must and must not use, whatever it is asked for."""
     handle = pycurl.Curl()
@@ -267,9 +352,6 @@ def _handle(*, keep: bool) -> pycurl.Curl:
     set_to(pycurl.PROXY, "")
     set_to(pycurl.NOPROXY, "*")
     set_to(pycurl.NETRC, pycurl.NETRC_IGNORED)
-    # No compression is asked for; a compressed response is read all the same.
-    set_to(pycurl.ACCEPT_ENCODING, "identity")
-    set_to(pycurl.CAINFO, certifi.where())
     set_to(pycurl.SSL_VERIFYPEER, 1)
     set_to(pycurl.SSL_VERIFYHOST, 2)
     set_to(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)

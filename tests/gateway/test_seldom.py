@@ -86,6 +86,7 @@ def test_a_connection_that_is_not_there_can_be_ended():
 
 def test_a_header_without_a_colon_says_nothing():
     reading = http_exchange._Reading(1000, head_only=False)
+    reading.may_be_sent()
 
     assert reading.take_line(b"HTTP/1.1 200 OK\r\n") == 17
     assert reading.take_line(b"nonsense\r\n") == 10
