@@ -64,7 +64,8 @@ test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, AP
 test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers
 	@sh devtools/system_packages.sh test
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json \
-		tests/clients/package-lock.json tests/paysim/package-lock.json benchmarks/node_reference/package-lock.json
+		tests/clients/package-lock.json tests/paysim/package-lock.json tests/webhooks/package-lock.json \
+		benchmarks/node_reference/package-lock.json
 	@echo "long tests on a private MariaDB"
 	@$(BIN)/python -m pytest -m long
 
@@ -118,7 +119,7 @@ lock:  ## make the locks of packages, requirements.txt and others, from the list
 			--no-header --quiet $(if $(UPGRADE),--upgrade) $$list.in -o $$list.txt || exit 1; \
 	done
 	@sh devtools/venv.sh tests/requirements.txt
-	@for folder in tests/browser tests/clients tests/paysim benchmarks/node_reference; do \
+	@for folder in tests/browser tests/clients tests/paysim tests/webhooks benchmarks/node_reference; do \
 		echo "$$folder/package-lock.json" && \
 		$(BIN)/npm $(if $(UPGRADE),update --save,install) --prefix $$folder --package-lock-only \
 			--omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --no-update-notifier --silent || exit 1; \
