@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
+.PHONY: help run test test-fast test-whole test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 export PYTHON
@@ -36,7 +36,7 @@ CHECKS := $(addprefix check-,types api-description security migrations productio
 # Processes with a server of their own each, as tests look at who waits for a lock. Many wait for something, so
 # there are more than two cores could do with. tests/conftest.py puts them in turn.
 IN_PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
-# A run of all everyday tests fails if a branch of services, gateways or db is left.
+# A run of all tests but the long ones fails if a branch of services, gateways or db is left.
 EVERY_BRANCH := -p devtools.pytest_branches
 # Runs a command and shows what it says only if it fails.
 quietly = log=$$($(1) 2>&1) || { printf '%s\n' "$$log"; exit 1; }
@@ -49,17 +49,23 @@ run:  ## run the whole service on this machine; WEB_PORT=8000 FLIGHTS_PORT=8001 
 	@sh devtools/venv.sh requirements.txt
 	@exec $(BIN)/python -m devtools.run_all
 
-test:  ## run all checks, and the everyday tests on a private MariaDB, and see that they take every branch; or on TEST_DATABASE_URL
+test:  ## run all checks, and the everyday tests on a private MariaDB, in three minutes; or on TEST_DATABASE_URL
 	@sh devtools/system_packages.sh $(if $(TEST_DATABASE_URL),run,test)
 	@$(MAKE) --no-print-directory check
 	@echo "tests on $(if $(TEST_DATABASE_URL),TEST_DATABASE_URL,a private MariaDB)"
-	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL) $(EVERY_BRANCH)) -m "not long"
+	@$(BIN)/python -m pytest $(if $(TEST_DATABASE_URL),,$(IN_PARALLEL)) -m "not long and not slow"
+
+test-whole:  ## run the everyday tests and the slow ones on a private MariaDB, and see that they take every branch
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@echo "tests on a private MariaDB, every branch"
+	@$(BIN)/python -m pytest $(IN_PARALLEL) $(EVERY_BRANCH) -m "not long"
 
 test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, API and gateways
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "fast tests on SQLite in memory"
-	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not mariadb" $(FAST)
+	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not slow and not mariadb" $(FAST)
 
 test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers
 	@sh devtools/system_packages.sh test

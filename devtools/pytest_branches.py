@@ -1,7 +1,8 @@
 """
 A pytest plugin: a run fails if its tests leave a line or a branch of the code that `[tool.slipcover]` names untaken.
 
-It is for whole runs: `make test` loads it with `-p`. It measures the processes that run tests, none that they start.
+It is for whole runs: `make test-whole` loads it with `-p`. It measures the processes that run
+tests, none that they start.
 """
 
 from __future__ import annotations

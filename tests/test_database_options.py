@@ -160,6 +160,7 @@ def test_a_password_with_a_hash_is_refused_and_not_shown():
     assert "55word" not in result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_what_an_address_asks_for_stays_in_every_kind_of_process():
     program = (
         PRINT_SETTINGS.format("DEBUG")
@@ -176,6 +177,7 @@ def test_what_an_address_asks_for_stays_in_every_kind_of_process():
     assert result.stdout.splitlines()[1:] == ["2 9 5", "5 9 30", "5 9 3600"]
 
 
+@pytest.mark.slow
 def test_the_look_of_a_session_is_of_its_kind_of_process():
     program = (
         "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'bookingsite.settings'\n"

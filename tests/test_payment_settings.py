@@ -58,6 +58,7 @@ print(s.STRIPE_WEBHOOK_SECRETS, s.STRIPE_METHODS, s.STRIPE_API_URL, s.PAYMENT_RE
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_start_is_refused_with_what_to_do(name):
     settings, reason = REFUSED[name]
@@ -69,6 +70,7 @@ def test_a_start_is_refused_with_what_to_do(name):
     assert "canary" not in result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_an_account_is_read():
     result = start("-c", PRINT, **ACCOUNT, STRIPE_METHODS="card, ideal", PAYMENT_RETURN_URL="https://a.org/{reference}")
 
@@ -78,6 +80,7 @@ def test_an_account_is_read():
     )
 
 
+@pytest.mark.slow
 def test_without_an_account_there_is_no_such_gateway():
     result = start("-c", PRINT)
 
@@ -90,12 +93,14 @@ def test_a_stand_in_on_this_machine_may_take_stripes_place():
     assert "http://127.0.0.1:8002" in result.stdout
 
 
+@pytest.mark.slow
 def test_an_account_is_all_that_a_start_needs_and_is_not_warned_of():
     result = start("manage.py", "check", **ACCOUNT)
 
     assert (result.returncode, "bookings.W00" in result.stderr) == (0, False), result.stderr
 
 
+@pytest.mark.slow
 def test_production_that_takes_no_money_is_warned_of():
     result = start("manage.py", "check")
 

@@ -130,6 +130,7 @@ def test_an_account_needs_all_its_keys(production, monkeypatch, missing):
     assert "bookings.E006" in found()
 
 
+@pytest.mark.slow
 def test_a_replica_that_is_the_primary_now_is_said():
     of_one_server = {
         "DATABASE_URL": "mysql://writer:a@host/name",
@@ -155,6 +156,7 @@ def test_operators_find_every_id_in_the_table():
     assert table == sorted({*CHECKS, "bookings.W003"})
 
 
+@pytest.mark.slow
 def test_a_command_does_not_start_with_what_is_wrong():
     result = start("manage.py", "check", JWT_ISSUER="")
 
@@ -169,6 +171,7 @@ def test_a_web_process_does_not_start_with_what_is_wrong(production):
         checks.refuse_what_is_wrong()
 
 
+@pytest.mark.slow
 def test_a_web_server_without_a_command_does_not_start_either():
     result = start("-c", "import bookingsite.wsgi", JWT_ISSUER="")
 

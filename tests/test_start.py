@@ -8,6 +8,8 @@ import pytest
 
 from tests.support import starts
 
+pytestmark = pytest.mark.slow
+
 STRONG = "kXo3vB8t0qLw5ZyN1rHd7uPfJ2mGcSaE9iTbQ4xVeR6gYhKjDlUzWnMpOsFA-_09"
 SAFE = {
     "ENV_FILE": "",

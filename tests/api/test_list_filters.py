@@ -172,6 +172,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", FILTERS, ids=str)
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
 def test_a_cursor_goes_on_with_its_own_list_and_no_other(api, filters, others):

@@ -65,6 +65,7 @@ def test_a_moment_is_understood(text):
     assert Moment().run_validation(text) == UNDERSTOOD[text]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*NO_MOMENT, *LEAP, *TOO_FAR])
 @pytest.mark.parametrize("name", ["createdAfter", "createdBefore"])
 def test_anything_else_is_refused_and_filters_nothing(api, name, text):

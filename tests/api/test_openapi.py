@@ -61,6 +61,7 @@ def answer_schema(document, method, path, status):
     return schema
 
 
+@pytest.mark.slow
 def test_the_document_is_openapi_3_1_and_valid(document):
     validate_schema(document)
 

@@ -174,6 +174,7 @@ def test_a_payer_who_walks_away_gives_the_seats_back_once_stripe_has_closed(api,
     assert [intent["status"] for intent in entry["intents"]] == ["canceled"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", ["drop_reply_rate", "drop_request_rate", "fail_after_rate", "cut_rate", "garbage_rate"]
 )

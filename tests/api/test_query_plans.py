@@ -137,6 +137,7 @@ def test_the_pass_finds_silent_gateways_by_the_to_do_list():
     assert [plan for plan in found if rows_of(plan) > FEW] == []
 
 
+@pytest.mark.slow
 def test_the_to_do_list_is_an_index():
     found = plans(lambda: owed.owed_by_flight(database_time()))
 
@@ -151,6 +152,7 @@ def test_calls_to_send_again_are_found_by_their_to_do_list():
     assert walks(found) + sorts(found) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flight", [None, 30], ids=["all flights", "one flight"])
 @pytest.mark.parametrize(
     ("query", "index"),
@@ -220,6 +222,7 @@ def test_a_batch_of_the_reaper_reads_its_rows_and_no_others():
     assert rows_read(lambda: next(reap.BATCHES["idempotency_record"]())) <= 3 * REAP_BATCH + 3
 
 
+@pytest.mark.slow
 def test_the_results_of_tasks_are_walked_a_few_times_however_many_batches_are_deleted():
     old = database_time() - timedelta(days=60)
     Task.objects.bulk_create(

@@ -78,6 +78,7 @@ READABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", [*BLANK.values(), *UNRULY.values()], ids=[*BLANK, *UNRULY])
 def test_a_reason_that_cannot_be_read_is_refused(api, reason):
     booking = shown(api.create())
@@ -88,6 +89,7 @@ def test_a_reason_that_cannot_be_read_is_refused(api, reason):
     assert list(answer.json()["error"]["fields"]) == ["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", READABLE.values(), ids=READABLE)
 def test_a_reason_that_can_be_read_is_kept_as_it_is(api, reason):
     booking = shown(api.create())

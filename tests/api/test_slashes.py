@@ -14,6 +14,7 @@ def same(answer):
     return answer.status_code, answer.content, {k: v for k, v in answer.headers.items() if k not in left_out}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [BOOKINGS, f"{BOOKINGS}/{{}}", f"{BOOKINGS}/{{}}/events", f"{BOOKINGS}/{{}}/payments", "/api/v1/info"]
 )

@@ -20,6 +20,7 @@ def cost(request):
     return len([query for query in captured if not query["sql"].startswith(CONTROL)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 10_000])
 def test_a_request_costs_a_fixed_number_of_statements(api, rows):
     fill_tables(rows)

@@ -85,6 +85,7 @@ def heard(answer):
     return answer.status_code, answer.json()["error"].get("code", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("verb", "fields", "headers", "said"), list(cases()))
 def test_a_row_gets_what_it_says(api, sim, verb, fields, headers, said):
     assert heard(send(api, verb, fields, headers)) == said
@@ -119,6 +120,7 @@ def test_a_flight_service_that_answers_503_leaves_no_booking(api, sim):
     assert Booking.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_trying_them_all_stops_no_other_flight(api, sim):
     for number, (verb, fields, headers, _said) in enumerate([row for row in rows() if not takes_seconds(row[1])] * 2):
         send(api, verb, fields, headers, key=f"k{number}")
@@ -226,6 +228,7 @@ from bookings.api.documents import openapi_document; print(openapi_document().de
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gateway", "has_them"), [("demo", True), ("instant", False)])
 def test_the_description_has_the_rows_as_examples_where_they_can_be_tried(gateway, has_them):
     run = start(

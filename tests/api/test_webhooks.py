@@ -107,6 +107,7 @@ def test_while_the_secret_changes_both_are_right(monkeypatch):
     assert answers == [200, 200]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
 def test_what_is_forged_is_refused_and_nothing_is_written(forge):
     before = counted("not_genuine")

@@ -40,6 +40,7 @@ def checked(check, data):
         return refusal.get_full_details()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("userless", [True, False])
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy

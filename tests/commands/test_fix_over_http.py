@@ -32,6 +32,7 @@ def run(capsys, *options):
     return 0, json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_what_was_changed_by_hand_is_put_right_though_an_answer_gets_lost(capsys, monkeypatch):
     with start_flightsim("--capacity", "20") as sim:
         flights = a_tireless_gateway(sim.url)

@@ -62,6 +62,7 @@ def test_a_flight_is_shown_in_the_envelope(sim):
     }
 
 
+@pytest.mark.slow
 def test_a_currency_is_shown_beside_every_price_where_one_is_given():
     with start_flightsim("--currency", "INR") as sim:
         answers = [get(sim, "/api/v1/flights/1"), take(sim, 1, key="k"), get(sim, "/api/v1/flights/12")]
@@ -250,6 +251,7 @@ def test_a_body_that_is_not_two_proper_integers_is_invalid_and_leaves_the_key_fr
     assert (afterwards.status_code, remaining(sim)) == (200, 119)
 
 
+@pytest.mark.slow
 def test_of_200_clients_for_the_last_10_seats_exactly_10_get_one(sim):
     sim.reset(flights={"1": 10})
 

@@ -171,6 +171,7 @@ def test_faults_leave_the_ledger_and_the_reset_alone(sim):
     assert sim.reset()["calls"]["get"] == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_repeats_the_same_faults():
     def run(seed: str) -> list[object]:
         with start_flightsim("--fail-rate", "0.3", "--drop-reply-rate", "0.3", "--seed", seed) as sim:

@@ -80,6 +80,7 @@ def test_one_takes_a_seat_and_cuts_the_answer(sim):
     assert (taken(sim, UNCLEAR), sim.ledger()["calls"]["dropped_replies"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_one_never_answers_who_wants_more_than_one_seat(sim):
     peer = OverHttp(sim)
 

@@ -2,10 +2,13 @@
 
 from functools import partial
 
+import pytest
 import requests
 
 from tests.support.processes import start_flightsim
 from tests.support.threads import together
+
+pytestmark = pytest.mark.slow
 
 
 def patch(sim):

@@ -33,6 +33,7 @@ def test_a_connection_serves_several_requests_even_sent_at_once_or_in_pieces(sim
     assert received.count(b"HTTP/1.1 200 OK\r\n") == 3
 
 
+@pytest.mark.slow
 def test_thousands_of_requests_sent_at_once_are_answered_in_order(sim):
     sim.faults(fail_rate=0.5, seed=1)
     wanted = [b"GET /api/v1/flights/%d HTTP/1.1\r\n\r\n" % (number % 12 + 1) for number in range(5000)]

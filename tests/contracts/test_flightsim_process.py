@@ -15,6 +15,8 @@ import requests
 from devtools.processes import REPOSITORY
 from tests.support.processes import FlightSim, start_flightsim
 
+pytestmark = pytest.mark.slow
+
 FLIGHT = b"GET /api/v1/flights/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

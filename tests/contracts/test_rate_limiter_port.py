@@ -240,6 +240,7 @@ def test_a_redis_that_refuses_to_write_is_as_good_as_none(with_both, client):
     assert RateWindow.objects.get().used == 3
 
 
+@pytest.mark.slow
 def test_a_redis_that_does_not_answer_is_asked_once_for_each_request(db):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"

@@ -47,6 +47,7 @@ def test_a_notice_whose_request_dies_is_kept_and_known_when_it_comes_again(world
     assert Payment.objects.get().state == "succeeded"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "prepare"),
     [

@@ -17,7 +17,7 @@ from bookingsite.config import databases
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.processes import HOST
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 TODAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 LATER = datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC)

@@ -54,6 +54,7 @@ def stopped_in_a_transaction(of_process):
             may_go_on.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LIMITS)
 def test_what_a_process_had_locked_when_it_was_stopped_is_free_again_soon(kind):
     _finish(everything=True)
@@ -66,6 +67,7 @@ def test_what_a_process_had_locked_when_it_was_stopped_is_free_again_soon(kind):
         assert goes_on() == 2, "what was rolled back is run again"
 
 
+@pytest.mark.slow
 def test_without_a_limit_no_pass_could_say_that_it_went_through(monkeypatch):
     """The twin."""
     monkeypatch.setattr(transactions, "TRIES", 1)

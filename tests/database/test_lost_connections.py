@@ -171,6 +171,7 @@ def read_only_server():
     operator.close()
 
 
+@pytest.mark.slow
 def test_a_request_gives_up_in_time_and_says_what_it_was(monkeypatch):
     monkeypatch.setattr(transactions, "LOST_PAUSE_SECONDS", (0.05, 0.1))
     attempts = []

@@ -274,6 +274,7 @@ def test_with_chained_transactions_a_write_would_be_lost():
     connection.close()
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_missing_is_an_error_of_the_connection(monkeypatch):
     monkeypatch.setattr(transactions, "LOST_PAUSE_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(Connection, "next_result", lambda _: -1, raising=False)

@@ -11,6 +11,8 @@ import pytest
 from devtools import mariadb
 from devtools.mariadb import MariaDBUnavailable, PrivateMariaDB
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server():

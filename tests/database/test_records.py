@@ -20,7 +20,7 @@ from bookingsite.broker import keep_schedule_in_step
 from tests.support.bookings import STAFF, a_call_row, a_payment_row, a_saved_row
 from tests.support.starts import start
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 PASS = "background pass"
 

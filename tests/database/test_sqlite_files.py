@@ -10,6 +10,8 @@ from bookingsite.config import databases
 from devtools.processes import REPOSITORY
 from tests.support.starts import start
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = {
     "a number sign": "issue #21",
     "a question mark": "what?now",

@@ -149,6 +149,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_comes(web_port, head):
     assert time.monotonic() - began < 4
 
 
+@pytest.mark.slow
 def test_a_body_that_does_not_come_is_408_and_ends_the_connection(web_port):
     heard = converse(web_port, HEAD + b"Content-Length: 50\r\n\r\n", b'{"flightId"', until=b"request_timeout")
 
@@ -156,6 +157,7 @@ def test_a_body_that_does_not_come_is_408_and_ends_the_connection(web_port):
     assert ends_connection(heard)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_bytes",
     [
@@ -188,6 +190,7 @@ def test_a_body_in_chunks_that_is_empty_is_refused(port):
     assert statuses(heard)[0] == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"zz\r\n" + ORDER, b"5\r\n{", b"FFFFFFFFFFFFFFFFF\r\n" + ORDER])
 def test_chunks_that_are_broken_make_no_booking(port, body):
     heard = converse(port, CHUNKED + body, half=True)

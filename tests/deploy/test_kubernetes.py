@@ -61,6 +61,7 @@ def test_these_objects_are_there():
     assert len(OBJECTS) == sum(len(documents) for documents in FILES.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", OBJECTS)
 def test_kubernetes_knows_every_field(name, version):
@@ -245,6 +246,7 @@ def test_no_secret_stands_in_the_files_and_none_among_the_plain_settings():
     assert "change-me" not in str(OBJECTS["ConfigMap/bookings-settings"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_the_service_accepts_these_settings_once_the_secrets_are_filled_in(name, tmp_path):
     filled_in = {
@@ -259,6 +261,7 @@ def test_the_service_accepts_these_settings_once_the_secrets_are_filled_in(name,
     assert "System check identified 1 issue" in done.stderr
 
 
+@pytest.mark.slow
 def test_it_refuses_them_as_they_stand_in_the_file(tmp_path):
     done = check(settings_of(CONTAINERS[f"{WEB}/web"]), tmp_path)
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.docs.pages import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 LOADED = "import bookingsite.wsgi, json, sys; print(json.dumps(sorted(sys.modules)))"
 SETTINGS = {"ENV_FILE": "", "DEBUG": "true", "DATABASE_URL": "sqlite://:memory:"}
 

@@ -176,6 +176,7 @@ def test_whoever_ends_tls_in_front_is_believed_if_that_is_set(webs):
     assert [value for name, value in json.loads(content) if name.lower() == "x-forwarded-proto"] == ["https"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

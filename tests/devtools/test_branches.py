@@ -7,6 +7,8 @@ import pytest
 
 from devtools.processes import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 SOURCE = """
 def size(number):
     if number < 0:

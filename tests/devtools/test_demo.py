@@ -15,7 +15,7 @@ from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step, violations
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture

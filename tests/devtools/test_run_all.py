@@ -75,6 +75,7 @@ def test_without_faults_there_are_no_options():
     assert run_all._faults() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("faults", "status", "line"),
     [

@@ -8,6 +8,8 @@ import pytest
 
 from devtools.processes import HOST, REPOSITORY, free_port
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = REPOSITORY / "devtools" / "venv.sh"
 NONE = "0" * 64
 

@@ -55,6 +55,7 @@ def test_after_a_failure_it_rests_and_then_one_thread_tries_it():
     assert health.may_be_asked()
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_makes_it_rest_again():
     clock = Clock()
     health = ReplicaHealth(clock=clock)

@@ -5,7 +5,7 @@ import pytest
 from devtools.mariadb_pair import ID_GAP, MariaDBPair, follow, run, status
 from tests.support.waiting import await_that
 
-pytestmark = pytest.mark.mariadb
+pytestmark = [pytest.mark.slow, pytest.mark.mariadb]
 
 # "… GTID …, which is not in the master's binlog": it has transactions that nobody else has.
 HAS_DIVERGED = 1236

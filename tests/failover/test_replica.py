@@ -24,7 +24,7 @@ from tests.support.api import BOOKINGS, shown
 from tests.support.bookings import many_rows
 from tests.support.people import desk_of, text_of
 
-pytestmark = pytest.mark.mariadb
+pytestmark = [pytest.mark.slow, pytest.mark.mariadb]
 
 READ_ONLY_TRANSACTION = 1792
 

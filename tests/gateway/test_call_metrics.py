@@ -14,6 +14,8 @@ from bookings.ports import SeatChange, UnknownFlight, UnusableFlight
 from tests.support.threads import PATIENCE_SECONDS
 from tests.support.wire import HANG_UP, answer
 
+pytestmark = pytest.mark.slow
+
 SEATS = "/api/v1/flights/7/seats"
 
 APPLIED = {"success": True, "data": {"id": 7}}

@@ -68,6 +68,7 @@ def service(request, wire):
     return HttpFlightService(wire.url, keep_alive=request.param == "keyed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_a_change_is_given_up_in_time(wire, service, part):
     wire.say("PATCH", SEATS, drip(part))
@@ -80,6 +81,7 @@ def test_a_change_is_given_up_in_time(wire, service, part):
     assert len(wire.calls) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", SOME_PARTS)
 def test_a_question_is_given_up_in_time(wire, service, part):
     wire.say("GET", FLIGHT, drip(part))
@@ -152,6 +154,7 @@ def test_while_the_first_keys_drip_nobody_waits_for_them_longer_than_a_moment(wi
     assert [call.path for call in wire.calls] == ["/jwks"]
 
 
+@pytest.mark.slow
 def test_known_keys_are_used_at_once_while_new_ones_drip(wire, monkeypatch):
     monkeypatch.setattr(signing_keys, "REFRESH_SECONDS", 0.0)
     monkeypatch.setattr(signing_keys, "LOOK_AGAIN_SECONDS", 0.0)
@@ -194,6 +197,7 @@ def test_the_doctor_does_not_wait_for_what_comes_after_the_time(wire, part):
     assert dates[0].year == 2026
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_whole_is_what_ends_it(wire):
     """The twin: with more time the same drip lasts as much longer, as no pause between two bytes is long."""
     wire.say("GET", FLIGHT, drip("header lines"))
@@ -269,6 +273,7 @@ REDIS_SAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", REDIS_SAYS.values(), ids=REDIS_SAYS)
 def test_a_dripping_redis_holds_a_request_for_a_second(redis_that, said, monkeypatch):
     assert redis.WHOLE_SECONDS == 1.0

@@ -51,6 +51,7 @@ def test_what_people_call_a_flight_is_read(wire, service):
     assert service.get_flight(7, seconds=5).leg == Leg("UK 808", "DEL", "BLR", NINE, NOON)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEG)
 @pytest.mark.parametrize(
     "value",

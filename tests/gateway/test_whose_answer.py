@@ -85,6 +85,7 @@ class TestInformationalAnswers:
 
         assert len({call.connection for call in wire.calls}) == len(wire.calls) == 12
 
+    @pytest.mark.slow
     def test_alone_they_are_no_answer(self, wire, service, before):
         wire.say("GET", FLIGHT, before)
         wire.say("PATCH", SEATS, before)

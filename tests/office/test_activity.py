@@ -74,6 +74,7 @@ def test_without_a_day_it_is_today(desk):
     assert shown(desk) == [today]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "names"),
     [
@@ -139,6 +140,7 @@ def test_colleagues_are_counted_by_kind_the_busiest_first_and_each_number_leads_
     assert counted(desk, day=DAY, by="anna") == [("anna", 2, {"noted": 1, "retried": 1})]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [{"who": "all"}, {"who": "customer"}, {"q": "req-1"}], ids=str)
 def test_colleagues_are_counted_where_it_is_about_staff_alone(desk, query):
     an_event(request_id="req-1")
@@ -178,6 +180,7 @@ def test_one_goes_from_day_to_day_and_not_beyond_today(desk):
     assert list(page(desk, day="2000-01-01").context["neighbors"]) == ["after"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_its_pages_have_every_event_once_however_many_have_the_same_time(desk, size):
     made = []
@@ -209,6 +212,7 @@ def test_a_page_leads_to_the_next_one_and_back(desk, monkeypatch):
     assert f'href="?day={DAY}" rel="first">Newest' in second.content.decode()
 
 
+@pytest.mark.slow
 def test_a_booking_and_a_request_have_all_of_their_events_of_any_day(desk):
     booking = a_saved_row(reference="QD7T4XKZ")
     events = [
@@ -236,6 +240,7 @@ def test_a_line_has_its_booking_reason_note_and_request(desk):
     assert 'href="?q=req-7">req-7</a>' in content
 
 
+@pytest.mark.slow
 def test_it_costs_as_many_statements_with_many_events_as_with_one(desk):
     counts = []
     for rows in (1, 12):

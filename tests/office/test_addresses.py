@@ -69,11 +69,13 @@ def desk(admin_user):
     return desk_of(admin_user)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [*OWN, *STOCK])
 def test_a_list_opens_without_parameters(desk, address):
     assert desk.get(address).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len([*OWN, *STOCK])))
 def test_a_parameter_that_a_list_does_not_know_is_refused(desk, number):
     address = [*OWN, *STOCK][number]
@@ -84,6 +86,7 @@ def test_a_parameter_that_a_list_does_not_know_is_refused(desk, number):
         assert "This page does not know a filter in its address:" in text_of(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [BOOKINGS, EXPORT, "/admin/bookings/bulkcancel/new/"])
 def test_a_filter_that_cannot_be_read_is_refused(desk, address):
     for name, text in UNREADABLE if address == BOOKINGS else UNREADABLE[::4]:
@@ -99,6 +102,7 @@ def test_no_list_takes_any_parameter_that_it_does_not_know_or_cannot_read(desk, 
         assert desk.get(address, {name: text}).status_code == 400, (name, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flight", "user", "status", "view", "from"])
 @pytest.mark.parametrize("address", [BOOKINGS, EXPORT])
 def test_a_filter_that_is_there_twice_is_refused(desk, address, name):
@@ -106,6 +110,7 @@ def test_a_filter_that_is_there_twice_is_refused(desk, address, name):
         refused(desk.get(address, {name: values}), name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["older", "newer"])
 @pytest.mark.parametrize("place", ["", "x", "0", "-1", "1" * 20])
 def test_a_place_in_the_list_that_cannot_be_read_is_refused(desk, name, place):
@@ -116,11 +121,13 @@ def test_a_page_of_the_list_begins_at_one_place(desk):
     refused(desk.get(BOOKINGS, {"older": "5", "newer": "5"}), "newer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["older", "newer", "page", "p", "q", "o", "all"])
 def test_an_export_has_no_pages_and_no_order(desk, name):
     refused(desk.get(EXPORT, {"flight": "1", name: "1"}), name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "texts"),
     [
@@ -143,6 +150,7 @@ def test_from_an_export_it_goes_back_to_the_list(desk):
     assert f'href="{BOOKINGS}">Begin without it' in desk.get(BOOKINGS, {"x": "1"}).content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("number", range(len(STOCK)))
 def test_a_page_number_that_means_no_page_is_refused(desk, number, share):
@@ -150,6 +158,7 @@ def test_a_page_number_that_means_no_page_is_refused(desk, number, share):
         refused(desk.get(STOCK[number], {"p": text}), "p")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("number", range(len(STOCK)))
 def test_an_order_or_a_mode_that_a_list_does_not_have_is_refused(desk, number, share):
@@ -162,6 +171,7 @@ def test_an_order_or_a_mode_that_a_list_does_not_have_is_refused(desk, number, s
         refused(desk.get(STOCK[number], {name: text}), name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["payment", "refund", "idempotencyrecord", "bulkcancel", "reconciliation"])
 def test_a_list_of_many_rows_counts_no_choices_of_its_filters(desk, name):
     address = f"/admin/bookings/{name}/"
@@ -190,6 +200,7 @@ def test_each_link_that_sorts_a_list_is_understood(desk, address):
     assert links or not re.search(r'class="sortable', page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -238,6 +249,7 @@ def test_a_form_of_a_list_is_refused_by_the_same_rule_and_changes_nothing(desk):
     assert User.objects.filter(username="sam").exists()
 
 
+@pytest.mark.slow
 def test_pages_of_one_row_that_have_pages_themselves_refuse_as_well(desk):
     call, bulk = a_call_row(state="dead"), start()
     addresses = [
@@ -273,6 +285,7 @@ def test_a_long_or_hostile_name_is_shown_short_and_as_text(desk):
     assert "x" * 100 not in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_who_may_not_see_a_list_is_told_so_whatever_the_address_says():
     desk = desk_of(a_person("nobody"))
 

@@ -51,6 +51,7 @@ def test_it_says_what_is_left_and_what_went_back_before(desk, booking):
     assert "All that is left: 2,500 XXX" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "money", "stays"),
     [
@@ -69,6 +70,7 @@ def test_the_first_click_says_what_will_happen_and_changes_nothing(desk, booking
     assert Refund.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_the_second_click_does_it(desk, flights, payments, booking):
     form = filled(desk)
     preview = desk.post(address(), form)
@@ -122,6 +124,7 @@ def test_what_changed_meanwhile_is_shown_with_what_was_typed(desk, booking):
     assert (again.status_code, Payment.objects.get().refunded) == (302, 1500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "error"),
     [
@@ -163,6 +166,7 @@ def test_where_the_booking_has_ended_it_says_so(desk, booking):
     assert Booking.objects.get().status == "cancelled"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["Support", "Auditor"])
 def test_who_lacks_the_right_refunds_nothing(booking, group):
     desk = desk_of(a_person(group=group))

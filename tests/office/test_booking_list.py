@@ -65,6 +65,7 @@ def test_one_that_is_being_paid_says_so(desk):
     assert line_of(desk) == ("a payment is being settled", [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "flag"),
     [
@@ -120,6 +121,7 @@ def one_of_each(db):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["expiring", "not_given_back", "unknown", "refund_due", "cancelled_today"])
 def test_a_quick_view_has_its_bookings_and_no_others(desk, one_of_each, view):
     expected = [booking.reference for booking in reversed(one_of_each[view])]
@@ -158,6 +160,7 @@ def test_the_quick_views_are_counted(desk, one_of_each):
     }
 
 
+@pytest.mark.slow
 def test_more_than_a_thousand_are_not_counted(desk):
     many_rows(1_001)
 
@@ -218,6 +221,7 @@ def test_the_filters_live_in_the_address(desk):
     assert selection_in(dict(pair.split("=") for pair in query_string_of(selection).split("&"))) == selection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [{}, {"flight": "1"}, {"from": "2026-01-01"}, {"view": "awaiting_payment"}], ids=str)
 def test_pages_lead_to_each_other_and_back(desk, monkeypatch, query):
     many_rows(7)
@@ -234,6 +238,7 @@ def test_pages_lead_to_each_other_and_back(desk, monkeypatch, query):
     assert desk.get(LIST + back.context["newer"]).context["newer"] == ""
 
 
+@pytest.mark.slow
 def test_cancelled_today_is_paged_too(desk, monkeypatch):
     many_rows(5, "cancelled")
     for booking in Booking.objects.all():
@@ -247,6 +252,7 @@ def test_cancelled_today_is_paged_too(desk, monkeypatch):
     assert shown(desk.get(LIST + second.context["newer"])) == shown(first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 30])
 def test_it_costs_a_fixed_number_of_statements(desk, django_assert_num_queries, rows):
     many_rows(rows, "cancelled", hold="giving_back")

@@ -81,6 +81,7 @@ def give_back(**columns):
     return {"hold": Hold.GIVING_BACK, "give_back": a_call_row(**columns)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "columns", "sentence"),
     [
@@ -108,6 +109,7 @@ def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, s
     assert sentence in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
@@ -177,11 +179,13 @@ def test_it_looks_again_by_itself_while_something_is_under_way(desk, status, hol
     assert ('data-refresh="3"' in page.content.decode()) is looks_again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["0", "99999999", "99999999999999999999999", "x", "-1", "²"])
 def test_a_booking_that_is_not_there_is_not_found(desk, address):
     assert desk.get(f"/admin/bookings/booking/{address}/change/").status_code == 404
 
 
+@pytest.mark.slow
 def test_it_costs_as_many_statements_with_a_long_story_as_with_a_short_one(desk, flights):
     short, long = an_initiated_booking(flights), a_saved_row("cancelled", **give_back())
     BookingEvent.objects.bulk_create(
@@ -263,6 +267,7 @@ def test_a_note_is_shown_to_nobody_outside_the_back_office(desk, api, flights):
     assert "difficult" not in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_what_people_wrote_is_text_and_never_markup(desk, flights):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(page_of(booking)))

@@ -67,6 +67,7 @@ def test_what_one_person_may_cancel_says_nothing_of_approval(sam, flights):
     assert "approv" not in page
 
 
+@pytest.mark.slow
 def test_a_second_person_sees_what_would_become_of_each_and_approves(tess, flights, payments):
     booked, unpaid = a_booked_booking(flights, payments, seats=3), an_initiated_booking(flights)
     bulk = start()
@@ -102,6 +103,7 @@ def test_a_second_person_refuses_with_a_reason(tess):
     assert Booking.objects.filter(status="cancelled").count() == 0
 
 
+@pytest.mark.slow
 def test_who_asked_cannot_approve_in_a_second_browser_either(sam):
     many_rows(2)
     bulk, first, second = start(), desk_of(sam), desk_of(sam)
@@ -114,6 +116,7 @@ def test_who_asked_cannot_approve_in_a_second_browser_either(sam):
     assert "Another person than the one who has asked for it must approve it." in text_of(page)
 
 
+@pytest.mark.slow
 def test_who_asked_cannot_approve_as_a_colleague_whose_password_it_has_set_anew(sam):
     many_rows(2)
     colleague, bulk = a_person("tess", group="Supervisor"), start()
@@ -158,6 +161,7 @@ def test_who_lacks_the_right_sees_it_and_cannot_decide():
     assert "(bookings.approve_bulk_cancel)" in text_of(answer)
 
 
+@pytest.mark.slow
 def test_other_refunds_than_were_shown_come_back_with_the_note(tess, flights, payments):
     booking, _ = an_initiated_booking(flights), an_initiated_booking(flights)
     bulk = start()
@@ -173,6 +177,7 @@ def test_other_refunds_than_were_shown_come_back_with_the_note(tess, flights, pa
     assert decided(tess, bulk, "approve").status_code == 302
 
 
+@pytest.mark.slow
 def test_two_who_decide_one_after_the_other_are_told_who_was_first(tess):
     many_rows(2)
     bulk, desk = start(), desk_of(a_person("uma", group="Supervisor"))
@@ -184,6 +189,7 @@ def test_two_who_decide_one_after_the_other_are_told_who_was_first(tess):
     assert "Approved by tess" in text_of(desk.get(answer.url))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [{"decision": "maybe"}, {"action_key": "x"}, {"decision": ""}])
 def test_a_form_that_is_broken_decides_nothing(tess, said):
     many_rows(2)
@@ -200,6 +206,7 @@ def test_a_form_of_one_that_is_not_there_is_not_found(tess):
     assert tess.post(f"{BULKS}99/decide/", {"decision": "approve"}).status_code == 404
 
 
+@pytest.mark.slow
 def test_the_list_shows_what_waits_and_filters_by_it(tess):
     many_rows(2)
     waiting = start()

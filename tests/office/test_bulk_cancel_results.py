@@ -52,6 +52,7 @@ def test_the_page_shows_how_far_it_is_and_looks_again_until_all_is_done(supervis
     assert "To refund in all 4,000 XXX Refunded 4,000 XXX Still due 0" in text_of(done)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "looks_again"), [("due", True), ("sent", True), ("dead", False), ("done", False)], ids=str
 )

@@ -25,6 +25,7 @@ def sent(desk, address, note="Gate moved."):
     return desk.post(address, {**fields_of(desk.get(address)), "note": note})
 
 
+@pytest.mark.slow
 def test_a_list_leads_to_the_note_on_what_it_shows(anna):
     first, _ = a_saved_row(), a_saved_row(flight_id=2)
 
@@ -41,6 +42,7 @@ def test_a_list_leads_to_the_note_on_what_it_shows(anna):
     assert "Gate moved." in text_of(anna.get(f"{LIST}{first.pk}/change/"))
 
 
+@pytest.mark.slow
 def test_a_double_click_keeps_it_once(anna):
     many_rows(2)
     address = f"{NEW}?flight=1"
@@ -53,6 +55,7 @@ def test_a_double_click_keeps_it_once(anna):
     assert "The note was kept before" in text_of(anna.get(answers[1].url))
 
 
+@pytest.mark.slow
 def test_a_page_of_other_bookings_keeps_nothing_but_what_was_typed(anna):
     booking, _ = a_saved_row(), a_saved_row()
     address = f"{NEW}?flight=1&status=initiated"
@@ -66,6 +69,7 @@ def test_a_page_of_other_bookings_keeps_nothing_but_what_was_typed(anna):
     assert sent(anna, address).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "words"),
     [

@@ -87,6 +87,7 @@ def test_more_than_a_hundred_are_not_shown_but_said(desk):
     assert "There are more than these 100." in text_of(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [a_stuck_reservation, a_dead_release, a_call_row, lambda: a_saved_row("pending")])
 def test_the_page_asks_the_same_questions_however_many_calls_there_are(desk, make):
     def statements():
@@ -120,6 +121,7 @@ def test_the_page_of_a_give_back_shows_facts_members_and_decisions(desk, flights
         assert part in text
 
 
+@pytest.mark.slow
 def test_the_members_of_a_large_give_back_come_in_pages(desk):
     call = a_call_row(state="done", seats=202)
     members = [a_saved_row("cancelled", hold="giving_back", give_back=call) for _ in range(101)]

@@ -115,6 +115,7 @@ def test_it_cancels_and_leaves_one_event_that_says_who_and_why(desk, flights, pa
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_paid_booking_is_cancelled_with_a_refund_on_record(desk, flights, payments):
     booking = a_booked_booking(flights, payments)
     form = fields_of(desk.get(cancel_address(booking)))
@@ -127,6 +128,7 @@ def test_a_paid_booking_is_cancelled_with_a_refund_on_record(desk, flights, paym
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_the_flight_service_being_down_does_not_stop_it(desk, flights, payments):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(cancel_address(booking)))
@@ -154,6 +156,7 @@ def test_while_a_payment_runs_its_end_decides(desk, flights, payments):
     assert "It has been asked for; the running payment decides." in text_of(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "message"),
     [
@@ -239,6 +242,7 @@ def test_a_booking_that_is_cancelled_offers_nothing_to_cancel(desk):
     assert 'name="reason"' not in answer.content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unfit", [{"seen_version": "x"}, {"seen_at": "yesterday"}, {"action_key": ""}], ids=str)
 def test_a_form_without_its_hidden_fields_changes_nothing(desk, flights, unfit):
     booking = an_initiated_booking(flights)

@@ -55,6 +55,7 @@ def shown(answer):
     return [line.booking.pk for line in answer.context["lines"]]
 
 
+@pytest.mark.slow
 def test_a_case_is_taken_on_the_page_of_the_booking(anna, booking):
     before = text_of(anna.get(page_of(booking)))
 
@@ -68,6 +69,7 @@ def test_a_case_is_taken_on_the_page_of_the_booking(anna, booking):
     assert "Case taken by staff anna Calls again." in page
 
 
+@pytest.mark.slow
 def test_who_opens_a_taken_case_sees_who_has_it_and_cannot_move_it(anna, tess, booking):
     moved(anna, booking, "take")
 
@@ -82,6 +84,7 @@ def test_who_opens_a_taken_case_sees_who_has_it_and_cannot_move_it(anna, tess, b
     assert how_it_stands(booking)[0] == "anna"
 
 
+@pytest.mark.slow
 def test_who_is_about_to_cancel_the_booking_of_a_colleagues_case_is_told(anna, tess, booking):
     moved(anna, booking, "take")
 
@@ -114,6 +117,7 @@ def test_colleagues_are_who_works_here_and_may_work_on_cases(anna, tess, lead, b
     assert [name for name, _ in form.fields["to"].choices] == ["", "lea", "tess"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "field"),
     [
@@ -141,6 +145,7 @@ def test_a_form_that_will_not_do_moves_nothing_and_keeps_what_was_typed(anna, te
     assert "Nothing was changed." in text_of(page)
 
 
+@pytest.mark.slow
 def test_an_old_page_shows_the_case_as_it_is_and_keeps_what_was_typed(anna, tess, booking):
     old = form_of(tess, booking)
     moved(anna, booking, "take")
@@ -155,6 +160,7 @@ def test_an_old_page_shows_the_case_as_it_is_and_keeps_what_was_typed(anna, tess
     assert moved(tess, booking, "take").status_code == 302
 
 
+@pytest.mark.slow
 def test_a_double_click_moves_it_once(anna, booking):
     sent = {**form_of(anna, booking), "move": "take"}
 
@@ -164,6 +170,7 @@ def test_a_double_click_moves_it_once(anna, booking):
     assert BookingEvent.objects.filter(what="case_taken").count() == 1
 
 
+@pytest.mark.slow
 def test_who_may_assign_takes_a_case_over_and_hands_it_on(anna, tess, lead, booking):
     moved(anna, booking, "take")
 
@@ -177,6 +184,7 @@ def test_who_may_assign_takes_a_case_over_and_hands_it_on(anna, tess, lead, book
     assert (handed_over, how_it_stands(booking)[0]) == ("tess", "lea")
 
 
+@pytest.mark.slow
 def test_a_case_is_given_back_and_closed(anna, booking):
     moved(anna, booking, "take")
     given_back = text_of(anna.get(moved(anna, booking, "give_back").url))
@@ -206,6 +214,7 @@ def test_a_case_of_no_booking_is_not_found(anna):
     assert anna.post(f"{LIST}99/case/", {"move": "take"}).status_code == 404
 
 
+@pytest.mark.slow
 def test_the_list_says_who_works_on_a_booking_and_whether_it_is_due(anna, booking):
     free, plain = a_saved_row(), a_saved_row()
     moved(anna, booking, "take")
@@ -234,6 +243,7 @@ def test_a_date_that_is_ahead_is_no_flag(anna, booking):
     assert [str(flag.text) for flag in line.flags] == ["Case of anna"]
 
 
+@pytest.mark.slow
 def test_the_quick_views_of_cases_count_and_show_them(anna, booking):
     free, of_tess = a_saved_row(), a_saved_row()
     moved(anna, booking, "take")
@@ -256,6 +266,7 @@ def test_who_may_not_work_on_cases_has_no_cases_of_their_own(desk, booking):
     assert "My cases" not in {str(tab.text) for tab in desk.get(LIST).context["tabs"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("owner", ["a b", "x" * 151, "<b>", "a,b"])
 def test_a_name_that_no_user_can_have_is_not_understood(desk, owner):
     page = desk.get(LIST, {"owner": owner})

@@ -57,6 +57,7 @@ def test_the_page_of_a_decision_says_what_it_costs(desk, word):
     assert CONSEQUENCES[word] in text_of(desk.get(give_back_address(call, word)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("word", "kind"), [("applied", "fix"), ("not-applied", "void")])
 def test_a_decision_ends_it(desk, word, kind):
     call = a_fix(state="dead", reserves=True)

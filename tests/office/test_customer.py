@@ -90,6 +90,7 @@ def test_it_adds_up_money_in_each_currency(desk):
     ) in text_of(shown(desk))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "columns"),
     [
@@ -110,6 +111,7 @@ def test_seats_that_are_on_their_way_or_undecided_are_open(desk, status, columns
     assert what_is_open(desk) == [(booking.pk, True, [])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["processing", "dead"])
 def test_payments_without_an_answer_are_open(desk, state):
     booking = of_this_user("cancelled")
@@ -118,6 +120,7 @@ def test_payments_without_an_answer_are_open(desk, state):
     assert what_is_open(desk) == [(booking.pk, False, [state])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["due", "sent", "dead", "failed"])
 def test_refunds_that_are_not_over_are_open(desk, state):
     booking = of_this_user("cancelled")
@@ -206,6 +209,7 @@ def test_its_pages_begin_at_a_booking_and_lead_to_one_another(desk, monkeypatch)
     assert second.context["customer"].count == 3
 
 
+@pytest.mark.slow
 def test_it_costs_as_many_statements_with_many_bookings_as_with_one(desk):
     counts = []
     for rows in (1, 12):
@@ -226,6 +230,7 @@ def test_a_user_without_bookings_has_a_page_and_no_number_asks_for_one(desk):
     assert "Type the number of a user." in text_of(desk.get(CUSTOMER))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query", ["user=", "user=x", "user=0", "user=1&user=2", "user=1&older=2&newer=2", "user=1&x=1"]
 )

@@ -45,6 +45,7 @@ def rows(db):
     return {"booking": booking.pk, "call": call.pk, "stuck": stuck.pk, "bulk": bulk.pk}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", PAGES.values(), ids=PAGES)
 def test_a_page_links_to_the_customer(supervisor, rows, settings, address):
     settings.CUSTOMER_URL_TEMPLATE = ""

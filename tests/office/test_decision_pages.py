@@ -34,6 +34,7 @@ CONSEQUENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", CONSEQUENCES)
 @pytest.mark.parametrize("status", ["pending", "cancelled"])
 def test_the_page_of_a_decision_about_a_take_says_what_it_costs(desk, word, status):
@@ -59,6 +60,7 @@ def test_the_page_of_a_decision_about_a_give_back_says_what_it_costs(desk, word,
     assert said in text_of(desk.get(give_back_address(a_dead_release(), word)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "state", "said"),
     [
@@ -98,6 +100,7 @@ def test_a_give_back_from_the_list_to_the_seats_being_back(desk, flights, paymen
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("faults", "hours", "said"),
     [
@@ -140,6 +143,7 @@ def test_without_a_reason_nothing_is_decided(desk):
     assert (SeatCall.objects.get().state, SeatCallEvent.objects.count()) == ("dead", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", ["retry", "applied", "not-applied"])
 def test_what_somebody_else_has_decided_is_shown_and_what_was_typed_is_kept(desk, second):
     call = a_dead_release()
@@ -180,6 +184,7 @@ def test_a_retry_while_the_flight_service_is_not_asked_says_so_and_keeps_what_wa
     assert BookingEvent.objects.count() + SeatCallEvent.objects.count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [a_stuck_reservation, a_dead_release])
 @pytest.mark.parametrize("word", ["retry", "applied", "not-applied"])
 @pytest.mark.parametrize("group", ["Support", "Auditor"])
@@ -203,6 +208,7 @@ def test_who_may_see_nothing_does_not_see_the_list():
     assert desk_of(a_person("eve")).get(CALLS).status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [

@@ -52,6 +52,7 @@ def test_money_that_is_owed_cannot_be_left(desk):
     assert "the customer does not get 1,000 XXX back" in live
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "standing", "text"),
     [
@@ -72,6 +73,7 @@ def test_a_decision_is_carried_out_and_said(desk, form, standing, text):
     assert text in text_of(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "text"),
     [
@@ -129,6 +131,7 @@ def test_what_does_not_wait_for_it_offers_nothing(desk):
     assert "Ask the gateway again" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["Support", "Auditor"])
 def test_who_lacks_the_right_decides_nothing(group):
     refund, desk = of_a_live(), desk_of(a_person(group=group))

@@ -80,6 +80,7 @@ def test_a_number_is_no_flight_to_cancel(db):
     assert desk.get("/admin/bookings/bulkcancel/new/?flight=UK+808").status_code == 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["UK 808", "uk808", "UK-808"])
 def test_the_list_is_filtered_by_a_flight_number(desk, typed):
     wanted, *_ = a_saved_row(flight_id=7, **NAMED), a_saved_row(flight_number="UK 809"), a_saved_row()
@@ -97,6 +98,7 @@ def test_what_may_be_a_number_is_read_as_a_flight_number(desk):
     assert shown(desk.get(LIST, {"flight": "1e3"})) == [wanted.pk]
 
 
+@pytest.mark.slow
 def test_a_flight_number_goes_on_page_by_page(desk):
     rows = [a_saved_row(flight_number="UK 808").pk for _ in range(51)]
 
@@ -106,6 +108,7 @@ def test_a_flight_number_goes_on_page_by_page(desk):
     assert (shown(first), shown(second)) == (rows[:0:-1], rows[:1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["UK 808", "uk808"])
 def test_a_flight_number_is_searched_for(desk, typed):
     rows = [a_saved_row(flight_id=7, **NAMED) for _ in range(2)]

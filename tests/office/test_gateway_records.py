@@ -37,6 +37,7 @@ def some_rows(count):
         a_payment_comparison(differences=[{"kind": "money", "gateway": "fake"}])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [NOTICES, DISPUTES, COMPARISONS])
 def test_a_list_costs_as_many_statements_with_many_rows_as_with_one(desk, address):
     desk.get("/admin/bookings/")  # the first page of a session writes to it
@@ -63,6 +64,7 @@ def test_a_notice_is_shown_with_what_it_is_about(desk):
         assert said in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "said"),
     [

@@ -60,6 +60,7 @@ def test_what_its_reader_may_not_see_is_not_counted(desk):
     assert links_of(desk.get(LIST)) == [("Start", 1), ("Bookings", 0), ("Customers", 0), ("Calls", 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "here"),
     [
@@ -118,6 +119,7 @@ def test_every_kind_of_work_is_listed_on_a_page_that_says_which_right_it_needs()
     assert all(kind.called and kind.opens for kind in KINDS.values() if kind.needs_decision)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "way"),
     [

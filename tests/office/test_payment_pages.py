@@ -34,6 +34,7 @@ def test_the_list_shows_those_that_need_a_decision(desk):
     assert [payment.booking.reference in shown for payment in others] == [False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "dead")])
 def test_the_page_of_a_booking_leads_to_the_three_ways_of_deciding(desk, status, state):
     payment = a_dead_payment(status, state)
@@ -61,6 +62,7 @@ def test_after_six_days_nothing_is_sent_again(desk, payments):
     assert payments.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "state", "word", "said"),
     [
@@ -76,6 +78,7 @@ def test_the_page_of_a_decision_says_what_it_costs(desk, status, state, word, sa
     assert said in text_of(desk.get(payment_address(a_dead_payment(status, state), word)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "state", "word", "ends", "said"),
     [
@@ -98,6 +101,7 @@ def test_a_decision_is_carried_out_and_said(desk, status, state, word, ends, sai
     assert event.request_id != ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "state"), [("initiated", "dead"), ("cancelled", "dead")])
 def test_a_retry_without_an_answer_says_that_it_waits_again_soon(desk, payments, status, state):
     payment = a_dead_payment(status, state)
@@ -160,6 +164,7 @@ def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):
     assert "I wrote a lot here" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("group", ["Support", "Auditor"])
 def test_who_lacks_the_right_sees_the_payment_and_decides_nothing(payments, group, word):

@@ -34,6 +34,7 @@ def test_a_search_for_a_flight_number_reads_no_more_of_many_bookings_than_it_sho
     assert len(find("UK 808").by_flight_number) == NEWEST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "index"),
     [
@@ -56,6 +57,7 @@ def test_a_page_of_the_list_is_found_on_an_index(query, index):
     assert walks(found) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_quick_view_is_a_range_of_an_index(view):
     selection, now = Selection(view=view), database_time()

@@ -116,6 +116,7 @@ def test_a_payload_that_nobody_signed_is_shown_as_what_it_is(desk):
     assert desk.get(f"{QUEUE}ormq/").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["add/", "{pk}/delete/"])
 @pytest.mark.parametrize("model", ["schedule", "success", "failure", "ormq"])
 def test_nobody_adds_or_deletes_superusers_included(desk, schedule, model, page):

@@ -42,6 +42,7 @@ def some_rows(count):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_costs_as_many_statements_with_many_rows_as_with_one(desk, name):
     desk.get("/admin/")  # the first page of a session writes to it
@@ -64,6 +65,7 @@ def test_states_are_said_in_plain_words(desk):
     assert "Cancelled: fraud staff anna" in events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_a_single_record_can_be_read(desk, name):
     some_rows(1)
@@ -84,6 +86,7 @@ def listed(desk, name, **query):
     return [row.pk for row in answer.context["cl"].result_list]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", PaymentState.values)
 def test_payments_can_be_listed_by_state(desk, state):
     rows = {each: a_payment_row(a_saved_row("cancelled"), PaymentState(each)).pk for each in PaymentState.values}
@@ -92,6 +95,7 @@ def test_payments_can_be_listed_by_state(desk, state):
     assert listed(desk, "payment", **is_open.get(state, {"is": state})) == [rows[state]]
 
 
+@pytest.mark.slow
 def test_a_payment_is_found_by_what_people_and_logs_call_it(desk):
     booking = a_saved_row("cancelled", request_id="req-made")
     payment = a_payment_row(booking, PaymentState.REFUND_DUE, request_id="req-paid")

@@ -29,6 +29,7 @@ def listed(desk, **query):
     return [row.pk for row in answer.context["cl"].result_list]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "states"),
     [
@@ -58,6 +59,7 @@ def test_those_that_were_made_on_the_gateways_pages_can_be_listed(desk):
     assert listed(desk, **{"from": "gateway"}) == [theirs.pk]
 
 
+@pytest.mark.slow
 def test_one_is_found_by_what_people_and_logs_call_it(desk):
     refund, other = an_owed_refund(gateway_id="re_1", request_id="req-9"), an_owed_refund()
     payment = refund.payment
@@ -92,6 +94,7 @@ def test_the_page_of_a_booking_shows_what_goes_back_of_each_payment(desk):
     assert "Money: 1,000 XXX is owed back to the customer, and not on its way." in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "said"),
     [
@@ -140,6 +143,7 @@ def test_after_six_days_nothing_is_sent_again(desk, payments):
     assert payments.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "said"),
     [
@@ -152,6 +156,7 @@ def test_the_page_of_a_decision_says_what_it_costs(desk, word, said):
     assert said in text_of(desk.get(refund_address(a_dead_refund(), word)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "state", "said"),
     [
@@ -171,6 +176,7 @@ def test_a_decision_is_carried_out_and_said(desk, word, state, said):
     assert BookingEvent.objects.get(actor_kind="staff", note="Their pages show it.").request_id != ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -190,6 +196,7 @@ def test_what_came_of_a_retry_is_said(desk, payments, fault, said):
     assert said in text_of(answer)
 
 
+@pytest.mark.slow
 def test_a_page_that_is_sent_again_when_its_retry_is_dead_again_says_that_nothing_was_sent(desk, flights, payments):
     refund, form = a_dead_refund(), why("once more", about="dead")
     payments.down = True
@@ -233,6 +240,7 @@ def test_what_a_colleague_has_decided_is_shown(desk):
     assert "I wrote a lot here" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("group", ["Support", "Auditor"])
 def test_who_lacks_the_right_sees_the_refund_and_decides_nothing(payments, group, word):

@@ -64,6 +64,7 @@ def test_the_migration_may_run_twice():
     assert sorted(Group.objects.values_list("name", flat=True)) == ["Auditor", "Supervisor", "Support"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", RECORDS, ids=lambda model: model.__name__)
 def test_nobody_adds_edits_or_deletes_a_record_by_hand_superusers_included(admin_client, model):
     pages = admin.site.get_model_admin(model)
@@ -79,6 +80,7 @@ def test_nobody_adds_edits_or_deletes_a_record_by_hand_superusers_included(admin
     assert allowed == (False, False, False, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", RECORDS, ids=lambda model: model.__name__)
 @pytest.mark.parametrize("page", ["add", "delete"])
 def test_the_addresses_that_would_add_or_delete_are_refused_to_superusers(admin_client, model, page):
@@ -97,6 +99,7 @@ def test_a_form_sent_to_the_page_of_a_booking_changes_nothing(admin_client, flig
     assert Booking.objects.values().get() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "right"),
     [

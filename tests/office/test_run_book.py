@@ -19,6 +19,7 @@ def addresses():
     return sorted({*papers, *(f"/admin/{link}" for link in links)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", addresses())
 def test_an_address_that_operators_are_sent_to_opens(admin_user, address):
     assert desk_of(admin_user).get(address).status_code == 200

@@ -25,6 +25,7 @@ def test_a_reference_opens_its_booking_however_it_is_spaced(desk, typed):
     assert (answer.status_code, answer.headers["Location"]) == (302, page_of(booking))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["0D7T4XKZ", "OO7T4XKZ", "Q0IT4XKZ", "QD1l4XKZ", "QD1l-4XKZ", "od7i 4xkz"])
 def test_letters_that_no_reference_has_are_forgiven(desk, typed):
     booking = a_saved_row(reference="QD7T4XKZ")
@@ -92,6 +93,7 @@ def test_of_a_user_the_newest_ten_are_shown(desk):
     assert len(group.lines) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["create", "pay", "cancel"])
 def test_a_clients_key_leads_to_what_was_done_under_it(desk, flights, act):
     api = Api()
@@ -135,6 +137,7 @@ def test_when_nothing_is_found_it_says_what_was_looked_for(desk):
     assert "A reference has eight letters and digits." in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "   ", "9" * 40, "é" * 300, "a\x00b", "%", "' OR 1=1 --"])
 def test_whatever_is_typed_is_answered(desk, typed):
     assert desk.get(SEARCH, {"q": typed}).status_code == 200

@@ -50,6 +50,7 @@ def an_event(what, at, reason=""):
     an_event_of(booking, what, at, reason)
 
 
+@pytest.mark.slow
 def test_a_day_is_counted(noon):
     a_saved_row(created_at=noon)
     a_saved_row(created_at=noon - timedelta(hours=13))
@@ -242,6 +243,7 @@ def make_work():
             an_event(what, now - timedelta(days=1), reason)
 
 
+@pytest.mark.slow
 def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flights, monkeypatch):
     monkeypatch.setattr(pages.page_of, "__kwdefaults__", {**pages.page_of.__kwdefaults__, "size": 100})
     make_work()
@@ -355,6 +357,7 @@ def test_the_pages_stand_in_the_order_of_the_work(desk, flights):
     assert [model["object_name"] for model in apps[0]["models"]] == ["Booking", "SeatCall", "Payment", "ApiKey"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 30])
 def test_it_costs_a_fixed_number_of_statements(desk, flights, django_assert_num_queries, rows):
     many_rows(rows, BookingStatus.INITIATED)

@@ -365,6 +365,7 @@ def test_images_that_are_all_named_by_digest_are_fine(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PINNED)
 @pytest.mark.parametrize("value", ["", "some/image:1", "some/image@sha256:0f0f"])
 def test_an_image_without_a_digest_is_named(tmp_path, name, value):

@@ -20,6 +20,8 @@ from devtools.processes import HOST, REPOSITORY
 from tests.support.forks import Forks
 from tests.support.servers import environment
 
+pytestmark = pytest.mark.slow
+
 SIGKILLED = -signal.SIGKILL
 # Statements that write, on MariaDB: a first migrate has about 310, with ours that keep the journal.
 EVERYDAY, STEP = (150,), 30

@@ -17,6 +17,7 @@ def _without_faults(paysim: PaySim):
     paysim.faults()
 
 
+@pytest.mark.slow
 def test_a_second_request_is_refused_while_the_first_is_under_way(paysim):
     paysim.faults(latency_ms=2_000, only="^POST /v1/payment_intents$")
     with ThreadPoolExecutor(1) as other:

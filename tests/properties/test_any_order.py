@@ -51,6 +51,8 @@ from tests.support.calls import a_refund_request, a_resolution
 from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
 from tests.support.invariants import assert_in_step, violations
 
+pytestmark = pytest.mark.slow
+
 CAPACITY = 6
 EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
 # What the first of them walk through is most of what there is; the others are for a run that has time.

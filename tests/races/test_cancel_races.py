@@ -35,6 +35,7 @@ def cancellations(booking):
     return BookingEvent.objects.filter(booking=booking, what="cancelled").count()
 
 
+@pytest.mark.slow
 def test_a_customer_who_pays_and_cancels_at_once_does_one_of_them(flights, sim, either_gateway):
     for _ in rounds(5):
         booking = an_initiated_booking(flights)
@@ -51,6 +52,7 @@ def test_a_customer_who_pays_and_cancels_at_once_does_one_of_them(flights, sim, 
         assert_in_step(sim, None if either_gateway.settles_here else either_gateway)
 
 
+@pytest.mark.slow
 def test_staff_who_cancel_while_the_customer_pays_leave_nothing_charged(flights, sim, either_gateway):
     for _ in rounds(5):
         booking = an_initiated_booking(flights)
@@ -64,6 +66,7 @@ def test_staff_who_cancel_while_the_customer_pays_leave_nothing_charged(flights,
         assert_in_step(sim, None if either_gateway.settles_here else either_gateway)
 
 
+@pytest.mark.slow
 def test_a_booking_cancelled_by_three_and_expired_by_two_ends_once(flights, sim):
     for _ in rounds(5):
         booking = an_initiated_booking(flights)

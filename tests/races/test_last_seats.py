@@ -46,6 +46,7 @@ def sold():
     return Booking.objects.filter(status="initiated").count()
 
 
+@pytest.mark.slow
 def test_two_hundred_threads_buy_the_last_ten_seats(flights, sim):
     for _ in rounds(1):
         sim.reset(capacity=SEATS)
@@ -72,6 +73,7 @@ def buy_over_http(web: Web, user_id: int) -> int:
     return status
 
 
+@pytest.mark.slow
 def test_two_hundred_clients_of_two_web_processes_buy_the_last_ten_seats(sim):
     env = environment(DATABASE_URL=database_url(), FLIGHT_SERVICE_URL=sim.url)
     with start_web(env=env) as web:
@@ -86,6 +88,7 @@ def test_two_hundred_clients_of_two_web_processes_buy_the_last_ten_seats(sim):
             assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_twin_that_trusts_what_a_get_showed_oversells(monkeypatch):
     nobody_has_sent_yet = threading.Barrier(2 * SEATS, timeout=PATIENCE_SECONDS)
 

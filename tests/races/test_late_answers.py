@@ -57,6 +57,7 @@ def expire_the_latest():
     return expire_bookings(deadline=Deadline(20))
 
 
+@pytest.mark.slow
 def test_a_take_that_is_answered_while_its_booking_is_cancelled_leaves_no_seat_behind(flights, sim):
     for _ in rounds(5):
         sim.faults(drop_reply_rate=1.0, faults_on="patch")
@@ -114,6 +115,7 @@ def test_twin_with_an_unconditional_update_a_cancelled_booking_rises_again(fligh
     assert BookingEvent.objects.get().to_status == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_charge_that_is_reported_twice_at_once_books_once(flights, sim, monkeypatch):
     payments = FakePayments()
     for _ in rounds(5):

@@ -37,6 +37,7 @@ def deadline_has_passed(monkeypatch):
     monkeypatch.setattr(expiry, "database_time", lambda: database_time() + later)
 
 
+@pytest.mark.slow
 def test_a_booking_at_its_deadline_is_either_paid_or_expired(flights, sim, either_gateway):
     for _ in rounds(5):
         booking = an_initiated_booking(flights)
@@ -88,6 +89,7 @@ def test_twin_without_row_locks_the_database_refuses_the_payment(flights, deadli
     assert (type(error), expired) == (IntegrityError, 1)
 
 
+@pytest.mark.slow
 def test_twin_without_row_locks_and_constraints_a_paid_booking_loses_its_seats(
     flights, sim, deadline_has_passed, monkeypatch
 ):

@@ -67,6 +67,7 @@ def asked_for(payment):
     return Refund.objects.filter(payment=payment).exclude(state="failed").aggregate(sum=Sum("amount"))["sum"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_any_page")
 def test_sixty_four_people_give_back_no_more_than_was_paid():
     for _ in rounds(1):
@@ -114,6 +115,7 @@ def test_the_second_waits_for_the_first_and_hears_what_is_left(monkeypatch):
     assert asked_for(payment) == 3000
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_any_page")
 def test_twin_without_row_locks_more_goes_back_than_was_paid(monkeypatch):
     payment = a_paid_booking()

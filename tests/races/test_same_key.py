@@ -62,6 +62,7 @@ def assert_one_answer(outcomes, again, status):
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+@pytest.mark.slow
 def test_one_key_sixteen_times_makes_one_booking(flights, sim):
     for number in rounds(5):
         keyed = a_key()
@@ -73,6 +74,7 @@ def test_one_key_sixteen_times_makes_one_booking(flights, sim):
         assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_one_key_sixteen_times_makes_one_payment(flights, sim, either_gateway):
     for number in rounds(5):
         booking, keyed = an_initiated_booking(flights), a_key()
@@ -84,6 +86,7 @@ def test_one_key_sixteen_times_makes_one_payment(flights, sim, either_gateway):
         assert_in_step(sim, None if either_gateway.settles_here else either_gateway)
 
 
+@pytest.mark.slow
 def test_one_key_sixteen_times_makes_one_cancellation(flights, sim):
     for number in rounds(5):
         booking, keyed = an_initiated_booking(flights), a_key()

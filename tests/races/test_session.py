@@ -54,6 +54,7 @@ def test_where_the_server_lives_does_not_decide_when_a_payment_window_closes(fli
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_twin_without_a_time_zone_of_its_own_a_fresh_booking_is_past_its_deadline(flights, server_in_kolkata):
     booking = an_initiated_booking(flights)
 

@@ -75,6 +75,7 @@ def test_two_transactions_that_deadlock_both_succeed(monkeypatch):
     assert (seats_of(first), seats_of(second)) == (4, 4)
 
 
+@pytest.mark.slow
 def test_a_lock_that_takes_too_long_undoes_the_whole_block_and_runs_it_again(monkeypatch):
     mine, locked = a_saved_row(), a_saved_row()
     held, may_go = threading.Event(), threading.Event()

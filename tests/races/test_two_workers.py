@@ -86,6 +86,7 @@ def unsettled_payments(flights, payments, *, count):
         cancel_booking(booking_id=booked.pk, actor=STAFF, reason=CancelReason.FRAUD)
 
 
+@pytest.mark.slow
 def test_two_passes_at_once_send_each_call_once(flights, sim):
     payments = FakePayments()
     for _ in rounds(2):
@@ -110,6 +111,7 @@ def give(flights):
     return release_seats(flights=flights, deadline=Deadline(20))
 
 
+@pytest.mark.slow
 def test_workers_that_cut_one_flight_at_once_give_its_seats_back_once(flights, sim):
     for number in rounds(5):
         for _ in range(4):
@@ -196,6 +198,7 @@ def one_pass_but_for(what, flights, payments):
         give(flights)
 
 
+@pytest.mark.slow
 def test_what_one_worker_has_claimed_the_other_does_not_send(unfinished, sim):
     work, claimed, sent = unfinished
 
@@ -205,6 +208,7 @@ def test_what_one_worker_has_claimed_the_other_does_not_send(unfinished, sim):
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unfinished", ["a charge"], indirect=True)  # all four are claimed by the same code
 def test_twin_without_the_condition_of_a_claim_both_workers_send(unfinished, sim, monkeypatch):
     work, claimed, sent = unfinished

@@ -126,6 +126,7 @@ def sim(process, api, monkeypatch):
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, "k"], ids=["without key", "with key"])
 def test_a_lost_answer_leaks_no_seat(api, sim, payments, key):
     for number in range(5):

@@ -130,6 +130,7 @@ def outcome(answer):
     return (answer.status_code, None) if answer.status_code < 400 else refused(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("endpoint", "name", "expected"), CELLS)
 def test_each_caller_gets_what_the_table_says(token_auth, booking, endpoint, name, expected):
     line = TABLE[endpoint]
@@ -201,6 +202,7 @@ def test_what_is_enforced_is_what_the_table_says():
     assert enforced == {endpoint: line.scope for endpoint, line in SCOPED.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", SCOPED)
 @pytest.mark.parametrize("auth", ["token", "open"])
 def test_an_endpoint_that_nobody_decided_about_answers_nobody(settings, monkeypatch, booking, endpoint, auth):

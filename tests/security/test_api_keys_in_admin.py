@@ -95,6 +95,7 @@ def test_a_key_that_was_revoked_meanwhile_is_told(keeper, key):
     assert "This key has been revoked" in rotated.content.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["add/", "{}/rotate/", "{}/revoke/", "{}/change/", ""])
 def test_staff_without_the_permission_see_and_change_nothing(keeper, key, django_user_model, page):
     keeper.force_login(django_user_model.objects.create_user("bo", password="x", is_staff=True))
@@ -119,6 +120,7 @@ def test_nobody_deletes_or_edits_a_key(admin_client, key):
     assert ApiKey.objects.get().scopes == "bookings:read bookings:write"
 
 
+@pytest.mark.slow
 def test_the_list_costs_as_much_for_many_keys_as_for_one(keeper, key, django_assert_num_queries):
     keeper.get(KEYS)
     with CaptureQueriesContext(connection) as one:

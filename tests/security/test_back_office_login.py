@@ -93,6 +93,7 @@ def test_five_minutes_later_the_right_password_is_right_again():
     assert log_in(RIGHT).status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [{"address": THERE}, {"name": "bert"}], ids=["from elsewhere", "another name"])
 def test_others_are_not_kept_out(where):
     statuses(6)
@@ -147,6 +148,7 @@ def test_an_account_that_may_not_come_in_counts_as_a_failure(django_user_model):
     assert statuses(6, RIGHT, name="carl") == [200] * 5 + [429]
 
 
+@pytest.mark.slow
 def test_thirty_failures_close_the_door_for_an_address():
     guesses = [log_in("wrong", name=f"name {number}").status_code for number in range(31)]
 
@@ -188,6 +190,7 @@ def test_no_count_holds_what_was_typed_as_a_name():
     assert "password" not in " ".join(names)
 
 
+@pytest.mark.slow
 @pytest.mark.mariadb
 @pytest.mark.django_db(transaction=True)
 def test_of_many_guesses_at_once_five_are_looked_at(looked_at):
@@ -197,6 +200,7 @@ def test_of_many_guesses_at_once_five_are_looked_at(looked_at):
     assert looked_at == ["wrong"] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.mariadb
 @pytest.mark.django_db(transaction=True)
 def test_of_more_guesses_at_once_than_an_address_may_make_five_are_looked_at(looked_at):

@@ -111,6 +111,7 @@ SECRET = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "name"), SECRET)
 @pytest.mark.parametrize("begin", ["0", "f", ""])
 def test_a_guess_at_a_secret_is_answered_alike_whether_it_is_right_or_wrong(page, name, begin):
@@ -178,6 +179,7 @@ def test_a_page_of_one_person_is_not_found_by_another_column(page, column):
     assert "does not know a filter in its address: _to_field" in text_of(answer)
 
 
+@pytest.mark.slow
 def test_nothing_is_completed_by_typing(desk):
     for model, term in itertools.product(MODELS, ("", "pbkdf2")):
         for field in (field for field in model._meta.get_fields() if field.is_relation):
@@ -186,6 +188,7 @@ def test_nothing_is_completed_by_typing(desk):
             assert answer.status_code == 404
 
 
+@pytest.mark.slow
 def test_a_search_for_people_looks_at_names_alone():
     person = person_of("superuser")
     desk = desk_of(person)
@@ -208,6 +211,7 @@ def test_a_search_of_a_list_reads_names_of_people_and_groups_and_looks_up_rows_o
     assert set(searched) == {**known, **looked_up}.get(model._meta.label, set())
 
 
+@pytest.mark.slow
 def test_the_beginning_of_a_key_finds_no_row_and_all_of_it_finds_one():
     desk, payment = desk_of(person_of("Auditor")), a_payment_row(a_saved_row())
     record = IdempotencyRecord.objects.create(

@@ -143,6 +143,7 @@ def test_only_the_back_office_keeps_a_session_alive(browser, flights):
     assert Session.objects.get().expire_date == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", [BOOKINGS, "/admin/", LOGIN, "/admin/bookings/booking/", "/"])
 @pytest.mark.parametrize("cookie", ["planted" * 4, "' OR 1=1 --", "x" * 4000])
 def test_a_stranger_with_a_cookie_writes_no_session(client, flights, address, cookie):

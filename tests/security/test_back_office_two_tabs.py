@@ -86,6 +86,7 @@ def test_the_address_of_a_log_in_leads_on_when_logged_in(browser):
     assert browser.get(LOGIN, {"next": f"{LOGIN}?next={LOGIN}"}).url == "/admin/"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("onward", ELSEWHERE)
 def test_no_log_in_leads_to_another_site(browser, onward):
     stranger, first, second = two_tabs(onward)
@@ -99,6 +100,7 @@ def test_no_log_in_leads_to_another_site(browser, onward):
     assert [(answer.status_code, answer.url) for answer in answers] == [(302, "/admin/")] * 3
 
 
+@pytest.mark.slow
 def test_a_log_out_from_a_page_that_is_too_old_says_that_one_is_still_logged_in(browser):
     token = token_in(browser.get("/admin/"))
     log_in_elsewhere(browser)

@@ -129,6 +129,7 @@ def stands_in(page, typed):
     return missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
 def test_a_form_sent_after_the_session_ended_comes_back_after_the_log_in_with_what_was_typed(browser, form):
     address, typed = form()
@@ -151,6 +152,7 @@ def test_a_form_sent_after_the_session_ended_comes_back_after_the_log_in_with_wh
     assert stands_in(again, typed) == list(typed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
 def test_a_form_of_a_page_from_before_another_log_in_comes_back_at_once(browser, form):
     address, typed = form()
@@ -227,6 +229,7 @@ def test_the_number_that_confirms_a_bulk_cancellation_is_typed_again(browser):
     assert shown.context["form"]["note"].value() == TYPED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [end_session, log_in_elsewhere], ids=["ended", "another"])
 def test_no_password_is_kept(browser, lose):
     address, secret = "/admin/auth/user/add/", "a long and secret word"
@@ -286,6 +289,7 @@ def test_it_survives_a_log_in_page_that_is_too_old(browser):
     assert stands_in(shown, typed) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["forged", "old", "of another kind"])
 def test_what_was_not_signed_here_a_short_while_ago_is_thrown_away(browser, monkeypatch, change):
     address, typed = cancelling()
@@ -345,6 +349,7 @@ def test_a_stranger_that_sends_a_form_writes_no_session(client):
     assert NOT_SENT in text_of(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin", ["https://example.org", "null", "http://testserver.example.org"])
 def test_a_form_from_another_site_is_refused_and_shown_to_nobody(browser, origin):
     address, typed = cancelling()

@@ -34,6 +34,7 @@ def test_a_limit_costs_two_and_its_first_use_two_more(settings):
     assert [cost(customer.create) for _ in range(3)] == [8 + CAPS, 6 + CAPS, 6 + CAPS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bookings", "seats", "costs"),
     [(10, 20, [5, 5, 5]), (10, 0, [5, 5, 5]), (0, 20, [5, 5, 5]), (0, 0, [4, 4, 4])],
@@ -46,6 +47,7 @@ def test_caps_of_what_is_unpaid_cost_one_together_at_the_first_booking_of_a_user
     assert [cost(customer.create) for _ in range(3)] == costs
 
 
+@pytest.mark.slow
 def test_they_cost_as_much_where_much_is_unpaid(settings):
     settings.MAX_UNPAID_BOOKINGS_PER_USER, settings.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = 1_000, 1_000
     customer = CallerApi(a_token())

@@ -11,7 +11,7 @@ from tests.security.test_routes import patterns
 from tests.support.log_in import RIGHT
 from tests.support.second_factor import password_shown
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 # What answers users who are on their way in, or have lost their password.
 OPEN = {

@@ -101,6 +101,7 @@ def everything_stored():
     return {model.__name__: list(model.objects.order_by("pk").values_list()) for model in models}
 
 
+@pytest.mark.slow
 @pytest.mark.mariadb  # the many; the few below are for any database
 @pytest.mark.parametrize("in_all", IN_ALL)
 @pytest.mark.parametrize("endpoint", SHARES)
@@ -119,6 +120,7 @@ def test_no_answer_tells_a_foreign_booking_from_none(settings, reader, foreign_i
     assert {max(foreign_ids) + 1, HIGHEST_ID - 1} <= set(ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", SHARES)
 def test_nor_does_the_whole_site(reader, foreign_ids, endpoint):
     before = everything_stored()
@@ -129,6 +131,7 @@ def test_nor_does_the_whole_site(reader, foreign_ids, endpoint):
     assert everything_stored() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["retrieve", "events"])
 def test_twin_without_the_filter_the_comparison_finds_every_booking(reader, foreign_ids, monkeypatch, endpoint):
     monkeypatch.setattr(visible, "visible_to", lambda actor: {})
@@ -140,6 +143,7 @@ def test_twin_without_the_filter_the_comparison_finds_every_booking(reader, fore
     assert len(found) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("endpoint", "module"), [("pay", pay), ("cancel", cancel)])
 def test_twin_without_the_look_at_whose_it_is_the_comparison_finds_every_booking(
     reader, foreign_ids, monkeypatch, endpoint, module
@@ -153,6 +157,7 @@ def test_twin_without_the_look_at_whose_it_is_the_comparison_finds_every_booking
     assert len(found) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["retrieve", "events", "cancel"])
 def test_what_is_no_id_is_no_booking_either(reader, foreign_ids, endpoint):
     texts = ["0", "00", "-1", "1e3", "9223372036854775808", "1" * 40, "\uff11", "x", "%00", "1%20"]
@@ -220,6 +225,7 @@ def test_no_filter_of_a_list_shows_what_is_foreign(reader, foreign_ids):
             assert (listed["next"], listed["previous"]) == (None, None), query
 
 
+@pytest.mark.slow
 def test_a_cursor_of_another_shows_only_what_is_ones_own(reader, owner, foreign_ids):
     address = f"{BOOKINGS}?limit=5"
     pages = []

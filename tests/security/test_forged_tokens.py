@@ -251,6 +251,7 @@ def ask(credential):
     return CallerApi(credential).get(BOOKINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "make"), FORGED.items(), ids=FORGED)
 def test_what_proves_nothing_is_refused(name, make):
     answer = ask(make())
@@ -311,6 +312,7 @@ GOOD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("changes", GOOD.values(), ids=GOOD)
 def test_a_good_token_passes(algorithm, changes):

@@ -69,6 +69,7 @@ def protection(answer):
     return {name: answer.headers.get(name) for name in EXPECTED}
 
 
+@pytest.mark.slow
 def test_every_route_of_the_site_has_them_for_staff_and_for_strangers(staff, client, flights):
     missing = {}
     paths = [asked(path) for path in addresses(get_resolver().url_patterns)]
@@ -114,6 +115,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path", "how", "status"), REFUSALS.values(), ids=REFUSALS)
 def test_every_refusal_has_them(client, flights, method, path, how, status):
     client.handler.enforce_csrf_checks = True

@@ -49,6 +49,7 @@ def test_these_pages_of_log_ins_are_routed_and_no_others():
     }
 
 
+@pytest.mark.slow
 def test_the_page_of_a_user_shows_its_log_ins(anna, app, django_user_model):
     Client().post(LOGIN, {"username": "Anna ", "password": "a guess"}, REMOTE_ADDR="192.0.2.7")
     Client().post(LOGIN, {"username": "anna ", "password": "a guess"}, REMOTE_ADDR="192.0.2.7")

@@ -47,6 +47,7 @@ def test_a_wrong_old_password_changes_nothing_and_is_on_record(anna):
     assert works(RIGHT)
 
 
+@pytest.mark.slow
 def test_a_screen_that_was_left_open_is_no_place_to_guess_the_password(anna):
     browser, _ = password_shown()
     for number in range(10):
@@ -59,6 +60,7 @@ def test_a_screen_that_was_left_open_is_no_place_to_guess_the_password(anna):
     assert works(RIGHT)
 
 
+@pytest.mark.slow
 def test_a_weak_new_password_is_refused_and_costs_no_try(anna):
     browser, _ = password_shown()
 

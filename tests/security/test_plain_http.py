@@ -20,6 +20,7 @@ def production(settings):
     settings.PROXY_HOPS = 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [BOOKINGS, f"{BOOKINGS}/", PAYMENTS, f"{BOOKINGS}/1/cancel", "/api/v1/nothing", "/api"]
 )
@@ -110,6 +111,7 @@ def test_an_installation_that_does_without_tls_takes_writes(api, settings):
     assert api.create(ORDER).status_code == 201
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
 @pytest.mark.parametrize("host", ["10.1.2.3:8000", "[fd00::1]:8000", "evil.example.org", "a b", ""])
 def test_probes_are_answered_without_tls_whatever_the_host_is(api, path, host):
@@ -138,6 +140,7 @@ def test_probes_are_only_read_under_any_host(api, path):
 FOREIGN = ["evil.example.org", "10.1.2.3", "testserver.evil.example.org", "testserver@evil.example.org", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -170,6 +173,7 @@ def test_the_api_says_so_in_the_envelope_with_and_without_tls(api, host, proto):
     assert "Location" not in answer.headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/admin", "/admin/login", "/admin/bookings/booking"])

@@ -138,6 +138,7 @@ def test_a_log_in_meanwhile_ends_the_link(sven, anna):
     assert "This link does not work any more" in text_of(Client().get(link, follow=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["is_active", "is_staff"])
 def test_a_link_of_a_user_who_may_not_come_in_any_more_sets_nothing(sven, anna, column):
     link = link_in(ask(sven, anna))
@@ -183,6 +184,7 @@ def test_others_make_no_link(anna, group):
     assert not LogInEvent.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_link_gives_no_more_rights_than_its_maker_has(sven, anna):
     chief = User.objects.create_superuser("chief", password=RIGHT)
     keeper = a_person("keeper", "manage_api_keys")

@@ -129,6 +129,7 @@ def test_no_setting_costs_no_statement_on_a_page(anna, settings, django_assert_n
 # --- what opens the door, and what does not -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["", "12345", "1234567", "١٢٣٤٥٦", "aaaa-bbbb-cccc-dddd", "' OR 1=1"])
 def test_what_is_no_code_opens_nothing(anna, app, typed):
     browser, _ = password_shown()
@@ -144,6 +145,7 @@ def test_a_code_may_have_blanks(anna, app):
     assert code_shown(browser, f" {code[:3]} {code[3:]} ").status_code == 302
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "status"), [(-1, 302), (0, 302), (1, 302), (-3, 200), (3, 200)])
 def test_a_clock_may_be_off_by_half_a_minute(anna, app, steps, status):
     browser, _ = password_shown()
@@ -249,6 +251,7 @@ def test_a_log_in_begins_a_session_of_its_own(anna, app):
 # --- guesses ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_after_ten_wrong_codes_the_right_one_is_not_looked_at(anna, app):
     wrong = wrong_code(KEY)
     guesses = [code_shown(password_shown(address=f"192.0.2.{at}")[0], wrong).status_code for at in range(10)]
@@ -270,6 +273,7 @@ def test_an_hour_later_the_right_code_is_right_again(anna, app):
     assert code_shown(browser, code_of(KEY)).status_code == 302
 
 
+@pytest.mark.slow
 def test_recovery_codes_are_counted_with_the_others(anna, app):
     browser, _ = password_shown()
     guesses = [code_shown(browser, f"AAAA-BBBB-CCCC-DDD{end}").status_code for end in "ABCDEFGHIJK"]
@@ -277,6 +281,7 @@ def test_recovery_codes_are_counted_with_the_others(anna, app):
     assert guesses == [200] * 10 + [429]
 
 
+@pytest.mark.slow
 def test_another_user_is_not_kept_out(anna, app, django_user_model):
     browser, _ = password_shown()
     for _ in range(11):
@@ -299,6 +304,7 @@ def recovery_codes(needed, anna):
     return codes_on(browser.post(ADD, {"token": code_of(key_on(browser.get(ADD)))}))
 
 
+@pytest.mark.slow
 def test_a_recovery_code_opens_the_door_once(anna, recovery_codes):
     browser, again = password_shown()[0], password_shown()[0]
 
@@ -317,6 +323,7 @@ def test_no_recovery_code_is_stored(recovery_codes):
     assert not any(code in stored or code.replace("-", "") in stored for code in recovery_codes)
 
 
+@pytest.mark.slow
 def test_new_recovery_codes_end_the_old_ones_and_need_the_password(anna, app):
     RecoveryCode.objects.create(user=anna, code_hash="old")
     browser, _ = password_shown()
@@ -331,6 +338,7 @@ def test_new_recovery_codes_end_the_old_ones_and_need_the_password(anna, app):
     assert code_shown(password_shown()[0], made[0]).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_session_that_was_left_open_adds_and_removes_nothing(anna):
     browser, _ = password_shown()
     key = key_on(browser.get(ADD))

@@ -70,6 +70,7 @@ def test_an_account_of_the_same_address_is_not_opened(provider, anna):
     assert not StaffIdentity.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("claims", "status"),
     [
@@ -128,6 +129,7 @@ def test_an_account_is_made_where_the_settings_say_so_and_its_groups_are_named(p
     assert [group.name for group in berta.groups.all()] == ["Support"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "claims",
     [
@@ -162,6 +164,7 @@ def test_groups_follow_the_provider_at_each_log_in(provider, anna, settings):
     assert set(anna.groups.values_list("name", flat=True)) == {"Auditor"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["is_active", "is_staff"])
 def test_an_account_that_may_not_come_in_does_not(provider, anna, column):
     connected(anna, provider)
@@ -203,6 +206,7 @@ def test_an_account_is_connected_and_parted_by_its_password(provider, anna):
 # --- with a second factor -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("amr", "trusted", "onward"),
     [
@@ -226,6 +230,7 @@ def test_a_second_factor_is_asked_for_unless_the_provider_has(provider, anna, se
 # --- what proves nothing --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -263,6 +268,7 @@ def test_a_token_of_another_signer_lets_nobody_in(provider, anna):
     assert there_and_back(provider)[1].status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [{"kid": "another"}, {"kid": None}, {"crit": ["x"], "x": 1}])
 def test_a_token_with_another_header_lets_nobody_in(provider, anna, headers):
     connected(anna, provider)
@@ -271,6 +277,7 @@ def test_a_token_with_another_header_lets_nobody_in(provider, anna, headers):
     assert there_and_back(provider)[1].status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "brought", [{"state": "another"}, {"state": ""}, {"code": ""}, {"code": "made up"}, {"code": "x" * 3000}]
 )
@@ -351,6 +358,7 @@ def test_a_provider_that_wants_the_secret_in_the_body_gets_it_there(provider, an
     assert provider.asked[-1]["client_secret"] == SECRET
 
 
+@pytest.mark.slow
 def test_of_one_address_thirty_log_ins_in_five_minutes_ask_the_provider(provider, anna):
     statuses = [there_and_back(provider, code=f"guess-{number}")[1].status_code for number in range(31)]
 

@@ -35,6 +35,7 @@ def test_both_caps_are_on_unless_somebody_lifts_them():
     assert configured.MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT == 20
 
 
+@pytest.mark.slow
 def test_one_customer_cannot_hold_a_flight(api, flights):
     answers = [api.create(noOfSeats=10) for _ in range(60)]
 
@@ -44,6 +45,7 @@ def test_one_customer_cannot_hold_a_flight(api, flights):
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_nor_with_one_seat_at_a_time(api, flights):
     answers = [api.create(noOfSeats=1) for _ in range(60)]
 
@@ -52,6 +54,7 @@ def test_nor_with_one_seat_at_a_time(api, flights):
     assert flights.taken(1) == 10
 
 
+@pytest.mark.slow
 def test_nor_three_flights(api, flights):
     answers = [api.create(flightId=1 + number % 12, noOfSeats=10) for number in range(60)]
 

@@ -101,6 +101,7 @@ def start(*command, **settings):
     return starts.start(*command, env={**environment, "OTEL_ENABLED": "true", **settings})
 
 
+@pytest.mark.slow
 def test_an_exporter_that_is_not_installed_is_refused_at_the_start():
     refused = start(OTEL_TRACES_EXPORTER="nobodys")
 
@@ -111,6 +112,7 @@ def test_an_exporter_that_is_not_installed_is_refused_at_the_start():
 WITHOUT = "import sys; sys.modules['opentelemetry'] = None; import bookingsite.settings"
 
 
+@pytest.mark.slow
 def test_without_its_packages_it_is_refused_at_the_start():
     refused = start("-c", WITHOUT)
 
@@ -122,6 +124,7 @@ def test_without_its_packages_all_else_starts():
     assert start("-c", WITHOUT, OTEL_ENABLED="false").returncode == 0
 
 
+@pytest.mark.slow
 def test_spans_reach_the_exporter_that_is_named():
     ended = start(
         "-c",

@@ -133,6 +133,7 @@ def test_a_counter_that_somebody_else_has_moved_is_told(exclusive, sim, log_line
     assert log_lines("flights.counter_moved") == [{"flight": 1, "seats": -3}]
 
 
+@pytest.mark.slow
 def test_the_worker_finds_out_and_the_booking_gets_its_seats(exclusive, sim, api):
     sim.faults(**LANDED, faults_on="patch", times=1)
     unanswered = api.create(key="k")

@@ -172,6 +172,7 @@ def test_a_process_that_was_overtaken_sends_nothing(shared, sim, monkeypatch):
     assert sim.flight(1)["taken"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.mariadb
 def test_of_thirty_threads_for_the_last_ten_seats_ten_get_one(shared, sim):
     sim.reset(capacity=10)
@@ -201,6 +202,7 @@ def test_twin_without_the_gate_oversells(shared, sim, monkeypatch):
     assert sim.flight(1)["remaining"] == -6
 
 
+@pytest.mark.slow
 @pytest.mark.mariadb
 def test_of_all_flights_together_four_changes_are_under_way_and_it_does_not_freeze(shared, sim):
     sim.faults(latency_ms=200, faults_on="patch")
@@ -214,6 +216,7 @@ def test_of_all_flights_together_four_changes_are_under_way_and_it_does_not_free
     assert {type(outcome) for outcome in outcomes} <= {Applied, NotSent}
 
 
+@pytest.mark.slow
 @pytest.mark.mariadb
 def test_twin_without_the_limit_freezes_it(shared, sim, monkeypatch):
     monkeypatch.setattr(shared, "_at_once", 64)

@@ -22,6 +22,7 @@ def _a_year_of_bookings(django_db_setup, django_db_blocker):
         connection.close()
 
 
+@pytest.mark.slow
 def test_nothing_reads_more_rows_than_it_may():
     efforts = {question.name: (effort_of(question.ask).read, question.most) for question in all_questions()}
 

@@ -98,6 +98,7 @@ def test_a_refund_that_was_given_up_waits_for_staff_too(run):
     assert (found["dead payments"][0], found["undecided refunds"][0]) == ("OK", "FAIL")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("minutes", "verdict", "message"),
     [

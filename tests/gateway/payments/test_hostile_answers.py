@@ -101,6 +101,7 @@ class Says:
         return self._answer
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changed=st.dictionaries(NAMES, ODD, max_size=4), status=st.sampled_from([200, 400, 402, 500]))
 def test_whatever_a_field_holds_nothing_is_raised_and_nothing_odd_counts_as_money(changed, status):
@@ -121,6 +122,7 @@ SLOW = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", SLOW.values(), ids=SLOW)
 def test_a_call_ends_in_its_time_and_may_have_been_carried_out(wire, stripe, said):
     for method, path in (("POST", INTENTS), ("POST", CONFIRM), ("GET", INTENT), ("POST", CANCEL)):
@@ -133,6 +135,7 @@ def test_a_call_ends_in_its_time_and_may_have_been_carried_out(wire, stripe, sai
     assert seconds < 4 * (0.3 + GRACE_SECONDS)
 
 
+@pytest.mark.slow
 def test_two_seconds_are_two_seconds_of_a_dripping_stripe(wire, stripe):
     """The library's own transport, with the same limit, took 20.5 s of such an answer."""
     wire.say("POST", CONFIRM, SLOW["a body that drips"])

@@ -109,6 +109,7 @@ stripe._util.log_info("Request to Stripe api", url="canary_secret")
 """
 
 
+@pytest.mark.slow
 def test_the_librarys_own_log_of_bodies_is_off_whatever_the_environment_says():
     result = subprocess.run(
         [sys.executable, "-c", PRINTS_NOTHING],

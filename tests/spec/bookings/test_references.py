@@ -64,6 +64,7 @@ def test_a_reference_is_drawn_from_all_that_there_are(monkeypatch):
 # --- what a spreadsheet makes of them ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_spreadsheet_reads_a_reference_as_anything_else():
     found = [new_reference() for _ in range(20_000)]
     # The middle is where a number would be, with every pair of letters around it.
@@ -85,6 +86,7 @@ def test_the_spreadsheet_of_these_tests_reads_what_a_real_one_does(text):
     assert converted_to(text)
 
 
+@pytest.mark.slow
 def test_twin_references_of_all_letters_at_all_positions_would_be_converted():
     dice = random.Random(11)
     to_be_found = {"a number", "a number with an exponent", "money"}
@@ -136,6 +138,7 @@ def drawn(monkeypatch):
     return coming
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "with a key"])
 def test_a_reference_that_is_taken_is_drawn_again(api, flights, drawn, key):

@@ -268,6 +268,7 @@ def the_end(order, flights, payments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # 120 bookings are made, paid and followed
 def test_five_notices_end_alike_in_every_order_each_twice(flights, payments):
     ends = [the_end(order, flights, payments) for order in itertools.permutations(range(5))]

@@ -6,8 +6,8 @@ import pytest
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason
-from bookings.models import Payment, Refund
-from bookings.ports import Refunded
+from bookings.models import Booking, Payment, Refund
+from bookings.ports import Refunded, RefundFailed
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.refund import settle_refund
 from tests.support.api import shown
@@ -103,6 +103,18 @@ def test_a_payment_is_due_until_the_last_of_its_refunds_is_made(api, flights, pa
     assert halfway == (["refund_due"], ["done", "due"], "pending")
     assert (payment_states(), shown_refund(api, booking)["state"]) == (["refunded"], "succeeded")
     assert violations() == []
+
+
+def test_money_that_comes_back_is_due_again_beside_that_of_another_payment(api, flights, payments):
+    booking = a_booked_booking(flights, payments)
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
+    one_pass(flights, payments)
+    Booking.objects.update(payment_state="refund_due")  # as once another payment came in late
+
+    settle_refund(Refund.objects.get().pk, lease=None, outcome=RefundFailed("closed account"))
+
+    assert (payment_states(), refund_states()) == (["refund_due"], ["failed"])
+    assert shown_refund(api, booking)["state"] == "pending"
 
 
 def test_a_part_that_failed_goes_back_with_the_rest(flights, payments):

@@ -115,6 +115,7 @@ def test_a_customer_cannot_cancel_while_it_is_not_known_who_has_the_money(flight
     assert state_of(booking) == ("initiated", "dead")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "decision", "ends"),
     [
@@ -147,6 +148,7 @@ def test_after_it_was_not_charged_the_customer_can_pay_once_more(flights, paymen
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "decision", "state"),
     [
@@ -245,6 +247,7 @@ def test_a_retry_that_is_answered_after_its_lease_counts(flights, payments, long
     assert state_of(booking) == ("booked", "succeeded")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pays_again", [False, True], ids=["no other payment", "another payment"])
 def test_a_charge_that_was_made_although_staff_said_it_was_not_is_refunded(
     flights, payments, long_window, decide, pays_again

@@ -34,6 +34,7 @@ def a_dead_refund(flights, payments, fault):
     return booking
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "decision"),
     [

@@ -108,6 +108,7 @@ def test_a_repetition_of_an_unknown_create_claims_nothing(api, flights, payments
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_a_repetition_of_one_that_runs_is_told_so_as_ever(api, flights):
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
     api.create(key="k")

@@ -117,6 +117,7 @@ def test_it_was_not_applied_sends_the_seats_anew_under_another_key(flights, paym
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [Decision.APPLIED, Decision.NOT_APPLIED])
 @pytest.mark.parametrize("second", list(Decision))
 def test_what_is_decided_cannot_be_decided_again(flights, dead, decide, first, second):

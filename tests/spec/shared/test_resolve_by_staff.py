@@ -184,6 +184,7 @@ def everything():
     return [list(model.objects.order_by("pk").values()) for model in (Booking, SeatCall, Payment, Refund)]
 
 
+@pytest.mark.slow
 def test_a_retry_asks_under_the_same_key_and_finds_out(kind, given_up, flights, payments):
     row = given_up()
     asked = kind.sent()
@@ -197,6 +198,7 @@ def test_a_retry_asks_under_the_same_key_and_finds_out(kind, given_up, flights, 
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_retry_without_an_answer_is_one_more_try_and_then_given_up_again(kind, given_up, flights, payments):
     row = given_up()
     kind.fail_next()
@@ -210,6 +212,7 @@ def test_a_retry_without_an_answer_is_one_more_try_and_then_given_up_again(kind,
     assert kind.sent() == asked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hours", "is_sent"), [(6 * 24 - 1, True), (6 * 24 + 1, False)])
 def test_a_retry_is_possible_for_six_days(kind, given_up, hours, is_sent):
     row = given_up(hours=hours)
@@ -225,6 +228,7 @@ def test_a_retry_is_possible_for_six_days(kind, given_up, hours, is_sent):
     assert (kind.sent() > asked, len(what_staff_wrote(kind, row))) == (is_sent, int(is_sent))
 
 
+@pytest.mark.slow
 def test_it_was_applied_asks_nothing_and_says_who_and_why(kind, given_up, flights, payments):
     row = given_up()
     asked = kind.sent()
@@ -239,6 +243,7 @@ def test_it_was_applied_asks_nothing_and_says_who_and_why(kind, given_up, flight
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", list(Decision))
 def test_what_is_decided_cannot_be_decided_again(kind, given_up, second):
     row = given_up()
@@ -253,6 +258,7 @@ def test_what_is_decided_cannot_be_decided_again(kind, given_up, second):
     assert len(what_staff_wrote(kind, row)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", list(Decision))
 def test_a_page_that_is_sent_twice_decides_once(kind, given_up, decision):
     row, key = given_up(), uuid.uuid4().hex
@@ -275,6 +281,7 @@ def test_twin_without_the_key_of_its_page_a_second_click_is_refused(kind, given_
         kind.decide(row.pk, a_resolution(Decision.APPLIED, action_key=key))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", list(Decision))
 def test_a_call_that_the_worker_still_repeats_is_not_decided(kind, decision):
     row = kind.unanswered()

@@ -143,6 +143,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", KINDS)
 @pytest.mark.parametrize("by", [FOUR_DAYS, timedelta(days=400)], ids=str)
 def test_on_a_clock_that_jumped_ahead(flights, payments, database_clock, what, by):

@@ -35,6 +35,7 @@ def of_the_doctor(name, monkeypatch, flights):
     return {each["name"]: each["verdict"] for each in json.loads(out.getvalue())["findings"]}[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ago", "word", "badge", "verdict"),
     [
@@ -71,6 +72,7 @@ def test_a_worker_whose_silence_no_clock_can_tell_is_the_same_everywhere(desk, f
     assert shown == ("degraded", "Not known: the database's clock has jumped", "WARN")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "word", "badge", "verdict"),
     [

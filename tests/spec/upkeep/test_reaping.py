@@ -235,6 +235,7 @@ def test_a_table_that_fails_does_not_keep_the_others_from_being_reaped(monkeypat
     assert not Session.objects.exists()
 
 
+@pytest.mark.slow
 def test_tables_keep_their_size():
     sizes = []
     for day in range(6):
