@@ -27,6 +27,7 @@ CAMPAIGNS: Mapping[str, str] = MappingProxyType(
         "fuzz": "send generated requests, valid and not",
         "growth": "ask the same of ten thousand bookings and of ten million, and compare",
         "mass_expiry": "let very many bookings expire while clients go on",
+        "payments": "pay in every way while a third of the calls to the gateway fails, and compare the books",
         "rehearsal": "play outages one after another",
         "soak": "load the service for ten minutes, and see that no process grows",
         "unkeyed": "kill everything around a Flight Service without keys",

@@ -4,24 +4,27 @@ The crash points: where a process may die, and the code that makes it die there.
 A point is named after the transaction that has just been committed (`booking.create`), or after the call that was
 sent (`.sent`: written, its answer not read) or answered (`.answered`: read, not recorded). `docs/protocol.md`
 says for each what is left behind and what repairs it.
+Calls to payments go to the durable gateway of the tests, or to Stripe's, whichever the settings name.
 """
 
 import os
 import random
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pycurl
 from django.apps import AppConfig
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from bookings.db import transactions
 from bookings.gateways import http_exchange
 from bookings.gateways.flight_service.http import HttpFlightService
-from bookings.ports import Applied, NoFlight, NoSeats
+from bookings.ports import Applied, NoFlight, NoSeats, NotSent, Unknown
 from tests.support.durable_payments import DurablePayments
 
 OF_THE_WEB = (
@@ -104,8 +107,12 @@ class Mortal(AppConfig):
 def install(reached: Callable[[tuple[str, ...]], None]) -> None:
     """Call `reached` with the names of each crash point that this process comes to."""
     _watch_transactions(reached)
-    _watch_flight_service(reached)
-    _watch_payments(reached)
+    sending = Sending(reached)
+    _watch_flight_service(reached, sending)
+    if settings.PAYMENT_GATEWAY == "stripe":
+        _watch_stripe(reached, sending)
+    else:
+        _watch_payments(reached)
 
 
 def _watch_transactions(reached: Callable[[tuple[str, ...]], None]) -> None:
@@ -120,36 +127,87 @@ def _watch_transactions(reached: Callable[[tuple[str, ...]], None]) -> None:
     transactions.run = run_and_tell
 
 
-def _watch_flight_service(reached: Callable[[tuple[str, ...]], None]) -> None:
-    here = threading.local()
-    change_seats, prepare = HttpFlightService.change_seats, http_exchange._prepare
+class Sending:
+    """Tells when a request has gone out as a whole, of the calls that a thread makes within `call`."""
 
-    def change_and_tell(self: Any, change: Any, *, seconds: float) -> Any:
-        here.kind = "create" if change.reserves else "give"
+    def __init__(self, reached: Callable[[tuple[str, ...]], None]) -> None:
+        self._reached, self._here = reached, threading.local()
+        prepare = http_exchange._prepare
+
+        def prepare_and_tell(handle: Any, question: Any, reading: Any, *, keep: bool) -> None:
+            prepare(handle, question, reading, keep=keep)
+            kind = getattr(self._here, "kind", None)
+            if kind and question.body is not None:
+                self._tell(handle, f"{kind}.sent", has_body=bool(question.body))
+
+        http_exchange._prepare = prepare_and_tell
+
+    @contextmanager
+    def call(self, kind: str) -> Iterator[None]:
+        """Watch what this thread sends, if it has a body, be that empty: it changes something."""
+        self._here.kind = kind
         try:
-            outcome = change_seats(self, change, seconds=seconds)
+            yield
         finally:
-            here.kind = None
-        if isinstance(outcome, DECIDED):
-            reached(("create.answered" if change.reserves else "give.answered",))
-        return outcome
+            self._here.kind = None
 
-    def prepare_and_tell(handle: Any, question: Any, reading: Any, *, keep: bool) -> None:
-        prepare(handle, question, reading, keep=keep)
-        kind, told = getattr(here, "kind", None), []
+    def _tell(self, handle: Any, name: str, *, has_body: bool) -> None:
+        told: list[str] = []
+
+        def once() -> None:
+            if not told:
+                told.append(name)
+                self._reached((name,))
 
         def look(_to_come: int, _has_come: int, to_go: int, has_gone: int) -> None:
-            """Told by libcurl how far it is: once, when the whole body has gone out."""
-            if has_gone and has_gone >= to_go and not told:
-                told.append(kind)
-                reached((f"{kind}.sent",))
+            """Told by libcurl how far it is with the body."""
+            if has_gone and has_gone >= to_go:
+                once()
 
-        if kind and question.body is not None:
+        def hear(what: int, _text: bytes) -> None:
+            """Told by libcurl of all that it sends; without a body, the headers are all."""
+            if what == pycurl.INFOTYPE_HEADER_OUT:
+                once()
+
+        if has_body:
             handle.setopt(pycurl.NOPROGRESS, 0)
             handle.setopt(pycurl.XFERINFOFUNCTION, look)
+        else:
+            handle.setopt(pycurl.VERBOSE, 1)
+            handle.setopt(pycurl.DEBUGFUNCTION, hear)
+
+
+def _watch_flight_service(reached: Callable[[tuple[str, ...]], None], sending: Sending) -> None:
+    change_seats = HttpFlightService.change_seats
+
+    def change_and_tell(self: Any, change: Any, *, seconds: float) -> Any:
+        kind = "create" if change.reserves else "give"
+        with sending.call(kind):
+            outcome = change_seats(self, change, seconds=seconds)
+        if isinstance(outcome, DECIDED):
+            reached((f"{kind}.answered",))
+        return outcome
 
     HttpFlightService.change_seats = change_and_tell
-    http_exchange._prepare = prepare_and_tell
+
+
+def _watch_stripe(reached: Callable[[tuple[str, ...]], None], sending: Sending) -> None:
+    gateway = import_string(settings.PAYMENT_GATEWAYS["stripe"])
+    for call in ("open", "charge", "close", "refund"):
+        _watch_stripe_call(gateway, call, reached, sending)
+
+
+def _watch_stripe_call(gateway: Any, call: str, reached: Callable[[tuple[str, ...]], None], sending: Sending) -> None:
+    ask = getattr(gateway, call)
+
+    def ask_and_tell(self: Any, about: Any, **given: Any) -> Any:
+        with sending.call(call):
+            outcome = ask(self, about, **given)
+        if not isinstance(outcome, NotSent | Unknown):
+            reached((f"{call}.answered",))
+        return outcome
+
+    setattr(gateway, call, ask_and_tell)
 
 
 def _watch_payments(reached: Callable[[tuple[str, ...]], None]) -> None:

@@ -37,7 +37,7 @@ def act(asked: dict[str, Any]) -> None:
         case "create":
             api.create(key=key, **asked.get("order", {}))
         case "pay":
-            api.pay(Booking.objects.get(pk=asked["booking"]), key=key)
+            api.pay(Booking.objects.get(pk=asked["booking"]), key=key, **asked.get("order", {}))
         case "cancel":
             api.cancel(Booking.objects.get(pk=asked["booking"]), key=key)
         case "refund":
@@ -45,6 +45,8 @@ def act(asked: dict[str, Any]) -> None:
             ask_refund(a_refund_request(booking, action_key=str(key)))
         case "ring":
             ring(an_event(asked["event"], **asked["about"]), gateway="durable")
+        case "ring as stripe":
+            ring(asked["body"].encode(), gateway="stripe", signed=asked["signed"])
         case "pass":
             run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateways())
         case "fix":

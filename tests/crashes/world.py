@@ -36,7 +36,7 @@ class Mortals(Forks):
     def __init__(self, *, flights_url: str, payments_file: str, **settings: str) -> None:
         usual = {"DJANGO_SETTINGS_MODULE": DURABLE, "DATABASE_URL": database_url(), "LOG_LEVEL": "CRITICAL"}
         others = {"FLIGHT_SERVICE_URL": flights_url, "DURABLE_PAYMENTS": payments_file, **settings}
-        super().__init__("tests.crashes.child", env=environment(**usual, **others))
+        super().__init__("tests.crashes.child", env=environment(**{**usual, **others}))
 
     def live(self, **asked: Any) -> int:
         assert asked["point"] in points.ALL, f"no crash point is named {asked['point']}"
