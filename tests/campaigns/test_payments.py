@@ -1,7 +1,6 @@
 """What the campaign of payments says of books that differ, and a short one."""
 
 import copy
-import random
 from argparse import ArgumentParser
 
 import pytest
@@ -9,14 +8,13 @@ import pytest
 from bookings.db.clock import database_time
 from bookings.models import Booking, Payment, Refund
 from tests.campaigns import payments as campaign
-from tests.campaigns.paying import races
 from tests.campaigns.paying.books import Books, differences
 from tests.campaigns.paying.kills import start_kills
-from tests.campaigns.paying.scene import start_scene
+from tests.campaigns.paying.scene import let_time_be_over, start_scene
+from tests.campaigns.paying.shoppers import GOOD
 from tests.races.payers import believe_it_is_closed
 from tests.support.bookings import a_payment_row, a_refund_row, a_saved_row
 from tests.support.servers import empty_the_database
-from tests.support.waiting import await_that
 
 A_DAY = 24 * 3600
 
@@ -148,25 +146,6 @@ def test_a_few_payments_of_each_part_leave_the_books_alike(scene):
 @pytest.mark.mariadb
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_twin_whose_workers_take_any_payment_for_closed_is_found_out(scene, monkeypatch):
-    scene.stack.worker.kill()
-    believe_it_is_closed(monkeypatch)
-
-    with races.restless_workers(scene):
-        waiting = races.at_the_bank(scene, rounds=8, at_once=8, seed=1)
-        answers = races.ends_set(waiting, random.Random(1))
-        await_that(lambda: Booking.objects.filter(status="cancelled").count() == 8)
-    told = {scene.payer(answer.secret, races.PASSES) for answer in answers}
-
-    assert told == {"succeeded"}
-    found = differences(Books.of(scene.paysim))
-    assert sum("ended as expired, and charged" in each for each in found) == 8
-    assert sum("paid without seats" in each for each in found) == 8
-
-
-@pytest.mark.mariadb
-@pytest.mark.long
-@pytest.mark.django_db(transaction=True)
 def test_a_process_that_dies_at_some_of_the_points_leaves_the_books_alike():
     with start_kills(seed=1) as kills:
         for point in ("charge.sent", "close.sent", "refund.answered", "notice.stored"):
@@ -174,3 +153,21 @@ def test_a_process_that_dies_at_some_of_the_points_leaves_the_books_alike():
 
             assert result.faults() == []
             assert result.figures == {"kills": 1}
+
+
+@pytest.mark.mariadb
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+def test_twin_that_takes_any_payment_for_closed_is_found_out(monkeypatch):
+    with start_kills(seed=1) as kills:
+        booking = kills.hold()
+        secret = kills.waits_for_its_payer(booking)
+        let_time_be_over([booking.pk], at=database_time())
+        believe_it_is_closed(monkeypatch)
+        kills.recover()
+
+        assert kills.paysim.payer(secret, "confirm", card=GOOD)["status"] == "succeeded"
+
+        found = " ".join(differences(Books.of(kills.paysim)))
+        assert f"ended as expired, and charged: {booking.reference}" in found
+        assert f"paid without seats: {booking.reference}" in found

@@ -95,7 +95,7 @@ class Kills:
                 result.wrong.append("no process came to this point")
                 break
             client_first = self.dice.random() < 0.5
-            answers = [client_first and self._repeat(repeat), self._recover(), self._repeat(repeat), self._recover()]
+            answers = [client_first and self._repeat(repeat), self.recover(), self._repeat(repeat), self.recover()]
             result.wrong += [each for found in answers if isinstance(found, list) for each in found]
             if result.wrong:
                 break
@@ -122,7 +122,7 @@ class Kills:
             let_leases_end()
         return ["a client was never told how it ended"]
 
-    def _recover(self) -> list[str]:
+    def recover(self) -> list[str]:
         """Let leases run out and workers come by until nothing is open; give what still is."""
         found = ["not looked at"]
         for _ in range(PASSES):
@@ -148,14 +148,15 @@ class Kills:
             return self._a_refund()
         return self._a_notice(is_stored=point == "notice.done")
 
-    def _hold(self) -> Booking:
+    def hold(self) -> Booking:
+        """Hold seats for a customer of its own."""
         return an_initiated_booking(self.flights, user_id=next(self.users))
 
     def _token(self) -> str:
         return token_of(int(self.paysim.url.rpartition(":")[2]), GOOD)
 
     def _a_payment(self) -> Doomed:
-        booking, key, token = self._hold(), uuid.uuid4().hex, self._token()
+        booking, key, token = self.hold(), uuid.uuid4().hex, self._token()
 
         def repeat() -> bool:
             """Pay as the dead process did; once that was closed, by another card under another key."""
@@ -167,19 +168,20 @@ class Kills:
         return Doomed({"act": "pay", "booking": booking.pk, "key": key, "order": {"paymentToken": token}}, repeat)
 
     def _a_close(self) -> Doomed:
-        booking = self._hold()
-        secret = self._waits_for_its_payer(booking)
+        booking = self.hold()
+        secret = self.waits_for_its_payer(booking)
         if self.dice.random() < PAYS_AT_LAST:
             self.paysim.payer(secret, "confirm", card=GOOD)
         let_time_be_over([booking.pk], at=database_time())
         return Doomed({"act": "pass"})
 
-    def _waits_for_its_payer(self, booking: Booking) -> str:
+    def waits_for_its_payer(self, booking: Booking) -> str:
+        """Pay so that the payer must confirm; give the secret for that."""
         secret: str = shown(self.api.pay(booking))["payment"]["action"]["clientSecret"]
         return secret
 
     def _paid(self) -> Booking:
-        booking = self._hold()
+        booking = self.hold()
         assert self.api.pay(booking, paymentToken=self._token()).status_code == 201
         booking.refresh_from_db()
         return booking
@@ -204,7 +206,7 @@ class Kills:
 
     def _a_notice(self, *, is_stored: bool) -> Doomed:
         """A payer has confirmed, and only the notice of it says so at once."""
-        self.paysim.payer(self._waits_for_its_payer(self._hold()), "confirm", card=GOOD)
+        self.paysim.payer(self.waits_for_its_payer(self.hold()), "confirm", card=GOOD)
         event = self.paysim.api("GET", "events", type="payment_intent.succeeded", limit=1).json()["data"][0]
         body = json.dumps(event)
         signature = signed(body.encode(), WEBHOOK_SECRET)["Stripe-Signature"]
