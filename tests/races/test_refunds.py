@@ -7,16 +7,17 @@ ROUNDS=20 runs the race twenty times.
 from functools import partial
 
 import pytest
+from django.db import IntegrityError
 from django.db.models import Sum
 
 from bookings.errors import BookingChanged, RefundTooLarge
 from bookings.lifecycle import CancelReason
-from bookings.models import Booking, Refund
+from bookings.models import Booking, Payment, Refund
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments import ask_refund as asking
 from bookings.services.payments.ask_refund import ask_refund
 from tests.races.crowd import Halt, all_at_once, overtaken
-from tests.races.guards import forget_everything, rounds, without_row_locks
+from tests.races.guards import forget_everything, rounds, without_constraints, without_row_locks
 from tests.races.places import REFUND_LOOKED_AT
 from tests.support.bookings import STAFF, a_payment_row, a_saved_row
 from tests.support.calls import a_refund_request
@@ -126,6 +127,29 @@ def test_twin_without_row_locks_more_goes_back_than_was_paid(monkeypatch):
 
     assert asked_for(payment) == 6000
     assert violations() != []
+
+
+def two_who_do_not_look(monkeypatch):
+    """All of a payment counts as left, whatever went back of it; give what came of the second refund."""
+    payment = a_paid_booking()
+    monkeypatch.setattr(Payment, "left", property(lambda payment: payment.money))
+    ask(payment, 3000)
+    try:
+        ask(payment, 3000)
+    except IntegrityError as refused:
+        return asked_for(payment), type(refused)
+    return asked_for(payment), None
+
+
+@pytest.mark.usefixtures("_any_page")
+def test_without_a_look_the_database_still_refuses_more_than_was_paid(monkeypatch):
+    assert two_who_do_not_look(monkeypatch) == (3000, IntegrityError)
+
+
+@pytest.mark.usefixtures("_any_page")
+def test_twin_without_a_look_and_the_check_more_goes_back_than_was_paid(monkeypatch):
+    with without_constraints(Payment, "payment_refunds_no_more_than_it_took"):
+        assert two_who_do_not_look(monkeypatch) == (6000, None)
 
 
 @pytest.mark.usefixtures("_any_page")
