@@ -1,7 +1,7 @@
 """
 Pay, decline, walk away, cancel and refund, while a third of all calls to the payment gateway fails.
 
-A MariaDB, a Flight Service, a stand-in for Stripe, a web server and two workers, all real. Wrong is a booking that is
+A MariaDB, a Flight Service, a stand-in for Stripe, a web server and a worker, all real. Wrong is a booking that is
 charged twice, or paid without seats; seats that are given away while money can still come in; a refund above what was
 paid; any payment or refund that the two sides do not have alike; and anything that stays open.
 """
@@ -29,7 +29,7 @@ def add_options(parser: ArgumentParser) -> None:
     parts = (*PARTS, KILLS)
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts, metavar="PART", help=", ".join(parts))
     parser.add_argument("--payments", type=int, default=10_000, help="with faults (default: %(default)s)")
-    parser.add_argument("--shoppers", type=int, default=40, help="at once (default: %(default)s)")
+    parser.add_argument("--shoppers", type=int, default=48, help="at once (default: %(default)s)")
     parser.add_argument("--deadlines", type=int, default=2_000, help="rounds (default: %(default)s)")
     parser.add_argument("--tabs", type=int, default=500, help="rounds (default: %(default)s)")
     parser.add_argument("--refunds", type=int, default=64, help="payments with 20 refunds each (default: %(default)s)")

@@ -121,7 +121,7 @@ SHORT = ["--payments", "40", "--shoppers", "12", "--deadlines", "20", "--tabs", 
 
 @pytest.fixture
 def scene():
-    with start_scene(workers=1) as running:
+    with start_scene() as running:
         yield running
     empty_the_database()
 

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -211,6 +211,6 @@ def in_parallel(
         on_own_connection(one, Shopper(scene, Diary(), dice, user=number), dice)
 
     with ThreadPoolExecutor(at_once) as pool:
-        played: Sequence[object] = [pool.submit(live, next(numbers)) for _ in range(rounds)]
+        played = [pool.submit(live, next(numbers)) for _ in range(rounds)]
     for each in played:
-        each.result()  # type: ignore[attr-defined]
+        each.result()

@@ -1,4 +1,4 @@
-"""Everything that a payment meets, as real processes: the service, two workers, and the stand-in for Stripe."""
+"""Everything that a payment meets, as real processes: the service and the stand-in for Stripe."""
 
 import base64
 import random
@@ -29,14 +29,12 @@ from tests.campaigns.verdict import Round
 from tests.support.http import exchange
 from tests.support.invariants import what_is_wrong
 from tests.support.paysim import SECRET, PaySim, start_paysim
-from tests.support.servers import Web, Worker
+from tests.support.servers import Web
 
 SETTINGS = "tests.campaigns.paying.settings"
 FLIGHTS = 50
 # Of each of the two web processes: a call that drips holds one for some seconds.
 WEB_THREADS = 24
-# Each of them runs two passes at once, and each pass closes ten payments a second.
-WORKERS = 2
 
 # One call in three fails, in every way that there is. What holds a thread for seconds is seldom.
 A_THIRD = {
@@ -197,7 +195,7 @@ def token_of(port: int, card: str) -> str:
 
 
 @contextmanager
-def start_scene(*, workers: int = WORKERS) -> Iterator[Scene]:
+def start_scene() -> Iterator[Scene]:
     """Run everything on the configured database, which is migrated; nothing of it is left afterwards."""
     with ExitStack() as running:
         folder = running.enter_context(tempfile.TemporaryDirectory(prefix="payments-"))
@@ -207,18 +205,14 @@ def start_scene(*, workers: int = WORKERS) -> Iterator[Scene]:
         events = {f"enabled_events[{number}]": name for number, name in enumerate(HEARD)}
         made = paysim.api("POST", "webhook_endpoints", url=f"http://{HOST}:{port}/webhooks/stripe", **events)
         secret = made.json()["secret"]
-        envs: list[dict[str, str]] = []
 
         def web(env: dict[str, str]) -> list[Web]:
-            envs.append(env)
             words = granian(host=HOST, port=port, workers=2, threads=WEB_THREADS, finish_seconds=10)
             return [Web(port, *words, env=env)]
 
         stack = running.enter_context(
             start_stack(*("--flights", str(FLIGHTS)), webs=web, **settings_of(paysim, secret=secret))
         )
-        for _ in range(workers - 1):
-            running.enter_context(Worker(env=envs[0]).running())
         stack.await_a_pass()
         yield Scene(stack, paysim, Doors([ThroughProxy(port)]))
 

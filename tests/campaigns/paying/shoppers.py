@@ -40,8 +40,8 @@ PASSES, FAILS, WALKS_AWAY = "authenticate", "fail_authentication", "walk_away"
 
 # What decides nothing: asked again under the same key.
 AGAIN = (0, 202, 429, 502, 503, 504)
-PAUSE_SECONDS = (0.05, 0.4)
-GOES_HOME_AFTER_SECONDS = 12.0
+PAUSE_SECONDS = (0.3, 1.2)
+GOES_HOME_AFTER_SECONDS = 15.0
 # Within the time of a payment request, from its first call to its last.
 BESIDE_SECONDS = 0.4
 
@@ -252,9 +252,11 @@ def crowd(scene: Scene, *, payments: Callable[[], int], wanted: int, shoppers: i
 
     with ThreadPoolExecutor(shoppers) as pool:
         living = [pool.submit(on_own_connection, live) for _ in range(shoppers)]
-        while payments() < wanted and not any(each.done() for each in living):
-            time.sleep(0.5)
-        enough.set()
+        try:
+            while payments() < wanted and not any(each.done() for each in living):
+                time.sleep(0.5)
+        finally:
+            enough.set()
     for each in living:
         each.result()
     return diary
