@@ -140,6 +140,18 @@ PAYER_HAS_AT_LEAST = timedelta(minutes=5)
 # How often the worker asks about a payment whose payer, or bank, has not decided: it holds nothing up.
 LOOK_EVERY = timedelta(seconds=60)
 
+# The announcer locks this many bookings at most, for some hundredths of a second: who pays one of them waits so long.
+ANNOUNCEMENTS_AT_ONCE = 100
+
+# A booking about which nothing can be told is looked at again after this; it is logged each time.
+ANNOUNCEMENT_RESTS = timedelta(minutes=1)
+
+# Whoever was away for a long holiday still finds what has happened.
+ANNOUNCEMENT_RETENTION = timedelta(days=30)
+
+# The hourly look for news that was never told goes back so far: nothing older can have been missed by it.
+LOOKED_FOR_MISSED_NEWS = timedelta(days=1)
+
 # A payment that no request goes on with is closed after this: its client has gone.
 NO_NEWS_FOR = timedelta(seconds=60)
 
@@ -290,6 +302,11 @@ def bulk_approval_limits() -> tuple[int, int]:
 def payment_window() -> timedelta:
     """How long seats are held for an unpaid booking."""
     return timedelta(seconds=settings.PAYMENT_WINDOW_SECONDS)
+
+
+def remind_before() -> timedelta:
+    """How long before the end of its payment window others are told that a booking is not paid for; zero is never."""
+    return timedelta(seconds=settings.REMIND_BEFORE_SECONDS)
 
 
 def currency() -> str:

@@ -65,6 +65,19 @@ class ShownPayment(TextChoices):
     PART_REFUNDED = "part_back"
 
 
+class News(TextChoices):
+    """What others are told of a booking, as they know it."""
+
+    HELD = "booking.held"
+    # The end of the payment window is near, and it is not paid for.
+    EXPIRING = "booking.expiring"
+    PAID = "booking.paid"
+    PAYMENT_FAILED = "booking.payment_failed"
+    EXPIRED = "booking.expired"
+    CANCELLED = "booking.cancelled"
+    REFUNDED = "booking.refunded"
+
+
 class RefundCause(TextChoices):
     """Why money goes back. The last two are the service's own, the others are chosen by people."""
 

@@ -6,6 +6,8 @@ from bookings import wiring
 from bookings.conf import PASS_SECONDS, PAYMENTS_COMPARED_SECONDS
 from bookings.deadline import Deadline
 from bookings.observability import tracing
+from bookings.services.announcements.announce import announce_news
+from bookings.services.announcements.find_missed import find_missed_news
 from bookings.services.payments import reconcile as comparing_payments
 from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.upkeep import run_pass as passes
@@ -21,6 +23,16 @@ def run_pass(traceparent: str = "") -> dict[str, int]:
     with tracing.resumed(traceparent):
         result = passes.run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateways())
     return dataclasses.asdict(result)
+
+
+def tell() -> int:
+    """Write down what others are told. Queued when there is news; returns about how many bookings there was some."""
+    return announce_news(deadline=Deadline(PASS_SECONDS))
+
+
+def look_for_missed_news() -> int:
+    """Look for news that was never told. Runs hourly; returns how much there was, which is none."""
+    return find_missed_news(deadline=Deadline(PASS_SECONDS))
 
 
 def reap() -> int:

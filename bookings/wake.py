@@ -1,4 +1,4 @@
-"""Wakes the worker. The task says who woke it and nothing else: what there is to do stands in the tables."""
+"""Wakes the worker. A task says who woke it and nothing else: what there is to do stands in the tables."""
 
 # Note [One place for a wake-up]
 # A pass does everything that is due, so two wake-ups that wait are one too many: beyond a dozen cancellations a
@@ -7,7 +7,8 @@
 # again, as that pass may have gone past what is new. The database decides which came first. An insertion that
 # finds the row comes before its deletion, and so before the pass that it announces; one that comes after makes a
 # new row. The work is committed before the wake-up is asked for. So no wake-up is lost between the two, unless the
-# worker dies with it: then the next scheduled pass does the same, EXPIRY_INTERVAL_SECONDS later.
+# worker dies with it: then the next scheduled pass does the same, EXPIRY_INTERVAL_SECONDS later. The task that tells
+# others what has happened has a place of its own: the worker itself puts it there when it sees that there is news.
 
 import structlog
 from django.db import Error
@@ -27,17 +28,24 @@ log = structlog.get_logger(__name__)
 
 PASSES_TASK = "bookings.tasks.run_pass"
 
+TELLING_TASK = "bookings.tasks.tell"
+
 # Below those that the table itself gives out, of which none is used up.
 PLACE = -1
+PLACES = {PASSES_TASK: PLACE, TELLING_TASK: -2}
 
 
 class _OnePlace(ORM):  # type: ignore[misc]  # django-q2 has no types
     """The queue, for what need not wait there twice. See Note [One place for a wake-up]."""
 
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self._place = place
+
     def enqueue(self, task: str) -> int:
-        row = OrmQ(pk=PLACE, key=self.list_key, payload=task, lock=Now())
+        row = OrmQ(pk=self._place, key=self.list_key, payload=task, lock=Now())
         together(insertion(row, or_leave=True))
-        return PLACE
+        return self._place
 
 
 def wake_worker() -> None:
@@ -48,14 +56,19 @@ def wake_worker() -> None:
     the same work. If another session locks the place, at most two threads of this process wait for it.
     """
     try:
-        _ask()
+        _ask(PASSES_TASK, traceparent=tracing.traceparent())
     except (Error, TemporarilyUnavailable) as error:
         metrics.WAKE_UPS_LOST.inc()
         log.warning("worker.not_woken", error=type(error).__name__)
 
 
+def wake_teller() -> None:
+    """Ask for what tells others the news; for the worker, once it has seen that there is some."""
+    _ask(TELLING_TASK)
+
+
 @in_one_statement("worker.wake")
-def _ask() -> None:
-    options = {"save": False, "broker": _OnePlace()}
+def _ask(task: str, **said: str) -> None:
+    options = {"save": False, "broker": _OnePlace(PLACES[task])}
     with lines.place_for("wake-up"):
-        async_task(PASSES_TASK, traceparent=tracing.traceparent(), q_options=options)
+        async_task(task, **said, q_options=options)

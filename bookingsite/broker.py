@@ -14,9 +14,10 @@ from django_q.models import OrmQ, Schedule
 
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
+from bookings.queries.announcements import is_news_due
 from bookings.queries.upkeep import background
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
-from bookings.wake import PLACE
+from bookings.wake import PLACES, wake_teller
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,8 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     Looks at the schedules at each boundary of EXPIRY_INTERVAL_SECONDS, and hands out one task at a time.
 
     Slots, locks and schedules are on the database's time: a worker with a wrong clock does what the others
-    do. Only the pusher process asks for tasks, so a cluster looks once a slot, and two clusters never begin one
+    do. At each look it also has others told what is new: so news leaves within a second, and no request queues anything
+    for it. Only the pusher process asks for tasks, so a cluster looks once a slot, and two clusters never begin one
     schedule twice. django-q2's own scheduler, which looks every 30 seconds by the worker's clock, is off.
     """
 
@@ -65,6 +67,9 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             background.misplaced_tasks(now).update(lock=now)
             start_due_schedules()
             now = database_time()
+        if is_news_due(now):
+            wake_teller()
+            now = database_time()
         taken = self._take(now)
         if not taken:
             sleep(Conf.POLL)
@@ -85,17 +90,17 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
     def _take(self, now: datetime) -> list[tuple[int, str]]:
         """Take the task that has waited longest: a wake-up, which is nearly always there, must not always be first."""
-        # Of those that came in one instant, the wake-up is last: its place has the lowest id.
+        # Of those that came in one instant, wake-ups are last: their places have the lowest ids.
         row = self._due(now).order_by("lock", "-pk").first()
         if row is None or not self._claim(row.pk, now):
             return []
-        return [(NOTHING if row.pk == PLACE else row.pk, row.payload)]
+        return [(NOTHING if row.pk in PLACES.values() else row.pk, row.payload)]
 
     @in_transaction("task.take")
     def _claim(self, number: int, now: datetime) -> int:
         """Claim a task for this cluster; 0 if another was faster: its lock is in the future then, or it is gone."""
         seen = self._due(now).filter(pk=number)
-        if number == PLACE:
+        if number in PLACES.values():
             return int(seen.delete()[0])  # see Note [One place for a wake-up]
         return int(seen.update(lock=now + timedelta(seconds=Conf.RETRY)))
 

@@ -106,6 +106,7 @@ FLIGHT_SERVICE_CHANGES_AT_ONCE = whole_number("FLIGHT_SERVICE_CHANGES_AT_ONCE", 
 # Of a flight that the Flight Service shows without a currency of its own.
 CURRENCY = currency("CURRENCY", development=DEBUG)
 PAYMENT_WINDOW_SECONDS = whole_number("PAYMENT_WINDOW_SECONDS", default=900, low=1, high=7 * 24 * 3600)
+REMIND_BEFORE_SECONDS = whole_number("REMIND_BEFORE_SECONDS", default=300, low=0, high=7 * 24 * 3600)
 EXPIRY_INTERVAL_SECONDS = whole_number("EXPIRY_INTERVAL_SECONDS", default=10, low=1, high=60)
 MAX_SEATS_PER_BOOKING = whole_number("MAX_SEATS_PER_BOOKING", default=10, low=1, high=1000)
 # What a user may have unpaid at once: bookings, and seats on one flight; 0: as many as it likes. A large party on

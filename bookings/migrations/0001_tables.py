@@ -311,6 +311,9 @@ class Migration(migrations.Migration):
                 ("payment_at", models.DateTimeField(blank=True, null=True)),
                 ("refund_at", models.DateTimeField(blank=True, null=True)),
                 ("refund_amount", models.BigIntegerField(default=0)),
+                ("announce_at", models.DateTimeField(blank=True, null=True)),
+                ("announced", models.PositiveIntegerField(default=0)),
+                ("announced_event_id", models.BigIntegerField(default=0)),
                 ("version", models.PositiveIntegerField(default=0)),
                 ("request_id", models.CharField(blank=True, default="", max_length=64)),
                 ("traceparent", models.CharField(blank=True, default="", max_length=55)),
@@ -359,6 +362,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["status", "expires_at"], name="booking_deadline"),
                     models.Index(fields=["next_at", "hold", "flight_id"], name="booking_to_do"),
+                    models.Index(fields=["announce_at"], name="booking_to_announce"),
                     models.Index(fields=["user_id", "id"], name="booking_of_user"),
                     models.Index(fields=["user_id", "status"], name="booking_of_user_in_status"),
                     models.Index(fields=["flight_id", "status"], name="booking_of_flight"),
@@ -449,8 +453,7 @@ class Migration(migrations.Migration):
                         name="booking_total_is_exact_for_every_client",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
-                        name="booking_currency_is_three_capitals",
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="booking_currency_is_three_capitals"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("expires_at__gt", models.F("created_at"))),
@@ -520,6 +523,7 @@ class Migration(migrations.Migration):
                 ("from_status", models.CharField(blank=True, default="", max_length=9)),
                 ("to_status", models.CharField(blank=True, default="", max_length=9)),
                 ("reason", models.CharField(blank=True, default="", max_length=16)),
+                ("amount", models.BigIntegerField(default=0)),
             ],
             options={
                 "verbose_name": "event",
@@ -568,12 +572,10 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("closed_at", None),
-                            models.Q(("follow_up_on", None), ("owner", "")),
-                            _connector="OR",
+                            ("closed_at", None), models.Q(("follow_up_on", None), ("owner", "")), _connector="OR"
                         ),
                         name="booking_case_closed_is_free_of_all",
-                    ),
+                    )
                 ],
             },
         ),
@@ -1394,6 +1396,72 @@ class Migration(migrations.Migration):
                 "db_table": "payment_comparison",
                 "default_permissions": ("view",),
                 "indexes": [models.Index(fields=["finished_at"], name="payment_comparison_age")],
+            },
+        ),
+        migrations.CreateModel(
+            name="Announcement",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=36)),
+                (
+                    "booking",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="announcements",
+                        to="bookings.booking",
+                    ),
+                ),
+                ("sequence", models.PositiveIntegerField()),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("booking.held", "Held"),
+                            ("booking.expiring", "Expiring"),
+                            ("booking.paid", "Paid"),
+                            ("booking.payment_failed", "Payment Failed"),
+                            ("booking.expired", "Expired"),
+                            ("booking.cancelled", "Cancelled"),
+                            ("booking.refunded", "Refunded"),
+                        ],
+                        max_length=22,
+                    ),
+                ),
+                ("occurred_at", models.DateTimeField()),
+                ("facts", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "announcement",
+                "verbose_name_plural": "announcements",
+                "db_table": "announcement",
+                "default_permissions": ("view",),
+                "indexes": [models.Index(fields=["created_at"], name="announcement_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("key",), name="announcement_key_unique"),
+                    models.UniqueConstraint(fields=("booking", "sequence"), name="announcement_counts_up"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "type__in",
+                                [
+                                    "booking.held",
+                                    "booking.expiring",
+                                    "booking.paid",
+                                    "booking.payment_failed",
+                                    "booking.expired",
+                                    "booking.cancelled",
+                                    "booking.refunded",
+                                ],
+                            )
+                        ),
+                        name="announcement_type_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("sequence__gte", 1)), name="announcement_counts_from_one"
+                    ),
+                ],
             },
         ),
     ]

@@ -4,6 +4,7 @@ from bookings.models.access.api_key import ApiKey, ApiKeyEvent
 from bookings.models.access.idempotency import IdempotencyRecord
 from bookings.models.access.rate_window import RateWindow
 from bookings.models.access.staff_log_in import LogInEvent, Passkey, RecoveryCode, StaffIdentity
+from bookings.models.announcements import Announcement
 from bookings.models.bookings.booking import Booking
 from bookings.models.bookings.booking_case import BookingCase
 from bookings.models.bookings.booking_event import BookingEvent
@@ -21,6 +22,7 @@ from bookings.models.upkeep.clock_proof import ClockProof
 from bookings.models.upkeep.heartbeat import Heartbeat
 
 __all__ = [
+    "Announcement",
     "ApiKey",
     "ApiKeyEvent",
     "Booking",

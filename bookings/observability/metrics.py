@@ -95,6 +95,12 @@ CANCELLED = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+ANNOUNCED = Counter(
+    "bookings_announced",
+    "Announcements that were written: what others are told, by type.",
+    ["type"],
+    registry=REGISTRY,
+)
 MONEY_DIFFERS = Counter(
     "bookings_money_differs",
     "Payments whose money is not what was asked for: another amount, currency or payment. Never booked.",

@@ -80,6 +80,11 @@ class Booking(OutboundCall):
     payment_at = models.DateTimeField(null=True, blank=True)
     refund_at = models.DateTimeField(null=True, blank=True)
     refund_amount = models.BigIntegerField(default=0)
+    # When to look whether there is something to tell others about it; null: there is not.
+    announce_at = models.DateTimeField(null=True, blank=True)
+    # How many announcements there are of it, and the last of its events that was looked at for them.
+    announced = models.PositiveIntegerField(default=0)
+    announced_event_id = models.BigIntegerField(default=0)
     version = models.PositiveIntegerField(default=0)
     request_id = models.CharField(max_length=64, blank=True, default="")
     # Where in which trace it was asked for; see Note [A trace goes on].
@@ -164,6 +169,8 @@ class Booking(OutboundCall):
             models.Index(name="booking_deadline", fields=["status", "expires_at"]),
             # The worker's to-do list: what is due, of which kind, for which flight.
             models.Index(name="booking_to_do", fields=["next_at", "hold", "flight_id"]),
+            # The announcer's: those about which there is something to tell.
+            models.Index(name="booking_to_announce", fields=["announce_at"]),
             # GET /bookings?userId=, newest first.
             models.Index(name="booking_of_user", fields=["user_id", "id"]),
             # A user's unpaid bookings, counted at every create; GET /bookings?userId=&status=.

@@ -1,6 +1,8 @@
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from bookings.lifecycle import CancelReason, News
 from bookings.models.append_only import RecordedAction
 from bookings.models.bookings.booking import Booking
 
@@ -38,6 +40,14 @@ class EventKind(models.TextChoices):
     CASE_CLOSED = "case_closed"
 
 
+MONEY_WENT_BACK = (EventKind.REFUNDED, EventKind.REFUND_ELSEWHERE, EventKind.REFUND_RESOLVED)
+"""With an amount. What staff decide about a refund may also be that it was not made."""
+
+IS_NEWS = Q(what__in=[EventKind.BOOKED, EventKind.PAYMENT_FAILED, EventKind.CANCELLED]) | Q(
+    what__in=MONEY_WENT_BACK, amount__gt=0
+)
+"""What others are told about, as `BookingEvent.news` says it."""
+
 AMONG_STAFF = (
     EventKind.NOTED,
     EventKind.DISPUTED,
@@ -64,6 +74,8 @@ class BookingEvent(RecordedAction):
     from_status = models.CharField(max_length=9, blank=True, default="")
     to_status = models.CharField(max_length=9, blank=True, default="")
     reason = models.CharField(max_length=16, blank=True, default="")
+    # Of money that is given back, or was: how much, in minor units.
+    amount = models.BigIntegerField(default=0)
 
     class Meta:
         # The foreign key's own index serves the timeline of one booking, oldest first.
@@ -80,3 +92,16 @@ class BookingEvent(RecordedAction):
 
     def __str__(self) -> str:
         return f"{self.what} {self.booking_id}"
+
+    @property
+    def news(self) -> News | None:
+        """What others are told about it; None if that is nothing."""
+        match self.what:
+            case EventKind.BOOKED:
+                return News.PAID
+            case EventKind.PAYMENT_FAILED:
+                return News.PAYMENT_FAILED
+            case EventKind.CANCELLED:
+                return News.EXPIRED if self.reason == CancelReason.EXPIRED else News.CANCELLED
+            case _:
+                return News.REFUNDED if self.what in MONEY_WENT_BACK and self.amount else None

@@ -84,4 +84,5 @@ def _ask(request: RefundRequest) -> None:
         raise RefundTooLarge
     add_refund(payment, request.amount, request.cause, now=now, actor=request.actor, note=request.note)
     show_refund(booking, ShownPayment.PART_DUE, payment.refunded, now=now)
-    note_event(booking, EventKind.REFUND_ASKED, Cause(request.actor, request.cause, request.note), now=now)
+    cause = Cause(request.actor, request.cause, request.note)
+    note_event(booking, EventKind.REFUND_ASKED, cause, now=now, amount=request.amount)

@@ -99,7 +99,9 @@ def _decide(refund_id: int, resolution: FailureResolution) -> Refund:
         write(refund, elsewhere)
         write(payment, {"refunded": payment.refunded + refund.amount})
         said = f"{resolution.reference}: {resolution.note}"[:LONGEST_NOTE]
-        note_event(booking, EventKind.REFUND_ELSEWHERE, Cause(resolution.actor, note=said), now=now)
+        note_event(
+            booking, EventKind.REFUND_ELSEWHERE, Cause(resolution.actor, note=said), now=now, amount=refund.amount
+        )
     show_refunds(booking, payment, now=now)
     return refund
 

@@ -92,7 +92,7 @@ def _adopt(payment_id: int, seen: SeenRefund) -> bool:
     leases.write(payment, {"refunded": payment.refunded + seen.money.amount})
     show_refunds(booking, payment, now=now)
     what = EventKind.REFUNDED if is_made else EventKind.REFUND_ASKED
-    note_event(booking, what, Cause(SYSTEM), now=now)
+    note_event(booking, what, Cause(SYSTEM), now=now, amount=seen.money.amount)
     log.info("refund.adopted", booking=booking.reference, item=seen.id)
     return True
 

@@ -140,7 +140,7 @@ def _record_made(booking: Booking, payment: Payment, refund: Refund, gateway_id:
             log.error("refund.made_after_all", booking=booking.reference, refund=refund.pk, state=str(refund.state))
         return 0
     record_refund(booking, payment, refund, {"gateway_id": gateway_id or refund.gateway_id}, now=now)
-    note_event(booking, EventKind.REFUNDED, Cause(SYSTEM), now=now)
+    note_event(booking, EventKind.REFUNDED, Cause(SYSTEM), now=now, amount=refund.amount)
     return 1
 
 

@@ -65,16 +65,18 @@ def _decide(refund_id: int, *, resolution: Resolution) -> Refund:
     resolution.begin("refund", row_id=refund_id)
     booking, payment, refund = _lock_dead(refund_id, about=resolution.about)
     now = database_time()
-    note_event(booking, EventKind.REFUND_RESOLVED, resolution.cause(resolution.decision), now=now)
-    if resolution.decision is Decision.APPLIED:
+    is_made = resolution.decision is Decision.APPLIED
+    cause, amount = resolution.cause(resolution.decision), refund.amount if is_made else 0
+    note_event(booking, EventKind.REFUND_RESOLVED, cause, now=now, amount=amount)
+    if is_made:
         record_refund(booking, payment, refund, {}, now=now)
         return refund
     # What was asked for under this key may still be found at the gateway: the row keeps it.
     failed = {"state": RefundState.FAILED, "decision": RefundDecision.AGAIN, **over(refund.last_error)}
     write(refund, failed)
     write(payment, {"refunded": payment.refunded - refund.amount})
-    cause = RefundCause(refund.cause)
-    add_refund(payment, refund.amount, cause, actor=resolution.actor, note=resolution.note, now=now)
+    why = RefundCause(refund.cause)
+    add_refund(payment, refund.amount, why, actor=resolution.actor, note=resolution.note, now=now)
     show_refunds(booking, payment, now=now)
     return refund
 

@@ -40,7 +40,7 @@ from bookings.ports import (
 from bookings.services.payments.owe import owe_refund
 from bookings.services.shared import idempotency, leases
 from bookings.services.shared.retry_policy import next_try
-from bookings.services.shared.transitions import book, cancel, lock_booking, note_event, show_payment
+from bookings.services.shared.transitions import book, cancel, end_payment, lock_booking, show_payment
 from bookings.wake import wake_worker
 
 log = structlog.get_logger(__name__)
@@ -204,9 +204,7 @@ def fail(booking: Booking, payment: Payment, cause: Cause, *, now: datetime) -> 
     """
     columns = {"state": PaymentState.FAILED, "active_booking_id": None, "settled_at": now}
     _write(payment, {**columns, "decline_code": payment.decline_code, **leases.over(cause.note)})
-    booking.active_payment_id = None
-    show_payment(booking, ShownPayment.FAILED, now=now)
-    note_event(booking, EventKind.PAYMENT_FAILED, cause, now=now)
+    end_payment(booking, cause, now=now)
     return _carry_out_cancellation(booking, now) or _expire(booking, now)
 
 

@@ -1,9 +1,16 @@
 """
-The only writer of a booking's status and hold.
+The only writer of a booking's status and hold, and of when there is something to tell others about it.
 
 Every function here assumes an open transaction, and a booking that this transaction has locked; the two
-exceptions say so.
+exceptions say so. See Note [What is told is flagged on the booking].
 """
+
+# Note [What is told is flagged on the booking]
+# Whatever others are told about sets `announce_at` of its booking to now, in the transaction that does it, mostly by
+# the very UPDATE that does it: so the hot path has no statement more, and nothing that was committed can be lost on
+# its way out. The announcer looks at flagged bookings alone. A cursor over the ids of events would lose some: an id
+# is given before its COMMIT, and one that is given later may be seen first. Under the booking's lock, which who
+# appends such an event holds, all of that booking's events can be seen, and none is on its way.
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -70,6 +77,7 @@ def confirm_hold(booking: Booking) -> bool:
         "next_at": None,
         "held_at": Now(),
         "updated_at": Now(),
+        "announce_at": Now(),
         "version": booking.version + 1,
     }
     asking = {"status": BookingStatus.PENDING, "hold": Hold.ASKING, "version": booking.version}
@@ -79,7 +87,7 @@ def confirm_hold(booking: Booking) -> bool:
         return False
     booking.status, booking.hold = BookingStatus.INITIATED, Hold.HELD
     booking.lease, booking.next_at = None, None
-    booking.held_at = booking.updated_at = held_at
+    booking.held_at = booking.updated_at = booking.announce_at = held_at
     booking.version += 1
     transaction.on_commit(metrics.HELD.inc)
     log.info("booking.held", booking=booking.reference, flight=booking.flight_id, seats=booking.no_of_seats)
@@ -111,6 +119,13 @@ def show_payment(booking: Booking, state: ShownPayment, *, now: datetime) -> Non
     _write_shown(booking, now)
 
 
+def end_payment(booking: Booking, cause: Cause, *, now: datetime) -> None:
+    """Show clients that the payment of a booking ended without its money; append the event. None is active then."""
+    booking.active_payment_id, booking.announce_at = None, now
+    show_payment(booking, ShownPayment.FAILED, now=now)
+    note_event(booking, EventKind.PAYMENT_FAILED, cause, now=now)
+
+
 def show_refund(booking: Booking, state: ShownPayment, amount: int, *, now: datetime) -> None:
     """
     Show clients how much of the payment of a booking goes back, or went back; write which payment is active.
@@ -129,7 +144,8 @@ def _write_shown(booking: Booking, now: datetime) -> None:
     """What clients see has changed, so its tag and its place among the changes do too."""
     booking.updated_at = now
     booking.version += 1
-    write_later(booking, ["active_payment_id", "version", "updated_at", *PAYMENT, "refund_at", "refund_amount"])
+    columns = ["active_payment_id", "version", "updated_at", "announce_at", "refund_at", "refund_amount"]
+    write_later(booking, [*columns, *PAYMENT])
 
 
 def cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
@@ -154,8 +170,10 @@ def redate(booking: Booking, *, now: datetime) -> None:
     window = booking.expires_at - booking.created_at
     booking.created_at = booking.updated_at = now
     booking.expires_at = now + window
+    # A reminder was to come before another end of the window.
+    booking.announce_at = None if booking.announce_at is None else now
     booking.version += 1
-    write_later(booking, ["created_at", "updated_at", "expires_at", "version"])
+    write_later(booking, ["created_at", "updated_at", "expires_at", "announce_at", "version"])
     log.warning("booking.redated", booking=booking.reference)
 
 
@@ -171,6 +189,7 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
         "cancel_reason": CancelReason.EXPIRED,
         "cancelled_at": now,
         "updated_at": now,
+        "announce_at": now,
         "version": F("version") + 1,
     }
     for ids, columns in (
@@ -203,11 +222,34 @@ def _append_expired(bookings: Sequence[Booking], *, now: datetime) -> None:
         cursor.execute(f"INSERT INTO {BookingEvent._meta.db_table} ({names}) {select}", parameters)  # nosec B608
 
 
-def note_event(booking: Booking, what: EventKind, cause: Cause, *, now: datetime) -> None:
-    """Append something to the timeline that is not a change of status."""
-    event = BookingEvent.by(cause.actor, at=now, booking=booking, what=what, reason=cause.reason, note=cause.note)
-    tell = functools.partial(log.info, "booking.noted", booking=booking.reference)
-    insert_later(event, then=functools.partial(tell, what=str(what), actor=str(cause.actor.kind)))
+def tell(booking: Booking, *, at: datetime) -> None:
+    """Have others told what there is to tell about a booking, at that time."""
+    booking.announce_at = at
+    write_later(booking, ["announce_at"])
+
+
+def end_telling(booking: Booking, *, announced: int, event_id: int, again_at: datetime | None) -> None:
+    """
+    Record that others are told of a booking, so many times in all, and of its events up to one.
+
+    `again_at`: when there is a reminder to write, if it is not paid for by then.
+    """
+    booking.announced, booking.announced_event_id, booking.announce_at = announced, event_id, again_at
+    write_later(booking, ["announced", "announced_event_id", "announce_at"])
+
+
+def note_event(booking: Booking, what: EventKind, cause: Cause, *, now: datetime, amount: int = 0) -> None:
+    """
+    Append something to the timeline that is not a change of status, and have others told if it is news for them.
+
+    `amount` is what goes back, or went back, in minor units.
+    """
+    said = {"reason": cause.reason, "note": cause.note, "amount": amount}
+    event = BookingEvent.by(cause.actor, at=now, booking=booking, what=what, **said)
+    if event.news is not None and booking.announce_at != now:
+        tell(booking, at=now)
+    say = functools.partial(log.info, "booking.noted", booking=booking.reference)
+    insert_later(event, then=functools.partial(say, what=str(what), actor=str(cause.actor.kind)))
 
 
 def _move(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime, columns: Iterable[str]) -> None:
@@ -218,8 +260,8 @@ def _move(booking: Booking, to: BookingStatus, cause: Cause, *, now: datetime, c
     event = _moved(booking, to, cause, now=now)
     booking.status = to
     booking.version += 1
-    booking.updated_at = now
-    write_later(booking, ["status", "version", "updated_at", *columns])
+    booking.updated_at = booking.announce_at = now
+    write_later(booking, ["status", "version", "updated_at", "announce_at", *columns])
     # Not before it is written: a line says what has happened.
     insert_later(event, then=functools.partial(_log_move, booking, to, cause))
 

@@ -16,6 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django_q.models import Task
 
 from bookings.conf import (
+    ANNOUNCEMENT_RETENTION,
     IDEMPOTENCY_RETENTION,
     LOG_IN_RETENTION,
     NOTICE_RETENTION,
@@ -28,7 +29,7 @@ from bookings.conf import (
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
-from bookings.models import GatewayNotice, IdempotencyRecord, LogInEvent, RateWindow
+from bookings.models import Announcement, GatewayNotice, IdempotencyRecord, LogInEvent, RateWindow
 from bookings.models.access.idempotency import RecordState
 from bookings.models.notices import GatewayNoticeState
 
@@ -94,6 +95,11 @@ def _notices() -> Iterator[int]:
     yield from _older(followed, "received_at", NOTICE_RETENTION)
 
 
+def _announcements() -> Iterator[int]:
+    """What others were told long ago: a booking's own page and its timeline stay."""
+    yield from _older(Announcement.objects.all(), "created_at", ANNOUNCEMENT_RETENTION)
+
+
 def _task_results() -> Iterator[int]:
     """
     What the queue keeps of tasks that were done or failed: all but the newest of each task, and nothing old.
@@ -118,6 +124,7 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
     Session._meta.db_table: _sessions,
     LogInEvent._meta.db_table: _log_ins,
     GatewayNotice._meta.db_table: _notices,
+    Announcement._meta.db_table: _announcements,
     Task._meta.db_table: _task_results,
     IdempotencyRecord._meta.db_table: _answers_under_keys,
 }

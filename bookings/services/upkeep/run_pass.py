@@ -15,6 +15,7 @@ from bookings.observability import log_context, metrics, tracing
 from bookings.ports import FlightService
 from bookings.queries.seats import owed
 from bookings.queries.upkeep import background
+from bookings.services.announcements.announce import announce_news
 from bookings.services.bookings.bulk_cancel import carry_out_bulk_cancels
 from bookings.services.bookings.expire import expire_bookings
 from bookings.services.payments.follow_notices import follow_notices
@@ -40,6 +41,7 @@ class PassResult:
     notices_followed: int
     payments_asked: int
     refunds: int
+    announced: int
     seats_still_owed: int
     seats_needing_decision: int
 
@@ -56,7 +58,7 @@ class ExpiryResult:
 
 def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
     """
-    Expire, cancel in bulk, release, ask again, follow notices, settle and refund what is due, within twenty seconds.
+    Expire, cancel in bulk, release, ask again, follow notices, settle, refund and announce what is due, within 20 s.
 
     Safe to run late, twice, and beside itself: every step claims its rows. A row or a step that fails does not
     keep the others from being done.
@@ -76,6 +78,7 @@ def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
         ("refunds", functools.partial(refund_payments, payments=payments)),
         # Reservations and payments may just have ended in seats that no booking needs any more.
         ("seats_given_back", give_back),
+        ("announced", announce_news),
     ]
     try:
         counts = _take(steps)
