@@ -146,7 +146,7 @@ ANNOUNCEMENTS_AT_ONCE = 100
 # A booking about which nothing can be told is looked at again after this; it is logged each time.
 ANNOUNCEMENT_RESTS = timedelta(minutes=1)
 
-# Whoever was away for a long holiday still finds what has happened.
+# A client that was away for three weeks still finds what has happened.
 ANNOUNCEMENT_RETENTION = timedelta(days=30)
 
 # The hourly look for news that was never told goes back so far: nothing older can have been missed by it.

@@ -109,8 +109,7 @@ PAYMENT_WINDOW_SECONDS = whole_number("PAYMENT_WINDOW_SECONDS", default=900, low
 REMIND_BEFORE_SECONDS = whole_number("REMIND_BEFORE_SECONDS", default=300, low=0, high=7 * 24 * 3600)
 EXPIRY_INTERVAL_SECONDS = whole_number("EXPIRY_INTERVAL_SECONDS", default=10, low=1, high=60)
 MAX_SEATS_PER_BOOKING = whole_number("MAX_SEATS_PER_BOOKING", default=10, low=1, high=1000)
-# What a user may have unpaid at once: bookings, and seats on one flight; 0: as many as it likes. A large party on
-# one flight is two bookings of the largest size.
+# What a user may have unpaid at once, 0: as much as it likes. A large party is two bookings of the largest size.
 MAX_UNPAID_BOOKINGS_PER_USER = whole_number("MAX_UNPAID_BOOKINGS_PER_USER", default=10, low=0, high=1000)
 MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT = whole_number(
     "MAX_UNPAID_SEATS_PER_USER_AND_FLIGHT", default=2 * MAX_SEATS_PER_BOOKING, low=0, high=100_000

@@ -28,6 +28,9 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "status": "initiated",
         "cancel_reason": "",
         "cancel_requested": 0,
+        # Others are told of what happens to it from now on.
+        "announced": 1,
+        "announced_event_id": 0,
         "version": 1,
         "request_id": "",
         "traceparent": "",
@@ -70,7 +73,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "claims": 1,
         "last_error": "",
     },
-    "booking_event": {"from_status": "initiated", "reason": "", "note": "", "request_id": ""},
+    "booking_event": {"from_status": "initiated", "reason": "", "note": "", "amount": 0, "request_id": ""},
     "idempotency_record": {
         "principal": "open",
         "endpoint": "POST /bookings",

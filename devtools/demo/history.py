@@ -180,6 +180,9 @@ def _write(first: int, last: int, *, of: tuple[int, int], holding: dict[int, Fli
             for event in events_of(booking)
         ],
     )
+    # Others are told of what happens to them from now on.
+    last_event = BookingEvent.objects.order_by("pk").values_list("pk", flat=True).last()
+    Booking.objects.filter(pk__in=ids.values()).update(announced_event_id=last_event or 0)
     paying = Payment.objects.filter(active_booking_id=OuterRef("pk")).values("pk")
     paid = [ids[booking.request_id] for booking in told if booking.ending is Ending.BOOKED]
     Booking.objects.filter(pk__in=paid).update(active_payment_id=Subquery(paying))

@@ -9,13 +9,16 @@ from django_q.models import Task
 from bookings.conf import REAP_BATCH
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
-from bookings.models import Booking, UserHold
+from bookings.models import Announcement, Booking, UserHold
 from bookings.observability import gauges
+from bookings.queries.announcements import is_news_due
 from bookings.queries.seats import calls, held, owed
+from bookings.services.announcements.find_missed import find_missed_news
 from bookings.services.bookings import expire
 from bookings.services.bookings.unpaid_limit import refuse_one_too_many
 from bookings.services.seats import release
 from bookings.services.upkeep import reap
+from tests.support.announcements import announce
 from tests.support.api import BOOKINGS
 from tests.support.bookings import one_pass
 from tests.support.fakes import FakeFlights
@@ -234,6 +237,26 @@ def test_the_results_of_tasks_are_walked_a_few_times_however_many_batches_are_de
     assert not Task.objects.exists()
     # Their kinds, the newest of a kind, the walk, the locks, the deletions; some of it sorted on the way.
     assert read <= 8 * 5_000
+
+
+def test_a_look_for_news_reads_a_row_and_the_announcer_what_there_is_to_tell():
+    assert rows_read(lambda: is_news_due(database_time())) <= 5
+    told = list(Booking.objects.filter(status="booked").values_list("pk", flat=True)[:10])
+    Booking.objects.filter(pk__in=told).update(announce_at=database_time(), announced_event_id=0)
+
+    assert rows_read(lambda: is_news_due(database_time())) <= 5
+    found = plans(announce)
+
+    assert Announcement.objects.count() == 10
+    assert walks(found) == []
+    assert rows_read(announce) <= 5
+
+
+def test_what_was_never_told_is_looked_for_along_the_last_day(settings):
+    found = plans(lambda: find_missed_news(deadline=Deadline(20)))
+
+    # Bookings of a day in a year of 10,000, and their events.
+    assert walks(found, most=1_200) == []
 
 
 def test_the_metrics_walk_no_table():

@@ -47,6 +47,7 @@ NAME = re.compile(r"`([a-z_]+\.[a-z_]+)`")
 
 # What the page says in words, as statements lock it.
 LOCKED = {
+    "announcer": "heartbeat",
     "user hold": "user_hold",
     "*insert* idempotency record": "insert idempotency_record",
     "booking (ascending id)": "booking",
@@ -57,6 +58,7 @@ LOCKED = {
     "refund": "refund",
     "dispute": "dispute",
     "seat call": "seat_call",
+    "announcement": "announcement",
     "*update* idempotency record": "update idempotency_record",
 }
 WRITES = re.compile(r"(INSERT|UPDATE|DELETE)\b(?: IGNORE)?(?: INTO| FROM)?\s+`(\w+)`")
@@ -221,6 +223,7 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
         *("booking.cancel", "booking.expire", "bulk.start", "bulk.cancel_one", "seats.release", "seats.released"),
         *("reservation.claim", "payment.claim", "reservation.decide", "release.decide", "payment.decide"),
         *("reservation.retry", "release.retry", "payment.retry"),
+        "news.announced",
         *("refund.ask", "refund.claim", "refund.retry", "refund.decide", "refund.decide_failed"),
     }
 

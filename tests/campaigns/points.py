@@ -39,6 +39,7 @@ OF_THE_WORKER = (
     *("reservation.claim", "release.claim", "payment.claim"),
     *("payment.closing", "close.sent", "close.answered"),
     *("refund.claim", "refund.sent", "refund.answered", "refund.settled"),
+    "news.announced",
 )
 
 OF_NOTICES = ("notice.stored", "notice.claim", "dispute.seen", "notice.done")
@@ -65,6 +66,7 @@ MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),
     *("reservation.claim", "release.claim", "payment.claim", "refund.claim", "notice.claim"),
     *("payment.opened", "payment.closing"),
+    "news.announced",
 )
 
 DECIDED = (Applied, NoSeats, NoFlight)

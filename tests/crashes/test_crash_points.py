@@ -206,6 +206,7 @@ def a_refund_is_due(world):
         ("close.sent", a_charge_is_left),
         ("close.answered", a_charge_is_left),
         ("create.sent", a_take_is_open),
+        ("news.announced", some_are_overdue),
         *((point, a_refund_is_due) for point in ("refund.claim", "refund.sent", "refund.answered", "refund.settled")),
     ],
 )

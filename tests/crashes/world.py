@@ -89,5 +89,6 @@ def let_leases_end() -> None:
     Booking.objects.filter(next_at__gt=now).update(next_at=now)
     for table in (SeatCall, Payment, Refund, GatewayNotice):
         table.objects.filter(next_at__gt=now).update(next_at=now)
+    Booking.objects.filter(announce_at__gt=now).update(announce_at=now)
     # Their requests are silent by now.
     Payment.objects.filter(state="processing").update(first_sent_at=now - 2 * NO_NEWS_FOR)

@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 
 from bookings.db import rows
 from bookings.models import (
+    Announcement,
     Booking,
     BookingCase,
     BookingEvent,
@@ -31,6 +32,7 @@ from bookings.models import (
 from bookings.services.bookings import unpaid_limit
 
 EVERY_ROW = (
+    Announcement,
     GatewayNotice,
     Dispute,
     BulkCancelRow,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 
 from bookings.models import BulkCancelRow, SeatCall
+from bookings.services.announcements import announce
 from bookings.services.bookings import approve_bulk_cancel, bulk_cancel, cancel, create, expire, move_case
 from bookings.services.payments import ask_refund, disputes, pay, resolve_refund, settle
 from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
@@ -39,6 +40,9 @@ BULK_CANCEL_DECIDED = Place(bulk_cancel, "cancel_locked", before=True)
 BULK_CANCEL_WRITTEN = Place(BulkCancelRow, "save")
 CASE_LOOKED_AT = Place(move_case, "_write_down", before=True)
 APPROVAL_DECIDED = Place(approve_bulk_cancel, "_write_down", before=True)
+
+NEWS_FOUND = Place(announce, "_looked_at")
+NEWS_WRITTEN = Place(announce, "_write")
 
 DISPUTE_FOUND = Place(disputes, "_show", before=True)
 

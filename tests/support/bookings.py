@@ -13,6 +13,7 @@ from bookings.answers.results import Result
 from bookings.db.clock import database_time
 from bookings.lifecycle import HOLDS, BookingStatus, CancelReason, Hold, RefundCause, ShownPayment
 from bookings.models import (
+    Announcement,
     Booking,
     BookingEvent,
     Dispute,
@@ -135,7 +136,7 @@ def refund_states() -> list[str]:
 def let_time_pass(**duration: float) -> None:
     """Move every time in the tables into the past: to the services, so much database time has gone by."""
     past = timedelta(**duration)
-    for model in (Booking, SeatCall, Payment, Refund, BookingEvent, IdempotencyRecord, GatewayNotice):
+    for model in (Booking, SeatCall, Payment, Refund, BookingEvent, IdempotencyRecord, GatewayNotice, Announcement):
         columns = [f.name for f in model._meta.fields if f.get_internal_type() == "DateTimeField"]
         model.objects.update(**{name: F(name) - past for name in columns})
 
@@ -177,6 +178,8 @@ def a_row(status: BookingStatus | str = BookingStatus.INITIATED, **columns: Any)
         "created_at": now,
         "updated_at": now,
         "held_at": now if hold in (Hold.HELD, Hold.GIVING_BACK) else None,
+        # Told already.
+        "announced": int(hold in (Hold.HELD, Hold.GIVING_BACK)),
         "expires_at": now + timedelta(minutes=15),
         # Of a payment that need not be there: the column is no foreign key.
         "active_payment_id": number + 1 if status == BookingStatus.BOOKED else None,

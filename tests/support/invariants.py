@@ -24,6 +24,9 @@ _SHOWN = """CASE WHEN {0}.state='processing' AND {0}.step='payer' THEN 'awaiting
         WHERE r.payment_id={0}.id AND r.state IN ('due','sent','dead')) THEN 'part_due' ELSE 'part_back' END
     ELSE {0}.state END"""
 
+_NEWS = """(e.what IN ('booked', 'payment_failed', 'cancelled')
+    OR (e.amount>0 AND e.what IN ('refunded', 'refund_elsewhere', 'refund_resolved')))"""
+
 AT_ANY_TIME = {
     "Q1-Q3: the status does not fit the hold": """
         SELECT id FROM booking WHERE (status IN ('initiated','booked') AND hold<>'held')
@@ -55,6 +58,18 @@ AT_ANY_TIME = {
     "Q15: money that is owed back, and nothing that gives it back or waits for a decision": """
         SELECT p.id FROM payment p WHERE p.state='refund_due' AND NOT EXISTS (SELECT 1 FROM refund r
         WHERE r.payment_id=p.id AND (r.state IN ('due','sent','dead') OR (r.state='failed' AND r.decision='')))""",
+    "Q16: something that others are never told": f"""
+        SELECT b.id FROM booking b WHERE b.announce_at IS NULL AND ((b.held_at IS NOT NULL AND b.announced=0)
+        OR EXISTS (SELECT 1 FROM booking_event e WHERE e.booking_id=b.id AND e.id>b.announced_event_id AND {_NEWS}))""",
+    "Q17: announcements of a booking with a hole, or more than it knows of": """
+        SELECT a.booking_id FROM announcement a JOIN booking b ON b.id=a.booking_id GROUP BY a.booking_id, b.announced
+        HAVING MAX(a.sequence)<>b.announced OR MAX(a.sequence)-MIN(a.sequence)+1<>COUNT(*)""",
+    "Q18: told more often than it happened, or less": f"""
+        SELECT a.booking_id FROM announcement a JOIN booking b ON b.id=a.booking_id
+        WHERE a.sequence=1 AND (SELECT COUNT(*) FROM announcement n
+            WHERE n.booking_id=b.id AND n.type<>'booking.expiring')
+        <> (CASE WHEN b.held_at IS NULL THEN 0 ELSE 1 END) + (SELECT COUNT(*) FROM booking_event e
+            WHERE e.booking_id=b.id AND e.id<=b.announced_event_id AND {_NEWS})""",
     "Q11: a payment in another currency than its booking": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }
@@ -72,7 +87,8 @@ WHEN_QUIET = {
         UNION ALL SELECT id FROM payment WHERE state IN ('processing','dead')
         UNION ALL SELECT id FROM refund WHERE state IN ('due','sent','dead') OR (state='failed' AND decision='')
         UNION ALL SELECT id FROM booking
-          WHERE status IN ('pending','initiated') AND expires_at < {two_minutes_ago}""",
+          WHERE status IN ('pending','initiated') AND expires_at < {two_minutes_ago}
+        UNION ALL SELECT id FROM booking WHERE announce_at < {two_minutes_ago}""",
 }
 
 

@@ -71,6 +71,8 @@ _BOOKINGS = insert_select(
     held_at="IF(hold IN ('held', 'giving_back'), at, NULL)",
     expires_at="IF(is_new, '{now}', at) + INTERVAL 15 MINUTE",
     active_payment_id="IF(status = 'booked', seq, NULL)",
+    # Told long ago: its only event has the same id.
+    announced_event_id="IF(status IN ('booked', 'cancelled'), seq, 0)",
     cancelled_at="IF(status = 'cancelled', LEAST(at + INTERVAL 15 MINUTE, '{now}'), NULL)",
     payment_state="IF(status = 'booked', IF(MOD(seq, 50) = 0, 'part_back', 'succeeded'), '')",
     refund_at="IF(status = 'booked' AND MOD(seq, 50) = 0, at + INTERVAL 2 HOUR, NULL)",
@@ -122,6 +124,7 @@ _REFUNDS = insert_select(
 
 _EVENTS = insert_select(
     *("booking_event", "booking WHERE status IN ('booked', 'cancelled')"),
+    id="id",
     booking_id="id",
     what="IF(status = 'booked', 'booked', 'cancelled')",
     actor_kind="IF(status = 'booked', 'customer', 'system')",

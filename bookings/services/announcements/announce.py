@@ -7,7 +7,7 @@ See Note [What is told is flagged on the booking] in `bookings.services.shared.t
 import functools
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -116,22 +116,27 @@ def _announce(ids: Sequence[int]) -> int:
     return len(bookings)
 
 
-def _looked_at(
-    bookings: Sequence[Booking], now: datetime
-) -> Iterator[tuple[Booking, list[Item], datetime | None, int]]:
+def _looked_at(bookings: Sequence[Booking], now: datetime) -> list[tuple[Booking, list[Item], datetime | None, int]]:
     """Give for each locked booking what there is to tell, when to look again, and the last event that was seen."""
-    since = _by_booking(BookingEvent.objects.filter(pk__gt=F("booking__announced_event_id")), bookings)
+    since = _by_booking(_events_since(), bookings)
     several = [booking for booking in bookings if may_be_several(booking, since.get(booking.pk, []))]
     whole = _by_booking(BookingEvent.objects.all(), several)
     payments = _payments_of(several)
-    reminded = _reminded(bookings)
+    reminded, found = _reminded(bookings), []
     for booking in bookings:
         new = since.get(booking.pk, [])
         items = news_of(booking, whole.get(booking.pk, new), payments=payments, now=now)
         is_reminder_due, again_at = (False, None) if booking.pk in reminded else _reminder_of(booking, items, now)
         if is_reminder_due:
             items.append(reminder(booking, now=now))
-        yield booking, items, again_at, max([booking.announced_event_id, *(event.pk for event in new)])
+        last_event = max([booking.announced_event_id, *(event.pk for event in new)])
+        found.append((booking, items, again_at, last_event))
+    return found
+
+
+def _events_since() -> QuerySet[BookingEvent]:
+    """The events that come after the last one that was looked at, of each booking."""
+    return BookingEvent.objects.filter(pk__gt=F("booking__announced_event_id"))
 
 
 def _by_booking(events: QuerySet[BookingEvent], bookings: Sequence[Booking]) -> dict[int, list[BookingEvent]]:
@@ -164,10 +169,10 @@ def _waits_for_payment(booking: Booking) -> bool:
 
 def _reminder_of(booking: Booking, items: Sequence[Item], now: datetime) -> tuple[bool, datetime | None]:
     """
-    Tell whether a reminder is due now, and when one is due later: once, while nobody pays.
+    Tell whether a reminder is due now, and when one is due later: once, while no payment is under way.
 
     Not where the payment window is no longer than the time of the reminder, nor beside other news, which says the
-    same: pay until then. Not while the database's clock is in doubt: it would remind everybody.
+    same: pay until then. Not while the database's clock is in doubt: it would remind all customers at once.
     """
     before, is_due = remind_before(), False
     remind_at = booking.expires_at - before

@@ -11,13 +11,16 @@ from django_q.tasks import async_task
 from bookings.actor import Actor, ActorKind
 from bookings.db.clock import database_time
 from bookings.services.upkeep.pause_schedules import pause_schedule
-from bookings.wake import PLACE, wake_worker
+from bookings.wake import PLACE, wake_teller, wake_worker
 from bookingsite.broker import TickingBroker
+from tests.support.bookings import a_saved_row
 
 pytestmark = pytest.mark.django_db
 
 PASS, REAP, RECONCILE = "bookings.tasks.run_pass", "bookings.tasks.reap", "bookings.tasks.reconcile"
 RECONCILE_PAYMENTS = "bookings.tasks.reconcile_payments"
+TELL = "bookings.tasks.tell"
+MISSED_NEWS = "bookings.tasks.look_for_missed_news"
 STAFF = Actor(ActorKind.STAFF, "anna")
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -28,12 +31,13 @@ LONGEST = {
     REAP: timedelta(minutes=5),
     RECONCILE: timedelta(hours=1),
     RECONCILE_PAYMENTS: timedelta(hours=1),
+    MISSED_NEWS: timedelta(hours=1),
 }
 
 
 @pytest.fixture(autouse=True)
 def standard_schedules(monkeypatch):
-    """The four rows, each of which was begun just now."""
+    """All rows, each of which was begun just now."""
     monkeypatch.setattr("bookingsite.broker.sleep", lambda seconds: None)
     Schedule.objects.all().delete()
     TickingBroker().dequeue()
@@ -212,6 +216,7 @@ def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
         "delete old rows": "4-59/5 * * * * 5",
         "compare seats": "37 * * * * 5",
         "compare payments": "17 * * * * 5",
+        "look for missed news": "47 * * * * 5",
     }
 
 
@@ -231,7 +236,7 @@ def test_a_schedule_that_cannot_be_read_does_not_keep_the_others_back():
         put(func, database_time() - timedelta(seconds=1))
     Schedule.objects.filter(func=REAP).update(cron="every now and then")
 
-    assert look() == sorted([RECONCILE, RECONCILE_PAYMENTS, PASS])
+    assert look() == sorted([RECONCILE, RECONCILE_PAYMENTS, MISSED_NEWS, PASS])
 
 
 def test_a_schedule_of_another_kind_runs_at_its_own_interval_and_as_often_as_it_says():
@@ -268,3 +273,26 @@ def raising(error):
         raise error
 
     return fail
+
+
+def test_the_worker_itself_sees_that_there_is_news_and_has_it_told():
+    assert look() == []
+    a_saved_row("initiated", announce_at=database_time())
+
+    assert look() == [TELL]
+    assert [len(TickingBroker().dequeue()) for _ in range(2)] == [1, 1]  # taken, so its place is free again
+    assert OrmQ.objects.count() == 0
+
+
+def test_news_that_is_to_be_told_later_waits():
+    a_saved_row("initiated", announce_at=database_time() + timedelta(seconds=30))
+
+    assert look() == []
+
+
+def test_what_tells_the_news_waits_in_the_queue_once():
+    wake_teller()
+    wake_teller()
+    wake_worker()
+
+    assert begun() == [PASS, TELL]
