@@ -7,6 +7,7 @@ from bookings.conf import IDEMPOTENCY_RETENTION
 from bookings.db.clock import database_time
 from bookings.diagnostics.finding import Finding, Verdict, fail, ok, warn
 from bookings.models import Reconciliation
+from bookings.queries.announcements import waiting_since
 from bookings.queries.upkeep.at_gateways import AtGateways, gateways
 from bookings.queries.upkeep.open_work import (
     WaitingWork,
@@ -21,6 +22,8 @@ from bookings.queries.upkeep.open_work import (
 LONG_WITHOUT_ANSWER = timedelta(minutes=2)
 # No restart takes so long: an operator of the other side must know.
 TOO_LONG_WITHOUT_ANSWER = timedelta(minutes=30)
+# As the alert.
+ANNOUNCED_LATE = timedelta(seconds=60)
 # Three hourly comparisons, as the alert.
 COMPARISON_IS_OLD = timedelta(hours=3)
 # As the alert: a working day, and a weekend before it.
@@ -48,6 +51,7 @@ def check_open_work() -> Iterator[Finding]:
     )
     yield from judge_gateways(gateways(), now)
     yield from _comparison(found.compared, now)
+    yield _announcements(waiting_since(), now)
     yield _records(oldest_answered_record(), now)
 
 
@@ -154,6 +158,15 @@ def _comparison(last: Reconciliation | None, now: datetime) -> Iterator[Finding]
         "`manage.py reconcile_seats` compares again. Find the cause first, then `--fix --reason`: see "
         "BookingsSeatsDrift in docs/operations.md.",
     )
+
+
+def _announcements(since: datetime | None, now: datetime) -> Finding:
+    """Judge for how long others have not been told what there is to tell. A time to come is a reminder's."""
+    name, age = "announcements", _age(since, now)
+    if age <= ANNOUNCED_LATE:
+        return ok(name, "others are told what happens to bookings")
+    said = f"others have not been told for {in_words(age)} what happened to a booking"
+    return fail(name, said, "Does the worker run? `manage.py run_pass` announces what is due; its log says what fails.")
 
 
 def _records(oldest: datetime | None, now: datetime) -> Finding:

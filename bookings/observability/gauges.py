@@ -14,6 +14,7 @@ from bookings.models.notices import GatewayNoticeState
 from bookings.models.payments import UNANSWERED, PaymentState, PaymentStep
 from bookings.models.refunds import UNFINISHED, RefundState
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.announcements import waiting_since
 from bookings.queries.payment_comparisons import last_payment_comparison
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
@@ -134,6 +135,11 @@ def _background(now: datetime) -> list[Numbers]:
             "expiry_lag_seconds",
             "How long ago the payment window of the oldest booking that is due to expire closed.",
             _plain(_age(oldest_due, now)),
+        ),
+        (
+            "announce_lag_seconds",
+            "How long ago the oldest thing happened that others are not told about yet.",
+            _plain(_age(waiting_since(), now)),
         ),
         (
             "pass_age_seconds",

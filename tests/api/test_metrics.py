@@ -85,6 +85,7 @@ def test_metrics_of_an_empty_service(api):
         "bookings_notices_new": 0,
         "bookings_notices_oldest_new_seconds": 0,
         "bookings_expiry_lag_seconds": 0,
+        "bookings_announce_lag_seconds": 0,
         "bookings_pass_age_seconds": -1,
     }
 
@@ -119,7 +120,9 @@ def test_metrics_tell_ages(api, flights, payments):
     a_cancelled_booking(flights)
     flights.fail_next(Fault.DROP_REQUEST)
     one_pass(flights, payments)
-    a_saved_row("initiated")
+    a_saved_row("initiated", announce_at=database_time())
+    # A reminder, which is not late.
+    a_saved_row("initiated", announce_at=database_time() + timedelta(hours=1))
     let_time_pass(minutes=20)
 
     seen = scraped(api)
@@ -127,6 +130,7 @@ def test_metrics_tell_ages(api, flights, payments):
     assert seen["bookings_releases_open"] == 1
     assert 1200 <= seen["bookings_releases_oldest_open_seconds"] < 1260
     assert 300 <= seen["bookings_expiry_lag_seconds"] < 360
+    assert 1200 <= seen["bookings_announce_lag_seconds"] < 1260
     assert 0 <= seen["bookings_pass_age_seconds"] < 60
 
 

@@ -32,6 +32,7 @@ AT_REST = {
     "payments": "none without an answer",
     "dead payments": "none",
     "comparison": "seats were never compared yet; the worker does it every hour",
+    "announcements": "others are told what happens to bookings",
     "idempotency": "no record is older than it must be",
 }
 
@@ -200,3 +201,14 @@ def test_a_record_of_a_request_without_an_answer_is_kept_however_old(run):
     a_record(hours=500, state="running")
 
     assert run()[1]["idempotency"][0] == "OK"
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(-600, "OK"), (30, "OK"), (90, "FAIL")], ids=["later", "now", "late"])
+def test_what_others_have_not_been_told_for_a_minute_is_a_fault(run, seconds, verdict):
+    a_saved_row("initiated", announce_at=ago(seconds=seconds))
+
+    code, lines = run()
+
+    assert (code, lines["announcements"][0]) == (1 if verdict == "FAIL" else 0, verdict)
+    if verdict == "FAIL":
+        assert lines["announcements"][1] == "others have not been told for 1 min what happened to a booking"

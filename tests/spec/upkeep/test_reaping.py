@@ -14,6 +14,7 @@ from bookings import tasks
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
 from bookings.models import (
+    Announcement,
     Booking,
     BookingEvent,
     GatewayNotice,
@@ -25,6 +26,7 @@ from bookings.models import (
 )
 from bookings.services.upkeep import reap as reaper
 from bookings.services.upkeep.reap import reap_old_rows
+from tests.support.announcements import announce, told_of
 from tests.support.bookings import a_booked_booking, a_cancelled_booking, let_time_pass, one_pass
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +119,16 @@ def test_notices_of_gateways_are_forgotten_after_90_days_and_what_was_not_follow
 
     assert reap() == {"gateway_notice": 3}
     assert list(GatewayNotice.objects.order_by("pk").values_list("state", flat=True)) == ["done", "new"]
+
+
+def test_announcements_are_forgotten_after_30_days_and_their_numbers_go_on(flights):
+    booking = a_cancelled_booking(flights)
+    announce()
+    Announcement.objects.filter(sequence=1).update(created_at=ago(days=31))
+    Announcement.objects.filter(sequence=2).update(created_at=ago(days=29))
+
+    assert reap() == {"announcement": 1}
+    assert [each["sequence"] for each in told_of(booking)] == [2]
 
 
 def test_what_happened_at_log_ins_is_forgotten_after_180_days():
