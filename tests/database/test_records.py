@@ -153,6 +153,7 @@ def test_each_schedule_is_made_once_however_often_the_migration_runs(add_schedul
         ("delete old rows", "bookings.tasks.reap", "C", "4-59/5 * * * * 5", -1),
         ("compare seats", "bookings.tasks.reconcile", "C", "37 * * * * 5", -1),
         ("compare payments", "bookings.tasks.reconcile_payments", "C", "17 * * * * 5", -1),
+        ("look for missed news", "bookings.tasks.look_for_missed_news", "C", "47 * * * * 5", -1),
     ]
 
 

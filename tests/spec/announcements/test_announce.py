@@ -4,6 +4,7 @@ import uuid
 from functools import partial
 
 import pytest
+from django.db import OperationalError
 
 from bookings.deadline import Deadline
 from bookings.lifecycle import AfterFailure, CancelReason, Decision
@@ -15,6 +16,7 @@ from bookings.services.bookings.expire import expire_bookings
 from bookings.services.bookings.note import note_booking
 from bookings.services.payments.ask_refund import ask_refund
 from bookings.services.payments.decide_failed_refund import FailureResolution, decide_failed_refund
+from bookings.services.payments.look import settle_due_payments
 from bookings.services.payments.refund import refund_payments
 from bookings.services.payments.resolve_refund import resolve_refund
 from tests.support.announcements import announce, told_of, types_of
@@ -176,36 +178,60 @@ def test_what_happens_to_a_booking_is_announced_once_and_in_its_order(api, fligh
     assert violations() == []
 
 
-def test_what_happened_between_two_looks_is_shown_as_it_was(flights, payments):
-    def life(look):
-        """A booking to which everything happens; its announcements without what is another's each time."""
-        booking = an_initiated_booking(flights)
-        look()
-        payments.fail_next(ChargeFault.DECLINE)
-        pay(booking, payments)
-        look()
-        pay(booking, payments)
-        look()
-        booking.refresh_from_db()
-        ask_refund(a_refund_request(booking))
-        one_refund(flights, payments)
-        look()
-        cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
-        look()
-        one_refund(flights, payments)
-        announce()
-        return [comparable(each) for each in told_of(booking)]
-
-    each_alone, all_together = life(announce), life(lambda: None)
-
-    assert [each["type"].removeprefix("booking.") for each in all_together] == [
-        *("held", "payment_failed", "paid", "refunded", "cancelled", "refunded")
-    ]
-    assert all_together == each_alone
+def a_long_life(flights, payments, look):
+    """A booking that is declined, paid, refunded in part, cancelled and refunded."""
+    booking = an_initiated_booking(flights)
+    look()
+    payments.fail_next(ChargeFault.DECLINE)
+    pay(booking, payments)
+    look()
+    pay(booking, payments)
+    look()
+    booking.refresh_from_db()
+    ask_refund(a_refund_request(booking))
+    refund_what_is_due(payments)
+    look()
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
+    look()
+    refund_what_is_due(payments)
+    return booking
 
 
-def one_refund(flights, payments):
+def paid_too_late(flights, payments, look):
+    """A booking that staff want to end while it is paid: it is cancelled with the payment that came in."""
+    booking = an_initiated_booking(flights)
+    look()
+    payments.fail_next(ChargeFault.UNKNOWN_MOVED)
+    pay(booking, payments)
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
+    let_time_pass(minutes=2)
+    settle_due_payments(payments=gateways_of(payments), deadline=Deadline(20))
+    look()
+    refund_what_is_due(payments)
+    return booking
+
+
+def refund_what_is_due(payments):
     refund_payments(payments=gateways_of(payments), deadline=Deadline(20))
+
+
+@pytest.mark.parametrize(
+    ("life", "types"),
+    [
+        (a_long_life, "held payment_failed paid refunded cancelled refunded"),
+        (paid_too_late, "held cancelled refunded"),
+    ],
+)
+def test_what_happened_between_two_looks_is_shown_as_it_was(flights, payments, life, types):
+    looked_at = life(flights, payments, announce)
+    announce()
+    left_alone = life(flights, payments, lambda: None)
+    announce()
+
+    each_alone, all_together = ([comparable(each) for each in told_of(one)] for one in (looked_at, left_alone))
+
+    assert types_of(left_alone) == types.split()
+    assert all_together == each_alone
 
 
 def comparable(told):
@@ -275,3 +301,37 @@ def test_more_than_fits_one_transaction_is_announced_at_one_look(flights, monkey
 
     assert announce() == 5
     assert [types_of(each) for each in bookings] == [["held"]] * 5
+
+
+def test_what_another_announcer_has_told_meanwhile_is_left_alone(flights):
+    booking = an_initiated_booking(flights)
+    announce()
+    booking.refresh_from_db()
+    reminder = booking.announce_at
+
+    assert announcing._announce([booking.pk]) == 0
+    announcing._let_rest(booking.pk)
+    announcing._let_rest(0)
+
+    booking.refresh_from_db()
+    assert (types_of(booking), booking.announce_at) == (["held"], reminder)
+
+
+def test_an_error_of_the_database_is_the_fault_of_no_booking(flights, monkeypatch):
+    booking = an_initiated_booking(flights)
+
+    def gone(ids):
+        raise OperationalError(2006, "gone away")
+
+    monkeypatch.setattr(announcing, "_announce", gone)
+    with pytest.raises(OperationalError):
+        announce()
+
+    booking.refresh_from_db()
+    assert booking.announce_at == booking.held_at
+
+
+def test_an_announcer_without_time_begins_nothing(flights):
+    an_initiated_booking(flights)
+
+    assert announcing.announce_news(deadline=Deadline(0)) == 0

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from bookings import tasks
 from bookings.db.clock import database_time
 from bookings.models import Booking
+from bookings.services.announcements import find_missed
 from tests.support.announcements import announce, types_of
 from tests.support.bookings import a_cancelled_booking, an_initiated_booking, let_time_pass
 
@@ -70,3 +71,11 @@ def test_a_flag_that_a_clock_wrote_that_was_ahead_is_due_now(flights):
     assert look() == (1, [("news.missed", booking.reference)])
     announce()
     assert types_of(booking) == ["held"]
+
+
+def test_what_was_told_meanwhile_is_not_told_again(flights):
+    booking = an_initiated_booking(flights)
+    announce()
+
+    assert [find_missed._flag(number) for number in (booking.pk, 0)] == [0, 0]
+    assert announce() == 0
