@@ -176,7 +176,7 @@ def test_a_scrape_costs_a_fixed_number_of_statements(api, rows):
         api.get("/metrics")
 
     # MariaDB is asked about its connections.
-    assert len(statements) == (25 if connection.vendor == "mysql" else 22)
+    assert len(statements) == (25 if connection.vendor == "mysql" else 23)
 
 
 def test_requests_are_counted_by_route_and_status(api):
