@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from bookings.lifecycle import BookingStatus
-from bookings.models.payments import PaymentState
+from bookings.models.payments import PaymentState, PaymentStep
 from tests.docs.pages import REPOSITORY, named
 
 DRAWINGS = sorted((REPOSITORY / "docs/diagrams").glob("*.svg"))
@@ -24,6 +24,8 @@ def texts(name, style):
 
 def test_each_state_of_bookings_and_payments_is_drawn():
     assert sorted(texts("states.svg", "state")) == sorted([*BookingStatus.values, *PaymentState.values])
+    assert sorted(texts("states.svg", "step")) == sorted(PaymentStep.values)
+    assert set(texts("states.svg", "end-of-steps")) <= set(PaymentState.values)
 
 
 def test_the_transactions_of_a_create_have_the_names_of_the_code():
