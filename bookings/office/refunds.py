@@ -18,7 +18,7 @@ from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.lifecycle import Decision, RefundCause
 from bookings.models import BookingEvent, Payment, Refund
-from bookings.models.refunds import RefundSource, RefundState
+from bookings.models.refunds import RefundDecision, RefundSource, RefundState
 from bookings.office import labels
 from bookings.office.ask_refund import REFUND
 from bookings.office.base import RecordAdmin, column
@@ -135,20 +135,24 @@ class DeadRefund(ManualCase):
 
 
 class State(admin.SimpleListFilter):
-    """Refunds by their state; those that are due are a filter of what is open."""
+    """Refunds by how they stand; those that are due are a filter of what is open."""
 
     title = gettext_lazy("state")
     # Not the name of the column: by those nothing can be asked for.
     parameter_name = "is"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, str(labels.REFUND[state].text)) for state in RefundState if state != RefundState.DUE]
+        return [(word, str(badge.text)) for word, badge in labels.REFUND.items() if word != RefundState.DUE]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
-        if self.value() in (None, RefundState.SENT):
-            return queryset.filter(state=self.value()) if self.value() else queryset
-        # These have no next try: said as well, the to-do index has them in the order of the list.
-        return queryset.filter(state=self.value(), next_at=None)
+        word = self.value()
+        if word in (None, RefundState.SENT):
+            return queryset.filter(state=word) if word else queryset
+        is_decided = word in RefundDecision.values
+        # All columns of the to-do index are said, so that it has them in the order of the list.
+        return queryset.filter(
+            state=RefundState.FAILED if is_decided else word, next_at=None, decision=word if is_decided else ""
+        )
 
 
 class Source(admin.SimpleListFilter):

@@ -76,7 +76,10 @@ def all_pages() -> Iterator[Page]:
         "payments, succeeded": f"{OFFICE}/payment/?is=succeeded",
         "payments, succeeded, page 100": f"{OFFICE}/payment/?is=succeeded&p=100",
         "payments, found by a key": f"{OFFICE}/payment/?q={Payment.objects.get(booking=paid).gateway_key}",
-        **{f"refunds, {state}": f"{OFFICE}/refund/?is={state}" for state in ("done", "failed", "elsewhere", "dead")},
+        **{
+            f"refunds, {state}": f"{OFFICE}/refund/?is={state}"
+            for state in ("done", "failed", "again", "elsewhere", "dead")
+        },
         "refunds made on the gateway's pages": f"{OFFICE}/refund/?from=gateway",
         "refund, page 100": f"{OFFICE}/refund/?p=100",
         "records, running": f"{OFFICE}/idempotencyrecord/?is=running",
