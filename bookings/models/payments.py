@@ -33,6 +33,12 @@ class PaymentStep(models.TextChoices):
     CLOSING = "closing"
 
 
+WAITING_FOR = [PaymentStep.PAYER, PaymentStep.BANK, PaymentStep.CLOSING]
+"""Steps that say whom a payment waits for."""
+
+DECLINED = "declined"
+"""How a payment stands that failed because a bank, or the gateway, said no. Others fail because they were not paid."""
+
 SETTLED_HERE = "instant"
 """The gateway that is this database. It also has the payments of nothing, which no other gateway charges."""
 
@@ -131,6 +137,13 @@ class Payment(OutboundCall):
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+    @property
+    def standing(self) -> str:
+        """How it stands: its state; whom it waits for, while it has none; or that it was declined."""
+        if self.step in WAITING_FOR:
+            return self.step
+        return DECLINED if self.state == PaymentState.FAILED and self.decline_code else self.state
 
     @property
     def left(self) -> Money:

@@ -26,7 +26,7 @@ from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
 from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
-from bookings.models.payments import PaymentState
+from bookings.models.payments import DECLINED, PaymentState, PaymentStep
 from bookings.models.refunds import RefundDecision, RefundSource, RefundState
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
 from bookings.queries.bookings.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
@@ -121,12 +121,17 @@ PAYMENT: Mapping[str, Badge] = MappingProxyType(
     {
         PaymentState.PROCESSING: Badge(_("Being settled"), "busy"),
         PaymentState.SUCCEEDED: Badge(_("Paid"), "good"),
-        PaymentState.FAILED: Badge(_("Declined"), "calm"),
+        PaymentState.FAILED: Badge(_("Not paid"), "calm"),
         PaymentState.REFUND_DUE: Badge(_("Refund due"), "warn"),
         PaymentState.REFUNDED: Badge(_("Refunded"), "calm"),
         PaymentState.DEAD: Badge(_("Charge unknown: needs a decision"), "bad"),
+        PaymentStep.PAYER: Badge(_("Waits for the payer"), "busy"),
+        PaymentStep.BANK: Badge(_("The bank decides"), "busy"),
+        PaymentStep.CLOSING: Badge(_("Being closed"), "warn"),
+        DECLINED: Badge(_("Declined"), "calm"),
     }
 )
+"""By state; without an outcome by whom it waits for, and what was declined by that."""
 
 REFUND: Mapping[str, Badge] = MappingProxyType(
     {
@@ -244,7 +249,7 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.BOOKED: _("Paid and booked"),
         EventKind.CANCELLED: _("Cancelled"),
         EventKind.CANCEL_REQUESTED: _("Cancellation asked for"),
-        EventKind.PAYMENT_FAILED: _("Payment declined"),
+        EventKind.PAYMENT_FAILED: _("Payment failed"),
         EventKind.REFUND_ASKED: _("Refund asked for"),
         EventKind.REFUNDED: _("Money refunded"),
         EventKind.REFUND_FAILED: _("Refund failed"),

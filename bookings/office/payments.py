@@ -1,22 +1,23 @@
 """Payments: their records, charges that wait for a decision, and the pages on which staff decide."""
 
-import functools
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import QuerySet
+from django.db.models import Manager, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus, Decision
-from bookings.models import BookingEvent, Payment
+from bookings.models import BookingEvent, Payment, Refund
 from bookings.models.payments import PaymentState
 from bookings.office import labels
 from bookings.office.ask_refund import REFUND, RefundPage, can_be_refunded
@@ -172,11 +173,25 @@ class State(admin.SimpleListFilter):
     parameter_name = "is"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state, str(badge.text)) for state, badge in labels.PAYMENT.items() if state != PaymentState.PROCESSING]
+        return [(state.value, str(labels.PAYMENT[state].text)) for state in PaymentState if state != state.PROCESSING]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
         # These have no next try: said as well, the to-do index has them in the order of the list.
         return queryset.filter(state=self.value(), next_at=None) if self.value() else queryset
+
+
+@admin.display(description=gettext_lazy("State"), ordering="state")
+def state(payment: Payment) -> SafeString:
+    return badge("payment", payment.standing)
+
+
+def refunds_in_lines(refunds: Manager[Refund]) -> SafeString:
+    """Each refund of a payment in a line of its own, which leads to it."""
+    lines = (
+        (reverse("admin:bookings_refund_change", args=[refund.pk]), refund.money, badge("refund", refund.standing))
+        for refund in refunds.order_by("pk")
+    )
+    return format_html_join("", '<div><a href="{}">{}</a> {}</div>', lines)
 
 
 @admin.display(description=gettext_lazy("Amount"), ordering="amount")
@@ -194,13 +209,19 @@ class PaymentAdmin(RefundPage, RecordAdmin):
         column("id", gettext_lazy("Payment")),
         column("booking", gettext_lazy("Booking"), booking_link),
         amount,
-        column("state", gettext_lazy("State"), functools.partial(badge, "payment")),
+        state,
         column("created_at", gettext_lazy("Started"), moment),
         column("settled_at", gettext_lazy("Settled"), moment),
         refunded,
     ]
     more = [
+        column("decline_code", gettext_lazy("Why declined")),
+        column("refunds", gettext_lazy("Refunds"), refunds_in_lines),
+        column("gateway", gettext_lazy("Gateway")),
         column("gateway_key", gettext_lazy("Key")),
+        column("gateway_id", gettext_lazy("Id at the gateway")),
+        column("charge_id", gettext_lazy("Charge there")),
+        column("act_until", gettext_lazy("Can be paid until"), moment),
         column("claims", gettext_lazy("Tries")),
         column("first_sent_at", gettext_lazy("First sent"), moment),
         column("next_at", gettext_lazy("Next try"), moment),

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import CancelReason, Hold
-from bookings.models import BookingEvent
+from bookings.models import Booking, BookingEvent, Dispute
 from bookings.models.payments import PaymentState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.services.bookings.cancel import cancel_booking
@@ -17,6 +17,7 @@ from tests.support.bookings import (
     STAFF,
     a_booked_booking,
     a_call_row,
+    a_dispute_row,
     a_payment_row,
     a_saved_row,
     an_initiated_booking,
@@ -116,7 +117,7 @@ def test_it_says_in_a_sentence_what_became_of_the_seats(desk, status, columns, s
         (None, "Money: nothing was paid."),
         (PaymentState.PROCESSING, "Money: a payment of 4,000 XXX has been under way since "),
         (PaymentState.SUCCEEDED, "Money: 4,000 XXX paid on "),
-        (PaymentState.FAILED, "Money: the payment was declined; nothing was charged."),
+        (PaymentState.FAILED, "Money: the payment was not made, and cannot be any more; nothing was charged."),
         (PaymentState.REFUND_DUE, "Money: a refund of 4,000 XXX is due, next try "),
         (PaymentState.REFUNDED, "Money: 4,000 XXX refunded on "),
         (PaymentState.DEAD, "Money: the gateway never said whether the payment was charged. This needs a decision."),
@@ -130,6 +131,65 @@ def test_it_says_in_a_sentence_what_became_of_the_money(desk, state, sentence):
     text = text_of(desk.get(page_of(booking)))
 
     assert sentence in text
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence", "state"),
+    [
+        (
+            {"step": "payer"},
+            "It waits for the payer, who may be at the page of their bank, until ",
+            "Waits for the payer",
+        ),
+        ({"step": "bank"}, "The payer's bank decides.", "The bank decides"),
+        ({"step": "closing"}, "It is being closed at the gateway, so that it cannot be paid any more", "Being closed"),
+        (
+            {"state": PaymentState.FAILED, "decline_code": "insufficient_funds"},
+            "Money: the payment was declined (insufficient_funds); nothing was charged.",
+            "Declined",
+        ),
+        ({"state": PaymentState.FAILED}, "cannot be any more", "Not paid"),
+    ],
+    ids=["payer", "bank", "closing", "declined", "failed"],
+)
+def test_it_says_whom_a_payment_waits_for_or_why_it_failed(desk, columns, sentence, state):
+    payment = a_payment_row(a_saved_row("initiated"), **columns)
+
+    shown = [
+        text_of(desk.get(address))
+        for address in (page_of(payment.booking), f"/admin/bookings/payment/{payment.pk}/change/")
+    ]
+
+    assert sentence in shown[0]
+    assert [state in text for text in shown] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, ["must be answered at the gateway by ", "The money is gone already: a refund would pay it twice."]),
+        ({"answer_by": None, "refundable": True}, ["The payer's bank decides.", "A refund ends it."]),
+    ],
+)
+def test_a_dispute_is_said_wherever_money_may_go_back(columns, said):
+    dispute = a_dispute_row(**columns)
+    payment, booking = dispute.payment, dispute.payment.booking
+    Booking.objects.filter(pk=booking.pk).update(active_payment_id=payment.pk)
+    desk = desk_of(a_person(group="Supervisor"))
+    pages = [
+        page_of(booking),
+        f"/admin/bookings/booking/{booking.pk}/cancel/",
+        f"/admin/bookings/payment/{payment.pk}/refund/",
+    ]
+
+    shown = [desk.get(address) for address in pages]
+
+    for page in shown:
+        assert "Money: the payer has disputed 4,000 XXX since " in text_of(page)
+        assert [each in text_of(page) for each in said] == [True, True]
+        assert f"/admin/bookings/dispute/{dispute.pk}/change/" in page.content.decode()
+    Dispute.objects.update(closed_at=database_time())
+    assert ["disputed" in text_of(desk.get(address)) for address in pages] == [False] * 3
 
 
 def test_it_shows_prices_with_the_digits_of_their_currency(desk, flights, payments):

@@ -4,7 +4,7 @@ import pytest
 
 from bookings.models import BookingEvent, Payment
 from bookings.ports import Unknown
-from tests.support.bookings import a_payment_row, a_saved_row, let_time_pass, one_pass
+from tests.support.bookings import a_payment_row, a_refund_row, a_saved_row, let_time_pass, one_pass
 from tests.support.calls import a_dead_payment, links_of, payment_address, why
 from tests.support.fakes import ChargeFault
 from tests.support.people import a_person, desk_of, text_of
@@ -44,6 +44,18 @@ def test_the_page_of_a_booking_leads_to_the_three_ways_of_deciding(desk, status,
     assert "Decide about the money" in text_of(booking)
     assert f'href="{page_of(payment)}"' in booking.content.decode()
     assert links_of(desk.get(page_of(payment))) == [payment_address(payment, word) for word in WORDS]
+
+
+def test_a_record_says_all_that_is_known_of_it(desk):
+    payment = a_payment_row(a_saved_row("booked"), "succeeded", gateway_id="pi_7", charge_id="ch_7")
+    refund = a_refund_row(payment, "done", 500)
+    declined = a_payment_row(a_saved_row("initiated"), "failed", decline_code="insufficient_funds")
+
+    page, text = desk.get(page_of(payment)).content.decode(), text_of(desk.get(page_of(declined)))
+
+    for said in ("pi_7", "ch_7", "fake", str(payment.gateway_key), f"/admin/bookings/refund/{refund.pk}/change/"):
+        assert said in page
+    assert "Why declined insufficient_funds" in " ".join(text.split())
 
 
 def test_what_does_not_wait_for_a_decision_offers_none(desk):
@@ -160,7 +172,7 @@ def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):
     text = text_of(answer)
     assert answer.status_code == 409
     assert "This call does not wait for a decision any more. Nothing was changed." in text
-    assert "Payment declined, ben" in text
+    assert "Payment failed, ben" in text
     assert "I wrote a lot here" in text
 
 

@@ -1,11 +1,11 @@
 """What the back office shows of one booking, and what can be done with it now."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
-from bookings.models import Booking, BookingCase, BookingEvent, Payment, Refund, SeatCallEvent
+from bookings.models import Booking, BookingCase, BookingEvent, Dispute, Payment, Refund, SeatCallEvent
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.refunds import MOVING
@@ -25,6 +25,7 @@ class BookingPage:
     refunds: list[Refund]
     timeline: list[Line]
     notes: list[BookingEvent]
+    open_disputes: list[Dispute] = field(default_factory=list)
     # Open or closed; None where it never was one.
     last_case: BookingCase | None = None
 
@@ -121,7 +122,7 @@ class BookingPage:
 
 
 def booking_page(booking_id: int) -> BookingPage | None:
-    """Read one booking with all that belongs to it; None if there is no such booking. Six statements."""
+    """Read one booking with all that belongs to it; None if there is no such booking. Seven statements."""
     booking = Booking.objects.with_database_time().select_related("give_back").filter(pk=booking_id).first()
     if booking is None:
         return None
@@ -135,5 +136,6 @@ def booking_page(booking_id: int) -> BookingPage | None:
         refunds=refunds,
         timeline=whole_timeline(booking, events=events, payments=payments, refunds=refunds, decisions=decisions),
         notes=[event for event in events if event.what == EventKind.NOTED],
+        open_disputes=list(Dispute.objects.filter(payment__booking=booking, closed_at=None).order_by("pk")),
         last_case=BookingCase.objects.filter(pk=booking_id).first(),
     )
