@@ -770,6 +770,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("act_until", models.DateTimeField(blank=True, null=True)),
+                ("closing_since", models.DateTimeField(blank=True, null=True)),
                 ("decline_code", models.CharField(blank=True, default="", max_length=64)),
                 (
                     "state",
@@ -817,6 +818,14 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="payment_step_only_while_processing",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("closing_since__isnull", False), ("step", "closing")),
+                            models.Q(("step", "closing"), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="payment_closing_says_since",
                     ),
                     models.UniqueConstraint(fields=("active_booking_id",), name="payment_one_active_per_booking"),
                     models.CheckConstraint(

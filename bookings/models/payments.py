@@ -78,6 +78,8 @@ class Payment(OutboundCall):
     step = models.CharField(max_length=8, choices=PaymentStep.choices, blank=True, default="")
     # From then on it is not charged any more.
     act_until = models.DateTimeField(null=True, blank=True)
+    # Since when it was to be closed, sooner than that or later; kept once it has ended.
+    closing_since = models.DateTimeField(null=True, blank=True)
     decline_code = models.CharField(max_length=64, blank=True, default="")
     state = models.CharField(max_length=10, choices=PaymentState.choices, default=PaymentState.PROCESSING)
     # The booking again while this payment may keep or has its money: unique, so there is one at most.
@@ -104,6 +106,10 @@ class Payment(OutboundCall):
             models.CheckConstraint(
                 name="payment_step_only_while_processing",
                 condition=Q(step="") | Q(step__in=PaymentStep.values, state=PaymentState.PROCESSING),
+            ),
+            models.CheckConstraint(
+                name="payment_closing_says_since",
+                condition=Q(step=PaymentStep.CLOSING, closing_since__isnull=False) | ~Q(step=PaymentStep.CLOSING),
             ),
             models.UniqueConstraint(name="payment_one_active_per_booking", fields=["active_booking_id"]),
             models.CheckConstraint(

@@ -83,9 +83,9 @@ def _at_gateways(now: datetime) -> list[Numbers]:
             refunds_age,
         ),
         (
-            "payments_closing_late_seconds",
-            "How long the oldest payment that is to be closed is past the time in which it could be paid.",
-            _plain(_age(Payment.objects.filter(CLOSING).aggregate(at=Min("act_until"))["at"], now)),
+            "payments_closing_seconds",
+            "How long the payment that could not be closed for longest was to be closed.",
+            _plain(_age(Payment.objects.filter(CLOSING).aggregate(at=Min("closing_since"))["at"], now)),
         ),
         ("disputes_open", "Disputes that are not over.", _plain(disputes["count"])),
         (

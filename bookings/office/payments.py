@@ -222,6 +222,7 @@ class PaymentAdmin(RefundPage, RecordAdmin):
         column("gateway_id", gettext_lazy("Id at the gateway")),
         column("charge_id", gettext_lazy("Charge there")),
         column("act_until", gettext_lazy("Can be paid until"), moment),
+        column("closing_since", gettext_lazy("To be closed since"), moment),
         column("claims", gettext_lazy("Tries")),
         column("first_sent_at", gettext_lazy("First sent"), moment),
         column("next_at", gettext_lazy("Next try"), moment),

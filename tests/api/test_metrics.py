@@ -78,7 +78,7 @@ def test_metrics_of_an_empty_service(api):
         "bookings_refunds_open failed": 0,
         **{f"bookings_payments_open {step}": 0 for step in STEPS},
         **{f"bookings_payments_oldest_open_seconds {step}": 0 for step in STEPS},
-        "bookings_payments_closing_late_seconds": 0,
+        "bookings_payments_closing_seconds": 0,
         **{f"bookings_refunds_oldest_open_seconds {state}": 0 for state in ("due", "sent", "dead", "failed")},
         "bookings_disputes_open": 0,
         "bookings_disputes_oldest_open_seconds": 0,
@@ -300,7 +300,7 @@ def test_metrics_come_as_prometheus_text(api):
 
 def test_metrics_tell_what_waits_at_payment_gateways(api):
     now = database_time()
-    late = {"step": "closing", "act_until": now - timedelta(minutes=10), "created_at": now - timedelta(minutes=30)}
+    late = {"step": "closing", "closing_since": now - timedelta(minutes=10), "created_at": now - timedelta(minutes=30)}
     a_payment_row(a_saved_row("initiated"), "processing", **late)
     a_payment_row(a_saved_row("initiated"), "processing", step="payer")
     a_dispute_row(1, answer_by=now + timedelta(hours=71), opened_at=now - timedelta(hours=2))
@@ -314,7 +314,7 @@ def test_metrics_tell_what_waits_at_payment_gateways(api):
     steps = {step: seen[f"bookings_payments_open {step}"] for step in STEPS}
     assert steps == {"starting": 0, "asked": 0, "payer": 1, "bank": 0, "closing": 1}
     assert 1800 <= seen["bookings_payments_oldest_open_seconds closing"] < 1860
-    assert 600 <= seen["bookings_payments_closing_late_seconds"] < 660
+    assert 600 <= seen["bookings_payments_closing_seconds"] < 660
     assert seen["bookings_disputes_open"] == 1
     assert 7200 <= seen["bookings_disputes_oldest_open_seconds"] < 7260
     assert 71 * 3600 - 60 < seen["bookings_dispute_answer_due_seconds"] <= 71 * 3600

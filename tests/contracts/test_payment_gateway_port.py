@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
+from django.db.models import F
 
 from bookings.db.clock import database_time
 from bookings.gateways.payments import demo
@@ -105,7 +106,7 @@ def test_what_is_closed_is_never_charged(gateway):
     if gateway.settles_here:
         return  # its row is its charge: there is nothing to close
     payment = a_payment()
-    Payment.objects.filter(pk=payment.pk).update(step="closing")
+    Payment.objects.filter(pk=payment.pk).update(step="closing", closing_since=F("created_at"))
 
     assert gateway.close(intent_of(payment), seconds=2) == Closed()
     assert charge(gateway, payment) == Closed()
@@ -159,7 +160,7 @@ def test_one_user_says_yes_to_the_bank_after_twenty_seconds(seconds, is_settled)
 
 def test_one_user_never_learns_what_became_of_a_payment():
     payment = a_payment(90504, seconds_ago=86_400)
-    Payment.objects.filter(pk=payment.pk).update(step="closing")
+    Payment.objects.filter(pk=payment.pk).update(step="closing", closing_since=F("created_at"))
 
     assert charge(DemoPayments(), payment) == Unknown("no answer yet")
     assert DemoPayments().close(intent_of(payment), seconds=2) == Unknown("no answer yet")

@@ -239,6 +239,7 @@ def a_payment_row(
         "state": state,
         "step": "asked" if state == PaymentState.PROCESSING else "",
         "act_until": booking.expires_at,
+        "closing_since": now if columns.get("step") == "closing" else None,
         "active_booking_id": booking.pk if is_active else None,
         "next_at": now if is_due else None,
         "created_at": now,

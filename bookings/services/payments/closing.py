@@ -19,7 +19,14 @@ from bookings.models import Booking, Payment
 from bookings.models.payments import PaymentState, PaymentStep
 from bookings.ports import PaymentGateway
 from bookings.services.payments.gateways import Gateways, gateway_of, intent_of
-from bookings.services.payments.settle import Settled, fail, is_too_late, lock_with_booking, record_outcome
+from bookings.services.payments.settle import (
+    Settled,
+    fail,
+    is_too_late,
+    lock_with_booking,
+    marked_closing,
+    record_outcome,
+)
 from bookings.services.shared import idempotency, leases
 from bookings.services.shared.leases import leased
 from bookings.services.shared.retry_policy import is_too_old
@@ -94,7 +101,7 @@ def _begin_closing(payment_id: int, *, lease: UUID, is_wanted: bool) -> tuple[Pa
         idempotency.forget_call(payment.gateway_key)
         return None, fail(booking, payment, Cause(SYSTEM, note="never opened"), now=now)
     columns = leased(lease, now, before=payment, term=PAYMENT_LEASE)
-    leases.write(payment, {"step": PaymentStep.CLOSING, **columns})
+    leases.write(payment, {**marked_closing(payment, now), **columns})
     if booking.payment_state == ShownPayment.AWAITING_PAYER:
         show_payment(booking, ShownPayment.SETTLING, now=now)
     return payment, False

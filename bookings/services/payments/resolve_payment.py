@@ -10,11 +10,11 @@ from bookings.errors import NothingToDecide, PaymentNotFound
 from bookings.lifecycle import Decision
 from bookings.models import Booking, Payment
 from bookings.models.bookings.booking_event import EventKind
-from bookings.models.payments import PaymentState, PaymentStep
+from bookings.models.payments import PaymentState
 from bookings.ports import Charged, ChargeOutcome, Closed
 from bookings.services.payments.gateways import Gateways
 from bookings.services.payments.look import ask_and_settle
-from bookings.services.payments.settle import lock_with_booking, settle_locked
+from bookings.services.payments.settle import lock_with_booking, marked_closing, settle_locked
 from bookings.services.shared.idempotency import KeyTaken
 from bookings.services.shared.leases import leased, write
 from bookings.services.shared.manual_resolution import Resolution
@@ -57,8 +57,8 @@ def _claim(payment_id: int, *, lease: UUID, resolution: Resolution) -> Payment:
     booking, payment = _lock_dead(payment_id, about=resolution.about)
     now = database_time()
     refuse_to_count_twice(payment.first_sent_at, now, knows_keys=True)
-    closing = {"state": PaymentState.PROCESSING, "step": PaymentStep.CLOSING}
-    write(payment, {**closing, **leased(lease, now, before=payment, term=PAYMENT_LEASE)})
+    again = {"state": PaymentState.PROCESSING, **marked_closing(payment, now)}
+    write(payment, {**again, **leased(lease, now, before=payment, term=PAYMENT_LEASE)})
     note_event(booking, EventKind.PAYMENT_RETRIED, resolution.cause(), now=now)
     return payment
 

@@ -221,12 +221,19 @@ def _go_on_waiting(
     if isinstance(outcome, Declined | Mistake) and outcome.code:
         columns["decline_code"] = outcome.code[:64]
     if step == PaymentStep.CLOSING and payment.step != PaymentStep.CLOSING:
+        columns |= marked_closing(payment, now)
         # Who has the lease closes it now; without one the worker does.
         columns["next_at"] = payment.next_at if payment.lease is not None else now
     elif is_mine:
         columns |= {"lease": None, "next_at": _next_look(payment, outcome, step, now), "last_error": _said(outcome)}
     leases.write(payment, columns)
     _show(booking, payment, now=now)
+
+
+def marked_closing(payment: Payment, now: datetime) -> leases.Columns:
+    """What to write of a payment that is to be closed from now on, or was so before."""
+    is_so_already = payment.step == PaymentStep.CLOSING
+    return {"step": PaymentStep.CLOSING, "closing_since": payment.closing_since if is_so_already else now}
 
 
 def _next_step(booking: Booking, payment: Payment, outcome: ChargeOutcome, now: datetime) -> str:
