@@ -16,6 +16,7 @@ from bookings.services.payments import receive_notice as receiving
 from tests.support.notices import FORGED, NEXT_SECRET, Bell, ring
 from tests.support.scrapes import growth
 from tests.support.signed_notices import SECRET, an_event, signature
+from tests.support.stripe import stripe_at
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +119,26 @@ def test_what_is_forged_is_refused_and_nothing_is_written(forge):
     assert said(answer) == (400, "This is not a genuine notice.")
     assert GatewayNotice.objects.count() == 0
     assert counted("not_genuine") == before + 1
+
+
+def test_stripes_own_gateway_refuses_them_all(monkeypatch):
+    """What the double of the tests above refuses, the product's reader of Stripe's notices does."""
+    monkeypatch.setattr(
+        wiring, "payment_gateways", lambda: {"stripe": stripe_at("http://127.0.0.1:1", webhook_secrets=[SECRET])}
+    )
+    answers = {}
+    for name, forge in FORGED.items():
+        body, signed = forge(an_event())
+        answers[name] = said(ring(body, gateway="stripe", signed=signed))
+    answers["too large"] = said(ring(padded(256 * KIB + 1), gateway="stripe"))
+    # Without our mark it is about a payment of another system.
+    of_another = answers.pop("a mark that is no key")
+
+    assert answers.pop("too large") == (413, "The body is larger than 256 KiB.")
+    assert set(answers.values()) == {(400, "This is not a genuine notice.")}, answers
+    assert list(GatewayNotice.objects.values_list("payment_key", flat=True)) == [None]
+    assert of_another == (200, "stored")
+    assert said(ring(an_event("evt_2"), gateway="stripe")) == (200, "stored")
 
 
 def test_there_are_more_than_fifty_forgeries():
