@@ -36,6 +36,7 @@ WORK: Mapping[str, str | Promise] = MappingProxyType(
         PASSES_TASK: gettext_lazy("Expire, give seats back, ask again, settle payments, refund"),
         "bookings.tasks.reap": gettext_lazy("Delete old idempotency records, counts, sessions and task results"),
         "bookings.tasks.reconcile": gettext_lazy("Compare seats with the Flight Service"),
+        "bookings.tasks.reconcile_payments": gettext_lazy("Compare payments with the payment gateways"),
     }
 )
 
