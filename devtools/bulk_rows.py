@@ -65,6 +65,9 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "last_error": "",
         "request_id": "",
     },
+    "gateway_notice": {"gateway": "stripe", "kind": "payment", "state": "done", "claims": 1, "last_error": ""},
+    "dispute": {"gateway": "stripe", "currency": "XXX", "reason": "fraudulent", "standing": "lost", "refundable": 0},
+    "payment_comparison": {"payments_compared": 1000, "payments_foreign": 0, "differences": "[]"},
     "seat_call": {
         "kind": "give",
         "seats": 2,

@@ -2,18 +2,21 @@
 
 import functools
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models import Dispute, GatewayNotice, PaymentComparison
 from bookings.models.notices import GatewayNoticeState
 from bookings.office import labels
-from bookings.office.base import RecordAdmin, column
+from bookings.office.base import OnIndexPaginator, RecordAdmin, column
 from bookings.office.refunds import payment_link
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.open_work import waits_for
@@ -58,6 +61,9 @@ class GatewayNoticeAdmin(RecordAdmin):
     list_filter = [waits_for(GatewayNotice), NoticeState]
     ordering = ["-pk"]
 
+    def title_of(self, record: GatewayNotice) -> str:
+        return gettext("Notice %(number)s of %(gateway)s") % {"number": record.pk, "gateway": record.gateway}
+
 
 @admin.display(description=_("Booking"))
 def booking(dispute: Dispute) -> SafeString:
@@ -89,11 +95,11 @@ class DisputeAdmin(RecordAdmin):
         *(booking, amount, standing),
         column("answer_by", _("Answer by"), moment),
         column("reason", _("Reason")),
-        column("standing", _("The gateway's word")),
         column("opened_at", _("Opened"), moment),
         column("closed_at", _("Over"), moment),
     ]
     more = [
+        column("standing", _("The gateway's word")),
         column("payment", _("Payment"), payment_link),
         column("gateway", _("Gateway")),
         column("gateway_id", _("Its name there")),
@@ -103,8 +109,13 @@ class DisputeAdmin(RecordAdmin):
     ]
     list_filter = [waits_for(Dispute)]
     list_select_related = ["payment__booking"]
+    paginator = OnIndexPaginator
     # Those that are open first, and of them the one that must be answered first.
     ordering = ["closed_at", "answer_by", "pk"]
+
+    def title_of(self, record: Dispute) -> str:
+        named = {"number": record.pk, "reference": record.payment.booking.reference}
+        return gettext("Dispute %(number)s of booking %(reference)s") % named
 
 
 def _in_lines(differences: list[dict[str, str]]) -> SafeString:
@@ -118,9 +129,14 @@ def how_many(found: PaymentComparison) -> str:
     return str(len(found.differences))
 
 
-def _about(row: dict[str, str]) -> str:
-    named = (row.get(name, "") for name in ("booking", "amount", "gateway", "payment", "key"))
-    return ", ".join(value for value in named if value)
+def _about(row: dict[str, str]) -> SafeString:
+    """What a difference is about; a booking leads to its page."""
+    named = [row[name] for name in ("amount", "gateway", "payment", "key") if row.get(name)]
+    words = format_html_join(", ", "{}", [(word,) for word in named])
+    if not row.get("booking"):
+        return words
+    address = f"{reverse('admin:search')}?{urlencode({'q': row['booking']})}"
+    return format_html('<a href="{}">{}</a>, {}', address, row["booking"], words)
 
 
 class PaymentComparisonAdmin(RecordAdmin):
@@ -132,4 +148,7 @@ class PaymentComparisonAdmin(RecordAdmin):
     ]
     more = [column("differences", _("What differs"), _in_lines)]
     list_filter = [waits_for(PaymentComparison)]
-    ordering = ["-finished_at"]
+    ordering = ["-pk"]
+
+    def title_of(self, record: PaymentComparison) -> str:
+        return gettext("Comparison of %(at)s") % {"at": record}

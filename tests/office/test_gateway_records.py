@@ -10,13 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from bookings.db.clock import database_time
 from bookings.models import Booking, Dispute, Refund
 from bookings.office.upkeep.open_work import counts as counts_of_the_menu
-from tests.support.bookings import a_dispute_row, a_notice_row, a_payment_comparison, an_owed_refund
+from tests.support.bookings import a_dispute_row, a_notice_row, a_payment_comparison, a_refund_row, an_owed_refund
 from tests.support.people import a_person, desk_of, text_of
 
 pytestmark = pytest.mark.django_db
 
-NOTICES, DISPUTES, COMPARISONS = (
-    f"/admin/bookings/{name}/" for name in ("gatewaynotice", "dispute", "paymentcomparison")
+NOTICES, DISPUTES, COMPARISONS, PAYMENTS, REFUNDS = (
+    f"/admin/bookings/{name}/" for name in ("gatewaynotice", "dispute", "paymentcomparison", "payment", "refund")
 )
 
 
@@ -33,12 +33,12 @@ def some_rows(count):
     for _ in range(count):
         number = uuid.uuid4().int % 10**9
         a_notice_row(number)
-        a_dispute_row(number)
+        a_refund_row(a_dispute_row(number).payment, amount=1)
         a_payment_comparison(differences=[{"kind": "money", "gateway": "fake"}])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("address", [NOTICES, DISPUTES, COMPARISONS])
+@pytest.mark.parametrize("address", [NOTICES, DISPUTES, COMPARISONS, PAYMENTS, REFUNDS])
 def test_a_list_costs_as_many_statements_with_many_rows_as_with_one(desk, address):
     desk.get("/admin/bookings/")  # the first page of a session writes to it
     counts = []
@@ -70,7 +70,7 @@ def test_a_notice_is_shown_with_what_it_is_about(desk):
     [
         ("done", "Looked into"),
         ("foreign", "About another system"),
-        ("dead", "About no payment that is known, or never looked into"),
+        ("dead", "Not known here, or no answer"),
     ],
 )
 def test_notices_are_listed_by_their_state(desk, state, said):
@@ -130,6 +130,7 @@ def test_a_comparison_names_what_differs(desk, flights):
 
     assert "Charged there, and not known here: 40.00 EUR, fake, pi_lost" in shown
     assert "Other refunds there: ABCDEFGH, fake, pi_2" in shown
+    assert b'href="/admin/search/?q=ABCDEFGH"' in desk.get(f"{COMPARISONS}{row.pk}/change/").content
     assert [each.name for each in desk.get("/admin/").context["decisions"]] == [
         "2 payments are not at the gateway as they are here"
     ]

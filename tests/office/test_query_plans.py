@@ -5,13 +5,15 @@ import pytest
 from bookings.db.clock import database_time
 from bookings.models import Booking
 from bookings.office.addresses import selection_in
-from bookings.office.upkeep.open_work import KINDS
+from bookings.office.base import BoundedPaginator
+from bookings.office.upkeep.open_work import KINDS, counts
 from bookings.queries.bookings.pages import count_up_to, page_of
 from bookings.queries.bookings.quick_views import counts_of_views
 from bookings.queries.bookings.search import NEWEST, find
 from bookings.queries.bookings.selection import OF_THE_DAY, VIEWS, Selection
 from bookings.queries.upkeep.open_work import first_booking_made_at, unanswered_payments, waiting_of, work
 from bookings.queries.upkeep.start_page import today
+from tests.support.people import a_person, desk_of
 from tests.support.volume import plans, rows_read, walks
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
@@ -85,6 +87,29 @@ def test_the_day_is_counted_on_indexes_alone():
 
     assert {plan["key"] for plan in found} == {"booking_created", "booking_event_of_day"}
     assert [plan for plan in found if "Using index" not in plan["Extra"]] == []
+
+
+LISTS = (
+    *("payment/", "payment/?needs=payer", "payment/?is=succeeded", "payment/?is=failed"),
+    *("refund/", "refund/?needs=undecided", "refund/?is=done", "refund/?is=again"),
+    *("refund/?from=gateway", "refund/?why=paid_too_late"),
+    *("dispute/", "dispute/?needs=dispute", "dispute/?needs=bank"),
+    *("gatewaynotice/", "gatewaynotice/?is=done", "gatewaynotice/?is=foreign", "gatewaynotice/?is=dead"),
+    *("paymentcomparison/", "paymentcomparison/?needs=money"),
+)
+
+
+def test_a_page_of_what_payers_and_gateways_did_reads_a_page(monkeypatch):
+    # How many pages there are is counted up to 10,000 rows, on an index alone: here up to a page and a half.
+    monkeypatch.setattr(BoundedPaginator, "MOST_ROWS", 150)
+    desk, read = desk_of(a_person(group="Supervisor")), {}
+    desk.get("/admin/")  # the first page of a session writes it
+    for address in LISTS:
+        counts.look_again()  # or the menu would now and then
+        read[address] = rows_read(lambda address=address: desk.get(f"/admin/bookings/{address}"))
+
+    # A hundred rows of three tables, each found and read; all disputes are more than that.
+    assert {address: rows for address, rows in read.items() if rows > 900} == {}
 
 
 def test_what_is_waiting_is_counted_on_to_do_lists():

@@ -60,7 +60,10 @@ def all_pages() -> Iterator[Page]:
         f"all, page {DEEP_PAGE}": {"older": str(newest.pk - DEEP_PAGE * PAGE)},
         "a reason, half way down": {"reason": "expired", "older": str(middle.pk)},
     }
-    tables = ("bulkcancel", "seatcall", "payment", "refund", "bookingevent", "idempotencyrecord", "reconciliation")
+    tables = (
+        *("bulkcancel", "seatcall", "payment", "refund", "bookingevent", "idempotencyrecord", "reconciliation"),
+        *("dispute", "gatewaynotice", "paymentcomparison"),
+    )
     addresses = {
         "start page": "/admin/",
         "a paid booking": f"{OFFICE}/booking/{paid.pk}/change/",
@@ -81,6 +84,12 @@ def all_pages() -> Iterator[Page]:
             for state in ("done", "failed", "again", "elsewhere", "dead")
         },
         "refunds made on the gateway's pages": f"{OFFICE}/refund/?from=gateway",
+        "refunds of what was paid too late": f"{OFFICE}/refund/?why=paid_too_late",
+        "payments that wait for the payer": f"{OFFICE}/payment/?needs=payer",
+        "disputes to answer": f"{OFFICE}/dispute/?needs=dispute",
+        **{f"notices, {state}": f"{OFFICE}/gatewaynotice/?is={state}" for state in ("done", "foreign", "dead")},
+        "notices, page 100": f"{OFFICE}/gatewaynotice/?p=100",
+        "to refund a payment": f"{OFFICE}/payment/{Payment.objects.get(booking=paid).pk}/refund/",
         "refund, page 100": f"{OFFICE}/refund/?p=100",
         "records, running": f"{OFFICE}/idempotencyrecord/?is=running",
         "records of a caller": f"{OFFICE}/idempotencyrecord/?q=user:{paid.user_id}",
