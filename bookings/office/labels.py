@@ -64,7 +64,7 @@ NOTICE: Mapping[str, Badge] = MappingProxyType(
         GatewayNoticeState.NEW: Badge(_("To be looked into"), "busy"),
         GatewayNoticeState.DONE: Badge(_("Looked into"), "good"),
         GatewayNoticeState.FOREIGN: Badge(_("About another system"), "calm"),
-        GatewayNoticeState.DEAD: Badge(_("About no payment that is known, or never looked into"), "bad"),
+        GatewayNoticeState.DEAD: Badge(_("Not known here, or no answer"), "bad"),
     }
 )
 
@@ -161,7 +161,8 @@ CAUSE: Mapping[str, str | Promise] = MappingProxyType(
     }
 )
 
-STAFF_CAUSE_CHOICES = [(cause.value, CAUSE[cause]) for cause in STAFF_CAUSES]
+STAFF_CAUSE_CHOICES = [("", _("Choose a cause")), *((cause.value, CAUSE[cause]) for cause in STAFF_CAUSES)]
+"""Of the form that refunds; none is chosen at first."""
 
 SOURCE: Mapping[str, str | Promise] = MappingProxyType(
     {RefundSource.OURS: _("this service"), RefundSource.GATEWAY: _("the gateway's own pages")}

@@ -171,7 +171,7 @@ class Source(admin.SimpleListFilter):
 class PaidTooLate(admin.SimpleListFilter):
     """Money that came in for a booking that had ended."""
 
-    title = gettext_lazy("why")
+    title = gettext_lazy("cause")
     parameter_name = "why"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

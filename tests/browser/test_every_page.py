@@ -1,9 +1,11 @@
 """What holds for every page of the back office: no barriers, and no scrolling sideways, in all looks and sizes."""
 
+import uuid
+
 import pytest
 
 from bookings.db.clock import database_time
-from bookings.models import ApiKey, Payment
+from bookings.models import ApiKey, Booking, Payment
 from bookings.queries.bookings.selection import Selection
 from tests.browser.axe import barriers
 from tests.browser.office import a_member
@@ -11,6 +13,10 @@ from tests.support.bookings import (
     a_booked_booking,
     a_call_row,
     a_cancelled_booking,
+    a_dispute_row,
+    a_notice_row,
+    a_payment_comparison,
+    a_payment_row,
     a_refund_row,
     a_saved_row,
     an_initiated_booking,
@@ -63,6 +69,21 @@ PAGES = {
     "decision about a dead refund": ("/admin/bookings/refund/{unknown}/applied/", "Supervisor"),
     "refund of a payment": ("/admin/bookings/payment/{kept}/refund/", "Supervisor"),
     "booking with refunds": ("/admin/bookings/booking/{partly}/change/", "Supervisor"),
+    "payments that wait for the payer": ("/admin/bookings/payment/?needs=payer", "Support"),
+    "payment, waits for the payer": ("/admin/bookings/payment/{at_bank}/change/", "Support"),
+    "payment, refunded in part": ("/admin/bookings/payment/{kept}/change/", "Supervisor"),
+    "booking, waits for the payer": ("/admin/bookings/booking/{being_paid}/change/", "Support"),
+    "cancel, waits for the payer": ("/admin/bookings/booking/{being_paid}/cancel/", "Support"),
+    "refunds on the gateway's pages": ("/admin/bookings/refund/?from=gateway", "Auditor"),
+    "refunds of what was paid too late": ("/admin/bookings/refund/?why=paid_too_late", "Auditor"),
+    "disputes": ("/admin/bookings/dispute/", "Support"),
+    "dispute": ("/admin/bookings/dispute/{dispute}/change/", "Support"),
+    "booking with a dispute": ("/admin/bookings/booking/{disputed}/change/", "Supervisor"),
+    "notices of gateways": ("/admin/bookings/gatewaynotice/", "Support"),
+    "notices about payments nobody knows": ("/admin/bookings/gatewaynotice/?is=dead", "Support"),
+    "notice": ("/admin/bookings/gatewaynotice/{notice}/change/", "Support"),
+    "comparisons of payments": ("/admin/bookings/paymentcomparison/", "Support"),
+    "comparison of payments": ("/admin/bookings/paymentcomparison/{compared}/change/", "Support"),
     "periodic work": ("/admin/django_q/schedule/", "Auditor"),
     "own log-in": ("/admin/log-in/", "Support"),
     "second factor, new": ("/admin/second-factor/add/", "Support"),
@@ -79,6 +100,8 @@ PAGES = {
 }
 
 IS_TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+TABLE_IS_CUT_OFF = """
+    [...document.querySelectorAll('.results, .table-scroll')].some(one => one.scrollWidth > one.clientWidth + 1)"""
 
 
 @pytest.fixture
@@ -94,6 +117,7 @@ def rows(office, settings):
     for state in ("done", "failed"):
         a_refund_row(kept, state, 500, cause="goodwill", note="late", last_error="expired_or_canceled_card")
     return {
+        **rows_of_gateways(),
         "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
         "unknown": a_dead_refund().pk,
         "kept": kept.pk,
@@ -110,6 +134,37 @@ def rows(office, settings):
         "key": ApiKey.objects.get().pk,
         "user": a_member("Support").pk,
     }
+
+
+def rows_of_gateways():
+    """What payers, banks and gateways do by themselves, with names as long as Stripe's."""
+    now, number = database_time(), "3QaB7cLkdIwHu7ix0aB1c2D3"
+    waiting = a_payment_row(an_amount("initiated"), step="payer", by_payer=True, gateway_id=f"pi_{number}")
+    known = {"gateway_id": f"pi_{number[:-1]}4", "charge_id": f"ch_{number}", "settled_at": now}
+    disputed = a_payment_row(an_amount("booked"), "succeeded", **known)
+    Booking.objects.filter(pk=disputed.booking_id).update(active_payment_id=disputed.pk)
+    a_dispute_row(2, answer_by=None, standing="warning_under_review")
+    an_owed_refund("done", source="gateway", gateway_id=f"re_{number}", cause="other")
+    an_owed_refund(cause="paid_too_late")
+    dead = {"object_id": f"pi_{number[:-1]}5", "payment_key": uuid.uuid4(), "last_error": "no payment has this key"}
+    for place, state in enumerate(("new", "done", "foreign")):
+        a_notice_row(place, state=state, event_id=f"evt_{place}{number}", kind=("payment", "refund", "dispute")[place])
+    differs = {"gateway": "stripe", "payment": f"pi_{number}", "key": str(uuid.uuid4()), "amount": "12,220.00 INR"}
+    return {
+        "at_bank": waiting.pk,
+        "being_paid": waiting.booking_id,
+        "disputed": disputed.booking_id,
+        "dispute": a_dispute_row(1, payment=disputed, gateway_id=f"du_{number}", reason="product_not_received").pk,
+        "notice": a_notice_row(9, state="dead", event_id=f"evt_9{number}", **dead).pk,
+        "compared": a_payment_comparison(
+            differences=[{"kind": "unknown", **differs}, {"kind": "refunds", "booking": "K7M2QX3A", **differs}]
+        ).pk,
+    }
+
+
+def an_amount(status):
+    """A booking of much money."""
+    return a_saved_row(status, seat_price=99_999_900, no_of_seats=9, currency="INR")
 
 
 def a_large_bulk_cancellation(settings):
@@ -134,6 +189,8 @@ def what_is_wrong(page):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 800})
         wrong = barriers(page) + (["it scrolls sideways"] if page.evaluate(IS_TOO_WIDE) else [])
+        if width == 1280 and page.evaluate(TABLE_IS_CUT_OFF):
+            wrong.append("a column of a table is beside the page")
         found += [f"{scheme}, {width} px: {what}" for what in wrong]
     return "\n".join(found)
 

@@ -42,6 +42,7 @@ def test_it_works_with_the_keyboard_alone_and_without_javascript(office, browser
     page.goto(f"/admin/bookings/payment/{Payment.objects.get(booking=booking).pk}/refund/")
 
     page.get_by_label("All that is left").check()
+    page.get_by_label("Cause").select_option("duplicate")
     page.get_by_label("Note").fill("paid twice")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
