@@ -36,6 +36,13 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--secret", default="sk_test_paysim0000000000", metavar="KEYS", help="the API keys that are accepted, by commas"
     )
+    parser.add_argument(
+        "--restricted",
+        action="append",
+        default=[],
+        metavar="KEY=RIGHTS",
+        help="another key, which may do this alone, as in rk_test_1=payment_intent_write,dispute_read; repeatable",
+    )
     parser.add_argument("--webhook-url", metavar="URL", help="send all notices to this address")
     parser.add_argument(
         "--webhook-secret",
@@ -52,6 +59,12 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.secrets = [each for each in options.secret.split(",") if each]
     options.webhook_secrets = [each for each in options.webhook_secret.split(",") if each]
+    options.restricted = {
+        key: frozenset(filter(None, rights.split(",")))
+        for key, _, rights in (each.partition("=") for each in options.restricted)
+    }
+    if not all(options.restricted):
+        parser.error("--restricted needs a key")
     if not options.secrets or not options.webhook_secrets:
         parser.error("--secret and --webhook-secret must not be empty")
     if not 1 <= options.notice_pause_ms <= 600_000:
@@ -94,7 +107,7 @@ async def serve(options: argparse.Namespace, store: Store) -> None:
     if options.webhook_url:
         with store.transaction():
             endpoints.configure(account, options.webhook_url, options.webhook_secrets)
-    server = await listen(Server(account, courier, options.secrets), options.host, options.port)
+    server = await listen(Server(account, courier, options.secrets, options.restricted), options.host, options.port)
     host, port = server.sockets[0].getsockname()[:2]
     account.address = options.public_url or f"http://{host}:{port}"
     sending = loop.create_task(courier.run())

@@ -5,13 +5,14 @@ import binascii
 import hmac
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from paysim import charges, disputes, endpoints, events, intents, keys, refunds, tokens
 from paysim.account import API_VERSION, NO_REQUEST, Account, Cause, new_id
-from paysim.errors import Refused, failed, invalid, key_in_use, unknown_address
+from paysim.errors import Refused, failed, invalid, key_in_use, not_permitted, unknown_address
 from paysim.expanding import check_paths, expand
 from paysim.faults import Fault
 from paysim.forms import Form, read_form
@@ -58,15 +59,21 @@ ROUTES = (
     _route("GET", "webhook_endpoints", "webhook_endpoint", endpoints.some),
     _route("GET", "webhook_endpoints/ID", "webhook_endpoint", endpoints.get),
 )
+# Objects that the rights of a restricted key have under another name.
+RIGHTS = {"webhook_endpoint": "webhook"}
 _LISTS = frozenset((intents.some, charges.some, refunds.some, disputes.some, events.some, endpoints.some))
 
 
 class Api:
     """The endpoints, for those who know one of the secrets."""
 
-    def __init__(self, account: Account, secrets: Sequence[str]) -> None:
+    def __init__(
+        self, account: Account, secrets: Sequence[str], restricted: Mapping[str, frozenset[str]] = MappingProxyType({})
+    ) -> None:
         self._account = account
-        self._secrets = secrets
+        self._secrets = [*secrets, *restricted]
+        # Of keys that may do less than all: their rights, as in `refund_write`.
+        self._restricted = restricted
         self._running: set[str] = set()
 
     def begin(self, request: Request) -> Reply | None:
@@ -106,7 +113,7 @@ class Api:
             self._account.cause = NO_REQUEST
 
     def _answer(self, request: Request, fault: Fault | None, request_id: str) -> Reply:
-        self._authenticate(request)
+        self._check_rights(request, self._authenticate(request))
         version = request.headers.get("stripe-version", API_VERSION)
         if _VERSION.fullmatch(version) is None:
             raise invalid(f"Invalid Stripe API version: {version}")
@@ -131,7 +138,7 @@ class Api:
             keys.keep(self._account, request, key, reply, request_id)
         return self._finished(request, reply, request_id)
 
-    def _authenticate(self, request: Request) -> None:
+    def _authenticate(self, request: Request) -> str:
         word, _, credentials = request.headers.get("authorization", "").partition(" ")
         if word.lower() == "basic":
             try:
@@ -148,8 +155,19 @@ class Api:
             )
         sent = credentials.encode()
         if not any(hmac.compare_digest(sent, secret.encode()) for secret in self._secrets):
-            masked = f"{credentials[:8]}{'*' * 8}{credentials[-4:]}" if len(credentials) > 16 else "*" * 8
-            raise Refused(HTTPStatus.UNAUTHORIZED, f"Invalid API Key provided: {masked}")
+            raise Refused(HTTPStatus.UNAUTHORIZED, f"Invalid API Key provided: {_masked(credentials)}")
+        return credentials
+
+    def _check_rights(self, request: Request, key: str) -> None:
+        """Refuse what a restricted key may not: who may write may read as well."""
+        rights = self._restricted.get(key)
+        if rights is None:
+            return
+        kind = _found(request)[0].kind
+        thing = RIGHTS.get(kind, kind)
+        right = f"{thing}_{'read' if request.method == 'GET' else 'write'}"
+        if not rights & {right, f"{thing}_write"}:
+            raise not_permitted(_masked(key), f"rak_{right}")
 
     def _work(self, request: Request) -> dict[str, Any]:
         route, names = _found(request)
@@ -181,6 +199,10 @@ class Api:
         if key is not None:
             reply.headers = {"Idempotency-Key": key} | reply.headers
         return reply
+
+
+def _masked(key: str) -> str:
+    return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 16 else "*" * 8
 
 
 def _raw_key(request: Request) -> str | None:

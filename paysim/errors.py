@@ -65,6 +65,15 @@ def unknown_address(method: str, path: str) -> Refused:
     )
 
 
+def not_permitted(masked: str, right: str) -> Refused:
+    """Return that a restricted key lacks a right: said before anything else is looked at."""
+    return Refused(
+        HTTPStatus.FORBIDDEN,
+        f"The provided key '{masked}' does not have the required permissions for this endpoint on account "
+        f"'acct_paysim'. Having the '{right}' permission would allow this request to continue.",
+    )
+
+
 def failed() -> Refused:
     """Return the error of Stripe itself, which says nothing of what was done."""
     return Refused(

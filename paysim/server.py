@@ -29,9 +29,11 @@ DRIP_SECONDS = 0.1
 class Server:
     """Takes requests from all connections."""
 
-    def __init__(self, account: Account, courier: Courier, secrets: list[str]) -> None:
+    def __init__(
+        self, account: Account, courier: Courier, secrets: list[str], restricted: dict[str, frozenset[str]]
+    ) -> None:
         self._account, self._courier = account, courier
-        self._api = Api(account, secrets)
+        self._api = Api(account, secrets, restricted)
         self._log: deque[dict[str, Any]] = deque(maxlen=controls.MAX_LOG)
         self._controls = Controls(account, courier, self._log)
         self._garbled = itertools.count()

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from bookings.ports.outcomes import Mistake, NotSent, Unknown
@@ -232,6 +232,39 @@ class Disputed:
 
 
 DisputeOutcome = Disputed | NotSent | Unknown | Mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a gateway sends its notices: to which address, if at all, and whether all that this service wants."""
+
+    url: str
+    enabled: bool
+    has_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """
+    What the key of an account may do there.
+
+    `missing` are the rights that this service needs and the key lacks, in the gateway's words; `endpoints` is None
+    where they may not be read.
+    """
+
+    missing: Sequence[str]
+    endpoints: Sequence[Endpoint] | None
+
+
+AccountOutcome = AccountSeen | NotSent | Unknown | Mistake
+
+
+@runtime_checkable
+class HasAccount(Protocol):
+    """A payment gateway with an account, whose key may lack rights. For an operator who looks for what is wrong."""
+
+    def look_at_account(self, *, seconds: float) -> AccountOutcome:
+        """Find out what the key may do there. Changes nothing; each of its few calls ends within `seconds`."""
 
 
 class PaymentGateway(Protocol):

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connections
 
 from bookings import wiring
 from bookings.db.clock import database_time
-from bookings.diagnostics import background, database, health, open_work, peer, site, staff
+from bookings.diagnostics import background, database, health, open_work, payment_accounts, peer, site, staff
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, warn
 from bookings.management.arguments import flight
 from bookings.models import ApiKey
@@ -16,9 +16,9 @@ from bookings.models import ApiKey
 
 class Command(BaseCommand):
     help = (
-        "Looks at settings, database, migrations, replica, clocks, Flight Service, worker, Redis and open work, "
-        "changes nothing, and says what to do about each fault. Exits with 1 if something does not work or waits for a "
-        "decision. Only --try-flight takes a seat, and gives it back."
+        "Looks at settings, database, migrations, replica, clocks, Flight Service, payment accounts, worker, Redis and "
+        "open work, changes nothing, and says what to do about each fault. Exits with 1 if something does not work or "
+        "waits for a decision. Only --try-flight takes a seat, and gives it back."
     )
     # They are one of the findings.
     requires_system_checks: list[str] = []
@@ -73,6 +73,7 @@ class Command(BaseCommand):
                 "this is killed, give back by hand what is missing there."
             )
             yield peer.check_keys(wiring.bare_flight_service(), try_flight)
+        yield from payment_accounts.check_accounts(wiring.payment_gateways())
         yield background.check_redis()
 
     def _show(self, finding: Finding) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Count, F, Min, QuerySet
 
 from bookings.models import Booking, IdempotencyRecord, Payment, Reconciliation, Refund, SeatCall
 from bookings.models.access.idempotency import RecordState
-from bookings.models.payments import PaymentState
+from bookings.models.payments import PaymentState, PaymentStep
 from bookings.models.refunds import NEEDS_DECISION, RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.quick_views import MOST_COUNTED
@@ -59,8 +59,8 @@ def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking] | QuerySet[Payment] | 
 
 
 def unanswered_payments() -> WaitingWork:
-    """Charges and refunds that the gateway has not answered."""
-    charges = _waiting(Payment.objects.filter(state=PaymentState.PROCESSING))
+    """Charges and refunds that the gateway has not answered; a payer may take as long as the payment may."""
+    charges = _waiting(Payment.objects.filter(state=PaymentState.PROCESSING).exclude(step=PaymentStep.PAYER))
     refunds = _waiting(Refund.objects.filter(state=RefundState.DUE))
     known = [waiting.since for waiting in (charges, refunds) if waiting.since is not None]
     return WaitingWork(charges.count + refunds.count, min(known, default=None))

@@ -136,6 +136,12 @@ def test_a_refund_waits_since_the_cancellation_and_not_since_the_payment(run, fl
     assert run()[1]["payments"][:2] == ("WARN", "1 without an answer, the oldest for 3 min")
 
 
+def test_a_payer_may_take_as_long_as_the_payment_may(run):
+    a_payment_row(a_saved_row("initiated"), step="payer", created_at=ago(minutes=14))
+
+    assert run()[1]["payments"][:2] == ("OK", "none without an answer")
+
+
 def test_a_refund_waits_since_it_is_due(run):
     payment = a_payment_row(
         a_saved_row("cancelled"), PaymentState.REFUND_DUE, has_refund=False, created_at=ago(hours=4)

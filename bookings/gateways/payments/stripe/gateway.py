@@ -16,7 +16,7 @@ from stripe import StripeClient, StripeObject
 
 from bookings.conf import RETRY_NEEDS_SECONDS
 from bookings.gateways.payments.guard import CallRefused, PaymentGuard
-from bookings.gateways.payments.stripe import notices
+from bookings.gateways.payments.stripe import notices, rights
 from bookings.gateways.payments.stripe.account import Account
 from bookings.gateways.payments.stripe.amounts import refusal_of, units_of
 from bookings.gateways.payments.stripe.api import Found, StripeApi
@@ -44,6 +44,7 @@ from bookings.gateways.payments.stripe.refunds import (
 from bookings.observability import tracing
 from bookings.observability.tracing import Kind
 from bookings.ports import (
+    AccountOutcome,
     CallWord,
     ChargeOutcome,
     Closed,
@@ -226,6 +227,10 @@ class StripePayments:
         if isinstance(found, Problem):
             return failure_of(found)
         return disputed(dispute_id, found) if isinstance(found, Mapping) else found
+
+    def look_at_account(self, *, seconds: float) -> AccountOutcome:
+        # Past the guard: an operator wants to know how it is, and a right that is missing is no outage.
+        return rights.look_at_account(lambda send: self._api.ask(send, seconds=seconds))
 
     def read_notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         return notices.read_notice(

@@ -36,6 +36,7 @@ PAYMENT_KEY, BOOKING, INSTALLATION, REFUND_KEY = "payment_key", "booking", "inst
 
 ID = re.compile(r"[A-Za-z]{2,10}_[A-Za-z0-9_]{1,200}")
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+RIGHT = re.compile(r"'(rak_[a-z_]{1,60})'")
 
 # A thief must not learn that a card is known to be stolen; Stripe asks for this too.
 NOT_SAID = {"fraudulent", "lost_card", "stolen_card", "merchant_blacklist", "pickup_card"}
@@ -60,6 +61,8 @@ class Problem:
     decline_code: str = ""
     param: str = ""
     about: str = ""
+    # Which one the key lacks, as the sentence names it: `rak_refund_write`.
+    right: str = ""
 
     @property
     def is_card(self) -> bool:
@@ -73,7 +76,7 @@ class Problem:
 
     def why(self) -> str:
         """Name the error for operators."""
-        return " ".join(filter(None, (str(self.status), self.code or self.type, self.param)))
+        return " ".join(filter(None, (str(self.status), self.code or self.type, self.param, self.right)))
 
     def as_declined(self) -> Declined:
         """Say how the payer's bank has declined."""
@@ -90,6 +93,7 @@ def problem_of(status: int, error: Mapping[str, Any]) -> Problem:
         decline_code=_word(error.get("decline_code")),
         param=_param(error.get("param")),
         about=id_in(intent) if isinstance(intent, dict) else "",
+        right=_right(error.get("message")),
     )
 
 
@@ -211,6 +215,11 @@ def _secret(found: Mapping[str, Any]) -> str:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) and CODE.fullmatch(value) else ""
+
+
+def _right(message: object) -> str:
+    found = RIGHT.search(message) if isinstance(message, str) else None
+    return found[1] if found else ""
 
 
 def _param(value: object) -> str:
