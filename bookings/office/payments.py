@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import Manager, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path, reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +21,7 @@ from bookings.models import BookingEvent, Payment, Refund
 from bookings.models.payments import PaymentState
 from bookings.office import labels
 from bookings.office.ask_refund import REFUND, RefundPage, can_be_refunded
-from bookings.office.base import RecordAdmin, column
+from bookings.office.base import Column, RecordAdmin, column
 from bookings.office.decisions import (
     DECISIONS,
     IN_ADDRESS,
@@ -35,6 +35,7 @@ from bookings.office.decisions import (
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.open_work import waits_for
 from bookings.office.upkeep.records import booking_link
+from bookings.ports import HasAccount
 from bookings.queries.bookings.search import payments_found
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.shared.manual_resolution import Resolution
@@ -185,6 +186,15 @@ def state(payment: Payment) -> SafeString:
     return badge("payment", payment.standing)
 
 
+@admin.display(description=gettext_lazy("Id at the gateway"))
+def at_gateway(payment: Payment) -> str:
+    """What the gateway calls it, which leads to its page there."""
+    name = payment.gateway_id or ""
+    gateway: object = wiring.payment_gateways().get(payment.gateway)
+    page = gateway.page_of(name) if isinstance(gateway, HasAccount) else ""
+    return format_html('<a href="{}" target="_blank" rel="noopener noreferrer">{} ↗</a>', page, name) if page else name
+
+
 def refunds_in_lines(refunds: Manager[Refund]) -> SafeString:
     """Each refund of a payment in a line of its own, which leads to it."""
     lines = (
@@ -219,7 +229,7 @@ class PaymentAdmin(RefundPage, RecordAdmin):
         column("refunds", gettext_lazy("Refunds"), refunds_in_lines),
         column("gateway", gettext_lazy("Gateway")),
         column("gateway_key", gettext_lazy("Key")),
-        column("gateway_id", gettext_lazy("Id at the gateway")),
+        cast(Column, at_gateway),
         column("charge_id", gettext_lazy("Charge there")),
         column("act_until", gettext_lazy("Can be paid until"), moment),
         column("closing_since", gettext_lazy("To be closed since"), moment),

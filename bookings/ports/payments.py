@@ -261,7 +261,10 @@ AccountOutcome = AccountSeen | NotSent | Unknown | Mistake
 
 @runtime_checkable
 class HasAccount(Protocol):
-    """A payment gateway with an account, whose key may lack rights. For an operator who looks for what is wrong."""
+    """A payment gateway with an account: it has pages for people, and its key may lack rights."""
+
+    def page_of(self, payment_id: str) -> str:
+        """Give the address at which the gateway shows a payment to staff; empty if there is none."""
 
     def look_at_account(self, *, seconds: float) -> AccountOutcome:
         """Find out what the key may do there. Changes nothing; each of its few calls ends within `seconds`."""

@@ -2,12 +2,14 @@
 
 import pytest
 
+from bookings import wiring
 from bookings.models import BookingEvent, Payment
 from bookings.ports import Unknown
 from tests.support.bookings import a_payment_row, a_refund_row, a_saved_row, let_time_pass, one_pass
 from tests.support.calls import a_dead_payment, links_of, payment_address, why
 from tests.support.fakes import ChargeFault
 from tests.support.people import a_person, desk_of, text_of
+from tests.support.stripe import stripe_at
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +58,18 @@ def test_a_record_says_all_that_is_known_of_it(desk):
     for said in ("pi_7", "ch_7", "fake", str(payment.gateway_key), f"/admin/bookings/refund/{refund.pk}/change/"):
         assert said in page
     assert "Why declined insufficient_funds" in " ".join(text.split())
+
+
+def test_a_record_leads_to_the_page_of_the_gateway(desk, monkeypatch):
+    stripe = stripe_at("https://api.stripe.com")
+    monkeypatch.setattr(wiring, "payment_gateways", lambda: {"stripe": stripe})
+    shown, other = (
+        a_payment_row(a_saved_row("booked"), "succeeded", gateway_id=f"pi_{name}", gateway=name)
+        for name in ("stripe", "gone")
+    )
+
+    assert b'href="https://dashboard.stripe.com/test/payments/pi_stripe"' in desk.get(page_of(shown)).content
+    assert b"dashboard" not in desk.get(page_of(other)).content
 
 
 def test_what_does_not_wait_for_a_decision_offers_none(desk):

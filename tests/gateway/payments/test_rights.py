@@ -52,6 +52,22 @@ def test_what_cannot_be_reached_says_so():
     assert isinstance(stripe_at("http://127.0.0.1:1").look_at_account(seconds=3), NotSent)
 
 
+def test_staff_are_led_to_the_page_of_a_payment_at_stripe_itself():
+    at_stripe = "https://api.stripe.com"
+    pages = [
+        stripe_at(at_stripe).page_of("pi_1"),
+        stripe_at(at_stripe, api_key="rk_live_0123456789abcdef").page_of("pi_1"),
+        stripe_at(at_stripe).page_of(""),
+        stripe_at("http://127.0.0.1:8002").page_of("pi_1"),
+    ]
+
+    assert pages == [
+        "https://dashboard.stripe.com/test/payments/pi_1",
+        "https://dashboard.stripe.com/payments/pi_1",
+        *("", ""),
+    ]
+
+
 def test_these_rights_are_all_that_is_needed_to_open_look_close_and_list(sim):
     stripe = stripe_at(sim.url, api_key=next(iter(KEYS)))
     opened = stripe.open(an_intent(id_=""), seconds=3)

@@ -85,6 +85,9 @@ MOST_PAGES_OF_A_COMPARISON = 1_000
 # Refused for all requests alike: with another key of the account, or later, they would be answered.
 TURNED_AWAY = (401, 403, 429)
 
+# A stand-in has no dashboard.
+STRIPE = "api.stripe.com"
+
 NO_ID = "the payment has no id at Stripe"
 
 # Gives a page of a list, behind the object of this id.
@@ -227,6 +230,12 @@ class StripePayments:
         if isinstance(found, Problem):
             return failure_of(found)
         return disputed(dispute_id, found) if isinstance(found, Mapping) else found
+
+    def page_of(self, payment_id: str) -> str:
+        if not payment_id or not self._account.url.startswith(f"https://{STRIPE}"):
+            return ""
+        mode = "test/" if "_test_" in self._account.api_key else ""
+        return f"https://dashboard.stripe.com/{mode}payments/{payment_id}"
 
     def look_at_account(self, *, seconds: float) -> AccountOutcome:
         # Past the guard: an operator wants to know how it is, and a right that is missing is no outage.
