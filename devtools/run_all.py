@@ -65,7 +65,7 @@ ID=$(curl -sSw '\\n'{bearer} -H 'Idempotency-Key: hold-{key}' \
 --json '{{"flightId": 1, "userId": 1001, "noOfSeats": 2}}' $API \
 | tee /dev/stderr | sed 's/.*"data":{{"id":\\([0-9]*\\).*/\\1/')
 curl -sSw '\\n'{bearer} -H 'Idempotency-Key: pay-{key}' \
---json '{{"bookingId": '$ID', "userId": 1001, "totalCost": 4000}}' $API/payments
+--json '{{"bookingId": '$ID', "userId": 1001, "totalCost": 4000}}' $API/payments{to_payer}
 {payments}
 Look at `status`, `expiresAt` and `availableActions`; a line sent again gets the same answer, and nothing is done twice.
 Each way in which a request can fail is to be had, too: "Try every answer" in docs/api.md. Ctrl-C stops it.
@@ -345,8 +345,16 @@ def _start(
     service.await_answer("the web server", f"{web}/health/live")
     token, bearer = (AS_CUSTOMER, BEARER) if env.str("API_AUTH", default="open") == "token" else ("", "")
     key, whose = secrets.token_hex(4), "(a stand-in)" if flights_port else "(FLIGHT_SERVICE_URL)"
-    payments = run_stripe.welcome(_stand_in(payments_port), key=key, bearer=bearer) if payments_port else ""
-    said = WELCOME.format(web=web, flights=flights, whose=whose, key=key, token=token, bearer=bearer, payments=payments)
+    said = WELCOME.format(
+        web=web,
+        flights=flights,
+        whose=whose,
+        key=key,
+        token=token,
+        bearer=bearer,
+        to_payer=run_stripe.to_payer(_stand_in(payments_port), web=web) if payments_port else "",
+        payments=run_stripe.WELCOME if payments_port else "",
+    )
     print(said, flush=True)
     if shutil.which("curl") is None:
         print("There is no curl on this machine; on Debian and Ubuntu: apt-get install curl", flush=True)

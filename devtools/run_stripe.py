@@ -15,16 +15,15 @@ KEY = "sk_test_paysim0000000000"
 PUBLISHABLE_KEY = "pk_test_paysim0000000000"
 WEBHOOK_SECRET = "whsec_paysim0000000000"  # noqa: S105  # nosec B105
 
+# What the line that pays ends with: it shows the answer, and prints where its payer goes on.
+TO_PAYER = """ \\
+| tee /dev/stderr \\
+| sed 's|.*"clientSecret":"\\([^"]*\\)".*|{paysim}/pay/\\1?return_url={web}/admin/bookings/booking/'$ID'/change/|'"""
+
 WELCOME = """
-Payments go to a stand-in for Stripe: the last line has answered 202 with an `action`, as the payer must confirm. The
-same line again, and the address of a page that plays the payer's browser, with cards that pay, fail, or ask for 3-D
-Secure:
-
-echo "{paysim}/pay/$(curl -sS{bearer} -H 'Idempotency-Key: pay-{key}' \
---json '{{"bookingId": '$ID', "userId": 1001, "totalCost": 4000}}' $API/payments \
-| sed 's/.*"clientSecret":"\\([^"]*\\)".*/\\1/')?return_url=$API/$ID"
-
-Open what it prints, and pay: it leads back to the booking, and the stand-in has told the service by then.
+Payments go to a stand-in for Stripe: the second line answers 202 with an `action`, as the payer must confirm, and
+prints the address of a page that plays the payer's browser. Open it, take the card that asks for 3-D Secure, pay, and
+say to the bank that it is you: you come to the booking in the back office. There `Refund…` gives a part back.
 """
 
 
@@ -41,8 +40,8 @@ def settings(*, paysim: str, web: str, currency: str) -> dict[str, str]:
     return {
         "PAYMENT_GATEWAY": "stripe",
         "PAYMENT_TEST_MODE": "true",
-        # There is no shop: a payer comes back to the booking as the API shows it.
-        "PAYMENT_RETURN_URL": f"{web}/api/v1/bookings?reference={{reference}}",
+        # There is no shop: a payer comes back to the booking in the back office.
+        "PAYMENT_RETURN_URL": f"{web}/admin/search/?q={{reference}}",
         "STRIPE_API_URL": paysim,
         "STRIPE_API_KEY": KEY,
         "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
@@ -51,6 +50,6 @@ def settings(*, paysim: str, web: str, currency: str) -> dict[str, str]:
     }
 
 
-def welcome(paysim: str, *, key: str, bearer: str) -> str:
-    """Say how to pay."""
-    return WELCOME.format(paysim=paysim, key=key, bearer=bearer)
+def to_payer(paysim: str, *, web: str) -> str:
+    """Write what makes a page for its payer of the answer to a payment."""
+    return TO_PAYER.format(paysim=paysim, web=web)
