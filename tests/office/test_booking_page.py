@@ -164,6 +164,7 @@ def test_it_says_whom_a_payment_waits_for_or_why_it_failed(desk, columns, senten
     assert [state in text for text in shown] == [True, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "said"),
     [

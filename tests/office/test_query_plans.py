@@ -99,6 +99,7 @@ LISTS = (
 )
 
 
+@pytest.mark.slow
 def test_a_page_of_what_payers_and_gateways_did_reads_a_page(monkeypatch):
     # How many pages there are is counted up to 10,000 rows, on an index alone: here up to a page and a half.
     monkeypatch.setattr(BoundedPaginator, "MOST_ROWS", 150)

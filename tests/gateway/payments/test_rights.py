@@ -6,6 +6,9 @@ from bookings.ports import AccountSeen, Endpoint, Mistake, NotSent, Opened
 from tests.support.paysim import start_paysim
 from tests.support.stripe import INSTALLATION, an_intent, stripe_at
 
+# A process of its own.
+pytestmark = pytest.mark.slow
+
 ENOUGH = "payment_intent_write,refund_write,dispute_read,webhook_read"
 KEYS = {
     "rk_test_enough0123456789": ENOUGH,
