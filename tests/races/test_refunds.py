@@ -146,6 +146,7 @@ def test_without_a_look_the_database_still_refuses_more_than_was_paid(monkeypatc
     assert two_who_do_not_look(monkeypatch) == (3000, IntegrityError)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_any_page")
 def test_twin_without_a_look_and_the_check_more_goes_back_than_was_paid(monkeypatch):
     with without_constraints(Payment, "payment_refunds_no_more_than_it_took"):
