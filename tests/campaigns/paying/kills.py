@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -94,9 +95,10 @@ class Kills:
             if repeat is None:
                 result.wrong.append("no process came to this point")
                 break
-            client_first = self.dice.random() < 0.5
-            answers = [client_first and self._repeat(repeat), self.recover(), self._repeat(repeat), self.recover()]
-            result.wrong += [each for found in answers if isinstance(found, list) for each in found]
+            both = [self.recover, partial(self._repeat, repeat)]
+            self.dice.shuffle(both)
+            for step in (*both, self.recover):
+                result.wrong += step()
             if result.wrong:
                 break
         self.paysim.faults()
