@@ -153,16 +153,15 @@ def answers_without_rows(heard: Iterable[tuple[str, int, dict[str, Any]]]) -> li
     """
     found = []
     of_key: dict[str, set[int]] = defaultdict(set)
-    for key, status, envelope in heard:
-        if not 200 <= status < 300:
-            continue
-        shown = envelope["data"]
-        if not Booking.objects.filter(pk=shown["id"], reference=shown["reference"]).exists():
+    good = [(key, status, envelope["data"]) for key, status, envelope in heard if 200 <= status < 300]
+    rows = Booking.objects.in_bulk({shown["id"] for _key, _status, shown in good})
+    for key, status, shown in good:
+        if shown["id"] not in rows or rows[shown["id"]].reference != shown["reference"]:
             found.append(f"Q10: {status} for booking {shown['id']}, which is not there")
         if key:
             of_key[key].add(shown["id"])
     for key, ids in of_key.items():
-        kept = Booking.objects.filter(pk__in=ids).exclude(cancel_reason=CancelReason.UNAVAILABLE).count()
+        kept = sum(pk in rows and rows[pk].cancel_reason != CancelReason.UNAVAILABLE for pk in ids)
         if kept > 1:
             found.append(f"Q10: {kept} bookings under the key {key}")
     charged = Payment.objects.values_list("gateway_key", flat=True)
