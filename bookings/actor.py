@@ -22,6 +22,8 @@ class Scope(TextChoices):
     BOOKINGS_READ = "bookings:read"
     BOOKINGS_WRITE = "bookings:write"
     PAYMENTS_WRITE = "payments:write"
+    # Endpoints of webhooks, and what is sent there: of all bookings, and nothing for customers.
+    WEBHOOKS_MANAGE = "webhooks:manage"
     # The details of /health/ready: nothing personal, and nothing for customers.
     OPERATIONS_READ = "operations:read"
 

@@ -2,6 +2,7 @@
 
 LINKS = {
     "bookings": "/api/v1/bookings",
+    "events": "/api/v1/events",
     "info": "/api/v1/info",
     "openapi": "/api/v1/openapi.json",
     "docs": "/api/v1/docs",

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bookings.actor import ActorKind
+from bookings.answers.announcements import LEFT_OUT
 from bookings.api.addresses import LINKS
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
-from bookings.lifecycle import BookingStatus, CancelReason, RefundCause
+from bookings.lifecycle import BookingStatus, CancelReason, News, RefundCause
 from bookings.ports import ActionKind
 
 Schema = dict[str, Any]
@@ -106,6 +107,7 @@ TEXT: Schema = {"type": "string"}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 MOMENT_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
+ADDRESS: Schema = {"type": "string", "format": "uri"}
 ADDRESS_OR_NULL: Schema = {"type": ["string", "null"], "format": "uri"}
 ID = _integer(1, HIGHEST_ID)
 MONEY = _integer(0, HIGHEST_NUMBER, "In the currency's minor unit.")
@@ -242,6 +244,41 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             "results": {"type": "array", "items": ref("Booking")},
             "next": {**ADDRESS_OR_NULL, "description": "The address of the page of older bookings."},
             "previous": {**ADDRESS_OR_NULL, "description": "The address of the page of newer bookings."},
+        }
+    ),
+    "EventType": _enum(News.values),
+    "EventBooking": an_object(
+        {name: schema for name, schema in BOOKING.items() if name not in LEFT_OUT},
+        about="The booking as it was when this happened. Without `metadata`, and without what may be done with it.",
+    ),
+    "EventChange": an_object(
+        {
+            "from": _or_null(grows_from("BookingStatus")),
+            "to": _or_null(grows_from("BookingStatus")),
+            "why": {**TEXT_OR_NULL, "description": "Of a booking that ended: its `cancelReason`."},
+            "by": {**grows_from("ActorKind"), "description": "A kind of actor, never a name."},
+            "amount": {**MONEY, "description": "What went back, in the currency's minor unit."},
+        },
+        optional=["amount"],
+        about="What has changed; `from` and `to` are null where the status has not. `amount` is there with a refund.",
+    ),
+    "EventData": an_object({"booking": ref("EventBooking"), "change": ref("EventChange")}),
+    "Event": an_object(
+        {
+            "id": {**TEXT, "description": "The same each time that this is told."},
+            "type": grows_from("EventType"),
+            "version": {**TEXT, "description": "The form of `data`: the date of its last change that breaks readers."},
+            "timestamp": {**MOMENT, "description": "When it happened."},
+            "sequence": _integer(1, HIGHEST_INT32, "Counts the events of one booking, from 1 on and without holes."),
+            "data": ref("EventData"),
+        },
+        about="One thing that happened to a booking.",
+    ),
+    "EventPage": an_object(
+        {
+            "results": {"type": "array", "items": ref("Event")},
+            "next": {**ADDRESS, "description": "The address to go on with, now or later."},
+            "hasMore": {"type": "boolean", "description": "Whether there is more already."},
         }
     ),
     "Actor": an_object({"kind": grows_from("ActorKind"), "name": TEXT}),

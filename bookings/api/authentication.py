@@ -17,8 +17,8 @@ from bookings.observability import log_context
 from bookings.ports import SigningKeysUnavailable
 from bookings.services.access.api_keys import recognize_api_key
 
-# What customers may do with what is theirs, and what every client may do with API_AUTH=open.
-BOOKING_SCOPES = frozenset(Scope) - {Scope.OPERATIONS_READ}
+# What customers may do with what is theirs.
+BOOKING_SCOPES = frozenset(Scope) - {Scope.OPERATIONS_READ, Scope.WEBHOOKS_MANAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class Caller:
         return Actor(kind=kind, name=name, request_id=request_id, user_id=self.user_id)
 
 
-TRUSTED = Caller(principal="open")
+# What every client may do with API_AUTH=open.
+TRUSTED = Caller(principal="open", scopes=BOOKING_SCOPES | {Scope.WEBHOOKS_MANAGE})
 
 
 class NotAuthenticated(AuthenticationFailed):

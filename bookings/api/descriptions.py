@@ -11,11 +11,13 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from bookings import errors
+from bookings.answers.announcements import LEFT_OUT, VERSION
 from bookings.api.addresses import LINKS
 from bookings.api.serializers import (
     CancelBookingRequest,
     CreateBookingRequest,
     ListBookingsQuery,
+    ListEventsQuery,
     PayBookingRequest,
 )
 from bookings.conf import HIGHEST_ID
@@ -120,6 +122,17 @@ EVENT = {
     "note": None,
     "when": "2026-11-22T10:00:00.000Z",
     "requestId": "4f5f0f0e0c7a4b7d9d5c0f9f6f4a3b2c",
+}
+TOLD: Mapping[str, Any] = {
+    "id": "evt_0b9e4b1c6f0a4f5f9f3d2c1b0a998877",
+    "type": "booking.paid",
+    "version": VERSION,
+    "timestamp": PAID_AT,
+    "sequence": 2,
+    "data": {
+        "booking": {name: value for name, value in PAID.items() if name not in LEFT_OUT},
+        "change": {"from": "initiated", "to": "booked", "why": None, "by": "customer"},
+    },
 }
 
 
@@ -269,6 +282,26 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             {200: Answer("Successfully completed the request", "BookingMoney", MONEY)},
             parameters=(BOOKING_NAME,),
             refusals=(errors.BookingNotFound,),
+        ),
+        "feed": Operation(
+            "listEvents",
+            "Read what has happened",
+            "What happens to bookings, oldest first, without gaps: each event once, those of one booking in the order "
+            "of their `sequence`. Follow `next`: at once while `hasMore` is true, and a few seconds later otherwise. "
+            "Where only some types are asked for, a page may be short, or empty. Events are kept for 30 days. For "
+            "services, not for customers.",
+            {
+                200: Answer(
+                    "Successfully completed the request",
+                    "EventPage",
+                    {
+                        "results": [TOLD],
+                        "next": f"https://bookings.example.org/api/v1/events?after={TOLD['id']}",
+                        "hasMore": False,
+                    },
+                )
+            },
+            parameters=(ListEventsQuery,),
         ),
         "pay": Operation(
             "payBooking",

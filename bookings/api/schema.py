@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema
 
-from bookings.api.access import ACCESS
+from bookings.api.access import ACCESS, Access
 from bookings.api.answer_schemas import ANSWER_SCHEMAS, envelope, ref, width
 from bookings.api.descriptions import OPERATIONS
 from bookings.api.examples import examples_of
@@ -23,7 +23,7 @@ BODIES = ("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest")
 def describe(name: str) -> Callable[[View], View]:
     """Decorate an endpoint with its description in `OPERATIONS`; `complete` adds the responses."""
     operation, access = OPERATIONS[name], ACCESS.get(name)
-    scope = f" A service's key needs the scope `{access.scope}`." if access else ""
+    scope = f" {_scopes_of(access)}" if access else ""
     decorate: Callable[[View], View] = extend_schema(
         operation_id=operation.operation_id,
         summary=operation.summary,
@@ -36,6 +36,13 @@ def describe(name: str) -> Callable[[View], View]:
         responses={},
     )
     return decorate
+
+
+def _scopes_of(access: Access) -> str:
+    """Say in words which scopes an endpoint asks for."""
+    if access.also is None:
+        return f"A service's key needs the scope `{access.scope}`."
+    return f"A service's key needs the scopes `{access.also}` and `{access.scope}`."
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from bookings.conf import (
     LONGEST_PAYER_TOKEN,
     MOST_METADATA,
 )
-from bookings.lifecycle import BookingStatus
+from bookings.lifecycle import BookingStatus, News
 from bookings.text.legible import is_legible, is_orderly
 
 CURRENCY_CODE = RegexValidator(r"^[A-Z]{3}\Z", "Must be a code of ISO 4217: three capitals, as in EUR.")
@@ -293,3 +293,20 @@ class ListBookingsQuery(StrictSerializer):
         if "departureDay" in attrs and "flightNumber" not in attrs:
             raise serializers.ValidationError({"departureDay": ["Send flightNumber with it."]})
         return attrs
+
+
+class ListEventsQuery(StrictSerializer):
+    after = serializers.RegexField(
+        r"^evt_[0-9a-f]{32}$",
+        required=False,
+        trim_whitespace=False,
+        help_text="The id of an event: the list begins behind it; without it, with the oldest that is kept.",
+        error_messages={"invalid": "Must be the id of an event."},
+    )
+    types = Choices(
+        required=False,
+        choices=[(news, news) for news in News.values],
+        help_text="One of these; sent more than once, any of them.",
+        error_messages={"invalid_choice": f"Must be one of {', '.join(News.values)}."},
+    )
+    limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)

@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from bookings.api.documents import DocsView, OpenApiView
 from bookings.api.errors import unknown_path
-from bookings.api.views import BookingViewSet, InfoView, LinksView
+from bookings.api.views import BookingViewSet, EventViewSet, InfoView, LinksView
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/bookings", BookingViewSet, basename="booking")
@@ -14,6 +14,7 @@ urlpatterns = [
     # First, as most requests are for these, and on this level: each costs time.
     *router.urls,
     path("v1", LinksView.as_view()),
+    path("v1/events", EventViewSet.as_view({"get": "feed"})),
     path("v1/info", InfoView.as_view()),
     path("v1/openapi.json", OpenApiView.as_view(), name="openapi"),
     path("v1/docs", DocsView.as_view(), name="docs"),

@@ -12,12 +12,14 @@ from django.http import HttpResponse
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from bookings import wiring
 from bookings.actor import Actor
 from bookings.answers import rendering
+from bookings.answers.announcements import announcement_as_json
 from bookings.answers.money import money_as_json
 from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
@@ -37,6 +39,7 @@ from bookings.api.serializers import (
     CancelBookingRequest,
     CreateBookingRequest,
     ListBookingsQuery,
+    ListEventsQuery,
     PayBookingRequest,
     StrictSerializer,
 )
@@ -44,6 +47,7 @@ from bookings.conf import RATE_WINDOW_SECONDS
 from bookings.db.replica import read_list
 from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
+from bookings.queries.announcements import announcements_after
 from bookings.queries.bookings import visible
 from bookings.queries.bookings.selection import hours_of
 from bookings.queries.bookings.shown import Question
@@ -64,7 +68,7 @@ CANCEL_ENDPOINT = "POST /bookings/{id}/cancel"
 
 
 # Parameters that may be sent more than once.
-LISTS = ("status",)
+LISTS = ("status", "types")
 
 
 def validated(serializer: type[StrictSerializer], data: Any, *, userless: bool = False) -> dict[str, Any]:
@@ -124,8 +128,8 @@ def keyed(request: Request, endpoint: str, key: str, **asked: Any) -> KeyedReque
     return KeyedRequest.of(principal=caller_of(request).principal, endpoint=endpoint, key=key, validated=asked)
 
 
-class BookingViewSet(ViewSet):
-    """Bookings: hold, list, read, pay, cancel."""
+class LimitedViewSet(ViewSet):
+    """Endpoints that count their callers' requests."""
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Say what is left of the caller's limit, in every answer, refusals too."""
@@ -137,6 +141,10 @@ class BookingViewSet(ViewSet):
             answer.headers["RateLimit-Reset"] = str(allowance.resets_in)
             answer.headers["RateLimit-Policy"] = f"{allowance.limit};w={RATE_WINDOW_SECONDS}"
         return answer
+
+
+class BookingViewSet(LimitedViewSet):
+    """Bookings: hold, list, read, pay, cancel."""
 
     @property
     def failure(self) -> str:
@@ -236,6 +244,22 @@ class BookingViewSet(ViewSet):
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
         )
         return respond(render(result))
+
+
+class EventViewSet(LimitedViewSet):
+    """What has happened to bookings, for services."""
+
+    @describe("feed")
+    def feed(self, request: Request) -> HttpResponse:
+        asked = validated(ListEventsQuery, query_of(request))
+        page = announcements_after(asked.get("after"), types=asked.get("types", ()), most=asked["limit"])
+        address = request.build_absolute_uri()
+        data = {
+            "results": [announcement_as_json(row) for row in page.rows],
+            "next": replace_query_param(address, "after", page.after) if page.after else address,
+            "hasMore": page.has_more,
+        }
+        return respond(rendering.success(data, message="Successfully completed the request"))
 
 
 class LinksView(APIView):

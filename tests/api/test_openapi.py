@@ -86,6 +86,7 @@ def test_it_lists_exactly_the_endpoints(document):
         ("GET", "/api/v1/bookings/{id}/payments"),
         ("POST", "/api/v1/bookings/{id}/cancel"),
         ("POST", "/api/v1/bookings/payments"),
+        ("GET", "/api/v1/events"),
         ("GET", "/api/v1/info"),
         ("GET", "/api/v1"),
     }
@@ -160,6 +161,7 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
         "listBookingEvents",
         "listBookingPayments",
         "payBooking",
+        "listEvents",
         "getServiceInfo",
     ]
     assert all(operation["summary"] and operation["description"] for operation in named.values())

@@ -12,6 +12,7 @@ type Success =
   | Schemas["TimelineResponse"]
   | Schemas["PayingBookingResponse"]
   | Schemas["BookingMoneyResponse"]
+  | Schemas["EventPageResponse"]
   | Schemas["ApiLinksResponse"]
   | Schemas["ServiceInfoResponse"];
 type Failure =
@@ -29,6 +30,7 @@ type Call = { key?: string; seen?: string; headers?: Record<string, string> } & 
   | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
   | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments"; id: number }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
+  | { operation: "listEvents"; query?: paths["/api/v1/events"]["get"]["parameters"]["query"] }
   | { operation: "getServiceInfo" | "listLinks" }
 );
 
@@ -65,6 +67,8 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
       return client.GET("/api/v1/bookings/{id}/payments", { params: { path: { id: call.id } }, headers });
     case "listBookings":
       return client.GET("/api/v1/bookings", { params: { query: call.query }, headers });
+    case "listEvents":
+      return client.GET("/api/v1/events", { params: { query: call.query }, headers });
     case "listLinks":
       return client.GET("/api/v1", { headers });
     case "getServiceInfo":

@@ -16,6 +16,7 @@ CALLS = {
     "listBookingEvents": {"id": 1},
     "listBookingPayments": {"id": 1},
     "listBookings": {"query": {"userId": 1001, "limit": 5}},
+    "listEvents": {"query": {"types": ["booking.paid"], "limit": 5}},
     "getServiceInfo": {},
     "listLinks": {},
 }

@@ -11,6 +11,7 @@ from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from tests.fuzz.service import ISSUER, SECRET, WITHOUT_LIMITS
+from tests.support.announcements import announce
 from tests.support.bookings import a_payment_row, a_saved_row
 from tests.support.callers import a_service_key, a_token
 from tests.support.processes import start_flightsim
@@ -72,6 +73,10 @@ def test_a_generated_client_walks_the_whole_way(service, connect):
     assert [(each["state"], each["amount"]) for each in money.data["payments"]] == [("succeeded", booking["totalCost"])]
     assert money.data["refunds"] == []
     assert client.call("getServiceInfo").data["apiVersion"] == "v1"
+    announce()
+    key = a_service_key(Scope.BOOKINGS_READ, Scope.WEBHOOKS_MANAGE) if mode == "token" else ""
+    told = connect(f"http://127.0.0.1:{web.port}", key).call("listEvents", query={"types": ["booking.paid"]})
+    assert [event["data"]["booking"]["id"] for event in told.data["results"]] == [booking["id"]]
     assert sim.flight(1)["taken"] == 4
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 V1 = "/api/v1"
 
 # The booking is user 1001's. The first four prove nothing, or not to this service; staff have a session, and
-# no token. A service's other scopes are all but the one that the endpoint asks for.
+# no token. A service's other scopes are all but the last one that the endpoint asks for.
 CALLERS = (
     "nobody",
     "expired token",
@@ -30,7 +30,7 @@ CALLERS = (
     "customer, own booking",
     "customer, foreign booking",
     "service with the other scopes",
-    "service with the scope",
+    "service with the scopes",
 )
 
 OK, CREATED = (200, None), (201, None)
@@ -45,37 +45,39 @@ PUBLIC = (OK,) * 8
 
 @dataclass(frozen=True)
 class Line:
-    """An endpoint, the scope it asks for, and what it answers to each of CALLERS."""
+    """An endpoint, the scopes it asks for, and what it answers to each of CALLERS."""
 
     method: str
     path: str
-    scope: Scope | None
+    scopes: tuple[Scope, ...]
     cells: tuple[Any, ...]
     in_schema: bool = True
 
 
 READ, WRITE, PAY = Scope.BOOKINGS_READ, Scope.BOOKINGS_WRITE, Scope.PAYMENTS_WRITE
+HOOKS = Scope.WEBHOOKS_MANAGE
 ONE = "/bookings/{id}"
 
 TABLE = {
-    "create": Line("POST", "/bookings", WRITE, (*STRANGERS, CREATED, ANOTHER_USER, NO_SCOPE, CREATED)),
-    "list": Line("GET", "/bookings", READ, (*STRANGERS, OK, OK, NO_SCOPE, OK)),
-    "retrieve": Line("GET", ONE, READ, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
-    "events": Line("GET", f"{ONE}/events", READ, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
-    "money": Line("GET", f"{ONE}/payments", READ, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
-    "pay": Line("POST", "/bookings/payments", PAY, (*STRANGERS, CREATED, NOT_FOUND, NO_SCOPE, CREATED)),
-    "cancel": Line("POST", f"{ONE}/cancel", WRITE, (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
-    "links": Line("GET", "", None, PUBLIC),
-    "info": Line("GET", "/info", None, PUBLIC),
-    "openapi": Line("GET", "/openapi.json", None, PUBLIC, in_schema=False),
-    "docs": Line("GET", "/docs", None, PUBLIC, in_schema=False),
+    "create": Line("POST", "/bookings", (WRITE,), (*STRANGERS, CREATED, ANOTHER_USER, NO_SCOPE, CREATED)),
+    "list": Line("GET", "/bookings", (READ,), (*STRANGERS, OK, OK, NO_SCOPE, OK)),
+    "retrieve": Line("GET", ONE, (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "events": Line("GET", f"{ONE}/events", (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "feed": Line("GET", "/events", (READ, HOOKS), (*STRANGERS, NO_SCOPE, NO_SCOPE, NO_SCOPE, OK)),
+    "money": Line("GET", f"{ONE}/payments", (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "pay": Line("POST", "/bookings/payments", (PAY,), (*STRANGERS, CREATED, NOT_FOUND, NO_SCOPE, CREATED)),
+    "cancel": Line("POST", f"{ONE}/cancel", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "links": Line("GET", "", (), PUBLIC),
+    "info": Line("GET", "/info", (), PUBLIC),
+    "openapi": Line("GET", "/openapi.json", (), PUBLIC, in_schema=False),
+    "docs": Line("GET", "/docs", (), PUBLIC, in_schema=False),
 }
 CELLS = [
     pytest.param(endpoint, caller, expected, id=f"{endpoint} - {caller}")
     for endpoint, line in TABLE.items()
     for caller, expected in zip(CALLERS, line.cells, strict=True)
 ]
-SCOPED = {endpoint: line for endpoint, line in TABLE.items() if line.scope is not None}
+SCOPED = {endpoint: line for endpoint, line in TABLE.items() if line.scopes}
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def superuser():
     return get_user_model().objects.create(username="anna", is_staff=True, is_superuser=True)
 
 
-def caller_named(name, scope):
+def caller_named(name, scopes):
     """Make the client that a column of the table speaks of."""
     if name == "staff with a session":
         client = CallerApi(None)
@@ -100,8 +102,8 @@ def caller_named(name, scope):
         "token for another service": lambda: a_token(1001, aud="payroll"),
         "customer, own booking": lambda: a_token(1001),
         "customer, foreign booking": lambda: a_token(1002),
-        "service with the other scopes": lambda: a_service_key(*(word for word in Scope if word != scope)),
-        "service with the scope": lambda: a_service_key(*([scope] if scope else Scope)),
+        "service with the other scopes": lambda: a_service_key(*(word for word in Scope if word not in scopes[-1:])),
+        "service with the scopes": lambda: a_service_key(*(scopes or Scope)),
     }
     return CallerApi(tokens[name]())
 
@@ -134,7 +136,7 @@ def outcome(answer):
 @pytest.mark.parametrize(("endpoint", "name", "expected"), CELLS)
 def test_each_caller_gets_what_the_table_says(token_auth, booking, endpoint, name, expected):
     line = TABLE[endpoint]
-    caller = caller_named(name, line.scope)
+    caller = caller_named(name, line.scopes)
     before = everything_stored()
 
     # A customer leaves the user to its token; a service must name one.
@@ -146,7 +148,7 @@ def test_each_caller_gets_what_the_table_says(token_auth, booking, endpoint, nam
 
 @pytest.mark.parametrize(("name", "ids"), [("own", 1), ("foreign", 0)])
 def test_a_list_of_a_customer_without_bookings_is_empty(token_auth, booking, name, ids):
-    caller = caller_named(f"customer, {name} booking", READ)
+    caller = caller_named(f"customer, {name} booking", (READ,))
 
     results = shown(ask(caller, "list", booking))["results"]
 
@@ -154,7 +156,7 @@ def test_a_list_of_a_customer_without_bookings_is_empty(token_auth, booking, nam
 
 
 def test_the_session_of_staff_is_good_where_sessions_count(db):
-    staff = caller_named("staff with a session", READ)
+    staff = caller_named("staff with a session", (READ,))
 
     assert staff.get("/admin/").status_code == 200
 
@@ -197,9 +199,9 @@ def test_the_schema_has_exactly_the_lines_that_should_be_in_it(db):
 
 
 def test_what_is_enforced_is_what_the_table_says():
-    enforced = {endpoint: rule.scope for endpoint, rule in access.ACCESS.items()}
+    enforced = {endpoint: {rule.scope, rule.also} - {None} for endpoint, rule in access.ACCESS.items()}
 
-    assert enforced == {endpoint: line.scope for endpoint, line in SCOPED.items()}
+    assert enforced == {endpoint: set(line.scopes) for endpoint, line in SCOPED.items()}
 
 
 @pytest.mark.slow
