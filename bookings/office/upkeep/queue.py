@@ -26,7 +26,7 @@ from bookings.office.base import RecordAdmin, column, require, staff_of
 from bookings.office.notes import NoteField
 from bookings.office.tags import moment
 from bookings.services.upkeep.pause_schedules import NEVER, pause_schedule
-from bookings.wake import PASSES_TASK
+from bookings.wake import PASSES_TASK, TELLING_TASK
 
 # Held by no group: superusers have it, as they have every right.
 RIGHT = "django_q.change_schedule"
@@ -37,6 +37,8 @@ WORK: Mapping[str, str | Promise] = MappingProxyType(
         "bookings.tasks.reap": gettext_lazy("Delete old idempotency records, counts, sessions and task results"),
         "bookings.tasks.reconcile": gettext_lazy("Compare seats with the Flight Service"),
         "bookings.tasks.reconcile_payments": gettext_lazy("Compare payments with the payment gateways"),
+        TELLING_TASK: gettext_lazy("Announce what has happened to bookings"),
+        "bookings.tasks.look_for_missed_news": gettext_lazy("Look for what was never announced"),
     }
 )
 
