@@ -92,6 +92,6 @@ def _place_of(key: str | None) -> int:
         return 0
     place = Announcement.objects.filter(key=key).values_list("pk", flat=True).first()
     if place is None:
-        text = "There is no such event; events are kept for 30 days. Read the bookings anew, and begin without `after`."
+        text = "There is no such event; events are kept for 30 days. Read the bookings, and begin without `after`."
         raise InvalidRequest(fields={"after": text})
     return place
