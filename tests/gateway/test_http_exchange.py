@@ -104,6 +104,18 @@ def test_a_certificate_that_is_not_trusted_ends_it_before_the_request(http, tmp_
     assert b"PATCH" not in b"".join(heard)
 
 
+def test_a_socket_is_opened_to_the_named_addresses_alone(http, wire):
+    """Whatever libcurl makes of the host: here it is an address by itself, which no look-up leads elsewhere."""
+    wire.say("PATCH", "/x", OK)
+    question = Question("PATCH", f"{wire.url}/x", body=b"{}", addresses=("127.0.0.2",))
+
+    with pytest.raises(NothingSent):
+        http.send(question, seconds=5)
+
+    assert wire.connections == 0
+    assert http.send(Question("PATCH", f"{wire.url}/x", body=b"{}", addresses=(HOST,)), seconds=5).status == 200
+
+
 @pytest.mark.parametrize("scheme", ["file", "ftp", "gopher", "dict", "smtp", "ws"])
 def test_no_other_protocol_is_spoken(http, scheme):
     with pytest.raises(ExchangeFailed):
