@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from bookings.api.access import ACCESS, Access
 from bookings.api.answer_schemas import ANSWER_SCHEMAS, envelope, ref, width
 from bookings.api.descriptions import OPERATIONS as OF_BOOKINGS
+from bookings.api.event_webhook import WEBHOOKS
 from bookings.api.examples import examples_of
 from bookings.api.introduction import INFO, SECURITY_SCHEMES, SERVERS, TAGS
 from bookings.api.responses import HEADERS, responses_of, shared_schemas
@@ -68,6 +69,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for operation in methods.values():
             operation["responses"] = responses_of(*described[operation["operationId"]], components)
             operation.setdefault("security", [])  # none is asked for, which the generator says by nothing
+    result["webhooks"] = WEBHOOKS
     result |= {"info": result.get("info", {}) | INFO, "servers": SERVERS, "tags": TAGS}
     _name_widths(result)
     for name in BODIES:

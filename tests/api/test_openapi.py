@@ -373,3 +373,15 @@ def test_the_home_page_leads_to_the_description_and_the_back_office(api):
 
     assert 'href="/api/v1/docs"' in page
     assert 'href="/admin/"' in page
+
+
+def test_the_request_that_carries_an_event_is_described_and_its_example_fits(document):
+    ((name, methods),) = document["webhooks"].items()
+    operation = methods["post"]
+    content = operation["requestBody"]["content"]["application/json"]
+
+    assert (name, operation["operationId"]) == ("event", "receiveEvent")
+    assert [header["name"] for header in operation["parameters"]] == [
+        *("webhook-id", "webhook-timestamp", "webhook-signature")
+    ]
+    assert problems(document, content["schema"], content["examples"]["paid"]["value"]) == []
