@@ -303,6 +303,7 @@ def test_the_beginning_of_the_api_leads_to_addresses_that_answer(api, path):
     assert answer.status_code == 200
     assert {name: api.get(link).status_code for name, link in shown(answer).items()} == {
         "bookings": 200,
+        "events": 200,
         "info": 200,
         "openapi": 200,
         "docs": 200,

@@ -24,6 +24,7 @@ from bookings.answers.results import PaymentPending
 from bookings.errors import BookingError
 from bookings.lifecycle import AfterFailure, BookingStatus, CancelReason, Decision, Hold
 from bookings.models import (
+    Announcement,
     Booking,
     BookingEvent,
     Heartbeat,
@@ -69,6 +70,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         for model in (
+            Announcement,
             BookingEvent,
             Refund,
             Payment,

@@ -126,6 +126,18 @@ def test_the_pause_that_a_receiver_asks_for_is_kept(webhooks: FakeWebhooks):
     assert row.next_at - database_time() > timedelta(minutes=29)
 
 
+def test_what_would_be_sent_again_after_its_time_is_dead(webhooks: FakeWebhooks):
+    endpoint = an_endpoint().endpoint
+    (row,) = to_deliver(endpoint, announcements(1))
+    let_webhooks_wait(hours=71, minutes=30)
+    webhooks.says(TurnedDown(503, "", retry_after=3600.0))
+
+    send_due(webhooks)
+
+    row.refresh_from_db()
+    assert (row.state, row.last_error, row.next_at) == (DeliveryState.DEAD, "HTTP 503", None)
+
+
 def test_what_was_not_sent_within_its_time_is_dead_and_not_sent(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     (row,) = to_deliver(endpoint, announcements(1))
