@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the requests that this service sends: an event, to whoever has asked for it."""
+"""What the OpenAPI document says of the requests that this service sends: an event, to those who have asked for it."""
 
 from bookings.api.answer_schemas import TEXT, Schema, ref
 from bookings.api.descriptions import TOLD
