@@ -20,7 +20,6 @@ from bookings.models.seats.reconciliation import Reconciliation
 from bookings.models.seats.seat_call import SeatCall, SeatCallEvent
 from bookings.models.upkeep.clock_proof import ClockProof
 from bookings.models.upkeep.heartbeat import Heartbeat
-from bookings.models.webhooks import EndpointEvent, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookReplay
 
 __all__ = [
     "Announcement",
@@ -33,7 +32,6 @@ __all__ = [
     "BulkCancelRow",
     "ClockProof",
     "Dispute",
-    "EndpointEvent",
     "FlightGate",
     "GatewayNotice",
     "Heartbeat",
@@ -51,8 +49,4 @@ __all__ = [
     "SeatCallEvent",
     "StaffIdentity",
     "UserHold",
-    "WebhookAttempt",
-    "WebhookDelivery",
-    "WebhookEndpoint",
-    "WebhookReplay",
 ]

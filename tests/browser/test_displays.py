@@ -73,7 +73,7 @@ def test_a_booking_that_needs_attention_pushes_no_column_off_the_list(office, pa
     expect(page.get_by_role("link", name="Page of customer 9007199254")).to_have_attribute(
         "href", f"{CUSTOMERS}/9007199254"
     )
-    expect(page.get_by_text("Payment dead: needs a decision")).to_be_visible()
+    expect(page.get_by_text("Refund failed or dead: needs a decision")).to_be_visible()
     assert (page.locator("tbody .own-time").count() > 0) == (zone != "UTC")
     assert page.get_by_role("region", name="Bookings").evaluate(HIDDEN_BESIDE) == []
 

@@ -101,11 +101,15 @@ class PythonClient:
         module = importlib.import_module(f"{self._name}.api.{tag}.{name}")
         spelled = {"id": "id", "key": "idempotency_key", "seen": "if_match"}
         arguments = {spelled[word]: call[word] for word in spelled if word in call}
-        arguments |= {_snake(name): value for name, value in call.get("query", {}).items()}
+        models = importlib.import_module(f"{self._name}.models")
+        named = f"{operation[0].upper()}{operation[1:]}"
+        for name, value in call.get("query", {}).items():
+            # Of a list the words are an enum of the client's own.
+            is_list = isinstance(value, list)
+            item = getattr(models, f"{named}{name[0].upper()}{name[1:]}Item") if is_list else None
+            arguments[_snake(name)] = [item(word) for word in value] if item else value
         if "body" in call:
-            models = importlib.import_module(f"{self._name}.models")
-            shape = getattr(models, f"{operation[0].upper()}{operation[1:]}Request")
-            arguments["body"] = shape.from_dict(call["body"])
+            arguments["body"] = getattr(models, f"{named}Request").from_dict(call["body"])
         with self._client.with_headers(call.get("headers", {})) as client:
             answer = module.sync_detailed(client=client, **arguments)
         parsed = answer.parsed
