@@ -142,9 +142,10 @@ class HttpExchange:
         """
         handle = self._mine.handle(keep=keep)
         reading = _Reading(self._largest_bytes, head_only=question.head_only, cuts_body=self._cuts_bodies)
-        sockets = _Sockets(question.addresses)
+        sockets = None if question.addresses is None else _Sockets(question.addresses)
         _prepare(handle, question, reading, keep=keep)
-        sockets.belong_to(handle, question.url)
+        if sockets is not None:
+            sockets.belong_to(handle, question.url)
         handle.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(min(self._connect_seconds, seconds) * 1000)))
         try:
@@ -158,7 +159,8 @@ class HttpExchange:
                 return answer
             raise _failure(error.args[0], reading) from error
         finally:
-            sockets.close()
+            if sockets is not None:
+                sockets.close()
         answer = reading.answer(handle)
         if reading.is_odd or not reading.head_is_over:
             self._mine.drop(keep=keep)
@@ -306,16 +308,14 @@ class _Reading:
 
 
 class _Sockets:
-    """Opens sockets to these IP addresses, and to no others, whatever libcurl makes of a name; or to any."""
+    """Opens sockets to these IP addresses, and to no others, whatever libcurl makes of a name."""
 
-    def __init__(self, addresses: tuple[str, ...] | None) -> None:
+    def __init__(self, addresses: tuple[str, ...]) -> None:
         self._addresses = addresses
         self._opened: list[socket.socket] = []
 
     def belong_to(self, handle: pycurl.Curl, url: str) -> None:
         """Let the next request of a handle use these sockets; its name leads to the addresses without a look-up."""
-        if self._addresses is None:
-            return
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         led = ",".join(f"[{each}]" if ":" in each else each for each in self._addresses)
@@ -330,7 +330,7 @@ class _Sockets:
 
     def _open(self, _purpose: int, to: tuple[int, int, int, tuple[str, int]]) -> socket.socket | int:
         family, kind, protocol, address = to
-        if self._addresses is None or address[0] not in self._addresses:
+        if address[0] not in self._addresses:
             return int(pycurl.SOCKET_BAD)
         self._opened.append(socket.socket(family, kind, protocol))
         return self._opened[-1]

@@ -9,7 +9,7 @@ See Note [Where the guard stands].
 # to what a cloud tells its machines. So what was found when the address was saved proves nothing. A name is looked up
 # once for each sending, all that it leads to must be public, and the socket is opened to one of these IP addresses and
 # to no other (`Question.addresses`). The name is not looked up again. No redirect is followed.
-# Behind a proxy the proxy looks names up, and must guard: see `WEBHOOK_PROXY` in docs/operations.md.
+# Behind a proxy the proxy looks names up, and must guard.
 
 import time
 from collections.abc import Sequence
