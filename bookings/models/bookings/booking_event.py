@@ -43,9 +43,13 @@ class EventKind(models.TextChoices):
 MONEY_WENT_BACK = (EventKind.REFUNDED, EventKind.REFUND_ELSEWHERE, EventKind.REFUND_RESOLVED)
 """With an amount. What staff decide about a refund may also be that it was not made."""
 
-IS_NEWS = Q(what__in=[EventKind.BOOKED, EventKind.PAYMENT_FAILED, EventKind.CANCELLED]) | Q(
-    what__in=MONEY_WENT_BACK, amount__gt=0
-)
+NEWS: dict[str, News] = {
+    EventKind.BOOKED: News.PAID,
+    EventKind.PAYMENT_FAILED: News.PAYMENT_FAILED,
+    EventKind.CANCELLED: News.CANCELLED,
+}
+
+IS_NEWS = Q(what__in=list(NEWS)) | Q(what__in=MONEY_WENT_BACK, amount__gt=0)
 """What others are told about, as `BookingEvent.news` says it."""
 
 AMONG_STAFF = (
@@ -96,12 +100,8 @@ class BookingEvent(RecordedAction):
     @property
     def news(self) -> News | None:
         """What others are told about it; None if that is nothing."""
-        match self.what:
-            case EventKind.BOOKED:
-                return News.PAID
-            case EventKind.PAYMENT_FAILED:
-                return News.PAYMENT_FAILED
-            case EventKind.CANCELLED:
-                return News.EXPIRED if self.reason == CancelReason.EXPIRED else News.CANCELLED
-            case _:
-                return News.REFUNDED if self.what in MONEY_WENT_BACK and self.amount else None
+        if self.what == EventKind.CANCELLED and self.reason == CancelReason.EXPIRED:
+            return News.EXPIRED
+        if self.what in MONEY_WENT_BACK and self.amount:
+            return News.REFUNDED
+        return NEWS.get(self.what)
