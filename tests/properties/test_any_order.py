@@ -52,7 +52,8 @@ from tests.support.calls import a_refund_request, a_resolution
 from tests.support.fakes import ChargeFault, FakeFlights, FakePayments, Fault, ProcessDied
 from tests.support.invariants import assert_in_step, violations
 
-pytestmark = pytest.mark.slow
+# A limit that ends an example in the middle looks like a failure of what it was at, which is then searched for.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CAPACITY = 6
 EXAMPLES = int(os.environ.get("EXAMPLES", "0"))
