@@ -62,20 +62,17 @@ def read(url: str, *, ports: Sequence[int], private: Sequence[Network]) -> Targe
     rest = parts.path + (f"?{parts.query}" if parts.query else "")
     if not TARGET.fullmatch(rest):
         raise UnsafeAddress("other characters must be percent-encoded")
-    literal = _literal(parts.netloc, host)
+    literal = _literal(host)
     if literal is not None and not is_within(literal, private):
         raise UnsafeAddress("an IP address in the place of a name")
     return Target(parts.scheme, str(literal) if literal else _name(host), port, rest or "/", literal)
 
 
-def _literal(netloc: str, host: str) -> Address | None:
+def _literal(host: str) -> Address | None:
     try:
-        literal = parsed(host)
+        return parsed(host)
     except ValueError:
         return None
-    if ":" in host and not netloc.startswith("["):
-        raise UnsafeAddress("not an address")
-    return literal
 
 
 def _name(host: str) -> str:
