@@ -222,7 +222,8 @@ def test_the_reaper_finds_what_is_old_by_its_age_and_deletes_it_by_its_key(table
 
 
 def test_a_batch_of_the_reaper_reads_its_rows_and_no_others():
-    assert rows_read(lambda: next(reap.BATCHES["idempotency_record"]())) <= 3 * REAP_BATCH + 3
+    # Rows that were deleted and are not purged yet are read as well.
+    assert rows_read(lambda: next(reap.BATCHES["idempotency_record"]())) <= 3 * REAP_BATCH + REAP_BATCH // 10
 
 
 @pytest.mark.slow

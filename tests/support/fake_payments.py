@@ -59,6 +59,8 @@ class FakePayments(QuietGateway, Planned[ChargeFault]):
         self._intents: dict[UUID, Intent] = {}
         self._waiting: dict[UUID, ChargeOutcome] = {}
         self._closed: set[UUID] = set()
+        # Of payments whose token did not do: without a secret nobody pays these but by another token.
+        self._secrets_told: set[UUID] = set()
         self._planned: dict[str, deque[Any]] = {"open": deque(), "look": deque(), "close": deque()}
         self._happens: dict[str, deque[Callable[[], object]]] = defaultdict(deque)
 
@@ -168,9 +170,10 @@ class FakePayments(QuietGateway, Planned[ChargeFault]):
         return True
 
     def payers_pay(self) -> None:
-        """Let every payer and bank that is waited for say yes, as they do some time."""
-        for key in list(self._waiting):
-            self.payer_pays(key)
+        """Let every payer and bank that is waited for, or can try again, say yes, as they do some time."""
+        for key, stands in list(self._waiting.items()):
+            if not isinstance(stands, Declined) or self._intents[key].by_payer or key in self._secrets_told:
+                self.payer_pays(key)
 
     def payer_is_declined(self, key: UUID, code: str = "generic_decline") -> None:
         """Let the payer's bank say no: the payer may try again."""
@@ -209,6 +212,7 @@ class FakePayments(QuietGateway, Planned[ChargeFault]):
         if fault is ChargeFault.DECLINE:
             self._waiting[key] = Declined("insufficient_funds")
         elif fault is ChargeFault.AWAITS_PAYER:
+            self._secrets_told.add(key)
             self._waiting[key] = AwaitsPayer(Action(ActionKind.AUTHENTICATE, {"clientSecret": f"secret-{key}"}))
         elif fault is ChargeFault.AWAITS_BANK:
             self._waiting[key] = AwaitsBank()
