@@ -312,3 +312,51 @@ class FlightServiceRests(OfficeError):
 
     code = "flight_service_rests"
     retryable = True
+
+
+class WebhooksOff(BookingError):
+    """Webhooks are not set up in this installation: it has no key to seal their secrets with."""
+
+    code = "webhooks_off"
+
+
+class EndpointNotFound(BookingError):
+    """There is no such webhook endpoint."""
+
+    code = "endpoint_not_found"
+
+
+class DeliveryNotFound(BookingError):
+    """This webhook endpoint has no such delivery."""
+
+    code = "delivery_not_found"
+
+
+class EndpointExists(BookingError):
+    """There is a webhook endpoint with this address. Rotate its secret if you do not have it."""
+
+    code = "endpoint_exists"
+
+
+class EndpointChanged(BookingError):
+    """The webhook endpoint has changed since you have seen it. Nothing was done; read it again."""
+
+    code = "endpoint_changed"
+
+
+class TooManyEndpoints(BookingError):
+    """There are as many webhook endpoints as one service may have. Delete one, then repeat the request."""
+
+    code = "too_many_endpoints"
+
+
+class RotationUnderWay(BookingError):
+    """The secret before this one is still valid. Wait until it ends, or rotate with a grace of 0, which ends both."""
+
+    code = "rotation_under_way"
+
+
+class ReplayUnderWay(BookingError):
+    """A replay is running for this webhook endpoint. Wait until it is done."""
+
+    code = "replay_under_way"

@@ -12,6 +12,8 @@ from bookings.services.payments import reconcile as comparing_payments
 from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.upkeep import run_pass as passes
 from bookings.services.upkeep.reap import reap_old_rows
+from bookings.services.webhooks.again import go_on_with_replays
+from bookings.services.webhooks.deliver import deliver as deliver_webhooks
 
 
 def run_pass(traceparent: str = "") -> dict[str, int]:
@@ -28,6 +30,14 @@ def run_pass(traceparent: str = "") -> dict[str, int]:
 def tell() -> int:
     """Write down what others are told. Queued when there is news; returns about how many bookings there was some."""
     return announce_news(deadline=Deadline(PASS_SECONDS))
+
+
+def deliver() -> int:
+    """Send webhooks. Queued when one is due; returns how many were delivered."""
+    deadline = Deadline(PASS_SECONDS)
+    with tracing.Span("deliver"):
+        go_on_with_replays(deadline=deadline)
+        return deliver_webhooks(webhooks=wiring.webhooks(), seal=wiring.seal(), deadline=deadline)
 
 
 def look_for_missed_news() -> int:

@@ -9,6 +9,7 @@
 # new row. The work is committed before the wake-up is asked for. So no wake-up is lost between the two, unless the
 # worker dies with it: then the next scheduled pass does the same, EXPIRY_INTERVAL_SECONDS later. The task that tells
 # others what has happened has a place of its own: the worker itself puts it there when it sees that there is news.
+# So has the one that sends webhooks.
 
 import structlog
 from django.db import Error
@@ -30,9 +31,11 @@ PASSES_TASK = "bookings.tasks.run_pass"
 
 TELLING_TASK = "bookings.tasks.tell"
 
+DELIVERING_TASK = "bookings.tasks.deliver"
+
 # Below those that the table itself gives out, of which none is used up.
 PLACE = -1
-PLACES = {PASSES_TASK: PLACE, TELLING_TASK: -2}
+PLACES = {PASSES_TASK: PLACE, TELLING_TASK: -2, DELIVERING_TASK: -3}
 
 
 class _OnePlace(ORM):  # type: ignore[misc]  # django-q2 has no types
@@ -65,6 +68,11 @@ def wake_worker() -> None:
 def wake_teller() -> None:
     """Ask for what tells others the news; for the worker, once it has seen that there is some."""
     _ask(TELLING_TASK)
+
+
+def wake_sender() -> None:
+    """Ask for what sends webhooks; for the worker, once it has seen that one is due."""
+    _ask(DELIVERING_TASK)
 
 
 @in_one_statement("worker.wake")

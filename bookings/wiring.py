@@ -14,7 +14,10 @@ from bookings.gateways.identity_provider.openid import OpenIdProvider
 from bookings.gateways.payments.stripe.account import Account
 from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
+from bookings.gateways.webhooks.sender import HttpWebhooks
 from bookings.ports import FlightService, IdentityProvider, Passkeys, PaymentGateway, RateLimiter, SigningKeys
+from bookings.ports.webhooks import Webhooks
+from bookings.services.shared.sealing import Seal
 
 
 @cache
@@ -81,6 +84,23 @@ def rate_limiter() -> RateLimiter:
     over_redis = import_string("bookings.gateways.rate_limits.redis.RedisRateLimiter")
     limiter: RateLimiter = over_redis(settings.REDIS_URL, otherwise=database)
     return limiter
+
+
+@cache
+def webhooks() -> Webhooks:
+    """What sends webhooks to the addresses that clients have named."""
+    return HttpWebhooks(
+        ports=settings.WEBHOOK_PORTS,
+        private=settings.WEBHOOK_PRIVATE_NETWORKS,
+        ca_file=settings.WEBHOOK_CA_FILE,
+        proxy=settings.WEBHOOK_PROXY,
+    )
+
+
+@cache
+def seal() -> Seal:
+    """What seals secrets in the database; it has no key where the settings name none."""
+    return Seal(settings.SEAL_KEYS)
 
 
 def bare_flight_service() -> FlightService:

@@ -16,8 +16,9 @@ from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.queries.announcements import is_news_due
 from bookings.queries.upkeep import background
+from bookings.queries.webhooks import is_delivery_due
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
-from bookings.wake import PLACES, wake_teller
+from bookings.wake import PLACES, wake_sender, wake_teller
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +70,9 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             now = database_time()
         if is_news_due(now):
             wake_teller()
+            now = database_time()
+        if is_delivery_due(now):
+            wake_sender()
             now = database_time()
         taken = self._take(now)
         if not taken:

@@ -5,7 +5,7 @@ A value that is wrong by itself is refused here; what is wrong together, by `boo
 """
 
 from bookingsite import logs
-from bookingsite.config import payments
+from bookingsite.config import payments, queue, webhooks
 from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
@@ -133,6 +133,14 @@ STRIPE_PUBLISHABLE_KEY = payments.stripe_key("STRIPE_PUBLISHABLE_KEY", publishab
 STRIPE_WEBHOOK_SECRETS = payments.stripe_webhook_secrets("STRIPE_WEBHOOK_SECRET")
 STRIPE_API_URL = payments.stripe_address("STRIPE_API_URL", development=DEBUG)
 STRIPE_METHODS = payments.stripe_methods("STRIPE_METHODS")
+
+# To which ports of receivers webhooks are sent, and the networks inside that they may be in; see docs/webhooks.md.
+WEBHOOK_PORTS = webhooks.ports("WEBHOOK_PORTS")
+WEBHOOK_PRIVATE_NETWORKS = webhooks.private_networks("WEBHOOK_PRIVATE_NETWORKS")
+WEBHOOK_CA_FILE = webhooks.ca_file("WEBHOOK_CA_FILE")
+WEBHOOK_PROXY = webhooks.proxy("WEBHOOK_PROXY")
+# What seals the secrets of webhooks in the database.
+SEAL_KEYS = webhooks.seal_keys("SEAL_KEYS", development=DEBUG)
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.
 CUSTOMER_URL_TEMPLATE = address_of_each("CUSTOMER_URL_TEMPLATE")
@@ -328,35 +336,7 @@ CACHES = {
     },
 }
 
-Q_CLUSTER = {
-    "name": "bookings",
-    "label": "Background work",
-    "orm": "default",
-    "broker_class": "bookingsite.broker.TickingBroker",
-    # Its own scheduler goes by the clock of this machine; the broker's goes by the database's.
-    "scheduler": False,
-    # A small prefetch: it stops fast, and `retry` counts from the prefetch.
-    "workers": 2,
-    "queue_limit": 2,
-    "bulk": 1,
-    "poll": 0.5,
-    "guard_cycle": 1,
-    # Never fires, as calls are bounded; `retry` is more than two of them and a margin.
-    "timeout": 60,
-    "retry": 300,
-    # Our own tables decide what is tried again.
-    "ack_failures": True,
-    "max_attempts": 1,
-    "catch_up": False,
-    "time_zone": "UTC",
-    "save_limit": 200,
-    "save_limit_per": "func",
-    # One that has grown is replaced. Not for its age: each leaves the files of what it has counted, see
-    # `bookings.observability.metrics.SharedNumbers`.
-    "max_rss": 300_000,
-    "recycle": 50_000,
-    "cache": "cluster",
-}
+Q_CLUSTER = queue.CLUSTER
 
 # --- API -----------------------------------------------------------------------------------------------
 
@@ -378,6 +358,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Flight Booking Service",
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
+    # What is changed by a PATCH is optional by itself.
+    "COMPONENT_SPLIT_PATCH": False,
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "POSTPROCESSING_HOOKS": ["bookings.api.schema.complete"],

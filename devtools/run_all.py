@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ImproperlyConfigured
 
 from bookingsite.config.env import base_address, env
-from devtools import run_stripe
+from devtools import receive_webhooks, run_stripe
 from devtools.processes import adopt_orphans, ends_with_parent, free_port, kill_descendants, port_is_free
 from flightsim.__main__ import read_options
 
@@ -38,12 +38,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START_SECONDS = 30
 # Leaves time to kill what does not stop when it is asked to: five seconds in all.
 STOP_SECONDS = 4
-POLL_SECONDS = 0.05
-ANSWER_SECONDS = 2
-HIGHEST_PORT = 65535
-PORTS_APART = 80
-WEB_WORKERS = 2
-WEB_THREADS = 16
+POLL_SECONDS, ANSWER_SECONDS = 0.05, 2
+HIGHEST_PORT, PORTS_APART = 65535, 80
+WEB_WORKERS, WEB_THREADS = 2, 16
 # No proxy stands in front, and a web worker that hangs is killed within the five seconds.
 WEB_DRAIN_SECONDS = 0
 WEB_FINISH_SECONDS = 3
@@ -57,6 +54,7 @@ The flight booking service is running.
   API pages       {web}/api/v1/docs
   back office     {web}/admin/   log in as admin / admin
   Flight Service  {flights}   {whose}
+  webhooks        each event is sent to a receiver, which prints a line of it here
 
 Hold two seats, then pay for them:
 
@@ -267,6 +265,7 @@ def _environment(*, flights: str, payments: dict[str, str] | None = None) -> dic
         "WEB_HOST": "127.0.0.1",
         "WEB_WORKERS": str(WEB_WORKERS),
         "WEB_THREADS": str(WEB_THREADS),
+        **(receive_webhooks.settings() if _is_in_development() and receive_webhooks.is_wanted() else {}),
     }
     return {
         **ours,
@@ -342,6 +341,8 @@ def _start(
         *("--drain", str(WEB_DRAIN_SECONDS), "--finish", str(WEB_FINISH_SECONDS)),
     )
     service.start("the worker", "manage.py", "run_worker")
+    if _is_in_development() and receive_webhooks.is_wanted():
+        service.start("the receiver of webhooks", "-m", "devtools.receive_webhooks")
     service.await_answer("the web server", f"{web}/health/live")
     token, bearer = (AS_CUSTOMER, BEARER) if env.str("API_AUTH", default="open") == "token" else ("", "")
     key, whose = secrets.token_hex(4), "(a stand-in)" if flights_port else "(FLIGHT_SERVICE_URL)"

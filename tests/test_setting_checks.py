@@ -51,6 +51,10 @@ CHECKS = {
         {"STRIPE_METHODS": ["card", "ideal"]},
         {"STRIPE_METHODS": ["card", "ideal"], "PAYMENT_RETURN_URL": "https://shop.example.org/back"},
     ),
+    "bookings.E012": (
+        {"WEBHOOK_PROXY": "http://proxy.example.org:3128", "WEBHOOK_PRIVATE_NETWORKS": ["10.20.0.0/16"]},
+        {"WEBHOOK_PROXY": "http://proxy.example.org:3128"},
+    ),
     "bookings.W001": (
         {"FLIGHT_SERVICE_URL": "http://flights.example.org"},
         {"FLIGHT_SERVICE_URL": "http://flights.example.org", "FLIGHT_SERVICE_PLAINTEXT_HOST": "flights.example.org"},

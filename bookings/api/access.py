@@ -47,6 +47,14 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "pay": Access(Scope.PAYMENTS_WRITE, "PAYMENTS_PER_MINUTE"),
         "cancel": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
         "feed": Access(Scope.WEBHOOKS_MANAGE, "READS_PER_MINUTE", also=Scope.BOOKINGS_READ),
+        **{
+            name: Access(Scope.WEBHOOKS_MANAGE, "READS_PER_MINUTE", also=Scope.BOOKINGS_READ)
+            for name in (
+                *("endpoint_make", "endpoint_list", "endpoint_read", "endpoint_change", "endpoint_retire"),
+                *("endpoint_rotate", "endpoint_ping", "endpoint_replay"),
+                *("delivery_list", "delivery_read", "delivery_again"),
+            )
+        },
     }
 )
 

@@ -53,7 +53,7 @@ def refusal_schemas(codes: Iterable[str], *, of: str = "") -> dict[str, Schema]:
         "`explanation`."
     )
     error = {
-        "statusCode": _integer(400, 599),
+        "statusCode": an_integer(400, 599),
         "code": {**grows_from(f"{of}ErrorCode"), "description": text},
         "explanation": {"type": "string", "description": "For people; its words may change."},
         "retryable": {
@@ -90,16 +90,19 @@ def grows_from(name: str) -> Schema:
     return {"anyOf": [ref(name), TEXT]}
 
 
-def _integer(low: int, high: int, about: str = "") -> Schema:
+def an_integer(low: int, high: int, about: str = "") -> Schema:
+    """Describe a whole number between two bounds."""
     described = {"description": about} if about else {}
     return {"type": "integer", "minimum": low, "maximum": high, "format": width(low, high), **described}
 
 
-def _enum(values: Iterable[str]) -> Schema:
+def enum_of(values: Iterable[str]) -> Schema:
+    """Describe a text that is one of a list, which may grow."""
     return {"type": "string", "enum": list(values), "description": GROWS}
 
 
-def _or_null(schema: Schema) -> Schema:
+def or_null(schema: Schema) -> Schema:
+    """Describe what may be missing."""
     return {"anyOf": [*schema.get("anyOf", [schema]), {"type": "null"}]}
 
 
@@ -109,8 +112,8 @@ MOMENT: Schema = {"type": "string", "format": "date-time"}
 MOMENT_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
 ADDRESS: Schema = {"type": "string", "format": "uri"}
 ADDRESS_OR_NULL: Schema = {"type": ["string", "null"], "format": "uri"}
-ID = _integer(1, HIGHEST_ID)
-MONEY = _integer(0, HIGHEST_NUMBER, "In the currency's minor unit.")
+ID = an_integer(1, HIGHEST_ID)
+MONEY = an_integer(0, HIGHEST_NUMBER, "In the currency's minor unit.")
 CURRENCY: Schema = {
     "type": "string",
     "pattern": "^[A-Z]{3}$",
@@ -119,7 +122,7 @@ CURRENCY: Schema = {
 PRICE = {"seatPrice": MONEY, "totalCost": MONEY, "currency": CURRENCY}
 
 PAYMENT: Mapping[str, Schema] = {
-    "id": {**_or_null(ID), "description": "Of the payment that waits or succeeded; null once it ended otherwise."},
+    "id": {**or_null(ID), "description": "Of the payment that waits or succeeded; null once it ended otherwise."},
     "state": grows_from("PaymentState"),
     "amount": MONEY,
     "currency": CURRENCY,
@@ -135,15 +138,15 @@ BOOKING: Mapping[str, Schema] = {
     "flight": ref("Flight"),
     "userId": ID,
     "status": grows_from("BookingStatus"),
-    "noOfSeats": _integer(1, MOST_SEATS),
+    "noOfSeats": an_integer(1, MOST_SEATS),
     **PRICE,
-    "cancelReason": _or_null(grows_from("CancelReason")),
+    "cancelReason": or_null(grows_from("CancelReason")),
     "payment": {
-        **_or_null(ref("Payment")),
+        **or_null(ref("Payment")),
         "description": "The payment that counts, or the latest that failed; null before the first.",
     },
     "refund": {
-        **_or_null(ref("Refund")),
+        **or_null(ref("Refund")),
         "description": "Of that payment; null where nothing of it is owed back, nor was.",
     },
     "clientReference": {**TEXT_OR_NULL, "description": "What the client calls it."},
@@ -166,10 +169,10 @@ BOOKING: Mapping[str, Schema] = {
 
 ANSWER_SCHEMAS: Mapping[str, Schema] = {
     "Nothing": {"type": "object", "maxProperties": 0, "additionalProperties": False, "description": "Always `{}`."},
-    "BookingStatus": _enum(BookingStatus.values),
-    "CancelReason": _enum(CancelReason.values),
-    "ActorKind": _enum(ActorKind),
-    "BookingAction": _enum(["pay", "cancel"]),
+    "BookingStatus": enum_of(BookingStatus.values),
+    "CancelReason": enum_of(CancelReason.values),
+    "ActorKind": enum_of(ActorKind),
+    "BookingAction": enum_of(["pay", "cancel"]),
     "Booking": an_object(BOOKING),
     "PayingBooking": an_object({**BOOKING, "payment": ref("PendingPayment")}),
     "Flight": an_object(
@@ -182,11 +185,11 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
         },
         about="The flight as the Flight Service showed it when the booking was made; null is what it did not show.",
     ),
-    "PaymentState": _enum(["awaiting_payer", "settling", "succeeded", "failed"]),
-    "RefundState": _enum(["pending", "succeeded", "failed"]),
-    "RefundCause": _enum(RefundCause.values),
+    "PaymentState": enum_of(["awaiting_payer", "settling", "succeeded", "failed"]),
+    "RefundState": enum_of(["pending", "succeeded", "failed"]),
+    "RefundCause": enum_of(RefundCause.values),
     "Payment": an_object(PAYMENT),
-    "PaymentActionType": _enum(list(ActionKind)),
+    "PaymentActionType": enum_of(list(ActionKind)),
     "PaymentAction": an_object(
         {
             "type": grows_from("PaymentActionType"),
@@ -201,7 +204,7 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             **PAYMENT,
             "payableUntil": {**MOMENT_OR_NULL, "description": "From then on it is not charged any more."},
             "action": {
-                **_or_null(ref("PaymentAction")),
+                **or_null(ref("PaymentAction")),
                 "description": "What the payer has to do; null where the gateway or a bank has to.",
             },
         },
@@ -246,15 +249,15 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             "previous": {**ADDRESS_OR_NULL, "description": "The address of the page of newer bookings."},
         }
     ),
-    "EventType": _enum(News.values),
+    "EventType": enum_of(News.values),
     "EventBooking": an_object(
         {name: schema for name, schema in BOOKING.items() if name not in LEFT_OUT},
         about="The booking as it was when this happened. Without `metadata`, and without what may be done with it.",
     ),
     "EventChange": an_object(
         {
-            "from": _or_null(grows_from("BookingStatus")),
-            "to": _or_null(grows_from("BookingStatus")),
+            "from": or_null(grows_from("BookingStatus")),
+            "to": or_null(grows_from("BookingStatus")),
             "why": {**TEXT_OR_NULL, "description": "Of a booking that ended: its `cancelReason`."},
             "by": {**grows_from("ActorKind"), "description": "A kind of actor, never a name."},
             "amount": {**MONEY, "description": "What went back, in the currency's minor unit."},
@@ -269,7 +272,7 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             "type": grows_from("EventType"),
             "version": {**TEXT, "description": "The form of `data`: the date of its last change that breaks readers."},
             "timestamp": {**MOMENT, "description": "When it happened."},
-            "sequence": _integer(1, HIGHEST_INT32, "Counts the events of one booking, from 1 on and without holes."),
+            "sequence": an_integer(1, HIGHEST_INT32, "Counts the events of one booking, from 1 on and without holes."),
             "data": ref("EventData"),
         },
         about="One thing that happened to a booking.",

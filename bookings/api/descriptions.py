@@ -1,18 +1,17 @@
 """What the OpenAPI document tells people of each endpoint: words, examples, and every refusal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
 
 from bookings import errors
 from bookings.answers.announcements import LEFT_OUT, VERSION
 from bookings.api.addresses import LINKS
+from bookings.api.operation import Answer, Operation
 from bookings.api.serializers import (
     CancelBookingRequest,
     CreateBookingRequest,
@@ -174,28 +173,6 @@ BOOKING_NAME = OpenApiParameter(
     OpenApiParameter.PATH,
     description="The booking's id, or its reference, with or without dashes, in small letters or capitals.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A success: its message, the name of its data's schema, an example of the data, and headers of its own."""
-
-    message: str
-    schema: str
-    data: Mapping[str, Any]
-    headers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    operation_id: str
-    summary: str
-    description: str
-    answers: Mapping[int, Answer]
-    parameters: tuple[Any, ...] = ()
-    request: type[serializers.Serializer[Any]] | None = None
-    example: Mapping[str, Any] | None = None
-    refusals: tuple[type[errors.BookingError], ...] = ()
 
 
 def _caps() -> str:

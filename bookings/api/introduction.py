@@ -44,6 +44,7 @@ SERVERS = [{"url": "/", "description": "The host that this document comes from."
 
 TAGS = [
     {"name": "bookings", "description": "Hold seats, pay for them, look at them, give them back."},
+    {"name": "webhooks", "description": "Be told what happens, for services: signed requests to an address of yours."},
     {"name": "service", "description": "What answers here. Needs no token."},
 ]
 

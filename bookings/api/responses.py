@@ -9,7 +9,8 @@ from bookings import errors
 from bookings.answers.rendering import BODY_TOO_SLOW, CODES, SERVICE_BUSY, STATUS
 from bookings.api.access import Access
 from bookings.api.answer_schemas import Schema, ref, refusal_schemas
-from bookings.api.descriptions import EVENT, PRICE, Answer, Operation
+from bookings.api.descriptions import EVENT, PRICE
+from bookings.api.operation import Answer, Operation
 
 JSON = "application/json"
 

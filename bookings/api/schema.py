@@ -7,17 +7,25 @@ from drf_spectacular.utils import extend_schema
 
 from bookings.api.access import ACCESS, Access
 from bookings.api.answer_schemas import ANSWER_SCHEMAS, envelope, ref, width
-from bookings.api.descriptions import OPERATIONS
+from bookings.api.descriptions import OPERATIONS as OF_BOOKINGS
+from bookings.api.event_webhook import WEBHOOKS
 from bookings.api.examples import examples_of
 from bookings.api.introduction import INFO, SECURITY_SCHEMES, SERVERS, TAGS
 from bookings.api.responses import HEADERS, responses_of, shared_schemas
+from bookings.api.webhook_descriptions import WEBHOOK_OPERATIONS
+from bookings.api.webhook_schemas import WEBHOOK_SCHEMAS
 from bookings.text import legible
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 SECURITY: list[Any] = [{"bearer": []}]
 
-BODIES = ("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest")
+OPERATIONS = {**OF_BOOKINGS, **WEBHOOK_OPERATIONS}
+
+BODIES = (
+    *("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest"),
+    *("MakeEndpointRequest", "ChangeEndpointRequest", "RotateSecretRequest", "ReplayRequest"),
+)
 
 
 def describe(name: str) -> Callable[[View], View]:
@@ -28,7 +36,7 @@ def describe(name: str) -> Callable[[View], View]:
         operation_id=operation.operation_id,
         summary=operation.summary,
         description=operation.description + scope,
-        tags=["bookings" if access else "service"],
+        tags=["webhooks" if name in WEBHOOK_OPERATIONS else "bookings" if access else "service"],
         parameters=list(operation.parameters),
         auth=SECURITY if access else [],
         request=operation.request,
@@ -52,7 +60,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     :raises ValueError: if an integer in it has no bounds
     """
     components = result["components"]
-    components["schemas"] |= {**ANSWER_SCHEMAS, **shared_schemas()}
+    components["schemas"] |= {**ANSWER_SCHEMAS, **WEBHOOK_SCHEMAS, **shared_schemas()}
     shown = {answer.schema for operation in OPERATIONS.values() for answer in operation.answers.values()}
     components["schemas"] |= {f"{name}Response": envelope(ref(name)) for name in sorted(shown)}
     components |= {"headers": HEADERS, "responses": {}, "securitySchemes": SECURITY_SCHEMES}
@@ -61,6 +69,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for operation in methods.values():
             operation["responses"] = responses_of(*described[operation["operationId"]], components)
             operation.setdefault("security", [])  # none is asked for, which the generator says by nothing
+    result["webhooks"] = WEBHOOKS
     result |= {"info": result.get("info", {}) | INFO, "servers": SERVERS, "tags": TAGS}
     _name_widths(result)
     for name in BODIES:

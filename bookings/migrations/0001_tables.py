@@ -1473,4 +1473,270 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="WebhookEndpoint",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=35)),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="endpoints",
+                        to="bookings.apikey",
+                    ),
+                ),
+                ("url", models.CharField(max_length=500)),
+                ("types", models.CharField(blank=True, default="", max_length=200)),
+                ("payload_version", models.CharField(max_length=10)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("new", "new"),
+                            ("active", "active"),
+                            ("paused", "paused"),
+                            ("disabled", "disabled"),
+                            ("retired", "retired"),
+                        ],
+                        default="new",
+                        max_length=8,
+                    ),
+                ),
+                ("disabled_why", models.CharField(blank=True, default="", max_length=200)),
+                ("secret", models.BinaryField()),
+                ("previous_secret", models.BinaryField(blank=True, null=True)),
+                ("previous_expires_at", models.DateTimeField(blank=True, null=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("failing_since", models.DateTimeField(blank=True, null=True)),
+                ("rest_until", models.DateTimeField(blank=True, null=True)),
+                ("lane", models.UUIDField(blank=True, null=True)),
+                ("lane_until", models.DateTimeField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "webhook endpoint",
+                "verbose_name_plural": "webhook endpoints",
+                "db_table": "webhook_endpoint",
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["state", "rest_until"], name="webhook_endpoint_to_do")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("key",), name="webhook_endpoint_key_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["new", "active", "paused", "disabled", "retired"])),
+                        name="webhook_endpoint_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "disabled"), ("disabled_why", ""), _connector="XOR"),
+                        name="webhook_endpoint_disabled_for_a_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("previous_expires_at__isnull", True), ("previous_secret__isnull", True)),
+                            models.Q(("previous_expires_at__isnull", False), ("previous_secret__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="webhook_endpoint_previous_secret_ends",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("lane__isnull", True), ("lane_until__isnull", True)),
+                            models.Q(("lane__isnull", False), ("lane_until__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="webhook_endpoint_lane_ends",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookDelivery",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="bookings.webhookendpoint",
+                    ),
+                ),
+                (
+                    "announcement",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="bookings.announcement",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("pending", "pending"), ("delivered", "delivered"), ("dead", "dead")],
+                        default="pending",
+                        max_length=9,
+                    ),
+                ),
+                ("ends_at", models.DateTimeField()),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("last_status", models.PositiveSmallIntegerField(default=0)),
+                ("last_ms", models.PositiveIntegerField(default=0)),
+                ("by_hand", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "delivery of a webhook",
+                "verbose_name_plural": "deliveries of webhooks",
+                "db_table": "webhook_delivery",
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["endpoint", "next_at"], name="webhook_delivery_to_do"),
+                    models.Index(fields=["state", "endpoint", "id"], name="webhook_delivery_state"),
+                    models.Index(fields=["created_at"], name="webhook_delivery_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("endpoint", "announcement"), name="webhook_delivery_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["pending", "delivered", "dead"])),
+                        name="webhook_delivery_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "pending"), ("next_at__isnull", True), _connector="XOR"),
+                        name="webhook_delivery_due_while_pending",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "delivered"), ("delivered_at__isnull", True), _connector="XOR"),
+                        name="webhook_delivery_has_its_time",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookAttempt",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="bookings.webhookdelivery",
+                    ),
+                ),
+                ("status", models.PositiveSmallIntegerField()),
+                ("milliseconds", models.PositiveIntegerField()),
+                ("error", models.CharField(max_length=200)),
+                ("answer", models.CharField(blank=True, default="", max_length=200)),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "attempt to deliver a webhook",
+                "verbose_name_plural": "attempts to deliver webhooks",
+                "db_table": "webhook_attempt",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookReplay",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replays",
+                        to="bookings.webhookendpoint",
+                    ),
+                ),
+                ("since", models.DateTimeField()),
+                ("until", models.DateTimeField()),
+                ("only_dead", models.BooleanField(default=False)),
+                ("position", models.BigIntegerField(default=0)),
+                ("count", models.PositiveIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("running", "running"), ("done", "done")], default="running", max_length=7
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "replay of webhooks",
+                "verbose_name_plural": "replays of webhooks",
+                "db_table": "webhook_replay",
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["state"], name="webhook_replay_to_do")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["running", "done"])), name="webhook_replay_state_known"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="EndpointEvent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[
+                            ("customer", "Customer"),
+                            ("staff", "Staff"),
+                            ("service", "Service"),
+                            ("system", "System"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("actor_name", models.CharField(max_length=150)),
+                ("note", models.CharField(blank=True, default="", max_length=500)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="bookings.webhookendpoint",
+                    ),
+                ),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[
+                            ("made", "Made"),
+                            ("changed", "Changed"),
+                            ("rotated", "Rotated"),
+                            ("paused", "Paused"),
+                            ("enabled", "Enabled"),
+                            ("disabled", "Disabled"),
+                            ("pinged", "Pinged"),
+                            ("redelivered", "Redelivered"),
+                            ("replayed", "Replayed"),
+                            ("retired", "Retired"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "event of a webhook endpoint",
+                "verbose_name_plural": "events of webhook endpoints",
+                "db_table": "webhook_endpoint_event",
+                "default_permissions": (),
+            },
+        ),
     ]

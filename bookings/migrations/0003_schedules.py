@@ -9,7 +9,7 @@ from django.db import migrations
 from django.utils import timezone
 
 # Name, task, and cron with the seconds last. All but the first never start in the same minute: each occupies
-# one of the two workers.
+# one of the workers.
 SCHEDULES = [
     ("background pass", "bookings.tasks.run_pass", "* * * * * */10"),
     ("delete old rows", "bookings.tasks.reap", "4-59/5 * * * * 5"),

@@ -20,6 +20,7 @@ from bookings.models.seats.reconciliation import Reconciliation
 from bookings.models.seats.seat_call import SeatCall, SeatCallEvent
 from bookings.models.upkeep.clock_proof import ClockProof
 from bookings.models.upkeep.heartbeat import Heartbeat
+from bookings.models.webhooks import EndpointEvent, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookReplay
 
 __all__ = [
     "Announcement",
@@ -32,6 +33,7 @@ __all__ = [
     "BulkCancelRow",
     "ClockProof",
     "Dispute",
+    "EndpointEvent",
     "FlightGate",
     "GatewayNotice",
     "Heartbeat",
@@ -49,4 +51,8 @@ __all__ = [
     "SeatCallEvent",
     "StaffIdentity",
     "UserHold",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookReplay",
 ]

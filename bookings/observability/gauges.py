@@ -9,16 +9,18 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import UNPAID
-from bookings.models import Booking, Dispute, GatewayNotice, Payment, Refund, SeatCall
+from bookings.models import Booking, Dispute, GatewayNotice, Payment, Refund, SeatCall, WebhookEndpoint
 from bookings.models.notices import GatewayNoticeState
 from bookings.models.payments import UNANSWERED, PaymentState, PaymentStep
 from bookings.models.refunds import UNFINISHED, RefundState
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.models.webhooks import SENT_TO, EndpointState
 from bookings.queries.announcements import waiting_since
 from bookings.queries.payment_comparisons import last_payment_comparison
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
 from bookings.queries.upkeep import background
+from bookings.queries.webhooks import oldest_due
 
 CLOSING = Q(state=PaymentState.PROCESSING, step=PaymentStep.CLOSING)
 
@@ -31,7 +33,10 @@ Numbers = tuple[str, str, list[Number]]
 def numbers() -> list[Numbers]:
     """Read everything, in a fixed number of statements, however full the tables are."""
     now = database_time()
-    return [*_waiting(now), *_at_gateways(now), *_background(now), *_compared(now), *_connections()]
+    return [
+        *(*_waiting(now), *_at_gateways(now), *_at_receivers(now)),
+        *(*_background(now), *_compared(now), *_connections()),
+    ]
 
 
 def _waiting(now: datetime) -> list[Numbers]:
@@ -122,6 +127,26 @@ def _compared_payments(now: datetime) -> list[Numbers]:
             "payments_compared_age_seconds",
             "Time since payments were last compared with the gateways.",
             _plain(_age(last.finished_at, now)) if last else [],
+        ),
+    ]
+
+
+def _at_receivers(now: datetime) -> list[Numbers]:
+    """Endpoints of webhooks, and what waits for those that answer."""
+    endpoints = WebhookEndpoint.objects.filter(state__in=SENT_TO)
+    failing = endpoints.aggregate(since=Min("failing_since"))["since"]
+    states = _counted(WebhookEndpoint.objects.all(), "state", [state for state in EndpointState if state != "retired"])
+    return [
+        ("webhook_endpoints", "Endpoints of webhooks that are not retired.", states),
+        (
+            "webhook_failing_seconds",
+            "For how long the endpoint has failed that fails longest.",
+            _plain(_age(failing, now)),
+        ),
+        (
+            "webhook_oldest_due_seconds",
+            "For how long the oldest webhook has waited that is due to an endpoint that answers.",
+            _plain(_age(oldest_due(now), now)),
         ),
     ]
 

@@ -30,6 +30,8 @@ REGISTRY = CollectorRegistry()
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # A read ends after two seconds, a worker's call after five.
 _CALL_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+# A webhook ends after ten seconds.
+_SEND_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # A charge ends after seven seconds, and mostly takes one or two.
 _PAYMENT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 # A pass begins nothing new after twenty seconds.
@@ -99,6 +101,25 @@ ANNOUNCED = Counter(
     "bookings_announced",
     "Announcements that were written: what others are told, by type.",
     ["type"],
+    registry=REGISTRY,
+)
+WEBHOOK_SENDS = Counter(
+    "bookings_webhook_sends",
+    "Webhooks that were sent, or could not be, by how it ended. There is no label for the receiver.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+for _outcome in ("accepted", "turned_down", "not_allowed", "not_sent", "unknown"):
+    WEBHOOK_SENDS.labels(_outcome)
+WEBHOOKS_DEAD = Counter(
+    "bookings_webhooks_dead",
+    "Webhooks that were sent for 72 hours, in vain.",
+    registry=REGISTRY,
+)
+WEBHOOK_SEND_SECONDS = Histogram(
+    "bookings_webhook_send_duration_seconds",
+    "How long sending a webhook took, until its answer was there or it was given up.",
+    buckets=_SEND_BUCKETS,
     registry=REGISTRY,
 )
 MONEY_DIFFERS = Counter(

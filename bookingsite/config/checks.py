@@ -71,6 +71,13 @@ def _wrong_together() -> Iterator[CheckMessage]:
             hint="Name the provider's groups whose members work here, as in OIDC_GROUPS=bookings-desk=Support.",
             id="bookings.E005",
         )
+    if settings.WEBHOOK_PROXY and settings.WEBHOOK_PRIVATE_NETWORKS:
+        yield checks.Error(
+            "WEBHOOK_PROXY with WEBHOOK_PRIVATE_NETWORKS: behind a proxy it is the proxy that looks names up, and "
+            "these networks would open nothing.",
+            hint="Remove one of them; which addresses inside may be reached is set at the proxy.",
+            id="bookings.E012",
+        )
     yield from _wrong_with_stripe()
 
 

@@ -86,6 +86,9 @@ def test_metrics_of_an_empty_service(api):
         "bookings_notices_oldest_new_seconds": 0,
         "bookings_expiry_lag_seconds": 0,
         "bookings_announce_lag_seconds": 0,
+        **{f"bookings_webhook_endpoints {state}": 0 for state in ("new", "active", "paused", "disabled")},
+        "bookings_webhook_failing_seconds": 0,
+        "bookings_webhook_oldest_due_seconds": 0,
         "bookings_pass_age_seconds": -1,
     }
 
@@ -176,7 +179,7 @@ def test_a_scrape_costs_a_fixed_number_of_statements(api, rows):
         api.get("/metrics")
 
     # MariaDB is asked about its connections.
-    assert len(statements) == (25 if connection.vendor == "mysql" else 23)
+    assert len(statements) == (28 if connection.vendor == "mysql" else 26)
 
 
 def test_requests_are_counted_by_route_and_status(api):

@@ -87,6 +87,17 @@ def test_it_lists_exactly_the_endpoints(document):
         ("POST", "/api/v1/bookings/{id}/cancel"),
         ("POST", "/api/v1/bookings/payments"),
         ("GET", "/api/v1/events"),
+        ("GET", "/api/v1/webhook-endpoints"),
+        ("POST", "/api/v1/webhook-endpoints"),
+        ("GET", "/api/v1/webhook-endpoints/{id}"),
+        ("PATCH", "/api/v1/webhook-endpoints/{id}"),
+        ("DELETE", "/api/v1/webhook-endpoints/{id}"),
+        ("POST", "/api/v1/webhook-endpoints/{id}/rotate-secret"),
+        ("POST", "/api/v1/webhook-endpoints/{id}/ping"),
+        ("POST", "/api/v1/webhook-endpoints/{id}/replay"),
+        ("GET", "/api/v1/webhook-endpoints/{id}/deliveries"),
+        ("GET", "/api/v1/webhook-endpoints/{id}/deliveries/{delivery}"),
+        ("POST", "/api/v1/webhook-endpoints/{id}/deliveries/{delivery}/redeliver"),
         ("GET", "/api/v1/info"),
         ("GET", "/api/v1"),
     }
@@ -98,7 +109,8 @@ def test_every_route_is_listed_save_the_description_itself(document):
         for route in getattr(pattern, "url_patterns", [pattern]):
             prefix = str(pattern.pattern) if route is not pattern else ""
             path = prefix + str(route.pattern)
-            routes.add(re.sub(r"\(\?P<pk>[^)]*\)", "{id}", path).strip("^$").replace("/^", "/").strip("$"))
+            path = re.sub(r"\(\?P<pk>[^)]*\)", "{id}", path)
+            routes.add(re.sub(r"\(\?P<delivery>[^)]*\)", "{delivery}", path).strip("^$").replace("/^", "/").strip("$"))
 
     listed = {path.removeprefix("/api/") for path in document["paths"]}
     assert routes - listed == {"v1/openapi.json", "v1/docs", "(?P<path>.*)"}
@@ -137,10 +149,10 @@ def test_every_example_of_a_request_fits_its_schema(document):
         if "requestBody" in operation
     ]
 
-    assert len(bodies) == 3
+    assert len(bodies) == 7
     assert [
         problems(document, body["schema"], example["value"]) for body in bodies for example in body["examples"].values()
-    ] == [[], [], []]
+    ] == [[]] * 7
 
 
 def operations(document):
@@ -163,6 +175,17 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
         "payBooking",
         "listEvents",
         "getServiceInfo",
+        "listWebhookEndpoints",
+        "makeWebhookEndpoint",
+        "getWebhookEndpoint",
+        "changeWebhookEndpoint",
+        "deleteWebhookEndpoint",
+        "listWebhookDeliveries",
+        "getWebhookDelivery",
+        "redeliverWebhook",
+        "pingWebhookEndpoint",
+        "replayWebhooks",
+        "rotateWebhookSecret",
     ]
     assert all(operation["summary"] and operation["description"] for operation in named.values())
 
@@ -350,3 +373,15 @@ def test_the_home_page_leads_to_the_description_and_the_back_office(api):
 
     assert 'href="/api/v1/docs"' in page
     assert 'href="/admin/"' in page
+
+
+def test_the_request_that_carries_an_event_is_described_and_its_example_fits(document):
+    ((name, methods),) = document["webhooks"].items()
+    operation = methods["post"]
+    content = operation["requestBody"]["content"]["application/json"]
+
+    assert (name, operation["operationId"]) == ("event", "receiveEvent")
+    assert [header["name"] for header in operation["parameters"]] == [
+        *("webhook-id", "webhook-timestamp", "webhook-signature")
+    ]
+    assert problems(document, content["schema"], content["examples"]["paid"]["value"]) == []

@@ -59,6 +59,10 @@ LOCKED = {
     "dispute": "dispute",
     "seat call": "seat_call",
     "announcement": "announcement",
+    "API key": "api_key",
+    "webhook endpoint": "webhook_endpoint",
+    "replay": "webhook_replay",
+    "delivery": "webhook_delivery",
     "*update* idempotency record": "update idempotency_record",
 }
 WRITES = re.compile(r"(INSERT|UPDATE|DELETE)\b(?: IGNORE)?(?: INTO| FROM)?\s+`(\w+)`")

@@ -11,7 +11,7 @@ from django.urls.resolvers import URLPattern
 
 from bookings.actor import Scope
 from bookings.api import access
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, WebhookEndpoint
 from tests.support.api import Api, refused, shown
 from tests.support.bookings import an_initiated_booking
 from tests.support.callers import CallerApi, a_service_key, a_token
@@ -55,7 +55,7 @@ class Line:
 
 
 READ, WRITE, PAY = Scope.BOOKINGS_READ, Scope.BOOKINGS_WRITE, Scope.PAYMENTS_WRITE
-HOOKS = Scope.WEBHOOKS_MANAGE
+HOOKS, NO_ENDPOINT = Scope.WEBHOOKS_MANAGE, (404, "endpoint_not_found")
 ONE = "/bookings/{id}"
 
 TABLE = {
@@ -67,11 +67,28 @@ TABLE = {
     "money": Line("GET", f"{ONE}/payments", (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "pay": Line("POST", "/bookings/payments", (PAY,), (*STRANGERS, CREATED, NOT_FOUND, NO_SCOPE, CREATED)),
     "cancel": Line("POST", f"{ONE}/cancel", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    **{
+        name: Line(method, f"/webhook-endpoints{path}", (READ, HOOKS), (*STRANGERS, *(NO_SCOPE,) * 3, expected))
+        for name, method, path, expected in (
+            ("endpoint_make", "POST", "", CREATED),
+            ("endpoint_list", "GET", "", OK),
+            ("endpoint_read", "GET", "/{id}", NO_ENDPOINT),
+            ("endpoint_change", "PATCH", "/{id}", NO_ENDPOINT),
+            ("endpoint_retire", "DELETE", "/{id}", NO_ENDPOINT),
+            ("endpoint_rotate", "POST", "/{id}/rotate-secret", NO_ENDPOINT),
+            ("endpoint_ping", "POST", "/{id}/ping", NO_ENDPOINT),
+            ("endpoint_replay", "POST", "/{id}/replay", NO_ENDPOINT),
+            ("delivery_list", "GET", "/{id}/deliveries", NO_ENDPOINT),
+            ("delivery_read", "GET", "/{id}/deliveries/{delivery}", NO_ENDPOINT),
+            ("delivery_again", "POST", "/{id}/deliveries/{delivery}/redeliver", NO_ENDPOINT),
+        )
+    },
     "links": Line("GET", "", (), PUBLIC),
     "info": Line("GET", "/info", (), PUBLIC),
     "openapi": Line("GET", "/openapi.json", (), PUBLIC, in_schema=False),
     "docs": Line("GET", "/docs", (), PUBLIC, in_schema=False),
 }
+OF_BOOKINGS = ("create", "pay", "cancel")
 CELLS = [
     pytest.param(endpoint, caller, expected, id=f"{endpoint} - {caller}")
     for endpoint, line in TABLE.items()
@@ -111,19 +128,22 @@ def caller_named(name, scopes):
 def ask(caller, endpoint, booking, *, user_id=None):
     """Send the request that would work for whoever may: each POST with a key, as that must not be kept."""
     line = TABLE[endpoint]
-    path = V1 + line.path.replace("{id}", str(booking.pk))
+    path = V1 + line.path.replace("{id}", str(booking.pk)).replace("{delivery}", "1")
     if line.method == "GET":
         return caller.get(path)
     body = {
         "create": {"flightId": 1, "noOfSeats": 2, "userId": 1001},
         "pay": {"bookingId": booking.pk, "totalCost": booking.total_cost},
-        "cancel": {},
-    }[endpoint]
+        "endpoint_make": {"url": "https://hooks.example.org/"},
+        "endpoint_replay": {"since": "2026-01-01T00:00:00Z"},
+    }.get(endpoint, {})
+    if endpoint not in OF_BOOKINGS:
+        return caller.send(line.method, path, body)
     return caller.post(path, {**body, **({} if user_id is None else {"userId": user_id})}, key="k")
 
 
 def everything_stored():
-    models = (Booking, Payment, BookingEvent, IdempotencyRecord)
+    models = (Booking, Payment, BookingEvent, IdempotencyRecord, WebhookEndpoint)
     return {model.__name__: list(model.objects.order_by("pk").values_list()) for model in models}
 
 
@@ -166,9 +186,14 @@ def routes():
     for pattern in get_resolver("bookings.api.urls").url_patterns:
         for route in getattr(pattern, "url_patterns", [pattern]):
             prefix = "" if route is pattern else str(pattern.pattern)
-            path = re.sub(r"\(\?P<pk>[^)]*\)", "{id}", prefix + str(route.pattern)).replace("^", "").rstrip("$")
+            path = named(prefix + str(route.pattern)).replace("^", "").rstrip("$")
             for method in methods_of(route):
                 yield method, f"/api/{path}"
+
+
+def named(pattern: str) -> str:
+    """Write what a client types in the place of a pattern's arguments as the schema does."""
+    return re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda found: "{id}" if found[1] == "pk" else f"{{{found[1]}}}", pattern)
 
 
 def methods_of(route: URLPattern):

@@ -50,12 +50,16 @@ class Api:
 
     def post(self, path: str, content: Any, *, key: str | None = None, headers: Any = None) -> Any:
         """Send JSON, or bytes as they are."""
+        return self.send("POST", path, content, key=key, headers=headers)
+
+    def send(self, method: str, path: str, content: Any, *, key: str | None = None, headers: Any = None) -> Any:
+        """Send JSON, or bytes as they are, by any method."""
         sent = dict(headers or {})
         if key is not None:
             sent["Idempotency-Key"] = key
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         return self.client.generic(
-            "POST", path, body, content_type=sent.pop("Content-Type", "application/json"), headers=sent
+            method, path, body, content_type=sent.pop("Content-Type", "application/json"), headers=sent
         )
 
 

@@ -41,8 +41,8 @@ class CallerApi(Api):
     def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
         return super().get(path, query, **self._with_token(headers))
 
-    def post(self, path: str, content: Any, *, key: str | None = None, headers: Any = None) -> Any:
-        return super().post(path, content, key=key, headers=self._with_token(headers))
+    def send(self, method: str, path: str, content: Any, *, key: str | None = None, headers: Any = None) -> Any:
+        return super().send(method, path, content, key=key, headers=self._with_token(headers))
 
     def _with_token(self, headers: Any) -> dict[str, str]:
         return {**({} if self.token is None else {"Authorization": f"Bearer {self.token}"}), **(headers or {})}

@@ -8,7 +8,17 @@ from django.db import DatabaseError, connections
 
 from bookings import wiring
 from bookings.db.clock import database_time
-from bookings.diagnostics import background, database, health, open_work, payment_accounts, peer, site, staff
+from bookings.diagnostics import (
+    background,
+    database,
+    health,
+    open_work,
+    payment_accounts,
+    peer,
+    site,
+    staff,
+    webhooks,
+)
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, warn
 from bookings.management.arguments import flight
 from bookings.models import ApiKey
@@ -61,6 +71,7 @@ class Command(BaseCommand):
             yield from _guarded("queue", background.check_queue)
             yield from _guarded("schedules", background.check_schedules)
             yield from _guarded("open work", open_work.check_open_work)
+            yield from _guarded("webhooks", lambda: webhooks.check_webhooks(wiring.webhooks(), wiring.seal()))
             yield from _guarded("groups of staff", staff.check_groups)
             yield from _guarded("replica", background.check_replica)
         else:

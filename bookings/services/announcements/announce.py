@@ -26,6 +26,7 @@ from bookings.queries.announcements import due_bookings
 from bookings.services.announcements.news import Item, may_be_several, news_of, reminder
 from bookings.services.shared.best_effort import for_each
 from bookings.services.shared.transitions import end_telling, tell
+from bookings.services.webhooks.fan_out import fan_out
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ ANNOUNCER = "announcer"
 FanOut = Callable[[Sequence[Announcement], datetime], None]
 """Writes what carries announcements to some who are told, in the transaction that writes these. Locks no booking."""
 
-FAN_OUTS: tuple[FanOut, ...] = ()
+FAN_OUTS: tuple[FanOut, ...] = (fan_out,)
 
 
 def announce_news(*, deadline: Deadline) -> int:
@@ -207,7 +208,7 @@ def _write(announcements: Sequence[Announcement], now: datetime) -> None:
     if not announcements:
         return
     Announcement.objects.bulk_create(announcements)
-    for fan_out in FAN_OUTS:
-        fan_out(announcements, now)
+    for write_for_some in FAN_OUTS:
+        write_for_some(announcements, now)
     for news, times in Counter(str(each.type) for each in announcements).items():
         transaction.on_commit(functools.partial(metrics.ANNOUNCED.labels(news).inc, times))

@@ -29,7 +29,7 @@ from bookings.conf import (
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
-from bookings.models import Announcement, GatewayNotice, IdempotencyRecord, LogInEvent, RateWindow
+from bookings.models import Announcement, GatewayNotice, IdempotencyRecord, LogInEvent, RateWindow, WebhookDelivery
 from bookings.models.access.idempotency import RecordState
 from bookings.models.notices import GatewayNoticeState
 
@@ -96,8 +96,13 @@ def _notices() -> Iterator[int]:
 
 
 def _announcements() -> Iterator[int]:
-    """What others were told long ago: a booking's own page and its timeline stay."""
-    yield from _older(Announcement.objects.all(), "created_at", ANNOUNCEMENT_RETENTION)
+    """What others were told long ago: a booking's own page and its timeline stay. What is delivered once more waits."""
+    yield from _older(Announcement.objects.filter(deliveries=None), "created_at", ANNOUNCEMENT_RETENTION)
+
+
+def _deliveries() -> Iterator[int]:
+    """What was sent long ago, with what receivers said. What waits for so long waits for an endpoint that is paused."""
+    yield from _older(WebhookDelivery.objects.all(), "created_at", ANNOUNCEMENT_RETENTION)
 
 
 def _task_results() -> Iterator[int]:
@@ -124,6 +129,7 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
     Session._meta.db_table: _sessions,
     LogInEvent._meta.db_table: _log_ins,
     GatewayNotice._meta.db_table: _notices,
+    WebhookDelivery._meta.db_table: _deliveries,
     Announcement._meta.db_table: _announcements,
     Task._meta.db_table: _task_results,
     IdempotencyRecord._meta.db_table: _answers_under_keys,

@@ -10,17 +10,19 @@ from django_q.tasks import async_task
 
 from bookings.actor import Actor, ActorKind
 from bookings.db.clock import database_time
-from bookings.models import Booking
+from bookings.models import Booking, WebhookEndpoint
 from bookings.services.upkeep.pause_schedules import pause_schedule
 from bookings.wake import PLACE, PLACES, wake_teller, wake_worker
 from bookingsite.broker import TickingBroker
 from tests.support.bookings import a_saved_row
+from tests.support.webhooks import an_endpoint
 
 pytestmark = pytest.mark.django_db
 
 PASS, REAP, RECONCILE = "bookings.tasks.run_pass", "bookings.tasks.reap", "bookings.tasks.reconcile"
 RECONCILE_PAYMENTS = "bookings.tasks.reconcile_payments"
 TELL = "bookings.tasks.tell"
+DELIVER = "bookings.tasks.deliver"
 MISSED_NEWS = "bookings.tasks.look_for_missed_news"
 STAFF = Actor(ActorKind.STAFF, "anna")
 
@@ -288,6 +290,15 @@ def test_the_worker_itself_sees_that_there_is_news_and_has_it_told():
     while TickingBroker().dequeue():
         pass
     assert not OrmQ.objects.filter(pk=PLACES[TELL]).exists()
+
+
+def test_the_worker_itself_sees_that_a_webhook_is_due_and_has_it_sent():
+    endpoint = an_endpoint(active=False).endpoint
+
+    assert DELIVER in look()
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(rest_until=database_time() + timedelta(seconds=30))
+    OrmQ.objects.all().delete()
+    assert DELIVER not in look()
 
 
 def test_news_that_is_to_be_told_later_waits():

@@ -1,0 +1,31 @@
+"""What the OpenAPI document tells people of one endpoint: its shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework import serializers
+
+from bookings import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success: its message, the name of its data's schema, an example of the data, and headers of its own."""
+
+    message: str
+    schema: str
+    data: Mapping[str, Any]
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    operation_id: str
+    summary: str
+    description: str
+    answers: Mapping[int, Answer]
+    parameters: tuple[Any, ...] = ()
+    request: type[serializers.Serializer[Any]] | None = None
+    example: Mapping[str, Any] | None = None
+    refusals: tuple[type[errors.BookingError], ...] = ()

@@ -1,0 +1,34 @@
+"""How django-q2 runs the background work, and why."""
+
+from typing import Any
+
+CLUSTER: dict[str, Any] = {
+    "name": "bookings",
+    "label": "Background work",
+    "orm": "default",
+    "broker_class": "bookingsite.broker.TickingBroker",
+    # Its own scheduler goes by the clock of this machine; the broker's goes by the database's.
+    "scheduler": False,
+    # A small prefetch: it stops fast, and `retry` counts from the prefetch.
+    # One may wait for receivers of webhooks, ten seconds at most, and another reap: one is left for the passes.
+    "workers": 3,
+    "queue_limit": 2,
+    "bulk": 1,
+    "poll": 0.5,
+    "guard_cycle": 1,
+    # Never fires, as calls are bounded; `retry` is more than two of them and a margin.
+    "timeout": 60,
+    "retry": 300,
+    # Our own tables decide what is tried again.
+    "ack_failures": True,
+    "max_attempts": 1,
+    "catch_up": False,
+    "time_zone": "UTC",
+    "save_limit": 200,
+    "save_limit_per": "func",
+    # One that has grown is replaced. Not for its age: each leaves the files of what it has counted, see
+    # `bookings.observability.metrics.SharedNumbers`.
+    "max_rss": 300_000,
+    "recycle": 50_000,
+    "cache": "cluster",
+}
