@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 from bookings import errors
 from bookings.answers.announcements import LEFT_OUT, VERSION
 from bookings.api.addresses import LINKS
-from bookings.api.operation import Answer, Operation
+from bookings.api.operation import TAGS, Answer, Operation
 from bookings.api.serializers import (
     CancelBookingRequest,
     CreateBookingRequest,
@@ -158,7 +158,7 @@ IF_MATCH = _header(
     "If-Match",
     "An `ETag` of the booking that you have seen: if it has changed since, nothing is done, and the answer is 412 "
     "`booking_changed`. A repetition under a key that was decided gets the stored answer all the same.",
-    {"type": "string", "pattern": r'^(\*|(W/)?"[!#-+\x2d-~]*"( *, *(W/)?"[!#-+\x2d-~]*")*)$'},
+    TAGS,
 )
 PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
 BOOKING_ID = OpenApiParameter(

@@ -12,8 +12,9 @@ _KEY = re.compile(r"[!-+\x2d-~]{1,255}")
 # RFC 9110, without the comma within a tag, which ours have not.
 _TAG = r'\s*(W/)?"[!#-+\x2d-~]*"\s*'
 _TAGS = re.compile(f"{_TAG}(,{_TAG})*")
-# What `rendering.tag_of` writes.
+# What `rendering.tag_of` writes, and `endpoint_tag`.
 _TAG_OF_A_BOOKING = re.compile(r'"(?P<id>[1-9][0-9]{0,18})\.(?P<version>[0-9]{1,10})"', re.ASCII)
+_TAG_OF_AN_ENDPOINT = re.compile(r'"(?P<id>we_[0-9a-f]{32})\.(?P<version>[0-9]{1,10})"', re.ASCII)
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -73,14 +74,28 @@ def seen_bookings(request: Request) -> Seen:
 
     :raises InvalidRequest: if it is neither `*` nor tags
     """
+    tags = _seen_tags(request, _TAG_OF_A_BOOKING, what="a booking")
+    return None if tags is None else frozenset((int(tag["id"]), int(tag["version"])) for tag in tags)
+
+
+def seen_versions_of_endpoint(request: Request, key: str) -> frozenset[int] | None:
+    """
+    Read from If-Match the versions of an endpoint that the client has seen; None if any will do.
+
+    :raises InvalidRequest: if it is neither `*` nor tags
+    """
+    tags = _seen_tags(request, _TAG_OF_AN_ENDPOINT, what="an endpoint")
+    return None if tags is None else frozenset(int(tag["version"]) for tag in tags if tag["id"] == key)
+
+
+def _seen_tags(request: Request, ours: re.Pattern[str], *, what: str) -> list[re.Match[str]] | None:
     # Not `request.headers`, which is made of all headers when it is first asked for.
     sent = request.META.get("HTTP_IF_MATCH")
     if sent is None or sent.strip() == "*":
         return None
     if not _TAGS.fullmatch(sent):
-        raise InvalidRequest("If-Match must be the ETag of a booking, with its quotes, or *.")
-    tags = (_TAG_OF_A_BOOKING.fullmatch(tag.strip()) for tag in sent.split(","))
-    return frozenset((int(tag["id"]), int(tag["version"])) for tag in tags if tag)
+        raise InvalidRequest(f"If-Match must be the ETag of {what}, with its quotes, or *.")
+    return [tag for tag in (ours.fullmatch(tag.strip()) for tag in sent.split(",")) if tag]
 
 
 def prefers_async(request: Request) -> bool:

@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from rest_framework import serializers
 
 from bookings import errors
+
+# What If-Match may be.
+TAGS: Mapping[str, str] = MappingProxyType(
+    {"type": "string", "pattern": r'^(\*|(W/)?"[!#-+\x2d-~]*"( *, *(W/)?"[!#-+\x2d-~]*")*)$'}
+)
 
 
 @dataclass(frozen=True, slots=True)

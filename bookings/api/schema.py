@@ -24,7 +24,7 @@ OPERATIONS = {**OF_BOOKINGS, **WEBHOOK_OPERATIONS}
 
 BODIES = (
     *("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest"),
-    *("MakeEndpointRequest", "ChangeEndpointRequest", "RotateSecretRequest", "ReplayRequest"),
+    *("MakeWebhookEndpointRequest", "ChangeWebhookEndpointRequest", "RotateWebhookSecretRequest", "ReplayWebhooksRequest"),
 )
 
 

@@ -8,13 +8,13 @@ from drf_spectacular.utils import OpenApiParameter
 
 from bookings import errors
 from bookings.answers.announcements import VERSION
-from bookings.api.operation import Answer, Operation
+from bookings.api.operation import TAGS, Answer, Operation
 from bookings.api.webhook_serializers import (
-    ChangeEndpointRequest,
+    ChangeWebhookEndpointRequest,
     ListDeliveriesQuery,
-    MakeEndpointRequest,
-    ReplayRequest,
-    RotateSecretRequest,
+    MakeWebhookEndpointRequest,
+    ReplayWebhooksRequest,
+    RotateWebhookSecretRequest,
 )
 from bookings.conf import HIGHEST_ID
 
@@ -81,7 +81,7 @@ DELIVERY_ID = OpenApiParameter(
 )
 IF_MATCH = OpenApiParameter(
     "If-Match",
-    {"type": "string", "maxLength": 200},
+    TAGS,
     OpenApiParameter.HEADER,
     description="An `ETag` of the endpoint that you have seen: if it has changed since, nothing is done, and the "
     "answer is 412 `endpoint_changed`.",
@@ -97,7 +97,7 @@ WEBHOOK_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "nowhere else. A ping goes out; the rest waits until that was answered by 2xx. The same address once more "
             "is 409 `endpoint_exists`: rotate its secret if you do not have it.",
             {201: Answer("Endpoint made", "NewWebhookEndpoint", NEW, ("Location", "ETag"))},
-            request=MakeEndpointRequest,
+            request=MakeWebhookEndpointRequest,
             example={"url": ENDPOINT["url"], "types": ENDPOINT["types"]},
             refusals=(errors.EndpointExists, errors.TooManyEndpoints, errors.WebhooksOff),
         ),
@@ -121,7 +121,7 @@ WEBHOOK_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Changes its address or types, pauses it, or has it sent to again.",
             {200: Answer("Endpoint changed", "WebhookEndpoint", ENDPOINT, ("ETag",))},
             parameters=(ENDPOINT_ID, IF_MATCH),
-            request=ChangeEndpointRequest,
+            request=ChangeWebhookEndpointRequest,
             example={"types": ["booking.cancelled", "booking.paid"], "state": "active"},
             refusals=(*_FOUND, errors.EndpointChanged),
         ),
@@ -139,7 +139,7 @@ WEBHOOK_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Shows a new secret, once. For `graceHours` each webhook is signed with the old one as well.",
             {200: Answer("Secret rotated", "NewWebhookEndpoint", {**NEW, "state": "active"}, ("ETag",))},
             parameters=(ENDPOINT_ID,),
-            request=RotateSecretRequest,
+            request=RotateWebhookSecretRequest,
             example={"graceHours": 24},
             refusals=(*_FOUND, errors.RotationUnderWay, errors.WebhooksOff),
         ),
@@ -157,7 +157,7 @@ WEBHOOK_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "Sends what happened since then once more, with the same ids and bodies: 30 days back at most.",
             {202: Answer("Replay accepted", "WebhookReplay", REPLAY)},
             parameters=(ENDPOINT_ID,),
-            request=ReplayRequest,
+            request=ReplayWebhooksRequest,
             example={"since": REPLAY["since"], "onlyDead": True},
             refusals=(*_FOUND, errors.ReplayUnderWay),
         ),

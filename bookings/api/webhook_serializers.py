@@ -31,14 +31,14 @@ def the_types() -> Choices:
     )
 
 
-class MakeEndpointRequest(StrictSerializer):
+class MakeWebhookEndpointRequest(StrictSerializer):
     """Where webhooks shall go, and of what."""
 
     url = an_address(required=True)
     types = the_types()
 
 
-class ChangeEndpointRequest(StrictSerializer):
+class ChangeWebhookEndpointRequest(StrictSerializer):
     """What is to be changed; the rest stays as it is."""
 
     url = an_address(required=False)
@@ -51,7 +51,7 @@ class ChangeEndpointRequest(StrictSerializer):
     )
 
 
-class RotateSecretRequest(RequestBody):
+class RotateWebhookSecretRequest(RequestBody):
     """For how long the secret before the new one signs as well."""
 
     graceHours = StrictInteger(
@@ -62,7 +62,7 @@ class RotateSecretRequest(RequestBody):
     )
 
 
-class ReplayRequest(StrictSerializer):
+class ReplayWebhooksRequest(StrictSerializer):
     """Of which time everything is to be sent once more."""
 
     since = Moment(help_text=MOMENT_TEXT)

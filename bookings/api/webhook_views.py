@@ -1,6 +1,5 @@
 """The endpoints for those who are told by webhook. Each translates in, calls one service, and translates out."""
 
-import re
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -13,16 +12,17 @@ from bookings.answers import rendering
 from bookings.answers.rendering import Response
 from bookings.api.access import caller_of
 from bookings.api.errors import respond
+from bookings.api.headers import seen_versions_of_endpoint
 from bookings.api.pagination import NewestFirst
 from bookings.api.schema import describe
 from bookings.api.views import LimitedViewSet, query_of, reader_of, validated
 from bookings.api.webhook_answers import delivery_as_json, endpoint_as_json, replay_as_json, whole_delivery_as_json
 from bookings.api.webhook_serializers import (
-    ChangeEndpointRequest,
+    ChangeWebhookEndpointRequest,
     ListDeliveriesQuery,
-    MakeEndpointRequest,
-    ReplayRequest,
-    RotateSecretRequest,
+    MakeWebhookEndpointRequest,
+    ReplayWebhooksRequest,
+    RotateWebhookSecretRequest,
 )
 from bookings.errors import DeliveryNotFound, EndpointNotFound
 from bookings.models import WebhookEndpoint
@@ -35,8 +35,6 @@ from bookings.text.ids import exact_id
 DONE = "Successfully completed the request"
 USUAL_GRACE_HOURS = 24
 
-_TAG = re.compile(r'"(?P<key>we_[0-9a-f]{32})\.(?P<version>[0-9]{1,10})"')
-
 
 class WebhookEndpointViewSet(LimitedViewSet):
     """Endpoints of webhooks: make, list, read, change, rotate, ping, retire; and what is delivered to them."""
@@ -45,7 +43,7 @@ class WebhookEndpointViewSet(LimitedViewSet):
 
     @describe("endpoint_make")
     def endpoint_make(self, request: Request) -> HttpResponse:
-        asked = validated(MakeEndpointRequest, request.data)
+        asked = validated(MakeWebhookEndpointRequest, request.data)
         made = endpoints.make_endpoint(
             url=asked["url"],
             types=asked.get("types", ()),
@@ -69,9 +67,9 @@ class WebhookEndpointViewSet(LimitedViewSet):
 
     @describe("endpoint_change")
     def endpoint_change(self, request: Request, pk: str) -> HttpResponse:
-        asked = validated(ChangeEndpointRequest, request.data)
+        asked = validated(ChangeWebhookEndpointRequest, request.data)
         state = EndpointState(asked["state"]) if "state" in asked else None
-        wish = Wish(url=asked.get("url"), types=asked.get("types"), state=state, seen=_seen(request, pk))
+        wish = Wish(url=asked.get("url"), types=asked.get("types"), state=state, seen=seen_versions_of_endpoint(request, pk))
         changed = endpoints.change_endpoint(
             key=pk, wish=wish, owner=_owner(request), actor=reader_of(request), webhooks=wiring.webhooks()
         )
@@ -79,12 +77,12 @@ class WebhookEndpointViewSet(LimitedViewSet):
 
     @describe("endpoint_retire")
     def endpoint_retire(self, request: Request, pk: str) -> HttpResponse:
-        endpoints.retire_endpoint(key=pk, owner=_owner(request), actor=reader_of(request), seen=_seen(request, pk))
+        endpoints.retire_endpoint(key=pk, owner=_owner(request), actor=reader_of(request), seen=seen_versions_of_endpoint(request, pk))
         return respond(rendering.success({}, message="Endpoint retired"))
 
     @describe("endpoint_rotate")
     def endpoint_rotate(self, request: Request, pk: str) -> HttpResponse:
-        asked = validated(RotateSecretRequest, request.data)
+        asked = validated(RotateWebhookSecretRequest, request.data)
         grace = timedelta(hours=asked.get("graceHours", USUAL_GRACE_HOURS))
         made = endpoints.rotate_secret(
             key=pk, grace=grace, owner=_owner(request), actor=reader_of(request), seal=wiring.seal()
@@ -100,7 +98,7 @@ class WebhookEndpointViewSet(LimitedViewSet):
 
     @describe("endpoint_replay")
     def endpoint_replay(self, request: Request, pk: str) -> HttpResponse:
-        asked = validated(ReplayRequest, request.data)
+        asked = validated(ReplayWebhooksRequest, request.data)
         replay = again.ask_for_replay(
             key=pk,
             since=asked["since"],
@@ -169,15 +167,6 @@ def _delivery_id(text: str) -> int:
     if delivery_id is None:
         raise DeliveryNotFound
     return delivery_id
-
-
-def _seen(request: Request, key: str) -> list[int]:
-    """Read from If-Match the versions of an endpoint that the client has seen; none if any will do."""
-    sent = request.META.get("HTTP_IF_MATCH", "*")
-    if sent.strip() == "*":
-        return []
-    found = [int(tag["version"]) for tag in _TAG.finditer(sent) if tag["key"] == key]
-    return found or [0]
 
 
 def _tag(endpoint: WebhookEndpoint) -> str:

@@ -13,6 +13,14 @@ type Success =
   | Schemas["PayingBookingResponse"]
   | Schemas["BookingMoneyResponse"]
   | Schemas["EventPageResponse"]
+  | Schemas["WebhookEndpointsResponse"]
+  | Schemas["WebhookEndpointResponse"]
+  | Schemas["NewWebhookEndpointResponse"]
+  | Schemas["WebhookDeliveryPageResponse"]
+  | Schemas["WebhookDeliveryResponse"]
+  | Schemas["WholeWebhookDeliveryResponse"]
+  | Schemas["WebhookReplayResponse"]
+  | Schemas["NothingResponse"]
   | Schemas["ApiLinksResponse"]
   | Schemas["ServiceInfoResponse"];
 type Failure =
@@ -22,7 +30,17 @@ type Failure =
   | Schemas["CancelBookingErrorResponse"]
   | Schemas["GetBookingErrorResponse"]
   | Schemas["ListBookingEventsErrorResponse"]
-  | Schemas["ListBookingPaymentsErrorResponse"];
+  | Schemas["ListBookingPaymentsErrorResponse"]
+  | Schemas["MakeWebhookEndpointErrorResponse"]
+  | Schemas["GetWebhookEndpointErrorResponse"]
+  | Schemas["ChangeWebhookEndpointErrorResponse"]
+  | Schemas["DeleteWebhookEndpointErrorResponse"]
+  | Schemas["RotateWebhookSecretErrorResponse"]
+  | Schemas["PingWebhookEndpointErrorResponse"]
+  | Schemas["ReplayWebhooksErrorResponse"]
+  | Schemas["ListWebhookDeliveriesErrorResponse"]
+  | Schemas["GetWebhookDeliveryErrorResponse"]
+  | Schemas["RedeliverWebhookErrorResponse"];
 
 type Call = { key?: string; seen?: string; headers?: Record<string, string> } & (
   | { operation: "createBooking"; body: Schemas["CreateBookingRequest"] }
@@ -31,6 +49,18 @@ type Call = { key?: string; seen?: string; headers?: Record<string, string> } & 
   | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments"; id: number }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
   | { operation: "listEvents"; query?: paths["/api/v1/events"]["get"]["parameters"]["query"] }
+  | { operation: "listWebhookEndpoints" }
+  | { operation: "makeWebhookEndpoint"; body: Schemas["MakeWebhookEndpointRequest"] }
+  | { operation: "getWebhookEndpoint" | "deleteWebhookEndpoint" | "pingWebhookEndpoint"; id: string }
+  | { operation: "changeWebhookEndpoint"; id: string; body: Schemas["ChangeWebhookEndpointRequest"] }
+  | { operation: "rotateWebhookSecret"; id: string; body: Schemas["RotateWebhookSecretRequest"] }
+  | { operation: "replayWebhooks"; id: string; body: Schemas["ReplayWebhooksRequest"] }
+  | {
+      operation: "listWebhookDeliveries";
+      id: string;
+      query?: paths["/api/v1/webhook-endpoints/{id}/deliveries"]["get"]["parameters"]["query"];
+    }
+  | { operation: "getWebhookDelivery" | "redeliverWebhook"; id: string; delivery: number }
   | { operation: "getServiceInfo" | "listLinks" }
 );
 
@@ -69,6 +99,52 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
       return client.GET("/api/v1/bookings", { params: { query: call.query }, headers });
     case "listEvents":
       return client.GET("/api/v1/events", { params: { query: call.query }, headers });
+    case "listWebhookEndpoints":
+      return client.GET("/api/v1/webhook-endpoints", { headers });
+    case "makeWebhookEndpoint":
+      return client.POST("/api/v1/webhook-endpoints", { headers, body: call.body });
+    case "getWebhookEndpoint":
+      return client.GET("/api/v1/webhook-endpoints/{id}", { params: { path: { id: call.id } }, headers });
+    case "changeWebhookEndpoint":
+      return client.PATCH("/api/v1/webhook-endpoints/{id}", {
+        params: { path: { id: call.id }, header: seen },
+        headers,
+        body: call.body,
+      });
+    case "deleteWebhookEndpoint":
+      return client.DELETE("/api/v1/webhook-endpoints/{id}", {
+        params: { path: { id: call.id }, header: seen },
+        headers,
+      });
+    case "rotateWebhookSecret":
+      return client.POST("/api/v1/webhook-endpoints/{id}/rotate-secret", {
+        params: { path: { id: call.id } },
+        headers,
+        body: call.body,
+      });
+    case "pingWebhookEndpoint":
+      return client.POST("/api/v1/webhook-endpoints/{id}/ping", { params: { path: { id: call.id } }, headers });
+    case "replayWebhooks":
+      return client.POST("/api/v1/webhook-endpoints/{id}/replay", {
+        params: { path: { id: call.id } },
+        headers,
+        body: call.body,
+      });
+    case "listWebhookDeliveries":
+      return client.GET("/api/v1/webhook-endpoints/{id}/deliveries", {
+        params: { path: { id: call.id }, query: call.query },
+        headers,
+      });
+    case "getWebhookDelivery":
+      return client.GET("/api/v1/webhook-endpoints/{id}/deliveries/{delivery}", {
+        params: { path: { id: call.id, delivery: call.delivery } },
+        headers,
+      });
+    case "redeliverWebhook":
+      return client.POST("/api/v1/webhook-endpoints/{id}/deliveries/{delivery}/redeliver", {
+        params: { path: { id: call.id, delivery: call.delivery } },
+        headers,
+      });
     case "listLinks":
       return client.GET("/api/v1", { headers });
     case "getServiceInfo":

@@ -38,7 +38,7 @@ class GeneratedClient(Protocol):
     def call(self, operation: str, **call: Any) -> Heard:
         """
         Call an operation by its id: `body`, `key` (the idempotency key), `seen` (the tag that it was seen
-        with), `id`, `query`, `headers`.
+        with), `id`, `delivery`, `query`, `headers`.
 
         AssertionError if the client cannot read the answer as the description says.
         """
@@ -85,6 +85,12 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
+def _tag(operation: str) -> str:
+    if operation in ("getServiceInfo", "listLinks"):
+        return "service"
+    return "webhooks" if "Webhook" in operation else "bookings"
+
+
 class PythonClient:
     """The client of openapi-python-client."""
 
@@ -97,9 +103,8 @@ class PythonClient:
 
     def call(self, operation: str, **call: Any) -> Heard:
         name = _snake(operation)
-        tag = "service" if operation in ("getServiceInfo", "listLinks") else "bookings"
-        module = importlib.import_module(f"{self._name}.api.{tag}.{name}")
-        spelled = {"id": "id", "key": "idempotency_key", "seen": "if_match"}
+        module = importlib.import_module(f"{self._name}.api.{_tag(operation)}.{name}")
+        spelled = {"id": "id", "delivery": "delivery", "key": "idempotency_key", "seen": "if_match"}
         arguments = {spelled[word]: call[word] for word in spelled if word in call}
         models = importlib.import_module(f"{self._name}.models")
         named = f"{operation[0].upper()}{operation[1:]}"

@@ -8,6 +8,8 @@ import pytest
 
 pytestmark = pytest.mark.long
 
+ENDPOINT = "we_5b1f0c9a7e6d4f5b8a9c0d1e2f3a4b5c"
+
 CALLS = {
     "createBooking": {"body": {"flightId": 1, "userId": 1001, "noOfSeats": 2}},
     "payBooking": {"body": {"bookingId": 1, "userId": 1001, "totalCost": 4000}, "key": "k"},
@@ -19,6 +21,17 @@ CALLS = {
     "listEvents": {"query": {"types": ["booking.paid"], "limit": 5}},
     "getServiceInfo": {},
     "listLinks": {},
+    "listWebhookEndpoints": {},
+    "makeWebhookEndpoint": {"body": {"url": "https://hooks.example.org/bookings", "types": ["booking.paid"]}},
+    "getWebhookEndpoint": {"id": ENDPOINT},
+    "changeWebhookEndpoint": {"id": ENDPOINT, "body": {"state": "paused"}},
+    "deleteWebhookEndpoint": {"id": ENDPOINT},
+    "rotateWebhookSecret": {"id": ENDPOINT, "body": {"graceHours": 1}},
+    "pingWebhookEndpoint": {"id": ENDPOINT},
+    "replayWebhooks": {"id": ENDPOINT, "body": {"since": "2026-11-28T20:00:00Z"}},
+    "listWebhookDeliveries": {"id": ENDPOINT, "query": {"bookingId": 1, "limit": 5}},
+    "getWebhookDelivery": {"id": ENDPOINT, "delivery": 7},
+    "redeliverWebhook": {"id": ENDPOINT, "delivery": 7},
 }
 
 

@@ -26,6 +26,8 @@ DECISIONS = {
         "user_mismatch",
     ),
     *("flight_service_unavailable", "flight_unusable", "temporarily_unavailable"),
+    *("endpoint_exists", "too_many_endpoints", "endpoint_not_found", "endpoint_changed", "delivery_not_found"),
+    *("rotation_under_way", "replay_under_way"),
 }
 
 # Before any service is called: who asks, and whether the request is one at all. Other checks are for these.
@@ -33,7 +35,10 @@ NOT_ABOUT_THE_DATA = {"token_missing", "token_invalid", "method_not_allowed", "n
 
 # Bookings that were made in this run and may be paid.
 payable: deque[dict[str, Any]] = deque(maxlen=20)
-turn, orders, versions = itertools.count(), itertools.count(), itertools.count()
+# Endpoints and deliveries that there are, or were; nobody guesses one.
+endpoints: deque[str] = deque(maxlen=5)
+deliveries: deque[tuple[str, int]] = deque(maxlen=20)
+turn, orders, versions, addresses = (itertools.count() for _ in range(4))
 
 
 @schemathesis.hook
@@ -52,13 +57,31 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         booking = payable.popleft()
         case.body = {"bookingId": booking["id"], "userId": booking["userId"], "totalCost": booking["totalCost"]}
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
+    if is_valid and "webhook-endpoints" in case.operation.path:
+        _name_what_is_there(case)
+
+
+def _name_what_is_there(case: Any) -> None:
+    """Let valid requests about webhooks be about an endpoint and a delivery that there are, most of the time."""
+    if case.operation.label == "POST /api/v1/webhook-endpoints":
+        case.body["url"] = f"https://hooks-{next(addresses)}.example.org/bookings"
+    elif case.path_parameters.get("id") in (None, *endpoints) or next(turn) % 4 == 0:
+        return
+    elif "delivery" in case.path_parameters and deliveries:
+        case.path_parameters["id"], case.path_parameters["delivery"] = deliveries[next(turn) % len(deliveries)]
+    elif endpoints:
+        case.path_parameters["id"] = endpoints[next(turn) % len(endpoints)]
 
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Remember what was booked."""
+    """Remember what was booked, and where webhooks go."""
     if case.operation.label == "POST /api/v1/bookings" and response.status_code == 201:
         payable.append(response.json()["data"])
+    if case.operation.label == "POST /api/v1/webhook-endpoints" and response.status_code == 201:
+        endpoints.append(response.json()["data"]["id"])
+    if case.operation.label == "POST /api/v1/webhook-endpoints/{id}/ping" and response.status_code == 202:
+        deliveries.append((case.path_parameters["id"], response.json()["data"]["id"]))
 
 
 @schemathesis.check
@@ -113,8 +136,10 @@ def _is_more_than_a_schema_says(error: dict[str, Any], request: Any) -> bool:
 
 
 def _is_in_words(field: str, sent: dict[str, Any]) -> bool:
-    if field in ("cursor", "departureDay"):
+    if field in ("cursor", "after", "departureDay"):
         return True  # one that a page has given, or none; a day of a flight number, of the years of flights
+    if field in ("url", "since"):
+        return True  # an address to which something can be sent; a time that ends after it begins
     if field not in sent:
         return field == "userId"  # a customer may leave it out, a service may not
     if field in ("reason", "clientReference", "flightNumber"):

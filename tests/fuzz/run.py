@@ -19,6 +19,9 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 PHASES = {"examples", "coverage", "fuzzing", "stateful"}
 OWN_CHECKS = {"refused_for_a_reason", "nobody_is_forbidden_anything", "answers_name_their_request"}
 
+# Refused to customers as such.
+FOR_SERVICES = "^/api/v1/(events|webhook-endpoints)"
+
 # Nobody listens there: what is not for this machine fails at once.
 NOWHERE = "http://127.0.0.1:9"
 # Enough to see what was found.
@@ -30,7 +33,7 @@ class Callers:
     """
     Whom one process of schemathesis speaks for, by name: one token, or several.
 
-    Of several, each must not see what is another's (the check object_level_authorization).
+    Of several, customers, each must not see what is another's (the check object_level_authorization).
     """
 
     tokens: dict[str, str]
@@ -79,7 +82,7 @@ def fuzz(url: str, callers: Iterable[Callers], *, folder: Path, limit: float) ->
         _read(home / "report.ndjson", outcome)
         if process.exit_status() != 0:
             said = process.printed(last=0)
-            found = said[max(said.find("= FAILURES ="), 0) :][:MESSAGE_CHARACTERS]
+            found = said[max(said.find("= ERRORS ="), said.find("= FAILURES ="), 0) :][:MESSAGE_CHARACTERS]
             outcome.failures.append(f"exit status {process.exit_status()}\n{found}")
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -113,7 +116,8 @@ def _peers(tokens: dict[str, str], file: Path) -> str:
         for name, token in tokens.items()
     ]
     file.write_text(json.dumps({"auth": entries}))
-    return f"\n[auth.wfc]\npath = {json.dumps(str(file))}\npeers = {json.dumps(list(tokens))}\n"
+    auth = f"\n[auth.wfc]\npath = {json.dumps(str(file))}\npeers = {json.dumps(list(tokens))}\n"
+    return f"{auth}\n[[operations]]\ninclude-path-regex = {json.dumps(FOR_SERVICES)}\nenabled = false\n"
 
 
 def _environment(home: Path) -> dict[str, str]:

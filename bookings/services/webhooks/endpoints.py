@@ -7,7 +7,7 @@ Each locks the endpoint and appends to its record. Nothing is sent here: a ping 
 import secrets
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -65,12 +65,12 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be changed of an endpoint; None stays as it is. `seen` is the version that the wish was made by."""
+    """What is to be changed of an endpoint; None stays as it is. `seen` are the versions that will do; None: any."""
 
     url: str | None = None
     types: Collection[str] | None = None
     state: EndpointState | None = None
-    seen: Collection[int] = field(default=())
+    seen: Collection[int] | None = None
 
 
 def make_endpoint(
@@ -134,7 +134,7 @@ def change_endpoint(*, key: str, wish: Wish, owner: Owner, actor: Actor, webhook
 @in_transaction("endpoint.change")
 def _change(key: str, wish: Wish, url: str | None, *, owner: Owner, actor: Actor) -> WebhookEndpoint:
     endpoint, now = lock_endpoint(key, owner)
-    if wish.seen and endpoint.version not in wish.seen:
+    if wish.seen is not None and endpoint.version not in wish.seen:
         raise EndpointChanged
     before = (endpoint.url, endpoint.types)
     if url is not None:
@@ -225,7 +225,7 @@ def ping_endpoint(*, key: str, owner: Owner, actor: Actor) -> WebhookDelivery:
 
 
 @in_transaction("endpoint.retire")
-def retire_endpoint(*, key: str, owner: Owner, actor: Actor, seen: Collection[int] = ()) -> None:
+def retire_endpoint(*, key: str, owner: Owner, actor: Actor, seen: Collection[int] | None = None) -> None:
     """
     Send nothing there any more, for good. A second time changes nothing.
 
@@ -237,7 +237,7 @@ def retire_endpoint(*, key: str, owner: Owner, actor: Actor, seen: Collection[in
         raise EndpointNotFound
     if endpoint.state == EndpointState.RETIRED:
         return
-    if seen and endpoint.version not in seen:
+    if seen is not None and endpoint.version not in seen:
         raise EndpointChanged
     endings.retire(endpoint, actor=actor, now=database_time())
 
