@@ -1,6 +1,7 @@
 """What django-q2 runs. Every task may run twice, late, or beside itself."""
 
 import dataclasses
+from contextlib import ExitStack
 
 from bookings import wiring
 from bookings.conf import PASS_SECONDS, PAYMENTS_COMPARED_SECONDS
@@ -14,6 +15,7 @@ from bookings.services.upkeep import run_pass as passes
 from bookings.services.upkeep.reap import reap_old_rows
 from bookings.services.webhooks.again import go_on_with_replays
 from bookings.services.webhooks.deliver import deliver as deliver_webhooks
+from bookings.wake import leave_sender_place
 
 
 def run_pass(traceparent: str = "") -> dict[str, int]:
@@ -35,9 +37,13 @@ def tell() -> int:
 def deliver() -> int:
     """Send webhooks. Queued when one is due; returns how many were delivered."""
     deadline = Deadline(PASS_SECONDS)
-    with tracing.Span("deliver"):
+    with tracing.Span("deliver"), ExitStack() as place:
+        place.callback(leave_sender_place)
         go_on_with_replays(deadline=deadline)
-        return deliver_webhooks(webhooks=wiring.webhooks(), seal=wiring.seal(), deadline=deadline)
+        # The next one may begin while this one waits for its last receivers.
+        return deliver_webhooks(
+            webhooks=wiring.webhooks(), seal=wiring.seal(), deadline=deadline, at_deadline=place.close
+        )
 
 
 def look_for_missed_news() -> int:

@@ -9,7 +9,10 @@
 # new row. The work is committed before the wake-up is asked for. So no wake-up is lost between the two, unless the
 # worker dies with it: then the next scheduled pass does the same, EXPIRY_INTERVAL_SECONDS later. The task that tells
 # others what has happened has a place of its own: the worker itself puts it there when it sees that there is news.
-# So has the one that sends webhooks.
+# So has the one that sends webhooks; but that one keeps its place for as long as it begins sendings. Receivers may
+# hang, and more of it would only take the workers from the passes. If it dies, its place is taken again after a while.
+
+from datetime import timedelta
 
 import structlog
 from django.db import Error
@@ -18,6 +21,7 @@ from django_q.brokers.orm import ORM
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from bookings.conf import PASS_SECONDS
 from bookings.db.packets import together
 from bookings.db.rows import insertion
 from bookings.db.transactions import in_one_statement
@@ -36,6 +40,9 @@ DELIVERING_TASK = "bookings.tasks.deliver"
 # Below those that the table itself gives out, of which none is used up.
 PLACE = -1
 PLACES = {PASSES_TASK: PLACE, TELLING_TASK: -2, DELIVERING_TASK: -3}
+
+# A place that is kept while its task runs, and for how long at most: it begins nothing for longer than that.
+KEPT_PLACE, KEPT_FOR = PLACES[DELIVERING_TASK], timedelta(seconds=2 * PASS_SECONDS)
 
 
 class _OnePlace(ORM):  # type: ignore[misc]  # django-q2 has no types
@@ -73,6 +80,12 @@ def wake_teller() -> None:
 def wake_sender() -> None:
     """Ask for what sends webhooks; for the worker, once it has seen that one is due."""
     _ask(DELIVERING_TASK)
+
+
+@in_one_statement("sender.left")
+def leave_sender_place() -> None:
+    """Let what sends webhooks be asked for again; for that task, once it begins no more sendings."""
+    OrmQ.objects.filter(pk=KEPT_PLACE).delete()
 
 
 @in_one_statement("worker.wake")

@@ -32,6 +32,7 @@ CAMPAIGNS: Mapping[str, str] = MappingProxyType(
         "soak": "load the service for ten minutes, and see that no process grows",
         "unkeyed": "kill everything around a Flight Service without keys",
         "volume": "fill a MariaDB with a year of bookings, and ask it everything",
+        "webhooks": "tell many receivers while some hang, and kill what tells them",
     }
 )
 

@@ -24,7 +24,9 @@ from django.utils.module_loading import import_string
 from bookings.db import transactions
 from bookings.gateways import http_exchange
 from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.webhooks.sender import HttpWebhooks
 from bookings.ports import Applied, NoFlight, NoSeats, NotSent, Unknown
+from bookings.ports.webhooks import Accepted, TurnedDown
 from tests.support.durable_payments import DurablePayments
 
 OF_THE_WEB = (
@@ -43,11 +45,15 @@ OF_THE_WORKER = (
 )
 
 OF_NOTICES = ("notice.stored", "notice.claim", "dispute.seen", "notice.done")
+OF_WEBHOOKS = (
+    *("webhook.claim", "webhook.sent", "webhook.answered", "webhook.record", "replay.cut"),
+    *("endpoint.ping", "delivery.redeliver", "replay.ask"),
+)
 # No client asks for it: the campaigns do not come by.
 OF_STAFF = ("refund.ask",)
 OF_A_CORRECTION = ("seats.correct", "seats.released")
 WITHOUT_KEYS = ("gate.claim", "gate.send", "gate.answered")
-ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_NOTICES, *OF_STAFF, *OF_A_CORRECTION, *WITHOUT_KEYS))
+ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_NOTICES, *OF_WEBHOOKS, *OF_STAFF, *OF_A_CORRECTION, *WITHOUT_KEYS))
 
 # What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
 SENDS = {
@@ -59,6 +65,7 @@ SENDS = {
     "refund.claim": ("refund",),
     "seats.correct": ("create", "give"),
     "gate.send": ("create", "give"),
+    "webhook.claim": ("webhook",),
 }
 
 # A claim or a batch that found nothing to do is no place to die: nothing has happened.
@@ -66,7 +73,7 @@ MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),
     *("reservation.claim", "release.claim", "payment.claim", "refund.claim", "notice.claim"),
     *("payment.opened", "payment.closing"),
-    "news.announced",
+    *("news.announced", "webhook.claim", "replay.cut"),
 )
 
 DECIDED = (Applied, NoSeats, NoFlight)
@@ -111,6 +118,7 @@ def install(reached: Callable[[tuple[str, ...]], None]) -> None:
     _watch_transactions(reached)
     sending = Sending(reached)
     _watch_flight_service(reached, sending)
+    _watch_webhooks(reached, sending)
     if settings.PAYMENT_GATEWAY == "stripe":
         _watch_stripe(reached, sending)
     else:
@@ -191,6 +199,19 @@ def _watch_flight_service(reached: Callable[[tuple[str, ...]], None], sending: S
         return outcome
 
     HttpFlightService.change_seats = change_and_tell
+
+
+def _watch_webhooks(reached: Callable[[tuple[str, ...]], None], sending: Sending) -> None:
+    send = HttpWebhooks.send
+
+    def send_and_tell(self: Any, letter: Any, *, seconds: float) -> Any:
+        with sending.call("webhook"):
+            outcome = send(self, letter, seconds=seconds)
+        if isinstance(outcome, Accepted | TurnedDown):
+            reached(("webhook.answered",))
+        return outcome
+
+    HttpWebhooks.send = send_and_tell
 
 
 def _watch_stripe(reached: Callable[[tuple[str, ...]], None], sending: Sending) -> None:

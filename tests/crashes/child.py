@@ -7,6 +7,7 @@ This process has Django loaded and no connection open; see `tests.support.forks`
 import gc
 import io
 import uuid
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -16,18 +17,22 @@ from django.core.management import call_command
 
 django.setup()
 
-from bookings import wiring  # noqa: E402 - models can be imported only now
+from bookings import tasks, wiring  # noqa: E402 - models can be imported only now
+from bookings.db.clock import database_time  # noqa: E402
 from bookings.models import Booking  # noqa: E402
 from bookings.ports import SeatChange  # noqa: E402
 from bookings.services.bookings import create as creating  # noqa: E402
 from bookings.services.payments.ask_refund import ask_refund  # noqa: E402
 from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
+from bookings.services.webhooks.again import ask_for_replay, redeliver  # noqa: E402
+from bookings.services.webhooks.endpoints import ping_endpoint  # noqa: E402
 from tests.campaigns import points  # noqa: E402
 from tests.support.api import Api  # noqa: E402
 from tests.support.calls import a_refund_request  # noqa: E402
 from tests.support.forks import serve  # noqa: E402
 from tests.support.notices import ring  # noqa: E402
 from tests.support.signed_notices import an_event  # noqa: E402
+from tests.support.webhooks import OPEN, OWNER  # noqa: E402
 
 
 def act(asked: dict[str, Any]) -> None:
@@ -49,6 +54,17 @@ def act(asked: dict[str, Any]) -> None:
             ring(asked["body"].encode(), gateway="stripe", signed=asked["signed"])
         case "pass":
             run_pass(flights=wiring.flight_service(), payments=wiring.payment_gateways())
+        case "tell":
+            tasks.tell()
+        case "deliver":
+            tasks.deliver()
+        case "ping":
+            ping_endpoint(key=asked["endpoint"], owner=OPEN, actor=OWNER)
+        case "redeliver":
+            redeliver(key=asked["endpoint"], delivery_id=asked["delivery"], owner=OPEN, actor=OWNER)
+        case "replay":
+            since = database_time() - timedelta(days=1)
+            ask_for_replay(key=asked["endpoint"], since=since, until=None, only_dead=False, owner=OPEN, actor=OWNER)
         case "fix":
             call_command("reconcile_seats", "--fix", stdout=io.StringIO())
 

@@ -9,7 +9,7 @@ import queue
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -51,14 +51,18 @@ WORDS: Mapping[type, str] = {
 RECORDED_TOGETHER = 25
 
 
-def deliver(*, webhooks: Webhooks, seal: Seal, deadline: Deadline) -> int:
+def deliver(
+    *, webhooks: Webhooks, seal: Seal, deadline: Deadline, at_deadline: Callable[[], object] = lambda: None
+) -> int:
     """
     Send what is due until nothing is, or the time is up; return how many were delivered.
 
     Safe to run beside itself: each lane belongs to one process. What it has begun it waits for, ten seconds at most.
+
+    :param at_deadline: called once when the time is up, and nothing is begun any more
     """
     with ThreadPoolExecutor(max_workers=SENDERS, thread_name_prefix="webhook") as senders:
-        return _Pump(webhooks, seal, senders).run(deadline)
+        return _Pump(webhooks, seal, senders).run(deadline, at_deadline)
 
 
 class _Lane:
@@ -125,13 +129,16 @@ class _Pump:
         self._busy = self._delivered = 0
         self._look_at = 0.0
 
-    def run(self, deadline: Deadline) -> int:
+    def run(self, deadline: Deadline, at_deadline: Callable[[], object]) -> int:
         """Send until nothing is due, or the time is up and what was begun has ended."""
+        is_up = False
         while True:
-            if not deadline:
+            if not deadline and not is_up:
+                is_up = True
                 for lane in self._lanes.values():
                     lane.stop()
-            elif time.monotonic() >= self._look_at:
+                at_deadline()
+            if not is_up and time.monotonic() >= self._look_at:
                 self._claim()
             if not self._lanes:
                 return self._delivered

@@ -12,7 +12,7 @@ from bookings.actor import Actor, ActorKind
 from bookings.db.clock import database_time
 from bookings.models import Booking, WebhookEndpoint
 from bookings.services.upkeep.pause_schedules import pause_schedule
-from bookings.wake import PLACE, PLACES, wake_teller, wake_worker
+from bookings.wake import KEPT_PLACE, PLACE, PLACES, leave_sender_place, wake_teller, wake_worker
 from bookingsite.broker import TickingBroker
 from tests.support.bookings import a_saved_row
 from tests.support.webhooks import an_endpoint
@@ -299,6 +299,22 @@ def test_the_worker_itself_sees_that_a_webhook_is_due_and_has_it_sent():
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(rest_until=database_time() + timedelta(seconds=30))
     OrmQ.objects.all().delete()
     assert DELIVER not in look()
+
+
+def test_what_sends_webhooks_keeps_its_place_until_it_begins_no_more_or_died():
+    """Without a place that is kept, receivers that hang would take every worker from the passes."""
+    an_endpoint(active=False)
+    broker = TickingBroker()
+
+    def begins() -> bool:
+        return DELIVER in [OrmQ(payload=task).task["func"] for _, task in broker.dequeue() or []]
+
+    assert begins()
+    assert not begins()
+    leave_sender_place()
+    assert begins()
+    OrmQ.objects.filter(pk=KEPT_PLACE).update(lock=database_time())  # after KEPT_FOR
+    assert begins()
 
 
 def test_news_that_is_to_be_told_later_waits():

@@ -1,5 +1,6 @@
 """What the worker does with webhooks beside sending them: it is woken, measures, and deletes what is old."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from bookings.db.clock import database_time
 from bookings.deadline import Deadline
 from bookings.models import Announcement, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from bookings.observability import gauges
-from bookings.ports.webhooks import TurnedDown
+from bookings.ports import Unknown
+from bookings.ports.webhooks import Accepted, TurnedDown
 from bookings.queries.webhooks import is_delivery_due
 from bookings.services.upkeep.reap import reap_old_rows
 from tests.support.webhooks import (
@@ -43,6 +45,20 @@ def test_the_task_sends_what_is_due(monkeypatch):
 
     assert tasks.deliver() == 1
     assert not is_delivery_due(database_time())
+
+
+def test_the_next_task_may_begin_while_this_one_waits_for_its_last_receivers(monkeypatch):
+    webhooks, left = FakeWebhooks(), []
+    monkeypatch.setattr(wiring, "webhooks", lambda: webhooks)
+    monkeypatch.setattr(wiring, "seal", lambda: SEAL)
+    monkeypatch.setattr(tasks, "PASS_SECONDS", 0.05)
+    has_left = threading.Event()
+    monkeypatch.setattr(tasks, "leave_sender_place", lambda: left.append("place") or has_left.set())
+    an_endpoint(active=False)
+    webhooks.says(lambda _letter: Accepted(200) if has_left.wait(20) else Unknown("the place was kept"))
+
+    assert tasks.deliver() == 1
+    assert left == ["place"]  # once
 
 
 def test_numbers_say_what_waits_and_what_fails(webhooks):
