@@ -158,7 +158,7 @@ IF_MATCH = _header(
     "If-Match",
     "An `ETag` of the booking that you have seen: if it has changed since, nothing is done, and the answer is 412 "
     "`booking_changed`. A repetition under a key that was decided gets the stored answer all the same.",
-    TAGS,
+    dict(TAGS),
 )
 PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
 BOOKING_ID = OpenApiParameter(

@@ -24,7 +24,12 @@ OPERATIONS = {**OF_BOOKINGS, **WEBHOOK_OPERATIONS}
 
 BODIES = (
     *("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest"),
-    *("MakeWebhookEndpointRequest", "ChangeWebhookEndpointRequest", "RotateWebhookSecretRequest", "ReplayWebhooksRequest"),
+    *(
+        "MakeWebhookEndpointRequest",
+        "ChangeWebhookEndpointRequest",
+        "RotateWebhookSecretRequest",
+        "ReplayWebhooksRequest",
+    ),
 )
 
 

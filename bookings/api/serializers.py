@@ -64,7 +64,8 @@ class Choices(serializers.MultipleChoiceField):
     """Some of a list, in one order however they were sent."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, list):  # an object can be gone through as well, and is none
+        is_list = isinstance(data, list)
+        if not is_list:  # an object can be gone through as well
             self.fail("not_a_list", input_type=type(data).__name__)
         return sorted(super().to_internal_value(data))
 

@@ -81,7 +81,7 @@ DELIVERY_ID = OpenApiParameter(
 )
 IF_MATCH = OpenApiParameter(
     "If-Match",
-    TAGS,
+    dict(TAGS),
     OpenApiParameter.HEADER,
     description="An `ETag` of the endpoint that you have seen: if it has changed since, nothing is done, and the "
     "answer is 412 `endpoint_changed`.",

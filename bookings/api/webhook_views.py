@@ -69,7 +69,9 @@ class WebhookEndpointViewSet(LimitedViewSet):
     def endpoint_change(self, request: Request, pk: str) -> HttpResponse:
         asked = validated(ChangeWebhookEndpointRequest, request.data)
         state = EndpointState(asked["state"]) if "state" in asked else None
-        wish = Wish(url=asked.get("url"), types=asked.get("types"), state=state, seen=seen_versions_of_endpoint(request, pk))
+        wish = Wish(
+            url=asked.get("url"), types=asked.get("types"), state=state, seen=seen_versions_of_endpoint(request, pk)
+        )
         changed = endpoints.change_endpoint(
             key=pk, wish=wish, owner=_owner(request), actor=reader_of(request), webhooks=wiring.webhooks()
         )
@@ -77,7 +79,9 @@ class WebhookEndpointViewSet(LimitedViewSet):
 
     @describe("endpoint_retire")
     def endpoint_retire(self, request: Request, pk: str) -> HttpResponse:
-        endpoints.retire_endpoint(key=pk, owner=_owner(request), actor=reader_of(request), seen=seen_versions_of_endpoint(request, pk))
+        endpoints.retire_endpoint(
+            key=pk, owner=_owner(request), actor=reader_of(request), seen=seen_versions_of_endpoint(request, pk)
+        )
         return respond(rendering.success({}, message="Endpoint retired"))
 
     @describe("endpoint_rotate")

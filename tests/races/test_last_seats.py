@@ -29,6 +29,8 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 CLIENTS = 200
 SEATS = 10
+# On a machine that is busy with something else.
+PASSES = 5
 
 # Answers that ask the client to repeat the request with its key; none (0) asks for it too. It waits less than it
 # is told, and enough.
@@ -54,8 +56,9 @@ def test_two_hundred_threads_buy_the_last_ten_seats(flights, sim):
 
         outcomes = all_at_once([partial(create, flights, a_key(), user_id) for user_id in range(1, 1 + CLIENTS)])
 
-        let_time_pass(seconds=60)
-        one_pass(flights, InstantPayments())  # asks about takes whose answer came too late
+        for _ in range(PASSES):  # each asks about takes whose answer came too late, as many as it can
+            let_time_pass(seconds=60)
+            one_pass(flights, InstantPayments())
         assert {type(outcome) for outcome in outcomes} <= {Created, Accepted, Refused, SeatsUnavailable}
         assert (sold(), sim.flight()["remaining"]) == (SEATS, 0)
         assert_in_step(sim)
