@@ -8,7 +8,7 @@
 import dataclasses
 import functools
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -55,29 +55,48 @@ class _Later:
 Followed = _Ended | _Later | NotSent | Unknown
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Bell:
+    """Notices about one object of a gateway, the one that is due first in front: one look is enough for all."""
+
+    gateway: str
+    ids: list[int]
+
+
 def follow_notices(*, payments: Gateways, deadline: Deadline) -> int:
     """
     Look at the objects of new notices, and settle what the gateways say of them; return how many were followed.
 
-    See Note [A notice is a doorbell]. None is claimed while its gateway is not available.
+    Goes on until none is due, or the time is up: after an outage of a gateway all of them come at once. See Note [A
+    notice is a doorbell]. None is claimed while its gateway is not available.
     """
-    due = GatewayNotice.objects.filter(state=State.NEW).due(database_time())
 
-    def follow(found: tuple[int, str]) -> int:
-        notice_id, name = found
-        gateway = payments.get(name)
+    def follow(bell: _Bell) -> int:
+        gateway = payments.get(bell.gateway)
         if gateway is None or not gateway.is_available():
             return 0
+        first, *others = bell.ids
         lease = uuid.uuid4()
-        notice = _claim(notice_id, lease=lease)
+        notice = _claim(first, lease=lease)
         if notice is None:
             return 0
         followed = _LOOKS[GatewayNoticeKind(notice.kind)](notice, gateway)
-        _finish(notice_id, lease=lease, followed=followed)
-        return 1
+        return _finish(first, lease=lease, followed=followed, others=others)
 
-    found = due.order_by("next_at").values_list("pk", "gateway")[:CALLS_PER_PASS]
-    return for_each(found, follow, deadline=deadline)
+    total = 0
+    while deadline and (count := for_each(_due_bells(), follow, deadline=deadline)):
+        total += count
+    return total
+
+
+def _due_bells() -> list[_Bell]:
+    """Find notices that are due, those about one object together."""
+    found: dict[tuple[str, str, str], _Bell] = {}
+    due = GatewayNotice.objects.filter(state=State.NEW).due(database_time()).order_by("next_at")
+    for notice_id, *name in due.values_list("pk", "gateway", "kind", "object_id")[:CALLS_PER_PASS]:
+        gateway, kind, object_id = name
+        found.setdefault((gateway, kind, object_id), _Bell(gateway, [])).ids.append(notice_id)
+    return list(found.values())
 
 
 @in_transaction("notice.claim")
@@ -94,22 +113,36 @@ def _claim(notice_id: int, *, lease: UUID) -> GatewayNotice | None:
 
 
 @in_transaction("notice.done")
-def _finish(notice_id: int, *, lease: UUID, followed: Followed) -> None:
-    """Write what became of a notice. Locks nothing else; changes nothing if another claim is running."""
-    notice = GatewayNotice.objects.select_for_update().get(pk=notice_id)
-    if notice.state != State.NEW or notice.lease != lease:
-        return
+def _finish(notice_id: int, *, lease: UUID, followed: Followed, others: Sequence[int]) -> int:
+    """
+    Write what became of a notice; if its object was looked at, also of others about it. Returns of how many.
+
+    Those were here before the look. Locks all of them by ascending id, and nothing else; leaves what another claim has.
+    """
+    together = [notice_id, *(others if followed == _Ended(State.DONE) else ())]
+    locked = list(GatewayNotice.objects.select_for_update().filter(pk__in=together, state=State.NEW).order_by("pk"))
     now = database_time()
-    match followed:
-        case _Ended(state, why):
-            leases.write(notice, {"state": state, "done_at": now, **leases.over(why)})
-            transaction.on_commit(metrics.NOTICES.labels(state).inc)
-            lag = max(0.0, (now - notice.made_at).total_seconds())
-            transaction.on_commit(functools.partial(metrics.NOTICE_LAG.observe, lag))
-        case _Later():
-            leases.write(notice, {"lease": None, "next_at": now + LEASED_PAUSE, "first_sent_at": None})
-        case NotSent() | Unknown():
-            leases.try_later(notice, followed, lease=lease, now=now)
+    ours = [each for each in locked if (each.lease == lease if each.pk == notice_id else each.is_due(now))]
+    for notice in ours:
+        if isinstance(followed, _Ended):
+            _end(notice, followed, now)
+        else:
+            _put_off(notice, followed, lease=lease, now=now)
+    return len(ours)
+
+
+def _end(notice: GatewayNotice, followed: _Ended, now: datetime) -> None:
+    leases.write(notice, {"state": followed.state, "done_at": now, **leases.over(followed.why)})
+    transaction.on_commit(metrics.NOTICES.labels(followed.state).inc)
+    lag = max(0.0, (now - notice.made_at).total_seconds())
+    transaction.on_commit(functools.partial(metrics.NOTICE_LAG.observe, lag))
+
+
+def _put_off(notice: GatewayNotice, followed: _Later | NotSent | Unknown, *, lease: UUID, now: datetime) -> None:
+    if isinstance(followed, _Later):
+        leases.write(notice, {"lease": None, "next_at": now + LEASED_PAUSE, "first_sent_at": None})
+    else:
+        leases.try_later(notice, followed, lease=lease, now=now)
 
 
 def _look_at_payment(notice: GatewayNotice, gateway: PaymentGateway) -> Followed:

@@ -10,7 +10,7 @@ from bookings.db.clock import database_time
 from bookings.deadline import Deadline
 from bookings.models import Booking, BookingEvent, Dispute, GatewayNotice, Payment
 from bookings.models.payments import PaymentState
-from bookings.ports import Mistake
+from bookings.ports import Mistake, Unknown
 from bookings.services.payments import follow_notices as following
 from bookings.services.payments.disputes import record_dispute
 from bookings.services.payments.follow_notices import follow_notices
@@ -106,6 +106,38 @@ def test_a_notice_that_comes_again_does_nothing_more(unsettled, payments):
     assert (payment_states(), notices()) == (["succeeded"], ["done"] * 3)
     assert violations() == []
     assert BookingEvent.objects.filter(what="booked").count() == 1
+
+
+def test_one_look_is_enough_for_all_that_was_told_of_an_object_before_it(unsettled, payments):
+    let_time_pass(seconds=15)
+    for _ in range(3):
+        tell_of(unsettled)
+    payments.looks = 0
+
+    assert follow(payments) == 3
+
+    assert (payments.looks, notices()) == (1, ["done"] * 3)
+
+
+def test_what_cannot_be_looked_at_is_put_off_and_the_others_keep_their_turn(unsettled, payments):
+    let_time_pass(seconds=15)
+    for _ in range(2):
+        tell_of(unsettled)
+    payments.says("look", Unknown("no answer"))
+
+    assert follow(payments) == 2  # the first was asked about, the second by another look
+
+    assert notices() == ["new", "done"]
+
+
+def test_all_that_is_due_is_followed_however_much_it_is(payments, monkeypatch):
+    monkeypatch.setattr(following, "CALLS_PER_PASS", 2)
+    for number in range(7):
+        tell(f"pi_{number}")
+
+    assert follow(payments) == 7
+
+    assert notices() == ["foreign"] * 7
 
 
 def test_a_payment_is_found_by_the_gateways_name_as_well(unsettled, payments):
