@@ -21,6 +21,8 @@ from bookings.models import (
     Reconciliation,
     Refund,
     SeatCall,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from bookings.office.access.api_keys import ApiKeyAdmin
 from bookings.office.access.people import PeopleAdmin
@@ -33,6 +35,8 @@ from bookings.office.refunds import RefundAdmin
 from bookings.office.seats.calls import SeatCallAdmin
 from bookings.office.upkeep.queue import FailedAdmin, ScheduleAdmin, TaskAdmin, WaitingAdmin
 from bookings.office.upkeep.records import IdempotencyRecordAdmin, ReconciliationAdmin
+from bookings.office.webhooks.deliveries import WebhookDeliveryAdmin
+from bookings.office.webhooks.endpoints import WebhookEndpointAdmin
 
 admin.site.register(ApiKey, ApiKeyAdmin)
 admin.site.register(Booking, BookingAdmin)
@@ -46,6 +50,8 @@ admin.site.register(PaymentComparison, PaymentComparisonAdmin)
 admin.site.register(Reconciliation, ReconciliationAdmin)
 admin.site.register(Refund, RefundAdmin)
 admin.site.register(SeatCall, SeatCallAdmin)
+admin.site.register(WebhookDelivery, WebhookDeliveryAdmin)
+admin.site.register(WebhookEndpoint, WebhookEndpointAdmin)
 
 admin.site.unregister([TOTPDevice, Failure, OrmQ, Schedule, Success])
 admin.site.register(Failure, FailedAdmin)

@@ -1521,7 +1521,10 @@ class Migration(migrations.Migration):
                 "verbose_name": "webhook endpoint",
                 "verbose_name_plural": "webhook endpoints",
                 "db_table": "webhook_endpoint",
-                "default_permissions": (),
+                "permissions": [
+                    ("manage_webhooks", "Can ping, pause, disable and retire webhook endpoints, and send again")
+                ],
+                "default_permissions": ("view",),
                 "indexes": [models.Index(fields=["state", "rest_until"], name="webhook_endpoint_to_do")],
                 "constraints": [
                     models.UniqueConstraint(fields=("key",), name="webhook_endpoint_key_unique"),
@@ -1599,7 +1602,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "delivery of a webhook",
                 "verbose_name_plural": "deliveries of webhooks",
                 "db_table": "webhook_delivery",
-                "default_permissions": (),
+                "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["endpoint", "next_at"], name="webhook_delivery_to_do"),
                     models.Index(fields=["state", "endpoint", "id"], name="webhook_delivery_state"),

@@ -17,6 +17,8 @@ SEE = [
     "view_refund",
     "view_seatcall",
     "view_seatcallevent",
+    "view_webhookdelivery",
+    "view_webhookendpoint",
 ]
 SEE_THE_QUEUE = ["view_failure", "view_ormq", "view_schedule", "view_success"]
 GROUPS = {
@@ -30,6 +32,7 @@ GROUPS = {
         "assign_case",
         "bulk_cancel",
         "approve_bulk_cancel",
+        "manage_webhooks",
         "refund_payment",
         "resolve_payment",
         "resolve_seatcall",

@@ -63,7 +63,8 @@ class WebhookEndpoint(models.Model):
         db_table = "webhook_endpoint"
         verbose_name = _("webhook endpoint")
         verbose_name_plural = _("webhook endpoints")
-        default_permissions = ()
+        default_permissions = ("view",)
+        permissions = [("manage_webhooks", "Can ping, pause, disable and retire webhook endpoints, and send again")]
         constraints = [
             models.UniqueConstraint(name="webhook_endpoint_key_unique", fields=["key"]),
             models.CheckConstraint(
@@ -91,6 +92,11 @@ class WebhookEndpoint(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether its last sending failed, and it is still sent to."""
+        return self.state in SENT_TO and self.failing_since is not None
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -137,7 +143,7 @@ class WebhookDelivery(OutboundCall):
         db_table = "webhook_delivery"
         verbose_name = _("delivery of a webhook")
         verbose_name_plural = _("deliveries of webhooks")
-        default_permissions = ()
+        default_permissions = ("view",)
         constraints = [
             # The foreign key's index, too.
             models.UniqueConstraint(name="webhook_delivery_once", fields=["endpoint", "announcement"]),
@@ -164,6 +170,11 @@ class WebhookDelivery(OutboundCall):
 
     def __str__(self) -> str:
         return f"delivery {self.pk}"
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether it was sent in vain, and will be sent again."""
+        return self.state == DeliveryState.PENDING and bool(self.last_error)
 
 
 class WebhookAttempt(AppendOnly):

@@ -19,6 +19,7 @@ from bookings.lifecycle import (
     CancelReason,
     CancelWhy,
     Hold,
+    News,
     RefundCause,
 )
 from bookings.models.access.api_key import ApiKeyEventKind
@@ -29,6 +30,7 @@ from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
 from bookings.models.payments import DECLINED, PaymentState, PaymentStep
 from bookings.models.refunds import RefundDecision, RefundSource, RefundState
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
+from bookings.models.webhooks import DeliveryState, EndpointEventKind, EndpointState
 from bookings.queries.bookings.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
 
 
@@ -73,6 +75,56 @@ NOTICE_KIND: Mapping[str, str | Promise] = MappingProxyType(
         GatewayNoticeKind.PAYMENT: _("a payment"),
         GatewayNoticeKind.REFUND: _("refunds of a payment"),
         GatewayNoticeKind.DISPUTE: _("a dispute"),
+    }
+)
+
+ENDPOINT: Mapping[str, Badge] = MappingProxyType(
+    {
+        EndpointState.NEW: Badge(_("New: has not answered yet"), "busy"),
+        EndpointState.ACTIVE: Badge(_("Active"), "good"),
+        "failing": Badge(_("Failing"), "bad"),
+        EndpointState.PAUSED: Badge(_("Paused"), "warn"),
+        EndpointState.DISABLED: Badge(_("Disabled"), "bad"),
+        EndpointState.RETIRED: Badge(_("Retired"), "calm"),
+    }
+)
+"""By state; one that fails by that."""
+
+DELIVERY: Mapping[str, Badge] = MappingProxyType(
+    {
+        DeliveryState.PENDING: Badge(_("Waiting"), "busy"),
+        "failing": Badge(_("Failed, is sent again"), "warn"),
+        DeliveryState.DELIVERED: Badge(_("Delivered"), "good"),
+        DeliveryState.DEAD: Badge(_("Dead: is not sent any more"), "bad"),
+    }
+)
+"""By state; one that was sent in vain by that."""
+
+NEWS: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        News.HELD: _("Seats held"),
+        News.EXPIRING: _("Payment window closes soon"),
+        News.PAID: _("Paid"),
+        News.PAYMENT_FAILED: _("Payment failed"),
+        News.EXPIRED: _("Not paid in time"),
+        News.CANCELLED: _("Cancelled"),
+        News.REFUNDED: _("Money refunded"),
+    }
+)
+"""What others are told of a booking."""
+
+ENDPOINT_EVENT: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        EndpointEventKind.MADE: _("Made"),
+        EndpointEventKind.CHANGED: _("Address or types changed"),
+        EndpointEventKind.ROTATED: _("Got a new secret"),
+        EndpointEventKind.PAUSED: _("Paused"),
+        EndpointEventKind.ENABLED: _("Enabled"),
+        EndpointEventKind.DISABLED: _("Disabled"),
+        EndpointEventKind.PINGED: _("Ping asked for"),
+        EndpointEventKind.REDELIVERED: _("A delivery sent once more"),
+        EndpointEventKind.REPLAYED: _("Replay asked for"),
+        EndpointEventKind.RETIRED: _("Retired"),
     }
 )
 

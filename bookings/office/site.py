@@ -63,7 +63,10 @@ APPS = {
     "auth": gettext_lazy("People"),
 }
 # What support staff open most comes first; the others follow by name.
-MODELS = ["Booking", "BulkCancel", "SeatCall", "Payment", "Refund", "BookingEvent", "IdempotencyRecord", "ApiKey"]
+MODELS = [
+    *("Booking", "BulkCancel", "SeatCall", "Payment", "Refund", "BookingEvent"),
+    *("WebhookEndpoint", "WebhookDelivery", "IdempotencyRecord", "ApiKey"),
+]
 
 # The column's own length.
 LONGEST_NAME = 150

@@ -36,11 +36,15 @@ BADGES = {
     "bulk_plan": labels.BULK_PLAN,
     "approval": labels.APPROVAL,
     "log_in": labels.LOG_IN,
+    "endpoint": labels.ENDPOINT,
+    "delivery": labels.DELIVERY,
 }
 WORDS = {
     "reason": {**labels.CAUSE, **labels.REASON},
     "why": labels.BULK_WHY,
     "event": labels.EVENT,
+    "endpoint_event": labels.ENDPOINT_EVENT,
+    "news": labels.NEWS,
     "who": labels.WHO,
     "proof": labels.PROOF,
 }

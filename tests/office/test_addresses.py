@@ -25,6 +25,7 @@ STOCK = [
     *(f"/admin/bookings/{name}/" for name in ("apikey", "bulkcancel", "idempotencyrecord")),
     *(f"/admin/bookings/{name}/" for name in ("payment", "refund", "reconciliation")),
     *(f"/admin/bookings/{name}/" for name in ("dispute", "gatewaynotice", "paymentcomparison")),
+    *(f"/admin/bookings/{name}/" for name in ("webhookdelivery", "webhookendpoint")),
     *(f"/admin/django_q/{name}/" for name in ("failure", "ormq", "schedule", "success")),
     *("/admin/auth/user/", "/admin/auth/group/"),
 ]

@@ -7,14 +7,27 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from bookings.models import Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, SeatCall
+from bookings.models import (
+    Booking,
+    BookingEvent,
+    BulkCancel,
+    IdempotencyRecord,
+    Payment,
+    SeatCall,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from tests.support.bookings import an_initiated_booking
 from tests.support.people import a_person, desk_of, make_groups, text_of
 
 pytestmark = pytest.mark.django_db
 
 RESOLVE = "Can decide about dead and stuck calls to the Flight Service"
-RECORDS = (Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, SeatCall)
+MANAGE = "Can ping, pause, disable and retire webhook endpoints, and send again (bookings.manage_webhooks)"
+RECORDS = (
+    *(Booking, BookingEvent, BulkCancel, IdempotencyRecord, Payment, SeatCall),
+    *(WebhookDelivery, WebhookEndpoint),
+)
 
 MAY_SEE = {
     "view_booking",
@@ -30,6 +43,8 @@ MAY_SEE = {
     "view_refund",
     "view_seatcall",
     "view_seatcallevent",
+    "view_webhookdelivery",
+    "view_webhookendpoint",
 }
 MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success"}
 
@@ -43,7 +58,7 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
             MAY_SEE
             | MAY_SEE_THE_QUEUE
             | {"cancel_booking", "note_booking", "work_case", "assign_case"}
-            | {"bulk_cancel", "approve_bulk_cancel"}
+            | {"bulk_cancel", "approve_bulk_cancel", "manage_webhooks"}
             | {"refund_payment", "resolve_payment", "resolve_seatcall", "reset_password", "view_user"},
         ),
         ("Auditor", MAY_SEE | MAY_SEE_THE_QUEUE | {"view_apikey"}),
@@ -109,6 +124,8 @@ def test_a_form_sent_to_the_page_of_a_booking_changes_nothing(admin_client, flig
         # Also where there is no such row: who lacks the right is not told.
         ("/admin/bookings/apikey/1/rotate/", "Can make, rotate and revoke API keys (bookings.manage_api_keys)"),
         ("/admin/bookings/apikey/1/revoke/", "Can make, rotate and revoke API keys (bookings.manage_api_keys)"),
+        ("/admin/bookings/webhookendpoint/1/retire/", MANAGE),
+        ("/admin/bookings/webhookdelivery/1/again/", MANAGE),
         ("/admin/bookings/booking/1/take/retry/", f"{RESOLVE} (bookings.resolve_seatcall)"),
         ("/admin/bookings/seatcall/1/applied/", f"{RESOLVE} (bookings.resolve_seatcall)"),
         (

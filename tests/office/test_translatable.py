@@ -11,6 +11,7 @@ from bookings.lifecycle import CancelReason
 from bookings.services.bookings.cancel import cancel_booking
 from tests.support.bookings import STAFF, a_booked_booking, a_pending_booking, an_initiated_booking, one_pass
 from tests.support.people import a_person, desk_of
+from tests.support.webhooks import an_endpoint, announcements, to_deliver
 
 pytestmark = pytest.mark.django_db
 
@@ -18,8 +19,11 @@ pytestmark = pytest.mark.django_db
 NAMES = "anna|test|worker|dropped|desk-1|typed|background pass|delete old rows|compare (seats|payments)|flight=|XXX"
 SCHEDULE = "look for missed news"
 FUNCTION = r"bookings\.tasks\.\w+"
+# An address, a type of event, a key.
+OF_WEBHOOKS = r"(https://)?hooks\.example\.org/a|booking\.[a-z]+|(we|evt)_[0-9a-f]{32}|crm|request-1"
 DATA = re.compile(
-    rf"\b({NAMES}|{SCHEDULE}|{FUNCTION}|[a-z]+:(read|write|manage)|[0-9a-f-]{{8,}}|[2-9A-Z]{{8}}|\d[\d:., -]*s?)\b"
+    rf"\b({NAMES}|{SCHEDULE}|{FUNCTION}|{OF_WEBHOOKS}"
+    r"|[a-z]+:(read|write|manage)|[0-9a-f-]{8,}|[2-9A-Z]{8}|\d[\d:., -]*s?)\b"
 )
 
 
@@ -27,19 +31,20 @@ class Words(HTMLParser):
     """Collects what a reader sees or hears outside of the brackets: texts, and what is read aloud."""
 
     SPOKEN = ("placeholder", "title", "aria-label", "alt")
+    OF_PROGRAMS = ("script", "style", "pre")
 
     def __init__(self):
         super().__init__()
         self.found, self._silent, self._depth = [], 0, 0
 
     def handle_starttag(self, tag, attributes):
-        self._silent += tag in ("script", "style")
+        self._silent += tag in self.OF_PROGRAMS
         for name, value in attributes:
             if name in self.SPOKEN and value:
                 self._keep(value)
 
     def handle_endtag(self, tag):
-        self._silent -= tag in ("script", "style")
+        self._silent -= tag in self.OF_PROGRAMS
 
     def handle_data(self, text):
         if not self._silent:
@@ -79,12 +84,15 @@ def desk(admin_user):
 
 @pytest.fixture
 def ids(flights, payments):
-    """A booking of each kind, by what became of it."""
+    """A booking of each kind, by what became of it; and what others were told."""
     found = {"initiated": an_initiated_booking(flights), "booked": a_booked_booking(flights, payments)}
     cancelled = a_booked_booking(flights, payments)
     cancel_booking(booking_id=cancelled.pk, actor=STAFF, reason=CancelReason.FRAUD, note="typed")
     one_pass(flights, payments)
-    return {**found, "cancelled": cancelled, "pending": a_pending_booking(flights)}
+    endpoint = an_endpoint().endpoint
+    *_, delivery = to_deliver(endpoint, announcements(1))
+    told = {"endpoint": endpoint, "delivery": delivery, "told": delivery.announcement.booking}
+    return {**found, "cancelled": cancelled, "pending": a_pending_booking(flights), **told}
 
 
 PAGES = [
@@ -106,6 +114,13 @@ PAGES = [
     "bookings/dispute/",
     "bookings/gatewaynotice/",
     "bookings/paymentcomparison/",
+    "bookings/webhookendpoint/",
+    "bookings/webhookendpoint/{endpoint}/change/",
+    *(f"bookings/webhookendpoint/{{endpoint}}/{word}/" for word in ("ping", "pause", "replay", "retire")),
+    "bookings/webhookdelivery/",
+    "bookings/webhookdelivery/{delivery}/change/",
+    "bookings/webhookdelivery/{delivery}/again/",
+    "bookings/booking/{told}/change/",
     "bookings/apikey/",
     "bookings/apikey/add/",
     "django_q/schedule/",

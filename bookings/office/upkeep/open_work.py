@@ -32,12 +32,14 @@ from bookings.models import (
     Reconciliation,
     Refund,
     SeatCall,
+    WebhookEndpoint,
 )
 from bookings.models.bookings.bulk_cancel import Approval
 from bookings.models.notices import GatewayNoticeState
 from bookings.models.payments import PaymentState, PaymentStep
 from bookings.models.refunds import NEEDS_DECISION, RefundState
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.models.webhooks import SENT_TO
 from bookings.queries.upkeep.open_work import WaitingWork, oldest_of, waiting_of
 
 # The menu stands on every page; nothing that it counts is lost in so short a time.
@@ -284,6 +286,15 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "bookings_gatewaynotice_changelist",
             "needs=notice",
             since=F("received_at"),
+        ),
+        "failing": Kind(
+            gettext_lazy("Webhook endpoints that fail"),
+            WebhookEndpoint,
+            Q(state__in=SENT_TO, failing_since__isnull=False),
+            "bookings_webhookendpoint_changelist",
+            "is=failing",
+            since=F("failing_since"),
+            is_elsewhere=True,
         ),
         "refund": Kind(
             gettext_lazy("Refunds due"),

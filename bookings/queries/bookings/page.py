@@ -5,13 +5,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
-from bookings.models import Booking, BookingCase, BookingEvent, Dispute, Payment, Refund, SeatCallEvent
+from bookings.models import (
+    Announcement,
+    Booking,
+    BookingCase,
+    BookingEvent,
+    Dispute,
+    Payment,
+    Refund,
+    SeatCallEvent,
+    WebhookDelivery,
+)
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.refunds import MOVING
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.queries.bookings.timeline import Line, whole_timeline
 from bookings.queries.payments import money_of
+from bookings.queries.webhooks import told_of
 from bookings.text.legible import shown_orderly
 
 
@@ -26,6 +37,8 @@ class BookingPage:
     timeline: list[Line]
     notes: list[BookingEvent]
     open_disputes: list[Dispute] = field(default_factory=list)
+    # What others were told of it, each with what became of that for each endpoint of webhooks.
+    told: list[tuple[Announcement, list[WebhookDelivery]]] = field(default_factory=list)
     # Open or closed; None where it never was one.
     last_case: BookingCase | None = None
 
@@ -122,7 +135,7 @@ class BookingPage:
 
 
 def booking_page(booking_id: int) -> BookingPage | None:
-    """Read one booking with all that belongs to it; None if there is no such booking. Seven statements."""
+    """Read one booking with all that belongs to it; None if there is no such booking. At most nine statements."""
     booking = Booking.objects.with_database_time().select_related("give_back").filter(pk=booking_id).first()
     if booking is None:
         return None
@@ -137,5 +150,6 @@ def booking_page(booking_id: int) -> BookingPage | None:
         timeline=whole_timeline(booking, events=events, payments=payments, refunds=refunds, decisions=decisions),
         notes=[event for event in events if event.what == EventKind.NOTED],
         open_disputes=list(Dispute.objects.filter(payment__booking=booking, closed_at=None).order_by("pk")),
+        told=told_of(booking_id),
         last_case=BookingCase.objects.filter(pk=booking_id).first(),
     )

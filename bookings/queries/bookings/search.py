@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from bookings.conf import LONGEST_CLIENT_REFERENCE
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, Refund
+from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, Refund, WebhookDelivery
 from bookings.text.flight_numbers import is_flight_number, spellings_of
 from bookings.text.ids import id_in
 from bookings.text.legible import is_orderly
@@ -133,6 +133,17 @@ def refunds_found(typed: str) -> set[int]:
         {"payment__booking__in": _bookings_meant(found)},
     ]
     return _ids_of(Refund.objects.order_by("-pk"), asked)
+
+
+def deliveries_found(typed: str) -> set[int]:
+    """The ids of deliveries of webhooks that staff may mean: by number, by the event's id, or by their booking."""
+    found = find(typed)
+    asked: list[dict[str, Any]] = [
+        {"pk": id_in(typed.strip().removeprefix("ping_"))},
+        {"announcement__key": typed.strip()},
+        {"announcement__booking__in": _bookings_meant(found)},
+    ]
+    return _ids_of(WebhookDelivery.objects.order_by("-pk"), asked)
 
 
 def _bookings_meant(found: Findings) -> list[int]:

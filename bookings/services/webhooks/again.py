@@ -51,7 +51,7 @@ def _again(row: WebhookDelivery, now: datetime) -> None:
 
 @in_transaction("replay.ask")
 def ask_for_replay(
-    *, key: str, since: datetime, until: datetime | None, only_dead: bool, owner: Owner, actor: Actor
+    *, key: str, since: datetime, until: datetime | None, only_dead: bool, owner: Owner, actor: Actor, why: str = ""
 ) -> WebhookReplay:
     """
     Have what happened in a time delivered to an endpoint once more. The worker goes through it.
@@ -70,7 +70,7 @@ def ask_for_replay(
         endpoint=endpoint, since=since, until=until, only_dead=only_dead, position=_before(since), created_at=now
     )
     replay.save(force_insert=True)
-    note(endpoint, EndpointEventKind.REPLAYED, actor=actor, now=now)
+    note(endpoint, EndpointEventKind.REPLAYED, actor=actor, now=now, why=why)
     return replay
 
 

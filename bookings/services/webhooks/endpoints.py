@@ -65,12 +65,17 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be changed of an endpoint; None stays as it is. `seen` are the versions that will do; None: any."""
+    """
+    What is to be changed of an endpoint, and why; None stays as it is.
+
+    `seen` are the versions that will do; None: any.
+    """
 
     url: str | None = None
     types: Collection[str] | None = None
     state: EndpointState | None = None
     seen: Collection[int] | None = None
+    why: str = ""
 
 
 def make_endpoint(
@@ -134,19 +139,18 @@ def change_endpoint(*, key: str, wish: Wish, owner: Owner, actor: Actor, webhook
 @in_transaction("endpoint.change")
 def _change(key: str, wish: Wish, url: str | None, *, owner: Owner, actor: Actor) -> WebhookEndpoint:
     endpoint, now = lock_endpoint(key, owner)
-    if wish.seen is not None and endpoint.version not in wish.seen:
-        raise EndpointChanged
+    _check_seen(endpoint, wish.seen)
     before = (endpoint.url, endpoint.types)
     if url is not None:
         endpoint.url = url
     if wish.types is not None:
         endpoint.types = _kept(wish.types)
     if (endpoint.url, endpoint.types) != before:
-        note(endpoint, EndpointEventKind.CHANGED, actor=actor, now=now)
+        note(endpoint, EndpointEventKind.CHANGED, actor=actor, now=now, why=wish.why)
     elif wish.state in (None, endpoint.state):
         return endpoint
     if wish.state is not None and wish.state != endpoint.state:
-        _move(endpoint, wish.state, actor=actor, now=now)
+        _move(endpoint, wish.state, actor=actor, now=now, why=wish.why)
     endpoint.version += 1
     endpoint.save(update_fields=["url", "types", "state", "disabled_why", "version", *RESTED])
     return endpoint
@@ -156,15 +160,15 @@ def _change(key: str, wish: Wish, url: str | None, *, owner: Owner, actor: Actor
 RESTED = ("failures", "failing_since", "rest_until")
 
 
-def _move(endpoint: WebhookEndpoint, to: EndpointState, *, actor: Actor, now: datetime) -> None:
+def _move(endpoint: WebhookEndpoint, to: EndpointState, *, actor: Actor, now: datetime, why: str) -> None:
     """Pause an endpoint, or enable it: then it has to prove itself no more than any other."""
     if to == EndpointState.PAUSED:
         endpoint.state, endpoint.disabled_why = EndpointState.PAUSED, ""
-        note(endpoint, EndpointEventKind.PAUSED, actor=actor, now=now)
+        note(endpoint, EndpointEventKind.PAUSED, actor=actor, now=now, why=why)
         return
     endpoint.state, endpoint.disabled_why = EndpointState.ACTIVE, ""
     endpoint.failures, endpoint.failing_since, endpoint.rest_until = 0, None, None
-    note(endpoint, EndpointEventKind.ENABLED, actor=actor, now=now)
+    note(endpoint, EndpointEventKind.ENABLED, actor=actor, now=now, why=why)
     let_go(endpoint, now)
 
 
@@ -225,7 +229,9 @@ def ping_endpoint(*, key: str, owner: Owner, actor: Actor) -> WebhookDelivery:
 
 
 @in_transaction("endpoint.retire")
-def retire_endpoint(*, key: str, owner: Owner, actor: Actor, seen: Collection[int] | None = None) -> None:
+def retire_endpoint(
+    *, key: str, owner: Owner, actor: Actor, seen: Collection[int] | None = None, why: str = ""
+) -> None:
     """
     Send nothing there any more, for good. A second time changes nothing.
 
@@ -237,19 +243,20 @@ def retire_endpoint(*, key: str, owner: Owner, actor: Actor, seen: Collection[in
         raise EndpointNotFound
     if endpoint.state == EndpointState.RETIRED:
         return
-    if seen is not None and endpoint.version not in seen:
-        raise EndpointChanged
-    endings.retire(endpoint, actor=actor, now=database_time())
+    _check_seen(endpoint, seen)
+    endings.retire(endpoint, actor=actor, now=database_time(), why=why)
 
 
 @in_transaction("endpoint.disable")
-def disable_endpoint(*, key: str, why: str, actor: Actor) -> WebhookEndpoint:
+def disable_endpoint(*, key: str, why: str, actor: Actor, seen: Collection[int] | None = None) -> WebhookEndpoint:
     """
     Send nothing there, and write nothing down for it, until it is enabled: for staff.
 
     :raises EndpointNotFound: if there is none, or it is retired
+    :raises EndpointChanged: if it has changed since it was seen
     """
     endpoint, now = lock_endpoint(key, Owner(is_staff=True))
+    _check_seen(endpoint, seen)
     if endpoint.state != EndpointState.DISABLED:
         endings.disable(endpoint, actor=actor, now=now, why=why[:200])
     return endpoint
@@ -261,6 +268,11 @@ def lock_endpoint(key: str, owner: Owner) -> tuple[WebhookEndpoint, datetime]:
     if endpoint is None:
         raise EndpointNotFound
     return endpoint, database_time()
+
+
+def _check_seen(endpoint: WebhookEndpoint, seen: Collection[int] | None) -> None:
+    if seen is not None and endpoint.version not in seen:
+        raise EndpointChanged
 
 
 def owned_by(owner: Owner) -> QuerySet[WebhookEndpoint]:
