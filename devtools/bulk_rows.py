@@ -68,6 +68,18 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
     "gateway_notice": {"gateway": "stripe", "kind": "payment", "state": "done", "claims": 1, "last_error": ""},
     "dispute": {"gateway": "stripe", "currency": "XXX", "reason": "fraudulent", "standing": "lost", "refundable": 0},
     "payment_comparison": {"payments_compared": 1000, "payments_foreign": 0, "differences": "[]"},
+    "announcement": {"sequence": 1, "type": "booking.paid"},
+    # Nothing is sent there, and nothing is written down for it.
+    "webhook_endpoint": {
+        "types": "",
+        "payload_version": "2026-12-01",
+        "state": "disabled",
+        "disabled_why": "only for show",
+        "secret": "",
+        "failures": 0,
+        "version": 1,
+    },
+    "webhook_delivery": {"claims": 1, "last_error": "", "last_status": 200, "last_ms": 20, "by_hand": 0},
     "seat_call": {
         "kind": "give",
         "seats": 2,

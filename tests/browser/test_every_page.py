@@ -6,6 +6,7 @@ import pytest
 
 from bookings.db.clock import database_time
 from bookings.models import ApiKey, Booking, Payment
+from bookings.ports.webhooks import TurnedDown
 from bookings.queries.bookings.selection import Selection
 from tests.browser.axe import barriers
 from tests.browser.office import a_member
@@ -27,6 +28,7 @@ from tests.support.bulk import start
 from tests.support.callers import a_service_key
 from tests.support.calls import a_dead_payment, a_dead_refund
 from tests.support.cases import move
+from tests.support.webhooks import FakeWebhooks, an_endpoint, announcements, send_due, to_deliver
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
@@ -92,6 +94,17 @@ PAGES = {
     "link that is used": ("/admin/set-password/MQ/none/", None),
     "seat comparisons": ("/admin/bookings/reconciliation/?needs=difference", "Support"),
     "bulk cancellations under way": ("/admin/bookings/bulkcancel/?needs=worker", "Auditor"),
+    "webhook endpoints": ("/admin/bookings/webhookendpoint/", "Support"),
+    "webhook endpoints that fail": ("/admin/bookings/webhookendpoint/?is=failing", "Supervisor"),
+    "webhook endpoint": ("/admin/bookings/webhookendpoint/{endpoint}/change/", "Supervisor"),
+    "webhook endpoint, to see": ("/admin/bookings/webhookendpoint/{endpoint}/change/", "Auditor"),
+    "webhook endpoint, replay": ("/admin/bookings/webhookendpoint/{endpoint}/replay/", "Supervisor"),
+    "webhook endpoint, disable": ("/admin/bookings/webhookendpoint/{endpoint}/disable/", "Supervisor"),
+    "webhook endpoint, retire": ("/admin/bookings/webhookendpoint/{endpoint}/retire/", "Supervisor"),
+    "deliveries of webhooks": ("/admin/bookings/webhookdelivery/", "Support"),
+    "delivery of a webhook": ("/admin/bookings/webhookdelivery/{delivery}/change/", "Supervisor"),
+    "delivery of a webhook, again": ("/admin/bookings/webhookdelivery/{delivery}/again/", "Supervisor"),
+    "booking that others were told of": ("/admin/bookings/booking/{told}/change/", "Support"),
     "API keys": ("/admin/bookings/apikey/", "Auditor"),
     "API key": ("/admin/bookings/apikey/{key}/change/", "Auditor"),
     "API key, new": ("/admin/bookings/apikey/add/", "Auditor", "manage_api_keys"),
@@ -118,6 +131,7 @@ def rows(office, settings):
         a_refund_row(kept, state, 500, cause="goodwill", note="late", last_error="expired_or_canceled_card")
     return {
         **rows_of_gateways(),
+        **rows_of_webhooks(),
         "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
         "unknown": a_dead_refund().pk,
         "kept": kept.pk,
@@ -160,6 +174,17 @@ def rows_of_gateways():
             differences=[{"kind": "unknown", **differs}, {"kind": "refunds", "booking": "K7M2QX3A", **differs}]
         ).pk,
     }
+
+
+def rows_of_webhooks():
+    """An endpoint with a long address that fails, and what it was to be told of a booking."""
+    address = "https://webhooks.partners.example.org/bookings/v2/" + "tenant-0123456789/" * 6
+    endpoint = an_endpoint(address).endpoint
+    delivery = to_deliver(endpoint, announcements(1))[-1]
+    receivers = FakeWebhooks()
+    receivers.says(TurnedDown(500, answer="<html>" + "x" * 150), url=address)
+    send_due(receivers)
+    return {"endpoint": endpoint.pk, "delivery": delivery.pk, "told": delivery.announcement.booking_id}
 
 
 def an_amount(status):

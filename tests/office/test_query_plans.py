@@ -96,11 +96,14 @@ LISTS = (
     *("dispute/", "dispute/?needs=dispute", "dispute/?needs=bank"),
     *("gatewaynotice/", "gatewaynotice/?is=done", "gatewaynotice/?is=foreign", "gatewaynotice/?is=dead"),
     *("paymentcomparison/", "paymentcomparison/?needs=money"),
+    *("webhookendpoint/", "webhookendpoint/?is=failing", "webhookdelivery/"),
+    *("webhookdelivery/?endpoint=2", "webhookdelivery/?endpoint=2&is=dead", "webhookdelivery/?endpoint=2&is=delivered"),
+    *("webhookdelivery/?is=dead", "webhookdelivery/?is=delivered"),
 )
 
 
 @pytest.mark.slow
-def test_a_page_of_what_payers_and_gateways_did_reads_a_page(monkeypatch):
+def test_a_page_of_what_others_did_or_were_told_reads_a_page(monkeypatch):
     # How many pages there are is counted up to 10,000 rows, on an index alone: here up to a page and a half.
     monkeypatch.setattr(BoundedPaginator, "MOST_ROWS", 150)
     desk, read = desk_of(a_person(group="Supervisor")), {}

@@ -25,6 +25,9 @@ SORTS_IN_MEMORY = "--innodb-sort-buffer-size=67108864"
 BOOKINGS_PER_FLIGHT = 250
 BOOKINGS_PER_CALL = 25
 
+# Endpoints of webhooks. All were told of everything.
+HOOKS = 3
+
 # The time from the first booking to the last, in microseconds.
 YEAR_US = 365 * 24 * 3600 * 1_000_000
 
@@ -35,6 +38,7 @@ OF_THE_REAPER = ("rate_window", "django_session", "django_q_task")
 TABLES = (
     *("seat_call", "booking", "payment", "refund", "booking_event", "idempotency_record", "user_hold"),
     *("booking_case", "gateway_notice", "dispute", "payment_comparison"),
+    *("webhook_endpoint", "announcement", "webhook_delivery"),
 )
 
 # The column `scattered` is spread over the whole range and never the same twice; `lot` is in hundredths: paid,
@@ -186,12 +190,47 @@ _COMPARISONS = insert_select(
     *("payment_comparison", "seq_1_to_200"), id="seq", finished_at="'{now}' - INTERVAL 200 - seq HOUR"
 )
 
+_HOOKS = insert_select(
+    *("webhook_endpoint", f"seq_1_to_{HOOKS}"),
+    id="seq",
+    key="CONCAT('we_', MD5(seq))",
+    url="CONCAT('https://hooks.example.org/', seq)",
+    created_at="'{now}' - INTERVAL 300 DAY",
+)
+
+# Those of the last thirty days are kept.
+_TOLD = "status IN ('booked', 'cancelled') AND created_at > '{now}' - INTERVAL 30 DAY"
+
+_ANNOUNCEMENTS = insert_select(
+    *("announcement", f"booking WHERE {_TOLD}"),
+    id="id",
+    key="CONCAT('evt_', MD5(id))",
+    booking_id="id",
+    type="IF(status = 'booked', 'booking.paid', 'booking.cancelled')",
+    facts="JSON_OBJECT()",
+    **dict.fromkeys(("occurred_at", "created_at"), "created_at"),
+)
+
+# Of the second endpoint some are dead, and some wait.
+_DELIVERIES = insert_select(
+    *("webhook_delivery", f"booking JOIN seq_1_to_{HOOKS} WHERE {_TOLD}"),
+    id=f"booking.id * {HOOKS} + seq",
+    endpoint_id="seq",
+    announcement_id="booking.id",
+    state="CASE IF(seq = 2, MOD(booking.id, 40), 0) WHEN 1 THEN 'dead' WHEN 2 THEN 'pending' ELSE 'delivered' END",
+    next_at="IF(seq = 2 AND MOD(booking.id, 40) = 2, '{now}' + INTERVAL 1 DAY, NULL)",
+    delivered_at="IF(seq = 2 AND MOD(booking.id, 40) IN (1, 2), NULL, created_at)",
+    ends_at="created_at + INTERVAL 72 HOUR",
+    **dict.fromkeys(("first_sent_at", "created_at"), "created_at"),
+)
+
 _FILLS = dict(
     zip(
         TABLES,
         (
             *(_CALLS, _BOOKINGS, _PAYMENTS, _REFUNDS, _EVENTS, _RECORDS, _USERS, _CASES),
             *(_NOTICES, _DISPUTES, _COMPARISONS),
+            *(_HOOKS, _ANNOUNCEMENTS, _DELIVERIES),
         ),
         strict=True,
     )

@@ -62,7 +62,7 @@ def all_pages() -> Iterator[Page]:
     }
     tables = (
         *("bulkcancel", "seatcall", "payment", "refund", "bookingevent", "idempotencyrecord", "reconciliation"),
-        *("dispute", "gatewaynotice", "paymentcomparison"),
+        *("dispute", "gatewaynotice", "paymentcomparison", "webhookendpoint", "webhookdelivery"),
     )
     addresses = {
         "start page": "/admin/",
@@ -88,6 +88,16 @@ def all_pages() -> Iterator[Page]:
         "payments that wait for the payer": f"{OFFICE}/payment/?needs=payer",
         "disputes to answer": f"{OFFICE}/dispute/?needs=dispute",
         **{f"notices, {state}": f"{OFFICE}/gatewaynotice/?is={state}" for state in ("done", "foreign", "dead")},
+        **{
+            f"deliveries of webhooks, {name}": f"{OFFICE}/webhookdelivery/?{query}"
+            for name, query in {
+                "waiting": "endpoint=2",
+                "dead": "endpoint=2&is=dead",
+                "delivered": "endpoint=2&is=delivered",
+                "all delivered": "is=delivered",
+                "page 100": "is=delivered&p=100",
+            }.items()
+        },
         "notices, page 100": f"{OFFICE}/gatewaynotice/?p=100",
         "to refund a payment": f"{OFFICE}/payment/{Payment.objects.get(booking=paid).pk}/refund/",
         "refund, page 100": f"{OFFICE}/refund/?p=100",

@@ -1,6 +1,6 @@
 """Endpoints of webhooks in the back office: how it stands with each, and what was done to it. No secret is shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -46,10 +46,10 @@ class Standing(admin.SimpleListFilter):
         words = ["failing", *(state.value for state in states), EndpointState.RETIRED.value]
         return [(word, str(labels.ENDPOINT[word].text)) for word in words]
 
-    def choices(self, changelist: Any) -> Any:
-        for choice in super().choices(changelist):
-            is_first = choice["query_string"] == changelist.get_query_string(remove=[self.parameter_name])
-            yield {**choice, "display": _("All that are not retired")} if is_first else choice
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": _("All that are not retired")}
+        yield from others
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> QuerySet[WebhookEndpoint]:
         if self.value() is None:
@@ -94,19 +94,19 @@ def waiting(endpoint: Any) -> str | SafeString:
     found = endpoint.backlog
     if found.first_ends_at is None:
         return ""
-    link = _link(endpoint, "pending", found.waiting)
+    link = _link(endpoint, "", found.waiting)
     return format_html(_("{count}, since {at}"), count=link, at=moment(found.first_ends_at - ASKED_FOR))
 
 
 @admin.display(description=gettext_lazy("Dead"))
 def dead(endpoint: Any) -> str | SafeString:
     """How much is not sent any more, as a link to it."""
-    return _link(endpoint, "dead", endpoint.backlog.dead) if endpoint.backlog.dead else ""
+    return _link(endpoint, "&is=dead", endpoint.backlog.dead) if endpoint.backlog.dead else ""
 
 
-def _link(endpoint: WebhookEndpoint, word: str, count: int) -> SafeString:
+def _link(endpoint: WebhookEndpoint, state: str, count: int) -> SafeString:
     listed = reverse("admin:bookings_webhookdelivery_changelist")
-    return format_html('<a href="{}?endpoint={}&amp;is={}">{}</a>', listed, str(endpoint.pk), word, capped(count))
+    return format_html('<a href="{}">{}</a>', f"{listed}?endpoint={endpoint.pk}{state}", capped(count))
 
 
 class WebhookEndpointAdmin(EndpointActions, RecordAdmin):
