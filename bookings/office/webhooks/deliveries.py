@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -23,7 +23,7 @@ from bookings.answers.rendering import STATUS
 from bookings.errors import DeliveryNotFound, EndpointNotFound
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.models.webhooks import SENT_TO, DeliveryState, EndpointState
-from bookings.office.base import OnIndexPaginator, RecordAdmin, column, require, staff_of
+from bookings.office.base import Column, OnIndexPaginator, RecordAdmin, column, require, staff_of
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.records import booking_link
 from bookings.office.webhooks.actions import RIGHT, STAFF
@@ -88,7 +88,8 @@ class OfEndpoint(admin.SimpleListFilter):
         return [(str(row.pk), _shortened(row)) for row in offered]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
-        return queryset.filter(endpoint=self.value()) if self.value() else queryset
+        named = id_in(self.value() or "")
+        return queryset if named is None else queryset.filter(endpoint=named)
 
 
 def _shortened(endpoint: WebhookEndpoint) -> str:
@@ -136,7 +137,7 @@ class WebhookDeliveryAdmin(RecordAdmin):
         column("created_at", gettext_lazy("Written down"), moment),
     ]
     more = [
-        event_key,
+        cast(Column, event_key),
         column("next_at", gettext_lazy("Next try"), moment),
         column("ends_at", gettext_lazy("Dead if not delivered by"), moment),
         column("delivered_at", gettext_lazy("Delivered"), moment),
