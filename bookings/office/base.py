@@ -99,9 +99,14 @@ class ReadOnlyAdmin(AnyModelAdmin):
 
 
 class RecordAdmin(ReadOnlyAdmin):
-    """Rows of one table as a list, and one of them as a list of facts: the columns of the list, and `more`."""
+    """
+    Rows of one table as a list, and one of them as a list of facts: the columns of the list, and `more`.
+
+    `shortened` are those columns of the list of which `more` has the whole.
+    """
 
     more: Sequence[Column] = ()
+    shortened: Sequence[Column] = ()
     record_template = "admin/bookings/record.html"
 
     def change_view(
@@ -115,7 +120,8 @@ class RecordAdmin(ReadOnlyAdmin):
         record = self.get_object(request, unquote(object_id))
         if record is None:
             raise Http404
-        columns = cast(Sequence[Column], [*self.list_display, *self.more])
+        listed = [each for each in self.list_display if each not in self.shortened]
+        columns = cast(Sequence[Column], [*listed, *self.more])
         facts = [(column.short_description, column(record)) for column in columns]
         context = {**self.admin_site.each_context(request), "opts": self.opts, "record": record, "facts": facts}
         context.update(title=self.title_of(record), **(extra_context or {}))

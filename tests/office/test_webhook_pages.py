@@ -74,7 +74,8 @@ def test_an_endpoint_is_shown_with_what_it_has_not_got_and_without_its_secrets(d
     listed, page = desk.get(ENDPOINTS), desk.get(f"{ENDPOINTS}{made.endpoint.pk}/change/")
 
     for said in (text_of(listed), text_of(page)):
-        assert re.search(r"hooks\.example\.org/a\b.* crm\b.* Active\b.* 2, since 20.* 1\b", said)
+        assert re.search(r"Active\b.* crm\b.* 2, since 20.* 1\b", said)
+        assert "hooks.example.org/a" in said
         assert made.secret.removeprefix("whsec_") not in said
     assert "booking.held, booking.paid" in text_of(page)
     for state, count in (("", 2), ("&is=dead", 1)):
@@ -232,7 +233,6 @@ def test_deliveries_are_listed_by_endpoint_and_state_and_found_by_what_they_are_
         f"endpoint={retired.pk}": [],
         f"q={dead.announcement.key}": [dead],
         f"q={dead.announcement.booking.reference}": [dead],
-        f"q={row.pk}": [row],
         f"q=ping_{row.pk}": [row],
         "q=nothing": [],
     }.items():

@@ -52,9 +52,18 @@ class WhyForm(SeenForm):
         label=gettext_lazy("Why"),
         max_length=LONGEST_REASON,
         rows=2,
-        help_text=gettext_lazy("Stands in the record of the endpoint. Its owner reads why it is disabled."),
+        help_text=gettext_lazy("Stands in the history of the endpoint."),
     )
     field_order = ("seen", "hours", "only_dead", "note", "is_sure")
+
+
+class DisableForm(WhyForm):
+    note = NoteField(
+        label=gettext_lazy("Why"),
+        max_length=LONGEST_REASON,
+        rows=2,
+        help_text=gettext_lazy("Its owner reads it, and it stands in the history of the endpoint."),
+    )
 
 
 class ReplayForm(WhyForm):
@@ -133,7 +142,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
             _ping,
         ),
         "replay": Action(
-            gettext_lazy("Replay…"),
+            gettext_lazy("Replay"),
             NOT_RETIRED,
             ReplayForm,
             gettext_lazy(
@@ -168,7 +177,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "disable": Action(
             gettext_lazy("Disable"),
             WRITTEN_DOWN_FOR,
-            WhyForm,
+            DisableForm,
             gettext_lazy(
                 "Nothing is sent there, and what happens is not written down for it, until it is enabled. "
                 "A replay can send it later, for 30 days."

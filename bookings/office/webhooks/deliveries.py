@@ -14,7 +14,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -27,6 +26,7 @@ from bookings.office.base import Column, OnIndexPaginator, RecordAdmin, column, 
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.records import booking_link
 from bookings.office.webhooks.actions import RIGHT, STAFF
+from bookings.office.webhooks.endpoints import address
 from bookings.queries.bookings.search import deliveries_found
 from bookings.services.webhooks.again import redeliver
 from bookings.services.webhooks.letters import body_of, letter_key
@@ -34,8 +34,6 @@ from bookings.text.ids import id_in
 
 # To choose from beside the list; any other is reached from its own page.
 ENDPOINTS_OFFERED = 50
-
-LONGEST_ADDRESS_IN_A_LIST = 40
 
 # Those of 72 hours, and of some wishes to send once more.
 ATTEMPTS_SHOWN = 100
@@ -85,21 +83,17 @@ class OfEndpoint(admin.SimpleListFilter):
         offered = list(rows.exclude(state=EndpointState.RETIRED)[:ENDPOINTS_OFFERED])
         if named is not None and named not in [row.pk for row in offered]:
             offered += rows.filter(pk=named)
-        return [(str(row.pk), _shortened(row)) for row in offered]
+        return [(str(row.pk), address(row)) for row in offered]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
         named = id_in(self.value() or "")
         return queryset if named is None else queryset.filter(endpoint=named)
 
 
-def _shortened(endpoint: WebhookEndpoint) -> str:
-    return Truncator(endpoint.url.partition("://")[2]).chars(LONGEST_ADDRESS_IN_A_LIST)
-
-
 @admin.display(description=gettext_lazy("Endpoint"))
 def endpoint_link(delivery: WebhookDelivery) -> SafeString:
-    address = reverse("admin:bookings_webhookendpoint_change", args=[delivery.endpoint_id])
-    return format_html('<a href="{}">{}</a>', address, _shortened(delivery.endpoint))
+    page = reverse("admin:bookings_webhookendpoint_change", args=[delivery.endpoint_id])
+    return format_html('<a href="{}">{}</a>', page, address(delivery.endpoint))
 
 
 @admin.display(description=gettext_lazy("Event"))
@@ -123,6 +117,17 @@ def last_answer(delivery: WebhookDelivery) -> str:
     return delivery.last_error or (f"HTTP {delivery.last_status}" if delivery.last_status else "")
 
 
+# Without an order: no index has one.
+@admin.display(description=gettext_lazy("Tries"))
+def tries(delivery: WebhookDelivery) -> int:
+    return delivery.claims
+
+
+@admin.display(description=gettext_lazy("Written down"))
+def written_at(delivery: WebhookDelivery) -> SafeString | str:
+    return moment(delivery.created_at)
+
+
 @admin.display(description=gettext_lazy("Id of the event"))
 def event_key(delivery: WebhookDelivery) -> str:
     return letter_key(delivery)
@@ -131,10 +136,8 @@ def event_key(delivery: WebhookDelivery) -> str:
 class WebhookDeliveryAdmin(RecordAdmin):
     list_display = [
         column("id", gettext_lazy("Delivery")),
-        *(endpoint_link, type_of, booking, state),
-        column("claims", gettext_lazy("Tries")),
-        last_answer,
-        column("created_at", gettext_lazy("Written down"), moment),
+        *(state, type_of, booking, endpoint_link),
+        *cast(list[Column], [tries, last_answer, written_at]),
     ]
     more = [
         cast(Column, event_key),

@@ -1,7 +1,7 @@
 """Endpoints of webhooks in the back office: how it stands with each, and what was done to it. No secret is shown."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from bookings.models import WebhookEndpoint
 from bookings.models.webhooks import EndpointState
 from bookings.office import labels
-from bookings.office.base import RecordAdmin, column
+from bookings.office.base import Column, RecordAdmin, column
 from bookings.office.tags import badge, capped, moment
 from bookings.office.upkeep.open_work import KINDS
 from bookings.office.webhooks.actions import RIGHT, EndpointActions, actions_for
@@ -31,7 +31,8 @@ ENDPOINTS_PER_PAGE = 50
 # Of the record of an endpoint. A client may have each of its deliveries sent once more.
 EVENTS_SHOWN = 50
 
-LONGEST_ADDRESS_IN_A_LIST = 60
+# As wide as a telephone.
+LONGEST_ADDRESS_IN_A_LIST = 40
 
 
 class Standing(admin.SimpleListFilter):
@@ -67,7 +68,7 @@ def standing_of(endpoint: WebhookEndpoint) -> str:
 @admin.display(description=gettext_lazy("Address"), ordering="url")
 def address(endpoint: WebhookEndpoint) -> str:
     """Its beginning: the page of the endpoint has all of it."""
-    return Truncator(endpoint.url).chars(LONGEST_ADDRESS_IN_A_LIST)
+    return Truncator(endpoint.url.partition("://")[2]).chars(LONGEST_ADDRESS_IN_A_LIST)
 
 
 @admin.display(description=gettext_lazy("Whose"))
@@ -110,13 +111,13 @@ def _link(endpoint: WebhookEndpoint, state: str, count: int) -> SafeString:
 
 
 class WebhookEndpointAdmin(EndpointActions, RecordAdmin):
-    list_display = [address, owner, state, failures, waiting, dead]
+    list_display = [address, state, owner, failures, waiting, dead]
+    shortened = [cast(Column, address)]
     more = [
-        column("url", gettext_lazy("Whole address")),
+        column("url", gettext_lazy("Address")),
         column("key", gettext_lazy("Id")),
         column("types", gettext_lazy("Types of events"), lambda types: types.replace(" ", ", ") or _("all")),
         column("payload_version", gettext_lazy("Form of the body")),
-        column("disabled_why", gettext_lazy("Why disabled")),
         column("rest_until", gettext_lazy("Rests until"), moment),
         column("previous_expires_at", gettext_lazy("The secret before signs until"), moment),
         column("created_at", gettext_lazy("Made"), moment),
