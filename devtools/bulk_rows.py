@@ -74,7 +74,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "types": "",
         "payload_version": "2026-12-01",
         "state": "disabled",
-        "disabled_why": "only for show",
+        "disabled_why": "to be looked at",
         "secret": "",
         "failures": 0,
         "version": 1,

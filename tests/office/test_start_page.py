@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus
-from bookings.models import BookingEvent, BulkCancel, Heartbeat, Reconciliation
+from bookings.models import BookingEvent, BulkCancel, Heartbeat, Reconciliation, WebhookEndpoint
 from bookings.models.payments import PaymentState
 from bookings.office import tags
 from bookings.office.upkeep.open_work import KINDS
@@ -29,6 +29,7 @@ from tests.support.bookings import (
 )
 from tests.support.bulk import start
 from tests.support.calls import a_dead_payment, a_dead_refund
+from tests.support.webhooks import an_endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +162,7 @@ def test_what_is_under_way_is_counted_with_its_age(admin_client, flights):
     an_owed_refund(created_at=now - timedelta(minutes=31))
     a_dispute_row(answer_by=None, opened_at=now - timedelta(days=9))
     a_notice_row(received_at=now - timedelta(minutes=4))
+    a_failing_endpoint(since=now - timedelta(days=2))
 
     under_way = admin_client.get(START).context["under_way"]
 
@@ -173,10 +175,11 @@ def test_what_is_under_way_is_counted_with_its_age(admin_client, flights):
         "Payments that wait for the payer": ("0", "good"),
         "Disputes that a bank decides": ("1", "busy"),
         "Notices of payment gateways": ("1", "warn"),
+        "Webhook endpoints that fail": ("1", "busy"),
         "Refunds due": ("1", "bad"),
         "Bulk cancellations under way": ("0", "good"),
     }
-    assert minutes_of(under_way) == [9, None, 3, None, None, 9 * 24 * 60, 4, 31, None]
+    assert minutes_of(under_way) == [9, None, 3, None, None, 9 * 24 * 60, 4, 2 * 24 * 60, 31, None]
 
 
 @pytest.mark.parametrize(("minutes", "tone"), [(1, "busy"), (3, "warn"), (31, "bad")])
@@ -204,6 +207,12 @@ def rows_of(browser, address):
     assert answer.status_code == 200, address
     content = answer.content.decode().partition('<div id="content"')[2]
     return sum(table.count("<tr") for table in re.findall(r"(?s)<tbody>.*?</tbody>", content))
+
+
+def a_failing_endpoint(number=1, *, since):
+    endpoint = an_endpoint(f"https://hooks.example.org/{number}").endpoint
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(failures=3, failing_since=since)
+    return endpoint
 
 
 def make_work():
@@ -234,6 +243,8 @@ def make_work():
         a_payment_row(waits, PaymentState.PROCESSING, step="payer")
         a_dispute_row(number, **({"answer_by": None} if number == 2 else {}))
         a_notice_row(number, **({"state": "done"} if number == 2 else {}))
+        endpoint = a_failing_endpoint(number, since=now)
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(state="paused")
     a_payment_comparison(hours=1, differences=[{"kind": "money", "gateway": "fake"}] * 2)
     for count, (what, reason) in enumerate(
         (("booked", ""), ("cancelled", "expired"), ("cancelled", "fraud"), ("cancelled", "no_seats")), 2
@@ -268,6 +279,7 @@ def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flig
         "Payments that wait for the payer": 3,
         "Disputes that a bank decides": 1,
         "Notices of payment gateways": 2,
+        "Webhook endpoints that fail": 2,
         "Refunds due": 5,
         "Bulk cancellations under way": 2,
     }

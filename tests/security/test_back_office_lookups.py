@@ -199,7 +199,7 @@ def test_a_search_for_people_looks_at_names_alone():
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
-def test_a_search_of_a_list_reads_names_of_people_and_groups_and_looks_up_rows_of_three_tables(model, rf):
+def test_a_search_of_a_list_reads_names_of_people_and_groups_and_looks_up_rows_of_four_tables(model, rf):
     searched = admin.site.get_model_admin(model).get_search_fields(rf.get("/"))
 
     known = {"auth.User": {"username", "first_name", "last_name", "email"}, "auth.Group": {"name"}}
@@ -207,6 +207,7 @@ def test_a_search_of_a_list_reads_names_of_people_and_groups_and_looks_up_rows_o
         "bookings.Payment": {"booking__reference"},
         "bookings.Refund": {"payment__booking__reference"},
         "bookings.IdempotencyRecord": {"key_hash"},
+        "bookings.WebhookDelivery": {"announcement__key"},
     }
     assert set(searched) == {**known, **looked_up}.get(model._meta.label, set())
 

@@ -21,11 +21,11 @@ from bookings.answers.pings import PING
 from bookings.answers.rendering import STATUS
 from bookings.errors import DeliveryNotFound, EndpointNotFound
 from bookings.models import WebhookDelivery, WebhookEndpoint
-from bookings.models.webhooks import SENT_TO, DeliveryState, EndpointState
+from bookings.models.webhooks import SENT_TO, DeliveryState
 from bookings.office.base import Column, OnIndexPaginator, RecordAdmin, column, require, staff_of
 from bookings.office.tags import badge, moment
 from bookings.office.upkeep.records import booking_link
-from bookings.office.webhooks.actions import RIGHT, STAFF
+from bookings.office.webhooks.actions import NOT_RETIRED, RIGHT, STAFF
 from bookings.office.webhooks.endpoints import address
 from bookings.queries.bookings.search import deliveries_found
 from bookings.services.webhooks.again import redeliver
@@ -80,7 +80,7 @@ class OfEndpoint(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         named = id_in(request.GET.get(self.parameter_name, ""))
         rows = WebhookEndpoint.objects.only("url").order_by("-pk")
-        offered = list(rows.exclude(state=EndpointState.RETIRED)[:ENDPOINTS_OFFERED])
+        offered = list(rows.filter(state__in=NOT_RETIRED)[:ENDPOINTS_OFFERED])
         if named is not None and named not in [row.pk for row in offered]:
             offered += rows.filter(pk=named)
         return [(str(row.pk), address(row)) for row in offered]

@@ -20,7 +20,7 @@ from bookings.office import labels
 from bookings.office.base import Column, RecordAdmin, column
 from bookings.office.tags import badge, capped, moment
 from bookings.office.upkeep.open_work import KINDS
-from bookings.office.webhooks.actions import RIGHT, EndpointActions, actions_for
+from bookings.office.webhooks.actions import NOT_RETIRED, RIGHT, EndpointActions, actions_for
 from bookings.queries.webhooks import backlogs_of
 from bookings.services.webhooks.rules import ASKED_FOR
 from bookings.text.ids import id_in
@@ -54,7 +54,7 @@ class Standing(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> QuerySet[WebhookEndpoint]:
         if self.value() is None:
-            return queryset.exclude(state=EndpointState.RETIRED)
+            return queryset.filter(state__in=NOT_RETIRED)
         if self.value() == "failing":
             return queryset.filter(KINDS["failing"].where)
         return queryset.filter(state=self.value())
