@@ -75,7 +75,6 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "payload_version": "2026-12-01",
         "state": "disabled",
         "disabled_why": "to be looked at",
-        "secret": "",
         "failures": 0,
         "version": 1,
     },

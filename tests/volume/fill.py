@@ -198,6 +198,7 @@ _HOOKS = insert_select(
     disabled_why=f"IF(seq > {HOOKS}, '', 'to be looked at')",
     key="CONCAT('we_', MD5(seq))",
     url="CONCAT('https://hooks.example.org/', seq)",
+    **dict.fromkeys(("secret",), "''"),
     created_at="'{now}' - INTERVAL 300 DAY",
 )
 
