@@ -181,6 +181,8 @@ def test_a_form_that_is_incomplete_or_about_another_state_changes_nothing_and_ke
     act(desk, endpoint, "pause", note="first")
 
     late = act(desk, endpoint, "disable", page=old, note="second")
+    for word in ("enable", "retire"):
+        assert act(desk, endpoint, word, page=old, note="second", is_sure="on").status_code == 412, word
     answers = {
         "why": act(desk, endpoint, "enable", note=""),
         "sure": act(desk, endpoint, "retire", note="gone"),
