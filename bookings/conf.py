@@ -157,6 +157,8 @@ NO_NEWS_FOR = timedelta(seconds=60)
 
 # A gateway takes a few dozen calls a second; customers' own come first.
 PAYMENT_CALLS_PER_SECOND = 10
+# Of looks that a gateway has asked for by ringing. Stripe answers a hundred a second.
+NOTICE_LOOKS_PER_SECOND = 40
 
 # How soon a client may repeat a payment that waits for its payer or a bank.
 PAYMENT_RETRY_AFTER_SECONDS = 2

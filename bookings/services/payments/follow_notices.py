@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
-from bookings.conf import CALLS_PER_PASS, WORKER_CALL_SECONDS
+from bookings.conf import CALLS_PER_PASS, NOTICE_LOOKS_PER_SECOND, WORKER_CALL_SECONDS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
@@ -27,6 +27,7 @@ from bookings.ports import Disputed, Intent, Mistake, NotSent, PaymentGateway, U
 from bookings.services.payments.disputes import payment_of, record_dispute
 from bookings.services.payments.gateway_refunds import record_refunds
 from bookings.services.payments.gateways import Gateways, intent_of
+from bookings.services.payments.look import Pace
 from bookings.services.payments.settle import settle_payment
 from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
@@ -68,8 +69,10 @@ def follow_notices(*, payments: Gateways, deadline: Deadline) -> int:
     Look at the objects of new notices, and settle what the gateways say of them; return how many were followed.
 
     Goes on until none is due, or the time is up: after an outage of a gateway all of them come at once. See Note [A
-    notice is a doorbell]. None is claimed while its gateway is not available.
+    notice is a doorbell]. None is claimed while its gateway is not available. Customers' own requests use the same
+    gateway, so there are pauses between the looks.
     """
+    pace = Pace(NOTICE_LOOKS_PER_SECOND)
 
     def follow(bell: _Bell) -> int:
         gateway = payments.get(bell.gateway)
@@ -80,6 +83,7 @@ def follow_notices(*, payments: Gateways, deadline: Deadline) -> int:
         notice = _claim(first, lease=lease)
         if notice is None:
             return 0
+        pace.wait()
         followed = _LOOKS[GatewayNoticeKind(notice.kind)](notice, gateway)
         return _finish(first, lease=lease, followed=followed, others=others)
 
