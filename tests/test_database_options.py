@@ -132,6 +132,7 @@ def test_a_process_does_not_start_with_one_it_cannot_use_and_says_so_in_one_line
     assert f"{setting} cannot be used: its option ssl_mode cannot be PREFERRED" in last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "why"),
     [

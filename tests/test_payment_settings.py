@@ -87,6 +87,7 @@ def test_without_an_account_there_is_no_such_gateway():
     assert result.stdout.split("\n")[0] == "[] ['card'] https://api.stripe.com  instant demo"
 
 
+@pytest.mark.slow
 def test_a_stand_in_on_this_machine_may_take_stripes_place():
     result = start("-c", PRINT, STRIPE_API_URL="http://127.0.0.1:8002")
 

@@ -56,6 +56,7 @@ def test_what_is_right_is_read(monkeypatch: pytest.MonkeyPatch):
     assert read(monkeypatch, "seal_keys", "", development=True) == [webhooks.DEVELOPMENT_SEAL_KEY]
 
 
+@pytest.mark.slow
 def test_a_proxy_and_private_networks_do_not_go_together():
     result = start(
         "manage.py", "check", WEBHOOK_PROXY="http://proxy.example.org", WEBHOOK_PRIVATE_NETWORKS="10.0.0.0/8"

@@ -47,6 +47,7 @@ def test_a_flight_number_goes_on_page_by_page(api):
     assert ids(api.client.get(last["previous"]).json()["data"]) == ids(first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("departure", "is_found"),
     [(timedelta(0), True), (LAST, True), (-timedelta(microseconds=1), False), (timedelta(days=1), False)],

@@ -82,6 +82,7 @@ def test_the_document_says_in_words_where_integers_end():
     assert "No integer is beyond 2^53 - 1 (9007199254740991)" in DOCUMENT["info"]["description"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ALL)
 def test_an_integer_has_bounds_and_a_format_that_fits_them(where):
     schema = ALL[where]

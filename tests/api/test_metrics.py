@@ -198,6 +198,7 @@ def test_requests_are_timed_by_route(api):
     assert scraped(api)[f"bookings_http_request_duration_seconds_count POST {CREATE}"] == before + 1
 
 
+@pytest.mark.slow
 def test_what_clients_type_makes_no_new_series(api):
     def scan():
         for number in range(20):

@@ -31,6 +31,7 @@ TAKES_NONE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", TAKES_JSON)
 def test_a_client_that_takes_json_gets_it(api, accept):
     answer = api.create(headers={"Accept": accept})

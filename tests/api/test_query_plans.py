@@ -28,6 +28,7 @@ from tests.volume.fill import AGENT
 pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "index"),
     [
@@ -268,6 +269,7 @@ def test_the_metrics_walk_no_table():
     assert walks(found, most=1_200) == []
 
 
+@pytest.mark.slow
 def test_a_key_is_found_by_its_unique_index(api):
     api.create(key="k")
 

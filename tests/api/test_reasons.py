@@ -124,6 +124,7 @@ SMALL = (*range(0xD800), *range(0xE000, 0x10000))
 LARGE = range(0x10000, sys.maxunicode + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codes", [(*SMALL, *LARGE[::16]), pytest.param((*SMALL, *LARGE), marks=pytest.mark.long)])
 def test_the_pattern_of_the_document_says_the_same_of_every_character(api, codes):
     document = api.get("/api/v1/openapi.json").json()

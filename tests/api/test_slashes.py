@@ -69,6 +69,7 @@ def test_the_pages_of_a_list_link_to_addresses_without_a_slash(api):
     assert page["next"].startswith(f"http://testserver{BOOKINGS}?")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [f"{BOOKINGS}/abc/", f"{BOOKINGS}/0/", f"{BOOKINGS}/987654321/"])
 def test_an_unknown_booking_is_one_with_a_slash_too(api, path):
     assert refused(api.get(path)) == (404, "booking_not_found")

@@ -122,6 +122,7 @@ def test_a_secret_is_rotated_and_the_one_before_it_ends_when_it_was_said(service
     assert refused(service.post(path, {"graceHours": 169})) == (400, "invalid_request")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_what_is_delivered_is_shown_with_its_body_and_each_failure(service, webhooks):
     made = make(service)
@@ -174,6 +175,7 @@ def test_a_ping_and_a_replay_are_accepted(service, webhooks):
     assert WebhookDelivery.objects.filter(state=DeliveryState.DELIVERED).count() == 4
 
 
+@pytest.mark.slow
 def test_the_endpoints_of_another_service_are_not_there(service):
     made = make(service)
     other = CallerApi(a_service_key(Scope.WEBHOOKS_MANAGE, Scope.BOOKINGS_READ, name="other"))

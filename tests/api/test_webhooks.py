@@ -121,6 +121,7 @@ def test_what_is_forged_is_refused_and_nothing_is_written(forge):
     assert counted("not_genuine") == before + 1
 
 
+@pytest.mark.slow
 def test_stripes_own_gateway_refuses_them_all(monkeypatch):
     """What the double of the tests above refuses, the product's reader of Stripe's notices does."""
     monkeypatch.setattr(

@@ -115,6 +115,7 @@ def test_a_worker_shows_its_numbers_at_a_port(tmp_path, counting, settings):
         assert numbers_in(answer.read().decode())["bookings_paid_total"] == 3
 
 
+@pytest.mark.slow
 def test_a_port_that_somebody_else_has_is_named(tmp_path, settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings.WORKER_METRICS_PORT = taken.getsockname()[1]

@@ -28,6 +28,7 @@ def test_a_flight_shows_its_price_and_the_seats_left(peer):
     assert peer.service.get_flight(1, seconds=5) == Flight(id=1, price=2000, seats_left=7, capacity=10, leg=LEG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--unkeyed",)], ids=["with keys", "without"])
 def test_a_flight_is_shown_in_its_own_currency(options):
     fake = FakeFlights(capacity=CAPACITY)
@@ -154,6 +155,7 @@ def test_one_key_with_another_payload_is_a_mistake_and_changes_nothing(peer):
     assert peer.taken() == 2
 
 
+@pytest.mark.slow
 def test_a_service_that_is_down_was_never_sent_anything(peer):
     peer.go_down()
 

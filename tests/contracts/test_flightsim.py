@@ -230,6 +230,7 @@ def test_a_key_that_is_none_is_invalid(sim, key):
     assert remaining(sim) == 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

@@ -101,6 +101,7 @@ def test_a_missing_dec_takes(sim):
     assert remaining(sim) == 48
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dec", [0, False, None, "", "0", "true", "false", "1_0", "nan", [], {}], ids=repr)
 def test_these_values_of_dec_give_back(sim, dec):
     patch(sim, {"seats": 2, "dec": dec})
@@ -108,6 +109,7 @@ def test_these_values_of_dec_give_back(sim, dec):
     assert remaining(sim) == 52
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [{"seats": 0, "dec": 1}, {"dec": 1}, {"seats": None}, {"seats": ""}, []])
 def test_no_seats_are_a_bad_request(sim, content):
     answer = patch(sim, content)

@@ -52,6 +52,7 @@ def test_a_booked_booking_without_a_payment_is_found():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["processing", "dead", "succeeded", "failed", "refund_due", "refunded"])
 def test_a_payment_that_its_booking_does_not_show_is_found(state):
     booking = a_saved_row("cancelled")

@@ -193,6 +193,7 @@ def test_metrics_and_readiness_are_not_for_those_outside(proxy, webs, path):
     assert [request for web in webs for request in web.requests] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/health/live", "/api/v1/metrics", "/metricsx", "/x/health/ready", "/a..b"])
 def test_what_is_only_spelled_alike_passes(proxy, path):
     assert ask(proxy.port, path=path)[0] == 200

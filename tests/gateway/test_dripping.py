@@ -93,6 +93,7 @@ def test_a_question_is_given_up_in_time(wire, service, part):
     assert took(ask) < 0.3 + GRACE_SECONDS
 
 
+@pytest.mark.slow
 def test_a_probe_is_given_up_in_time(wire, service):
     wire.say("GET", "/api/v1/flights/1", drip("header lines"))
 
@@ -112,6 +113,7 @@ def test_a_caller_that_has_more_time_is_not_kept_longer_than_an_exchange_may_tak
     assert took(ask) < 0.3 + GRACE_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", SOME_PARTS)
 def test_a_key_set_is_given_up_in_time(wire, part, monkeypatch):
     monkeypatch.setattr(signing_keys, "WHOLE_SECONDS", 0.3)
@@ -126,6 +128,7 @@ def test_a_key_set_is_given_up_in_time(wire, part, monkeypatch):
     assert took(look) < 0.1  # and asked again in ten seconds, not by the next one
 
 
+@pytest.mark.slow
 def test_while_the_first_keys_drip_nobody_waits_for_them_longer_than_a_moment(wire, monkeypatch):
     """All threads of a web process may come with a token in the same second; liveness needs one of them."""
     monkeypatch.setattr(signing_keys, "WAIT_SECONDS", 0.2)
@@ -174,6 +177,7 @@ def test_known_keys_are_used_at_once_while_new_ones_drip(wire, monkeypatch):
     assert seconds < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["status line", "header lines", "repeated 100s"])
 def test_the_doctors_question_for_the_time_is_given_up_in_time(wire, part, monkeypatch):
     monkeypatch.setattr(diagnostic_probes, "ANSWER_SECONDS", 0.3)

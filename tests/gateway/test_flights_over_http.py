@@ -169,6 +169,7 @@ def test_a_pause_that_is_asked_for_is_passed_on(wire, service, status, header, p
     assert outcome.retry_after == pause
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [b"", b"OK", b"<html>Bad gateway</html>", b"[]", b"null", b"2", b'{"success": tr', b"\xff\xfe", b"[" * 10_000],

@@ -139,6 +139,7 @@ def test_a_request_has_nothing_in_it_that_nobody_asked_for(http, wire):
     }
 
 
+@pytest.mark.slow
 def test_each_thread_has_connections_of_its_own_which_end_with_it(http, wire):
     wire.say("GET", "/x", OK)
     question = Question("GET", f"{wire.url}/x")

@@ -123,6 +123,7 @@ LATE = {
 class TestBytesThatBelongToNobody:
     """What comes behind an answer: with it, between two requests, and after the next one was sent."""
 
+    @pytest.mark.slow
     def test_with_the_answer(self, wire, service, late):
         wire.say("GET", FLIGHT, SHOWN + late)
         wire.say("PATCH", SEATS, REFUSED + late)
@@ -133,6 +134,7 @@ class TestBytesThatBelongToNobody:
 
         assert len({call.connection for call in wire.calls}) == 6
 
+    @pytest.mark.slow
     def test_between_two_requests(self, wire, late):
         service = HttpFlightService(wire.url)
         dripping = Drip(SHOWN + late, at_once=len(SHOWN), every_seconds=0.01, piece=10_000)
@@ -274,6 +276,7 @@ NO_PROOF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", NO_PROOF.values(), ids=NO_PROOF)
 def test_an_answer_whose_end_is_in_doubt_proves_nothing(wire, service, said):
     wire.say("PATCH", SEATS, said)

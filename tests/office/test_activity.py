@@ -122,6 +122,7 @@ def test_who_may_not_see_decisions_sees_the_events_alone(at_desk):
     assert (shown(desk, day=DAY), counted(desk, day=DAY)) == ([event], [("anna", 1, {"noted": 1})])
 
 
+@pytest.mark.slow
 def test_colleagues_are_counted_by_kind_the_busiest_first_and_each_number_leads_there(desk):
     for what, name in (("noted", "anna"), ("noted", "ben"), ("cancelled", "ben"), ("noted", "ben")):
         an_event(what, name, reason="fraud" if what == "cancelled" else "")
@@ -170,6 +171,7 @@ def test_my_day_and_the_other_views_are_links_and_say_which_is_shown(desk):
         assert [other.is_current for other in desk.get(tab.address).context["tabs"]].index(True) == number
 
 
+@pytest.mark.slow
 def test_one_goes_from_day_to_day_and_not_beyond_today(desk):
     days = page(desk, day=DAY, by="anna")
     today = page(desk)
@@ -200,6 +202,7 @@ def test_its_pages_have_every_event_once_however_many_have_the_same_time(desk, s
     assert sorted(map(activity.place_of, found)) == sorted(map(activity.place_of, made))
 
 
+@pytest.mark.slow
 def test_a_page_leads_to_the_next_one_and_back(desk, monkeypatch):
     monkeypatch.setattr(activity.activity_of, "__kwdefaults__", {**activity.activity_of.__kwdefaults__, "size": 2})
     events = [an_event(at=NOON + timedelta(microseconds=number)) for number in range(3)]

@@ -264,6 +264,7 @@ def test_pages_of_one_row_that_have_pages_themselves_refuse_as_well(desk):
     assert [desk.get(f"{address}?page=1").status_code for address in addresses] == [200, 200]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["p=", "p=0", "p=2", "p=x", "user__password__startswith=p"])
 def test_the_history_of_a_row_refuses_as_well(desk, admin_user, query):
     history = reverse("admin:auth_user_history", args=[admin_user.pk])

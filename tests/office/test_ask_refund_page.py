@@ -32,6 +32,7 @@ def filled(desk, **said):
     return {**fields_of(desk.get(address())), **usual, **said}
 
 
+@pytest.mark.slow
 def test_the_page_of_a_booking_leads_to_it(desk, booking):
     for page in (
         f"/admin/bookings/booking/{booking.pk}/change/",
@@ -106,6 +107,7 @@ def test_two_clicks_refund_once(desk, booking):
     assert Refund.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_what_changed_meanwhile_is_shown_with_what_was_typed(desk, booking):
     form = {**filled(desk), "confirmed": "1000"}
     other = desk_of(a_person("ben", group="Supervisor"))

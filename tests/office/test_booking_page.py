@@ -41,6 +41,7 @@ def note_address(booking):
     return f"/admin/bookings/booking/{booking.pk}/note/"
 
 
+@pytest.mark.slow
 def test_seats_that_are_back_are_not_being_given_back_any_more(desk, flights, payments):
     booking = a_booked_booking(flights, payments)
     cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
@@ -133,6 +134,7 @@ def test_it_says_in_a_sentence_what_became_of_the_money(desk, state, sentence):
     assert sentence in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "sentence", "state"),
     [
@@ -288,6 +290,7 @@ def test_a_note_that_is_sent_twice_is_kept_once(desk, flights):
     assert BookingEvent.objects.filter(booking=booking).count() == 1
 
 
+@pytest.mark.slow
 def test_a_note_without_words_is_refused_and_nothing_is_kept(desk, flights):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(page_of(booking)))

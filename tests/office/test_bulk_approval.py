@@ -85,6 +85,7 @@ def test_a_second_person_sees_what_would_become_of_each_and_approves(tess, fligh
     assert {Booking.objects.get(pk=each.pk).status for each in (booked, unpaid)} == {"cancelled"}
 
 
+@pytest.mark.slow
 def test_a_second_person_refuses_with_a_reason(tess):
     many_rows(2)
     bulk = start()
@@ -231,6 +232,7 @@ def test_the_start_page_leads_to_what_waits_for_approval(tess):
     assert f'href="{BULKS}?needs=approval"' in page
 
 
+@pytest.mark.slow
 def test_what_was_said_before_the_session_ended_is_shown_again(client):
     many_rows(2)
     bulk, tess = start(), a_person("tess", group="Supervisor")

@@ -69,6 +69,7 @@ def test_the_page_looks_again_while_a_refund_is_due(supervisor, flights, payment
     assert ('data-refresh="10"' in page.content.decode()) is looks_again
 
 
+@pytest.mark.slow
 def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_has_ended(supervisor, flights, payments):
     booking = an_initiated_booking(flights)
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)

@@ -69,6 +69,7 @@ def test_the_list_of_one_flight(desk):
     assert elsewhere.reference not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [{"flight": "UK 808"}, {"flight": "1" * 20}, {"status": "booked"}], ids=str)
 def test_a_filter_that_makes_no_sense_is_refused(desk, query):
     answer = desk.get(CALLS, query)

@@ -99,6 +99,7 @@ def test_it_warns_that_the_customer_is_paying(desk, flights, payments):
     assert "The booking is cancelled as soon as its running payment has ended" in text
 
 
+@pytest.mark.slow
 def test_it_cancels_and_leaves_one_event_that_says_who_and_why(desk, flights, payments):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(cancel_address(booking)))
@@ -142,6 +143,7 @@ def test_the_flight_service_being_down_does_not_stop_it(desk, flights, payments)
     assert "Seats: release pending, next try " in later
 
 
+@pytest.mark.slow
 def test_while_a_payment_runs_its_end_decides(desk, flights, payments):
     booking = an_initiated_booking(flights)
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
@@ -180,6 +182,7 @@ def test_what_is_missing_is_said_and_what_was_typed_is_kept(desk, flights, said,
     assert booking.status == "initiated"
 
 
+@pytest.mark.slow
 def test_a_stale_page_changes_nothing_and_shows_what_changed_and_by_whom(desk, flights, payments):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(cancel_address(booking)))
@@ -211,6 +214,7 @@ def test_a_stale_page_of_a_booking_that_is_over_offers_to_keep_the_words_as_a_no
     assert len(cancellations(booking)) == 1
 
 
+@pytest.mark.slow
 def test_after_a_stale_page_the_next_click_decides_on_what_is_shown_now(desk, flights, payments):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(cancel_address(booking)))
@@ -223,6 +227,7 @@ def test_after_a_stale_page_the_next_click_decides_on_what_is_shown_now(desk, fl
     assert booking.status == "cancelled"
 
 
+@pytest.mark.slow
 def test_the_same_page_sent_twice_has_one_effect_and_both_answers_say_so(desk, flights):
     booking = an_initiated_booking(flights)
     form = {**fields_of(desk.get(cancel_address(booking))), "reason": "duplicate", "note": ""}

@@ -93,6 +93,7 @@ def test_who_is_about_to_cancel_the_booking_of_a_colleagues_case_is_told(anna, t
     assert ["anna has this case. Ask before you cancel." in page for page in pages] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_case_is_handed_over_with_a_date(anna, tess, booking):
     moved(anna, booking, "take")
 
@@ -105,6 +106,7 @@ def test_a_case_is_handed_over_with_a_date(anna, tess, booking):
     assert "Case handed over by staff anna → tess, 2026-12-01 You know her." in page
 
 
+@pytest.mark.slow
 def test_colleagues_are_who_works_here_and_may_work_on_cases(anna, tess, lead, booking):
     a_person("otto", group="Auditor")
     gone = a_person("gone", group="Support")
@@ -197,6 +199,7 @@ def test_a_case_is_given_back_and_closed(anna, booking):
     assert "It is no case: take it" in closed
 
 
+@pytest.mark.slow
 def test_who_may_only_see_sees_who_has_it_and_no_form(anna, booking):
     moved(anna, booking, "take")
     otto = desk_of(a_person("otto", group="Auditor"))

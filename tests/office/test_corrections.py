@@ -32,6 +32,7 @@ def test_the_list_says_what_each_call_does(desk):
         assert part in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("takes", "said"), [(True, "Seats are taken"), (False, "Seats are back")])
 def test_the_page_of_a_correction_says_what_became_of_it(desk, takes, said):
     call = a_fix(reserves=takes, state="done")
@@ -50,6 +51,7 @@ CONSEQUENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", CONSEQUENCES)
 def test_the_page_of_a_decision_says_what_it_costs(desk, word):
     call = a_fix(state="dead", reserves=True)

@@ -176,6 +176,7 @@ def test_of_what_is_open_and_of_notes_the_newest_are_shown_and_it_says_so(desk, 
     assert (page.has_more_open, len(page.notes), page.has_more_notes) == (True, 2, True)
 
 
+@pytest.mark.slow
 def test_of_a_user_with_very_many_bookings_the_newest_are_added_up_and_it_says_so(desk, monkeypatch):
     monkeypatch.setattr(customer, "MOST_SUMMED", 2)
     old, *_ = [of_this_user("pending"), of_this_user("booked"), of_this_user("booked")]

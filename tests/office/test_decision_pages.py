@@ -48,6 +48,7 @@ def test_the_page_of_a_decision_about_a_take_says_what_it_costs(desk, word, stat
     assert booking.hold == "stuck"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "said"),
     [
@@ -82,6 +83,7 @@ def test_a_decision_about_a_take_is_carried_out_and_said(desk, flights, word, st
     assert (event.note, event.request_id != "") == ("Ravi said so.", True)
 
 
+@pytest.mark.slow
 def test_a_give_back_from_the_list_to_the_seats_being_back(desk, flights, payments):
     booking = an_initiated_booking(flights)
     cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)

@@ -33,6 +33,7 @@ def exported(desk):
     return list(csv.DictReader(io.StringIO(text)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["", "{}/change/"])
 def test_a_flight_is_shown_by_number_route_and_departure(desk, page):
     booking = a_saved_row(flight_id=7, **NAMED)

@@ -36,6 +36,7 @@ def said_of(form, note):
     return form({"note": note}).errors.get("note", [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("note", ILLEGIBLE)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_note_that_shows_nothing_is_none(form, note):
@@ -56,6 +57,7 @@ def test_a_note_of_one_or_several_lines_is_fine(form, note):
     assert said_of(form, note) == []
 
 
+@pytest.mark.slow
 def test_a_note_that_shows_nothing_is_not_kept_and_the_page_says_why(flights):
     desk, booking = desk_of(a_person(group="Support")), an_initiated_booking(flights)
     form = fields_of(desk.get(f"/admin/bookings/booking/{booking.pk}/change/"))

@@ -148,6 +148,7 @@ def test_a_double_click_decides_once_and_is_answered_like_the_first(desk):
     assert BookingEvent.objects.filter(what="payment_resolved").count() == 1
 
 
+@pytest.mark.slow
 def test_a_page_that_is_sent_again_when_its_retry_is_dead_again_says_that_nothing_was_sent(desk, flights, payments):
     payment, form = a_dead_payment("cancelled"), why("once more", about="dead")
     payments.down = True

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"),
 MANY = 1_200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "typed", ["QD7T4X", "0O17QX", "000123", "77", "9007199254740993", "a/key=of~a-client", "req-0123456789"]
 )

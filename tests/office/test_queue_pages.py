@@ -185,6 +185,7 @@ def test_a_pause_without_a_reason_is_none(desk, schedule):
     assert schedule.repeats == -1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["Supervisor", "Auditor"])
 def test_others_look_and_are_told_what_they_lack(schedule, group):
     desk = desk_of(a_person(group=group))

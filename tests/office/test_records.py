@@ -113,6 +113,7 @@ def test_a_payment_is_found_by_what_people_and_logs_call_it(desk):
     assert listed(desk, "payment", q=booking.reference, **{"is": "refunded"}) == []
 
 
+@pytest.mark.slow
 def test_records_can_be_listed_by_state_and_found_by_key_call_and_caller(desk):
     now, call = database_time(), uuid.uuid4()
     columns = {"endpoint": "POST /bookings", "fingerprint": "f", "created_at": now}
@@ -135,6 +136,7 @@ def test_records_can_be_listed_by_state_and_found_by_key_call_and_caller(desk):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["payment", "refund", "idempotencyrecord"])
 def test_what_is_typed_into_the_search_of_a_list_is_looked_up_on_indexes_alone(desk, name):
     some_rows(1)

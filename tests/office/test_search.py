@@ -15,6 +15,7 @@ def page_of(booking):
     return f"/admin/bookings/booking/{booking.pk}/change/"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["QD7T4XKZ", "qd7t4xkz", " QD7T 4XKZ ", "QD-7T-4X-KZ", "qd7t\u20134xkz"])
 def test_a_reference_opens_its_booking_however_it_is_spaced(desk, typed):
     booking = a_saved_row(reference="QD7T4XKZ")

@@ -164,6 +164,7 @@ def test_the_log_in_has_none_either(client, brackets):
     assert [untranslated(answer.content.decode()) for answer in answers] == [[]] * 7
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_form_that_was_not_sent_has_none_either(admin_user, ids, brackets):
     admin_user.username = "anna"
     admin_user.save()

@@ -84,6 +84,7 @@ def test_an_endpoint_is_shown_with_what_it_has_not_got_and_without_its_secrets(d
         assert len(rows_of(desk.get(address))) == count
 
 
+@pytest.mark.slow
 def test_endpoints_are_listed_by_their_state_and_those_that_fail_are_counted_on_the_start_page(desk):
     failing, _row = a_failing_endpoint()
     rows = {"failing": failing, "active": failing}
@@ -126,6 +127,7 @@ def test_a_page_costs_as_many_statements_with_many_rows_as_with_one(desk, addres
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_staff_pause_enable_disable_and_retire_an_endpoint_each_with_a_reason_on_record(desk):
     endpoint = an_endpoint().endpoint
     states = []
@@ -156,6 +158,7 @@ def test_staff_pause_enable_disable_and_retire_an_endpoint_each_with_a_reason_on
     assert "/retire/" not in desk.get(f"{ENDPOINTS}{endpoint.pk}/change/").content.decode()
 
 
+@pytest.mark.slow
 def test_a_ping_is_sent_and_a_replay_sends_what_is_dead(desk):
     endpoint = an_endpoint().endpoint
     rows = to_deliver(endpoint, announcements(2))
@@ -175,6 +178,7 @@ def test_a_ping_is_sent_and_a_replay_sends_what_is_dead(desk):
     assert "only what was never delivered Sent once more 1" in shown(desk, endpoint)
 
 
+@pytest.mark.slow
 def test_a_form_that_is_incomplete_or_about_another_state_changes_nothing_and_keeps_what_was_typed(desk):
     endpoint = an_endpoint().endpoint
     old = desk.get(f"{ENDPOINTS}{endpoint.pk}/disable/")
@@ -217,6 +221,7 @@ def test_a_delivery_is_shown_with_its_body_and_each_sending_that_failed(desk):
     assert "<b>no</b>" not in page.content.decode()
 
 
+@pytest.mark.slow
 def test_deliveries_are_listed_by_endpoint_and_state_and_found_by_what_they_are_about(desk):
     failing, row = a_failing_endpoint()
     other = an_endpoint("https://hooks.example.org/b").endpoint
@@ -267,6 +272,7 @@ def test_a_delivery_is_sent_once_more_unless_its_endpoint_is_retired(desk):
     assert desk.get(f"{DELIVERIES}{row.pk + 1}/again/").status_code == 404
 
 
+@pytest.mark.slow
 def test_who_may_only_see_changes_nothing_and_who_may_not_see_does_not(desk):
     endpoint, row = a_failing_endpoint()
     actions = [
@@ -288,6 +294,7 @@ def test_who_may_only_see_changes_nothing_and_who_may_not_see_does_not(desk):
     assert record_of(endpoint) == []
 
 
+@pytest.mark.slow
 def test_the_page_of_a_booking_says_who_was_told_what_at_a_fixed_cost(desk, flights):
     endpoint, row = a_failing_endpoint()
     booking, page = row.announcement.booking, f"/admin/bookings/booking/{row.announcement.booking_id}/change/"

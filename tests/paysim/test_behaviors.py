@@ -17,6 +17,7 @@ from tests.support.paysim import SECRET, PaySim
 TEST_KEY = os.environ.get("STRIPE_TEST_KEY", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behavior", BEHAVIORS, ids=lambda behavior: behavior.name)
 def test_by_python_and_every_answer_is_as_stripe_describes_it(paysim: PaySim, behavior: Behavior):
     client = PythonClient(SECRET, paysim.url)

@@ -78,6 +78,7 @@ def test_garbage_is_of_five_kinds_and_each_says_200(paysim):
     assert {looked_at(paysim, intent)["status"] for intent in intents} == {"succeeded"}
 
 
+@pytest.mark.slow
 def test_a_dripping_answer_comes_a_byte_at_a_time(paysim):
     intent = an_intent(paysim)
     paysim.faults(drip_rate=1, only="^GET")
@@ -125,6 +126,7 @@ def test_a_seed_makes_the_same_requests_fail(paysim):
     assert {200, 500} == set(runs[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "plan",
     [

@@ -216,6 +216,7 @@ def test_a_token_is_not_spent_by_a_request_that_is_refused(paysim):
     assert paid.json()["status"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_every_event_is_as_stripe_describes_it(paysim):
     intent = a_paid_intent(paysim)
     refund = paysim.api("POST", "refunds", payment_intent=intent["id"], amount=1).json()

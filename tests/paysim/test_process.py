@@ -76,6 +76,7 @@ def test_a_webhook_that_is_no_address_is_refused(tmp_path):
     assert ended.stderr.startswith("paysim: --webhook-url: Invalid URL")
 
 
+@pytest.mark.slow
 def test_a_taken_port_and_a_bad_database_are_said(tmp_path):
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

@@ -52,6 +52,7 @@ def expire_it(booking):
     expire_bookings(deadline=Deadline(20))
 
 
+@pytest.mark.slow
 def test_six_announcers_at_once_tell_each_thing_once(flights):
     for _ in rounds(2):
         bookings = [an_initiated_booking(flights, flight_id=number + 1) for number in range(12)]
@@ -97,6 +98,7 @@ def test_twin_without_row_locks_a_later_id_is_seen_before_an_earlier_one(flights
     assert list(Announcement.objects.order_by("pk").values_list("booking_id", flat=True)) == [first.pk, second.pk]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["pay", "cancel", "expire"])
 def test_what_happens_while_the_announcer_looks_is_told_at_the_next_look(flights, payments, booking, monkeypatch, act):
     Booking.objects.filter(pk=booking.pk).update(announce_at=booking.created_at)

@@ -74,6 +74,7 @@ def test_a_take_that_is_answered_while_its_booking_is_cancelled_leaves_no_seat_b
         assert_in_step(sim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [cancel_the_latest, expire_the_latest])
 def test_a_booking_that_ends_before_its_take_is_answered_gives_the_seats_back(flights, sim, end, monkeypatch):
     answered = Halt(monkeypatch, Place(flights, "change_seats"))

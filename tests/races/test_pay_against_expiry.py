@@ -55,6 +55,7 @@ def test_a_booking_at_its_deadline_is_either_paid_or_expired(flights, sim, eithe
         assert_in_step(sim, None if either_gateway.settles_here else either_gateway)
 
 
+@pytest.mark.slow
 def test_a_payment_that_began_in_time_counts_and_the_pass_skips_the_booking(
     flights, sim, either_gateway, deadline_has_passed, monkeypatch
 ):

@@ -153,6 +153,7 @@ def test_twin_without_a_look_and_the_check_more_goes_back_than_was_paid(monkeypa
         assert two_who_do_not_look(monkeypatch) == (6000, None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_any_page")
 def test_a_cancellation_that_meets_a_refund_gives_back_the_rest():
     for _ in rounds(5):

@@ -155,6 +155,7 @@ def test_inside_another_transaction_it_refuses_to_run():
         run("inner", lambda: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keyed", [a_key(), None], ids=["with a key", "without a key"])
 @pytest.mark.parametrize("name", ["booking.create", "seats.reserved"])
 def test_a_create_whose_commit_was_unclear_makes_one_booking(flights, sim, lost_commit, name, keyed):
@@ -181,6 +182,7 @@ def test_a_payment_whose_commit_was_unclear_is_replayed_from_its_own_record(flig
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_payment_that_was_unclear_before_the_charge_is_charged_once(flights, sim, lost_commit):
     booking, keyed, payments = an_initiated_booking(flights), a_key(), FakePayments()
     lost_commit("payment.begin")
@@ -204,6 +206,7 @@ def test_a_payment_whose_end_was_unclear_is_booked_once(flights, sim, lost_commi
     assert_in_step(sim, payments)
 
 
+@pytest.mark.slow
 def test_a_cancellation_whose_commit_was_unclear_gives_the_seats_back_once(flights, sim, lost_commit):
     booking, keyed = an_initiated_booking(flights), a_key()
     lost_commit("booking.cancel")

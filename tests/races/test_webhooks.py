@@ -24,6 +24,7 @@ SENDERS = 4
 OTHER = "https://other.example.org/"
 
 
+@pytest.mark.slow
 def test_four_processes_at_once_send_each_delivery_once():
     webhooks = FakeWebhooks()
     told = announcements(60, bookings=20)
@@ -50,6 +51,7 @@ def test_one_of_many_claims_gets_the_lane():
         assert sum(claim is not None for claim in claims) == 1
 
 
+@pytest.mark.slow
 def test_an_owner_and_the_worker_at_once_lose_nothing_and_meet_no_deadlock():
     webhooks = FakeWebhooks()
     endpoint = an_endpoint().endpoint

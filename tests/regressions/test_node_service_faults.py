@@ -161,6 +161,7 @@ def test_requests_that_wait_keep_no_other_waiting(api, flights):
     assert heard == [0, 200, 201, 201, 201, 201, 201, 201]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [None, ChargeFault.UNKNOWN_MOVED])
 def test_a_payment_that_overlaps_the_expiry_never_revives_a_booking(api, flights, payments, fault):
     booking = shown(api.create())

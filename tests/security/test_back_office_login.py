@@ -115,6 +115,7 @@ def test_a_name_is_the_same_with_spaces_around_it():
     assert log_in(RIGHT).status_code == 429
 
 
+@pytest.mark.slow
 @pytest.mark.mariadb
 def test_a_name_is_the_same_where_the_database_finds_the_same_user():
     for spelled in ("anna", "änna", "ánna", "anná", "annä"):
@@ -123,6 +124,7 @@ def test_a_name_is_the_same_where_the_database_finds_the_same_user():
     assert log_in(RIGHT).status_code == 429
 
 
+@pytest.mark.slow
 def test_log_ins_that_succeed_are_not_counted():
     assert statuses(8, RIGHT) == [302] * 8
     assert set(RateWindow.objects.values_list("used", flat=True)) == {0}
@@ -135,6 +137,7 @@ def test_a_log_in_in_between_does_not_forgive_the_failures():
     assert statuses(2) == [200, 429]
 
 
+@pytest.mark.slow
 def test_who_is_logged_in_cannot_guess_the_password_of_another():
     browser = Client()
     log_in(RIGHT, name="bert", client=browser)

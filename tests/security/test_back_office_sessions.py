@@ -69,6 +69,7 @@ def began(client, *, hours_ago):
     store.save()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hours", "longest", "status"), [(11.99, 12, 200), (12.01, 12, 302), (1.01, 1, 302)])
 def test_a_session_in_use_ends_some_hours_after_its_log_in(browser, settings, hours, longest, status):
     settings.STAFF_SESSION_HOURS = longest

@@ -169,6 +169,7 @@ def test_a_form_of_a_page_from_before_another_log_in_comes_back_at_once(browser,
     assert everything() == before
 
 
+@pytest.mark.slow
 def test_a_form_that_came_back_is_sent_by_a_click_and_works(browser, flights):
     booking = an_initiated_booking(flights)
     address, typed = f"/admin/bookings/booking/{booking.pk}/cancel/", {"reason": "fraud", "note": TYPED}
@@ -185,6 +186,7 @@ def test_a_form_that_came_back_is_sent_by_a_click_and_works(browser, flights):
     assert fields_of(shown)["action_key"] != fields_of(page)["action_key"]
 
 
+@pytest.mark.slow
 def test_a_note_comes_back_on_the_page_of_its_booking(browser):
     booking = a_saved_row()
     page = browser.get(f"/admin/bookings/booking/{booking.pk}/change/")
@@ -262,6 +264,7 @@ def test_what_is_too_long_to_be_kept_is_said_to_be_lost(browser):
     assert "What you typed was too long to be kept." in text_of(shown)
 
 
+@pytest.mark.slow
 def test_it_survives_a_wrong_password(browser):
     address, typed = cancelling()
     page = browser.get(address)
@@ -275,6 +278,7 @@ def test_it_survives_a_wrong_password(browser):
     assert stands_in(shown, typed) == []
 
 
+@pytest.mark.slow
 def test_it_survives_a_log_in_page_that_is_too_old(browser):
     address, typed = cancelling()
     page = browser.get(address)
@@ -312,6 +316,7 @@ def test_what_was_not_signed_here_a_short_while_ago_is_thrown_away(browser, monk
     assert TYPED not in unescape(shown.content.decode())
 
 
+@pytest.mark.slow
 def test_it_waits_for_its_own_page_and_not_longer_than_a_quarter_of_an_hour(browser, monkeypatch):
     address, typed = cancelling()
     page = browser.get(address)

@@ -81,6 +81,7 @@ KEYS: dict[str, Callable[[], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", KEYS.values(), ids=KEYS)
 def test_what_proves_nothing_is_refused(make):
     answer = ask(make())

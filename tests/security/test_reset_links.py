@@ -78,6 +78,7 @@ def test_the_second_factor_stays_unless_it_shall_go(sven, anna):
     assert (TOTPDevice.objects.count(), RecoveryCode.objects.count()) == (0, 0)
 
 
+@pytest.mark.slow
 def test_who_was_let_in_by_single_sign_on_is_not_any_more_where_all_else_goes(sven, anna):
     StaffIdentity.objects.create(user=anna, issuer="https://id.example.org", identity_hash="one")
     page = f"/admin/auth/user/{anna.pk}/change/"
@@ -103,6 +104,7 @@ def test_all_of_it_is_on_record(sven, anna):
     ]
 
 
+@pytest.mark.slow
 def test_a_link_needs_a_reason(sven, anna):
     ask(sven, anna, note=" ")
 
@@ -118,6 +120,7 @@ class LaterGenerator(PasswordResetTokenGenerator):
         return super()._now() + self.later
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("minutes", "is_good"), [(59, True), (61, False)])
 def test_a_link_works_for_an_hour(sven, anna, monkeypatch, minutes, is_good):
     link = link_in(ask(sven, anna))
@@ -164,6 +167,7 @@ def test_two_readers_of_a_link_set_one_password(sven, anna):
     assert works(NEW)
 
 
+@pytest.mark.slow
 def test_a_weak_password_is_refused(sven, anna):
     assert "too common" in text_of(use(link_in(ask(sven, anna)), password="password"))
     assert works("a long password")

@@ -54,6 +54,7 @@ def app(anna):
 # --- who is asked -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_without_setting_and_factor_a_password_opens_the_door(anna):
     browser, answer = password_shown()
 
@@ -264,6 +265,7 @@ def test_after_ten_wrong_codes_the_right_one_is_not_looked_at(anna, app):
     assert TOTPDevice.objects.get().last_t == -1
 
 
+@pytest.mark.slow
 def test_an_hour_later_the_right_code_is_right_again(anna, app):
     browser, _ = password_shown()
     for _ in range(10):
@@ -350,6 +352,7 @@ def test_a_session_that_was_left_open_adds_and_removes_nothing(anna):
     assert len(codes_on(browser.post(ADD, {"token": code_of(key), "password": RIGHT}))) == 10
 
 
+@pytest.mark.slow
 def test_the_last_app_goes_with_its_recovery_codes_unless_the_group_needs_it(settings, anna, app):
     RecoveryCode.objects.create(user=anna, code_hash="one")
     browser, _ = password_shown()

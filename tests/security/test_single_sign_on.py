@@ -102,6 +102,7 @@ def test_an_account_whose_address_looks_alike_takes_none_from_its_owner(provider
     assert StaffIdentity.objects.get().user == anna
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["superuser", "two", "connected"])
 def test_an_address_never_finds_a_superuser_nor_one_of_two_nor_one_that_is_connected(provider, anna, settings, who):
     settings.OIDC_LINK_BY_EMAIL = True
@@ -189,6 +190,7 @@ def test_an_identity_opens_one_account(provider, anna):
     assert StaffIdentity.objects.get().user == anna
 
 
+@pytest.mark.slow
 def test_an_account_is_connected_and_parted_by_its_password(provider, anna):
     browser = Client()
     browser.force_login(anna)

@@ -64,6 +64,7 @@ def test_until_it_has_settled_nothing_is_sent_for_its_flight(impatient, exclusiv
     assert sim.ledger()["calls"]["patch"] == sent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("take", "fault", "outcome", "taken", "given_back"),
     [
@@ -151,6 +152,7 @@ def test_the_worker_finds_out_and_the_booking_gets_its_seats(exclusive, sim, api
     assert sim.flight(1)["taken"] == 2
 
 
+@pytest.mark.slow
 def test_the_seats_of_a_flight_can_be_compared_from_its_first_change_on(exclusive, sim):
     sim.reset(capacity=50)
     an_initiated_booking(exclusive)
@@ -208,6 +210,7 @@ def test_who_is_in_no_hurry_is_not_told_that_it_was_accepted(shared, sim, api, k
     assert Booking.objects.get().status == "cancelled"
 
 
+@pytest.mark.slow
 def test_its_give_back_is_not_repeated_and_goes_to_staff(shared, sim):
     a_cancelled_booking(shared)
     sim.faults(**LOST, faults_on="patch", times=1)

@@ -94,6 +94,7 @@ def test_a_slow_answer_has_its_meaning_in_time(wire: Wire):
     assert seconds < len(SLOW) * 0.15 + 0.5
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_what_is_too_much(wire: Wire):
     """One hundred megabytes, and a gzip bomb, again and again."""
     webhooks = webhooks_to(wire.url)
@@ -235,6 +236,7 @@ def a_proxy() -> Iterator[str]:
         thread.join(5)
 
 
+@pytest.mark.slow
 def test_what_a_proxy_says_is_not_taken_for_the_receivers_answer(tmp_path: Path):
     certificate, key = a_certificate(tmp_path, HOST)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

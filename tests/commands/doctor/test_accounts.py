@@ -44,6 +44,7 @@ def test_an_account_in_good_order(lines):
         assert found["stripe"][1].startswith("answers, and its key has all rights that are needed")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_an_account_is_said_with_what_to_do(lines):
     faults = {
         "stripe: it refuses the key (401)": Mistake("401"),
@@ -59,6 +60,7 @@ def test_what_is_wrong_with_an_account_is_said_with_what_to_do(lines):
         assert hint
 
 
+@pytest.mark.slow
 def test_notices_that_do_not_come_are_no_fault_and_are_said(lines):
     elsewhere = [Endpoint(url, True, True) for url in ("https://other/webhooks/stripe", f"{OURS}/x", "")]
     told = {

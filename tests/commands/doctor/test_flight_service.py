@@ -126,6 +126,7 @@ def test_a_flight_that_is_not_there_says_so(flights):
     assert (found.verdict, found.message) == ("WARN", "there is no such flight")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "verdict"), [((), "OK"), (("--unkeyed",), "FAIL")], ids=["keyed", "unkeyed"])
 def test_a_real_one_is_told_apart_and_keeps_its_seats(settings, options, verdict):
     with start_flightsim(*options) as sim:

@@ -43,6 +43,7 @@ def test_a_notice_that_is_not_looked_into_is_a_fault_in_time(run, minutes, verdi
     assert (code, lines["notices"][0]) == (status, verdict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer_by", "verdict", "status"),
     [(None, "OK", 0), (timedelta(hours=73), "WARN", 0), (timedelta(hours=71), "FAIL", 1), (timedelta(0), "FAIL", 1)],

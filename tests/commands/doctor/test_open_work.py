@@ -209,6 +209,7 @@ def test_a_record_of_a_request_without_an_answer_is_kept_however_old(run):
     assert run()[1]["idempotency"][0] == "OK"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "verdict"), [(-600, "OK"), (30, "OK"), (90, "FAIL")], ids=["later", "now", "late"])
 def test_what_others_have_not_been_told_for_a_minute_is_a_fault(run, seconds, verdict):
     a_saved_row("initiated", announce_at=ago(seconds=seconds))

@@ -19,6 +19,7 @@ NOT_TAKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", sorted(ISO))
 def test_each_currency_is_refused_or_written_as_stripe_counts_it(code):
     # A thousand units: more than any smallest charge.

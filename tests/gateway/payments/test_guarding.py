@@ -100,6 +100,7 @@ def test_a_call_that_had_hardly_any_time_says_nothing_about_stripe(wire, stripe)
     assert stripe.is_available()
 
 
+@pytest.mark.slow
 def test_a_crowd_does_not_wait_for_a_slow_stripe(wire, stripe):
     wire.say("GET", INTENT, STAY_SILENT)
     threads = [threading.Thread(target=look, args=(stripe, 1.0)) for _ in range(2)]

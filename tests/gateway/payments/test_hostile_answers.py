@@ -65,6 +65,7 @@ def everything(gateway, seconds=5.0):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("said", "why"), NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_what_is_not_stripes_answer_proves_nothing(wire, stripe, said, why):
     for method, path in (("POST", INTENTS), ("POST", CONFIRM), ("GET", INTENT), ("POST", CANCEL)):
@@ -145,6 +146,7 @@ def test_two_seconds_are_two_seconds_of_a_dripping_stripe(wire, stripe):
     assert 2.0 <= seconds < 2.0 + GRACE_SECONDS
 
 
+@pytest.mark.slow
 def test_a_look_after_a_charge_has_only_what_is_left_of_its_time(wire, stripe):
     unexpected = {"error": {"type": "invalid_request_error", "code": "payment_intent_unexpected_state"}}
     whole = answer(400, unexpected)

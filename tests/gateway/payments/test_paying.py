@@ -257,6 +257,7 @@ STANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("found", "outcome"), STANDS.values(), ids=STANDS)
 @pytest.mark.parametrize("asked", ["charge", "look", "close"])
 def test_how_a_payment_stands(wire, stripe, asked, found, outcome):

@@ -161,6 +161,7 @@ TOLD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "types", "change"), TOLD, ids=[what.__name__ for what, *_ in TOLD])
 def test_what_happens_to_a_booking_is_announced_once_and_in_its_order(api, flights, payments, what, types, change):
     booking = what(flights, payments)
@@ -215,6 +216,7 @@ def refund_what_is_due(payments):
     refund_payments(payments=gateways_of(payments), deadline=Deadline(20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("life", "types"),
     [

@@ -91,6 +91,7 @@ def test_a_booking_that_ended_meanwhile_is_skipped(flights):
     assert events(booking) == ["cancelled"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [ChargeFault.UNKNOWN, ChargeFault.UNKNOWN_MOVED], ids=["not charged", "charged"])
 def test_a_booking_whose_payment_runs_is_cancelled_and_refunded_when_the_payment_ends(flights, payments, fault):
     booking = an_initiated_booking(flights)

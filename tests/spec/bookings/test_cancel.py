@@ -109,6 +109,7 @@ def test_staff_cancel_a_paid_booking_with_a_refund_on_record(flights, payments):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("applied", [True, False], ids=["taken", "not taken"])
 def test_a_booking_that_waits_for_its_seats_is_cancelled_and_its_take_still_resolved(api, flights, payments, applied):
     booking = a_pending_booking(flights, applied=applied)
@@ -200,6 +201,7 @@ def test_what_changes_nothing_wakes_nobody(api):
     assert OrmQ.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_fifty_cancellations_leave_one_wake_up_and_all_seats_go_back(flights, payments):
     for number in range(50):
         a_cancelled_booking(flights, flight_id=number % 7 + 1)
@@ -229,6 +231,7 @@ def test_a_wake_up_that_is_done_does_not_take_the_next_with_it(flights):
     assert OrmQ.objects.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [DataError, OperationalError, IntegrityError, InterfaceError, ProgrammingError])
 def test_a_wake_up_that_cannot_be_written_undoes_no_cancellation(api, flights, payments, monkeypatch, error):
     first, second = shown(api.create()), shown(api.create())

@@ -72,6 +72,7 @@ def test_a_price_that_has_changed_is_said_with_its_currency(api, flights):
     assert answer.json()["error"]["details"] == {"seatPrice": 2500, "totalCost": 5000, "currency": "INR"}
 
 
+@pytest.mark.slow
 def test_a_booking_that_is_promised_is_in_the_currency_that_was_last_seen(api, flights, payments):
     flights.set_flight(1, currency="INR")
     flights.get_flight(1, seconds=1)

@@ -82,6 +82,7 @@ def test_a_paid_booking_does_not_expire(flights, payments):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("applied", [True, False], ids=["taken", "not taken"])
 def test_a_booking_whose_take_is_unknown_expires_and_is_still_resolved(flights, payments, applied):
     booking = a_pending_booking(flights, applied=applied)

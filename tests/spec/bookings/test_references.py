@@ -151,6 +151,7 @@ def test_a_reference_that_is_taken_is_drawn_again(api, flights, drawn, key):
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", [None, "k"], ids=["without a key", "with a key"])
 def test_ten_that_are_taken_are_a_clean_503_that_leaves_nothing(api, flights, drawn, key):

@@ -125,6 +125,7 @@ def test_what_the_customer_must_have_cannot_be_left(of_an_ended):
     assert of_an_ended.needs_decision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", [AfterFailure.AGAIN, AfterFailure.ELSEWHERE])
 def test_no_more_goes_back_than_is_left(of_a_live, decision):
     a_refund_row(Payment.objects.get(), amount=3500, cause="goodwill")
@@ -135,6 +136,7 @@ def test_no_more_goes_back_than_is_left(of_a_live, decision):
     assert Payment.objects.get().refunded == 3500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", list(AfterFailure))
 def test_one_page_decides_once(of_a_live, decision):
     said = resolution(decision)

@@ -154,6 +154,7 @@ def test_ours_is_found_by_our_key_and_settled(paid, flights, payments):
     assert Payment.objects.get().state == "refunded"
 
 
+@pytest.mark.slow
 def test_more_than_is_left_waits_until_our_own_refund_has_failed(paid, flights, payments):
     payments.list_refund(paid, 4000)
     payments.down = True

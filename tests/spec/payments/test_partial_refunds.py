@@ -132,6 +132,7 @@ def test_a_part_that_failed_goes_back_with_the_rest(flights, payments):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_made", [True, False], ids=["made", "under way"])
 def test_a_booking_whose_money_is_all_back_ends_without_another_refund(api, flights, payments, is_made):
     booking = a_booked_booking(flights, payments)

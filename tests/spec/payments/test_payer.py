@@ -144,6 +144,7 @@ def test_a_bank_that_asks_something_is_an_action_too(api, flights, payments, boo
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_bank_that_takes_its_time_is_looked_at_more_and_more_seldom(api, flights, payments, booking):
     payments.fail_next(ChargeFault.AWAITS_BANK)
     answer = api.pay(booking, key="k")

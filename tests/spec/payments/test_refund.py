@@ -87,6 +87,7 @@ def test_the_word_of_two_workers_refunds_once(flights, payments):
     assert Refund.objects.get().gateway_id == "re_1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [ChargeFault.UNKNOWN, ChargeFault.UNKNOWN_MOVED])
 def test_a_refund_without_an_answer_is_asked_again_under_the_same_key(flights, payments, fault):
     a_booking_that_staff_cancel(flights, payments)
@@ -103,6 +104,7 @@ def test_a_refund_without_an_answer_is_asked_again_under_the_same_key(flights, p
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [ChargeFault.DIE_BEFORE, ChargeFault.DIE_AFTER])
 def test_a_worker_that_dies_while_refunding_is_followed_by_the_next_after_the_lease(flights, payments, fault):
     booking = a_booking_that_staff_cancel(flights, payments)
@@ -119,6 +121,7 @@ def test_a_worker_that_dies_while_refunding_is_followed_by_the_next_after_the_le
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_refund_that_was_certainly_not_sent_is_not_too_old_after_a_day(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.NOT_SENT, ChargeFault.NOT_SENT)
@@ -232,6 +235,7 @@ def test_a_gateway_that_changes_its_mind_is_believed(flights, payments):
     assert violations() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", [Refunded(), RefundFailed("no"), RefundAwaits("re_1", "pending"), NotSent("away")])
 @pytest.mark.parametrize(("state", "decision"), [("failed", "again"), ("failed", "left"), ("elsewhere", "")])
 def test_what_staff_have_decided_stays_as_it_is(state, decision, outcome):
@@ -278,6 +282,7 @@ def test_a_refund_that_the_gateway_has_is_looked_at_each_minute_until_it_is_made
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_from_the_second_hour_on_it_is_looked_at_each_hour_and_never_given_up(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.REFUND_WAITS)
@@ -296,6 +301,7 @@ def test_from_the_second_hour_on_it_is_looked_at_each_hour_and_never_given_up(fl
     assert (looked, len(payments.looked_at), refund_states()) == (1, 4, ["sent"])
 
 
+@pytest.mark.slow
 def test_a_look_without_an_answer_is_repeated(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.REFUND_WAITS, ChargeFault.UNKNOWN)

@@ -87,6 +87,7 @@ def test_a_booking_whose_charge_is_dead_cannot_be_paid_again(api, payments, long
     assert payments.net_charges(booking["reference"]) == 1
 
 
+@pytest.mark.slow
 @MOVED
 def test_a_booking_whose_charge_is_dead_expires_with_its_window(flights, payments, fault):
     booking = a_dead_charge(flights, payments, fault)
@@ -96,6 +97,7 @@ def test_a_booking_whose_charge_is_dead_expires_with_its_window(flights, payment
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_a_long_window_of_a_booking_whose_charge_is_dead_ends_as_well(flights, payments, long_window):
     booking = a_dead_charge(flights, payments, ChargeFault.UNKNOWN)
     let_time_pass(hours=24)
@@ -168,6 +170,7 @@ def test_money_that_no_booking_wants_any_more_goes_back(flights, payments, decid
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decision", [Decision.APPLIED, Decision.NOT_APPLIED])
 def test_a_cancellation_that_staff_asked_for_follows_the_decision(flights, payments, long_window, decide, decision):
     moved = decision is Decision.APPLIED

@@ -155,6 +155,7 @@ def test_the_same_key_asks_again_about_an_unknown_outcome(api, flights, payments
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [ChargeFault.DIE_BEFORE, ChargeFault.DIE_AFTER])
 @pytest.mark.parametrize("repaired_by", ["the worker", "the client"])
 def test_a_request_that_dies_is_finished_after_its_lease(api, flights, payments, fault, repaired_by):
@@ -202,6 +203,7 @@ def test_a_customer_cannot_cancel_while_a_payment_is_being_settled(unsettled):
     assert state_of(unsettled) == ("initiated", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["charged", "closed"])
 def test_staff_may_ask_to_cancel_while_a_payment_is_being_settled(flights, payments, unsettled, ends):
     asked = cancel_booking(booking_id=unsettled.pk, actor=STAFF, reason=CancelReason.FRAUD, note="a stolen card")

@@ -197,6 +197,7 @@ def test_what_staff_took_for_failed_and_was_charged_is_refunded(api, flights, pa
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_what_was_charged_after_all_does_not_hide_the_payment_that_counts(api, flights, payments, settings):
     later = a_dead_payment(api, flights, payments, settings)
     first = Payment.objects.get()
@@ -211,6 +212,7 @@ def test_what_was_charged_after_all_does_not_hide_the_payment_that_counts(api, f
     assert violations() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -236,6 +238,7 @@ def test_the_next_payment_counts_in_place_of_one_that_is_refunded(api, flights, 
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_of_two_refunds_both_are_made_before_it_says_so(api, flights, payments, settings):
     later = a_dead_payment(api, flights, payments, settings)
     first = Payment.objects.get()

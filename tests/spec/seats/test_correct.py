@@ -94,6 +94,7 @@ def test_each_flight_has_a_call_of_its_own(flights):
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [taken_for_nobody, held_and_not_taken])
 @pytest.mark.parametrize("fault", [Fault.DROP_REPLY, Fault.DROP_REQUEST, Fault.REFUSE_CONNECTION])
 def test_without_an_answer_the_worker_repeats_it_under_the_same_key(flights, payments, drift, fault):
@@ -110,6 +111,7 @@ def test_without_an_answer_the_worker_repeats_it_under_the_same_key(flights, pay
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [taken_for_nobody, held_and_not_taken])
 @pytest.mark.parametrize("fault", [Fault.DIE_BEFORE, Fault.DIE_AFTER])
 def test_a_process_that_dies_over_it_leaves_it_to_the_worker(flights, payments, drift, fault):

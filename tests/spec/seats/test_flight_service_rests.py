@@ -165,6 +165,7 @@ def test_paying_reading_and_cancelling_go_on(api, flights):
     ]
 
 
+@pytest.mark.slow
 def test_the_worker_claims_and_cuts_nothing_and_expires_all_the_same(flights, payments):
     owed, resent = a_cancelled_booking(flights, flight_id=1), a_cancelled_booking(flights, flight_id=2)
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)

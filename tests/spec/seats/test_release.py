@@ -44,6 +44,7 @@ def test_one_call_gives_back_all_seats_of_a_flight(flights, payments):
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_mass_expiry_costs_one_call_for_each_flight(flights, payments):
     for flight_id in (1, 2, 3, 4):
         for _ in range(5):
@@ -72,6 +73,7 @@ def test_the_members_of_a_call_never_change(flights, payments):
     assert violations() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.DROP_REQUEST, Fault.DROP_REPLY, Fault.REFUSE_CONNECTION])
 def test_a_call_without_an_answer_is_sent_again_with_the_same_key_and_payload(flights, payments, fault):
     a_cancelled_booking(flights, seats=4)
@@ -102,6 +104,7 @@ def test_a_call_is_not_sent_again_before_its_pause_is_over(flights, payments):
     assert given_back(flights) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.DIE_BEFORE, Fault.DIE_AFTER])
 def test_a_worker_that_dies_while_sending_is_followed_by_the_next_after_the_lease(flights, payments, fault):
     a_cancelled_booking(flights, seats=4)
@@ -142,6 +145,7 @@ def test_a_flight_that_has_disappeared_leaves_a_dead_call(flights, payments):
     assert calls() == [(5, 2, "dead")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hours", "state"), [(23, "open"), (24, "dead")])
 def test_repeating_ends_after_a_day(flights, payments, hours, state):
     a_cancelled_booking(flights)

@@ -58,6 +58,7 @@ def events_of(call):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [True, False])
 def test_a_retry_sends_the_same_request_and_the_seats_are_back(flights, dead, decide, given):
     call = dead(given=given)
@@ -71,6 +72,7 @@ def test_a_retry_sends_the_same_request_and_the_seats_are_back(flights, dead, de
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.DROP_REPLY, Fault.REFUSE_CONNECTION])
 def test_a_retry_without_an_answer_is_left_to_the_worker(flights, payments, dead, decide, fault):
     call = dead(given=False)
@@ -99,6 +101,7 @@ def test_it_was_applied_asks_nobody_and_the_seats_count_as_back(flights, dead, d
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_it_was_not_applied_sends_the_seats_anew_under_another_key(flights, payments, dead, decide):
     call = dead(given=False)
 

@@ -272,6 +272,7 @@ def test_a_page_that_is_sent_twice_decides_once(kind, given_up, decision):
     assert len(what_staff_wrote(kind, row)) == 1
 
 
+@pytest.mark.slow
 def test_twin_without_the_key_of_its_page_a_second_click_is_refused(kind, given_up, monkeypatch):
     row, key = given_up(), uuid.uuid4().hex
     monkeypatch.setattr(Resolution, "begin", lambda *_words, **_named: None)

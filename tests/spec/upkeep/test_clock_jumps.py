@@ -156,6 +156,7 @@ def test_on_a_clock_that_jumped_ahead(flights, payments, database_clock, what, b
     assert not what(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", KINDS)
 def test_twin_that_believes_every_clock(flights, payments, database_clock, monkeypatch, what):
     prepare(what, flights, payments)
@@ -166,6 +167,7 @@ def test_twin_that_believes_every_clock(flights, payments, database_clock, monke
     assert what(flights, payments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", KINDS)
 def test_what_a_person_vouches_for_is_believed(flights, payments, database_clock, what, capsys):
     prepare(what, flights, payments)
@@ -215,6 +217,7 @@ def test_while_the_clock_is_in_doubt_all_else_goes_on(api, flights, payments, da
 # --- a clock that went back, or was ahead: nothing waits for it -----------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", [timedelta(minutes=2), HOUR, timedelta(days=30)], ids=str)
 def test_on_a_clock_that_went_back_everything_that_is_due_is_done(flights, payments, database_clock, back):
     a_pending_booking(flights)

@@ -148,6 +148,7 @@ def test_what_failed_is_seen_for_thirty_days():
     assert Task.objects.get().func == PASS
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_without_end_leaves_its_newest_500_failures():
     results(1_200, newest=ago(hours=1))
 
@@ -195,6 +196,7 @@ def test_all_that_is_old_is_deleted_batch_by_batch(monkeypatch):
     assert reap() == {"django_session": 95}
 
 
+@pytest.mark.slow
 def test_a_table_with_many_old_rows_does_not_keep_the_others_from_their_turn(monkeypatch):
     monkeypatch.setattr(reaper, "REAP_BATCH", 10)
     for number in range(95):

@@ -79,6 +79,7 @@ def look():
     return sorted({*names, *waiting})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("func", LONGEST)
 def test_a_schedule_begins_when_it_is_due_and_waits_for_its_next_time(func):
     put(func, database_time() - timedelta(seconds=1))
@@ -91,6 +92,7 @@ def test_a_schedule_begins_when_it_is_due_and_waits_for_its_next_time(func):
     assert timedelta(seconds=-10) < ahead <= LONGEST[func]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("func", LONGEST)
 @pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=3), timedelta(days=4000)], ids=str)
 def test_a_next_time_that_is_further_ahead_than_the_interval_is_due_now(func, ahead):
@@ -195,6 +197,7 @@ def test_a_worker_looks_once_a_slot(monkeypatch):
     assert looks == [0, 10, 20]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("func", LONGEST)
 def test_a_deleted_schedule_is_made_again_and_begun(func):
     Schedule.objects.filter(func=func).delete()
@@ -223,6 +226,7 @@ def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("func", LONGEST)
 @pytest.mark.parametrize("next_run", [timedelta(hours=-1), timedelta(days=9)], ids=["due", "ahead"])
 def test_a_schedule_that_rests_goes_on_resting(func, next_run):

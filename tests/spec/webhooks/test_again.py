@@ -75,6 +75,7 @@ def test_what_is_being_sent_is_left_alone(webhooks):
     assert (row.lease, row.claims) == (OTHER_LEASE, 1)
 
 
+@pytest.mark.slow
 def test_a_replay_brings_all_that_happened_to_who_was_not_told_and_to_who_was(webhooks, monkeypatch):
     monkeypatch.setattr(again, "REPLAYED_AT_ONCE", 4)
     told = announcements(10, bookings=10)

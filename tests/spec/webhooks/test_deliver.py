@@ -76,6 +76,7 @@ def test_a_new_endpoint_is_sent_a_ping_and_then_what_has_waited(webhooks: FakeWe
     assert json.loads(webhooks.letters[0].body)["type"] == "webhook.ping"
 
 
+@pytest.mark.slow
 def test_what_failed_is_sent_again_with_the_same_bytes_after_pauses_until_it_is_dead(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     (row,) = to_deliver(endpoint, announcements(1))
@@ -149,6 +150,7 @@ def test_what_was_not_sent_within_its_time_is_dead_and_not_sent(webhooks: FakeWe
     assert (row.state, row.last_error, webhooks.letters) == (DeliveryState.DEAD, "not in time", [])
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_fails_rests_and_its_deliveries_lose_nothing(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     rows = to_deliver(endpoint, announcements(20, bookings=20))

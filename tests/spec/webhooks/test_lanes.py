@@ -79,6 +79,7 @@ def many(monkeypatch):
     monkeypatch.setattr(delivering, "SENDERS_FOR_WIDE_LANES", 6)
 
 
+@pytest.mark.slow
 def test_receivers_that_hang_keep_no_one_else_waiting(webhooks: FakeWebhooks, many):
     others_are_done, most = send_to_many_of_which_most_hang(webhooks, seconds=20)
 
@@ -88,6 +89,7 @@ def test_receivers_that_hang_keep_no_one_else_waiting(webhooks: FakeWebhooks, ma
     assert 1 <= max(hanging) <= 3
 
 
+@pytest.mark.slow
 def test_without_a_slow_start_receivers_that_hang_take_all_senders(webhooks: FakeWebhooks, many, monkeypatch):
     """The twin: each lane begins as wide as it may become."""
     begin = delivering._Lane.__init__
@@ -150,6 +152,7 @@ def test_without_that_fence_a_process_that_was_slow_ends_the_turn_of_another(web
     assert (row.lease, row.last_error) == (None, "answer too slow")
 
 
+@pytest.mark.slow
 def test_a_success_counts_whoever_brings_it(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     (row,) = to_deliver(endpoint, announcements(1))
@@ -188,6 +191,7 @@ def test_what_a_process_had_claimed_when_it_died_is_sent_by_another_with_the_sam
     assert [letter.body for letter in webhooks.letters] == [each.letter.body for each in died.claimed]
 
 
+@pytest.mark.slow
 def test_a_lane_begins_with_one_and_widens_with_each_success(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     to_deliver(endpoint, announcements(60, bookings=60))
@@ -232,6 +236,7 @@ def test_what_is_told_of_one_booking_is_sent_in_its_order(webhooks: FakeWebhooks
         assert mine == sorted(mine)
 
 
+@pytest.mark.slow
 def test_nothing_begins_once_the_time_is_up(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     to_deliver(endpoint, announcements(30, bookings=30))

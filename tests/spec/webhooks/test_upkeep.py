@@ -61,6 +61,7 @@ def test_the_next_task_may_begin_while_this_one_waits_for_its_last_receivers(mon
     assert left == ["place"]  # once
 
 
+@pytest.mark.slow
 def test_numbers_say_what_waits_and_what_fails(webhooks):
     first, second = an_endpoint().endpoint, an_endpoint("https://other.example.org/").endpoint
     to_deliver(first, announcements(1))
