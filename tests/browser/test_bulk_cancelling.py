@@ -3,14 +3,11 @@
 import uuid
 
 import pytest
-from django.conf import settings
 from django.db.models import Count
-from django_q.models import Success
 from playwright.sync_api import expect
 
 from bookings.models import Booking, BookingEvent, BulkCancel, BulkCancelRow, SeatCall
 from bookings.ports import Applied, SeatChange
-from bookings.wake import PASSES_TASK
 from tests.support.bookings import many_rows
 from tests.support.invariants import assert_in_step
 from tests.support.waiting import await_that
@@ -19,8 +16,9 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(trans
 
 BOOKINGS, SEATS_EACH = 500, 2
 
-# So many passes may be under way when the worker ends, and have no row yet.
-AT_ONCE = settings.Q_CLUSTER["workers"]
+# Calls that give the seats back: one or two for each pass, of which a slow machine takes more; one for each booking
+# would be 500.
+FEW = 25
 
 # Some are done and most are not, however fast the machine: then the worker is killed.
 ENOUGH = 50
@@ -38,10 +36,6 @@ def a_full_flight(office):
 
 def decided():
     return BulkCancelRow.objects.exclude(state="waiting").count()
-
-
-def passes_ended():
-    return Success.objects.filter(func=PASSES_TASK).count()
 
 
 def patches(office):
@@ -87,7 +81,7 @@ def test_each_of_500_bookings_is_cancelled_once_though_the_worker_is_killed(offi
     # pass cancels all of them, and the next sends what was cancelled last; a slow one takes more passes.
     assert patches_when_killed == 1
     assert patches(office) - patches_when_killed == SeatCall.objects.count()
-    assert 1 <= SeatCall.objects.count() <= passes_ended() + AT_ONCE
+    assert 1 <= SeatCall.objects.count() <= FEW
     assert_in_step(office.sim)
 
 

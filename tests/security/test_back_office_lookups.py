@@ -27,6 +27,9 @@ LISTED = {
     *(f"{name}__isnull" for name in ("is_staff", "is_superuser", "is_active", "groups")),
 }
 
+# The list of deliveries is asked for those of one endpoint, which it shows.
+OFFERED = {"bookings.WebhookDelivery": {"endpoint"}}
+
 
 def person_of(role):
     person = a_person(role.lower(), group="" if role == "superuser" else role)
@@ -91,7 +94,7 @@ def test_no_column_of_a_related_table_can_be_asked_for_either(model, rf):
     allowed = {name for path in paths for name in asked(model, path) if allowed_here(name)}
 
     assert paths
-    assert allowed == set()
+    assert allowed == OFFERED.get(model._meta.label, set())
 
 
 SECRET = [

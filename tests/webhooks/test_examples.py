@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -32,11 +33,14 @@ def receiver(command: list[str], folder: Path) -> Iterator[tuple[str, list[str]]
     """Run an example; give its address, and what it has printed once it is over."""
     port, printed = free_port(), []
     environment = {**os.environ, "WEBHOOK_SECRET": written(SECRET), "PORT": str(port)}
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    # With a group of its own, as node is the child of a script.
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
             yield f"http://{HOST}:{port}/", printed
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             printed += process.communicate(timeout=10)[0].splitlines()
 
 

@@ -76,9 +76,7 @@ class Kills:
 
     def _prepare(self, point: str) -> dict[str, Any]:
         """Let something happen, and say what a process is to do about it."""
-        booking = an_initiated_booking(self.flights, user_id=next(self.users))
-        if booking.pk % 2:
-            cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.CUSTOMER_REQUEST)
+        self.let_something_happen()
         if point == "news.announced":
             return {"act": "tell"}
         tasks.tell()
@@ -91,6 +89,12 @@ class Kills:
             return {"act": "deliver"}
         last = WebhookDelivery.objects.order_by("-pk").values_list("pk", flat=True).first()
         return {"act": OF_ASKING[point], "delivery": last}
+
+    def let_something_happen(self) -> None:
+        """Hold seats, and give every other booking up again."""
+        booking = an_initiated_booking(self.flights, user_id=next(self.users))
+        if booking.pk % 2:
+            cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.CUSTOMER_REQUEST)
 
     def recover(self) -> list[str]:
         """Let what waits be due, and do it, until nothing is left; give what still is."""
