@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 from bookings import errors
 from bookings.answers.announcements import LEFT_OUT, VERSION
 from bookings.api.addresses import LINKS
-from bookings.api.operation import TAGS, Answer, Operation
+from bookings.api.operation import Answer, Operation, if_match
 from bookings.api.serializers import (
     CancelBookingRequest,
     CreateBookingRequest,
@@ -154,11 +154,9 @@ PAYMENT_KEY = OpenApiParameter(
     required=True,
     description=f"One for each payment that the user means to make. {KEY_TEXT}",
 )
-IF_MATCH = _header(
-    "If-Match",
+IF_MATCH = if_match(
     "An `ETag` of the booking that you have seen: if it has changed since, nothing is done, and the answer is 412 "
     "`booking_changed`. A repetition under a key that was decided gets the stored answer all the same.",
-    dict(TAGS),
 )
 PREFER = _header("Prefer", "`respond-async`: rather a 202 and a pending booking than a 503.")
 BOOKING_ID = OpenApiParameter(

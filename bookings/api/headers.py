@@ -12,7 +12,7 @@ _KEY = re.compile(r"[!-+\x2d-~]{1,255}")
 # RFC 9110, without the comma within a tag, which ours have not.
 _TAG = r'\s*(W/)?"[!#-+\x2d-~]*"\s*'
 _TAGS = re.compile(f"{_TAG}(,{_TAG})*")
-# What `rendering.tag_of` writes, and `endpoint_tag`.
+# What `rendering.tag_of` writes, and `webhook_views`.
 _TAG_OF_A_BOOKING = re.compile(r'"(?P<id>[1-9][0-9]{0,18})\.(?P<version>[0-9]{1,10})"', re.ASCII)
 _TAG_OF_AN_ENDPOINT = re.compile(r'"(?P<id>we_[0-9a-f]{32})\.(?P<version>[0-9]{1,10})"', re.ASCII)
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from bookings import errors
 
-# What If-Match may be.
-TAGS: Mapping[str, str] = MappingProxyType(
-    {"type": "string", "pattern": r'^(\*|(W/)?"[!#-+\x2d-~]*"( *, *(W/)?"[!#-+\x2d-~]*")*)$'}
-)
+
+def if_match(description: str) -> OpenApiParameter:
+    """Describe the header that names what the client has seen."""
+    tags = {"type": "string", "pattern": r'^(\*|(W/)?"[!#-+\x2d-~]*"( *, *(W/)?"[!#-+\x2d-~]*")*)$'}
+    return OpenApiParameter("If-Match", tags, OpenApiParameter.HEADER, description=description)
 
 
 @dataclass(frozen=True, slots=True)

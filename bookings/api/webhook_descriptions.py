@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from bookings import errors
 from bookings.answers.announcements import VERSION
-from bookings.api.operation import TAGS, Answer, Operation
+from bookings.api.operation import Answer, Operation, if_match
 from bookings.api.webhook_serializers import (
     ChangeWebhookEndpointRequest,
     ListDeliveriesQuery,
@@ -79,11 +79,8 @@ DELIVERY_ID = OpenApiParameter(
     OpenApiParameter.PATH,
     description="The delivery's id.",
 )
-IF_MATCH = OpenApiParameter(
-    "If-Match",
-    dict(TAGS),
-    OpenApiParameter.HEADER,
-    description="An `ETag` of the endpoint that you have seen: if it has changed since, nothing is done, and the "
+IF_MATCH = if_match(
+    "An `ETag` of the endpoint that you have seen: if it has changed since, nothing is done, and the "
     "answer is 412 `endpoint_changed`.",
 )
 _FOUND = (errors.EndpointNotFound,)

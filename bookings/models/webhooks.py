@@ -99,6 +99,11 @@ class WebhookEndpoint(models.Model):
         return self.state in SENT_TO and self.failing_since is not None
 
     @property
+    def standing(self) -> str:
+        """Where it stands, in a word: its state, or `failing`."""
+        return "failing" if self.is_failing else self.state
+
+    @property
     def wanted(self) -> frozenset[str]:
         """The types of events that it is told of; empty: all."""
         return frozenset(self.types.split())
@@ -172,9 +177,9 @@ class WebhookDelivery(OutboundCall):
         return f"delivery {self.pk}"
 
     @property
-    def is_failing(self) -> bool:
-        """Whether it was sent in vain, and will be sent again."""
-        return self.state == DeliveryState.PENDING and bool(self.last_error)
+    def standing(self) -> str:
+        """Where it stands, in a word: its state, or `failing` if it was sent in vain, and will be sent again."""
+        return "failing" if self.state == DeliveryState.PENDING and self.last_error else self.state
 
 
 class WebhookAttempt(AppendOnly):

@@ -1,7 +1,7 @@
 """What the pages of the back office share."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from django.contrib import admin
@@ -102,11 +102,13 @@ class RecordAdmin(ReadOnlyAdmin):
     """
     Rows of one table as a list, and one of them as a list of facts: the columns of the list, and `more`.
 
-    `shortened` are those columns of the list of which `more` has the whole.
+    `shortened` are those columns of the list of which `more` has the whole. `found` gives the ids of rows that staff
+    may mean by what they typed.
     """
 
     more: Sequence[Column] = ()
     shortened: Sequence[Column] = ()
+    found: Callable[[str], Collection[int]] | None = None
     record_template = "admin/bookings/record.html"
 
     def change_view(
@@ -124,8 +126,22 @@ class RecordAdmin(ReadOnlyAdmin):
         columns = cast(Sequence[Column], [*listed, *self.more])
         facts = [(column.short_description, column(record)) for column in columns]
         context = {**self.admin_site.each_context(request), "opts": self.opts, "record": record, "facts": facts}
-        context.update(title=self.title_of(record), **(extra_context or {}))
+        context.update(title=self.title_of(record), **self.beside(request, record), **(extra_context or {}))
         return TemplateResponse(request, self.record_template, context)
+
+    def beside(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        """Give what the template of one row shows beside its facts."""
+        return {}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look up what was typed by unique keys and indexes, as `found` does; Django would look into every row."""
+        if self.found is None:
+            found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            return found
+        typed = search_term.strip()
+        return queryset.filter(pk__in=self.found(typed)) if typed else queryset, False
 
     def title_of(self, record: Any) -> str:
         """What a person calls the row."""

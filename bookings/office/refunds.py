@@ -227,16 +227,10 @@ class RefundAdmin(FailedRefunds, RecordAdmin):
     list_filter = [waits_for(Refund), State, Source, PaidTooLate]
     search_fields = ["payment__booking__reference"]
     search_help_text = gettext_lazy("Number, booking, request, a key, or the gateway's id")
+    found = staticmethod(refunds_found)
     list_select_related = ["payment__booking"]
     ordering = ["-pk"]
     record_template = "admin/bookings/refund/record.html"
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Refund], search_term: str
-    ) -> tuple[QuerySet[Refund], bool]:
-        """Look up what was typed by unique keys and indexes; Django would look into every row."""
-        typed = search_term.strip()
-        return queryset.filter(pk__in=refunds_found(typed)) if typed else queryset, False
 
     def title_of(self, record: Refund) -> str:
         return _("Refund %(number)s of booking %(reference)s") % {

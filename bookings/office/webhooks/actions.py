@@ -47,23 +47,17 @@ class SeenForm(forms.Form):
     seen = forms.IntegerField(widget=forms.HiddenInput)
 
 
+def _why(help_text: Promise) -> NoteField:
+    return NoteField(label=gettext_lazy("Why"), max_length=LONGEST_REASON, rows=2, help_text=help_text)
+
+
 class WhyForm(SeenForm):
-    note = NoteField(
-        label=gettext_lazy("Why"),
-        max_length=LONGEST_REASON,
-        rows=2,
-        help_text=gettext_lazy("Stands in the history of the endpoint."),
-    )
+    note = _why(gettext_lazy("Stands in the history of the endpoint."))
     field_order = ("seen", "hours", "only_dead", "note", "is_sure")
 
 
 class DisableForm(WhyForm):
-    note = NoteField(
-        label=gettext_lazy("Why"),
-        max_length=LONGEST_REASON,
-        rows=2,
-        help_text=gettext_lazy("Its owner reads it, and it stands in the history of the endpoint."),
-    )
+    note = _why(gettext_lazy("Its owner reads it, and it stands in the history of the endpoint."))
 
 
 class ReplayForm(WhyForm):

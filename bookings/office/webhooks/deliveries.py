@@ -108,7 +108,7 @@ def booking(delivery: WebhookDelivery) -> str | SafeString:
 
 @admin.display(description=gettext_lazy("State"))
 def state(delivery: WebhookDelivery) -> SafeString:
-    return badge("delivery", "failing" if delivery.is_failing else delivery.state)
+    return badge("delivery", delivery.standing)
 
 
 @admin.display(description=gettext_lazy("Last answer"))
@@ -154,14 +154,8 @@ class WebhookDeliveryAdmin(RecordAdmin):
     ordering = ["-pk"]
     search_fields = ["announcement__key"]
     search_help_text = gettext_lazy("Number, id of the event, or booking")
+    found = staticmethod(deliveries_found)
     record_template = "admin/bookings/webhookdelivery/record.html"
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[WebhookDelivery], search_term: str
-    ) -> tuple[QuerySet[WebhookDelivery], bool]:
-        """Look up what was typed by unique keys and indexes; Django would look into every row."""
-        typed = search_term.strip()
-        return queryset.filter(pk__in=deliveries_found(typed)) if typed else queryset, False
 
     def title_of(self, record: WebhookDelivery) -> str:
         return _("Delivery %(number)s") % {"number": record.pk}
@@ -173,16 +167,13 @@ class WebhookDeliveryAdmin(RecordAdmin):
         view = self.admin_site.admin_view(self.again_view)
         return [path("<path:object_id>/again/", view, name="bookings_webhookdelivery_again"), *super().get_urls()]
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Show a delivery with what is sent, and each sending that failed."""
-        delivery = _found(unquote(object_id))
-        shown: dict[str, Any] = {"may_manage": request.user.has_perm(RIGHT)}
-        if delivery is not None:
-            shown["attempts"] = list(delivery.attempts.order_by("-pk")[:ATTEMPTS_SHOWN])
-            shown["body"] = json.dumps(json.loads(body_of(delivery)), ensure_ascii=False, indent=2)
-        return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
+    def beside(self, request: HttpRequest, record: WebhookDelivery) -> dict[str, Any]:
+        """Give what is sent, and each sending that failed."""
+        return {
+            "may_manage": request.user.has_perm(RIGHT),
+            "attempts": list(record.attempts.order_by("-pk")[:ATTEMPTS_SHOWN]),
+            "body": json.dumps(json.loads(body_of(record)), ensure_ascii=False, indent=2),
+        }
 
     def again_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say what it means to send a delivery once more, and do so when the form is sent."""

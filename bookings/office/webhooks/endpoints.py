@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -60,11 +59,6 @@ class Standing(admin.SimpleListFilter):
         return queryset.filter(state=self.value())
 
 
-def standing_of(endpoint: WebhookEndpoint) -> str:
-    """Name where an endpoint stands: its state, or that it fails."""
-    return "failing" if endpoint.is_failing else endpoint.state
-
-
 @admin.display(description=gettext_lazy("Address"), ordering="url")
 def address(endpoint: WebhookEndpoint) -> str:
     """Its beginning: the page of the endpoint has all of it."""
@@ -78,7 +72,7 @@ def owner(endpoint: WebhookEndpoint) -> str:
 
 @admin.display(description=gettext_lazy("State"))
 def state(endpoint: WebhookEndpoint) -> SafeString:
-    return badge("endpoint", standing_of(endpoint))
+    return badge("endpoint", endpoint.standing)
 
 
 @admin.display(description=gettext_lazy("Failures in a row"))
@@ -147,19 +141,16 @@ class WebhookEndpointAdmin(EndpointActions, RecordAdmin):
             _count(shown["cl"].result_list)
         return answer
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Show an endpoint with its record, and what can be done to it."""
-        number = id_in(unquote(object_id))
-        endpoint = None if number is None else WebhookEndpoint.objects.filter(pk=number).first()
-        shown: dict[str, Any] = {"may_manage": request.user.has_perm(RIGHT)}
-        if endpoint is not None:
-            events = list(endpoint.events.order_by("-pk")[: EVENTS_SHOWN + 1])
-            shown["events"], shown["has_more"] = events[:EVENTS_SHOWN], len(events) > EVENTS_SHOWN
-            shown["replay"] = endpoint.replays.order_by("-pk").first()
-            shown["choices"] = actions_for(endpoint)
-        return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
+    def beside(self, request: HttpRequest, record: WebhookEndpoint) -> dict[str, Any]:
+        """Give the record of an endpoint, and what can be done to it."""
+        events = list(record.events.order_by("-pk")[: EVENTS_SHOWN + 1])
+        return {
+            "may_manage": request.user.has_perm(RIGHT),
+            "events": events[:EVENTS_SHOWN],
+            "has_more": len(events) > EVENTS_SHOWN,
+            "replay": record.replays.order_by("-pk").first(),
+            "choices": actions_for(record),
+        }
 
 
 def _count(endpoints: Iterable[Any]) -> None:

@@ -97,8 +97,8 @@ def _due_bells() -> list[_Bell]:
     """Find notices that are due, those about one object together."""
     found: dict[tuple[str, str, str], _Bell] = {}
     due = GatewayNotice.objects.filter(state=State.NEW).due(database_time()).order_by("next_at")
-    for notice_id, *name in due.values_list("pk", "gateway", "kind", "object_id")[:CALLS_PER_PASS]:
-        gateway, kind, object_id = name
+    rows = due.values_list("pk", "gateway", "kind", "object_id")[:CALLS_PER_PASS]
+    for notice_id, gateway, kind, object_id in rows:
         found.setdefault((gateway, kind, object_id), _Bell(gateway, [])).ids.append(notice_id)
     return list(found.values())
 

@@ -8,18 +8,16 @@ from unittest import mock
 
 from django.db import connection, transaction
 
-from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.models.webhooks import DeliveryState, EndpointState
 from bookings.queries.upkeep.background import last_pass_finished_at
-from bookings.services.webhooks.endpoints import Owner, make_endpoint
 from tests.campaigns.telling.receiver import Receiver, start_receiver
 from tests.campaigns.verdict import Round
 from tests.support.processes import PLENTY, start_flightsim
 from tests.support.servers import database_url, environment, start_worker
 from tests.support.waiting import await_that
-from tests.support.webhooks import OWNER, announcements, let_webhooks_wait, to_deliver
+from tests.support.webhooks import announcements, let_webhooks_wait, to_deliver
 
 PATIENCE_SECONDS = 600.0
 LOOK_EVERY_SECONDS = 0.1
@@ -39,17 +37,10 @@ class Flow:
         """Make endpoints that need not answer a ping first, whatever their owners have already."""
         made = []
         for name in names:
-            new = make_endpoint(
-                url=self.receiver.url(name),
-                types=(),
-                owner=Owner(),
-                actor=OWNER,
-                webhooks=self.receiver.sender(),
-                seal=wiring.seal(),
-            )
-            self.receiver.does(name, secret=new.secret)
-            WebhookDelivery.objects.filter(endpoint=new.endpoint).delete()
-            made.append(new.endpoint.pk)
+            endpoint = self.receiver.make_endpoint(name)
+            # At once, as the worker looks for what to send meanwhile.
+            WebhookDelivery.objects.filter(endpoint=endpoint).delete()
+            made.append(endpoint.pk)
         WebhookEndpoint.objects.filter(pk__in=made).update(state=EndpointState.ACTIVE)
         return list(WebhookEndpoint.objects.filter(pk__in=made).order_by("pk"))
 

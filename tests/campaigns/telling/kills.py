@@ -21,7 +21,6 @@ from bookings.models.webhooks import DeliveryState
 from bookings.ports import FlightService
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.webhooks.again import ask_for_replay
-from bookings.services.webhooks.endpoints import make_endpoint
 from tests.campaigns.telling.receiver import Receiver, start_receiver
 from tests.campaigns.verdict import Round
 from tests.crashes.world import SIGKILLED, Mortals
@@ -144,17 +143,7 @@ def start_kills() -> Iterator[Kills]:
         receiver = running.enter_context(start_receiver())
         mortals = running.enter_context(Mortals(flights_url=sim.url, payments_file="", **receiver.settings()))
         running.enter_context(mock.patch.object(wiring, "webhooks", return_value=receiver.sender()))
-        endpoint = an_endpoint_at(receiver, NAME)
+        endpoint = receiver.make_endpoint(NAME)
+        tasks.deliver()
         receiver.does(NAME, lost=LOST)
         yield Kills(receiver, endpoint, mortals, a_tireless_gateway(sim.url))
-
-
-def an_endpoint_at(receiver: Receiver, name: str) -> WebhookEndpoint:
-    """Make an endpoint there that believes this service, and has answered its ping."""
-    made = make_endpoint(
-        url=receiver.url(name), types=(), owner=OPEN, actor=OWNER, webhooks=receiver.sender(), seal=wiring.seal()
-    )
-    receiver.does(name, secret=made.secret)
-    tasks.deliver()
-    made.endpoint.refresh_from_db()
-    return made.endpoint

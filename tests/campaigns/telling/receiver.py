@@ -8,15 +8,16 @@ from typing import Any
 
 import requests
 
+from bookings import wiring
 from bookings.gateways.webhooks.networks import network
 from bookings.gateways.webhooks.sender import HttpWebhooks
-from devtools.processes import REPOSITORY
+from bookings.models import WebhookEndpoint
+from bookings.services.webhooks.endpoints import make_endpoint
 from tests.support.processes import CALL_SECONDS, Server
+from tests.support.webhooks import OPEN, OWNER
+from tests.webhooks.test_signatures import NODE, NODE_MODULES
 
 LOOPBACK = "127.0.0.1/32"
-NODE = REPOSITORY / ".venv" / "bin" / "node"
-# Put there by devtools/venv.sh, from tests/webhooks/package-lock.json.
-NODE_MODULES = REPOSITORY / ".venv" / "npm" / "tests" / "webhooks" / "node_modules"
 PROGRAM = Path(__file__).with_name("receiver.cjs")
 
 
@@ -40,6 +41,14 @@ class Receiver(Server):
     def sender(self) -> HttpWebhooks:
         """Make what sends there."""
         return HttpWebhooks(ports=(self.port,), private=(network(LOOPBACK),))
+
+    def make_endpoint(self, name: str) -> WebhookEndpoint:
+        """Make an endpoint there, which believes this service; its ping waits."""
+        made = make_endpoint(
+            url=self.url(name), types=(), owner=OPEN, actor=OWNER, webhooks=self.sender(), seal=wiring.seal()
+        )
+        self.does(name, secret=made.secret)
+        return made.endpoint
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{name}"
