@@ -1,0 +1,53 @@
+"""What is asked of those who carry messages to travelers, and how sending one can end."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bookings.ports.outcomes import Mistake, NotSent, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """
+    One mail to one traveler. Each sending has the same `key`, which makes its Message-ID.
+
+    `calendar` is a file in the form of iCalendar, or empty.
+    """
+
+    key: str
+    to: str
+    language: str
+    subject: str
+    text: str
+    html: str
+    calendar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """It was taken over: whoever took it delivers it, or reports that it cannot. `receipt` is what they call it."""
+
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """There is no such address, or it takes nothing: sending there again does harm to the name of the sender."""
+
+    why: str
+
+
+MessageOutcome = Sent | Refused | Mistake | NotSent | Unknown
+"""
+How a sending can end.
+
+*Mistake*: this message is not taken, to whatever address. *Not sent*: certainly not taken, and perhaps later.
+*Unknown*: it was handed over whole, and no answer came: it may be on its way.
+"""
+
+
+class MessageChannel(Protocol):
+    """Carries messages to travelers."""
+
+    def send(self, mail: Mail, *, seconds: float) -> MessageOutcome:
+        """Send once; `seconds` hold for all of it."""
