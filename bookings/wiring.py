@@ -11,11 +11,14 @@ from bookings.conf import WORKER_CALL_SECONDS
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.gateways.identity_provider.openid import OpenIdProvider
+from bookings.gateways.messages.folder import FolderMail
+from bookings.gateways.messages.smtp import MailServer, SmtpMail
 from bookings.gateways.payments.stripe.account import Account
 from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
 from bookings.gateways.webhooks.sender import HttpWebhooks
 from bookings.ports import FlightService, IdentityProvider, Passkeys, PaymentGateway, RateLimiter, SigningKeys
+from bookings.ports.messages import MessageChannel
 from bookings.ports.webhooks import Webhooks
 from bookings.services.shared.sealing import Seal
 
@@ -94,6 +97,21 @@ def webhooks() -> Webhooks:
         private=settings.WEBHOOK_PRIVATE_NETWORKS,
         ca_file=settings.WEBHOOK_CA_FILE,
         proxy=settings.WEBHOOK_PROXY,
+    )
+
+
+@cache
+def mail() -> MessageChannel | None:
+    """What carries mails to travelers; none where the settings name none."""
+    if not settings.MAIL_SERVER:
+        return None
+    if not isinstance(settings.MAIL_SERVER, MailServer):
+        return FolderMail(settings.MAIL_FOLDER, sender=settings.MAIL_FROM, reply_to=settings.MAIL_REPLY_TO)
+    return SmtpMail(
+        settings.MAIL_SERVER,
+        sender=settings.MAIL_FROM,
+        reply_to=settings.MAIL_REPLY_TO,
+        ca_file=settings.MAIL_CA_FILE,
     )
 
 

@@ -5,7 +5,7 @@ A value that is wrong by itself is refused here; what is wrong together, by `boo
 """
 
 from bookingsite import logs
-from bookingsite.config import payments, queue, webhooks
+from bookingsite.config import mail, payments, queue, webhooks
 from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
@@ -141,6 +141,13 @@ WEBHOOK_CA_FILE = webhooks.ca_file("WEBHOOK_CA_FILE")
 WEBHOOK_PROXY = webhooks.proxy("WEBHOOK_PROXY")
 # What seals the secrets of webhooks in the database.
 SEAL_KEYS = webhooks.seal_keys("SEAL_KEYS", development=DEBUG)
+
+# Where mails to travelers are handed over, and who they are from.
+MAIL_SERVER = mail.mail_server("EMAIL_URL", development=DEBUG)
+MAIL_FOLDER = BASE_DIR / "var" / "mail"
+MAIL_CA_FILE = webhooks.ca_file("MAIL_CA_FILE")
+MAIL_FROM = mail.sender("MAIL_FROM")
+MAIL_REPLY_TO = mail.sender("MAIL_REPLY_TO")
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.
 CUSTOMER_URL_TEMPLATE = address_of_each("CUSTOMER_URL_TEMPLATE")

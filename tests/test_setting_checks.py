@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.core import checks as django_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.gateways.messages.smtp import MailServer
 from bookingsite.config import checks
 from devtools.processes import REPOSITORY
 from tests.test_start import start
@@ -19,6 +20,7 @@ LIVE = {
     "STRIPE_WEBHOOK_SECRETS": ["whsec_0123456789abcdef"],
 }
 TEST = LIVE | {"STRIPE_API_KEY": "rk_test_0123456789", "STRIPE_PUBLISHABLE_KEY": "pk_test_0123456789"}
+MAIL_SERVER = MailServer("mail.example.org", 587, "started")
 
 # What each is about, in production: settings that bring it about, and the like that do not.
 CHECKS = {
@@ -55,6 +57,14 @@ CHECKS = {
         {"WEBHOOK_PROXY": "http://proxy.example.org:3128", "WEBHOOK_PRIVATE_NETWORKS": ["10.20.0.0/16"]},
         {"WEBHOOK_PROXY": "http://proxy.example.org:3128"},
     ),
+    "bookings.E013": (
+        {"MAIL_SERVER": MAIL_SERVER, "MAIL_FROM": "", "SEAL_KEYS": [b"k" * 32]},
+        {"MAIL_SERVER": "", "MAIL_FROM": ""},
+    ),
+    "bookings.E014": (
+        {"MAIL_SERVER": MAIL_SERVER, "MAIL_FROM": "a@example.org", "SEAL_KEYS": []},
+        {"MAIL_SERVER": MAIL_SERVER, "MAIL_FROM": "a@example.org", "SEAL_KEYS": [b"k" * 32]},
+    ),
     "bookings.W001": (
         {"FLIGHT_SERVICE_URL": "http://flights.example.org"},
         {"FLIGHT_SERVICE_URL": "http://flights.example.org", "FLIGHT_SERVICE_PLAINTEXT_HOST": "flights.example.org"},
@@ -66,6 +76,10 @@ CHECKS = {
         {"DATABASES": {"default": {"ENGINE": "bookingsite.mysql"}}},
     ),
     "bookings.W006": ({"PAYMENT_GATEWAY": "instant"}, {"PAYMENT_GATEWAY": "instant", "DEBUG": True}),
+    "bookings.W008": (
+        {"MAIL_SERVER": MailServer("mail.example.org", 25, "none")},
+        {"MAIL_SERVER": MailServer("127.0.0.1", 25, "none")},
+    ),
     "bookings.W007": ({"PAYMENT_TEST_MODE": True, **TEST}, LIVE),
 }
 

@@ -25,7 +25,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """It was taken over: whoever took it delivers it, or reports that it cannot. `receipt` is what they call it."""
+    """It was taken over by a server, which delivers it or reports that it cannot. `receipt` is its name there."""
 
     receipt: str = ""
 

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from bookings.text.money import NO_CURRENCY
 from bookingsite.config.env import env, is_plaintext
+from bookingsite.config.mail import is_mail_plain
 from bookingsite.config.payments import is_live
 
 
@@ -77,6 +78,18 @@ def _wrong_together() -> Iterator[CheckMessage]:
             "these networks would open nothing.",
             hint="Remove one of them; which addresses inside may be reached is set at the proxy.",
             id="bookings.E012",
+        )
+    if settings.MAIL_SERVER and not settings.MAIL_FROM:
+        yield checks.Error(
+            "EMAIL_URL is set, and MAIL_FROM is not: a mail is from no one.",
+            hint="Set it to an address that this server may send from, as in Flight bookings <bookings@example.org>.",
+            id="bookings.E013",
+        )
+    if settings.MAIL_SERVER and not settings.SEAL_KEYS:
+        yield checks.Error(
+            "EMAIL_URL is set, and SEAL_KEYS is not: addresses of travelers would be kept as anyone can read them.",
+            hint="Set it to 32 random bytes in base64, and keep it apart from backups of the database.",
+            id="bookings.E014",
         )
     yield from _wrong_with_stripe()
 
@@ -151,6 +164,12 @@ def _unsafe() -> Iterator[CheckMessage]:
             "PAYMENT_TEST_MODE=true: payments move no money.",
             hint="Remove it, and set the live keys of the account, before people shall pay.",
             id="bookings.W007",
+        )
+    if is_mail_plain(settings.MAIL_SERVER):
+        yield checks.Warning(
+            "EMAIL_URL has smtp+plain://: mails can be read on their way to the mail server.",
+            hint="Use smtp:// or smtps://; a mail server on this machine is meant without.",
+            id="bookings.W008",
         )
     if env.str("DATABASE_REPLICA_URL", default="") and "replica" not in settings.DATABASES:
         yield checks.Warning(

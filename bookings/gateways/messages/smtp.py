@@ -310,7 +310,7 @@ class _Lines:
         return line
 
     def close(self) -> None:
-        """Let the socket go: it is closed by whoever opened it."""
+        """Let the socket go: the conversation closes it."""
 
 
 def _left(deadline: Deadline) -> float:
