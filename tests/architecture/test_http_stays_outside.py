@@ -83,8 +83,17 @@ def test_nothing_below_the_entry_points_names_http():
 
 
 def test_no_package_of_bookings_is_forgotten():
-    outside = {"admin.py", "answers", "api", "apps.py", "diagnostics", "gateways", "management", "migrations", "office"}
-    outside |= {"observability", "static", "tasks.py", "wiring.py", "__init__.py", "__pycache__"}
+    outside = {"admin.py", "answers", "api", "apps.py", "diagnostics", "gateways", "locale", "management"}
+    outside |= {
+        "migrations",
+        "observability",
+        "office",
+        "static",
+        "tasks.py",
+        "wiring.py",
+        "__init__.py",
+        "__pycache__",
+    }
 
     assert {path.name for path in BOOKINGS.iterdir()} - outside == {name.split("/")[0] for name in INSIDE} - {"answers"}
 

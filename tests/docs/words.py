@@ -49,7 +49,7 @@ def files():
         for name in names
         if name
         and not name.startswith(HISTORY)
-        and not name.endswith((".png", ".txt"))
+        and not name.endswith((".png", ".txt", ".mo", ".po"))
         and (REPOSITORY / name).is_file()
     ]
 
