@@ -311,6 +311,22 @@ def remind_before() -> timedelta:
     return timedelta(seconds=settings.REMIND_BEFORE_SECONDS)
 
 
+def contact_retention() -> timedelta:
+    """How long the contact of a booking is kept after its end, or after its departure."""
+    return timedelta(days=settings.CONTACT_RETENTION_DAYS)
+
+
+def sends_mail() -> bool:
+    """Whether travelers are sent mail."""
+    return bool(settings.MAIL_SERVER)
+
+
+def mail_domain() -> str:
+    """The domain that mails are sent from; empty where none are sent."""
+    sender: str = settings.MAIL_FROM
+    return sender.rpartition("@")[2].rstrip(">")
+
+
 def currency() -> str:
     """What prices are in where the Flight Service does not say it: an ISO 4217 code."""
     code: str = settings.CURRENCY

@@ -9,6 +9,7 @@ from bookings.deadline import Deadline
 from bookings.observability import tracing
 from bookings.services.announcements.announce import announce_news
 from bookings.services.announcements.find_missed import find_missed_news
+from bookings.services.messages.send import send_messages as send
 from bookings.services.payments import reconcile as comparing_payments
 from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.upkeep import run_pass as passes
@@ -44,6 +45,13 @@ def deliver() -> int:
         return deliver_webhooks(
             webhooks=wiring.webhooks(), seal=wiring.seal(), deadline=deadline, at_deadline=place.close
         )
+
+
+def send_messages() -> int:
+    """Send mails to travelers. Queued when one is due; returns how many were taken over."""
+    mail = wiring.mail()
+    with tracing.Span("send messages"):
+        return send(mail=mail, seal=wiring.seal(), deadline=Deadline(PASS_SECONDS)) if mail is not None else 0
 
 
 def look_for_missed_news() -> int:

@@ -11,6 +11,7 @@
 # others what has happened has a place of its own: the worker itself puts it there when it sees that there is news.
 # So has the one that sends webhooks; but that one keeps its place for as long as it begins sendings. Receivers may
 # hang, and more of it would only take the workers from the passes. If it dies, its place is taken again after a while.
+# The one that sends mails has a place, too.
 
 from datetime import timedelta
 
@@ -37,9 +38,11 @@ TELLING_TASK = "bookings.tasks.tell"
 
 DELIVERING_TASK = "bookings.tasks.deliver"
 
+MESSAGES_TASK = "bookings.tasks.send_messages"
+
 # Below those that the table itself gives out, of which none is used up.
 PLACE = -1
-PLACES = {PASSES_TASK: PLACE, TELLING_TASK: -2, DELIVERING_TASK: -3}
+PLACES = {PASSES_TASK: PLACE, TELLING_TASK: -2, DELIVERING_TASK: -3, MESSAGES_TASK: -4}
 
 # A place that is kept while its task runs, and for how long at most: it begins nothing for longer than that.
 KEPT_PLACE, KEPT_FOR = PLACES[DELIVERING_TASK], timedelta(seconds=2 * PASS_SECONDS)
@@ -86,6 +89,11 @@ def wake_sender() -> None:
 def leave_sender_place() -> None:
     """Let what sends webhooks be asked for again; for that task, once it begins no more sendings."""
     OrmQ.objects.filter(pk=KEPT_PLACE).delete()
+
+
+def wake_mailer() -> None:
+    """Ask for what sends mails to travelers; for the worker, once it has seen that one is due."""
+    _ask(MESSAGES_TASK)
 
 
 @in_one_statement("worker.wake")

@@ -15,10 +15,11 @@ from django_q.models import OrmQ, Schedule
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.queries.announcements import is_news_due
+from bookings.queries.messages import is_message_due
 from bookings.queries.upkeep import background
 from bookings.queries.webhooks import is_delivery_due
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
-from bookings.wake import KEPT_FOR, KEPT_PLACE, PLACES, wake_sender, wake_teller
+from bookings.wake import KEPT_FOR, KEPT_PLACE, PLACES, wake_mailer, wake_sender, wake_teller
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,9 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             now = database_time()
         if is_delivery_due(now):
             wake_sender()
+            now = database_time()
+        if settings.MAIL_SERVER and is_message_due(now):
+            wake_mailer()
             now = database_time()
         taken = self._take(now)
         if not taken:

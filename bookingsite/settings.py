@@ -148,6 +148,7 @@ MAIL_FOLDER = BASE_DIR / "var" / "mail"
 MAIL_CA_FILE = webhooks.ca_file("MAIL_CA_FILE")
 MAIL_FROM = mail.sender("MAIL_FROM")
 MAIL_REPLY_TO = mail.sender("MAIL_REPLY_TO")
+CONTACT_RETENTION_DAYS = whole_number("CONTACT_RETENTION_DAYS", default=30, low=0, high=3650)
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.
 CUSTOMER_URL_TEMPLATE = address_of_each("CUSTOMER_URL_TEMPLATE")

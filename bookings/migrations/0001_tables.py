@@ -1742,4 +1742,127 @@ class Migration(migrations.Migration):
                 "default_permissions": (),
             },
         ),
+        migrations.CreateModel(
+            name="Contact",
+            fields=[
+                (
+                    "booking",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="contact",
+                        serialize=False,
+                        to="bookings.booking",
+                    ),
+                ),
+                ("sealed", models.BinaryField()),
+                ("address_mark", models.CharField(max_length=64)),
+                ("language", models.CharField(blank=True, default="", max_length=35)),
+                ("wants_reminders", models.BooleanField(default=False)),
+                ("erase_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "contact",
+                "verbose_name_plural": "contacts",
+                "db_table": "contact",
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["erase_at"], name="contact_to_erase"),
+                    models.Index(fields=["address_mark"], name="contact_of_address"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SuppressedAddress",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("address_mark", models.CharField(max_length=64)),
+                ("channel", models.CharField(choices=[("mail", "mail")], default="mail", max_length=4)),
+                ("why", models.CharField(max_length=200)),
+                ("until", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "suppressed address",
+                "verbose_name_plural": "suppressed addresses",
+                "db_table": "suppressed_address",
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["until"], name="suppressed_address_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("address_mark", "channel"), name="suppressed_address_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["mail"])), name="suppressed_address_channel_known"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
+                ("channel", models.CharField(choices=[("mail", "mail")], default="mail", max_length=4)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("sent", "sent"),
+                            ("refused", "refused"),
+                            ("unknown", "unknown"),
+                            ("lapsed", "lapsed"),
+                            ("skipped", "skipped"),
+                        ],
+                        default="pending",
+                        max_length=7,
+                    ),
+                ),
+                ("worthless_at", models.DateTimeField()),
+                ("unknowns", models.PositiveSmallIntegerField(default=0)),
+                ("receipt", models.CharField(blank=True, default="", max_length=200)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "announcement",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="messages",
+                        to="bookings.announcement",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+                "db_table": "message",
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["next_at"], name="message_to_do"),
+                    models.Index(fields=["created_at"], name="message_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("announcement", "channel"), name="message_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["pending", "sent", "refused", "unknown", "lapsed", "skipped"])
+                        ),
+                        name="message_state_known",
+                    ),
+                    models.CheckConstraint(condition=models.Q(("channel__in", ["mail"])), name="message_channel_known"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "pending"), ("next_at__isnull", True), _connector="XOR"),
+                        name="message_due_while_pending",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "pending"), ("ended_at__isnull", False), _connector="XOR"),
+                        name="message_ends_once",
+                    ),
+                ],
+            },
+        ),
     ]

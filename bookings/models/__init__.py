@@ -11,6 +11,7 @@ from bookings.models.bookings.booking_event import BookingEvent
 from bookings.models.bookings.bulk_cancel import BulkCancel, BulkCancelRow
 from bookings.models.bookings.user_hold import UserHold
 from bookings.models.disputes import Dispute
+from bookings.models.messages import Contact, Message, SuppressedAddress
 from bookings.models.notices import GatewayNotice
 from bookings.models.payment_comparison import PaymentComparison
 from bookings.models.payments import Payment
@@ -32,6 +33,7 @@ __all__ = [
     "BulkCancel",
     "BulkCancelRow",
     "ClockProof",
+    "Contact",
     "Dispute",
     "EndpointEvent",
     "FlightGate",
@@ -39,6 +41,7 @@ __all__ = [
     "Heartbeat",
     "IdempotencyRecord",
     "LogInEvent",
+    "Message",
     "Passkey",
     "PatchSlot",
     "Payment",
@@ -50,6 +53,7 @@ __all__ = [
     "SeatCall",
     "SeatCallEvent",
     "StaffIdentity",
+    "SuppressedAddress",
     "UserHold",
     "WebhookAttempt",
     "WebhookDelivery",

@@ -122,6 +122,14 @@ WEBHOOK_SEND_SECONDS = Histogram(
     buckets=_SEND_BUCKETS,
     registry=REGISTRY,
 )
+MESSAGES = Counter(
+    "bookings_messages",
+    "Messages to travelers that were sent, or could not be, by how it ended. There is no label for the traveler.",
+    ["channel", "outcome"],
+    registry=REGISTRY,
+)
+for _outcome in ("sent", "refused", "mistake", "not_sent", "unknown"):
+    MESSAGES.labels("mail", _outcome)
 MONEY_DIFFERS = Counter(
     "bookings_money_differs",
     "Payments whose money is not what was asked for: another amount, currency or payment. Never booked.",

@@ -63,6 +63,9 @@ LOCKED = {
     "webhook endpoint": "webhook_endpoint",
     "replay": "webhook_replay",
     "delivery": "webhook_delivery",
+    "contact": "contact",
+    "message": "message",
+    "suppressed address": "suppressed_address",
     "*update* idempotency record": "update idempotency_record",
 }
 WRITES = re.compile(r"(INSERT|UPDATE|DELETE)\b(?: IGNORE)?(?: INTO| FROM)?\s+`(\w+)`")

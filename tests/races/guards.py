@@ -21,9 +21,11 @@ from bookings.models import (
     BookingEvent,
     BulkCancel,
     BulkCancelRow,
+    Contact,
     Dispute,
     GatewayNotice,
     IdempotencyRecord,
+    Message,
     Payment,
     Refund,
     SeatCall,
@@ -32,6 +34,8 @@ from bookings.models import (
 from bookings.services.bookings import unpaid_limit
 
 EVERY_ROW = (
+    Message,
+    Contact,
     Announcement,
     GatewayNotice,
     Dispute,

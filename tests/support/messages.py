@@ -1,12 +1,25 @@
-"""Announcements to tell travelers, without a database."""
+"""What travelers are told: announcements without a database, contacts, and a mail server in memory."""
 
-from datetime import UTC, datetime
+import threading
+from collections import deque
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
+from bookings.deadline import Deadline
 from bookings.lifecycle import News
-from bookings.models import Announcement, Booking
+from bookings.models import Announcement, Booking, Message
+from bookings.ports.messages import Mail, MessageOutcome, Sent
 from bookings.queries.announced import facts_of, shown_now
+from bookings.services.messages.contacts import Address, GivenContact, change_contact
+from bookings.services.messages.send import send_messages
+from bookings.services.shared.sealing import Seal
+from tests.support.bookings import STAFF
+from tests.support.webhooks import SEAL
+
+EMAIL = "Ada@example.org"
 
 HAPPENED_AT = datetime(2026, 7, 1, 9, 0, tzinfo=UTC)
 DEPARTS_AT = datetime(2026, 7, 14, 12, 55, tzinfo=UTC)
@@ -48,3 +61,48 @@ def a_told(
         facts=facts_of(shown_now(booking, at=HAPPENED_AT), change | ({"amount": amount} if amount else {})),
         created_at=HAPPENED_AT,
     )
+
+
+class FakeMail:
+    """A mail server in memory: it answers what it is told to, one after the other, and takes all over from then on."""
+
+    def __init__(self, *says: MessageOutcome) -> None:
+        self.mails: list[Mail] = []
+        self._says = deque(says)
+        self._lock = threading.Lock()
+
+    def says(self, *outcomes: MessageOutcome) -> None:
+        """Plan the next answers."""
+        self._says.extend(outcomes)
+
+    def send(self, mail: Mail, *, seconds: float) -> MessageOutcome:
+        with self._lock:
+            self.mails.append(mail)
+            return self._says.popleft() if self._says else Sent("queued")
+
+    def subjects(self) -> list[str]:
+        """Give what came, without the references of the bookings."""
+        return [mail.subject.partition(": ")[2] for mail in self.mails]
+
+
+def give_contact(booking: Booking, email: str = EMAIL, **given: Any) -> None:
+    """Write down where the traveler of a booking is reached."""
+    contact = GivenContact(Address(email), **given)
+    change_contact(booking_id=booking.pk, given=contact, actor=STAFF, seal=SEAL)
+
+
+def send_due(mail: FakeMail, *, seal: Seal = SEAL) -> int:
+    """Do the worker's work until nothing is due; give how many mails were taken over."""
+    return send_messages(mail=mail, seal=seal, deadline=Deadline(5))
+
+
+def let_messages_wait(**time: float) -> None:
+    """Let time pass for all messages: pauses and leases end so much sooner, and so does what they are worth."""
+    earlier = timedelta(**time)
+    for columns in ("next_at", "ended_at", "worthless_at", "first_sent_at", "created_at"):
+        Message.objects.exclude(**{columns: None}).update(**{columns: F(columns) - earlier})
+
+
+def ends() -> list[tuple[str, str]]:
+    """Give the state of each message, and why."""
+    return list(Message.objects.order_by("pk").values_list("state", "last_error"))

@@ -12,6 +12,7 @@ from bookings.lifecycle import News
 from bookings.management.arguments import operator
 from bookings.models import ApiKey, WebhookEndpoint
 from bookings.models.webhooks import EndpointState
+from bookings.services.messages.reseal import reseal_contacts
 from bookings.services.webhooks import endpoints
 from bookings.services.webhooks.again import ask_for_replay
 from bookings.services.webhooks.endpoints import Made, Owner, Wish
@@ -101,6 +102,7 @@ class Command(BaseCommand):
 
     def reseal(self, *, actor: Actor, options: dict[str, Any]) -> None:
         self.stdout.write(f"{reseal_secrets(seal=wiring.seal())} endpoints had secrets under another key.")
+        self.stdout.write(f"{reseal_contacts(seal=wiring.seal())} contacts had addresses under another key.")
 
     def _move(self, to: EndpointState, *, actor: Actor, options: dict[str, Any]) -> None:
         endpoint = endpoints.change_endpoint(

@@ -24,9 +24,10 @@ from bookings.observability import metrics
 from bookings.queries.announced import facts_of
 from bookings.queries.announcements import due_bookings
 from bookings.services.announcements.news import Item, may_be_several, news_of, reminder
+from bookings.services.messages.fan_out import fan_out as tell_travelers
 from bookings.services.shared.best_effort import for_each
 from bookings.services.shared.transitions import end_telling, tell
-from bookings.services.webhooks.fan_out import fan_out
+from bookings.services.webhooks.fan_out import fan_out as tell_receivers
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ ANNOUNCER = "announcer"
 FanOut = Callable[[Sequence[Announcement], datetime], None]
 """Writes what carries announcements to some who are told, in the transaction that writes these. Locks no booking."""
 
-FAN_OUTS: tuple[FanOut, ...] = (fan_out,)
+FAN_OUTS: tuple[FanOut, ...] = (tell_receivers, tell_travelers)
 
 
 def announce_news(*, deadline: Deadline) -> int:

@@ -7,6 +7,7 @@ moved to another row or column.
 """
 
 import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 
@@ -33,6 +34,7 @@ class Seal:
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_mark(key): AESGCM(key) for key in keys}
         self._newest = _mark(keys[0]) if keys else b""
+        self._marking = [hmac.digest(key, b"marks of addresses", hashlib.sha256) for key in keys]
 
     def __bool__(self) -> bool:
         return bool(self._keys)
@@ -63,6 +65,10 @@ class Seal:
             return key.decrypt(nonce, sealed[len(head) + NONCE_BYTES :], head + place.encode())
         except InvalidTag:
             raise CannotOpen from None
+
+    def marks(self, content: str) -> list[str]:
+        """Make all that may stand for a content, the newest first: by the key of today, and by those before."""
+        return [hmac.new(key, content.encode(), hashlib.sha256).hexdigest() for key in self._marking]
 
     def is_old(self, sealed: bytes) -> bool:
         """Whether something was sealed by another key than the newest."""

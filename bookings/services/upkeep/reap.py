@@ -29,8 +29,19 @@ from bookings.conf import (
 from bookings.db.clock import clock_is_proven, database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
-from bookings.models import Announcement, GatewayNotice, IdempotencyRecord, LogInEvent, RateWindow, WebhookDelivery
+from bookings.models import (
+    Announcement,
+    Contact,
+    GatewayNotice,
+    IdempotencyRecord,
+    LogInEvent,
+    Message,
+    RateWindow,
+    SuppressedAddress,
+    WebhookDelivery,
+)
 from bookings.models.access.idempotency import RecordState
+from bookings.models.messages import MessageState
 from bookings.models.notices import GatewayNoticeState
 
 log = structlog.get_logger(__name__)
@@ -97,7 +108,22 @@ def _notices() -> Iterator[int]:
 
 def _announcements() -> Iterator[int]:
     """What others were told long ago: a booking's own page and its timeline stay. What is delivered once more waits."""
-    yield from _older(Announcement.objects.filter(deliveries=None), "created_at", ANNOUNCEMENT_RETENTION)
+    yield from _older(Announcement.objects.filter(deliveries=None, messages=None), "created_at", ANNOUNCEMENT_RETENTION)
+
+
+def _messages() -> Iterator[int]:
+    """What travelers were told long ago. One that waits for so long has lapsed: it is ended before it is old."""
+    yield from _older(Message.objects.exclude(state=MessageState.PENDING), "created_at", ANNOUNCEMENT_RETENTION)
+
+
+def _contacts() -> Iterator[int]:
+    """Where travelers were reached whose time is over. What waits to be sent to them is skipped."""
+    yield from _older(Contact.objects.all(), "erase_at", timedelta(0))
+
+
+def _suppressed_addresses() -> Iterator[int]:
+    """Addresses that are written to again."""
+    yield from _older(SuppressedAddress.objects.all(), "until", timedelta(0))
 
 
 def _deliveries() -> Iterator[int]:
@@ -129,6 +155,9 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
     Session._meta.db_table: _sessions,
     LogInEvent._meta.db_table: _log_ins,
     GatewayNotice._meta.db_table: _notices,
+    Contact._meta.db_table: _contacts,
+    SuppressedAddress._meta.db_table: _suppressed_addresses,
+    Message._meta.db_table: _messages,
     WebhookDelivery._meta.db_table: _deliveries,
     Announcement._meta.db_table: _announcements,
     Task._meta.db_table: _task_results,

@@ -1,0 +1,87 @@
+"""When a message is sent, again or not at all. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from bookings.lifecycle import BookingStatus, News
+from bookings.models import Announcement
+
+# For all of a conversation with a mail server: some let strangers wait for ten seconds on purpose.
+SEND_SECONDS = 20.0
+
+# A task begins nothing new after this, and ends within the time of a pass.
+BEGINS_FOR_SECONDS = 15.0
+
+# Who sends a message has it for so long. One that dies may have sent it, so this is the pause of a repeat too.
+LEASE = timedelta(minutes=5)
+
+# The first sending of unknown outcome is repeated once, as a mail server may have lost it; the second one stands.
+MOST_UNKNOWNS = 2
+
+# A mail server that is restarted is back within the first two, one that puts strangers off within the third.
+PAUSES = (
+    *(timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30)),
+    *(timedelta(hours=1), timedelta(hours=3)),
+)
+
+# Many pay within seconds of their hold: then there is one mail in the place of two.
+HOLD_WAITS = timedelta(seconds=5)
+
+# Strangers' bookings must not fill anyone's mailbox.
+MOST_IN_A_DAY = 20
+
+# An address that its server does not know may exist a month later.
+SUPPRESSED_FOR = timedelta(days=30)
+
+# Who has paid flies within a year, if it is not known when.
+UNKNOWN_DEPARTURE = timedelta(days=365)
+
+# Where no time of the booking ends its use.
+WORTH_FOR: Mapping[str, timedelta] = MappingProxyType(
+    {
+        News.PAID: timedelta(days=3),
+        News.EXPIRED: timedelta(days=1),
+        News.CANCELLED: timedelta(days=3),
+        News.REFUNDED: timedelta(days=7),
+    }
+)
+
+# What is told only while it can be paid for.
+ABOUT_PAYING = (News.HELD, News.EXPIRING, News.PAYMENT_FAILED)
+
+
+def worthless_at(announcement: Announcement) -> datetime:
+    """Tell from when on a message is of no use."""
+    if announcement.type in ABOUT_PAYING:
+        return announcement.booking.expires_at
+    return announcement.occurred_at + WORTH_FOR[announcement.type]
+
+
+def is_still_so(announcement: Announcement) -> bool:
+    """Tell whether what a message says is true of its booking, which was read just now."""
+    booking = announcement.booking
+    if announcement.type in ABOUT_PAYING:
+        return booking.status == BookingStatus.INITIATED and booking.active_payment_id is None
+    if announcement.type == News.PAID:
+        return booking.status == BookingStatus.BOOKED
+    return True
+
+
+def next_pause(claims: int) -> timedelta:
+    """Choose the pause after so many sendings."""
+    return PAUSES[min(max(claims, 1), len(PAUSES)) - 1]
+
+
+def erase_at(announcement: Announcement, *, kept: timedelta) -> datetime | None:
+    """
+    Tell when the contact of a booking is erased after this news; None: it stays as it was.
+
+    :param kept: how long after its end, or after its departure
+    """
+    if announcement.type == News.PAID:
+        departure: datetime | None = announcement.booking.departure_at
+        return (departure or announcement.occurred_at + UNKNOWN_DEPARTURE) + kept
+    if announcement.type in (News.EXPIRED, News.CANCELLED, News.REFUNDED):
+        return announcement.occurred_at + kept
+    return None
