@@ -46,6 +46,8 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "money": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
         "pay": Access(Scope.PAYMENTS_WRITE, "PAYMENTS_PER_MINUTE"),
         "cancel": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
+        "contact_change": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
+        "contact_erase": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
         "feed": Access(Scope.WEBHOOKS_MANAGE, "READS_PER_MINUTE", also=Scope.BOOKINGS_READ),
         **{
             name: Access(Scope.WEBHOOKS_MANAGE, "READS_PER_MINUTE", also=Scope.BOOKINGS_READ)

@@ -1,6 +1,6 @@
 """Who calls: a customer by a token of the user service, a service by its key, or any client where all are trusted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from bookings import wiring
 from bookings.actor import Actor, ActorKind, Scope
-from bookings.api.tokens import TokenExpired, TokenRefused, TokenRules, user_of
+from bookings.api.tokens import TokenExpired, TokenRefused, TokenRules, customer_of
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import TemporarilyUnavailable, UserMismatch
 from bookings.observability import log_context
@@ -33,6 +33,8 @@ class Caller:
     principal: str
     scopes: frozenset[Scope] = BOOKING_SCOPES
     user_id: int | None = None
+    # Of a customer: what the user service has verified; empty where it says of none.
+    email: str = field(default="", repr=False)
     service: str = ""
     requests_per_minute: int | None = None
     is_authenticated: bool = True
@@ -123,10 +125,10 @@ def _caller_of(token: str) -> Caller:
         )
     rules = TokenRules(issuer=settings.JWT_ISSUER, audience=settings.JWT_AUDIENCE)
     try:
-        user_id = user_of(token, keys=wiring.signing_keys(), rules=rules)
+        customer = customer_of(token, keys=wiring.signing_keys(), rules=rules)
     except TokenRefused as error:
         code = "token_expired" if isinstance(error, TokenExpired) else "token_invalid"
         raise NotAuthenticated(str(error), code=code, problem="invalid_token") from error
     except SigningKeysUnavailable as error:
         raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-    return Caller(principal=f"user:{user_id}", user_id=user_id)
+    return Caller(principal=f"user:{customer.user_id}", user_id=customer.user_id, email=customer.email)

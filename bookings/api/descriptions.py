@@ -14,6 +14,7 @@ from bookings.api.addresses import LINKS
 from bookings.api.operation import Answer, Operation, if_match
 from bookings.api.serializers import (
     CancelBookingRequest,
+    ChangeContactRequest,
     CreateBookingRequest,
     ListBookingsQuery,
     ListEventsQuery,
@@ -329,6 +330,26 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 errors.PaymentInProgress,
                 *_KEYED,
             ),
+        ),
+        "contact_change": Operation(
+            "changeBookingContact",
+            "Say where a traveler is reached",
+            "Writes down where the traveler of a booking is told by mail what happens to it, in the place of what was "
+            "there. What waits to be sent goes there. No answer ever shows it.",
+            {200: Answer("Contact changed", "Nothing", {})},
+            parameters=(BOOKING_ID,),
+            request=ChangeContactRequest,
+            example={"userId": 1001, "contact": {"email": "ada@example.org", "locale": "de-AT"}},
+            refusals=(errors.UserMismatch, errors.BookingNotFound),
+        ),
+        "contact_erase": Operation(
+            "eraseBookingContact",
+            "Forget where a traveler is reached",
+            "Deletes the contact of a booking. Nothing that waits is sent; a mail that is on its way at this moment "
+            "may still arrive. Again: the same answer.",
+            {200: Answer("Contact erased", "Nothing", {})},
+            parameters=(BOOKING_ID,),
+            refusals=(errors.BookingNotFound,),
         ),
         "links": Operation(
             "listLinks",

@@ -9,6 +9,7 @@ from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from bookings.api.contact_field import Contact
 from bookings.api.moments import MOMENT_TEXT, Day, Moment
 from bookings.conf import (
     HIGHEST_ID,
@@ -220,6 +221,12 @@ class CreateBookingRequest(RequestBody):
         help_text="What you want to find with the booking again. Kept and shown as it is, and read by nothing here. "
         "Put no secrets into it.",
     )
+    contact = Contact(
+        required=False,
+        help_text="Where the traveler is told by mail what happens to the booking, in the language of `locale` or in "
+        "English. `reminders`: also that the payment window ends soon. It is kept sealed, shown nowhere, and erased a "
+        "while after the booking's end. With a customer's token that names a verified address: that one.",
+    )
 
 
 class PayBookingRequest(RequestBody):
@@ -250,6 +257,13 @@ class CancelBookingRequest(RequestBody):
 
     userId = the_user()
     reason = Note(required=False, max_length=200, help_text="Free text on one line, kept in the timeline.")
+
+
+class ChangeContactRequest(RequestBody):
+    """Where the traveler of a booking is reached from now on."""
+
+    userId = the_user()
+    contact = Contact(help_text="As with a new booking.")
 
 
 class ListBookingsQuery(StrictSerializer):

@@ -3,14 +3,15 @@
 import hashlib
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 
 from bookings.conf import HIGHEST_ID
 from bookings.ports import SigningKey, SigningKeys
+from bookings.text.mail_addresses import normal
 
 # A real one has a few hundred characters; more is not worth a signature's time.
 LONGEST_TOKEN = 4096
@@ -52,6 +53,13 @@ class TokenRules:
     audience: str
 
 
+class Customer(NamedTuple):
+    """Whose a token is. `email` is an address that the user service has verified; empty: it says of none."""
+
+    user_id: int
+    email: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """What a token was found to say, and by which key; its times in seconds, without leeway."""
@@ -62,6 +70,7 @@ class Verified:
     key_id: str | None
     begins_at: int
     ends_at: int
+    email: str = field(default="", repr=False)
 
 
 class VerifiedTokens:
@@ -77,9 +86,9 @@ class VerifiedTokens:
         self._lock = Lock()
         self._tokens: dict[bytes, Verified] = {}
 
-    def get(self, token: str, *, keys: SigningKeys, rules: TokenRules) -> int | None:
+    def get(self, token: str, *, keys: SigningKeys, rules: TokenRules) -> Customer | None:
         """
-        Give the user of a token that is known.
+        Give the customer of a token that is known.
 
         :raises SigningKeysUnavailable: if it is not known now which keys there are
         """
@@ -90,7 +99,7 @@ class VerifiedTokens:
         if not kept.begins_at - LEEWAY_SECONDS <= now < kept.ends_at + LEEWAY_SECONDS:
             return None
         candidates = keys.candidates(algorithm=kept.key.algorithm, key_id=kept.key_id)
-        return kept.user_id if any(key is kept.key for key in candidates) else None
+        return Customer(kept.user_id, kept.email) if any(key is kept.key for key in candidates) else None
 
     def keep(self, token: str, found: Verified) -> None:
         with self._lock:
@@ -106,7 +115,7 @@ def _hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def user_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> int:
+def customer_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> Customer:
     """
     Verify a customer's token and return whose it is.
 
@@ -136,11 +145,20 @@ def user_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> int:
             raise TokenExpired("The token has expired.") from error
         except PROBLEMS as error:
             raise TokenRefused("The token is not valid.") from error
-        verified.keep(
-            token, Verified(user_id, rules, key, key_id, begins_at=_begin(claims), ends_at=int(claims["exp"]))
-        )
-        return user_id
+        customer = Customer(user_id, _email(claims))
+        times = {"begins_at": _begin(claims), "ends_at": int(claims["exp"])}
+        verified.keep(token, Verified(user_id, rules, key, key_id, **times, email=customer.email))
+        return customer
     raise TokenRefused("The token is not valid.")
+
+
+def _email(claims: dict[str, Any]) -> str:
+    """Read the verified address of OpenID Connect; empty where it is not verified, or none that mail is sent to."""
+    email = claims.get("email") if claims.get("email_verified") is True else ""
+    try:
+        return normal(email) if isinstance(email, str) else ""
+    except ValueError:
+        return ""
 
 
 def _begin(claims: dict[str, Any]) -> int:

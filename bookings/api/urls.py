@@ -7,7 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from bookings.api.documents import DocsView, OpenApiView
 from bookings.api.errors import unknown_path
-from bookings.api.views import BookingViewSet, EventViewSet, InfoView, LinksView
+from bookings.api.views import BookingViewSet, ContactViewSet, EventViewSet, InfoView, LinksView
 from bookings.api.webhook_views import WebhookEndpointViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -34,6 +34,10 @@ urlpatterns = [
     *router.urls,
     path("v1/webhook-endpoints", _endpoints(get="endpoint_list", post="endpoint_make")),
     *(re_path(rf"^v1/webhook-endpoints/(?P<pk>[^/.]+){rest}$", view) for rest, view in OF_AN_ENDPOINT.items()),
+    re_path(
+        r"^v1/bookings/(?P<pk>[^/.]+)/contact$",
+        ContactViewSet.as_view({"put": "contact_change", "delete": "contact_erase"}),
+    ),
     path("v1", LinksView.as_view()),
     path("v1/events", EventViewSet.as_view({"get": "feed"})),
     path("v1/info", InfoView.as_view()),

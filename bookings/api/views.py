@@ -24,6 +24,7 @@ from bookings.answers.money import money_as_json
 from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
 from bookings.api.addresses import LINKS
+from bookings.api.contacts import contact_in, without_address
 from bookings.api.errors import request_id_of, respond
 from bookings.api.headers import (
     idempotency_key,
@@ -37,6 +38,7 @@ from bookings.api.pagination import pages_for
 from bookings.api.schema import describe
 from bookings.api.serializers import (
     CancelBookingRequest,
+    ChangeContactRequest,
     CreateBookingRequest,
     ListBookingsQuery,
     ListEventsQuery,
@@ -55,6 +57,7 @@ from bookings.queries.bookings.timeline import timeline_of
 from bookings.queries.payments import money_of
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.messages.contacts import change_contact, erase_contact
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.services.shared.idempotency import KeyedRequest
 from bookings.text.flight_numbers import spellings_of
@@ -154,7 +157,8 @@ class BookingViewSet(LimitedViewSet):
     @describe("create")
     def create(self, request: Request) -> HttpResponse:
         asked, actor = asked_for(request, CreateBookingRequest)
-        key = idempotency_key(request)
+        key, contact = idempotency_key(request), contact_in(request, asked)
+        known_by = without_address(asked, contact)
         result = create_booking(
             order=SeatOrder(
                 asked["flightId"],
@@ -163,12 +167,14 @@ class BookingViewSet(LimitedViewSet):
                 asked.get("expectedPrice"),
                 asked.get("clientReference", ""),
                 asked.get("metadata"),
+                contact,
             ),
             actor=actor,
-            keyed=keyed(request, CREATE_ENDPOINT, key, **asked) if key else None,
+            keyed=keyed(request, CREATE_ENDPOINT, key, **known_by) if key else None,
             respond_async=prefers_async(request),
             flights=wiring.flight_service(),
             refuses=wiring.payment_gateway().refuses,
+            seal=wiring.seal(),
         )
         return respond(render(result))
 
@@ -244,6 +250,27 @@ class BookingViewSet(LimitedViewSet):
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
         )
         return respond(render(result))
+
+
+class ContactViewSet(LimitedViewSet):
+    """Where the traveler of a booking is reached: given once more, or forgotten, and never shown."""
+
+    failure = "Request failed"
+
+    @describe("contact_change")
+    def contact_change(self, request: Request, pk: str) -> HttpResponse:
+        booking_id = _booking_id(pk)
+        asked, actor = asked_for(request, ChangeContactRequest)
+        contact = contact_in(request, asked)
+        if contact is None:
+            raise AssertionError("a body without a contact is refused")
+        change_contact(booking_id=booking_id, given=contact, actor=actor, seal=wiring.seal())
+        return respond(rendering.success({}, message="Contact changed"))
+
+    @describe("contact_erase")
+    def contact_erase(self, request: Request, pk: str) -> HttpResponse:
+        erase_contact(booking_id=_booking_id(pk), actor=reader_of(request))
+        return respond(rendering.success({}, message="Contact erased"))
 
 
 class EventViewSet(LimitedViewSet):

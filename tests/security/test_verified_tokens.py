@@ -8,11 +8,12 @@ from bookings.api import tokens
 from bookings.api.tokens import (
     LEEWAY_SECONDS,
     TOKENS_REMEMBERED,
+    Customer,
     TokenRefused,
     TokenRules,
     Verified,
     VerifiedTokens,
-    user_of,
+    customer_of,
 )
 from bookings.gateways.user_service.signing_keys import SharedSecrets, parse_key_set
 from bookings.ports import SigningKey, SigningKeysUnavailable
@@ -53,7 +54,7 @@ def keys():
 def token(rules, keys):
     """A good token, which was verified once."""
     token = good_token("HS256", sign=by_secret(SECRET))
-    assert user_of(token, keys=keys, rules=rules) == 1001
+    assert customer_of(token, keys=keys, rules=rules).user_id == 1001
     return token
 
 
@@ -66,35 +67,35 @@ def without_verifying(monkeypatch):
 
 
 def test_a_token_is_verified_once(token, keys, rules, without_verifying):
-    assert user_of(token, keys=keys, rules=rules) == 1001
+    assert customer_of(token, keys=keys, rules=rules).user_id == 1001
 
 
 def test_another_token_of_the_same_user_is_verified(token, keys, rules, without_verifying):
     other = good_token("HS256", claims={"jti": "2"}, sign=by_secret(SECRET))
 
     with pytest.raises(TokenRefused):
-        user_of(other, keys=keys, rules=rules)
+        customer_of(other, keys=keys, rules=rules)
 
 
 def test_a_token_ends_when_its_key_is_withdrawn(token, keys, rules):
     keys.keys.clear()
 
     with pytest.raises(TokenRefused):
-        user_of(token, keys=keys, rules=rules)
+        customer_of(token, keys=keys, rules=rules)
 
 
 def test_twin_without_the_look_at_the_keys_it_would_go_on(token, keys, rules, memory, monkeypatch):
     keys.keys.clear()
-    monkeypatch.setattr(memory, "get", lambda token, **_: memory._tokens[tokens._hash_of(token)].user_id)
+    monkeypatch.setattr(memory, "get", lambda token, **_: Customer(memory._tokens[tokens._hash_of(token)].user_id))
 
-    assert user_of(token, keys=keys, rules=rules) == 1001
+    assert customer_of(token, keys=keys, rules=rules).user_id == 1001
 
 
 def test_a_key_of_the_same_name_that_was_read_again_verifies_again(token, keys, rules, without_verifying):
     keys.keys = [SigningKey("HS256", SECRET)]
 
     with pytest.raises(TokenRefused):
-        user_of(token, keys=keys, rules=rules)
+        customer_of(token, keys=keys, rules=rules)
 
 
 def test_while_the_keys_are_not_known_no_token_is(token, rules):
@@ -103,7 +104,7 @@ def test_while_the_keys_are_not_known_no_token_is(token, rules):
             raise SigningKeysUnavailable
 
     with pytest.raises(SigningKeysUnavailable):
-        user_of(token, keys=Away(), rules=rules)
+        customer_of(token, keys=Away(), rules=rules)
 
 
 @pytest.mark.parametrize("other", [{"issuer": "https://elsewhere.example"}, {"audience": "others"}], ids=str)
@@ -111,7 +112,7 @@ def test_for_other_rules_a_token_is_not_known(token, keys, rules, other):
     others = TokenRules(**{"issuer": rules.issuer, "audience": rules.audience, **other})
 
     with pytest.raises(TokenRefused):
-        user_of(token, keys=keys, rules=others)
+        customer_of(token, keys=keys, rules=others)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_token_is_known_while_its_time_lasts(memory, keys, rules, begins_in, e
     now = int(time.time())
     memory.keep("a token", Verified(7, rules, keys.keys[0], None, begins_at=now + begins_in, ends_at=now + ends_in))
 
-    assert memory.get("a token", keys=keys, rules=rules) == (7 if is_known else None)
+    assert memory.get("a token", keys=keys, rules=rules) == (Customer(7) if is_known else None)
 
 
 def test_the_last_thousand_are_known(memory, keys, rules):
@@ -136,7 +137,7 @@ def test_the_last_thousand_are_known(memory, keys, rules):
         memory.keep(f"token {number}", Verified(number, rules, keys.keys[0], None, 0, int(time.time()) + 60))
 
     known = [memory.get(f"token {number}", keys=keys, rules=rules) for number in (0, 1, TOKENS_REMEMBERED)]
-    assert known == [None, 1, TOKENS_REMEMBERED]
+    assert known == [None, Customer(1), Customer(TOKENS_REMEMBERED)]
 
 
 def test_what_is_remembered_could_not_be_sent(memory, token):
@@ -149,13 +150,13 @@ def test_a_public_key_verifies_its_tokens_once_too(rules, algorithm, monkeypatch
     published = parse_key_set(key_set())
     keys = Published(published[KEY_IDS[algorithm]])
     token = good_token(algorithm)
-    user_of(token, keys=keys, rules=rules)
+    customer_of(token, keys=keys, rules=rules)
 
     monkeypatch.setattr(tokens.jwt, "decode", None)
 
-    assert user_of(token, keys=keys, rules=rules) == 1001
+    assert customer_of(token, keys=keys, rules=rules).user_id == 1001
 
 
 def test_a_secret_that_was_taken_out_of_the_settings_ends_its_tokens(token, rules):
     with pytest.raises(TokenRefused):
-        user_of(token, keys=SharedSecrets(["another secret of thirty-two characters"]), rules=rules)
+        customer_of(token, keys=SharedSecrets(["another secret of thirty-two characters"]), rules=rules)

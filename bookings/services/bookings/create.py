@@ -53,10 +53,12 @@ from bookings.ports import (
     UnusableFlight,
 )
 from bookings.services.bookings.unpaid_limit import refuse_one_too_many
+from bookings.services.messages.contacts import GivenContact, contact_of
 from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, result_of, settle_reservation
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased, not_sent_yet
+from bookings.services.shared.sealing import Seal
 from bookings.text.money import Money
 from bookings.text.references import new_reference
 
@@ -67,6 +69,9 @@ MOST_REFERENCES_TRIED = 10
 
 STUCK_RETRY_AFTER_SECONDS = 60
 
+# Of callers that give no contact.
+NO_SEAL = Seal([])
+
 CreateResult = Created | Accepted | Refused | AlreadyDone
 
 
@@ -76,7 +81,8 @@ class SeatOrder:
     What a client wants: seats on a flight, for a user.
 
     `expected_price` is what a seat costs as far as the client knows, in minor units; None: whatever it costs. What the
-    client calls the booking, and what it keeps with it, is kept as it is, and read by nothing here.
+    client calls the booking, and what it keeps with it, is kept as it is, and read by nothing here. The contact is the
+    traveler's, to be told what happens.
     """
 
     flight_id: int
@@ -85,6 +91,7 @@ class SeatOrder:
     expected_price: int | None = None
     client_reference: str = ""
     metadata: Mapping[str, str] | None = None
+    contact: GivenContact | None = None
 
 
 def takes_any_amount(money: Money) -> str:
@@ -116,6 +123,7 @@ class _Attempt:
     flights: FlightService
     refuses: Callable[[Money], str]
     deadline: Deadline
+    seal: Seal
 
 
 def create_booking(
@@ -126,13 +134,14 @@ def create_booking(
     respond_async: bool,
     flights: FlightService,
     refuses: Callable[[Money], str] = takes_any_amount,
+    seal: Seal = NO_SEAL,
 ) -> CreateResult:
     """
     Hold seats for a payment window, at the price the flight has now, or had within FLIGHT_PRICE_SECONDS.
 
     Asks the Flight Service outside any transaction, within four seconds in all; writes nothing while it is not
     available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood. `refuses` says
-    why a total cannot be paid, as the payment gateway does: then no seats are held for it.
+    why a total cannot be paid, as the payment gateway does: then no seats are held for it. `seal` seals the contact.
 
     :raises FlightNotFound: if there is no such flight
     :raises FlightUnusable: if the flight is shown in a way that cannot be sold
@@ -147,7 +156,8 @@ def create_booking(
     :raises IdempotencyKeyReused: if the key stands for another request
     """
     deadline = Deadline(CREATE_DEADLINE_SECONDS)
-    attempt = _Attempt(order, actor, keyed, _waiting(keyed, respond_async=respond_async), flights, refuses, deadline)
+    waiting = _waiting(keyed, respond_async=respond_async)
+    attempt = _Attempt(order, actor, keyed, waiting, flights, refuses, deadline, seal)
     if keyed is not None and (record := idempotency.find(keyed)) is not None:
         return _go_on(record, attempt)
     try:
@@ -306,11 +316,15 @@ def _write_down(attempt: _Attempt, flight: Flight, names: _Names, *, claimed: bo
         hold_key=names.hold_key,
         **(leased(names.lease, now) if claimed else not_sent_yet(now)),
     )
-    if record is not None and not claimed:
+    is_accepted = record is not None and not claimed
+    if is_accepted or order.contact is not None:
         insert(booking)
-        idempotency.finish(record, Accepted(booking, now))
     else:
         insert_later(booking)
+    if order.contact is not None:
+        contact_of(booking, order.contact, seal=attempt.seal, now=now).save(force_insert=True)
+    if record is not None and not claimed:
+        idempotency.finish(record, Accepted(booking, now))
     return booking
 
 
