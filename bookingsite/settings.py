@@ -142,7 +142,7 @@ WEBHOOK_PROXY = webhooks.proxy("WEBHOOK_PROXY")
 # What seals the secrets of webhooks in the database.
 SEAL_KEYS = webhooks.seal_keys("SEAL_KEYS", development=DEBUG)
 
-# Where mails to travelers are handed over, and who they are from.
+# Where mails to travelers are handed over, and who they are from; see docs/mail.md.
 MAIL_SERVER = mail.mail_server("EMAIL_URL", development=DEBUG)
 MAIL_FOLDER = BASE_DIR / "var" / "mail"
 MAIL_CA_FILE = webhooks.ca_file("MAIL_CA_FILE")

@@ -26,6 +26,7 @@ from django.core.exceptions import ImproperlyConfigured
 from bookingsite.config.env import base_address, env
 from devtools import receive_webhooks, run_stripe
 from devtools.processes import adopt_orphans, ends_with_parent, free_port, kill_descendants, port_is_free
+from devtools.welcome import AS_CUSTOMER, BEARER, MAIL, WELCOME
 from flightsim.__main__ import read_options
 
 if TYPE_CHECKING:
@@ -46,31 +47,6 @@ WEB_DRAIN_SECONDS = 0
 WEB_FINISH_SECONDS = 3
 # The stand-in sells flights in India.
 FLIGHTS_CURRENCY = "INR"
-
-WELCOME = """
-The flight booking service is running.
-
-  API             {web}/api/v1
-  API pages       {web}/api/v1/docs
-  back office     {web}/admin/   log in as admin / admin
-  Flight Service  {flights}   {whose}
-  webhooks        each event is sent to a receiver, which prints a line of it here
-
-Hold two seats, then pay for them:
-
-{token}API={web}/api/v1/bookings
-ID=$(curl -sSw '\\n'{bearer} -H 'Idempotency-Key: hold-{key}' \
---json '{{"flightId": 1, "userId": 1001, "noOfSeats": 2}}' $API \
-| tee /dev/stderr | sed 's/.*"data":{{"id":\\([0-9]*\\).*/\\1/')
-curl -sSw '\\n'{bearer} -H 'Idempotency-Key: pay-{key}' \
---json '{{"bookingId": '$ID', "userId": 1001, "totalCost": 4000}}' $API/payments{to_payer}
-{payments}
-Look at `status`, `expiresAt` and `availableActions`; a line sent again gets the same answer, and nothing is done twice.
-Each way in which a request can fail is to be had, too: "Try every answer" in docs/api.md. Ctrl-C stops it.
-"""
-# What the lines above also need where the API asks for a token.
-AS_CUSTOMER = "TOKEN=$(.venv/bin/python manage.py dev_token --user 1001 | tail -n 1)\n"
-BEARER = ' -H "Authorization: Bearer $TOKEN"'
 
 
 class CannotRun(Exception):
@@ -258,6 +234,11 @@ def _is_in_development() -> bool:
     return os.environ.get("DEBUG", "true").lower() not in {"false", "0", "no", "off"}
 
 
+def _writes_mails() -> bool:
+    """Whether mails are written into a folder: not where the settings say where they are handed over."""
+    return _is_in_development() and not _given("EMAIL_URL")
+
+
 def _environment(*, flights: str, payments: dict[str, str] | None = None) -> dict[str, str]:
     ours = {
         "DEBUG": "true",
@@ -266,6 +247,7 @@ def _environment(*, flights: str, payments: dict[str, str] | None = None) -> dic
         "WEB_WORKERS": str(WEB_WORKERS),
         "WEB_THREADS": str(WEB_THREADS),
         **(receive_webhooks.settings() if _is_in_development() and receive_webhooks.is_wanted() else {}),
+        **({"EMAIL_URL": "folder:", "MAIL_FROM": "bookings@example.org"} if _writes_mails() else {}),
     }
     return {
         **ours,
@@ -355,6 +337,7 @@ def _start(
         bearer=bearer,
         to_payer=run_stripe.to_payer(_stand_in(payments_port), web=web) if payments_port else "",
         payments=run_stripe.WELCOME if payments_port else "",
+        mails=MAIL.format(web=web) if _writes_mails() else "",
     )
     print(said, flush=True)
     if shutil.which("curl") is None:

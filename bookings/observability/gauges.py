@@ -16,6 +16,8 @@ from bookings.models.refunds import UNFINISHED, RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.models.webhooks import SENT_TO, EndpointState
 from bookings.queries.announcements import waiting_since
+from bookings.queries.messages import overdue_since
+from bookings.queries.messages import waiting_since as waiting_for_mail_since
 from bookings.queries.payment_comparisons import last_payment_comparison
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
@@ -34,7 +36,7 @@ def numbers() -> list[Numbers]:
     """Read everything, in a fixed number of statements, however full the tables are."""
     now = database_time()
     return [
-        *(*_waiting(now), *_at_gateways(now), *_at_receivers(now)),
+        *(*_waiting(now), *_at_gateways(now), *_at_receivers(now), *_for_travelers(now)),
         *(*_background(now), *_compared(now), *_connections()),
     ]
 
@@ -147,6 +149,22 @@ def _at_receivers(now: datetime) -> list[Numbers]:
             "webhook_oldest_due_seconds",
             "For how long the oldest webhook has waited that is due to an endpoint that answers.",
             _plain(_age(oldest_due(now), now)),
+        ),
+    ]
+
+
+def _for_travelers(now: datetime) -> list[Numbers]:
+    """Mails that wait, and addresses that are kept too long."""
+    return [
+        (
+            "messages_oldest_waiting_seconds",
+            "For how long the oldest message to a traveler has waited.",
+            _plain(_age(waiting_for_mail_since(), now)),
+        ),
+        (
+            "contacts_overdue_seconds",
+            "For how long the contact that should have been erased first is still there.",
+            _plain(_age(overdue_since(now), now)),
         ),
     ]
 

@@ -51,3 +51,6 @@ class MessageChannel(Protocol):
 
     def send(self, mail: Mail, *, seconds: float) -> MessageOutcome:
         """Send once; `seconds` hold for all of it."""
+
+    def try_out(self, *, seconds: float) -> NotSent | None:
+        """Find out whether mails would be taken, and send none; None: they would."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from bookings.models import Contact, Message, SuppressedAddress
 from bookings.models.messages import MessageState
@@ -23,6 +23,18 @@ def due_messages(now: datetime) -> list[int]:
 def is_message_due(now: datetime) -> bool:
     """Tell whether something is to be sent to a traveler now."""
     return Message.objects.filter(next_at__lte=now).exists()
+
+
+def waiting_since() -> datetime | None:
+    """Since when the oldest message waits that is not ended; None if there is none. A look at what is to do."""
+    found: datetime | None = Message.objects.filter(next_at__isnull=False).aggregate(since=Min("created_at"))["since"]
+    return found
+
+
+def overdue_since(now: datetime) -> datetime | None:
+    """Since when the oldest contact is to be erased that is still there; None if there is none."""
+    found: datetime | None = Contact.objects.filter(erase_at__lte=now).aggregate(since=Min("erase_at"))["since"]
+    return found
 
 
 def sent_in_a_day(marks: Sequence[str], now: datetime, *, besides: int) -> int:

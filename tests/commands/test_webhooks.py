@@ -58,7 +58,10 @@ def test_an_endpoint_is_paused_enabled_disabled_and_retired():
         f"is sent to {endpoint.key} once more."
     )
     assert WebhookReplay.objects.get().only_dead
-    assert run("reseal") == ["0 endpoints had secrets under another key."]
+    assert run("reseal") == [
+        "0 endpoints had secrets under another key.",
+        "0 contacts had addresses under another key.",
+    ]
     assert run("retire", endpoint.key) == [f"{endpoint.key} is retired."]
     assert run("list") == ["0 endpoints"]
 

@@ -16,6 +16,9 @@ class FolderMail:
     def __init__(self, folder: Path, *, sender: str, reply_to: str = "") -> None:
         self._folder, self._sender, self._reply_to = folder, sender, reply_to
 
+    def try_out(self, *, seconds: float) -> None:
+        """Take everything."""
+
     def send(self, mail: Mail, *, seconds: float) -> Sent:
         """Write a mail."""
         self._folder.mkdir(parents=True, exist_ok=True)

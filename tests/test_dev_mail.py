@@ -1,0 +1,29 @@
+"""The page that shows a developer the mails that were not sent."""
+
+from django.test import Client, RequestFactory
+
+from bookings.gateways.messages.folder import FolderMail
+from bookings.ports.messages import Mail
+from bookingsite.web.dev_mail import inbox
+
+
+def page(settings, folder):
+    settings.MAIL_FOLDER = folder
+    return inbox(RequestFactory().get("/dev/mail")).content.decode()
+
+
+def test_the_newest_mails_are_shown_as_text(settings, tmp_path):
+    assert "There is none yet" in page(settings, tmp_path)
+    channel = FolderMail(tmp_path, sender="bookings@example.org")
+    channel.send(Mail("evt_1", "ada@example.org", "en", "Ihre Plätze", "<b>text", "<p>h", "BEGIN:VCALENDAR"), seconds=1)
+    channel.send(Mail("evt_2", "eve@example.org", "en", "other", "t", "<p>h"), seconds=1)
+
+    shown = page(settings, tmp_path)
+    assert "<h2>Ihre Plätze</h2>" in shown
+    assert "&lt;b&gt;text" in shown
+    assert shown.count("BEGIN:VCALENDAR") == 1
+    assert "To eve@example.org, in evt_2.eml" in shown
+
+
+def test_it_is_for_development_alone():
+    assert Client().get("/dev/mail").status_code == 404
