@@ -1,7 +1,8 @@
 """django-q2's database queue, on the database's time, with schedules that keep time to the second."""
 
+import math
 from datetime import datetime, timedelta
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import structlog
@@ -26,6 +27,9 @@ log = structlog.get_logger(__name__)
 # A failover takes about as long. django-q2 itself would wait for ten seconds, and then start the process again.
 AWAY_SECONDS = 1.0
 
+# A mail may be so late: no one waits for it at a screen.
+MAIL_EVERY_SECONDS = 5.0
+
 # No acknowledgment: a wake-up is deleted when it is taken.
 NOTHING = 0
 
@@ -42,6 +46,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
     _slot: tuple[int, int] | None = None
     _is_away = False
+    _looked_for_mail_at = -math.inf
 
     def dequeue(self) -> Any:
         """Take a task; none while the database is away. The next look may reach it on a new connection."""
@@ -75,13 +80,21 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         if is_delivery_due(now):
             wake_sender()
             now = database_time()
-        if settings.MAIL_SERVER and is_message_due(now):
+        if self._looks_for_mail() and is_message_due(now):
             wake_mailer()
             now = database_time()
         taken = self._take(now)
         if not taken:
             sleep(Conf.POLL)
         return taken
+
+    def _looks_for_mail(self) -> bool:
+        """Tell whether it is time to look for mails: while their server is away, they shall not occupy the worker."""
+        now = monotonic()
+        if not settings.MAIL_SERVER or now - self._looked_for_mail_at < MAIL_EVERY_SECONDS:
+            return False
+        self._looked_for_mail_at = now
+        return True
 
     def enqueue(self, task: str) -> int:
         row = self.get_connection().create(key=self.list_key, payload=task, lock=Now())

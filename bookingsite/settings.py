@@ -62,7 +62,7 @@ SERVICE_REQUESTS_PER_MINUTE = whole_number("SERVICE_REQUESTS_PER_MINUTE", defaul
 # Of which origins a page may call the API in a browser, by a token and never by a cookie.
 CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS", development=DEBUG)
 CORS_URLS_REGEX = r"^/api(/|$)"
-CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
+CORS_ALLOW_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]
 CORS_ALLOW_HEADERS = [
     *("authorization", "content-type", "idempotency-key", "x-idempotency-key", "prefer", "x-request-id"),
     *("if-match", "traceparent", "tracestate"),

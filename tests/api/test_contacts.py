@@ -1,12 +1,16 @@
 """The contact of a booking: given, changed, erased; never shown, and never another's address."""
 
+import hashlib
 import json
 
 import pytest
+from django.apps import apps
 
 from bookings import wiring
 from bookings.actor import Scope
 from bookings.models import Booking, Contact, IdempotencyRecord
+from bookings.ports import NotSent
+from bookings.ports.messages import Refused
 from bookings.services.messages.contacts import open_address
 from tests.support.announcements import announce
 from tests.support.api import refused, shown
@@ -110,3 +114,25 @@ def test_a_customer_gives_the_address_that_is_proven_and_only_to_bookings_of_its
     reader = CallerApi(a_service_key(Scope.BOOKINGS_READ))
     assert reader.send("DELETE", where, b"").status_code == 403
     assert proven.send("DELETE", where, b"").status_code == 200
+
+
+def test_no_row_of_the_database_tells_an_address(api, mail):
+    for number in range(20):
+        api.create(userId=2000 + number, contact={"email": f"canary{number}@example.org"}, key=f"key-{number}")
+    mail.says(Refused("RCPT: 550 5.1.1 no"), NotSent("timed out"))
+    announce()
+    let_messages_wait(seconds=6)
+    send_due(mail, seal=wiring.seal())
+
+    rows = [row for model in apps.get_models(include_auto_created=True) for row in model._base_manager.values()]
+    stored = " ".join(
+        bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+        for row in rows
+        for value in row.values()
+    )
+    assert len(mail.mails) == 20
+    assert Contact.objects.count() == 20
+    assert "canary" not in stored
+    assert "example.org" not in stored
+    guesses = {hashlib.sha256(f"canary{number}@example.org".encode()).hexdigest() for number in range(20)}
+    assert not guesses & set(Contact.objects.values_list("address_mark", flat=True))

@@ -11,11 +11,13 @@ from django_q.tasks import async_task
 from bookings.actor import Actor, ActorKind
 from bookings.db.clock import database_time
 from bookings.models import Booking, WebhookEndpoint
+from bookings.services.messages.fan_out import fan_out
 from bookings.services.upkeep.pause_schedules import pause_schedule
 from bookings.wake import KEPT_PLACE, PLACE, PLACES, leave_sender_place, wake_teller, wake_worker
 from bookingsite.broker import TickingBroker
 from tests.support.bookings import a_saved_row
-from tests.support.webhooks import an_endpoint
+from tests.support.messages import give_contact
+from tests.support.webhooks import an_endpoint, announcements
 
 pytestmark = pytest.mark.django_db
 
@@ -333,3 +335,22 @@ def test_what_tells_the_news_waits_in_the_queue_once():
     wake_worker()
 
     assert begun() == [PASS, TELL]
+
+
+def test_mails_are_looked_for_now_and_then_and_only_where_mail_is_sent(settings, monkeypatch):
+    settings.MAIL_SERVER, settings.MAIL_FROM = "folder:", "bookings@example.org"
+    (told,) = announcements(1)
+    give_contact(told.booking)
+    fan_out([told], told.created_at - timedelta(minutes=1))
+    moment = [100.0]
+    monkeypatch.setattr("bookingsite.broker.monotonic", lambda: moment[0])
+    broker = TickingBroker()
+
+    def looks(later: float) -> bool:
+        moment[0] += later
+        OrmQ.objects.all().delete()
+        return "bookings.tasks.send_messages" in [OrmQ(payload=text).func() for _, text in broker.dequeue()]
+
+    assert [looks(later) for later in (0, 4.9, 0.2)] == [True, False, True]
+    settings.MAIL_SERVER = ""
+    assert not looks(10)
