@@ -16,7 +16,7 @@ from bookings.services.upkeep import run_pass as passes
 from bookings.services.upkeep.reap import reap_old_rows
 from bookings.services.webhooks.again import go_on_with_replays
 from bookings.services.webhooks.deliver import deliver as deliver_webhooks
-from bookings.wake import leave_sender_place
+from bookings.wake import leave_mailer_place, leave_sender_place
 
 
 def run_pass(traceparent: str = "") -> dict[str, int]:
@@ -50,7 +50,8 @@ def deliver() -> int:
 def send_messages() -> int:
     """Send mails to travelers. Queued when one is due; returns how many were taken over."""
     mail = wiring.mail()
-    with tracing.Span("send messages"):
+    with tracing.Span("send messages"), ExitStack() as place:
+        place.callback(leave_mailer_place)
         return send(mail=mail, seal=wiring.seal(), deadline=Deadline(PASS_SECONDS)) if mail is not None else 0
 
 

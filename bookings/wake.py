@@ -9,9 +9,9 @@
 # new row. The work is committed before the wake-up is asked for. So no wake-up is lost between the two, unless the
 # worker dies with it: then the next scheduled pass does the same, EXPIRY_INTERVAL_SECONDS later. The task that tells
 # others what has happened has a place of its own: the worker itself puts it there when it sees that there is news.
-# So has the one that sends webhooks; but that one keeps its place for as long as it begins sendings. Receivers may
-# hang, and more of it would only take the workers from the passes. If it dies, its place is taken again after a while.
-# The one that sends mails has a place, too.
+# So have the one that sends webhooks and the one that sends mails; but these keep their places for as long as they
+# begin sendings. Receivers and mail servers may hang, and more of them would only take the workers from the passes. If
+# one dies, its place is taken again after a while.
 
 from datetime import timedelta
 
@@ -44,8 +44,9 @@ MESSAGES_TASK = "bookings.tasks.send_messages"
 PLACE = -1
 PLACES = {PASSES_TASK: PLACE, TELLING_TASK: -2, DELIVERING_TASK: -3, MESSAGES_TASK: -4}
 
-# A place that is kept while its task runs, and for how long at most: it begins nothing for longer than that.
-KEPT_PLACE, KEPT_FOR = PLACES[DELIVERING_TASK], timedelta(seconds=2 * PASS_SECONDS)
+# Places that are kept while their tasks run, and for how long at most: they begin nothing for longer than that.
+KEPT_PLACES = (PLACES[DELIVERING_TASK], PLACES[MESSAGES_TASK])
+KEPT_FOR = timedelta(seconds=2 * PASS_SECONDS)
 
 
 class _OnePlace(ORM):  # type: ignore[misc]  # django-q2 has no types
@@ -85,10 +86,19 @@ def wake_sender() -> None:
     _ask(DELIVERING_TASK)
 
 
-@in_one_statement("sender.left")
 def leave_sender_place() -> None:
     """Let what sends webhooks be asked for again; for that task, once it begins no more sendings."""
-    OrmQ.objects.filter(pk=KEPT_PLACE).delete()
+    _leave(PLACES[DELIVERING_TASK])
+
+
+def leave_mailer_place() -> None:
+    """Let what sends mails be asked for again; for that task, once it is done."""
+    _leave(PLACES[MESSAGES_TASK])
+
+
+@in_one_statement("sender.left")
+def _leave(place: int) -> None:
+    OrmQ.objects.filter(pk=place).delete()
 
 
 def wake_mailer() -> None:

@@ -20,7 +20,7 @@ from bookings.queries.messages import is_message_due
 from bookings.queries.upkeep import background
 from bookings.queries.webhooks import is_delivery_due
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
-from bookings.wake import KEPT_FOR, KEPT_PLACE, PLACES, wake_mailer, wake_sender, wake_teller
+from bookings.wake import KEPT_FOR, KEPT_PLACES, PLACES, wake_mailer, wake_sender, wake_teller
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +121,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     def _claim(self, number: int, now: datetime) -> int:
         """Claim a task for this cluster; 0 if another was faster: its lock is in the future then, or it is gone."""
         seen = self._due(now).filter(pk=number)
-        if number == KEPT_PLACE:
+        if number in KEPT_PLACES:
             return int(seen.update(lock=now + KEPT_FOR))
         if number in PLACES.values():
             return int(seen.delete()[0])  # see Note [One place for a wake-up]

@@ -85,6 +85,8 @@ def test_it_lists_exactly_the_endpoints(document):
         ("GET", "/api/v1/bookings/{id}/events"),
         ("GET", "/api/v1/bookings/{id}/payments"),
         ("POST", "/api/v1/bookings/{id}/cancel"),
+        ("PUT", "/api/v1/bookings/{id}/contact"),
+        ("DELETE", "/api/v1/bookings/{id}/contact"),
         ("POST", "/api/v1/bookings/payments"),
         ("GET", "/api/v1/events"),
         ("GET", "/api/v1/webhook-endpoints"),
@@ -149,10 +151,10 @@ def test_every_example_of_a_request_fits_its_schema(document):
         if "requestBody" in operation
     ]
 
-    assert len(bodies) == 7
+    assert len(bodies) == 8
     assert [
         problems(document, body["schema"], example["value"]) for body in bodies for example in body["examples"].values()
-    ] == [[]] * 7
+    ] == [[]] * 8
 
 
 def operations(document):
@@ -170,6 +172,8 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
         "createBooking",
         "getBooking",
         "cancelBooking",
+        "changeBookingContact",
+        "eraseBookingContact",
         "listBookingEvents",
         "listBookingPayments",
         "payBooking",

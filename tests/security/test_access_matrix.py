@@ -11,7 +11,7 @@ from django.urls.resolvers import URLPattern
 
 from bookings.actor import Scope
 from bookings.api import access
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, WebhookEndpoint
+from bookings.models import Booking, BookingEvent, Contact, IdempotencyRecord, Payment, WebhookEndpoint
 from tests.support.api import Api, refused, shown
 from tests.support.bookings import an_initiated_booking
 from tests.support.callers import CallerApi, a_service_key, a_token
@@ -67,6 +67,8 @@ TABLE = {
     "money": Line("GET", f"{ONE}/payments", (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "pay": Line("POST", "/bookings/payments", (PAY,), (*STRANGERS, CREATED, NOT_FOUND, NO_SCOPE, CREATED)),
     "cancel": Line("POST", f"{ONE}/cancel", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "contact_change": Line("PUT", f"{ONE}/contact", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "contact_erase": Line("DELETE", f"{ONE}/contact", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     **{
         name: Line(method, f"/webhook-endpoints{path}", (READ, HOOKS), (*STRANGERS, *(NO_SCOPE,) * 3, expected))
         for name, method, path, expected in (
@@ -98,7 +100,8 @@ SCOPED = {endpoint: line for endpoint, line in TABLE.items() if line.scopes}
 
 
 @pytest.fixture
-def booking(db, flights):
+def booking(db, flights, settings):
+    settings.MAIL_SERVER, settings.MAIL_FROM = "folder:", "noreply@bookings.example.org"
     return an_initiated_booking(flights, user_id=1001)
 
 
@@ -134,6 +137,7 @@ def ask(caller, endpoint, booking, *, user_id=None):
     body = {
         "create": {"flightId": 1, "noOfSeats": 2, "userId": 1001},
         "pay": {"bookingId": booking.pk, "totalCost": booking.total_cost},
+        "contact_change": {"contact": {"email": "ada@example.org"}, **({} if user_id is None else {"userId": user_id})},
         "endpoint_make": {"url": "https://hooks.example.org/"},
         "endpoint_replay": {"since": "2026-01-01T00:00:00Z"},
     }.get(endpoint, {})
@@ -143,7 +147,7 @@ def ask(caller, endpoint, booking, *, user_id=None):
 
 
 def everything_stored():
-    models = (Booking, Payment, BookingEvent, IdempotencyRecord, WebhookEndpoint)
+    models = (Booking, Payment, BookingEvent, Contact, IdempotencyRecord, WebhookEndpoint)
     return {model.__name__: list(model.objects.order_by("pk").values_list()) for model in models}
 
 
@@ -163,7 +167,7 @@ def test_each_caller_gets_what_the_table_says(token_auth, booking, endpoint, nam
     answer = ask(caller, endpoint, booking, user_id=1001 if name.startswith("service") else None)
 
     assert outcome(answer) == expected
-    assert (everything_stored() != before) == (line.method == "POST" and expected in (OK, CREATED))
+    assert (everything_stored() != before) == (line.method in ("POST", "PUT") and expected in (OK, CREATED))
 
 
 @pytest.mark.parametrize(("name", "ids"), [("own", 1), ("foreign", 0)])

@@ -13,7 +13,7 @@ from bookings.db.clock import database_time
 from bookings.models import Booking, WebhookEndpoint
 from bookings.services.messages.fan_out import fan_out
 from bookings.services.upkeep.pause_schedules import pause_schedule
-from bookings.wake import KEPT_PLACE, PLACE, PLACES, leave_sender_place, wake_teller, wake_worker
+from bookings.wake import PLACE, PLACES, leave_sender_place, wake_teller, wake_worker
 from bookingsite.broker import TickingBroker
 from tests.support.bookings import a_saved_row
 from tests.support.messages import give_contact
@@ -319,7 +319,7 @@ def test_what_sends_webhooks_keeps_its_place_until_it_begins_no_more_or_died():
     assert not begins()
     leave_sender_place()
     assert begins()
-    OrmQ.objects.filter(pk=KEPT_PLACE).update(lock=database_time())  # after KEPT_FOR
+    OrmQ.objects.filter(pk=PLACES[DELIVER]).update(lock=database_time())  # after KEPT_FOR
     assert begins()
 
 
