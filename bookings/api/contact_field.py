@@ -19,7 +19,7 @@ LONGEST_LOCALE = 35
         "properties": {
             "email": {
                 "type": "string",
-                "minLength": 6,
+                "pattern": mail_addresses.PATTERN,
                 "maxLength": mail_addresses.LONGEST,
                 "example": "ada@example.org",
             },
@@ -35,7 +35,7 @@ class Contact(serializers.Field[Any, Any, Any, Any]):
 
     default_error_messages = {
         "invalid": 'Must be an object, as in {{"email": "ada@example.org", "locale": "de-AT"}}, without other names.',
-        "email": "`email` must be an address of mail, without blanks, quotes or comments.",
+        "email": "`email` must be an address of mail in ASCII, without blanks, quotes or comments.",
         "locale": f"`locale` must be as in de or de-AT, with at most {LONGEST_LOCALE} characters.",
         "reminders": "`reminders` must be true or false.",
     }
@@ -45,7 +45,7 @@ class Contact(serializers.Field[Any, Any, Any, Any]):
             self.fail("invalid")
         email, locale, reminders = data["email"], data.get("locale", ""), data.get("reminders", False)
         try:
-            address = mail_addresses.normal(email if isinstance(email, str) else "")
+            address = mail_addresses.normal(email if isinstance(email, str) and email.isascii() else "")
         except ValueError:
             self.fail("email")
         is_locale = isinstance(locale, str) and len(locale) <= LONGEST_LOCALE and re.fullmatch(LOCALE[1:-1], locale)

@@ -14,7 +14,7 @@ from bookings.api.addresses import LINKS
 from bookings.api.operation import Answer, Operation, if_match
 from bookings.api.serializers import (
     CancelBookingRequest,
-    ChangeContactRequest,
+    ChangeBookingContactRequest,
     CreateBookingRequest,
     ListBookingsQuery,
     ListEventsQuery,
@@ -338,7 +338,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "there. What waits to be sent goes there. No answer ever shows it.",
             {200: Answer("Contact changed", "Nothing", {})},
             parameters=(BOOKING_ID,),
-            request=ChangeContactRequest,
+            request=ChangeBookingContactRequest,
             example={"userId": 1001, "contact": {"email": "ada@example.org", "locale": "de-AT"}},
             refusals=(errors.UserMismatch, errors.BookingNotFound),
         ),

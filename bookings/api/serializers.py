@@ -259,7 +259,7 @@ class CancelBookingRequest(RequestBody):
     reason = Note(required=False, max_length=200, help_text="Free text on one line, kept in the timeline.")
 
 
-class ChangeContactRequest(RequestBody):
+class ChangeBookingContactRequest(RequestBody):
     """Where the traveler of a booking is reached from now on."""
 
     userId = the_user()

@@ -38,7 +38,7 @@ from bookings.api.pagination import pages_for
 from bookings.api.schema import describe
 from bookings.api.serializers import (
     CancelBookingRequest,
-    ChangeContactRequest,
+    ChangeBookingContactRequest,
     CreateBookingRequest,
     ListBookingsQuery,
     ListEventsQuery,
@@ -260,7 +260,7 @@ class ContactViewSet(LimitedViewSet):
     @describe("contact_change")
     def contact_change(self, request: Request, pk: str) -> HttpResponse:
         booking_id = _booking_id(pk)
-        asked, actor = asked_for(request, ChangeContactRequest)
+        asked, actor = asked_for(request, ChangeBookingContactRequest)
         contact = contact_in(request, asked)
         if contact is None:
             raise AssertionError("a body without a contact is refused")

@@ -4,18 +4,19 @@ import re
 
 import idna
 
-# RFC 5321.
-LONGEST, LONGEST_LOCAL_PART = 254, 64
+# RFC 5321. That a part before the @ has at most 64 characters is left to its server.
+LONGEST = 254
 
 LOCAL_PART = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
 DOMAIN = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-ADDRESS = re.compile(rf"({LOCAL_PART})@({DOMAIN})")
+ADDRESS = re.compile(rf"{LOCAL_PART}@{DOMAIN}")
+# As clients may write it, for those who check what they send.
+PATTERN = f"^{LOCAL_PART}@{DOMAIN}$".replace("[a-z", "[A-Za-z")
 
 
 def is_normal(text: str) -> bool:
     """Tell whether a text is an address in that form."""
-    found = ADDRESS.fullmatch(text)
-    return found is not None and len(found[1]) <= LONGEST_LOCAL_PART and len(text) <= LONGEST
+    return len(text) <= LONGEST and ADDRESS.fullmatch(text) is not None
 
 
 def normal(text: str) -> str:

@@ -28,6 +28,8 @@ type Failure =
   | Schemas["CreateBookingErrorResponse"]
   | Schemas["PayBookingErrorResponse"]
   | Schemas["CancelBookingErrorResponse"]
+  | Schemas["ChangeBookingContactErrorResponse"]
+  | Schemas["EraseBookingContactErrorResponse"]
   | Schemas["GetBookingErrorResponse"]
   | Schemas["ListBookingEventsErrorResponse"]
   | Schemas["ListBookingPaymentsErrorResponse"]
@@ -46,7 +48,8 @@ type Call = { key?: string; seen?: string; headers?: Record<string, string> } & 
   | { operation: "createBooking"; body: Schemas["CreateBookingRequest"] }
   | { operation: "payBooking"; key: string; body: Schemas["PayBookingRequest"] }
   | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
-  | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments"; id: number }
+  | { operation: "changeBookingContact"; id: number; body: Schemas["ChangeBookingContactRequest"] }
+  | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments" | "eraseBookingContact"; id: number }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
   | { operation: "listEvents"; query?: paths["/api/v1/events"]["get"]["parameters"]["query"] }
   | { operation: "listWebhookEndpoints" }
@@ -89,6 +92,14 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
         headers,
         body: call.body,
       });
+    case "changeBookingContact":
+      return client.PUT("/api/v1/bookings/{id}/contact", {
+        params: { path: { id: call.id } },
+        headers,
+        body: call.body,
+      });
+    case "eraseBookingContact":
+      return client.DELETE("/api/v1/bookings/{id}/contact", { params: { path: { id: call.id } }, headers });
     case "getBooking":
       return client.GET("/api/v1/bookings/{id}", { params: { path: { id: call.id } }, headers });
     case "listBookingEvents":

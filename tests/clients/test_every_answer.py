@@ -14,6 +14,8 @@ CALLS = {
     "createBooking": {"body": {"flightId": 1, "userId": 1001, "noOfSeats": 2}},
     "payBooking": {"body": {"bookingId": 1, "userId": 1001, "totalCost": 4000}, "key": "k"},
     "cancelBooking": {"id": 1, "body": {"userId": 1001}},
+    "changeBookingContact": {"id": 1, "body": {"userId": 1001, "contact": {"email": "ada@example.org"}}},
+    "eraseBookingContact": {"id": 1},
     "getBooking": {"id": 1},
     "listBookingEvents": {"id": 1},
     "listBookingPayments": {"id": 1},
@@ -59,7 +61,7 @@ class Player(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_PATCH = do_DELETE = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, *arguments):
         pass

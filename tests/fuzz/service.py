@@ -70,6 +70,8 @@ def start_service(*, capacity: int) -> Iterator[Service]:
             JWT_ISSUER=ISSUER,
             LOG_FORMAT="json",
             LOG_LEVEL="INFO",
+            EMAIL_URL="folder:",
+            MAIL_FROM="bookings@example.org",
             **WITHOUT_LIMITS,
         )
         with start_web(env=env) as web:

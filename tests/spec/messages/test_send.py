@@ -1,11 +1,14 @@
 """Travelers are told what happens to their bookings: once, while it is so, and never against their will."""
 
+import email
 import uuid
 
 import pytest
 
 from bookings.actor import Actor, ActorKind
+from bookings.deadline import Deadline
 from bookings.errors import BookingNotFound
+from bookings.gateways.messages.smtp import MailServer, SmtpMail
 from bookings.lifecycle import CancelReason
 from bookings.models import Contact, Message, SuppressedAddress
 from bookings.ports import Mistake, NotSent, Unknown
@@ -15,10 +18,13 @@ from bookings.services.messages import send as sending
 from bookings.services.messages.claim import claim_message, record
 from bookings.services.messages.contacts import Address, GivenContact, erase_contact
 from bookings.services.messages.reseal import reseal_contacts
+from bookings.services.messages.send import send_messages
 from bookings.services.shared.sealing import Seal
+from devtools.processes import HOST, free_port
 from tests.support.announcements import announce
 from tests.support.bookings import STAFF, a_booked_booking, an_initiated_booking, let_time_pass, one_pass, pay
 from tests.support.messages import EMAIL, ends, give_contact, let_messages_wait, send_due
+from tests.support.smtp import DROP, a_mail_server
 from tests.support.webhooks import SEAL
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -280,3 +286,34 @@ def test_a_message_that_cannot_be_written_keeps_no_other_waiting(flights, paymen
 
     assert told(mail) == ["your flight is booked"]
     assert ("pending", "it cannot be written") in ends()
+
+
+def test_a_server_that_hangs_up_after_the_mail_has_two_copies_of_one_id_at_most(flights, payments, mail):
+    a_paid_and_told(flights, payments)
+    with a_mail_server() as (inbox, port):
+        channel = SmtpMail(MailServer(HOST, port, "none"), sender="noreply@bookings.example.org")
+        inbox.does = {"dot": DROP}
+        for minutes in (1, 6, 6, 60):
+            let_messages_wait(minutes=minutes)
+            assert send_messages(mail=channel, seal=SEAL, deadline=Deadline(5)) == 0
+
+    ids = [email.message_from_bytes(content)["Message-ID"] for _, _, content in inbox.taken]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+    assert ends()[-1] == ("unknown", "hung up")
+
+
+def test_a_server_that_is_back_gets_what_has_waited(flights, payments, mail):
+    for _ in range(6):
+        a_paid_and_told(flights, payments)
+    let_messages_wait(seconds=6)
+    port = free_port()
+    channel = SmtpMail(MailServer(HOST, port, "none"), sender="noreply@bookings.example.org")
+    assert send_messages(mail=channel, seal=SEAL, deadline=Deadline(5)) == 0
+    assert "connection refused" in {why for _, why in ends()}
+
+    let_messages_wait(seconds=31)
+    with a_mail_server() as (inbox, port):
+        channel = SmtpMail(MailServer(HOST, port, "none"), sender="noreply@bookings.example.org")
+        assert send_messages(mail=channel, seal=SEAL, deadline=Deadline(10)) == 6
+        assert len({email.message_from_bytes(content)["Message-ID"] for _, _, content in inbox.taken}) == 6
