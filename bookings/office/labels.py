@@ -26,6 +26,7 @@ from bookings.models.access.api_key import ApiKeyEventKind
 from bookings.models.access.staff_log_in import LogInEventKind, Proof
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.bookings.bulk_cancel import Approval, BulkCancelState, BulkCancelWhy
+from bookings.models.messages import MessageState
 from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
 from bookings.models.payments import DECLINED, PaymentState, PaymentStep
 from bookings.models.refunds import RefundDecision, RefundSource, RefundState
@@ -89,6 +90,17 @@ ENDPOINT: Mapping[str, Badge] = MappingProxyType(
     }
 )
 """By state; one that fails by that."""
+
+MESSAGE: Mapping[str, Badge] = MappingProxyType(
+    {
+        MessageState.PENDING: Badge(_("Waiting"), "busy"),
+        MessageState.SENT: Badge(_("Sent"), "good"),
+        MessageState.REFUSED: Badge(_("Refused by the mail server"), "bad"),
+        MessageState.UNKNOWN: Badge(_("Sent twice without an answer: may have arrived"), "warn"),
+        MessageState.LAPSED: Badge(_("Not sent: too late"), "calm"),
+        MessageState.SKIPPED: Badge(_("Not sent"), "calm"),
+    }
+)
 
 DELIVERY: Mapping[str, Badge] = MappingProxyType(
     {

@@ -38,6 +38,7 @@ BADGES = {
     "log_in": labels.LOG_IN,
     "endpoint": labels.ENDPOINT,
     "delivery": labels.DELIVERY,
+    "message": labels.MESSAGE,
 }
 WORDS = {
     "reason": {**labels.CAUSE, **labels.REASON},

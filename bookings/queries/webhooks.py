@@ -83,8 +83,9 @@ def backlogs_of(endpoints: Sequence[int]) -> dict[int, Backlog]:
 
 
 def told_of(booking_id: int) -> list[tuple[Announcement, list[WebhookDelivery]]]:
-    """Read what was told of a booking, in its order, each with what became of it for each endpoint. Two statements."""
-    announcements = list(Announcement.objects.filter(booking=booking_id).order_by("sequence").defer("facts"))
+    """Read what was told of a booking, in its order, each with what became of it by webhook and by mail."""
+    rows_of_booking = Announcement.objects.filter(booking=booking_id).order_by("sequence")
+    announcements = list(rows_of_booking.defer("facts").prefetch_related("messages"))
     rows = WebhookDelivery.objects.filter(announcement__in=[each.pk for each in announcements])
     deliveries: dict[int | None, list[WebhookDelivery]] = defaultdict(list)
     for row in rows.select_related("endpoint").order_by("pk")[:MOST_TOLD]:

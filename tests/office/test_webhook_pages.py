@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.deadline import Deadline
 from bookings.lifecycle import News
-from bookings.models import Announcement, ApiKey, WebhookDelivery, WebhookEndpoint, WebhookReplay
+from bookings.models import Announcement, ApiKey, Message, WebhookDelivery, WebhookEndpoint, WebhookReplay
 from bookings.office.upkeep.open_work import counts as counts_of_the_menu
 from bookings.ports.webhooks import TurnedDown
 from bookings.services.webhooks.again import go_on_with_replays
@@ -309,6 +309,14 @@ def test_the_page_of_a_booking_says_who_was_told_what_at_a_fixed_cost(desk, flig
         if sequence > 2:
             to_deliver(endpoint, [told])
     send_due(FakeWebhooks())
+    Message.objects.create(
+        announcement=told,
+        state="refused",
+        last_error="RCPT: 550 5.1.1 no",
+        ended_at=told.created_at,
+        worthless_at=told.created_at,
+        created_at=told.created_at,
+    )
 
     last = desk.get(page)
 
@@ -316,7 +324,8 @@ def test_the_page_of_a_booking_says_who_was_told_what_at_a_fixed_cost(desk, flig
     (section,) = re.findall(r"Who was told what (.*) Case It is no case", text_of(last))
     assert re.search(r"^\S+ \S+ 1\. Seats held booking\.held \S*hooks.example.org/a . Failed, is sent again", section)
     assert re.search(r"2\. Paid booking\.paid To no endpoint of webhooks", section)
-    assert re.search(r"4\. Paid booking\.paid \S*hooks.example.org/a . Delivered \S+ \S+$", section)
+    assert re.search(r"4\. Paid booking\.paid Mail to the traveler . Refused by the mail server", section)
+    assert re.search(r"RCPT: 550 5\.1\.1 no \S*hooks.example.org/a . Delivered \S+ \S+$", section)
     assert "hooks.example.org" not in text_of(desk_of(a_person("bob", "view_booking")).get(page))
 
 

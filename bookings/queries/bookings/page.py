@@ -135,7 +135,7 @@ class BookingPage:
 
 
 def booking_page(booking_id: int) -> BookingPage | None:
-    """Read one booking with all that belongs to it; None if there is no such booking. At most nine statements."""
+    """Read one booking with all that belongs to it; None if there is no such booking. At most ten statements."""
     booking = Booking.objects.with_database_time().select_related("give_back").filter(pk=booking_id).first()
     if booking is None:
         return None
