@@ -23,7 +23,7 @@ SECURITY: list[Any] = [{"bearer": []}]
 OPERATIONS = {**OF_BOOKINGS, **WEBHOOK_OPERATIONS}
 
 BODIES = (
-    *("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest"),
+    *("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest", "ChangeBookingContactRequest"),
     *(
         "MakeWebhookEndpointRequest",
         "ChangeWebhookEndpointRequest",

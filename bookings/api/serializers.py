@@ -156,7 +156,7 @@ class _WholeNumber(NamedTuple):
 
 class RequestBody(StrictSerializer):
     """
-    A JSON body. None of its whole numbers has a default, or a rule beside its bounds.
+    A JSON body of which whole numbers alone are required. None of these has a default, or a rule beside its bounds.
 
     A body of nothing but good whole numbers is taken after one look at each: most are that, and the framework makes
     eighty calls for it. All others go through the fields, which word every refusal.
@@ -259,7 +259,7 @@ class CancelBookingRequest(RequestBody):
     reason = Note(required=False, max_length=200, help_text="Free text on one line, kept in the timeline.")
 
 
-class ChangeBookingContactRequest(RequestBody):
+class ChangeBookingContactRequest(StrictSerializer):
     """Where the traveler of a booking is reached from now on."""
 
     userId = the_user()

@@ -94,6 +94,7 @@ def test_a_contact_is_changed_and_erased(api):
     for email in (EMAIL, "eve@example.org"):
         answer = api.send("PUT", where, {"userId": booking["userId"], "contact": {"email": email, "reminders": True}})
         assert (answer.status_code, answer.json()["data"]) == (200, {})
+    assert refused(api.send("PUT", where, {"userId": booking["userId"]})) == (400, "invalid_request")
     contact = Contact.objects.select_related("booking").get()
     assert open_address(contact, seal=wiring.seal()).email == "eve@example.org"
     assert contact.wants_reminders
