@@ -194,7 +194,7 @@ PAYMENTS_COMPARED = timedelta(hours=48)
 DIFFERING_PAYMENTS_NAMED = 100
 
 # At 25 questions a second, with a hundred payments in each answer, a list of 100,000 comes in 40 s. It occupies one of
-# the three processes of a worker for so long, once an hour.
+# the four processes of a worker for so long, once an hour.
 PAYMENTS_COMPARED_SECONDS = 60.0
 
 # Staff come back from their holidays and still see what failed, and when.

@@ -91,7 +91,7 @@ def await_another_cluster(worker, before):
     await_that(lambda: worker.clusters() not in ([], before), worker.printed)
     started_at = database_time()
     await_a_pass(worker, after=started_at)
-    await_that(lambda: len(worker.below_sentinels()) == 5, worker.printed)
+    await_that(lambda: len(worker.below_sentinels()) == 6, worker.printed)
 
 
 def test_a_cluster_that_is_killed_is_started_again_and_leaves_no_orphan(worker):
@@ -111,7 +111,7 @@ def test_it_runs_passes_and_a_signal_to_itself_stops_everything(worker):
 
     assert worker.ends_within(STOP_SECONDS), worker.printed()
     assert worker.exit_status() == 0
-    assert processes == 8  # itself, the cluster, its sentinel, three workers, monitor and pusher
+    assert processes == 9  # itself, the cluster, its sentinel, four workers, monitor and pusher
 
 
 @pytest.mark.long
@@ -131,7 +131,7 @@ def test_when_it_is_killed_itself_nothing_goes_on_without_it(worker):
 @pytest.mark.long
 def test_a_cluster_with_a_process_that_was_killed_is_started_again(worker):
     damaged = worker.clusters()
-    await_that(lambda: len(worker.below_sentinels()) == 5, worker.printed)
+    await_that(lambda: len(worker.below_sentinels()) == 6, worker.printed)
     idle_workers = worker.idle_workers()
 
     for pid in idle_workers:

@@ -120,7 +120,7 @@ class Worker(Server):
         return [pid for pid, parent, _ in self.family() if parent in clusters]
 
     def below_sentinels(self) -> list[int]:
-        """Name what the sentinel has started: three workers that wait for a task, a monitor and a pusher."""
+        """Name what the sentinel has started: four workers that wait for a task, a monitor and a pusher."""
         sentinels = self.sentinels()
         return sorted(pid for pid, parent, _ in self.family() if parent in sentinels)
 
@@ -129,10 +129,10 @@ class Worker(Server):
         return [*self.clusters(), *self.sentinels(), *self.below_sentinels()]
 
     def idle_workers(self) -> list[int]:
-        """Name the three workers that wait for a task, one of which holds the lock of the queue; none if not so."""
+        """Name the four workers that wait for a task, one of which holds the lock of the queue; none if not so."""
         below = self.below_sentinels()
         # The workers are started first; the monitor and the pusher come last.
-        return below[:3] if len(below) == 5 else []
+        return below[:4] if len(below) == 6 else []
 
 
 def start_worker(*options: str, env: dict[str, str]) -> AbstractContextManager[Worker]:
