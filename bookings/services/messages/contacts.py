@@ -19,8 +19,10 @@ import structlog
 from bookings.actor import Actor
 from bookings.conf import contact_retention
 from bookings.db.transactions import in_transaction
+from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, Contact, Message
 from bookings.models.messages import MessageState
+from bookings.services.messages.rules import UNKNOWN_DEPARTURE
 from bookings.services.shared import leases
 from bookings.services.shared.sealing import Seal
 from bookings.services.shared.transitions import lock_booking
@@ -74,7 +76,8 @@ def marks_of(address: Address, *, seal: Seal) -> list[str]:
 
 def first_erase_at(booking: Booking, now: datetime) -> datetime:
     """Tell when a contact is erased unless something happens to its booking that says it better."""
-    last = max(now, booking.expires_at, booking.departure_at or now)
+    unknown = booking.created_at + UNKNOWN_DEPARTURE if booking.status == BookingStatus.BOOKED else now
+    last = max(now, booking.expires_at, booking.departure_at or unknown)
     return last + contact_retention()
 
 

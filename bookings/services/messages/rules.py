@@ -82,6 +82,9 @@ def erase_at(announcement: Announcement, *, kept: timedelta) -> datetime | None:
     if announcement.type == News.PAID:
         departure: datetime | None = announcement.booking.departure_at
         return (departure or announcement.occurred_at + UNKNOWN_DEPARTURE) + kept
-    if announcement.type in (News.EXPIRED, News.CANCELLED, News.REFUNDED):
+    if announcement.type in (News.EXPIRED, News.CANCELLED):
+        return announcement.occurred_at + kept
+    # Of a part of what was paid: the booking goes on, and its traveler is to be reached.
+    if announcement.type == News.REFUNDED and announcement.booking.status != BookingStatus.BOOKED:
         return announcement.occurred_at + kept
     return None

@@ -7,16 +7,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
 from bookings import tasks, wiring
+from bookings.conf import contact_retention
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
+from bookings.lifecycle import News
 from bookings.models import Announcement, Booking, Contact, Message, SuppressedAddress
 from bookings.observability import gauges
 from bookings.queries.messages import is_message_due
 from bookings.services.messages.fan_out import fan_out
+from bookings.services.messages.rules import erase_at
 from bookings.services.upkeep.reap import reap_old_rows
 from tests.support.announcements import announce
 from tests.support.bookings import a_booked_booking, an_initiated_booking, let_time_pass, one_pass
-from tests.support.messages import give_contact, send_due
+from tests.support.messages import a_told, give_contact, send_due
 from tests.support.webhooks import SEAL, announcements
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,6 +108,23 @@ def test_a_contact_is_kept_until_after_the_flight_or_the_end(flights, payments, 
     # Its contact was dated before the time passed.
     assert abs(kept(paid) - flies_at - 7 * DAY) < timedelta(hours=1)
     assert kept(unpaid) == ended.occurred_at + 7 * DAY
+
+
+def test_a_contact_that_comes_after_the_payment_is_kept_until_after_the_flight(flights, payments, mail):
+    paid = a_booked_booking(flights, payments)
+    announce()
+    for departs_at in (None, database_time() + 90 * DAY):
+        Contact.objects.all().delete()
+        Booking.objects.filter(pk=paid.pk).update(departure_at=departs_at)
+        give_contact(paid)
+        flies_at = departs_at or database_time() + 365 * DAY
+        assert abs(Contact.objects.get().erase_at - flies_at - contact_retention()) < timedelta(minutes=1)
+
+
+def test_a_refund_dates_the_end_of_a_contact_unless_the_booking_goes_on():
+    ended, goes_on = (a_told(News.REFUNDED, status=status, amount=100) for status in ("cancelled", "booked"))
+    assert erase_at(ended, kept=DAY) == ended.occurred_at + DAY
+    assert erase_at(goes_on, kept=DAY) is None
 
 
 def test_the_database_refuses_what_cannot_be(mail):
