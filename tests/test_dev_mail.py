@@ -1,6 +1,9 @@
 """The page that shows a developer the mails that were not sent."""
 
-from django.test import Client, RequestFactory
+import runpy
+
+import pytest
+from django.test import RequestFactory
 
 from bookings.gateways.messages.folder import FolderMail
 from bookings.ports.messages import Mail
@@ -25,5 +28,8 @@ def test_the_newest_mails_are_shown_as_text(settings, tmp_path):
     assert "To eve@example.org, in evt_2.eml" in shown
 
 
-def test_it_is_for_development_alone():
-    assert Client().get("/dev/mail").status_code == 404
+@pytest.mark.parametrize("debug", [True, False])
+def test_it_is_for_development_alone(settings, debug):
+    settings.DEBUG = debug
+    addresses = runpy.run_module("bookingsite.urls")["urlpatterns"]
+    assert ("dev/mail" in [str(each.pattern) for each in addresses]) is debug

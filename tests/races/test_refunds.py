@@ -7,7 +7,7 @@ ROUNDS=20 runs the race twenty times.
 from functools import partial
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.db.models import Sum
 
 from bookings.errors import BookingChanged, RefundTooLarge
@@ -58,7 +58,8 @@ def ask_again_and_again(payment, amount):
     for _ in range(REFUNDS_EACH):
         try:
             ask(payment, amount)
-        except (BookingChanged, RefundTooLarge):
+        # The last where a busy machine lets one wait for a lock for too long.
+        except (BookingChanged, RefundTooLarge, OperationalError):
             continue
         allowed += 1
     return allowed
