@@ -10,8 +10,8 @@ CLUSTER: dict[str, Any] = {
     # Its own scheduler goes by the clock of this machine; the broker's goes by the database's.
     "scheduler": False,
     # A small prefetch: it stops fast, and `retry` counts from the prefetch.
-    # Two may wait for receivers of webhooks, and one for a mail server that hangs: one is left for the passes. What runs
-    # once an hour comes in between, for some seconds.
+    # Two may wait for receivers of webhooks, and one for a mail server that hangs: one is left for the passes. What
+    # runs once an hour comes in between, for some seconds.
     "workers": 4,
     "queue_limit": 2,
     "bulk": 1,
