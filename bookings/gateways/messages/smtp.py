@@ -72,7 +72,7 @@ class SmtpMail:
         self._server, self._sender, self._reply_to, self._ca_file = server, sender, reply_to, ca_file
         self._names = Names()
 
-    def send(self, mail: Mail, *, seconds: float) -> MessageOutcome:
+    def send(self, mail: Mail, /, *, seconds: float) -> MessageOutcome:
         """Send once; `seconds` hold for all of it, from the look-up of the server's name on."""
         deadline = Deadline(seconds)
         if not is_normal(mail.to):
