@@ -5,7 +5,7 @@ A value that is wrong by itself is refused here; what is wrong together, by `boo
 """
 
 from bookingsite import logs
-from bookingsite.config import mail, payments, queue, webhooks
+from bookingsite.config import mail, payments, queue, sms, webhooks
 from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
@@ -142,12 +142,16 @@ WEBHOOK_PROXY = webhooks.proxy("WEBHOOK_PROXY")
 # What seals the secrets of webhooks in the database.
 SEAL_KEYS = webhooks.seal_keys("SEAL_KEYS", development=DEBUG)
 
-# Where mails to travelers are handed over, and who they are from; see docs/mail.md.
+# Where mails to travelers are handed over, and who they are from; see docs/messages.md.
 MAIL_SERVER = mail.mail_server("EMAIL_URL", development=DEBUG)
 MAIL_FOLDER = BASE_DIR / "var" / "mail"
 MAIL_CA_FILE = webhooks.ca_file("MAIL_CA_FILE")
 MAIL_FROM = mail.sender("MAIL_FROM")
 MAIL_REPLY_TO = mail.sender("MAIL_REPLY_TO")
+
+# Who sends SMS to travelers beside mails, and from which number.
+SMS_SERVICE = sms.sms_service("SMS_URL", development=DEBUG)
+SMS_FROM = sms.sms_sender("SMS_FROM")
 CONTACT_RETENTION_DAYS = whole_number("CONTACT_RETENTION_DAYS", default=30, low=0, high=3650)
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.

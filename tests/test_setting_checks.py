@@ -10,8 +10,10 @@ from django.core import checks as django_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from bookings.gateways.messages.smtp import MailServer
+from bookings.gateways.messages.twilio import TwilioAccount
 from bookingsite.config import checks
 from devtools.processes import REPOSITORY
+from tests.support.twilio import ACCOUNT
 from tests.test_start import start
 
 LIVE = {
@@ -21,6 +23,8 @@ LIVE = {
 }
 TEST = LIVE | {"STRIPE_API_KEY": "rk_test_0123456789", "STRIPE_PUBLISHABLE_KEY": "pk_test_0123456789"}
 MAIL_SERVER = MailServer("mail.example.org", 587, "started")
+MAILS = {"MAIL_SERVER": MAIL_SERVER, "MAIL_FROM": "a@example.org", "SEAL_KEYS": [b"k" * 32]}
+SMS = TwilioAccount("https://api.twilio.com", ACCOUNT, ACCOUNT, "a token")
 
 # What each is about, in production: settings that bring it about, and the like that do not.
 CHECKS = {
@@ -62,8 +66,16 @@ CHECKS = {
         {"MAIL_SERVER": "", "MAIL_FROM": ""},
     ),
     "bookings.E014": (
-        {"MAIL_SERVER": MAIL_SERVER, "MAIL_FROM": "a@example.org", "SEAL_KEYS": []},
-        {"MAIL_SERVER": MAIL_SERVER, "MAIL_FROM": "a@example.org", "SEAL_KEYS": [b"k" * 32]},
+        {**MAILS, "SEAL_KEYS": []},
+        MAILS,
+    ),
+    "bookings.E016": (
+        {"SMS_SERVICE": SMS, "SMS_FROM": "Flights"},
+        {**MAILS, "SMS_SERVICE": SMS, "SMS_FROM": "Flights"},
+    ),
+    "bookings.E017": (
+        {**MAILS, "SMS_SERVICE": SMS, "SMS_FROM": ""},
+        {**MAILS, "SMS_SERVICE": "folder:", "SMS_FROM": ""},
     ),
     "bookings.W001": (
         {"FLIGHT_SERVICE_URL": "http://flights.example.org"},

@@ -12,6 +12,7 @@ from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.gateways.messages.twilio import TwilioAccount
 from bookings.text.money import NO_CURRENCY
 from bookingsite.config.env import env, is_plaintext
 from bookingsite.config.mail import is_mail_plain
@@ -79,6 +80,12 @@ def _wrong_together() -> Iterator[CheckMessage]:
             hint="Remove one of them; which addresses inside may be reached is set at the proxy.",
             id="bookings.E012",
         )
+    yield from _wrong_with_messages()
+    yield from _wrong_with_stripe()
+
+
+def _wrong_with_messages() -> Iterator[CheckMessage]:
+    """What keeps travelers from being told."""
     if settings.MAIL_SERVER and not settings.MAIL_FROM:
         yield checks.Error(
             "EMAIL_URL is set, and MAIL_FROM is not: a mail is from no one.",
@@ -91,7 +98,18 @@ def _wrong_together() -> Iterator[CheckMessage]:
             hint="Set it to 32 random bytes in base64, and keep it apart from backups of the database.",
             id="bookings.E014",
         )
-    yield from _wrong_with_stripe()
+    if settings.SMS_SERVICE and not settings.MAIL_SERVER:
+        yield checks.Error(
+            "SMS_URL is set, and EMAIL_URL is not: an SMS goes beside a mail, and says only what is urgent.",
+            hint="Set EMAIL_URL, or remove SMS_URL.",
+            id="bookings.E016",
+        )
+    if isinstance(settings.SMS_SERVICE, TwilioAccount) and not settings.SMS_FROM:
+        yield checks.Error(
+            "SMS_URL is set, and SMS_FROM is not: an SMS is from no one.",
+            hint="Set it to a number of that account, or to a messaging service of it.",
+            id="bookings.E017",
+        )
 
 
 def _wrong_with_stripe() -> Iterator[CheckMessage]:
