@@ -1,7 +1,8 @@
 """
 How an announcement is told to a traveler: subject, plain text, HTML and a file for the calendar, in a language.
 
-No client's words stand in it: only what this service knows, and the names of the Flight Service, on one line each.
+No client's words stand in it: only what this service knows, and the names of the Flight Service, on one line each. As
+an SMS it has no more than 160 characters, whatever these names are.
 """
 
 from collections.abc import Mapping
@@ -21,11 +22,15 @@ from bookings.queries.announced import shown_then
 from bookings.queries.bookings.shown import ShownBooking
 from bookings.text.airports import Airport, airport
 from bookings.text.calendar import Entry, calendar_of
+from bookings.text.gsm7 import plain
 from bookings.text.legible import shown_orderly
 from bookings.text.money import Money, digits_of
 
 LANGUAGES = ("en", "de")
 """The languages that messages are written in. The first is that of all who want another."""
+
+# The longest name of a flight in an SMS: what airlines name them by is shorter.
+LONGEST_IN_SMS = 12
 
 # Why a booking has ended, as its traveler may hear it; of the rest nothing is said.
 REASONS: Mapping[str, str] = MappingProxyType(
@@ -85,6 +90,22 @@ def written(announcement: Announcement, *, language: str, domain: str) -> Writte
             render_to_string(f"messages/{kind}.html", told),
             calendar,
         )
+
+
+def written_briefly(announcement: Announcement, *, language: str) -> str:
+    """Write the SMS that tells a traveler of an announcement: 160 characters of GSM-7 at most."""
+    shown = shown_then(announcement)
+    departs_from = _airport(shown.departure_airport)
+    with translation.override(language):
+        told = {
+            "reference": shown.reference,
+            "flight": plain(shown.flight_number, longest=LONGEST_IN_SMS) or str(shown.flight_id),
+            "departure": _local_briefly(shown.departure_at, departs_from),
+            "pay_until": _local_briefly(shown.expires_at, departs_from),
+            "seats": shown.no_of_seats,
+            **_change(announcement),
+        }
+        return " ".join(render_to_string(f"messages/{kind_of(announcement.type)}.sms.txt", told).split())
 
 
 def _told(shown: ShownBooking) -> dict[str, Any]:
@@ -153,10 +174,19 @@ def _local(moment: datetime | None, where: Airport) -> str:
         return ""
     # How days and times are written: the letters are those of Django's format of dates.
     form = gettext("l, j F Y, H:i")
+    return _by_the_clocks(moment, where, form, place=where.city or where.code)
+
+
+def _local_briefly(moment: datetime | None, where: Airport) -> str:
+    """Write a moment likewise, with the code of an airport in the place of its city."""
+    return _by_the_clocks(moment, where, gettext("j M Y, H:i"), place=where.code) if moment is not None else ""
+
+
+def _by_the_clocks(moment: datetime, where: Airport, form: str, *, place: str) -> str:
     if where.zone is None:
         return f"{date_format(moment.astimezone(UTC), form)} UTC"
-    place = {"city": where.city or where.code}
-    return f"{date_format(moment.astimezone(where.zone), form)} ({gettext('local time in %(city)s') % place})"
+    said = gettext("local time in %(city)s") % {"city": place}
+    return f"{date_format(moment.astimezone(where.zone), form)} ({said})"
 
 
 def _money(amount: int, currency: str) -> str:

@@ -1,13 +1,16 @@
 """What travelers are told: in each kind and language, whatever the Flight Service names its flights."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
 from django.utils.translation.template import templatize
 
-from bookings.answers.messages import LANGUAGES, REASONS, kind_of, language_for, written
+from bookings.answers.messages import LANGUAGES, REASONS, kind_of, language_for, written, written_briefly
 from bookings.lifecycle import CancelReason, News
+from bookings.services.messages.rules import is_urgent
+from bookings.text.gsm7 import ONE_SMS, plain, room_of
 from devtools.processes import REPOSITORY
 from devtools.translations import compiled, lists, read
 from tests.support.messages import a_told
@@ -32,8 +35,16 @@ KINDS = {
 }
 
 
+def told(news, **columns):
+    return a_told(news, **{**KINDS[news], **columns})
+
+
 def write(news, *, language="en", **columns):
-    return written(a_told(news, **{**KINDS[news], **columns}), language=language, domain="bookings.example.org")
+    return written(told(news, **columns), language=language, domain="bookings.example.org")
+
+
+def text(news, *, language="en", **columns):
+    return written_briefly(told(news, **columns), language=language)
 
 
 class Tags(HTMLParser):
@@ -66,7 +77,9 @@ def test_each_kind_of_news_has_its_templates_and_no_other_is_there():
 
     shared = {"message.txt", "message.html", "booking.txt", "booking.html"}
     wanted = {f"{kind}.{ending}" for kind in kinds for ending in ("subject.txt", "txt", "html")}
-    assert {path.name for path in TEMPLATES.iterdir()} - shared == wanted
+    urgent = {f"{kind_of(news)}.sms.txt" for news in News if is_urgent(told(news))}
+    assert {path.name for path in TEMPLATES.iterdir()} - shared == wanted | urgent
+    assert urgent == {"paid.sms.txt", "expiring.sms.txt", "cancelled.sms.txt"}
     assert set(KINDS) == set(News)
 
 
@@ -114,6 +127,50 @@ def test_names_of_the_flight_service_stay_names():
             assert not set("\x1b\u202e") & set(mail.calendar)
 
 
+def test_an_sms_says_what_is_urgent_in_one_sms():
+    said = {news: {each: text(news, language=each) for each in LANGUAGES} for news in News if is_urgent(told(news))}
+
+    assert said == {
+        News.EXPIRING: {
+            "en": "ABCD1234: flight AI101 is not paid for yet. Pay until 1 Jul 2026, 14:45 (local time in DEL); "
+            "then your seats are given to others.",
+            "de": "ABCD1234: Flug AI101 ist noch nicht bezahlt. Zahlen Sie bis 1.7.2026, 14:45 (Ortszeit in DEL); "
+            "danach bekommen andere Ihre Plätze.",
+        },
+        News.PAID: {
+            "en": "ABCD1234: flight AI101 is booked. Departure: 14 Jul 2026, 18:25 (local time in DEL). Seats: 2.",
+            "de": "ABCD1234: Flug AI101 ist gebucht. Abflug: 14.7.2026, 18:25 (Ortszeit in DEL). Plätze: 2.",
+        },
+        News.CANCELLED: {
+            "en": "ABCD1234: the airline has cancelled flight AI101. Departure: 14 Jul 2026, 18:25 "
+            "(local time in DEL). What you have paid goes back to you.",
+            "de": "ABCD1234: Die Airline hat Flug AI101 gestrichen. Abflug: 14.7.2026, 18:25 (Ortszeit in DEL). "
+            "Was Sie bezahlt haben, geht an Sie zurück.",
+        },
+    }
+
+
+def test_an_sms_is_one_whatever_the_flight_service_names_its_flights_and_in_each_month():
+    longest = {"flight_number": "W" * 64, "no_of_seats": 999}
+    strange = {"flight_number": HOSTILE, "departure_airport": HOSTILE}
+    unknown = {"flight_number": "\u202e☃", "flight_id": 2**63 - 1, "departure_at": None, "departure_airport": "QQQ"}
+    for news in (each for each in News if is_urgent(told(each))):
+        for language in LANGUAGES:
+            for month in range(1, 13):
+                when = dict.fromkeys(("departure_at", "expires_at"), datetime(2026, month, 28, 12, tzinfo=UTC))
+                for columns in (longest, strange, unknown):
+                    said = text(news, language=language, **{**when, **columns})
+                    assert (room_of(said) or 999) <= ONE_SMS, said
+                    assert said.isprintable()
+
+
+def test_a_name_in_an_sms_is_written_by_its_plain_letters():
+    names = {"LH 400": "LH 400", "Łódź Gdańsk": "odz Gdansk", "ÄÖ{1}€": "AO1", " a\n\tb ": "ab", "W" * 20: "W" * 12}
+
+    assert {name: plain(name, longest=12) for name in names} == names
+    assert [room_of(each) for each in ("Plätze §", "[€]", "ł", "", "`")] == [8, 6, None, 0, None]
+
+
 def test_a_flight_that_is_hardly_known_is_shown_as_far_as_it_is():
     unknown = {"flight_number": "", "departure_airport": "", "arrival_airport": ""}
     mail = write(News.PAID, **unknown, departure_at=None, arrival_at=None, total_cost=0)
@@ -155,7 +212,7 @@ def test_a_reason_is_told_unless_it_is_staffs_own():
 def test_each_text_is_translated_and_each_translation_is_used():
     sources = [templatize(path.read_text()) for path in TEMPLATES.iterdir()]
     in_templates = {text for each in sources for _, text in re.findall(r"gettext\(u(['\"])(.*?)\1\)", each)}
-    in_code = {*REASONS.values(), "l, j F Y, H:i", "local time in %(city)s"}
+    in_code = {*REASONS.values(), "l, j F Y, H:i", "j M Y, H:i", "local time in %(city)s"}
     (german,) = lists()
     known = read(german.read_text())
 
