@@ -35,6 +35,7 @@ class Caller:
     user_id: int | None = None
     # Of a customer: what the user service has verified; empty where it says of none.
     email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
     service: str = ""
     requests_per_minute: int | None = None
     is_authenticated: bool = True
@@ -131,4 +132,5 @@ def _caller_of(token: str) -> Caller:
         raise NotAuthenticated(str(error), code=code, problem="invalid_token") from error
     except SigningKeysUnavailable as error:
         raise TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-    return Caller(principal=f"user:{customer.user_id}", user_id=customer.user_id, email=customer.email)
+    principal = f"user:{customer.user_id}"
+    return Caller(principal=principal, user_id=customer.user_id, email=customer.email, phone=customer.phone)

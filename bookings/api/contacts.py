@@ -6,8 +6,9 @@ from rest_framework.request import Request
 
 from bookings import wiring
 from bookings.api.access import caller_of
-from bookings.conf import sends_mail
+from bookings.conf import sends_mail, sends_sms
 from bookings.errors import InvalidRequest
+from bookings.models.messages import Channel
 from bookings.services.messages.contacts import Address, GivenContact, marks_of
 
 
@@ -15,19 +16,25 @@ def contact_in(request: Request, asked: dict[str, Any]) -> GivenContact | None:
     """
     Read the contact of a request; None: it has none.
 
-    A customer whose token names a verified address can give that one alone: mail goes to no stranger.
+    A customer whose token names a verified address can give that one alone: mail goes to no stranger. So it is with a
+    number for SMS.
 
-    :raises InvalidRequest: if it is another, or no mail is sent here
+    :raises InvalidRequest: if it is another, or no mail is sent here, or no SMS
     """
     given = asked.get("contact")
     if given is None:
         return None
     if not sends_mail():
         raise InvalidRequest(fields={"contact": "No mail is sent here; leave it out."})
-    proven = caller_of(request).email
-    if proven and proven.lower() != given["email"].lower():
+    if given["phone"] and not sends_sms():
+        raise InvalidRequest(fields={"contact": "No SMS is sent here; `wants` must not name it."})
+    caller = caller_of(request)
+    if caller.email and caller.email.lower() != given["email"].lower():
         raise InvalidRequest(fields={"contact": "The token names another address; send that one."})
-    return GivenContact(Address(given["email"]), language=given["locale"], wants_reminders=given["reminders"])
+    if given["phone"] and caller.phone not in ("", given["phone"]):
+        raise InvalidRequest(fields={"contact": "The token names another number; send that one."})
+    address = Address(given["email"], given["phone"])
+    return GivenContact(address, language=given["locale"], wants_reminders=given["reminders"])
 
 
 def without_address(asked: dict[str, Any], contact: GivenContact | None) -> dict[str, Any]:
@@ -35,5 +42,5 @@ def without_address(asked: dict[str, Any], contact: GivenContact | None) -> dict
     if contact is None:
         return asked
     # By the oldest key: a repeat after a change of keys is the same request, while that key is there.
-    mark = marks_of(contact.address, seal=wiring.seal())[-1]
-    return {**asked, "contact": [mark, contact.language, contact.wants_reminders]}
+    marks = [marks_of(contact.address, channel, seal=wiring.seal())[-1] for channel in Channel]
+    return {**asked, "contact": [*marks, contact.language, contact.wants_reminders]}

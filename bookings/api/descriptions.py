@@ -334,7 +334,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "contact_change": Operation(
             "changeBookingContact",
             "Say where a traveler is reached",
-            "Writes down where the traveler of a booking is told by mail what happens to it, in the place of what was "
+            "Writes down where the traveler of a booking is told what happens to it, in the place of what was "
             "there. What waits to be sent goes there. No answer ever shows it.",
             {200: Answer("Contact changed", "Nothing", {})},
             parameters=(BOOKING_ID,),
@@ -345,7 +345,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "contact_erase": Operation(
             "eraseBookingContact",
             "Forget where a traveler is reached",
-            "Deletes the contact of a booking. Nothing that waits is sent; a mail that is on its way at this moment "
+            "Deletes the contact of a booking. Nothing that waits is sent; what is on its way at this moment "
             "may still arrive. Again: the same answer.",
             {200: Answer("Contact erased", "Nothing", {})},
             parameters=(BOOKING_ID,),

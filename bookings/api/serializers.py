@@ -224,8 +224,9 @@ class CreateBookingRequest(RequestBody):
     contact = Contact(
         required=False,
         help_text="Where the traveler is told by mail what happens to the booking, in the language of `locale` or in "
-        "English. `reminders`: also that the payment window ends soon. It is kept sealed, shown nowhere, and erased a "
-        "while after the booking's end. With a customer's token that names a verified address: that one.",
+        "English. `wants` may name `reminders`: also that the payment window ends soon; and `sms`: what is urgent also "
+        "as an SMS to `phone`, which is not kept without it. All is kept sealed, shown nowhere, and erased a while "
+        "after the booking's end. With a customer's token that names a verified address, or number: that one.",
     )
 
 

@@ -12,6 +12,7 @@ import jwt
 from bookings.conf import HIGHEST_ID
 from bookings.ports import SigningKey, SigningKeys
 from bookings.text.mail_addresses import normal
+from bookings.text.phone_numbers import is_normal
 
 # A real one has a few hundred characters; more is not worth a signature's time.
 LONGEST_TOKEN = 4096
@@ -54,10 +55,11 @@ class TokenRules:
 
 
 class Customer(NamedTuple):
-    """Whose a token is. `email` is an address that the user service has verified; empty: it says of none."""
+    """Whose a token is. Address and number are those that the user service has verified; empty: it says of none."""
 
     user_id: int
     email: str = ""
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Verified:
     begins_at: int
     ends_at: int
     email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
 
 
 class VerifiedTokens:
@@ -99,7 +102,7 @@ class VerifiedTokens:
         if not kept.begins_at - LEEWAY_SECONDS <= now < kept.ends_at + LEEWAY_SECONDS:
             return None
         candidates = keys.candidates(algorithm=kept.key.algorithm, key_id=kept.key_id)
-        return Customer(kept.user_id, kept.email) if any(key is kept.key for key in candidates) else None
+        return Customer(kept.user_id, kept.email, kept.phone) if any(key is kept.key for key in candidates) else None
 
     def keep(self, token: str, found: Verified) -> None:
         with self._lock:
@@ -145,9 +148,9 @@ def customer_of(token: str, *, keys: SigningKeys, rules: TokenRules) -> Customer
             raise TokenExpired("The token has expired.") from error
         except PROBLEMS as error:
             raise TokenRefused("The token is not valid.") from error
-        customer = Customer(user_id, _email(claims))
+        customer = Customer(user_id, _email(claims), _phone(claims))
         times = {"begins_at": _begin(claims), "ends_at": int(claims["exp"])}
-        verified.keep(token, Verified(user_id, rules, key, key_id, **times, email=customer.email))
+        verified.keep(token, Verified(user_id, rules, key, key_id, **times, email=customer.email, phone=customer.phone))
         return customer
     raise TokenRefused("The token is not valid.")
 
@@ -159,6 +162,12 @@ def _email(claims: dict[str, Any]) -> str:
         return normal(email) if isinstance(email, str) else ""
     except ValueError:
         return ""
+
+
+def _phone(claims: dict[str, Any]) -> str:
+    """Read the verified number of OpenID Connect likewise. It is in the form of E.164 there, or not taken."""
+    phone = claims.get("phone_number") if claims.get("phone_number_verified") is True else ""
+    return phone if isinstance(phone, str) and is_normal(phone) else ""
 
 
 def _begin(claims: dict[str, Any]) -> int:

@@ -14,13 +14,15 @@ from bookings.ports.messages import Refused
 from bookings.services.messages.contacts import open_address
 from tests.support.announcements import announce
 from tests.support.api import refused, shown
+from tests.support.bookings import let_time_pass
 from tests.support.callers import CallerApi, a_service_key, a_token
-from tests.support.messages import FakeMail, let_messages_wait, send_due
+from tests.support.messages import FakeMail, FakeSms, let_messages_wait, send_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EMAIL = "canary.ada@example.org"
 GIVEN = {"email": EMAIL, "locale": "de-AT"}
+PHONE = "+4915199990815"
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +66,14 @@ def test_the_contact_is_part_of_the_request(api):
     assert Booking.objects.count() == Contact.objects.count() == 1
 
 
-def test_a_contact_that_is_none_is_refused(api):
+NO_PHONES = (
+    *(None, 4915199990815, "", "0151 9999081", "+49 151 99990815", "+0151999908", "+491519", "+4915199990815123"),
+    *("+4915199990815\n", "+٤٩١٥١٩٩٩٩٠٨١٥", "00491519999081", "+4915199990815;ext=1"),
+)
+
+
+def test_a_contact_that_is_none_is_refused(api, settings):
+    settings.SMS_SERVICE = "folder:"
     wrong = (
         *(
             None,
@@ -78,7 +87,10 @@ def test_a_contact_that_is_none_is_refused(api):
         ),
         *({"email": "ada@example.org\r\nBcc: eve@example.org"}, {"email": EMAIL, "phone": "1"}),
         *({"email": EMAIL, "locale": "../de"}, {"email": EMAIL, "locale": ""}, {"email": EMAIL, "locale": None}),
-        *({"email": EMAIL, "reminders": "yes"}, {"email": EMAIL, "locale": "en" + "-a" * 20}),
+        *({"email": EMAIL, "reminders": True}, {"email": EMAIL, "locale": "en" + "-a" * 20}),
+        *({"email": EMAIL, "wants": each} for each in ("sms", None, ["fax"], [["sms"]], [1], ["reminders"] * 2)),
+        *({"email": EMAIL, "phone": each} for each in NO_PHONES),
+        *({"email": EMAIL, "wants": ["sms"]}, {"phone": PHONE, "wants": ["sms"]}),
     )
     for contact in wrong:
         answer = api.create(contact=contact)
@@ -92,7 +104,9 @@ def test_a_contact_is_changed_and_erased(api):
     booking = shown(api.create())
     where = f"/api/v1/bookings/{booking['id']}/contact"
     for email in (EMAIL, "eve@example.org"):
-        answer = api.send("PUT", where, {"userId": booking["userId"], "contact": {"email": email, "reminders": True}})
+        answer = api.send(
+            "PUT", where, {"userId": booking["userId"], "contact": {"email": email, "wants": ["reminders"]}}
+        )
         assert (answer.status_code, answer.json()["data"]) == (200, {})
     assert refused(api.send("PUT", where, {"userId": booking["userId"]})) == (400, "invalid_request")
     contact = Contact.objects.select_related("booking").get()
@@ -107,6 +121,50 @@ def test_an_installation_without_mail_takes_no_contact(api, settings):
     settings.MAIL_SERVER = ""
 
     assert refused(api.create(contact=GIVEN)) == (400, "invalid_request")
+
+
+def test_who_wants_it_is_told_by_sms_and_the_number_is_shown_nowhere(api, mail, settings, caplog):
+    settings.SMS_SERVICE, sms = "folder:", FakeSms()
+    wanted = {**GIVEN, "phone": PHONE, "wants": ["sms", "reminders"]}
+    created = api.create(contact=wanted, key="one")
+    booking = shown(created)
+    answers = [created, api.pay(booking), api.get(f"/api/v1/bookings/{booking['id']}"), api.get("/api/v1/events")]
+    again, other = (api.create(contact=each, key="one") for each in (wanted, {**wanted, "phone": "+4915199990000"}))
+    announce()
+    let_messages_wait(seconds=6)
+    send_due(mail, sms, seal=wiring.seal())
+
+    assert [each.to for each in sms.came] == [PHONE]
+    assert (again.headers["Idempotent-Replayed"], refused(other)) == ("true", (422, "idempotency_key_reused"))
+    seen = [*(each.content.decode() for each in (*answers, other)), caplog.text]
+    seen.append(json.dumps(list(IdempotencyRecord.objects.values()), default=str))
+    assert [each for each in seen if PHONE[1:] in each] == []
+    assert Contact.objects.get().wants_reminders
+
+
+def test_a_number_that_is_not_to_be_used_is_not_kept(api, settings):
+    for number, wants in (("one", {}), ("two", {"wants": ["reminders"]})):
+        assert api.create(contact={**GIVEN, "phone": PHONE, **wants}, key=number).status_code == 201
+    assert refused(api.create(contact={**GIVEN, "phone": PHONE, "wants": ["sms"]})) == (400, "invalid_request")
+
+    contacts = Contact.objects.select_related("booking")
+    assert {open_address(each, seal=wiring.seal()).phone for each in contacts} == {""}
+    assert set(contacts.values_list("phone_mark", flat=True)) == {""}
+
+
+def test_a_customer_gives_the_number_that_is_proven(api, settings):
+    settings.API_AUTH, settings.SMS_SERVICE = "token", "folder:"
+    wanted = {**GIVEN, "phone": PHONE, "wants": ["sms"]}
+    proven = CallerApi(a_token(1001, phone_number=PHONE, phone_number_verified=True))
+    other = CallerApi(a_token(1002, phone_number="+4915199990000", phone_number_verified=True))
+    claimed = CallerApi(a_token(1003, phone_number="+4915199990000", phone_number_verified="true"))
+    odd = CallerApi(a_token(1004, phone_number="+49 (151) 1;ext=5", phone_number_verified=True))
+
+    assert proven.create(contact=wanted).status_code == 201
+    assert refused(other.create(userId=1002, contact=wanted)) == (400, "invalid_request")
+    assert other.create(userId=1002, contact={**wanted, "wants": []}).status_code == 201
+    assert claimed.create(userId=1003, contact=wanted).status_code == 201
+    assert odd.create(userId=1004, contact=wanted).status_code == 201
 
 
 def test_a_customer_gives_the_address_that_is_proven_and_only_to_bookings_of_its_own(api, settings):
@@ -126,13 +184,19 @@ def test_a_customer_gives_the_address_that_is_proven_and_only_to_bookings_of_its
     assert proven.send("DELETE", where, b"").status_code == 200
 
 
-def test_no_row_of_the_database_tells_an_address(api, mail):
-    for number in range(20):
-        api.create(userId=2000 + number, contact={"email": f"canary{number}@example.org"}, key=f"key-{number}")
+def test_no_row_of_the_database_tells_an_address_or_a_number(api, mail, settings):
+    settings.SMS_SERVICE, sms = "folder:", FakeSms()
+    for number in range(8):
+        to = {"email": f"canary{number}@example.org", "phone": f"+49815815{number:03}", "wants": ["sms", "reminders"]}
+        api.create(userId=2000 + number, contact=to, key=f"key-{number}")
+    sms.says(Refused("answered 400 (21610): STOP", is_for_good=True))
     mail.says(Refused("RCPT: 550 5.1.1 no"), NotSent("timed out"))
     announce()
     let_messages_wait(seconds=6)
-    send_due(mail, seal=wiring.seal())
+    send_due(mail, sms, seal=wiring.seal())
+    let_time_pass(minutes=11)
+    announce()
+    send_due(mail, sms, seal=wiring.seal())
 
     rows = [row for model in apps.get_models(include_auto_created=True) for row in model._base_manager.values()]
     stored = " ".join(
@@ -140,9 +204,10 @@ def test_no_row_of_the_database_tells_an_address(api, mail):
         for row in rows
         for value in row.values()
     )
-    assert len(mail.mails) == 20
-    assert Contact.objects.count() == 20
+    assert (len(mail.mails), len(sms.came)) == (15, 8)
+    assert Contact.objects.count() == 8
     assert "canary" not in stored
     assert "example.org" not in stored
-    guesses = {hashlib.sha256(f"canary{number}@example.org".encode()).hexdigest() for number in range(20)}
+    assert "49815815" not in stored
+    guesses = {hashlib.sha256(f"canary{number}@example.org".encode()).hexdigest() for number in range(8)}
     assert not guesses & set(Contact.objects.values_list("address_mark", flat=True))

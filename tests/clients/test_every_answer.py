@@ -10,11 +10,12 @@ pytestmark = pytest.mark.long
 
 ENDPOINT = "we_5b1f0c9a7e6d4f5b8a9c0d1e2f3a4b5c"
 
+CONTACT = {"email": "ada@example.org", "phone": "+4915123456789", "wants": ["sms", "reminders"]}
 CALLS = {
     "createBooking": {"body": {"flightId": 1, "userId": 1001, "noOfSeats": 2}},
     "payBooking": {"body": {"bookingId": 1, "userId": 1001, "totalCost": 4000}, "key": "k"},
     "cancelBooking": {"id": 1, "body": {"userId": 1001}},
-    "changeBookingContact": {"id": 1, "body": {"userId": 1001, "contact": {"email": "ada@example.org"}}},
+    "changeBookingContact": {"id": 1, "body": {"userId": 1001, "contact": CONTACT}},
     "eraseBookingContact": {"id": 1},
     "getBooking": {"id": 1},
     "listBookingEvents": {"id": 1},

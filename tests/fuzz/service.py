@@ -72,6 +72,7 @@ def start_service(*, capacity: int) -> Iterator[Service]:
             LOG_LEVEL="INFO",
             EMAIL_URL="folder:",
             MAIL_FROM="bookings@example.org",
+            SMS_URL="folder:",
             **WITHOUT_LIMITS,
         )
         with start_web(env=env) as web:
