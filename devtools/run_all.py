@@ -45,6 +45,9 @@ WEB_WORKERS, WEB_THREADS = 2, 16
 # No proxy stands in front, and a web worker that hangs is killed within the five seconds.
 WEB_DRAIN_SECONDS = 0
 WEB_FINISH_SECONDS = 3
+# What travelers are told is written into files.
+INTO_A_FOLDER = {"EMAIL_URL": "folder:", "MAIL_FROM": "bookings@example.org", "SMS_URL": "folder:"}
+
 # The stand-in sells flights in India.
 FLIGHTS_CURRENCY = "INR"
 
@@ -247,7 +250,7 @@ def _environment(*, flights: str, payments: dict[str, str] | None = None) -> dic
         "WEB_WORKERS": str(WEB_WORKERS),
         "WEB_THREADS": str(WEB_THREADS),
         **(receive_webhooks.settings() if _is_in_development() and receive_webhooks.is_wanted() else {}),
-        **({"EMAIL_URL": "folder:", "MAIL_FROM": "bookings@example.org"} if _writes_mails() else {}),
+        **(INTO_A_FOLDER if _writes_mails() else {}),
     }
     return {
         **ours,

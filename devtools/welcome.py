@@ -26,4 +26,4 @@ AS_CUSTOMER = "TOKEN=$(.venv/bin/python manage.py dev_token --user 1001 | tail -
 BEARER = ' -H "Authorization: Bearer $TOKEN"'
 # Where mails are written into a folder.
 MAIL = """
-  mails           travelers' mails are not sent, they are shown at {web}/dev/mail"""
+  mails, SMS      what travelers are told is not sent, it is shown at {web}/dev/mail"""

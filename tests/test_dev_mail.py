@@ -1,12 +1,12 @@
-"""The page that shows a developer the mails that were not sent."""
+"""The page that shows a developer the mails and SMS that were not sent."""
 
 import runpy
 
 import pytest
 from django.test import RequestFactory
 
-from bookings.gateways.messages.folder import FolderMail
-from bookings.ports.messages import Mail
+from bookings.gateways.messages.folder import FolderMail, FolderSms
+from bookings.ports.messages import Mail, Sms
 from bookingsite.web.dev_mail import inbox
 
 
@@ -20,8 +20,11 @@ def test_the_newest_mails_are_shown_as_text(settings, tmp_path):
     channel = FolderMail(tmp_path, sender="bookings@example.org")
     channel.send(Mail("evt_1", "ada@example.org", "en", "Ihre Plätze", "<b>text", "<p>h", "BEGIN:VCALENDAR"), seconds=1)
     channel.send(Mail("evt_2", "eve@example.org", "en", "other", "t", "<p>h"), seconds=1)
+    FolderSms(tmp_path).send(Sms("evt/3", "+4915123456789", "Ihr Flug <b>"), seconds=1)
 
     shown = page(settings, tmp_path)
+    assert "To +4915123456789, in evt_3.sms" in shown
+    assert "<pre>Ihr Flug &lt;b&gt;" in shown
     assert "<h2>Ihre Plätze</h2>" in shown
     assert "&lt;b&gt;text" in shown
     assert shown.count("BEGIN:VCALENDAR") == 1

@@ -1,4 +1,4 @@
-"""How it stands with mail to travelers: whether the server takes it, and whether addresses can be opened."""
+"""How it stands with what travelers are sent: whether mails and SMS are taken, and whether addresses can be opened."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,7 +7,7 @@ from bookings.db.clock import database_time
 from bookings.diagnostics.finding import Finding, fail, ok, warn
 from bookings.diagnostics.open_work import in_words
 from bookings.models import Contact
-from bookings.ports.messages import MessageChannel
+from bookings.ports.messages import Mail, MessageChannel, Sms
 from bookings.queries.messages import waiting_since
 from bookings.services.messages.contacts import open_address
 from bookings.services.shared.sealing import CannotOpen, Seal
@@ -22,8 +22,8 @@ WAITS_FOR_LONG = timedelta(minutes=30)
 OPENED = 5
 
 
-def check_mail(mail: MessageChannel | None, seal: Seal) -> Iterator[Finding]:
-    """Connect to the mail server and log in there; send nothing."""
+def check_mail(mail: MessageChannel[Mail] | None, sms: MessageChannel[Sms] | None, seal: Seal) -> Iterator[Finding]:
+    """Connect to the mail server and log in there, and at the service for SMS; send nothing."""
     if mail is None:
         yield ok("mail", "EMAIL_URL names no mail server: travelers are told nothing")
         return
@@ -32,8 +32,18 @@ def check_mail(mail: MessageChannel | None, seal: Seal) -> Iterator[Finding]:
         yield ok("mail", "the mail server takes mails")
     else:
         yield fail("mail", f"the mail server takes none: {trouble.why}", "See EMAIL_URL and MAIL_CA_FILE.")
+    yield _sms(sms)
     yield _addresses(seal)
     yield _waiting()
+
+
+def _sms(sms: MessageChannel[Sms] | None) -> Finding:
+    if sms is None:
+        return ok("sms", "SMS_URL names no one who sends SMS: travelers are told by mail alone")
+    trouble = sms.try_out(seconds=TRIED_SECONDS)
+    if trouble is None:
+        return ok("sms", "the service for SMS knows the account")
+    return fail("sms", f"the service for SMS takes none: {trouble.why}", "See SMS_URL and SMS_FROM.")
 
 
 def _addresses(seal: Seal) -> Finding:
@@ -55,5 +65,5 @@ def _waiting() -> Finding:
     since = waiting_since()
     waits = timedelta(0) if since is None else database_time() - since
     if waits <= WAITS_FOR_LONG:
-        return ok("mails", "none waits for long")
-    return warn("mails", f"the oldest has waited for {in_words(waits)}", "The worker's log says why: message.ended.")
+        return ok("messages", "none waits for long")
+    return warn("messages", f"the oldest has waited for {in_words(waits)}", "The worker's log says why: message.ended.")

@@ -128,8 +128,9 @@ MESSAGES = Counter(
     ["channel", "outcome"],
     registry=REGISTRY,
 )
-for _outcome in ("sent", "refused", "mistake", "not_sent", "unknown"):
-    MESSAGES.labels("mail", _outcome)
+for _channel in ("mail", "sms"):
+    for _outcome in ("sent", "refused", "mistake", "not_sent", "unknown"):
+        MESSAGES.labels(_channel, _outcome)
 MONEY_DIFFERS = Counter(
     "bookings_money_differs",
     "Payments whose money is not what was asked for: another amount, currency or payment. Never booked.",

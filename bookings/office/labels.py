@@ -95,8 +95,8 @@ MESSAGE: Mapping[str, Badge] = MappingProxyType(
     {
         MessageState.PENDING: Badge(_("Waiting"), "busy"),
         MessageState.SENT: Badge(_("Sent"), "good"),
-        MessageState.REFUSED: Badge(_("Refused by the mail server"), "bad"),
-        MessageState.UNKNOWN: Badge(_("Sent twice without an answer: may have arrived"), "warn"),
+        MessageState.REFUSED: Badge(_("Refused"), "bad"),
+        MessageState.UNKNOWN: Badge(_("Sent without an answer: may have arrived"), "warn"),
         MessageState.LAPSED: Badge(_("Not sent: too late"), "calm"),
         MessageState.SKIPPED: Badge(_("Not sent"), "calm"),
     }

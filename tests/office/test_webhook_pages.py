@@ -309,14 +309,16 @@ def test_the_page_of_a_booking_says_who_was_told_what_at_a_fixed_cost(desk, flig
         if sequence > 2:
             to_deliver(endpoint, [told])
     send_due(FakeWebhooks())
-    Message.objects.create(
-        announcement=told,
-        state="refused",
-        last_error="RCPT: 550 5.1.1 no",
-        ended_at=told.created_at,
-        worthless_at=told.created_at,
-        created_at=told.created_at,
-    )
+    for channel, state, why in (("mail", "refused", "RCPT: 550 5.1.1 no"), ("sms", "unknown", "answer too slow")):
+        Message.objects.create(
+            announcement=told,
+            channel=channel,
+            state=state,
+            last_error=why,
+            ended_at=told.created_at,
+            worthless_at=told.created_at,
+            created_at=told.created_at,
+        )
 
     last = desk.get(page)
 
@@ -324,8 +326,9 @@ def test_the_page_of_a_booking_says_who_was_told_what_at_a_fixed_cost(desk, flig
     (section,) = re.findall(r"Who was told what (.*) Case It is no case", text_of(last))
     assert re.search(r"^\S+ \S+ 1\. Seats held booking\.held \S*hooks.example.org/a . Failed, is sent again", section)
     assert re.search(r"2\. Paid booking\.paid To no endpoint of webhooks", section)
-    assert re.search(r"4\. Paid booking\.paid Mail to the traveler . Refused by the mail server", section)
-    assert re.search(r"RCPT: 550 5\.1\.1 no \S*hooks.example.org/a . Delivered \S+ \S+$", section)
+    assert re.search(r"4\. Paid booking\.paid Mail to the traveler . Refused", section)
+    assert re.search(r"RCPT: 550 5\.1\.1 no SMS to the traveler . Sent without an answer: may have arrived", section)
+    assert re.search(r"answer too slow \S*hooks.example.org/a . Delivered \S+ \S+$", section)
     assert "hooks.example.org" not in text_of(desk_of(a_person("bob", "view_booking")).get(page))
 
 

@@ -73,7 +73,7 @@ class Command(BaseCommand):
             yield from _guarded("schedules", background.check_schedules)
             yield from _guarded("open work", open_work.check_open_work)
             yield from _guarded("webhooks", lambda: webhooks.check_webhooks(wiring.webhooks(), wiring.seal()))
-            yield from _guarded("mail", lambda: mail.check_mail(wiring.mail(), wiring.seal()))
+            yield from _guarded("mail", lambda: mail.check_mail(wiring.mail(), wiring.sms(), wiring.seal()))
             yield from _guarded("groups of staff", staff.check_groups)
             yield from _guarded("replica", background.check_replica)
         else:
