@@ -321,6 +321,11 @@ def sends_mail() -> bool:
     return bool(settings.MAIL_SERVER)
 
 
+def sends_sms() -> bool:
+    """Whether travelers who want it are sent SMS, too."""
+    return bool(settings.SMS_SERVICE)
+
+
 def mail_domain() -> str:
     """The domain that mails are sent from; empty where none are sent."""
     sender: str = settings.MAIL_FROM

@@ -7,6 +7,7 @@ from bookings import wiring
 from bookings.conf import PASS_SECONDS, PAYMENTS_COMPARED_SECONDS
 from bookings.deadline import Deadline
 from bookings.observability import tracing
+from bookings.ports.messages import Channels
 from bookings.services.announcements.announce import announce_news
 from bookings.services.announcements.find_missed import find_missed_news
 from bookings.services.messages.send import send_messages as send
@@ -48,11 +49,13 @@ def deliver() -> int:
 
 
 def send_messages() -> int:
-    """Send mails to travelers. Queued when one is due; returns how many were taken over."""
+    """Send mails and SMS to travelers. Queued when one is due; returns how many were taken over."""
     mail = wiring.mail()
     with tracing.Span("send messages"), ExitStack() as place:
         place.callback(leave_mailer_place)
-        return send(mail=mail, seal=wiring.seal(), deadline=Deadline(PASS_SECONDS)) if mail is not None else 0
+        if mail is None:
+            return 0
+        return send(channels=Channels(mail, wiring.sms()), seal=wiring.seal(), deadline=Deadline(PASS_SECONDS))
 
 
 def look_for_missed_news() -> int:

@@ -11,14 +11,15 @@ from bookings.conf import WORKER_CALL_SECONDS
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.gateways.identity_provider.openid import OpenIdProvider
-from bookings.gateways.messages.folder import FolderMail
+from bookings.gateways.messages.folder import FolderMail, FolderSms
 from bookings.gateways.messages.smtp import MailServer, SmtpMail
+from bookings.gateways.messages.twilio import TwilioAccount, TwilioSms
 from bookings.gateways.payments.stripe.account import Account
 from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
 from bookings.gateways.webhooks.sender import HttpWebhooks
 from bookings.ports import FlightService, IdentityProvider, Passkeys, PaymentGateway, RateLimiter, SigningKeys
-from bookings.ports.messages import MessageChannel
+from bookings.ports.messages import Mail, MessageChannel, Sms
 from bookings.ports.webhooks import Webhooks
 from bookings.services.shared.sealing import Seal
 
@@ -101,7 +102,7 @@ def webhooks() -> Webhooks:
 
 
 @cache
-def mail() -> MessageChannel | None:
+def mail() -> MessageChannel[Mail] | None:
     """What carries mails to travelers; none where the settings name none."""
     if not settings.MAIL_SERVER:
         return None
@@ -113,6 +114,16 @@ def mail() -> MessageChannel | None:
         reply_to=settings.MAIL_REPLY_TO,
         ca_file=settings.MAIL_CA_FILE,
     )
+
+
+@cache
+def sms() -> MessageChannel[Sms] | None:
+    """What carries SMS to travelers; none where the settings name none."""
+    if not settings.SMS_SERVICE:
+        return None
+    if not isinstance(settings.SMS_SERVICE, TwilioAccount):
+        return FolderSms(settings.MAIL_FOLDER)
+    return TwilioSms(settings.SMS_SERVICE, sender=settings.SMS_FROM)
 
 
 @cache

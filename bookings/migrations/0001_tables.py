@@ -1757,6 +1757,7 @@ class Migration(migrations.Migration):
                 ),
                 ("sealed", models.BinaryField()),
                 ("address_mark", models.CharField(max_length=64)),
+                ("phone_mark", models.CharField(blank=True, default="", max_length=64)),
                 ("language", models.CharField(blank=True, default="", max_length=35)),
                 ("wants_reminders", models.BooleanField(default=False)),
                 ("erase_at", models.DateTimeField()),
@@ -1770,6 +1771,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["erase_at"], name="contact_to_erase"),
                     models.Index(fields=["address_mark"], name="contact_of_address"),
+                    models.Index(fields=["phone_mark"], name="contact_of_phone"),
                 ],
             },
         ),
@@ -1778,9 +1780,9 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("address_mark", models.CharField(max_length=64)),
-                ("channel", models.CharField(choices=[("mail", "mail")], default="mail", max_length=4)),
+                ("channel", models.CharField(choices=[("mail", "mail"), ("sms", "SMS")], default="mail", max_length=4)),
                 ("why", models.CharField(max_length=200)),
-                ("until", models.DateTimeField()),
+                ("until", models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 "verbose_name": "suppressed address",
@@ -1791,7 +1793,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("address_mark", "channel"), name="suppressed_address_once"),
                     models.CheckConstraint(
-                        condition=models.Q(("channel__in", ["mail"])), name="suppressed_address_channel_known"
+                        condition=models.Q(("channel__in", ["mail", "sms"])), name="suppressed_address_channel_known"
                     ),
                 ],
             },
@@ -1805,7 +1807,7 @@ class Migration(migrations.Migration):
                 ("next_at", models.DateTimeField(blank=True, null=True)),
                 ("first_sent_at", models.DateTimeField(blank=True, null=True)),
                 ("last_error", models.CharField(blank=True, default="", max_length=200)),
-                ("channel", models.CharField(choices=[("mail", "mail")], default="mail", max_length=4)),
+                ("channel", models.CharField(choices=[("mail", "mail"), ("sms", "SMS")], default="mail", max_length=4)),
                 (
                     "state",
                     models.CharField(
@@ -1842,7 +1844,7 @@ class Migration(migrations.Migration):
                 "db_table": "message",
                 "default_permissions": (),
                 "indexes": [
-                    models.Index(fields=["next_at"], name="message_to_do"),
+                    models.Index(fields=["channel", "next_at"], name="message_to_do"),
                     models.Index(fields=["created_at"], name="message_age"),
                 ],
                 "constraints": [
@@ -1853,7 +1855,9 @@ class Migration(migrations.Migration):
                         ),
                         name="message_state_known",
                     ),
-                    models.CheckConstraint(condition=models.Q(("channel__in", ["mail"])), name="message_channel_known"),
+                    models.CheckConstraint(
+                        condition=models.Q(("channel__in", ["mail", "sms"])), name="message_channel_known"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("state", "pending"), ("next_at__isnull", True), _connector="XOR"),
                         name="message_due_while_pending",

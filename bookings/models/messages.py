@@ -13,14 +13,16 @@ MARK_DIGITS = 64
 
 class Contact(models.Model):
     """
-    Where the traveler of a booking is told what happens to it. The address is sealed, and erased on a date.
+    Where the traveler of a booking is told what happens to it. Address and number are sealed, and erased on a date.
 
-    `address_mark` finds the bookings of an address that is given, and gives no address.
+    A mark finds the bookings of an address that is given, and gives no address.
     """
 
     booking = models.OneToOneField(Booking, on_delete=models.PROTECT, primary_key=True, related_name="contact")
     sealed = models.BinaryField()
     address_mark = models.CharField(max_length=MARK_DIGITS)
+    # Of the number for SMS; empty: none is wanted.
+    phone_mark = models.CharField(max_length=MARK_DIGITS, blank=True, default="")
     # As the client wants it; see `bookings.answers.messages.language_for`.
     language = models.CharField(max_length=35, blank=True, default="")
     wants_reminders = models.BooleanField(default=False)
@@ -37,6 +39,7 @@ class Contact(models.Model):
             models.Index(name="contact_to_erase", fields=["erase_at"]),
             # How much an address is sent in a day, and the search for it.
             models.Index(name="contact_of_address", fields=["address_mark"]),
+            models.Index(name="contact_of_phone", fields=["phone_mark"]),
         ]
 
     def __str__(self) -> str:
@@ -45,6 +48,7 @@ class Contact(models.Model):
 
 class Channel(models.TextChoices):
     MAIL = "mail", _("mail")
+    SMS = "sms", _("SMS")
 
 
 class MessageState(models.TextChoices):
@@ -52,7 +56,7 @@ class MessageState(models.TextChoices):
     SENT = "sent", _("sent")
     # The address, or this message, is not taken.
     REFUSED = "refused", _("refused")
-    # It was handed over twice, and no answer came: it may have arrived.
+    # It was handed over as often as it may be, and no answer came: it may have arrived.
     UNKNOWN = "unknown", _("unknown")
     # It was worth nothing any more when it could have been sent.
     LAPSED = "lapsed", _("lapsed")
@@ -73,7 +77,7 @@ class Message(OutboundCall):
     state = models.CharField(max_length=7, choices=MessageState.choices, default=MessageState.PENDING)
     # From then on it tells nothing that is of use.
     worthless_at = models.DateTimeField()
-    # Sendings that may have arrived. There is no third.
+    # Sendings that may have arrived. Of an SMS there is no second, of a mail no third.
     unknowns = models.PositiveSmallIntegerField(default=0)
     # What the server that took it over calls it.
     receipt = models.CharField(max_length=200, blank=True, default="")
@@ -100,8 +104,8 @@ class Message(OutboundCall):
             ),
         ]
         indexes = [
-            # What is due, oldest first.
-            models.Index(name="message_to_do", fields=["next_at"]),
+            # What is due, oldest first, of each channel by itself: one that is down keeps nothing of the other waiting.
+            models.Index(name="message_to_do", fields=["channel", "next_at"]),
             # The reaper's.
             models.Index(name="message_age", fields=["created_at"]),
         ]
@@ -111,12 +115,13 @@ class Message(OutboundCall):
 
 
 class SuppressedAddress(models.Model):
-    """An address that is sent nothing for a time, by its mark: its server said that there is none."""
+    """An address that is sent nothing, by its mark: its server said that there is none, or its owner wants nothing."""
 
     address_mark = models.CharField(max_length=MARK_DIGITS)
     channel = models.CharField(max_length=4, choices=Channel.choices, default=Channel.MAIL)
     why = models.CharField(max_length=200)
-    until = models.DateTimeField()
+    # Null: for good.
+    until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "suppressed_address"

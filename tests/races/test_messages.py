@@ -130,4 +130,4 @@ def test_a_claim_waits_for_who_erases_the_contact(mail):
 
     assert outcomes == [None, None, None]
     message.refresh_from_db()
-    assert (message.state, message.last_error) == ("skipped", "there is no contact")
+    assert (message.state, message.last_error) == ("skipped", "there is no such contact")

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import F
@@ -11,7 +11,7 @@ from django.db.models import F
 from bookings.deadline import Deadline
 from bookings.lifecycle import News
 from bookings.models import Announcement, Booking, Message
-from bookings.ports.messages import Mail, MessageOutcome, Sent
+from bookings.ports.messages import Channels, Mail, MessageOutcome, Sent, Sms
 from bookings.queries.announced import facts_of, shown_now
 from bookings.services.messages.contacts import Address, GivenContact, change_contact
 from bookings.services.messages.send import send_messages
@@ -19,7 +19,8 @@ from bookings.services.shared.sealing import Seal
 from tests.support.bookings import STAFF
 from tests.support.webhooks import SEAL
 
-EMAIL = "Ada@example.org"
+EMAIL, PHONE = "Ada@example.org", "+4915123456789"
+SENDER = "noreply@bookings.example.org"
 
 HAPPENED_AT = datetime(2026, 7, 1, 9, 0, tzinfo=UTC)
 DEPARTS_AT = datetime(2026, 7, 14, 12, 55, tzinfo=UTC)
@@ -63,11 +64,14 @@ def a_told(
     )
 
 
-class FakeMail:
-    """A mail server in memory: it answers what it is told to, one after the other, and takes all over from then on."""
+Letter = TypeVar("Letter", Mail, Sms)
+
+
+class FakeChannel(Generic[Letter]):
+    """A server in memory: it answers what it is told to, one after the other, and takes all over from then on."""
 
     def __init__(self, *says: MessageOutcome) -> None:
-        self.mails: list[Mail] = []
+        self.came: list[Letter] = []
         self._says = deque(says)
         self._lock = threading.Lock()
 
@@ -75,25 +79,38 @@ class FakeMail:
         """Plan the next answers."""
         self._says.extend(outcomes)
 
-    def send(self, mail: Mail, *, seconds: float) -> MessageOutcome:
+    def send(self, letter: Letter, /, *, seconds: float) -> MessageOutcome:
         with self._lock:
-            self.mails.append(mail)
+            self.came.append(letter)
             return self._says.popleft() if self._says else Sent("queued")
+
+
+class FakeMail(FakeChannel[Mail]):
+    """A mail server in memory."""
+
+    @property
+    def mails(self) -> list[Mail]:
+        """Give what came."""
+        return self.came
 
     def subjects(self) -> list[str]:
         """Give what came, without the references of the bookings."""
         return [mail.subject.partition(": ")[2] for mail in self.mails]
 
 
-def give_contact(booking: Booking, email: str = EMAIL, **given: Any) -> None:
+class FakeSms(FakeChannel[Sms]):
+    """Who sends SMS, in memory."""
+
+
+def give_contact(booking: Booking, email: str = EMAIL, phone: str = "", **given: Any) -> None:
     """Write down where the traveler of a booking is reached."""
-    contact = GivenContact(Address(email), **given)
+    contact = GivenContact(Address(email, phone), **given)
     change_contact(booking_id=booking.pk, given=contact, actor=STAFF, seal=SEAL)
 
 
-def send_due(mail: FakeMail, *, seal: Seal = SEAL) -> int:
-    """Do the worker's work until nothing is due; give how many mails were taken over."""
-    return send_messages(mail=mail, seal=seal, deadline=Deadline(5))
+def send_due(mail: FakeMail, sms: FakeSms | None = None, *, seal: Seal = SEAL) -> int:
+    """Do the worker's work until nothing is due; give how many messages were taken over."""
+    return send_messages(channels=Channels(mail, sms), seal=seal, deadline=Deadline(20))
 
 
 def let_messages_wait(**time: float) -> None:

@@ -1,6 +1,6 @@
 """Lease a message, if there is still a reason to send it, and record how its sending ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from bookings.models.messages import MessageState
 from bookings.ports import Mistake, NotSent, Unknown
 from bookings.ports.messages import MessageOutcome, Refused, Sent
 from bookings.queries.messages import is_suppressed, sent_in_a_day
-from bookings.services.messages.contacts import Address, marks_of, open_address
+from bookings.services.messages.contacts import marks_of, open_address
 from bookings.services.messages.rules import (
     LEASE,
     MOST_IN_A_DAY,
@@ -37,9 +37,11 @@ class Claimed:
     """A message that this process may send, to whom, and in which language."""
 
     message_id: int
+    channel: str
     lease: UUID
     announcement: Announcement
-    address: Address
+    # An address of mail, or a number.
+    to: str = field(repr=False)
     # The newest first.
     marks: tuple[str, ...]
     language: str
@@ -81,17 +83,17 @@ def claim_message(message_id: int, *, lease: UUID, seal: Seal) -> Claimed | None
 
 def _end_of(message: Message, claimed: Claimed | None, now: datetime) -> dict[str, Any] | None:
     """Tell how a message ends that is not sent; None: it is."""
-    if message.unknowns >= MOST_UNKNOWNS:
+    if message.unknowns >= MOST_UNKNOWNS[message.channel]:
         return _ended(MessageState.UNKNOWN, now, LOST)
     if now >= message.worthless_at:
         return _ended(MessageState.LAPSED, now, message.last_error or "too late")
     if claimed is None:
-        return _ended(MessageState.SKIPPED, now, "there is no contact")
+        return _ended(MessageState.SKIPPED, now, "there is no such contact")
     if not is_still_so(claimed.announcement):
         return _ended(MessageState.SKIPPED, now, "no longer so")
-    if is_suppressed(claimed.marks, now):
-        return _ended(MessageState.SKIPPED, now, "the address takes no mail")
-    if sent_in_a_day(claimed.marks, now, besides=message.pk) >= MOST_IN_A_DAY:
+    if is_suppressed(claimed.marks, message.channel, now):
+        return _ended(MessageState.SKIPPED, now, "the address takes nothing")
+    if sent_in_a_day(claimed.marks, message.channel, now, besides=message.pk) >= MOST_IN_A_DAY:
         return _ended(MessageState.SKIPPED, now, f"the address was sent {MOST_IN_A_DAY} in a day")
     return None
 
@@ -104,9 +106,11 @@ def _claimed(message: Message, contact: Contact | None, seal: Seal, *, lease: UU
     if contact is None:
         return None
     address = open_address(contact, seal=seal)
+    if not address.on(message.channel):
+        return None
     announcement = Announcement.objects.select_related("booking").get(pk=message.announcement_id)
-    marks, language = tuple(marks_of(address, seal=seal)), language_for(contact.language)
-    return Claimed(message.pk, lease, announcement, address, marks, language)
+    marks, language = tuple(marks_of(address, message.channel, seal=seal)), language_for(contact.language)
+    return Claimed(message.pk, message.channel, lease, announcement, address.on(message.channel), marks, language)
 
 
 @in_transaction("message.record")
@@ -129,7 +133,7 @@ def record(claimed: Claimed, outcome: MessageOutcome) -> None:
         SuppressedAddress.objects.update_or_create(
             address_mark=claimed.marks[0],
             channel=message.channel,
-            defaults={"why": outcome.why[:200], "until": now + SUPPRESSED_FOR},
+            defaults={"why": outcome.why[:200], "until": None if outcome.is_for_good else now + SUPPRESSED_FOR},
         )
 
 
@@ -141,6 +145,6 @@ def _after(message: Message, outcome: Refused | Mistake | NotSent | Unknown, now
     if isinstance(outcome, NotSent):
         return {**later, "next_at": now + next_pause(message.claims)}
     unknowns = message.unknowns + 1
-    if unknowns >= MOST_UNKNOWNS:
+    if unknowns >= MOST_UNKNOWNS[message.channel]:
         return {"unknowns": unknowns, **_ended(MessageState.UNKNOWN, now, outcome.why)}
     return {**later, "unknowns": unknowns, "next_at": now + LEASE}

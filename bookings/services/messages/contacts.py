@@ -7,7 +7,8 @@ See Note [What is kept of an address].
 # Note [What is kept of an address]
 # The address itself is in one column, sealed for this booking, and read at the moment of sending. Beside it stands a
 # mark, made with a key: it tells that two bookings have one address, and tells no address, not even to one who guesses.
-# An idempotency record has the mark in its fingerprint in the address's place. Nothing else has either.
+# An idempotency record has the mark in its fingerprint in the address's place. Nothing else has either. So it is with a
+# number for SMS; one that is not wanted is not kept at all.
 
 import json
 import uuid
@@ -21,7 +22,7 @@ from bookings.conf import contact_retention
 from bookings.db.transactions import in_transaction
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, Contact, Message
-from bookings.models.messages import MessageState
+from bookings.models.messages import Channel, MessageState
 from bookings.services.messages.rules import UNKNOWN_DEPARTURE
 from bookings.services.shared import leases
 from bookings.services.shared.sealing import Seal
@@ -32,10 +33,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Address:
-    """How a traveler is reached. It has no representation: none stands in a log."""
+    """How a traveler is reached; without a number: not by SMS. It has no representation: none stands in a log."""
 
     email: str
     phone: str = ""
+
+    def on(self, channel: str) -> str:
+        """Give what is written to by a channel; empty: nothing."""
+        return self.phone if channel == Channel.SMS else self.email
 
     def __repr__(self) -> str:
         return "Address(…)"
@@ -61,7 +66,7 @@ def contact_of(booking: Booking, given: GivenContact, *, seal: Seal, now: dateti
     return Contact(
         booking=booking,
         sealed=seal.seal(json.dumps(address).encode(), place=place_of(booking.hold_key)),
-        address_mark=marks_of(given.address, seal=seal)[0],
+        **newest_marks(given.address, seal=seal),
         language=given.language,
         wants_reminders=given.wants_reminders,
         erase_at=first_erase_at(booking, now),
@@ -69,9 +74,17 @@ def contact_of(booking: Booking, given: GivenContact, *, seal: Seal, now: dateti
     )
 
 
-def marks_of(address: Address, *, seal: Seal) -> list[str]:
+def marks_of(address: Address, channel: str, *, seal: Seal) -> list[str]:
     """Give what stands for an address, the newest first. Large and small letters are one, as for most servers."""
-    return seal.marks(address.email.lower())
+    return seal.marks(address.on(channel).lower())
+
+
+def newest_marks(address: Address, *, seal: Seal) -> dict[str, str]:
+    """Give the columns of a contact that stand for its address and its number; empty where it has no number."""
+    return {
+        "address_mark": marks_of(address, Channel.MAIL, seal=seal)[0],
+        "phone_mark": marks_of(address, Channel.SMS, seal=seal)[0] if address.phone else "",
+    }
 
 
 def first_erase_at(booking: Booking, now: datetime) -> datetime:

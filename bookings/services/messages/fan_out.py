@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bookings.conf import contact_retention, sends_mail
+from bookings.conf import contact_retention, sends_mail, sends_sms
 from bookings.lifecycle import News
 from bookings.models import Announcement, Contact, Message
-from bookings.services.messages.rules import HOLD_WAITS, erase_at, worthless_at
+from bookings.models.messages import Channel
+from bookings.services.messages.rules import HOLD_WAITS, channels_for, erase_at, worthless_at
 from bookings.services.shared import leases
 
 
@@ -19,10 +20,10 @@ def fan_out(announcements: Sequence[Announcement], now: datetime) -> None:
     if not sends_mail():
         return
     bookings = {announcement.booking_id for announcement in announcements}
-    contacts = Contact.objects.filter(pk__in=bookings).only("wants_reminders", "erase_at").in_bulk()
+    contacts = Contact.objects.filter(pk__in=bookings).only("wants_reminders", "phone_mark", "erase_at").in_bulk()
     told = [each for each in announcements if each.booking_id in contacts]
     Message.objects.bulk_create(
-        _message(each, now) for each in told if each.type != News.EXPIRING or contacts[each.booking_id].wants_reminders
+        _message(each, channel, now) for each in told for channel in _channels(each, contacts[each.booking_id])
     )
     for announcement in sorted(told, key=lambda each: (each.booking_id, each.sequence)):
         erased = erase_at(announcement, kept=contact_retention())
@@ -30,7 +31,13 @@ def fan_out(announcements: Sequence[Announcement], now: datetime) -> None:
             Contact.objects.filter(pk=announcement.booking_id).update(erase_at=erased)
 
 
-def _message(announcement: Announcement, now: datetime) -> Message:
+def _channels(announcement: Announcement, contact: Contact) -> list[Channel]:
+    by_sms = bool(contact.phone_mark) and sends_sms()
+    return channels_for(announcement, by_sms=by_sms, reminds=contact.wants_reminders)
+
+
+def _message(announcement: Announcement, channel: Channel, now: datetime) -> Message:
     waits = HOLD_WAITS if announcement.type == News.HELD else HOLD_WAITS * 0
     columns = {**leases.not_sent_yet(now), "next_at": now + waits}
-    return Message(announcement=announcement, worthless_at=worthless_at(announcement), created_at=now, **columns)
+    until = worthless_at(announcement)
+    return Message(announcement=announcement, channel=channel, worthless_at=until, created_at=now, **columns)

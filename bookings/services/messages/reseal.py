@@ -2,7 +2,7 @@
 
 from bookings.db.transactions import in_transaction
 from bookings.models import Contact
-from bookings.services.messages.contacts import marks_of, open_address, place_of
+from bookings.services.messages.contacts import newest_marks, open_address, place_of
 from bookings.services.shared.sealing import Seal
 
 # Contacts that are read together.
@@ -29,6 +29,8 @@ def _reseal(booking_id: int, *, seal: Seal) -> bool:
         return False
     address, place = open_address(contact, seal=seal), place_of(contact.booking.hold_key)
     contact.sealed = seal.seal(seal.open(bytes(contact.sealed), place=place), place=place)
-    contact.address_mark = marks_of(address, seal=seal)[0]
-    contact.save(update_fields=["sealed", "address_mark"])
+    marks = newest_marks(address, seal=seal)
+    for name, mark in marks.items():
+        setattr(contact, name, mark)
+    contact.save(update_fields=["sealed", *marks])
     return True

@@ -4,20 +4,26 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from bookings.lifecycle import BookingStatus, News
+from bookings.lifecycle import BookingStatus, CancelReason, News
 from bookings.models import Announcement
+from bookings.models.messages import Channel
+from bookings.queries.announced import shown_then
 
 # For all of a conversation with a mail server: some let strangers wait for ten seconds on purpose.
-SEND_SECONDS = 20.0
+SEND_SECONDS: Mapping[str, float] = MappingProxyType({Channel.MAIL: 20.0, Channel.SMS: 8.0})
 
 # A task begins nothing new after this, and ends within the time of a pass.
 BEGINS_FOR_SECONDS = 15.0
 
+# No SMS is begun after this: what is left is for mails.
+SMS_BEGINS_FOR_SECONDS = 5.0
+
 # Who sends a message has it for so long. One that dies may have sent it, so this is the pause of a repeat too.
 LEASE = timedelta(minutes=5)
 
-# The first sending of unknown outcome is repeated once, as a mail server may have lost it; the second one stands.
-MOST_UNKNOWNS = 2
+# The first mail of unknown outcome is repeated once, as its server may have lost it; the second one stands. Mail
+# programs show the two as one. An SMS has no such id, costs money and wakes people: it is never repeated.
+MOST_UNKNOWNS: Mapping[str, int] = MappingProxyType({Channel.MAIL: 2, Channel.SMS: 1})
 
 # A mail server that is restarted is back within the first two, one that puts strangers off within the third.
 PAUSES = (
@@ -28,7 +34,7 @@ PAUSES = (
 # Many pay within seconds of their hold: then there is one mail in the place of two.
 HOLD_WAITS = timedelta(seconds=5)
 
-# Strangers' bookings must not fill anyone's mailbox.
+# Strangers' bookings must not fill anyone's mailbox or telephone.
 MOST_IN_A_DAY = 20
 
 # An address that its server does not know may exist a month later.
@@ -49,6 +55,20 @@ WORTH_FOR: Mapping[str, timedelta] = MappingProxyType(
 
 # What is told only while it can be paid for.
 ABOUT_PAYING = (News.HELD, News.EXPIRING, News.PAYMENT_FAILED)
+
+
+def channels_for(announcement: Announcement, *, by_sms: bool, reminds: bool) -> list[Channel]:
+    """Choose how a traveler is told: by mail, and by SMS of what must be known at once, if that is wanted."""
+    if announcement.type == News.EXPIRING and not reminds:
+        return []
+    return [Channel.MAIL, Channel.SMS] if by_sms and is_urgent(announcement) else [Channel.MAIL]
+
+
+def is_urgent(announcement: Announcement) -> bool:
+    """Tell whether something is worth an SMS."""
+    if announcement.type == News.CANCELLED:
+        return shown_then(announcement).cancel_reason == CancelReason.FLIGHT_CANCELLED
+    return announcement.type in (News.PAID, News.EXPIRING)
 
 
 def worthless_at(announcement: Announcement) -> datetime:

@@ -12,7 +12,7 @@ from bookings.gateways.messages.smtp import MailServer, SmtpMail
 from bookings.lifecycle import CancelReason
 from bookings.models import Contact, Message, SuppressedAddress
 from bookings.ports import Mistake, NotSent, Unknown
-from bookings.ports.messages import Refused, Sent
+from bookings.ports.messages import Channels, Refused, Sent
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.messages import send as sending
 from bookings.services.messages.claim import claim_message, record
@@ -198,7 +198,7 @@ def test_an_address_that_is_refused_is_sent_nothing_for_a_month(flights, payment
 
     assert len(mail.mails) == 1
     assert ("refused", "RCPT: 550 5.1.1 no") in ends()
-    assert ends()[-1] == ("skipped", "the address takes no mail")
+    assert ends()[-1] == ("skipped", "the address takes nothing")
 
 
 def test_a_mail_that_is_refused_for_itself_suppresses_no_address(flights, payments, mail):
@@ -234,7 +234,7 @@ def test_nothing_is_sent_to_an_erased_contact(flights, payments, mail):
     assert send_due(mail) == 0
     assert not Contact.objects.exists()
     assert {state for state, _ in ends()} == {"skipped"}
-    assert {why for _, why in ends()} == {"the contact was erased", "there is no contact"}
+    assert {why for _, why in ends()} == {"the contact was erased", "there is no such contact"}
 
 
 def test_a_contact_is_its_bookings_alone(flights, mail):
@@ -295,7 +295,7 @@ def test_a_server_that_hangs_up_after_the_mail_has_two_copies_of_one_id_at_most(
         inbox.does = {"dot": DROP}
         for minutes in (1, 6, 6, 60):
             let_messages_wait(minutes=minutes)
-            assert send_messages(mail=channel, seal=SEAL, deadline=Deadline(5)) == 0
+            assert send_messages(channels=Channels(channel), seal=SEAL, deadline=Deadline(5)) == 0
 
     ids = [email.message_from_bytes(content)["Message-ID"] for _, _, content in inbox.taken]
     assert len(ids) == 2
@@ -309,11 +309,11 @@ def test_a_server_that_is_back_gets_what_has_waited(flights, payments, mail):
     let_messages_wait(seconds=6)
     port = free_port()
     channel = SmtpMail(MailServer(HOST, port, "none"), sender="noreply@bookings.example.org")
-    assert send_messages(mail=channel, seal=SEAL, deadline=Deadline(5)) == 0
+    assert send_messages(channels=Channels(channel), seal=SEAL, deadline=Deadline(5)) == 0
     assert "connection refused" in {why for _, why in ends()}
 
     let_messages_wait(seconds=31)
     with a_mail_server() as (inbox, port):
         channel = SmtpMail(MailServer(HOST, port, "none"), sender="noreply@bookings.example.org")
-        assert send_messages(mail=channel, seal=SEAL, deadline=Deadline(10)) == 6
+        assert send_messages(channels=Channels(channel), seal=SEAL, deadline=Deadline(10)) == 6
         assert len({email.message_from_bytes(content)["Message-ID"] for _, _, content in inbox.taken}) == 6

@@ -52,6 +52,7 @@ def test_the_task_sends_what_is_due_and_nothing_where_no_mail_is_sent(mail, monk
     assert tasks.send_messages() == 0
 
     monkeypatch.setattr(wiring, "mail", lambda: mail)
+    monkeypatch.setattr(wiring, "sms", lambda: None)
     assert tasks.send_messages() == 1
     assert not is_message_due(database_time())
 
@@ -73,12 +74,13 @@ def test_a_contact_is_erased_on_its_date_and_what_waits_is_skipped(mail):
     reap()
     assert not Contact.objects.exists()
     assert send_due(mail) == 0
-    assert Message.objects.get().last_error == "there is no contact"
+    assert Message.objects.get().last_error == "there is no such contact"
 
 
 def test_what_was_told_long_ago_goes(mail):
     a_message()
     SuppressedAddress.objects.create(address_mark="a" * 64, why="550", until=database_time() - DAY)
+    SuppressedAddress.objects.create(address_mark="b" * 64, channel="sms", why="STOP", until=None)
     for days, left in ((29, 1), (31, 0)):
         long_ago = database_time() - days * DAY
         Message.objects.update(created_at=long_ago)
@@ -86,7 +88,8 @@ def test_what_was_told_long_ago_goes(mail):
         reap()
         reap()
         assert (Message.objects.count(), Announcement.objects.count()) == (left, left)
-    assert SuppressedAddress.objects.count() == 0
+    # Who wants nothing is asked nothing again.
+    assert list(SuppressedAddress.objects.values_list("why", flat=True)) == ["STOP"]
 
 
 def test_a_contact_is_kept_until_after_the_flight_or_the_end(flights, payments, mail, settings):
