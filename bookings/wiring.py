@@ -11,6 +11,7 @@ from bookings.conf import WORKER_CALL_SECONDS
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.gateways.identity_provider.openid import OpenIdProvider
+from bookings.gateways.messages.backend import BackendMail, MailBackend
 from bookings.gateways.messages.folder import FolderMail, FolderSms
 from bookings.gateways.messages.smtp import MailServer, SmtpMail
 from bookings.gateways.messages.twilio import TwilioAccount, TwilioSms
@@ -106,6 +107,8 @@ def mail() -> MessageChannel[Mail] | None:
     """What carries mails to travelers; none where the settings name none."""
     if not settings.MAIL_SERVER:
         return None
+    if isinstance(settings.MAIL_SERVER, MailBackend):
+        return BackendMail(settings.MAIL_SERVER, sender=settings.MAIL_FROM, reply_to=settings.MAIL_REPLY_TO)
     if not isinstance(settings.MAIL_SERVER, MailServer):
         return FolderMail(settings.MAIL_FOLDER, sender=settings.MAIL_FROM, reply_to=settings.MAIL_REPLY_TO)
     return SmtpMail(

@@ -148,6 +148,7 @@ MAIL_FOLDER = BASE_DIR / "var" / "mail"
 MAIL_CA_FILE = webhooks.ca_file("MAIL_CA_FILE")
 MAIL_FROM = mail.sender("MAIL_FROM")
 MAIL_REPLY_TO = mail.sender("MAIL_REPLY_TO")
+ANYMAIL = mail.anymail()
 
 # Who sends SMS to travelers beside mails, and from which number.
 SMS_SERVICE = sms.sms_service("SMS_URL", development=DEBUG)

@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.gateways.messages.backend import MailBackend
 from bookings.gateways.messages.smtp import MailServer
 from bookingsite.config import mail
 
@@ -13,13 +14,14 @@ SERVERS = {
     "smtp+plain://127.0.0.1:1025": MailServer("127.0.0.1", 1025, "none"),
     "smtp+plain://a:$canary@localhost": MailServer("localhost", 25, "none", "a", "$canary"),
     "smtp://[::1]:2525": MailServer("::1", 2525, "started"),
+    "backend:anymail.backends.postmark.EmailBackend": MailBackend("anymail.backends.postmark.EmailBackend"),
 }
 NO_SERVERS = (
     *("mail.example.org:587", "http://mail.example.org", "smtp://", "smtp://a:canary@", "smtp://user@mail.example.org"),
     *("smtp://:canary@mail.example.org", "smtp://mail.example.org/canary", "smtp://mail.example.org?tls=canary"),
     *("smtp://mail.example.org:0", "smtp://mail.example.org:65536", "smtp://mail.example.org#canary", "folder:"),
     *("smtp://a:canary%0d%0aQUIT@mail.example.org", "smtp://[::1", "smtp://a:can:ary@mail exam.org"),
-    "smtp+plain://a:canary@mail.example.org",
+    *("smtp+plain://a:canary@mail.example.org", "backend:", "backend:EmailBackend", "backend:canary.a b", "backend:.a"),
 )
 SENDERS = {
     "": "",
@@ -68,3 +70,9 @@ def test_who_mail_cannot_be_from(monkeypatch):
         monkeypatch.setenv("MAIL_FROM", value)
         with pytest.raises(ImproperlyConfigured, match="must look like bookings@"):
             mail.sender("MAIL_FROM")
+
+
+def test_anymail_is_set_by_the_names_that_it_has(monkeypatch):
+    monkeypatch.setenv("ANYMAIL_POSTMARK_SERVER_TOKEN", "$canary")
+
+    assert mail.anymail() == {"REQUESTS_TIMEOUT": 15, "POSTMARK_SERVER_TOKEN": "$canary"}

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.core import checks as django_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.gateways.messages.backend import MailBackend
 from bookings.gateways.messages.smtp import MailServer
 from bookings.gateways.messages.twilio import TwilioAccount
 from bookingsite.config import checks
@@ -68,6 +69,10 @@ CHECKS = {
     "bookings.E014": (
         {**MAILS, "SEAL_KEYS": []},
         MAILS,
+    ),
+    "bookings.E015": (
+        {**MAILS, "MAIL_SERVER": MailBackend("anymail.backends.no_such.EmailBackend")},
+        {**MAILS, "MAIL_SERVER": MailBackend("anymail.backends.postmark.EmailBackend")},
     ),
     "bookings.E016": (
         {"SMS_SERVICE": SMS, "SMS_FROM": "Flights"},

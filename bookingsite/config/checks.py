@@ -11,7 +11,9 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
+from bookings.gateways.messages.backend import MailBackend
 from bookings.gateways.messages.twilio import TwilioAccount
 from bookings.text.money import NO_CURRENCY
 from bookingsite.config.env import env, is_plaintext
@@ -98,6 +100,12 @@ def _wrong_with_messages() -> Iterator[CheckMessage]:
             hint="Set it to 32 random bytes in base64, and keep it apart from backups of the database.",
             id="bookings.E014",
         )
+    if isinstance(settings.MAIL_SERVER, MailBackend) and not _is_there(settings.MAIL_SERVER.path):
+        yield checks.Error(
+            f"EMAIL_URL names {settings.MAIL_SERVER.path}, which cannot be imported.",
+            hint="Install the package that it comes from, and all that it needs; see docs/messages.md.",
+            id="bookings.E015",
+        )
     if settings.SMS_SERVICE and not settings.MAIL_SERVER:
         yield checks.Error(
             "SMS_URL is set, and EMAIL_URL is not: an SMS goes beside a mail, and says only what is urgent.",
@@ -110,6 +118,14 @@ def _wrong_with_messages() -> Iterator[CheckMessage]:
             hint="Set it to a number of that account, or to a messaging service of it.",
             id="bookings.E017",
         )
+
+
+def _is_there(path: str) -> bool:
+    try:
+        import_string(path)
+    except (ImportError, ImproperlyConfigured):
+        return False
+    return True
 
 
 def _wrong_with_stripe() -> Iterator[CheckMessage]:

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from bookings.gateways.messages.backend import MailBackend
 from bookings.gateways.messages.smtp import MailServer
 from bookings.text.mail_addresses import normal
 from bookingsite.config.env import LOCAL_HOST, env
@@ -14,22 +15,33 @@ from bookingsite.config.env import LOCAL_HOST, env
 # Writes mails into a folder, for development alone.
 FOLDER = "folder:"
 
+# Hands mails over to an e-mail backend of Django, by its path.
+BACKEND = "backend:"
+PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+")
+# How settings of django-anymail begin.
+OF_ANYMAIL = "ANYMAIL_"
+# No answer of a mail service in this time: how the sending ended is not known. In seconds, and less than for a message.
+ANYMAIL_SECONDS = 15
+
 # How the connection is encrypted, and the usual port.
 SCHEMES = {"smtp": ("started", 587), "smtps": ("at once", 465), "smtp+plain": ("none", 25)}
 HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:.]+")
 NAMED = re.compile(r"(?P<name>[^<>@,;:\"\\]*)<(?P<address>[^<>]+)>")
 
 
-def mail_server(name: str, *, development: bool) -> MailServer | str:
+def mail_server(name: str, *, development: bool) -> MailServer | MailBackend | str:
     """
-    Read where mails are handed over; empty: nowhere, and no mail is sent. A text names another way than a server.
+    Read where mails are handed over; empty: nowhere, and no mail is sent. Another text is for development.
 
-    :raises ImproperlyConfigured: unless it is smtp://, smtps:// or smtp+plain:// and a host, with or without a user
+    :raises ImproperlyConfigured: unless it is smtp://, smtps:// or smtp+plain:// and a host, with or without a user; or
+        backend: and a path
     """
     # Not through `env`: to it a dollar sign at the start is the name of another setting.
     value = os.environ.get(name, "").strip()
     if not value or (value == FOLDER and development):
         return value
+    if value.startswith(BACKEND) and PATH.fullmatch(value.removeprefix(BACKEND)):
+        return MailBackend(value.removeprefix(BACKEND))
     try:
         parts = urlsplit(value)
         host, port = parts.hostname or "", parts.port
@@ -38,8 +50,9 @@ def mail_server(name: str, *, development: bool) -> MailServer | str:
     if not _is_sane(parts, host, port):
         raise ImproperlyConfigured(
             f"{name} must look like smtp://user:password@host:587 (encrypted by STARTTLS), "
-            "smtps://user:password@host:465 (encrypted at once) or smtp+plain://host:25 (not encrypted); other signs "
-            "than letters and digits are percent-encoded in user and password."
+            "smtps://user:password@host:465 (encrypted at once), smtp+plain://host:25 (not encrypted) or "
+            "backend:path.of.EmailBackend; other signs than letters and digits are percent-encoded in user and "
+            "password."
         )
     tls, usual = SCHEMES[parts.scheme]
     if tls == "none" and parts.username and not LOCAL_HOST.fullmatch(host):
@@ -81,6 +94,12 @@ def sender(name: str) -> str:
     return str(Address(shown, user, domain))
 
 
-def is_mail_plain(server: MailServer | str) -> bool:
+def anymail() -> dict[str, object]:
+    """Read what django-anymail is set to, whatever service it speaks to: each name that begins with its own."""
+    found = {name.removeprefix(OF_ANYMAIL): value for name, value in os.environ.items() if name.startswith(OF_ANYMAIL)}
+    return {"REQUESTS_TIMEOUT": ANYMAIL_SECONDS, **found}
+
+
+def is_mail_plain(server: MailServer | MailBackend | str) -> bool:
     """Tell whether mails can be read on their way to another machine."""
     return isinstance(server, MailServer) and server.tls == "none" and not LOCAL_HOST.fullmatch(server.host)
