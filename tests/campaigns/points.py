@@ -24,8 +24,12 @@ from django.utils.module_loading import import_string
 from bookings.db import transactions
 from bookings.gateways import http_exchange
 from bookings.gateways.flight_service.http import HttpFlightService
+from bookings.gateways.messages import smtp
+from bookings.gateways.messages.smtp import SmtpMail
+from bookings.gateways.messages.twilio import TwilioSms
 from bookings.gateways.webhooks.sender import HttpWebhooks
 from bookings.ports import Applied, NoFlight, NoSeats, NotSent, Unknown
+from bookings.ports.messages import Sent
 from bookings.ports.webhooks import Accepted, TurnedDown
 from tests.support.durable_payments import DurablePayments
 
@@ -49,11 +53,13 @@ OF_WEBHOOKS = (
     *("webhook.claim", "webhook.sent", "webhook.answered", "webhook.record", "replay.cut"),
     *("endpoint.ping", "delivery.redeliver", "replay.ask"),
 )
+OF_MESSAGES = ("message.claim", "mail.sent", "mail.answered", "sms.sent", "sms.answered", "message.record")
 # No client asks for it: the campaigns do not come by.
 OF_STAFF = ("refund.ask",)
 OF_A_CORRECTION = ("seats.correct", "seats.released")
 WITHOUT_KEYS = ("gate.claim", "gate.send", "gate.answered")
-ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_NOTICES, *OF_WEBHOOKS, *OF_STAFF, *OF_A_CORRECTION, *WITHOUT_KEYS))
+OF_TELLING = (*OF_WEBHOOKS, *OF_MESSAGES)
+ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_NOTICES, *OF_TELLING, *OF_STAFF, *OF_A_CORRECTION, *WITHOUT_KEYS))
 
 # What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
 SENDS = {
@@ -66,6 +72,7 @@ SENDS = {
     "seats.correct": ("create", "give"),
     "gate.send": ("create", "give"),
     "webhook.claim": ("webhook",),
+    "message.claim": ("mail", "sms"),
 }
 
 # A claim or a batch that found nothing to do is no place to die: nothing has happened.
@@ -73,8 +80,11 @@ MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),
     *("reservation.claim", "release.claim", "payment.claim", "refund.claim", "notice.claim"),
     *("payment.opened", "payment.closing"),
-    *("news.announced", "webhook.claim", "replay.cut"),
+    *("news.announced", "webhook.claim", "replay.cut", "message.claim"),
 )
+
+# The dot that ends a mail.
+LAST_LINE = b".\r\n"
 
 DECIDED = (Applied, NoSeats, NoFlight)
 
@@ -119,6 +129,8 @@ def install(reached: Callable[[tuple[str, ...]], None]) -> None:
     sending = Sending(reached)
     _watch_flight_service(reached, sending)
     _watch_webhooks(reached, sending)
+    _watch_mails(reached)
+    _watch_sms(reached, sending)
     if settings.PAYMENT_GATEWAY == "stripe":
         _watch_stripe(reached, sending)
     else:
@@ -212,6 +224,36 @@ def _watch_webhooks(reached: Callable[[tuple[str, ...]], None], sending: Sending
         return outcome
 
     HttpWebhooks.send = send_and_tell
+
+
+def _watch_mails(reached: Callable[[tuple[str, ...]], None]) -> None:
+    say, send = smtp._Talk.send, SmtpMail.send
+
+    def say_and_tell(self: Any, content: Any) -> None:
+        say(self, content)
+        if content == LAST_LINE:
+            reached(("mail.sent",))
+
+    def send_and_tell(self: Any, mail: Any, /, *, seconds: float) -> Any:
+        outcome = send(self, mail, seconds=seconds)
+        if isinstance(outcome, Sent):
+            reached(("mail.answered",))
+        return outcome
+
+    smtp._Talk.send, SmtpMail.send = say_and_tell, send_and_tell
+
+
+def _watch_sms(reached: Callable[[tuple[str, ...]], None], sending: Sending) -> None:
+    send = TwilioSms.send
+
+    def send_and_tell(self: Any, sms: Any, /, *, seconds: float) -> Any:
+        with sending.call("sms"):
+            outcome = send(self, sms, seconds=seconds)
+        if isinstance(outcome, Sent):
+            reached(("sms.answered",))
+        return outcome
+
+    TwilioSms.send = send_and_tell
 
 
 def _watch_stripe(reached: Callable[[tuple[str, ...]], None], sending: Sending) -> None:

@@ -19,6 +19,8 @@ django.setup()
 
 from bookings import tasks, wiring  # noqa: E402 - models can be imported only now
 from bookings.db.clock import database_time  # noqa: E402
+from bookings.gateways.messages.smtp import MailServer  # noqa: E402
+from bookings.gateways.messages.twilio import TwilioAccount  # noqa: E402
 from bookings.models import Booking  # noqa: E402
 from bookings.ports import SeatChange  # noqa: E402
 from bookings.services.bookings import create as creating  # noqa: E402
@@ -26,12 +28,15 @@ from bookings.services.payments.ask_refund import ask_refund  # noqa: E402
 from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
 from bookings.services.webhooks.again import ask_for_replay, redeliver  # noqa: E402
 from bookings.services.webhooks.endpoints import ping_endpoint  # noqa: E402
+from devtools.processes import HOST  # noqa: E402
 from tests.campaigns import points  # noqa: E402
 from tests.support.api import Api  # noqa: E402
 from tests.support.calls import a_refund_request  # noqa: E402
 from tests.support.forks import serve  # noqa: E402
+from tests.support.messages import SENDER  # noqa: E402
 from tests.support.notices import ring  # noqa: E402
 from tests.support.signed_notices import an_event  # noqa: E402
+from tests.support.twilio import ACCOUNT, NUMBER, TOKEN  # noqa: E402
 from tests.support.webhooks import OPEN, OWNER  # noqa: E402
 
 
@@ -65,8 +70,18 @@ def act(asked: dict[str, Any]) -> None:
         case "replay":
             since = database_time() - timedelta(days=1)
             ask_for_replay(key=asked["endpoint"], since=since, until=None, only_dead=False, owner=OPEN, actor=OWNER)
+        case "send messages":
+            send_messages_to(mail_port=asked["mail_port"], sms_url=asked["sms_url"])
         case "fix":
             call_command("reconcile_seats", "--fix", stdout=io.StringIO())
+
+
+def send_messages_to(*, mail_port: int, sms_url: str) -> None:
+    """Be a worker whose mail server, and whose service for SMS, are these."""
+    settings.SEAL_KEYS = [bytes(range(32))]
+    settings.MAIL_SERVER, settings.MAIL_FROM = MailServer(HOST, mail_port, "none"), SENDER
+    settings.SMS_SERVICE, settings.SMS_FROM = TwilioAccount(sms_url, ACCOUNT, ACCOUNT, TOKEN), NUMBER
+    tasks.send_messages()
 
 
 def send_before_writing() -> None:
