@@ -5,6 +5,7 @@ import runpy
 import pytest
 from django.test import RequestFactory
 
+import bookingsite.urls
 from bookings.gateways.messages.folder import FolderMail, FolderSms
 from bookings.ports.messages import Mail, Sms
 from bookingsite.web.dev_mail import inbox
@@ -34,5 +35,5 @@ def test_the_newest_mails_are_shown_as_text(settings, tmp_path):
 @pytest.mark.parametrize("debug", [True, False])
 def test_it_is_for_development_alone(settings, debug):
     settings.DEBUG = debug
-    addresses = runpy.run_module("bookingsite.urls")["urlpatterns"]
+    addresses = runpy.run_path(bookingsite.urls.__file__)["urlpatterns"]
     assert ("dev/mail" in [str(each.pattern) for each in addresses]) is debug
