@@ -26,7 +26,7 @@ from django.core.exceptions import ImproperlyConfigured
 from bookingsite.config.env import base_address, env
 from devtools import receive_webhooks, run_stripe
 from devtools.processes import adopt_orphans, ends_with_parent, free_port, kill_descendants, port_is_free
-from devtools.welcome import AS_CUSTOMER, BEARER, MAIL, WELCOME
+from devtools.welcome import AS_CUSTOMER, BEARER, CONTACT, MAIL, WELCOME
 from flightsim.__main__ import read_options
 
 if TYPE_CHECKING:
@@ -341,6 +341,7 @@ def _start(
         to_payer=run_stripe.to_payer(_stand_in(payments_port), web=web) if payments_port else "",
         payments=run_stripe.WELCOME if payments_port else "",
         mails=MAIL.format(web=web) if _writes_mails() else "",
+        contact=CONTACT if _writes_mails() else "",
     )
     print(said, flush=True)
     if shutil.which("curl") is None:

@@ -34,7 +34,7 @@ def _mail(file: Path) -> dict[str, object]:
     return {
         "file": file.name,
         "to": mail["To"],
-        "subject": mail["Subject"],
+        "subject": str(mail["Subject"]).strip(),
         "text": text.get_content() if text else "",
         "calendar": calendar.get_content() if calendar else "",
     }
