@@ -16,6 +16,7 @@ from flightsim.faults import FAULTS_ON, FaultPlan, Faults, InvalidFaults
 from flightsim.fixed_flights import FixedFlights, fixed_flights
 from flightsim.freezing import Pool
 from flightsim.routes import FlightService
+from flightsim.seat_map import SeatNumbers
 from flightsim.server import Connection, Desk
 from flightsim.store import MAX_SEATS, Store
 from flightsim.tally import Tally
@@ -53,6 +54,11 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=60,
         metavar="N",
         help="with --unkeyed: stand still for so long at five PATCHes at once; 0: never (default: %(default)s)",
+    )
+    by_number = parser.add_mutually_exclusive_group()
+    by_number.add_argument("--no-seat-maps", action="store_true", help="know no seats by number")
+    by_number.add_argument(
+        "--ignore-seat-numbers", action="store_true", help="show maps, and count where seats are named"
     )
     faults = parser.add_argument_group("faults", "shares (0 to 1) of the GETs and PATCHes of flights")
     faults.add_argument("--latency-ms", type=int, default=0, metavar="N", help="wait before deciding")
@@ -100,6 +106,13 @@ def plan_of(options: argparse.Namespace) -> FaultPlan:
     )
 
 
+def numbers_of(options: argparse.Namespace) -> SeatNumbers:
+    """Return what becomes of seat numbers; without keys they are unknown, as to the original."""
+    if options.ignore_seat_numbers:
+        return SeatNumbers.IGNORED
+    return SeatNumbers.UNKNOWN if options.no_seat_maps else SeatNumbers.KEPT
+
+
 def desk_of(options: argparse.Namespace, store: Store) -> Desk:
     """
     Put the parts together, and fill the store if it lacks flights.
@@ -121,6 +134,7 @@ def desk_of(options: argparse.Namespace, store: Store) -> Desk:
         fixed=fixed,
         first_state=first_state,
         keyed=not options.unkeyed,
+        numbers=numbers_of(options),
         allow_reset=options.allow_reset,
     )
     return Desk(service, faults, fixed, tally, Pool(seconds=options.freeze_seconds if options.unkeyed else 0))

@@ -1,6 +1,7 @@
 """The envelope every answer of the Flight Service comes in, and a flight as JSON."""
 
 import json
+from collections.abc import Mapping
 
 from flightsim.store import Flight
 from flightsim.wire import Reply
@@ -29,12 +30,25 @@ def success(content: object) -> Reply:
     )
 
 
-def failure(status: int, code: str | None, explanation: str, *, extra: bytes = b"") -> Reply:
-    """Answer an error in the envelope; the original knows no codes, so there `code` is None."""
+def failure(
+    status: int,
+    code: str | None,
+    explanation: str,
+    *,
+    extra: bytes = b"",
+    seat_numbers: Mapping[str, str] | None = None,
+) -> Reply:
+    """
+    Answer an error in the envelope; the original knows no codes, so there `code` is None.
+
+    `seat_numbers` says of each seat that an error is about how it stands.
+    """
     error: dict[str, object] = {"statusCode": int(status)}
     if code is not None:
         error["code"] = code
     error["explanation"] = explanation
+    if seat_numbers is not None:
+        error["seatNumbers"] = seat_numbers
     return Reply(
         int(status),
         as_json({"success": False, "message": "Something went wrong", "data": {}, "error": error}),
@@ -42,8 +56,12 @@ def failure(status: int, code: str | None, explanation: str, *, extra: bytes = b
     )
 
 
-def flight_as_json(flight: Flight, *, with_capacity: bool) -> dict[str, object]:
-    """Return a flight with the names of the wire; `totalSeats` is what is left, `price` in minor units."""
+def flight_as_json(flight: Flight, *, with_capacity: bool, with_map: bool = False) -> dict[str, object]:
+    """
+    Return a flight with the names of the wire; `totalSeats` is what is left, `price` in minor units.
+
+    `with_map` says that it has a map of its seats, by the version of that, if it has one.
+    """
     described: dict[str, object] = {
         "id": flight.id,
         "flightNumber": flight.flight_number,
@@ -60,6 +78,8 @@ def flight_as_json(flight: Flight, *, with_capacity: bool) -> dict[str, object]:
     described["totalSeats"] = flight.remaining
     if with_capacity:
         described["capacity"] = flight.capacity
+    if with_map and flight.mapped:
+        described["seatMap"] = flight.map_version
     described["createdAt"] = flight.created_at
     described["updatedAt"] = flight.updated_at
     return described

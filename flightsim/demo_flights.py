@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from flightsim.seat_map import with_seats
 from flightsim.store import Flight, now_text
 
 # Fixed, so that two stores made on different days agree; far enough off that the flights are yet to leave.
@@ -59,7 +60,7 @@ def _flight(number: int, capacity: int | None, currency: str | None, created_at:
     route = _ROUTES[index]
     departs = FIRST_DAY + timedelta(days=day) + route.leaves_at
     seats = route.seats if capacity is None else capacity
-    return Flight(
+    flight = Flight(
         id=number,
         flight_number=route.flight_number,
         airplane_id=route.airplane_id,
@@ -70,13 +71,16 @@ def _flight(number: int, capacity: int | None, currency: str | None, created_at:
         price=route.price,
         currency=currency,
         boarding_gate=route.gate,
-        capacity=seats,
-        remaining=seats,
+        capacity=0,
+        remaining=0,
         taken=0,
         given_back=0,
+        mapped=0,
+        map_version=1,
         created_at=created_at,
         updated_at=created_at,
     )
+    return with_seats(flight, seats)
 
 
 def _text(moment: datetime) -> str:

@@ -8,9 +8,10 @@ leave the others alone because these were tried one after another.
 
 import itertools
 
+from flightsim.changes import seat_change_in
 from flightsim.demo_flights import demo_flights
 from flightsim.faults import Fault
-from flightsim.keyed import seat_change_in
+from flightsim.seat_map import with_seats
 from flightsim.store import Flight
 from flightsim.wire import Request
 
@@ -37,7 +38,7 @@ def fixed_flights(*, currency: str | None) -> list[Flight]:
     """Return these flights, with all the seats free that they have."""
     (like,) = demo_flights(1, capacity=None, currency=currency)
     return [
-        like._replace(id=number, flight_number=f"ZZ {number % 1000}", capacity=seats, remaining=seats)
+        with_seats(like._replace(id=number, flight_number=f"ZZ {number % 1000}"), seats)
         for number, seats in SEATS.items()
     ]
 

@@ -11,6 +11,7 @@ from flightsim import keyed, unkeyed
 from flightsim.answers import as_json, failure, flight_as_json, success
 from flightsim.faults import Fault, Faults, InvalidFaults, plan_from_json
 from flightsim.fixed_flights import SEATS, UNUSABLE, FixedFlights
+from flightsim.seat_map import SeatNumbers, Standing, map_as_json, standing, with_seats
 from flightsim.store import MAX_SEATS, Flight, Store
 from flightsim.tally import Tally
 from flightsim.wire import Reply, Request
@@ -42,7 +43,7 @@ def _as_id(text: str | None) -> int | None:
 
 
 class FlightService:
-    """The endpoints, keyed or unkeyed; `first_state` is what a reset goes back to."""
+    """The endpoints, keyed or unkeyed; `first_state` is what a reset goes back to, `numbers` what becomes of them."""
 
     def __init__(
         self,
@@ -54,12 +55,13 @@ class FlightService:
         first_state: Sequence[Flight],
         keyed: bool,
         allow_reset: bool,
+        numbers: SeatNumbers = SeatNumbers.KEPT,
     ) -> None:
         self._store = store
         self._tally = tally
         self._faults, self._fixed = faults, fixed
         self._first_state = first_state
-        self._keyed = keyed
+        self._keyed, self._numbers = keyed, numbers if keyed else SeatNumbers.UNKNOWN
         self._allow_reset = allow_reset
 
     def answer_all(self, requests: Sequence[Request]) -> list[Reply]:
@@ -93,10 +95,14 @@ class FlightService:
                 return self._only("POST", request) or self._reset(request)
             case "/__faults" if self._allow_reset:
                 return self._only("POST", request) or self._change_faults(request)
+            case "/__block" if self._allow_reset:
+                return self._only("POST", request) or self._block(request)
         return self._failure(HTTPStatus.NOT_FOUND, "not_found", "There is nothing at this address")
 
     def _answer_flights(self, request: Request, id_text: str | None, seats: str | None) -> Reply:
         flight_id = _as_id(id_text)
+        if seats and request.method == "GET" and self._numbers is not SeatNumbers.UNKNOWN:
+            return self._show_map(flight_id)
         if seats:
             return self._only("PATCH", request) or self._change_seats(request, flight_id)
         wrong_method = self._only("GET", request)
@@ -108,7 +114,7 @@ class FlightService:
         self._tally.add("get", flight_id)
         flight = None if flight_id is None else self._store.flight(flight_id)
         if flight is None:
-            return self._failure(HTTPStatus.NOT_FOUND, "flight_not_found", "The flight you requested is not present")
+            return self._no_flight()
         described = self._described(flight)
         if self._faults.spoils(flight.id) or flight.id == UNUSABLE:
             described["price"] = "twenty"
@@ -116,8 +122,38 @@ class FlightService:
 
     def _change_seats(self, request: Request, flight_id: int | None) -> Reply:
         self._tally.add("patch", flight_id)
-        decide = keyed.change_seats if self._keyed else unkeyed.change_seats
-        return decide(self._store, self._tally, request, flight_id)
+        if self._keyed:
+            return keyed.change_seats(self._store, self._tally, request, flight_id, self._numbers)
+        return unkeyed.change_seats(self._store, self._tally, request, flight_id)
+
+    def _show_map(self, flight_id: int | None) -> Reply:
+        self._tally.add("get", flight_id)
+        flight = None if flight_id is None else self._store.flight(flight_id)
+        if flight is None:
+            return self._no_flight()
+        if not flight.mapped:
+            return self._failure(HTTPStatus.NOT_FOUND, "no_seat_map", "This flight has no map of its seats")
+        return success(map_as_json(self._fixed.as_shown(flight), self._store.seats_kept(flight.id)))
+
+    def _block(self, request: Request) -> Reply:
+        """Block a free seat, or let it be taken again: it is no seat of the flight meanwhile."""
+        try:
+            content = _json_object(request.body)
+            if content.keys() != {"flight", "number", "blocked"} or type(content["blocked"]) is not bool:
+                raise InvalidRequest("Name flight, number, and blocked: true or false")
+            flight = self._store.flight(content["flight"]) if type(content["flight"]) is int else None
+            if flight is None:
+                raise InvalidRequest("There is no such flight")
+            number, blocked = str(content["number"]), content["blocked"]
+            found = standing(flight, number, self._store.seats_kept(flight.id))
+            if found is not (Standing.FREE if blocked else Standing.BLOCKED):
+                raise InvalidRequest(f"This seat is {found.value}")
+            if not self._store.resize(flight.id, -1 if blocked else 1):
+                raise InvalidRequest("No seat is left to be blocked")
+        except InvalidRequest as error:
+            return self._failure(HTTPStatus.BAD_REQUEST, "invalid_request", str(error))
+        self._store.keep_seats(flight.id, {number: (blocked, None)})
+        return success({})
 
     def _ledger(self) -> dict[str, object]:
         flights = [
@@ -128,11 +164,16 @@ class FlightService:
                 "remaining": flight.remaining,
                 "taken": flight.taken,
                 "given_back": flight.given_back,
+                "seatsTaken": self._taken_by_number(flight),
                 "calls": self._tally.of_flight(flight.id),
             }
             for flight in self._store.flights()
         ]
         return {"flights": flights, "calls": self._tally.totals()}
+
+    def _taken_by_number(self, flight: Flight) -> dict[str, str]:
+        kept = self._store.seats_kept(flight.id)
+        return {number: taken_by for number, (_, taken_by) in kept.items() if taken_by is not None}
 
     def _reset(self, request: Request) -> Reply:
         try:
@@ -155,7 +196,11 @@ class FlightService:
         return success({})
 
     def _described(self, flight: Flight) -> dict[str, object]:
-        return flight_as_json(self._fixed.as_shown(flight), with_capacity=self._keyed)
+        with_map = self._numbers is not SeatNumbers.UNKNOWN
+        return flight_as_json(self._fixed.as_shown(flight), with_capacity=self._keyed, with_map=with_map)
+
+    def _no_flight(self) -> Reply:
+        return self._failure(HTTPStatus.NOT_FOUND, "flight_not_found", "The flight you requested is not present")
 
     def _only(self, method: str, request: Request) -> Reply | None:
         if request.method == method:
@@ -195,7 +240,7 @@ def _filled(flight: Flight, capacity: object) -> Flight:
         return flight
     if type(capacity) is not int or not 0 <= capacity <= MAX_SEATS:
         raise InvalidRequest(f"A capacity is an integer from 0 to {MAX_SEATS}")
-    return flight._replace(capacity=capacity, remaining=capacity)
+    return with_seats(flight, capacity)
 
 
 def _json_object(body: bytes) -> dict[str, object]:

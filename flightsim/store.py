@@ -6,7 +6,7 @@ process at any point (kill -9 included), though not always that of the machine: 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS flight (
     remaining INTEGER NOT NULL,
     taken INTEGER NOT NULL,
     given_back INTEGER NOT NULL,
+    mapped INTEGER NOT NULL,
+    map_version INTEGER NOT NULL,
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
     CONSTRAINT flight_books_balance CHECK (capacity - remaining = taken - given_back)
@@ -43,18 +45,31 @@ CREATE TABLE IF NOT EXISTS decision (
     flight_id INTEGER NOT NULL,
     seats INTEGER NOT NULL,
     dec INTEGER NOT NULL,
+    numbers TEXT NOT NULL,
+    in_place_of TEXT NOT NULL,
     status INTEGER NOT NULL,
     body BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS seat (
+    flight_id INTEGER NOT NULL,
+    number TEXT NOT NULL,
+    blocked INTEGER NOT NULL,
+    taken_by TEXT,
+    PRIMARY KEY (flight_id, number)
+) WITHOUT ROWID;
 """
 
-_TAKE = """
-UPDATE flight SET remaining = remaining - :seats, taken = taken + :seats, updated_at = :now
-WHERE id = :id AND remaining >= :seats RETURNING *
+# What takes seats needs them, and what gives some back must have room for them; an even exchange changes no count.
+_CHANGE = """
+UPDATE flight SET remaining = remaining + :given - :taken, taken = taken + :taken, given_back = given_back + :given,
+    updated_at = :now
+WHERE id = :id AND (:taken <= :given OR remaining + :given >= :taken)
+    AND (:given <= :taken OR remaining + :given - :taken <= capacity) RETURNING *
 """
-_GIVE_BACK = """
-UPDATE flight SET remaining = remaining + :seats, given_back = given_back + :seats, updated_at = :now
-WHERE id = :id AND remaining + :seats <= capacity RETURNING *
+_RESIZE = """
+UPDATE flight SET capacity = capacity + :seats, remaining = remaining + :seats, map_version = map_version + 1,
+    updated_at = :now
+WHERE id = :id AND remaining + :seats >= 0
 """
 _CHANGE_UNCHECKED = """
 UPDATE flight SET remaining = remaining + :change, taken = taken + max(-:change, 0),
@@ -64,7 +79,11 @@ WHERE id = :id
 
 
 class Flight(NamedTuple):
-    """A row of `flight`; `price` in minor units of `currency`, if that is shown; times as ISO 8601 text in UTC."""
+    """
+    A row of `flight`; `price` in minor units of `currency`, if that is shown; times as ISO 8601 text in UTC.
+
+    `mapped` is how many seats its map shows, 0 where it has none.
+    """
 
     id: int
     flight_number: str
@@ -80,6 +99,8 @@ class Flight(NamedTuple):
     remaining: int
     taken: int
     given_back: int
+    mapped: int
+    map_version: int
     created_at: str
     updated_at: str
 
@@ -91,6 +112,8 @@ class Decision(NamedTuple):
     flight_id: int
     seats: int
     dec: int
+    numbers: str
+    in_place_of: str
     status: int
     body: bytes
 
@@ -144,13 +167,27 @@ class Store:
         row = self._connection.execute("SELECT * FROM flight WHERE id = ?", (flight_id,)).fetchone()
         return None if row is None else Flight._make(row)
 
-    def take(self, flight_id: int, seats: int) -> Flight | None:
-        """Take seats and return the flight after it; None, and no change, if it has too few or is unknown."""
-        return self._change(_TAKE, flight_id, seats)
+    def change(self, flight_id: int, *, taken: int, given: int) -> Flight | None:
+        """Take and give back at once, and return the flight after it; None, and no change, if that does not fit."""
+        bound = {"id": flight_id, "taken": taken, "given": given, "now": now_text()}
+        # Read to the end: an UPDATE whose rows are not all fetched is not finished, and blocks the commit.
+        rows = self._connection.execute(_CHANGE, bound).fetchall()
+        return Flight._make(rows[0]) if rows else None
 
-    def give_back(self, flight_id: int, seats: int) -> Flight | None:
-        """Give seats back and return the flight after it; None, and no change, if too many or unknown."""
-        return self._change(_GIVE_BACK, flight_id, seats)
+    def seats_kept(self, flight_id: int) -> dict[str, tuple[bool, str | None]]:
+        """Return, by number, whether a seat is blocked and who has taken it; most free seats have no row."""
+        rows = self._connection.execute("SELECT number, blocked, taken_by FROM seat WHERE flight_id = ?", (flight_id,))
+        return {number: (bool(blocked), taken_by) for number, blocked, taken_by in rows}
+
+    def keep_seats(self, flight_id: int, seats: Mapping[str, tuple[bool, str | None]]) -> None:
+        """Write down how seats stand, by number, in the form of `seats_kept`."""
+        rows = [(flight_id, number, blocked, taken_by) for number, (blocked, taken_by) in seats.items()]
+        self._connection.executemany("INSERT OR REPLACE INTO seat VALUES (?, ?, ?, ?)", rows)
+
+    def resize(self, flight_id: int, seats: int) -> bool:
+        """Add seats to the flight, or take free ones away; False, and no change, if too few are free."""
+        bound = {"id": flight_id, "seats": seats, "now": now_text()}
+        return self._connection.execute(_RESIZE, bound).rowcount == 1
 
     def change_unchecked(self, flight_id: int, change: int) -> None:
         """Add `change` to what is left, below zero and beyond the capacity too."""
@@ -167,22 +204,17 @@ class Store:
 
         :raises sqlite3.IntegrityError: if there is one under its key
         """
-        self._connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?)", decision)
+        self._connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", decision)
 
     def add_missing(self, flights: Iterable[Flight]) -> None:
         """Add the flights whose ids are not there; those that are stay as they are."""
         self._connection.executemany(
-            "INSERT OR IGNORE INTO flight VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", flights
+            "INSERT OR IGNORE INTO flight VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", flights
         )
 
     def start_over(self, flights: Iterable[Flight]) -> None:
         """Forget all flights and decisions; these flights are all there is."""
         self._connection.execute("DELETE FROM decision")
+        self._connection.execute("DELETE FROM seat")
         self._connection.execute("DELETE FROM flight")
         self.add_missing(flights)
-
-    def _change(self, statement: str, flight_id: int, seats: int) -> Flight | None:
-        bound = {"id": flight_id, "seats": seats, "now": now_text()}
-        # Read to the end: an UPDATE whose rows are not all fetched is not finished, and blocks the commit.
-        rows = self._connection.execute(statement, bound).fetchall()
-        return Flight._make(rows[0]) if rows else None

@@ -59,6 +59,7 @@ def test_a_flight_is_shown_in_the_envelope(sim):
         "boardingGate": "12A",
         "totalSeats": 120,
         "capacity": 120,
+        "seatMap": 1,
     }
 
 
@@ -277,7 +278,7 @@ def test_fifty_clients_with_the_same_key_take_once(sim):
     [
         ("POST", "/api/v1/flights", "GET"),
         ("DELETE", "/api/v1/flights/1", "GET"),
-        ("GET", "/api/v1/flights/1/seats", "PATCH"),
+        ("POST", "/api/v1/flights/1/seats", "PATCH"),
         ("POST", "/__ledger", "GET"),
     ],
 )

@@ -213,6 +213,7 @@ def test_the_ledger_counts_seats_and_calls(sim):
         "remaining": 0,
         "taken": 1,
         "given_back": 0,
+        "seatsTaken": {},
         "calls": {"get": 1, "patch": 4, "applied": 1, "refused": 1, "replayed": 1},
     }
     assert ledger["calls"] == {

@@ -108,6 +108,7 @@ def test_a_store_that_is_none_is_one_clear_line(tmp_path):
     "options",
     [
         *(("--rates", "2"), ("--fail-rate", "two"), ("--flights", "0"), ("--capacity", "0")),
+        ("--ignore-seat-numbers", "--no-seat-maps"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_in_one_line(options):
