@@ -5,6 +5,7 @@ A call for seats ends in one of a few ways. *Unknown* is not a failure: the call
 only asking again with the same key tells.
 """
 
+import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +37,8 @@ class Flight:
 
     `capacity` is all its seats, taken or not. It and `currency` are None where the Flight Service does not show
     that. `oversold` is how far below zero its counter is: `seats_left` is 0 then. `leg` is for people, and decides
-    nothing. What is remembered may be sold, and refuses nothing.
+    nothing. What is remembered may be sold, and refuses nothing. `seat_map` is the version of the map of its seats;
+    None: they have no numbers.
     """
 
     id: int
@@ -46,22 +48,109 @@ class Flight:
     oversold: int = 0
     currency: str | None = None
     leg: Leg = NO_LEG
+    seat_map: int | None = None
     is_remembered: bool = field(default=False, compare=False)
+
+
+class SeatStatus(enum.StrEnum):
+    """How one seat stands at the Flight Service."""
+
+    FREE = "free"
+    TAKEN = "taken"
+    BLOCKED = "blocked"
+
+
+class SeatRefusal(enum.StrEnum):
+    """Why one seat could not be taken."""
+
+    TAKEN = "taken"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Cabin:
+    """A part of the aeroplane; its columns stand from left to right, and None is an aisle."""
+
+    name: str
+    columns: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A seat by its number, such as 12A: the row, then the column."""
+
+    number: str
+    cabin: str
+    status: SeatStatus
+
+    @property
+    def row(self) -> int:
+        """The row it stands in, counted from the front."""
+        return int(self.number[:-1])
+
+    @property
+    def column(self) -> str:
+        """The letter of its place in the row."""
+        return self.number[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMap:
+    """
+    The seats of a flight, and its counter, from one look.
+
+    A seat that is not listed does not exist. Seats that are sold by count mark none: more may be shown as free than
+    `seats_left`, and what can be had the Flight Service says when they are taken.
+    """
+
+    flight: Flight
+    version: int
+    cabins: tuple[Cabin, ...]
+    seats: tuple[Seat, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InPlaceOf:
+    """Seats that are given back in the change that takes others; those without a number are the rest of `seats`."""
+
+    seats: int
+    numbers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SeatChange:
-    """One intent, whose payload never changes: take `seats` seats, or give them back."""
+    """
+    One intent, whose payload never changes: take `seats` seats, or give them back.
+
+    `numbers` are some of them, or all; the rest is counted. `in_place_of` makes a reservation an exchange.
+    """
 
     key: UUID
     flight_id: int
     seats: int
     reserves: bool
+    numbers: tuple[str, ...] = ()
+    in_place_of: InPlaceOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The seats were taken, or given back."""
+    """The seats were taken, or given back; those with a number by that number."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedNotNamed:
+    """Seats were taken or given back, and nothing proves that they are those with the numbers that were asked for."""
+
+    why: str = "the numbers were not repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsTaken:
+    """Refused for good: some of the seats with numbers cannot be had. `seats` says which, and why, if that is known."""
+
+    seats: tuple[tuple[str, SeatRefusal], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +170,7 @@ class NeverKnown:
     why: str
 
 
-SeatOutcome = Applied | NoSeats | NoFlight | NotSent | Unknown | Mistake | NeverKnown
+SeatOutcome = Applied | CountedNotNamed | NoSeats | SeatsTaken | NoFlight | NotSent | Unknown | Mistake | NeverKnown
 
 
 class FlightsUnreachable(Exception):
@@ -94,6 +183,10 @@ class UnusableFlight(FlightsUnreachable):
 
 class UnknownFlight(Exception):
     """The Flight Service has no such flight."""
+
+
+class NoSeatMap(Exception):
+    """The Flight Service has no map of the flight's seats: they have no numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +241,16 @@ class FlightService(Protocol):
         :raises UnknownFlight: likewise
         :raises UnusableFlight: likewise
         :raises FlightsUnreachable: likewise
+        """
+
+    def get_seat_map(self, flight_id: int, *, seconds: float) -> SeatMap:
+        """
+        Show the seats of a flight as they are now.
+
+        :raises UnknownFlight: if there is no such flight
+        :raises NoSeatMap: if its seats have no numbers
+        :raises UnusableFlight: if the map is shown, and makes no sense
+        :raises FlightsUnreachable: if no valid answer came in time
         """
 
     def answers(self, *, seconds: float) -> bool:

@@ -22,7 +22,7 @@ class InMemory:
     """The fake, with the faults of this contract."""
 
     def __init__(self):
-        self.fake = FakeFlights(capacity=CAPACITY)
+        self.fake = FakeFlights(capacity=CAPACITY, seat_maps=True)
         self.fake.set_flight(1, leg=LEG)
         self.service = self.fake
 
@@ -43,6 +43,9 @@ class InMemory:
 
     def taken(self):
         return self.fake.taken(1)
+
+    def seats_taken(self):
+        return self.fake.seats_taken(1)
 
 
 class OverHttp:
@@ -76,6 +79,9 @@ class OverHttp:
     def taken(self):
         flight = self.sim.flight(1)
         return flight["taken"] - flight["given_back"]
+
+    def seats_taken(self):
+        return set(self.sim.flight(1)["seatsTaken"])
 
 
 def take(peer, seats, *, key=None, flight_id=1):

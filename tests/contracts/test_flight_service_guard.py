@@ -36,7 +36,8 @@ def test_a_flight_is_recalled_while_the_service_rests(peer):
     peer.service.get_flight(1, seconds=5)
     peer.rest()
 
-    assert peer.service.recall_flight(1) == Flight(id=1, price=2000, seats_left=10, capacity=10, leg=LEG)
+    recalled = peer.service.recall_flight(1)
+    assert recalled == Flight(id=1, price=2000, seats_left=10, capacity=10, leg=LEG, seat_map=1)
 
 
 def test_repetitions_are_paid_for_by_successes(peer):

@@ -25,7 +25,8 @@ from tests.support.processes import start_flightsim
 def test_a_flight_shows_its_price_and_the_seats_left(peer):
     take(peer, 3)
 
-    assert peer.service.get_flight(1, seconds=5) == Flight(id=1, price=2000, seats_left=7, capacity=10, leg=LEG)
+    shown = peer.service.get_flight(1, seconds=5)
+    assert shown == Flight(id=1, price=2000, seats_left=7, capacity=10, leg=LEG, seat_map=1)
 
 
 @pytest.mark.slow
@@ -182,7 +183,8 @@ def test_a_flight_is_recalled_as_it_was_last_shown_even_when_the_service_is_down
     take(peer, 4)
     peer.go_down()
 
-    assert peer.service.recall_flight(1) == Flight(id=1, price=2000, seats_left=10, capacity=10, leg=LEG)
+    recalled = peer.service.recall_flight(1)
+    assert recalled == Flight(id=1, price=2000, seats_left=10, capacity=10, leg=LEG, seat_map=1)
 
 
 def test_a_flight_that_was_never_shown_is_not_recalled(peer):

@@ -12,33 +12,39 @@ from bookings.ports import (
     Applied,
     BreakerState,
     CallWord,
+    CountedNotNamed,
     Flight,
     FlightsHealth,
     FlightsUnreachable,
     Leg,
     Mistake,
     NoFlight,
-    NoSeats,
+    NoSeatMap,
     NotSent,
     SeatChange,
+    SeatMap,
     SeatOutcome,
     Unknown,
     UnknownFlight,
     UnusableFlight,
 )
 from tests.support.fake_payments import FakePayments as FakePayments
+from tests.support.fake_seats import Shelf
 from tests.support.faults import ChargeFault as ChargeFault
 from tests.support.faults import Fault, Planned
 from tests.support.faults import ProcessDied as ProcessDied
 
 
 @dataclass
-class _Shelf:
-    capacity: int
-    price: int
-    remaining: int
+class _Shelf(Shelf):
+    price: int = 0
     currency: str | None = None
     leg: Leg = NO_LEG
+
+    def flight(self, flight_id: int, *, shows_capacity: bool) -> Flight:
+        capacity = self.capacity if shows_capacity else None
+        shown = Flight(flight_id, self.price, self.remaining, capacity, currency=self.currency, leg=self.leg)
+        return replace(shown, seat_map=self.version)
 
 
 class FakeFlights(Planned[Fault]):
@@ -47,21 +53,24 @@ class FakeFlights(Planned[Fault]):
 
     `down` refuses every connection; `resting` sends nothing, as an open breaker; `shows_flights = False` makes a GET
     fail, and `shows_capacity = False` makes it show less; flights in `unusable` are shown in a way that cannot be sold;
-    with `remembers` flights are sold as they were seen, for any time.
+    with `remembers` flights are sold as they were seen, for any time. Seats have numbers with `seat_maps`, and with
+    `ignores_numbers` they are counted all the same.
     """
 
-    def __init__(self, *, flights: int = 12, capacity: int = 120, price: int = 2000) -> None:
+    def __init__(self, *, flights: int = 12, capacity: int = 120, price: int = 2000, seat_maps: bool = False) -> None:
         super().__init__()
         self.down = False
         self.resting = False
         self.shows_flights = True
         self.shows_capacity = True
         self.remembers = False
+        self.ignores_numbers = False
         self.unusable: set[int] = set()
         self.probes = 0
         self.retry_after: float | None = None
         self.arrived: list[SeatChange] = []
-        self._shelves = {number: _Shelf(capacity, price, capacity) for number in range(1, flights + 1)}
+        version = 1 if seat_maps else None
+        self._shelves = {number: _Shelf(capacity, capacity, version, price=price) for number in range(1, flights + 1)}
         self._decisions: dict[UUID, tuple[SeatChange, SeatOutcome]] = {}
         self._recalled: dict[int, Flight] = {}
         self._doubted: set[int] = set()
@@ -85,8 +94,7 @@ class FakeFlights(Planned[Fault]):
             shelf = self._shelves.get(flight_id)
             if shelf is None:
                 raise UnknownFlight(flight_id)
-            capacity = shelf.capacity if self.shows_capacity else None
-            flight = Flight(flight_id, shelf.price, shelf.remaining, capacity, currency=shelf.currency, leg=shelf.leg)
+            flight = shelf.flight(flight_id, shows_capacity=self.shows_capacity)
             self._recalled[flight_id] = flight
             self._doubted.discard(flight_id)
             if self._after_look:
@@ -97,6 +105,14 @@ class FakeFlights(Planned[Fault]):
         if self.remembers and flight_id in self._recalled and flight_id not in self._doubted:
             return replace(self._recalled[flight_id], is_remembered=True)
         return self.get_flight(flight_id, seconds=seconds)
+
+    def get_seat_map(self, flight_id: int, *, seconds: float) -> SeatMap:
+        flight = replace(self.get_flight(flight_id, seconds=seconds), leg=NO_LEG, seat_map=None)
+        with self._lock:
+            shelf = self._shelves[flight_id]
+            if shelf.version is None:
+                raise NoSeatMap(flight_id)
+            return SeatMap(flight, shelf.version, shelf.cabins(), shelf.seats())
 
     def answers(self, *, seconds: float) -> bool:
         self.probes += 1
@@ -196,6 +212,10 @@ class FakeFlights(Planned[Fault]):
         shelf = self._shelves[flight_id]
         return shelf.capacity - shelf.remaining
 
+    def seats_taken(self, flight_id: int = 1) -> set[str]:
+        """The numbers that are taken."""
+        return set(self._shelves[flight_id].taken)
+
     def ledger(self) -> dict[str, list[dict[str, int]]]:
         """Tell the seats of all flights, in the form of the stand-in Flight Service."""
         return {
@@ -218,13 +238,9 @@ class FakeFlights(Planned[Fault]):
         shelf = self._shelves.get(change.flight_id)
         if shelf is None:
             return NoFlight() if change.reserves else Mistake("404 flight_not_found")
-        after = shelf.remaining - change.seats if change.reserves else shelf.remaining + change.seats
-        if after < 0:
-            return NoSeats()
-        if after > shelf.capacity:
-            return Mistake("409 over_capacity")
-        shelf.remaining = after
-        return Applied()
+        outcome = shelf.move(change, ignores_numbers=self.ignores_numbers)
+        is_by_number = bool(change.numbers or change.in_place_of)
+        return CountedNotNamed() if outcome == Applied() and is_by_number and self.ignores_numbers else outcome
 
 
 class ForgetfulFlights(FakeFlights):

@@ -18,6 +18,7 @@ from bookings.gateways.flight_service.responses import (
     NO_WORDS,
     WHAT_TO_CONFIGURE,
     WORDS,
+    NoMap,
     OwnWords,
     Reply,
     Shown,
@@ -31,6 +32,7 @@ from bookings.gateways.flight_service.responses import (
     retry_after,
     wants_configuring,
 )
+from bookings.gateways.flight_service.seats_by_number import body_by_number, map_shown, outcome_by_number
 from bookings.gateways.flight_service.seen_flights import SeenFlights
 from bookings.gateways.flight_service.unusable_flights import UnusableFlights
 from bookings.gateways.http_exchange import Answer, ExchangeFailed, HttpExchange, NothingSent, Question
@@ -42,10 +44,13 @@ from bookings.ports import (
     FlightsHealth,
     FlightsUnreachable,
     NoFlight,
+    NoSeatMap,
     NoSeats,
     NotSent,
     SeatChange,
+    SeatMap,
     SeatOutcome,
+    SeatsTaken,
     Unknown,
     UnknownFlight,
     UnusableFlight,
@@ -147,8 +152,10 @@ class HttpFlightService:
         return self._seen.recall(flight_id)
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
+        is_by_number = bool(change.numbers or change.in_place_of)
         # JSON integers: the original peer reads `true` as zero, and releases seats for it.
-        body = b'{"seats": %d, "dec": %d}' % (change.seats, change.reserves)
+        counts = b'"seats": %d, "dec": %d' % (change.seats, change.reserves)
+        body = body_by_number(change, counts) if is_by_number else b"{%b}" % counts
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(change.key)}
         question = Question("PATCH", f"{self._address(change.flight_id)}/seats", headers, body)
 
@@ -156,14 +163,37 @@ class HttpFlightService:
             return _read(self._exchange(question, seconds=min(seconds, self._change_seconds), keep=False))
 
         def read(reply: Reply) -> SeatOutcome:
+            if is_by_number:
+                return outcome_by_number(reply, change, own_words=self._own_words)
             return outcome_of(reply, flight_id=change.flight_id, reserves=change.reserves, own_words=self._own_words)
 
         outcome = self._guarded("PATCH", change.flight_id, send, read, seconds=seconds)
         if not isinstance(outcome, Applied):
             self._seen.doubt(change.flight_id)
-        if not isinstance(outcome, Applied | NoSeats | NoFlight):
+        if not isinstance(outcome, Applied | NoSeats | SeatsTaken | NoFlight):
             log.warning("gateway.flights.patch_failed", flight=change.flight_id, outcome=repr(outcome))
         return outcome
+
+    def get_seat_map(self, flight_id: int, *, seconds: float) -> SeatMap:
+        # Seldom asked for, and long: on a connection of its own its answer cannot be that to another question.
+        question = Question("GET", f"{self._address(flight_id)}/seats")
+
+        def send() -> Reply | NotSent | Unknown:
+            return _read(self._exchange(question, seconds=min(seconds, EXCHANGE_SECONDS), keep=False))
+
+        def read(reply: Reply) -> SeatMap | NoMap | NoFlight | Unusable | Unknown:
+            return map_shown(reply, flight_id=flight_id, own_words=self._own_words)
+
+        shown = self._guarded("GET", flight_id, send, read, seconds=seconds)
+        match shown:
+            case SeatMap():
+                return shown
+            case NoMap():
+                raise NoSeatMap(flight_id)
+            case NoFlight():
+                raise UnknownFlight(flight_id)
+        log.warning("gateway.flights.map_failed", flight=flight_id, outcome=repr(shown))
+        raise UnusableFlight(flight_id) if isinstance(shown, Unusable) else FlightsUnreachable(flight_id)
 
     def is_available(self) -> bool:
         return self._guard.is_available()

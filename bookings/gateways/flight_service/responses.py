@@ -19,13 +19,16 @@ from bookings.conf import LONGEST_NAME_OF_A_FLIGHT, RETRY_NEEDS_SECONDS, YEARS_O
 from bookings.ports import (
     Applied,
     CallWord,
+    CountedNotNamed,
     Flight,
     Leg,
     Mistake,
     NoFlight,
     NoSeats,
     NotSent,
+    SeatMap,
     SeatOutcome,
+    SeatsTaken,
     Unknown,
 )
 from bookings.text.legible import is_legible, is_orderly
@@ -78,12 +81,21 @@ class Unusable:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoMap:
+    """The Flight Service says that the seats of this flight have no numbers."""
+
+
 Shown = Flight | NoFlight | Unusable | Unknown
 
 WORDS: dict[type[Any], CallWord] = {
     Flight: CallWord.DONE,
+    SeatMap: CallWord.DONE,
     Applied: CallWord.DONE,
+    CountedNotNamed: CallWord.DONE,
     NoSeats: CallWord.REFUSED,
+    SeatsTaken: CallWord.REFUSED,
+    NoMap: CallWord.REFUSED,
     NoFlight: CallWord.REFUSED,
     Mistake: CallWord.MISTAKE,
     Unusable: CallWord.UNUSABLE,
@@ -183,7 +195,7 @@ def flight_shown(reply: Reply, *, flight_id: int, own_words: OwnWords = NO_WORDS
     if isinstance(_refusal(reply, own_words), NoFlight) or _says_there_is_no_flight(reply):
         return NoFlight()
     if reply.status == HTTPStatus.OK and reply.success is True:
-        return _flight(flight_id, (reply.envelope or {}).get("data"))
+        return flight_read(flight_id, (reply.envelope or {}).get("data"))
     return Unknown(reply.why(), reply.retry_after)
 
 
@@ -229,7 +241,7 @@ def _says_there_is_no_flight(reply: Reply) -> bool:
     return reply.status == HTTPStatus.NOT_FOUND and reply.success is False
 
 
-def _flight(flight_id: int, data: Any) -> Flight | Unusable:
+def flight_read(flight_id: int, data: Any) -> Flight | Unusable:
     """Check a flight's types."""
     if not isinstance(data, dict):
         return Unusable("200 without a flight")
@@ -249,22 +261,32 @@ def _flight(flight_id: int, data: Any) -> Flight | Unusable:
         capacity = None
     # The original peer may have oversold: below zero means that no seats are left.
     oversold = max(0, -seats_left)
-    leg = _leg(data)
-    return Flight(flight_id, price, max(0, seats_left), capacity, oversold=oversold, currency=currency, leg=leg)
+    return Flight(
+        *(flight_id, price, max(0, seats_left), capacity),
+        oversold=oversold,
+        currency=currency,
+        leg=_leg(data),
+        seat_map=version_read(data.get("seatMap")),
+    )
+
+
+def version_read(value: object) -> int | None:
+    """Read the version of a map of seats; None where there is no map."""
+    return value if type(value) is int and 0 <= value <= MOST_SEATS else None
 
 
 def _leg(data: dict[str, Any]) -> Leg:
     """Read what people call a flight. What is missing or no such thing is left out: no sale depends on it."""
     return Leg(
-        number=_name(data.get("flightNumber")),
-        departure_airport=_name(data.get("departureAirportId")),
-        arrival_airport=_name(data.get("arrivalAirportId")),
+        number=name_read(data.get("flightNumber")),
+        departure_airport=name_read(data.get("departureAirportId")),
+        arrival_airport=name_read(data.get("arrivalAirportId")),
         departure_at=_time(data.get("departureTime")),
         arrival_at=_time(data.get("arrivalTime")),
     )
 
 
-def _name(value: object) -> str:
+def name_read(value: object) -> str:
     """Read a short name on one line; empty if it is none."""
     name = value.strip() if isinstance(value, str) and len(value) <= LONGEST_NAME_OF_A_FLIGHT else ""
     return name if is_legible(name) and is_orderly(name) else ""

@@ -16,6 +16,7 @@ from bookings.models import Booking, SeatCall
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import (
     Applied,
+    CountedNotNamed,
     FlightService,
     Mistake,
     NeverKnown,
@@ -24,6 +25,7 @@ from bookings.ports import (
     NotSent,
     SeatChange,
     SeatOutcome,
+    SeatsTaken,
     Unknown,
 )
 from bookings.queries.seats import owed
@@ -155,9 +157,9 @@ def _settle(call: SeatCall, outcome: SeatOutcome) -> None:
     match outcome:
         case Applied():
             still_open.update(state=SeatCallState.DONE, fixes_flight_id=None, done_at=now, **leases.over())
-        case Mistake(why=why) | NeverKnown(why=why):
+        case Mistake(why=why) | NeverKnown(why=why) | CountedNotNamed(why=why):
             still_open.update(state=SeatCallState.DEAD, **leases.over(why))
-        case NoSeats() | NoFlight():
+        case NoSeats() | SeatsTaken() | NoFlight():
             why = "refused: no such flight" if isinstance(outcome, NoFlight) else "refused"
             still_open.update(state=SeatCallState.DEAD, **leases.over(why))
         case NotSent() | Unknown():

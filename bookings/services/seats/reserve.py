@@ -22,6 +22,7 @@ from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
 from bookings.ports import (
     Applied,
+    CountedNotNamed,
     Mistake,
     NeverKnown,
     NoFlight,
@@ -29,6 +30,7 @@ from bookings.ports import (
     NotSent,
     SeatChange,
     SeatOutcome,
+    SeatsTaken,
     Unknown,
 )
 from bookings.services.shared import idempotency
@@ -94,7 +96,7 @@ def _settle(booking: Booking, lease: UUID, outcome: SeatOutcome, waiting: Waitin
             case Applied():
                 # The conditional UPDATE above has found it cancelled: no booking wants the seats.
                 end_reservation(booking, Hold.GIVING_BACK, now=now)
-            case NoSeats():
+            case NoSeats() | SeatsTaken():
                 _refuse(booking, CancelReason.NO_SEATS, now)
             case NoFlight():
                 _refuse(booking, CancelReason.NO_FLIGHT, now)
@@ -102,7 +104,7 @@ def _settle(booking: Booking, lease: UUID, outcome: SeatOutcome, waiting: Waitin
                 _not_sent(booking, lease, outcome, waiting, now)
             case Unknown():
                 try_later(booking, outcome, lease=lease, now=now)
-            case Mistake():
+            case Mistake() | CountedNotNamed():
                 end_reservation(booking, Hold.STUCK, now=now, why=outcome.why)
             case NeverKnown():
                 _give_up(booking, outcome, now)

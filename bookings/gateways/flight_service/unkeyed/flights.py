@@ -37,9 +37,11 @@ from bookings.ports import (
     Mistake,
     NeverKnown,
     NoFlight,
+    NoSeatMap,
     NoSeats,
     NotSent,
     SeatChange,
+    SeatMap,
     SeatOutcome,
     Unknown,
     UnknownFlight,
@@ -84,6 +86,10 @@ class UnkeyedFlights:
     def recent_flight(self, flight_id: int, *, seconds: float) -> Flight:
         return self._service.get_flight(flight_id, seconds=seconds)
 
+    def get_seat_map(self, flight_id: int, *, seconds: float) -> SeatMap:
+        # What became of a number whose answer was lost, no counter tells.
+        raise NoSeatMap(flight_id)
+
     def answers(self, *, seconds: float) -> bool:
         return self._service.answers(seconds=seconds)
 
@@ -100,6 +106,8 @@ class UnkeyedFlights:
         return self._service.health()
 
     def change_seats(self, change: SeatChange, *, seconds: float) -> SeatOutcome:
+        if change.numbers or change.in_place_of:
+            return Mistake("without keys there are no seats by number")
         deadline = Deadline(seconds)
         lease = uuid.uuid4()
         make_lockable(change.flight_id, slots=self._at_once)
