@@ -22,6 +22,8 @@ class Scope(TextChoices):
     BOOKINGS_READ = "bookings:read"
     BOOKINGS_WRITE = "bookings:write"
     PAYMENTS_WRITE = "payments:write"
+    # Where all travelers of a user are reached, to forget it: for the service that deletes users.
+    CONTACTS_ERASE = "contacts:erase"
     # Endpoints of webhooks, and what is sent there: of all bookings, and nothing for customers.
     WEBHOOKS_MANAGE = "webhooks:manage"
     # The details of /health/ready: nothing personal, and nothing for customers.

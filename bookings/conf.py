@@ -326,6 +326,12 @@ def sends_sms() -> bool:
     return bool(settings.SMS_SERVICE)
 
 
+def operators_mail() -> str:
+    """The address at which operators are told once a day what did not arrive; empty: they are not told."""
+    address: str = settings.OPERATORS_MAIL
+    return address
+
+
 def mail_domain() -> str:
     """The domain that mails are sent from; empty where none are sent."""
     sender: str = settings.MAIL_FROM

@@ -289,6 +289,18 @@ class MoneyIsOwed(OfficeError):
     code = "money_is_owed"
 
 
+class MessageNotFound(OfficeError):
+    """There is no such message about this booking."""
+
+    code = "message_not_found"
+
+
+class NotSentOnceMore(OfficeError):
+    """This message cannot be sent once more."""
+
+    code = "not_sent_once_more"
+
+
 class NothingToDecide(OfficeError):
     """This call to another system does not wait for a decision any more."""
 

@@ -10,7 +10,9 @@ from bookings.observability import tracing
 from bookings.ports.messages import Channels
 from bookings.services.announcements.announce import announce_news
 from bookings.services.announcements.find_missed import find_missed_news
+from bookings.services.messages.report import write_reports as write
 from bookings.services.messages.send import send_messages as send
+from bookings.services.messages.send_reports import send_reports
 from bookings.services.payments import reconcile as comparing_payments
 from bookings.services.seats.reconcile import reconcile_seats
 from bookings.services.upkeep import run_pass as passes
@@ -49,13 +51,19 @@ def deliver() -> int:
 
 
 def send_messages() -> int:
-    """Send mails and SMS to travelers. Queued when one is due; returns how many were taken over."""
-    mail = wiring.mail()
+    """Send mails and SMS, those to travelers first. Queued when one is due; returns how many were taken over."""
+    mail, deadline = wiring.mail(), Deadline(PASS_SECONDS)
     with tracing.Span("send messages"), ExitStack() as place:
         place.callback(leave_mailer_place)
         if mail is None:
             return 0
-        return send(channels=Channels(mail, wiring.sms()), seal=wiring.seal(), deadline=Deadline(PASS_SECONDS))
+        taken = send(channels=Channels(mail, wiring.sms()), seal=wiring.seal(), deadline=deadline)
+        return taken + send_reports(mail=mail, seal=wiring.seal(), deadline=deadline)
+
+
+def write_reports() -> int:
+    """Write what owners of endpoints and operators are to be told. Runs every five minutes; returns how much it was."""
+    return write(deadline=Deadline(PASS_SECONDS))
 
 
 def look_for_missed_news() -> int:

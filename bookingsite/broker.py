@@ -17,6 +17,7 @@ from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.queries.announcements import is_news_due
 from bookings.queries.messages import is_message_due
+from bookings.queries.reports import is_report_due
 from bookings.queries.upkeep import background
 from bookings.queries.webhooks import is_delivery_due
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
@@ -80,7 +81,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         if is_delivery_due(now):
             wake_sender()
             now = database_time()
-        if self._looks_for_mail() and is_message_due(now):
+        if self._looks_for_mail() and (is_message_due(now) or is_report_due(now)):
             wake_mailer()
             now = database_time()
         taken = self._take(now)

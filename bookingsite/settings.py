@@ -153,6 +153,7 @@ ANYMAIL = mail.anymail()
 # Who sends SMS to travelers beside mails, and from which number.
 SMS_SERVICE = sms.sms_service("SMS_URL", development=DEBUG)
 SMS_FROM = sms.sms_sender("SMS_FROM")
+OPERATORS_MAIL = mail.address("OPERATORS_MAIL")
 CONTACT_RETENTION_DAYS = whole_number("CONTACT_RETENTION_DAYS", default=30, low=0, high=3650)
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.

@@ -76,3 +76,13 @@ def test_anymail_is_set_by_the_names_that_it_has(monkeypatch):
     monkeypatch.setenv("ANYMAIL_POSTMARK_SERVER_TOKEN", "$canary")
 
     assert mail.anymail() == {"REQUESTS_TIMEOUT": 15, "POSTMARK_SERVER_TOKEN": "$canary"}
+
+
+def test_where_operators_are_told(monkeypatch):
+    for value, expected in (("", ""), ("ops@Example.org", "ops@example.org")):
+        monkeypatch.setenv("OPERATORS_MAIL", value)
+        assert mail.address("OPERATORS_MAIL") == expected
+    for value in ("ops", "Ops <ops@example.org>", "a@example.org,b@example.org"):
+        monkeypatch.setenv("OPERATORS_MAIL", value)
+        with pytest.raises(ImproperlyConfigured, match="must look like operators@"):
+            mail.address("OPERATORS_MAIL")

@@ -48,6 +48,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "cancel": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
         "contact_change": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
         "contact_erase": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
+        "contacts_erase": Access(Scope.CONTACTS_ERASE, "CANCELS_PER_MINUTE"),
         "feed": Access(Scope.WEBHOOKS_MANAGE, "READS_PER_MINUTE", also=Scope.BOOKINGS_READ),
         **{
             name: Access(Scope.WEBHOOKS_MANAGE, "READS_PER_MINUTE", also=Scope.BOOKINGS_READ)

@@ -166,6 +166,7 @@ BOOKING_ID = OpenApiParameter(
     OpenApiParameter.PATH,
     description="The booking's id.",
 )
+USER_ID = OpenApiParameter("id", BOOKING_ID.type, OpenApiParameter.PATH, description="The user's id.")
 BOOKING_NAME = OpenApiParameter(
     "id",
     {"anyOf": [BOOKING_ID.type, {"type": "string", "minLength": 8, "maxLength": 64}]},
@@ -350,6 +351,16 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             {200: Answer("Contact erased", "Nothing", {})},
             parameters=(BOOKING_ID,),
             refusals=(errors.BookingNotFound,),
+        ),
+        "contacts_erase": Operation(
+            "eraseUserContacts",
+            "Forget where a user's travelers are reached",
+            "Deletes the contacts of all bookings of a user, for a service that deletes users. Nothing that waits is "
+            "sent; a mail that is on its way at this moment may still arrive. The bookings stay. A customer may do so "
+            "for itself alone. Again, and for a user without bookings: the same answer.",
+            {200: Answer("Contacts erased", "Nothing", {})},
+            parameters=(USER_ID,),
+            refusals=(errors.UserMismatch,),
         ),
         "links": Operation(
             "listLinks",

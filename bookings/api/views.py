@@ -57,7 +57,7 @@ from bookings.queries.bookings.timeline import timeline_of
 from bookings.queries.payments import money_of
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
-from bookings.services.messages.contacts import change_contact, erase_contact
+from bookings.services.messages.contacts import change_contact, erase_contact, erase_contacts_of
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.services.shared.idempotency import KeyedRequest
 from bookings.text.flight_numbers import spellings_of
@@ -253,7 +253,7 @@ class BookingViewSet(LimitedViewSet):
 
 
 class ContactViewSet(LimitedViewSet):
-    """Where the traveler of a booking is reached: given once more, or forgotten, and never shown."""
+    """Where travelers are reached: given once more, or forgotten, and never shown."""
 
     failure = "Request failed"
 
@@ -271,6 +271,14 @@ class ContactViewSet(LimitedViewSet):
     def contact_erase(self, request: Request, pk: str) -> HttpResponse:
         erase_contact(booking_id=_booking_id(pk), actor=reader_of(request))
         return respond(rendering.success({}, message="Contact erased"))
+
+    @describe("contacts_erase")
+    def contacts_erase(self, request: Request, pk: str) -> HttpResponse:
+        user_id = exact_id(pk)
+        if user_id is None:
+            raise InvalidRequest(fields={"id": "Must be the id of a user, a whole number from 1 on."})
+        erase_contacts_of(user_id=user_id, actor=reader_of(request))
+        return respond(rendering.success({}, message="Contacts erased"))
 
 
 class EventViewSet(LimitedViewSet):

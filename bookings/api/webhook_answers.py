@@ -16,6 +16,7 @@ def endpoint_as_json(endpoint: WebhookEndpoint) -> dict[str, Any]:
         "id": endpoint.key,
         "url": endpoint.url,
         "types": sorted(endpoint.wanted),
+        "hasContactEmail": endpoint.contact_email is not None,
         "payloadVersion": endpoint.payload_version,
         "state": str(endpoint.state),
         "disabledWhy": endpoint.disabled_why or None,

@@ -24,6 +24,7 @@ ENDPOINT: Mapping[str, Any] = {
     "id": KEY,
     "url": "https://hooks.example.org/bookings",
     "types": ["booking.cancelled", "booking.paid"],
+    "hasContactEmail": False,
     "payloadVersion": VERSION,
     "state": "active",
     "disabledWhy": None,

@@ -32,6 +32,10 @@ ENDPOINT: Mapping[str, Schema] = {
         "items": grows_from("EventType"),
         "description": "What it is told of; empty: everything, also types to come.",
     },
+    "hasContactEmail": {
+        "type": "boolean",
+        "description": "Whether its owner is told by mail when it fails. The address itself is shown to no one.",
+    },
     "payloadVersion": {**TEXT, "description": "The form of the bodies that it gets, as a date."},
     "state": grows_from("EndpointState"),
     "disabledWhy": TEXT_OR_NULL,

@@ -1,11 +1,15 @@
 """The shapes of requests about webhooks, which are checked by them."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from bookings.api.moments import MOMENT_TEXT, Moment
 from bookings.api.serializers import Choices, QueryInteger, RequestBody, StrictInteger, StrictSerializer, StrictString
 from bookings.lifecycle import News
 from bookings.models.webhooks import DeliveryState, EndpointState
+from bookings.text import mail_addresses
 
 LONGEST_ADDRESS = 500
 
@@ -31,11 +35,44 @@ def the_types() -> Choices:
     )
 
 
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": mail_addresses.PATTERN,
+        "maxLength": mail_addresses.LONGEST,
+        "example": "ops@example.org",
+    }
+)
+class Email(StrictString):
+    """An address of mail, in the one form that each server takes."""
+
+    default_error_messages = {"email": "Must be an address of mail in ASCII, without blanks, quotes or comments."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return mail_addresses.normal(text if text.isascii() else "")
+        except ValueError:
+            self.fail("email")
+
+
+def the_contact_email() -> Email:
+    return Email(
+        required=False,
+        allow_null=True,
+        trim_whitespace=False,
+        max_length=mail_addresses.LONGEST,
+        help_text="Is told by mail when the endpoint has failed for an hour and for a day, is disabled, and works "
+        "again; and once a day, what was never delivered. Null: no one is told. It is shown in no answer.",
+    )
+
+
 class MakeWebhookEndpointRequest(StrictSerializer):
     """Where webhooks shall go, and of what."""
 
     url = an_address(required=True)
     types = the_types()
+    contactEmail = the_contact_email()
 
 
 class ChangeWebhookEndpointRequest(StrictSerializer):
@@ -43,6 +80,7 @@ class ChangeWebhookEndpointRequest(StrictSerializer):
 
     url = an_address(required=False)
     types = the_types()
+    contactEmail = the_contact_email()
     state = serializers.ChoiceField(
         required=False,
         choices=WISHED,

@@ -24,7 +24,8 @@ from bookings.api.webhook_serializers import (
     ReplayWebhooksRequest,
     RotateWebhookSecretRequest,
 )
-from bookings.errors import DeliveryNotFound, EndpointNotFound
+from bookings.conf import sends_mail
+from bookings.errors import DeliveryNotFound, EndpointNotFound, InvalidRequest
 from bookings.models import WebhookEndpoint
 from bookings.models.webhooks import EndpointState
 from bookings.queries.webhooks import deliveries_of
@@ -51,6 +52,7 @@ class WebhookEndpointViewSet(LimitedViewSet):
             actor=reader_of(request),
             webhooks=wiring.webhooks(),
             seal=wiring.seal(),
+            contact_email=_contact_email(asked) or "",
         )
         data = {**endpoint_as_json(made.endpoint), "secret": made.secret}
         where = {"Location": f"/api/v1/webhook-endpoints/{made.endpoint.key}", "ETag": _tag(made.endpoint)}
@@ -70,10 +72,19 @@ class WebhookEndpointViewSet(LimitedViewSet):
         asked = validated(ChangeWebhookEndpointRequest, request.data)
         state = EndpointState(asked["state"]) if "state" in asked else None
         wish = Wish(
-            url=asked.get("url"), types=asked.get("types"), state=state, seen=seen_versions_of_endpoint(request, pk)
+            url=asked.get("url"),
+            types=asked.get("types"),
+            state=state,
+            contact_email=_contact_email(asked),
+            seen=seen_versions_of_endpoint(request, pk),
         )
         changed = endpoints.change_endpoint(
-            key=pk, wish=wish, owner=_owner(request), actor=reader_of(request), webhooks=wiring.webhooks()
+            key=pk,
+            wish=wish,
+            owner=_owner(request),
+            actor=reader_of(request),
+            webhooks=wiring.webhooks(),
+            seal=wiring.seal(),
         )
         return respond(_shown(changed, "Endpoint changed"))
 
@@ -152,6 +163,19 @@ def _owner(request: Request) -> Owner:
     """Whose endpoints this caller has: those of its key, or with API_AUTH=open those that have no key."""
     kind, _, key_id = caller_of(request).principal.partition(":")
     return Owner(key_id if kind == "service" else "")
+
+
+def _contact_email(asked: dict[str, Any]) -> str | None:
+    """
+    Read where the owner of an endpoint is told that it fails: None stays as it is, and what is empty is taken away.
+
+    :raises InvalidRequest: if no mail is sent here
+    """
+    if "contactEmail" not in asked:
+        return None
+    if asked["contactEmail"] and not sends_mail():
+        raise InvalidRequest(fields={"contactEmail": "No mail is sent here; leave it out."})
+    return asked["contactEmail"] or ""
 
 
 def _found(request: Request, key: str) -> WebhookEndpoint:

@@ -8,7 +8,7 @@ from bookings.diagnostics.finding import Finding, fail, ok, warn
 from bookings.diagnostics.open_work import in_words
 from bookings.models import Contact
 from bookings.ports.messages import Mail, MessageChannel, Sms
-from bookings.queries.messages import waiting_since
+from bookings.queries.messages import overdue_since, waiting_since
 from bookings.services.messages.contacts import open_address
 from bookings.services.shared.sealing import CannotOpen, Seal
 
@@ -17,6 +17,9 @@ TRIED_SECONDS = 10.0
 
 # As the alert.
 WAITS_FOR_LONG = timedelta(minutes=30)
+
+# As the alert: what deletes them runs every five minutes.
+OVERDUE = timedelta(hours=2)
 
 # The newest contacts, and the oldest: what was sealed before the last change of keys.
 OPENED = 5
@@ -35,6 +38,7 @@ def check_mail(mail: MessageChannel[Mail] | None, sms: MessageChannel[Sms] | Non
     yield _sms(sms)
     yield _addresses(seal)
     yield _waiting()
+    yield _overdue()
 
 
 def _sms(sms: MessageChannel[Sms] | None) -> Finding:
@@ -67,3 +71,12 @@ def _waiting() -> Finding:
     if waits <= WAITS_FOR_LONG:
         return ok("messages", "none waits for long")
     return warn("messages", f"the oldest has waited for {in_words(waits)}", "The worker's log says why: message.ended.")
+
+
+def _overdue() -> Finding:
+    since = overdue_since(database_time())
+    overdue = timedelta(0) if since is None else database_time() - since
+    if overdue <= OVERDUE:
+        return ok("contacts", "none is kept longer than it may be")
+    said = f"the address of a traveler should have been erased {in_words(overdue)} ago"
+    return fail("contacts", said, 'Does "delete old rows" run, and does it end? See the page of the periodic work.')

@@ -516,6 +516,8 @@ class Migration(migrations.Migration):
                             ("case_given_back", "Case Given Back"),
                             ("case_dated", "Case Dated"),
                             ("case_closed", "Case Closed"),
+                            ("contact_erased", "Contact Erased"),
+                            ("message_repeated", "Message Repeated"),
                         ],
                         max_length=16,
                     ),
@@ -1509,6 +1511,7 @@ class Migration(migrations.Migration):
                 ("secret", models.BinaryField()),
                 ("previous_secret", models.BinaryField(blank=True, null=True)),
                 ("previous_expires_at", models.DateTimeField(blank=True, null=True)),
+                ("contact_email", models.BinaryField(blank=True, null=True)),
                 ("failures", models.PositiveIntegerField(default=0)),
                 ("failing_since", models.DateTimeField(blank=True, null=True)),
                 ("rest_until", models.DateTimeField(blank=True, null=True)),
@@ -1593,6 +1596,7 @@ class Migration(migrations.Migration):
                 ),
                 ("ends_at", models.DateTimeField()),
                 ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("died_at", models.DateTimeField(blank=True, null=True)),
                 ("last_status", models.PositiveSmallIntegerField(default=0)),
                 ("last_ms", models.PositiveIntegerField(default=0)),
                 ("by_hand", models.BooleanField(default=False)),
@@ -1621,6 +1625,10 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("state", "delivered"), ("delivered_at__isnull", True), _connector="XOR"),
                         name="webhook_delivery_has_its_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "dead"), ("died_at__isnull", True), _connector="XOR"),
+                        name="webhook_delivery_died_once",
                     ),
                 ],
             },
@@ -1766,6 +1774,9 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "contact",
                 "verbose_name_plural": "contacts",
+                "permissions": [
+                    ("manage_contacts", "Can erase contacts of travelers, and have messages sent once more")
+                ],
                 "db_table": "contact",
                 "default_permissions": (),
                 "indexes": [
@@ -1823,6 +1834,7 @@ class Migration(migrations.Migration):
                         max_length=7,
                     ),
                 ),
+                ("repeat", models.PositiveSmallIntegerField(default=0)),
                 ("worthless_at", models.DateTimeField()),
                 ("unknowns", models.PositiveSmallIntegerField(default=0)),
                 ("receipt", models.CharField(blank=True, default="", max_length=200)),
@@ -1845,10 +1857,11 @@ class Migration(migrations.Migration):
                 "default_permissions": (),
                 "indexes": [
                     models.Index(fields=["channel", "next_at"], name="message_to_do"),
+                    models.Index(fields=["state", "ended_at"], name="message_ends"),
                     models.Index(fields=["created_at"], name="message_age"),
                 ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("announcement", "channel"), name="message_once"),
+                    models.UniqueConstraint(fields=("announcement", "channel", "repeat"), name="message_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("state__in", ["pending", "sent", "refused", "unknown", "lapsed", "skipped"])
@@ -1866,6 +1879,101 @@ class Migration(migrations.Migration):
                         condition=models.Q(("state", "pending"), ("ended_at__isnull", False), _connector="XOR"),
                         name="message_ends_once",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Report",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
+                ("key", models.CharField(max_length=100)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("failing_hour", "failing for an hour"),
+                            ("failing_day", "failing for a day"),
+                            ("disabled", "disabled"),
+                            ("well", "works again"),
+                            ("dead", "not delivered"),
+                            ("operators", "to operators"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("since", models.DateTimeField()),
+                ("until", models.DateTimeField()),
+                ("counts", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("sent", "sent"),
+                            ("refused", "refused"),
+                            ("unknown", "unknown"),
+                            ("lapsed", "lapsed"),
+                            ("skipped", "skipped"),
+                        ],
+                        default="pending",
+                        max_length=7,
+                    ),
+                ),
+                ("worthless_at", models.DateTimeField()),
+                ("unknowns", models.PositiveSmallIntegerField(default=0)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reports",
+                        to="bookings.webhookendpoint",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "report",
+                "verbose_name_plural": "reports",
+                "db_table": "report",
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(fields=("key",), name="report_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("kind__in", ["failing_hour", "failing_day", "disabled", "well", "dead", "operators"])
+                        ),
+                        name="report_kind_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["pending", "sent", "refused", "unknown", "lapsed", "skipped"])
+                        ),
+                        name="report_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind", "operators"), ("endpoint__isnull", False), _connector="XOR"),
+                        name="report_to_an_owner_or_operators",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "pending"), ("next_at__isnull", True), _connector="XOR"),
+                        name="report_due_while_pending",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "pending"), ("ended_at__isnull", False), _connector="XOR"),
+                        name="report_ends_once",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["next_at"], name="report_to_do"),
+                    models.Index(fields=["created_at"], name="report_age"),
                 ],
             },
         ),

@@ -32,6 +32,7 @@ GROUPS = {
         "assign_case",
         "bulk_cancel",
         "approve_bulk_cancel",
+        "manage_contacts",
         "manage_webhooks",
         "refund_payment",
         "resolve_payment",

@@ -16,6 +16,7 @@ from bookings.models.notices import GatewayNotice
 from bookings.models.payment_comparison import PaymentComparison
 from bookings.models.payments import Payment
 from bookings.models.refunds import Refund
+from bookings.models.reports import Report
 from bookings.models.seats.flight_gate import FlightGate, PatchSlot
 from bookings.models.seats.reconciliation import Reconciliation
 from bookings.models.seats.seat_call import SeatCall, SeatCallEvent
@@ -50,6 +51,7 @@ __all__ = [
     "Reconciliation",
     "RecoveryCode",
     "Refund",
+    "Report",
     "SeatCall",
     "SeatCallEvent",
     "StaffIdentity",

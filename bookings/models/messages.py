@@ -34,6 +34,7 @@ class Contact(models.Model):
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         default_permissions = ()
+        permissions = [("manage_contacts", "Can erase contacts of travelers, and have messages sent once more")]
         indexes = [
             # The reaper's.
             models.Index(name="contact_to_erase", fields=["erase_at"]),
@@ -66,7 +67,8 @@ class MessageState(models.TextChoices):
 
 class Message(OutboundCall):
     """
-    One announcement for one traveler. Its words are made when it is sent; its id is that of the announcement.
+    One announcement for one traveler. Its words are made when it is sent; its id is that of the announcement, and of
+    one that staff have sent once more, that and a number: such a one is meant to arrive beside the first.
 
     `next_at` is set as long as it is pending. Its pauses are longer than those of other calls, so it is due by
     `bookings.queries.messages`, and never by `OutboundCall.due`.
@@ -74,6 +76,8 @@ class Message(OutboundCall):
 
     announcement = models.ForeignKey(Announcement, on_delete=models.PROTECT, related_name="messages", db_index=False)
     channel = models.CharField(max_length=4, choices=Channel.choices, default=Channel.MAIL)
+    # Counts those that staff have asked for.
+    repeat = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=7, choices=MessageState.choices, default=MessageState.PENDING)
     # From then on it tells nothing that is of use.
     worthless_at = models.DateTimeField()
@@ -91,7 +95,7 @@ class Message(OutboundCall):
         default_permissions = ()
         constraints = [
             # The foreign key's index, too.
-            models.UniqueConstraint(name="message_once", fields=["announcement", "channel"]),
+            models.UniqueConstraint(name="message_once", fields=["announcement", "channel", "repeat"]),
             models.CheckConstraint(name="message_state_known", condition=models.Q(state__in=MessageState.values)),
             models.CheckConstraint(name="message_channel_known", condition=models.Q(channel__in=Channel.values)),
             models.CheckConstraint(
@@ -106,12 +110,19 @@ class Message(OutboundCall):
         indexes = [
             # What is due, oldest first, of each channel by itself: one that is down keeps nothing of the other waiting.
             models.Index(name="message_to_do", fields=["channel", "next_at"]),
+            # What operators are told once a day: how many ended badly.
+            models.Index(name="message_ends", fields=["state", "ended_at"]),
             # The reaper's.
             models.Index(name="message_age", fields=["created_at"]),
         ]
 
     def __str__(self) -> str:
         return f"message {self.pk}"
+
+    @property
+    def message_key(self) -> str:
+        """What its Message-ID is made of: the same each time it is sent."""
+        return f"{self.announcement.key}.{self.repeat}" if self.repeat else self.announcement.key
 
 
 class SuppressedAddress(models.Model):

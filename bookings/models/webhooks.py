@@ -48,6 +48,8 @@ class WebhookEndpoint(models.Model):
     # Signs beside the other one, until its receiver has that.
     previous_secret = models.BinaryField(null=True, blank=True)
     previous_expires_at = models.DateTimeField(null=True, blank=True)
+    # Where its owner is told that it fails; sealed, and null where no one is to be told.
+    contact_email = models.BinaryField(null=True, blank=True)
     # Failures in a row, and since when: null after a success.
     failures = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(null=True, blank=True)
@@ -103,6 +105,10 @@ class WebhookEndpoint(models.Model):
         """Where it stands, in a word: its state, or `failing`."""
         return "failing" if self.is_failing else self.state
 
+    def place_of(self, column: str) -> str:
+        """Name the place that something of it is sealed for: it opens for no other endpoint."""
+        return f"webhook_endpoint.{column} {self.key}"
+
     @property
     def wanted(self) -> frozenset[str]:
         """The types of events that it is told of; empty: all."""
@@ -137,6 +143,7 @@ class WebhookDelivery(OutboundCall):
     # From then on it is dead unless it is delivered.
     ends_at = models.DateTimeField()
     delivered_at = models.DateTimeField(null=True, blank=True)
+    died_at = models.DateTimeField(null=True, blank=True)
     # Of the last answer; 0: there was none.
     last_status = models.PositiveSmallIntegerField(default=0)
     last_ms = models.PositiveIntegerField(default=0)
@@ -162,6 +169,10 @@ class WebhookDelivery(OutboundCall):
             models.CheckConstraint(
                 name="webhook_delivery_has_its_time",
                 condition=models.Q(state=DeliveryState.DELIVERED) ^ models.Q(delivered_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="webhook_delivery_died_once",
+                condition=models.Q(state=DeliveryState.DEAD) ^ models.Q(died_at__isnull=True),
             ),
         ]
         indexes = [

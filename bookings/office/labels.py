@@ -333,6 +333,8 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.CASE_GIVEN_BACK: _("Case given back"),
         EventKind.CASE_DATED: _("Follow-up date of the case"),
         EventKind.CASE_CLOSED: _("Case closed"),
+        EventKind.CONTACT_ERASED: _("Contact of the traveler erased"),
+        EventKind.MESSAGE_REPEATED: _("Message to the traveler sent once more"),
     }
 )
 

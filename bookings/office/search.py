@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,12 +11,14 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.models import Booking
 from bookings.office.addresses import only
 from bookings.office.base import require
 from bookings.office.bookings.list import Line, lines_of
 from bookings.queries.bookings.search import Findings, find
+from bookings.services.messages.contacts import with_contact
 
 LONGEST_SEARCH = 300
 
@@ -27,6 +30,12 @@ class Group:
     title: str
     lines: list[Line]
     address: str = ""
+
+
+class AddressForm(forms.Form):
+    """The address of a traveler, as it was given with a booking. See `bookings.office.unsent.SECRETS`."""
+
+    traveler_email = forms.CharField(max_length=LONGEST_SEARCH, strip=True)
 
 
 def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
@@ -48,6 +57,28 @@ def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
         "groups": _groups(found, text),
         "can_be_reference": bool(found.reference),
         "can_be_id": found.number is not None,
+    }
+    return TemplateResponse(request, "admin/search.html", context)
+
+
+def search_by_email(site: AdminSite, request: HttpRequest) -> HttpResponse:
+    """
+    List the bookings of the traveler with an address, or open the only one.
+
+    It is sent as a form's content, and stands in no address, so in no log and no history. The page does not repeat it.
+    """
+    require(request, "bookings.view_booking")
+    form = AddressForm(request.POST if request.method == "POST" else None)
+    found = with_contact(form.cleaned_data["traveler_email"], seal=wiring.seal()) if form.is_valid() else []
+    if len(found) == 1:
+        return HttpResponseRedirect(reverse("admin:bookings_booking_change", args=[found[0].pk]))
+    context = {
+        **site.each_context(request),
+        "title": _("Search"),
+        "groups": [Group(_("Bookings of the traveler with this address"), lines_of(found, now=database_time()))]
+        if found
+        else [],
+        "is_by_email": form.is_bound,
     }
     return TemplateResponse(request, "admin/search.html", context)
 

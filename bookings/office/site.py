@@ -39,7 +39,7 @@ from bookings.office.access.single_sign_on import SignOnPages, address_of_sign_o
 from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
 from bookings.office.bookings.customer import customer
-from bookings.office.search import search
+from bookings.office.search import search, search_by_email
 from bookings.office.unsent import KeepsTyped
 from bookings.office.upkeep.open_work import counts
 from bookings.office.upkeep.start_page import start_context
@@ -114,9 +114,10 @@ class BackOffice(admin.AdminSite):
         return sorted(apps, key=lambda app: _place_of(app["app_label"], list(APPS)))
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        pages = {"search": search, "customer": customer}
+        pages = {"search": search, "search_by_email": search_by_email, "customer": customer}
         own = [
-            path(f"{name}/", self.admin_view(functools.partial(page, self)), name=name) for name, page in pages.items()
+            path(f"{name.replace('_', '-')}/", self.admin_view(functools.partial(page, self)), name=name)
+            for name, page in pages.items()
         ]
         log_in = [*Pages(self).urls(), *PasskeyPages(self).urls(), *SignOnPages(self).urls(), *reset_pages(self)]
         return [*own, *log_in, *super().get_urls()]

@@ -21,7 +21,7 @@ SECONDS = 15 * 60
 MOST_BYTES = 8 * 1024
 
 # Parts of the names of fields that are not for keeping, in any spelling.
-SECRETS = ("password", "token", "secret")
+SECRETS = ("password", "token", "secret", "traveler_email")
 
 _SESSION, _SALT = "unsent", "bookings.office.unsent"
 

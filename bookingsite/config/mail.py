@@ -2,7 +2,7 @@
 
 import os
 import re
-from email.headerregistry import Address
+from email.headerregistry import Address as Sender
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -91,7 +91,20 @@ def sender(name: str) -> str:
             f"{name} is {value!r}; it must look like bookings@example.org, or Name <bookings@example.org>."
         ) from None
     user, _, domain = address.rpartition("@")
-    return str(Address(shown, user, domain))
+    return str(Sender(shown, user, domain))
+
+
+def address(name: str) -> str:
+    """
+    Read a bare address, to which mails are sent; empty: to no one.
+
+    :raises ImproperlyConfigured: if it is no address that each server takes
+    """
+    value = str(env.str(name, default="")).strip()
+    try:
+        return normal(value) if value else ""
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must look like operators@example.org.") from None
 
 
 def anymail() -> dict[str, object]:

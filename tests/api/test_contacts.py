@@ -8,7 +8,7 @@ from django.apps import apps
 
 from bookings import wiring
 from bookings.actor import Scope
-from bookings.models import Booking, Contact, IdempotencyRecord
+from bookings.models import Booking, BookingEvent, Contact, IdempotencyRecord
 from bookings.ports import NotSent
 from bookings.ports.messages import Refused
 from bookings.services.messages.contacts import open_address
@@ -182,6 +182,32 @@ def test_a_customer_gives_the_address_that_is_proven_and_only_to_bookings_of_its
     reader = CallerApi(a_service_key(Scope.BOOKINGS_READ))
     assert reader.send("DELETE", where, b"").status_code == 403
     assert proven.send("DELETE", where, b"").status_code == 200
+
+
+def test_the_contacts_of_a_user_are_erased_by_a_service_that_may_or_by_the_user(api, settings, mail, caplog):
+    settings.API_AUTH = "token"
+    mine, others = CallerApi(a_token(1001)), CallerApi(a_token(1002))
+    accounts = CallerApi(a_service_key(Scope.CONTACTS_ERASE, name="accounts"))
+    for caller, user in ((mine, 1001), (mine, 1001), (others, 1002)):
+        assert caller.create(userId=user, contact=GIVEN).status_code == 201
+
+    def erase(caller, user="1001"):
+        return caller.send("DELETE", f"/api/v1/users/{user}/contacts", b"")
+
+    assert refused(erase(others)) == (400, "user_mismatch")
+    assert refused(erase(accounts, "ada")) == (400, "invalid_request")
+    assert refused(erase(CallerApi(a_service_key(Scope.BOOKINGS_WRITE, name="other")))) == (403, "forbidden")
+    assert Contact.objects.count() == 3
+    assert [(erase(accounts).status_code, Contact.objects.count()) for _ in range(2)] == [(200, 1)] * 2
+    assert (erase(others, "1002").json()["data"], Contact.objects.count()) == ({}, 0)
+    announce()
+    let_messages_wait(seconds=6)
+    assert send_due(mail, seal=wiring.seal()) == 0
+    told = list(BookingEvent.objects.filter(what="contact_erased").order_by("pk").values_list("actor_kind", "note"))
+    assert told == [("service", ""), ("service", ""), ("customer", "")]
+    shown_events = mine.get(f"/api/v1/bookings/{Booking.objects.earliest('pk').pk}/events").content.decode()
+    assert "contact" not in shown_events
+    assert "canary" not in caplog.text + shown_events
 
 
 def test_no_row_of_the_database_tells_an_address_or_a_number(api, mail, settings):

@@ -55,6 +55,7 @@ def test_an_endpoint_is_made_with_a_secret_that_is_shown_this_once(service):
         "id": made["id"],
         "url": URL,
         "types": ["booking.held", "booking.paid"],
+        "hasContactEmail": False,
         "payloadVersion": "2026-12-01",
         "state": "new",
         "disabledWhy": None,
@@ -70,6 +71,33 @@ def test_an_endpoint_is_made_with_a_secret_that_is_shown_this_once(service):
     again = service.post(ENDPOINTS, {"url": URL})
     assert refused(again) == (409, "endpoint_exists")
     assert made["id"] in again.json()["error"]["explanation"]
+
+
+def test_who_is_told_that_an_endpoint_fails_is_sealed_shown_to_no_one_and_taken_away(service, settings, caplog):
+    assert refused(service.post(ENDPOINTS, {"url": URL, "contactEmail": "canary@example.org"})) == (
+        400,
+        "invalid_request",
+    )
+    settings.MAIL_SERVER, settings.MAIL_FROM = "folder:", "noreply@bookings.example.org"
+    answer = service.post(ENDPOINTS, {"url": URL, "contactEmail": "canary@Example.ORG"})
+    path = f"{ENDPOINTS}/{shown(answer)['id']}"
+    endpoint = WebhookEndpoint.objects.get()
+    place = endpoint.place_of("contact_email")
+    assert wiring.seal().open(bytes(endpoint.contact_email), place=place) == b"canary@example.org"
+
+    read = service.get(path)
+    states = [shown(read)["hasContactEmail"]]
+    for body in ({"types": ["booking.paid"]}, {"contactEmail": "canary.b@example.org"}, {"contactEmail": None}):
+        states.append(shown(service.send("PATCH", path, body))["hasContactEmail"])
+    assert states == [True, True, True, False]
+    assert endpoint.version + 3 == WebhookEndpoint.objects.get().version
+    assert "canary" not in caplog.text + answer.content.decode() + read.content.decode()
+    for wrong in (7, "", "canary", "a b@example.org", "a@ü.example", "a@example.org\r\nBcc: canary@example.org"):
+        refusal = service.send("PATCH", path, {"contactEmail": wrong})
+        assert (refused(refusal), list(refusal.json()["error"]["fields"])) == (
+            (400, "invalid_request"),
+            ["contactEmail"],
+        ), wrong
 
 
 def test_what_is_wrong_is_refused_by_its_field(service):

@@ -1,5 +1,6 @@
 """The whole service as real processes on the test's database, and the people who work with it."""
 
+import base64
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from bookings.gateways.payments.instant import InstantPayments
 from tests.support.people import make_groups
 from tests.support.processes import FlightSim, start_flightsim
 from tests.support.servers import Web, Worker, database_url, environment, start_web, start_worker
+from tests.support.webhooks import SEAL_KEY
 
 PASSWORD = "correct horse"
 
@@ -84,6 +86,10 @@ def start_office() -> Iterator[Office]:
             EXPIRY_INTERVAL_SECONDS="1",
             API_AUTH="open",
             CUSTOMER_URL_TEMPLATE=f"{CUSTOMERS}/{{id}}",
+            SEAL_KEYS=base64.b64encode(SEAL_KEY).decode(),
+            # No server: what is to be sent waits.
+            EMAIL_URL="smtp+plain://127.0.0.1:9",
+            MAIL_FROM="bookings@example.org",
         )
         with start_web(env=env) as web:
             yield Office(sim, web, env, HttpFlightService(sim.url))

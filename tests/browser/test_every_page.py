@@ -28,6 +28,7 @@ from tests.support.bulk import start
 from tests.support.callers import a_service_key
 from tests.support.calls import a_dead_payment, a_dead_refund
 from tests.support.cases import move
+from tests.support.messages import a_refused_message
 from tests.support.webhooks import FakeWebhooks, an_endpoint, announcements, send_due, to_deliver
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -105,6 +106,10 @@ PAGES = {
     "delivery of a webhook": ("/admin/bookings/webhookdelivery/{delivery}/change/", "Supervisor"),
     "delivery of a webhook, again": ("/admin/bookings/webhookdelivery/{delivery}/again/", "Supervisor"),
     "booking that others were told of": ("/admin/bookings/booking/{told}/change/", "Support"),
+    "booking whose traveler was told": ("/admin/bookings/booking/{mailed}/change/", "Supervisor"),
+    "contact, erase": ("/admin/bookings/booking/{mailed}/contact/", "Supervisor"),
+    "message, again": ("/admin/bookings/booking/{mailed}/message/{message}/", "Supervisor"),
+    "search by address": ("/admin/search-by-email/", "Support"),
     "API keys": ("/admin/bookings/apikey/", "Auditor"),
     "API key": ("/admin/bookings/apikey/{key}/change/", "Auditor"),
     "API key, new": ("/admin/bookings/apikey/add/", "Auditor", "manage_api_keys"),
@@ -132,6 +137,7 @@ def rows(office, settings):
     return {
         **rows_of_gateways(),
         **rows_of_webhooks(),
+        **rows_of_mail(settings),
         "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
         "unknown": a_dead_refund().pk,
         "kept": kept.pk,
@@ -185,6 +191,12 @@ def rows_of_webhooks():
     receivers.says(TurnedDown(500, answer="<html>" + "x" * 150), url=address)
     send_due(receivers)
     return {"endpoint": endpoint.pk, "delivery": delivery.pk, "told": delivery.announcement.booking_id}
+
+
+def rows_of_mail(settings):
+    """A booking whose traveler was sent a mail."""
+    message = a_refused_message(settings)
+    return {"mailed": message.announcement.booking_id, "message": message.pk}
 
 
 def an_amount(status):

@@ -49,7 +49,7 @@ type Call = { key?: string; seen?: string; headers?: Record<string, string> } & 
   | { operation: "payBooking"; key: string; body: Schemas["PayBookingRequest"] }
   | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
   | { operation: "changeBookingContact"; id: number; body: Schemas["ChangeBookingContactRequest"] }
-  | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments" | "eraseBookingContact"; id: number }
+  | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments" | "eraseBookingContact" | "eraseUserContacts"; id: number }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
   | { operation: "listEvents"; query?: paths["/api/v1/events"]["get"]["parameters"]["query"] }
   | { operation: "listWebhookEndpoints" }
@@ -98,6 +98,8 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
         headers,
         body: call.body,
       });
+    case "eraseUserContacts":
+      return client.DELETE("/api/v1/users/{id}/contacts", { params: { path: { id: call.id } }, headers });
     case "eraseBookingContact":
       return client.DELETE("/api/v1/bookings/{id}/contact", { params: { path: { id: call.id } }, headers });
     case "getBooking":

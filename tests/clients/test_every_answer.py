@@ -17,6 +17,7 @@ CALLS = {
     "cancelBooking": {"id": 1, "body": {"userId": 1001}},
     "changeBookingContact": {"id": 1, "body": {"userId": 1001, "contact": CONTACT}},
     "eraseBookingContact": {"id": 1},
+    "eraseUserContacts": {"id": 1},
     "getBooking": {"id": 1},
     "listBookingEvents": {"id": 1},
     "listBookingPayments": {"id": 1},

@@ -46,7 +46,8 @@ def test_an_endpoint_is_made_for_a_service_and_its_secret_is_the_last_line():
 
 
 def test_an_endpoint_is_paused_enabled_disabled_and_retired():
-    endpoint = made()
+    endpoint = made("--contact-email", "ops@example.org")
+    assert endpoint.contact_email is not None
     assert run("pause", endpoint.key) == [f"{endpoint.key} is paused."]
     assert run("enable", endpoint.key) == [f"{endpoint.key} is active."]
     assert run("disable", endpoint.key, "--why", "wrong address") == [f"{endpoint.key} is disabled."]
@@ -72,6 +73,7 @@ def test_what_cannot_be_done_is_said():
         (("create", "http://inside.example.org/"), "url: Must begin with https://."),
         (("create", URL), "There is one with this address"),
         (("create", URL, "--for", "0" * 16), "There is no key"),
+        (("create", URL + "/b", "--contact-email", "ops"), "--contact-email must be"),
         (("ping", "we_none"), "There is no such webhook endpoint."),
         (("rotate", endpoint.key, "--grace-hours", "999"), "graceHours: From 0 to 168."),
     ):

@@ -58,7 +58,7 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
             MAY_SEE
             | MAY_SEE_THE_QUEUE
             | {"cancel_booking", "note_booking", "work_case", "assign_case"}
-            | {"bulk_cancel", "approve_bulk_cancel", "manage_webhooks"}
+            | {"bulk_cancel", "approve_bulk_cancel", "manage_contacts", "manage_webhooks"}
             | {"refund_payment", "resolve_payment", "resolve_seatcall", "reset_password", "view_user"},
         ),
         ("Auditor", MAY_SEE | MAY_SEE_THE_QUEUE | {"view_apikey"}),

@@ -8,8 +8,11 @@ from django.test import Client
 from django.utils import translation
 
 from bookings.lifecycle import CancelReason
+from bookings.models import Message
 from bookings.services.bookings.cancel import cancel_booking
+from bookings.services.messages.fan_out import fan_out
 from tests.support.bookings import STAFF, a_booked_booking, a_pending_booking, an_initiated_booking, one_pass
+from tests.support.messages import give_contact
 from tests.support.people import a_person, desk_of
 from tests.support.webhooks import an_endpoint, announcements, to_deliver
 
@@ -17,13 +20,13 @@ pytestmark = pytest.mark.django_db
 
 # What no translator gets to see: names of people, systems and schedules, keys, and what somebody typed.
 NAMES = "anna|test|worker|dropped|desk-1|typed|background pass|delete old rows|compare (seats|payments)|flight=|XXX"
-SCHEDULE = "look for missed news"
+SCHEDULE = "look for missed news|write reports"
 FUNCTION = r"bookings\.tasks\.\w+"
 # An address, a type of event, a key.
 OF_WEBHOOKS = r"(https://)?hooks\.example\.org/a|booking\.[a-z]+|(we|evt)_[0-9a-f]{32}|crm|request-1"
 DATA = re.compile(
     rf"\b({NAMES}|{SCHEDULE}|{FUNCTION}|{OF_WEBHOOKS}"
-    r"|[a-z]+:(read|write|manage)|[0-9a-f-]{8,}|[2-9A-Z]{8}|\d[\d:., -]*s?)\b"
+    r"|[a-z]+:(read|write|manage|erase)|[0-9a-f-]{8,}|[2-9A-Z]{8}|\d[\d:., -]*s?)\b"
 )
 
 
@@ -83,21 +86,29 @@ def desk(admin_user):
 
 
 @pytest.fixture
-def ids(flights, payments):
+def ids(flights, payments, settings):
     """A booking of each kind, by what became of it; and what others were told."""
+    settings.MAIL_SERVER, settings.MAIL_FROM = "folder:", "noreply@bookings.example.org"
     found = {"initiated": an_initiated_booking(flights), "booked": a_booked_booking(flights, payments)}
     cancelled = a_booked_booking(flights, payments)
     cancel_booking(booking_id=cancelled.pk, actor=STAFF, reason=CancelReason.FRAUD, note="typed")
     one_pass(flights, payments)
     endpoint = an_endpoint().endpoint
     *_, delivery = to_deliver(endpoint, announcements(1))
-    told = {"endpoint": endpoint, "delivery": delivery, "told": delivery.announcement.booking}
+    booking = delivery.announcement.booking
+    give_contact(booking)
+    fan_out([delivery.announcement], booking.created_at)
+    Message.objects.update(state="sent", next_at=None, ended_at=booking.created_at)
+    told = {"endpoint": endpoint, "delivery": delivery, "told": booking, "message": Message.objects.get()}
     return {**found, "cancelled": cancelled, "pending": a_pending_booking(flights), **told}
 
 
 PAGES = [
     *(f"bookings/booking/{{{kind}}}/change/" for kind in ("initiated", "booked", "cancelled", "pending")),
     *(f"bookings/booking/{{{kind}}}/cancel/" for kind in ("initiated", "booked", "cancelled", "pending")),
+    *(f"bookings/booking/{{{kind}}}/contact/" for kind in ("told", "initiated")),
+    "bookings/booking/{told}/message/{message}/",
+    "search-by-email/",
     "search/?q=nothing",
     "search/?q=1001",
     "",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from bookings.deadline import Deadline
@@ -69,7 +70,9 @@ def a_failing_endpoint(url="https://hooks.example.org/a", answer="<b>no</b>", **
 def test_an_endpoint_is_shown_with_what_it_has_not_got_and_without_its_secrets(desk):
     made = an_endpoint(types=[News.PAID, News.HELD], owner=a_service("crm"))
     to_deliver(made.endpoint, announcements(3))
-    WebhookDelivery.objects.filter(pk=WebhookDelivery.objects.last().pk).update(state="dead", next_at=None)
+    WebhookDelivery.objects.filter(pk=WebhookDelivery.objects.last().pk).update(
+        state="dead", died_at=F("created_at"), next_at=None
+    )
 
     listed, page = desk.get(ENDPOINTS), desk.get(f"{ENDPOINTS}{made.endpoint.pk}/change/")
 
@@ -162,7 +165,7 @@ def test_staff_pause_enable_disable_and_retire_an_endpoint_each_with_a_reason_on
 def test_a_ping_is_sent_and_a_replay_sends_what_is_dead(desk):
     endpoint = an_endpoint().endpoint
     rows = to_deliver(endpoint, announcements(2))
-    WebhookDelivery.objects.filter(pk=rows[0].pk).update(state="dead", next_at=None)
+    WebhookDelivery.objects.filter(pk=rows[0].pk).update(state="dead", died_at=F("created_at"), next_at=None)
     receivers = FakeWebhooks()
     send_due(receivers)
 
@@ -227,7 +230,9 @@ def test_deliveries_are_listed_by_endpoint_and_state_and_found_by_what_they_are_
     other = an_endpoint("https://hooks.example.org/b").endpoint
     delivered, dead = to_deliver(other, announcements(1, bookings=1))[-2:]
     send_due(FakeWebhooks())
-    WebhookDelivery.objects.filter(pk=dead.pk).update(state="dead", next_at=None, delivered_at=None)
+    WebhookDelivery.objects.filter(pk=dead.pk).update(
+        state="dead", died_at=F("created_at"), next_at=None, delivered_at=None
+    )
     retired = an_endpoint("https://hooks.example.org/c").endpoint
     WebhookEndpoint.objects.filter(pk=retired.pk).update(state="retired")
 

@@ -28,12 +28,14 @@ from bookings.models import (
     Message,
     Payment,
     Refund,
+    Report,
     SeatCall,
     SeatCallEvent,
 )
 from bookings.services.bookings import unpaid_limit
 
 EVERY_ROW = (
+    Report,
     Message,
     Contact,
     Announcement,

@@ -131,3 +131,38 @@ def test_a_claim_waits_for_who_erases_the_contact(mail):
     assert outcomes == [None, None, None]
     message.refresh_from_db()
     assert (message.state, message.last_error) == ("skipped", "there is no such contact")
+
+
+def claimed_while_it_is_erased(message, monkeypatch) -> tuple[bool, bool]:
+    """Let a claim that has read the contact wait for who erases it; tell whether it then sends, to an erased one."""
+    has_read, is_erased, usual = threading.Event(), threading.Event(), claiming._end_of
+    was_erased = []
+
+    def end_of(*given):
+        has_read.set()
+        was_erased.append(is_erased.wait(0.5))
+        return usual(*given)
+
+    def erase():
+        has_read.wait(10)
+        erase_contact(booking_id=message.announcement.booking_id, actor=STAFF)
+        is_erased.set()
+
+    monkeypatch.setattr(claiming, "_end_of", end_of)
+    claim = partial(claim_message, message.pk, lease=uuid.uuid4(), seal=SEAL)
+    _, claimed = all_at_once([erase, claim])
+    return claimed is not None, was_erased[0]
+
+
+def test_a_claim_that_has_read_an_address_is_over_before_that_is_erased(mail, monkeypatch):
+    (message,) = to_send(1)
+
+    assert claimed_while_it_is_erased(message, monkeypatch) == (True, False)
+    assert not Contact.objects.exists()
+
+
+def test_twin_that_claims_without_a_lock_begins_to_send_to_an_erased_contact(mail, monkeypatch):
+    (message,) = to_send(1)
+    without_row_locks(monkeypatch)
+
+    assert claimed_while_it_is_erased(message, monkeypatch) == (True, True)

@@ -60,7 +60,9 @@ def test_an_owner_and_the_worker_at_once_lose_nothing_and_meet_no_deadlock():
 
     def owner_acts():
         for state in (EndpointState.PAUSED, EndpointState.ACTIVE) * 3:
-            change_endpoint(key=endpoint.key, wish=Wish(state=state), owner=OPEN, actor=OWNER, webhooks=webhooks)
+            change_endpoint(
+                key=endpoint.key, wish=Wish(state=state), owner=OPEN, actor=OWNER, webhooks=webhooks, seal=SEAL
+            )
             ping_endpoint(key=endpoint.key, owner=OPEN, actor=OWNER)
             redeliver(key=endpoint.key, delivery_id=rows[-1].pk, owner=OPEN, actor=OWNER)
 

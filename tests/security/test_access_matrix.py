@@ -69,6 +69,9 @@ TABLE = {
     "cancel": Line("POST", f"{ONE}/cancel", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "contact_change": Line("PUT", f"{ONE}/contact", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "contact_erase": Line("DELETE", f"{ONE}/contact", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
+    "contacts_erase": Line(
+        "DELETE", "/users/{id}/contacts", (Scope.CONTACTS_ERASE,), (*STRANGERS, OK, ANOTHER_USER, NO_SCOPE, OK)
+    ),
     **{
         name: Line(method, f"/webhook-endpoints{path}", (READ, HOOKS), (*STRANGERS, *(NO_SCOPE,) * 3, expected))
         for name, method, path, expected in (
@@ -131,7 +134,8 @@ def caller_named(name, scopes):
 def ask(caller, endpoint, booking, *, user_id=None):
     """Send the request that would work for whoever may: each POST with a key, as that must not be kept."""
     line = TABLE[endpoint]
-    path = V1 + line.path.replace("{id}", str(booking.pk)).replace("{delivery}", "1")
+    of = booking.user_id if line.path.startswith("/users") else booking.pk
+    path = V1 + line.path.replace("{id}", str(of)).replace("{delivery}", "1")
     if line.method == "GET":
         return caller.get(path)
     body = {

@@ -14,10 +14,11 @@ from bookings.models import Announcement, Booking, Message
 from bookings.ports.messages import Channels, Mail, MessageOutcome, Sent, Sms
 from bookings.queries.announced import facts_of, shown_now
 from bookings.services.messages.contacts import Address, GivenContact, change_contact
+from bookings.services.messages.fan_out import fan_out
 from bookings.services.messages.send import send_messages
 from bookings.services.shared.sealing import Seal
 from tests.support.bookings import STAFF
-from tests.support.webhooks import SEAL
+from tests.support.webhooks import SEAL, announcements
 
 EMAIL, PHONE = "Ada@example.org", "+4915123456789"
 SENDER = "noreply@bookings.example.org"
@@ -123,3 +124,19 @@ def let_messages_wait(**time: float) -> None:
 def ends() -> list[tuple[str, str]]:
     """Give the state of each message, and why."""
     return list(Message.objects.order_by("pk").values_list("state", "last_error"))
+
+
+def a_refused_message(settings: Any) -> Message:
+    """Make a message about a hold to a traveler whose contact is kept, which the mail server has refused."""
+    settings.MAIL_SERVER, settings.MAIL_FROM = "folder:", "noreply@bookings.example.org"
+    told = announcements(1)[-1]
+    give_contact(told.booking)
+    fan_out([told], told.created_at)
+    message = Message.objects.latest("pk")
+    why = (
+        "RCPT: 550 5.7.1 Message rejected as spam by Content Filtering, see https://mail.example.org/why?id=0123456789"
+    )
+    Message.objects.filter(pk=message.pk).update(
+        state="refused", next_at=None, ended_at=told.created_at, last_error=why
+    )
+    return message

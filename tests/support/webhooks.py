@@ -24,7 +24,8 @@ from tests.support.bookings import a_saved_row
 
 OPEN = Owner()
 OWNER = Actor(ActorKind.SERVICE, "crm", "request-1")
-SEAL = Seal([bytes(range(32))])
+SEAL_KEY = bytes(range(32))
+SEAL = Seal([SEAL_KEY])
 URL = "https://hooks.example.org/a"
 
 Says = SendOutcome | Callable[[Letter], SendOutcome]
@@ -75,9 +76,19 @@ class FakeWebhooks:
                 self._sending[letter.url] -= 1
 
 
-def an_endpoint(url: str = URL, *, types: Iterable[str] = (), owner: Owner = OPEN, active: bool = True) -> Made:
+def an_endpoint(
+    url: str = URL, *, types: Iterable[str] = (), owner: Owner = OPEN, active: bool = True, contact_email: str = ""
+) -> Made:
     """Make an endpoint; an active one has answered its ping long ago."""
-    made = make_endpoint(url=url, types=list(types), owner=owner, actor=OWNER, webhooks=FakeWebhooks(), seal=SEAL)
+    made = make_endpoint(
+        url=url,
+        types=list(types),
+        owner=owner,
+        actor=OWNER,
+        webhooks=FakeWebhooks(),
+        seal=SEAL,
+        contact_email=contact_email,
+    )
     if active:
         WebhookDelivery.objects.filter(endpoint=made.endpoint).delete()
         WebhookEndpoint.objects.filter(pk=made.endpoint.pk).update(state=EndpointState.ACTIVE)

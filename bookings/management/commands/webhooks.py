@@ -17,6 +17,7 @@ from bookings.services.webhooks import endpoints
 from bookings.services.webhooks.again import ask_for_replay
 from bookings.services.webhooks.endpoints import Made, Owner, Wish
 from bookings.services.webhooks.reseal import reseal_secrets
+from bookings.text.mail_addresses import normal
 
 STAFF = Owner(is_staff=True)
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         create = actions.add_parser("create", help="make an endpoint; a ping goes out")
         create.add_argument("url", help="where webhooks go: https://…")
         create.add_argument("--for", dest="key_id", default="", help="the id of the API key of the service it is for")
+        create.add_argument("--contact-email", default="", help="where its owner is told that it fails")
         create.add_argument("--types", nargs="+", action="extend", default=[], help=f"of {', '.join(News.values)}; all")
         rotate = actions.add_parser("rotate", help="give an endpoint a new secret")
         rotate.add_argument("--grace-hours", type=int, default=24, help="how long the old one signs as well (24)")
@@ -65,7 +67,13 @@ class Command(BaseCommand):
             raise CommandError(f"There is no key {owner.key_id} that is not revoked; see: api_keys list")
         types = [word for part in options["types"] for word in part.replace(",", " ").split()]
         made = endpoints.make_endpoint(
-            url=options["url"], types=types, owner=owner, actor=actor, webhooks=wiring.webhooks(), seal=wiring.seal()
+            url=options["url"],
+            types=types,
+            owner=owner,
+            actor=actor,
+            webhooks=wiring.webhooks(),
+            seal=wiring.seal(),
+            contact_email=_email(options["contact_email"]),
         )
         self._show(made)
 
@@ -106,7 +114,12 @@ class Command(BaseCommand):
 
     def _move(self, to: EndpointState, *, actor: Actor, options: dict[str, Any]) -> None:
         endpoint = endpoints.change_endpoint(
-            key=options["endpoint"], wish=Wish(state=to), owner=STAFF, actor=actor, webhooks=wiring.webhooks()
+            key=options["endpoint"],
+            wish=Wish(state=to),
+            owner=STAFF,
+            actor=actor,
+            webhooks=wiring.webhooks(),
+            seal=wiring.seal(),
         )
         self.stdout.write(f"{endpoint.key} is {endpoint.state}.")
 
@@ -115,6 +128,13 @@ class Command(BaseCommand):
             f"{made.endpoint.key} signs with this secret. It is shown this once, and cannot be had again:"
         )
         self.stdout.write(made.secret)
+
+
+def _email(given: str) -> str:
+    try:
+        return normal(given) if given else ""
+    except ValueError:
+        raise CommandError("--contact-email must be an address of mail, as in ops@example.org.") from None
 
 
 PLAIN = {

@@ -38,6 +38,10 @@ class EventKind(models.TextChoices):
     CASE_GIVEN_BACK = "case_given_back"
     CASE_DATED = "case_dated"
     CASE_CLOSED = "case_closed"
+    # Where its traveler was reached is forgotten: by a client, or by staff, who say why.
+    CONTACT_ERASED = "contact_erased"
+    # Staff have a message sent to its traveler once more.
+    MESSAGE_REPEATED = "message_repeated"
 
 
 MONEY_WENT_BACK = (EventKind.REFUNDED, EventKind.REFUND_ELSEWHERE, EventKind.REFUND_RESOLVED)
@@ -61,6 +65,8 @@ AMONG_STAFF = (
     EventKind.CASE_GIVEN_BACK,
     EventKind.CASE_DATED,
     EventKind.CASE_CLOSED,
+    EventKind.CONTACT_ERASED,
+    EventKind.MESSAGE_REPEATED,
 )
 """Never shown outside the back office."""
 

@@ -19,6 +19,8 @@ from bookings.office.ask_refund import REFUND
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
 from bookings.office.bookings.bulk_note import NOTE, BulkNote
 from bookings.office.bookings.case import WORK, CaseForm, case_context, case_form, move_by
+from bookings.office.bookings.contact import RIGHT as ABOUT_CONTACTS
+from bookings.office.bookings.contact import ContactPages
 from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
 from bookings.office.payments import RIGHT as DECIDE_ABOUT_PAYMENTS
@@ -66,7 +68,7 @@ class CancelForm(forms.Form):
         return said
 
 
-class BookingAdmin(BookingList, BulkNote, ReadOnlyAdmin):
+class BookingAdmin(BookingList, BulkNote, ContactPages, ReadOnlyAdmin):
     """Bookings, to find and to read; to cancel and to note on pages of their own."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -186,6 +188,7 @@ class BookingAdmin(BookingList, BulkNote, ReadOnlyAdmin):
             may_note=request.user.has_perm(NOTE),
             may_resolve=request.user.has_perm(DECIDE_ABOUT_SEATS),
             may_resolve_payment=request.user.has_perm(DECIDE_ABOUT_PAYMENTS),
+            may_manage_contacts=request.user.has_perm(ABOUT_CONTACTS),
             may_refund=request.user.has_perm(REFUND),
             **case_context(request, page, **shown),
         )

@@ -39,7 +39,8 @@ WORK: Mapping[str, str | Promise] = MappingProxyType(
         "bookings.tasks.reconcile_payments": gettext_lazy("Compare payments with the payment gateways"),
         TELLING_TASK: gettext_lazy("Announce what has happened to bookings"),
         "bookings.tasks.deliver": gettext_lazy("Send webhooks"),
-        "bookings.tasks.send_messages": gettext_lazy("Send mails and SMS to travelers"),
+        "bookings.tasks.send_messages": gettext_lazy("Send mails and SMS to travelers, and reports"),
+        "bookings.tasks.write_reports": gettext_lazy("Write reports to owners of endpoints and operators"),
         "bookings.tasks.look_for_missed_news": gettext_lazy("Look for what was never announced"),
     }
 )

@@ -85,7 +85,9 @@ def _ping(endpoint: WebhookEndpoint, said: Said, actor: Actor) -> None:
 def _move(to: EndpointState) -> Callable[[WebhookEndpoint, Said, Actor], None]:
     def move(endpoint: WebhookEndpoint, said: Said, actor: Actor) -> None:
         wish = Wish(state=to, seen=[said["seen"]], why=said["note"])
-        endpoints.change_endpoint(key=endpoint.key, wish=wish, owner=STAFF, actor=actor, webhooks=wiring.webhooks())
+        endpoints.change_endpoint(
+            key=endpoint.key, wish=wish, owner=STAFF, actor=actor, webhooks=wiring.webhooks(), seal=wiring.seal()
+        )
 
     return move
 

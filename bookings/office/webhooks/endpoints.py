@@ -112,6 +112,9 @@ class WebhookEndpointAdmin(EndpointActions, RecordAdmin):
         column("key", gettext_lazy("Id")),
         column("types", gettext_lazy("Types of events"), lambda types: types.replace(" ", ", ") or _("all")),
         column("payload_version", gettext_lazy("Form of the body")),
+        column(
+            "contact_email", gettext_lazy("Its owner is told by mail"), lambda email: _("yes") if email else _("no")
+        ),
         column("rest_until", gettext_lazy("Rests until"), moment),
         column("previous_expires_at", gettext_lazy("The secret before signs until"), moment),
         column("created_at", gettext_lazy("Made"), moment),

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import F
+
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
 from bookings.models import (
     Announcement,
@@ -41,6 +43,12 @@ class BookingPage:
     told: list[tuple[Announcement, list[WebhookDelivery]]] = field(default_factory=list)
     # Open or closed; None where it never was one.
     last_case: BookingCase | None = None
+
+    @property
+    def contact_until(self) -> datetime | None:
+        """Until when it is kept where its traveler is reached; None where it is not."""
+        until: datetime | None = self.booking.contact_until  # type: ignore[attr-defined]  # `booking_page` reads it
+        return until
 
     @property
     def case(self) -> BookingCase | None:
@@ -136,7 +144,8 @@ class BookingPage:
 
 def booking_page(booking_id: int) -> BookingPage | None:
     """Read one booking with all that belongs to it; None if there is no such booking. At most ten statements."""
-    booking = Booking.objects.with_database_time().select_related("give_back").filter(pk=booking_id).first()
+    rows = Booking.objects.with_database_time().annotate(contact_until=F("contact__erase_at"))
+    booking = rows.select_related("give_back").filter(pk=booking_id).first()
     if booking is None:
         return None
     events = list(BookingEvent.objects.filter(booking=booking).order_by("pk"))

@@ -10,7 +10,7 @@ import structlog
 from bookings.answers.messages import language_for
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
-from bookings.models import Announcement, Contact, Message, SuppressedAddress
+from bookings.models import Announcement, Contact, Message, Report, SuppressedAddress
 from bookings.models.messages import MessageState
 from bookings.ports import Mistake, NotSent, Unknown
 from bookings.ports.messages import MessageOutcome, Refused, Sent
@@ -38,6 +38,8 @@ class Claimed:
 
     message_id: int
     channel: str
+    # The same for each sending.
+    key: str
     lease: UUID
     announcement: Announcement
     # An address of mail, or a number.
@@ -84,21 +86,22 @@ def claim_message(message_id: int, *, lease: UUID, seal: Seal) -> Claimed | None
 def _end_of(message: Message, claimed: Claimed | None, now: datetime) -> dict[str, Any] | None:
     """Tell how a message ends that is not sent; None: it is."""
     if message.unknowns >= MOST_UNKNOWNS[message.channel]:
-        return _ended(MessageState.UNKNOWN, now, LOST)
+        return ended(MessageState.UNKNOWN, now, LOST)
     if now >= message.worthless_at:
-        return _ended(MessageState.LAPSED, now, message.last_error or "too late")
+        return ended(MessageState.LAPSED, now, message.last_error or "too late")
     if claimed is None:
-        return _ended(MessageState.SKIPPED, now, "there is no such contact")
+        return ended(MessageState.SKIPPED, now, "there is no such contact")
     if not is_still_so(claimed.announcement):
-        return _ended(MessageState.SKIPPED, now, "no longer so")
+        return ended(MessageState.SKIPPED, now, "no longer so")
     if is_suppressed(claimed.marks, message.channel, now):
-        return _ended(MessageState.SKIPPED, now, "the address takes nothing")
+        return ended(MessageState.SKIPPED, now, "the address takes nothing")
     if sent_in_a_day(claimed.marks, message.channel, now, besides=message.pk) >= MOST_IN_A_DAY:
-        return _ended(MessageState.SKIPPED, now, f"the address was sent {MOST_IN_A_DAY} in a day")
+        return ended(MessageState.SKIPPED, now, f"the address was sent {MOST_IN_A_DAY} in a day")
     return None
 
 
-def _ended(state: MessageState, now: datetime, why: str = "") -> dict[str, Any]:
+def ended(state: MessageState, now: datetime, why: str = "") -> dict[str, Any]:
+    """Say that nothing is left to do for a message, how it ended, and why."""
     return {"state": state, "ended_at": now, **leases.over(why)}
 
 
@@ -109,8 +112,10 @@ def _claimed(message: Message, contact: Contact | None, seal: Seal, *, lease: UU
     if not address.on(message.channel):
         return None
     announcement = Announcement.objects.select_related("booking").get(pk=message.announcement_id)
+    message.announcement = announcement
     marks, language = tuple(marks_of(address, message.channel, seal=seal)), language_for(contact.language)
-    return Claimed(message.pk, message.channel, lease, announcement, address.on(message.channel), marks, language)
+    to, key = address.on(message.channel), message.message_key
+    return Claimed(message.pk, message.channel, key, lease, announcement, to, marks, language)
 
 
 @in_transaction("message.record")
@@ -124,11 +129,11 @@ def record(claimed: Claimed, outcome: MessageOutcome) -> None:
     now = database_time()
     if isinstance(outcome, Sent):
         if message.state in (MessageState.PENDING, MessageState.UNKNOWN):
-            leases.write(message, {"receipt": outcome.receipt, **_ended(MessageState.SENT, now)})
+            leases.write(message, {"receipt": outcome.receipt, **ended(MessageState.SENT, now)})
         return
     if message.lease != claimed.lease:
         return
-    leases.write(message, _after(message, outcome, now))
+    leases.write(message, after(message, outcome, now))
     if isinstance(outcome, Refused):
         SuppressedAddress.objects.update_or_create(
             address_mark=claimed.marks[0],
@@ -137,14 +142,14 @@ def record(claimed: Claimed, outcome: MessageOutcome) -> None:
         )
 
 
-def _after(message: Message, outcome: Refused | Mistake | NotSent | Unknown, now: datetime) -> dict[str, Any]:
+def after(message: Message | Report, outcome: Refused | Mistake | NotSent | Unknown, now: datetime) -> dict[str, Any]:
     """Tell what becomes of a message that was not taken over, as far as is known."""
     if isinstance(outcome, Refused | Mistake):
-        return _ended(MessageState.REFUSED, now, outcome.why)
+        return ended(MessageState.REFUSED, now, outcome.why)
     later = {"lease": None, "last_error": outcome.why[:200]}
     if isinstance(outcome, NotSent):
         return {**later, "next_at": now + next_pause(message.claims)}
     unknowns = message.unknowns + 1
     if unknowns >= MOST_UNKNOWNS[message.channel]:
-        return {"unknowns": unknowns, **_ended(MessageState.UNKNOWN, now, outcome.why)}
+        return {"unknowns": unknowns, **ended(MessageState.UNKNOWN, now, outcome.why)}
     return {**later, "unknowns": unknowns, "next_at": now + LEASE}

@@ -12,23 +12,34 @@ See Note [What is kept of an address].
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from bookings.actor import Actor
+from bookings.actor import Actor, Cause
 from bookings.conf import contact_retention
+from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
+from bookings.errors import UserMismatch
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, Contact, Message
+from bookings.models.bookings.booking_event import EventKind
 from bookings.models.messages import Channel, MessageState
 from bookings.services.messages.rules import UNKNOWN_DEPARTURE
 from bookings.services.shared import leases
 from bookings.services.shared.sealing import Seal
-from bookings.services.shared.transitions import lock_booking
+from bookings.services.shared.transitions import lock_booking, note_event
+from bookings.text.mail_addresses import normal
 
 log = structlog.get_logger(__name__)
+
+# Contacts of a user that one transaction forgets: so many bookings are locked for a moment.
+ERASED_AT_ONCE = 100
+
+# Bookings of an address that staff are shown: what a page of a list shows.
+MOST_FOUND = 100
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -104,6 +115,20 @@ def open_address(contact: Contact, *, seal: Seal) -> Address:
     return Address(found["email"], found["phone"])
 
 
+def with_contact(email: str, *, seal: Seal) -> list[Booking]:
+    """
+    Find the newest bookings whose traveler is reached at an address, by its mark: nothing is opened.
+
+    None for what is no address, or where there is no key.
+    """
+    try:
+        marks = marks_of(Address(normal(email.strip())), Channel.MAIL, seal=seal)
+    except ValueError:
+        return []
+    known = Contact.objects.filter(address_mark__in=marks).order_by("-pk").values_list("pk", flat=True)
+    return list(Booking.objects.filter(pk__in=list(known[:MOST_FOUND])).order_by("-pk"))
+
+
 @in_transaction("contact.change")
 def change_contact(*, booking_id: int, given: GivenContact, actor: Actor, seal: Seal) -> None:
     """
@@ -126,27 +151,62 @@ def change_contact(*, booking_id: int, given: GivenContact, actor: Actor, seal: 
 
 
 @in_transaction("contact.erase")
-def erase_contact(*, booking_id: int, actor: Actor) -> bool:
+def erase_contact(*, booking_id: int, actor: Actor, why: str = "") -> bool:
     """
-    Forget where the traveler of a booking is reached. False: it was not known.
+    Forget where the traveler of a booking is reached, and keep on record who wanted that. False: it was not known.
 
     Locks the booking, then its messages, then its contact. Nothing that waits is sent; what is being sent ends.
 
+    :param why: what staff say of it
     :raises BookingNotFound: if there is no such booking, or it is not the actor's
     """
     booking, now = lock_booking(booking_id, actor=actor)
-    waiting = Message.objects.filter(announcement__booking_id=booking.pk, state=MessageState.PENDING)
+    return bool(_erase([booking], Cause(actor, note=why), now=now))
+
+
+def erase_contacts_of(*, user_id: int, actor: Actor) -> int:
+    """
+    Forget where the travelers of all bookings of a user are reached; return of how many it was known.
+
+    In steps, each of them safe to run again: one that is interrupted is ended by asking once more.
+
+    :raises UserMismatch: if the actor is another user
+    """
+    if actor.user_id not in (None, user_id):
+        raise UserMismatch("The token is another user's.")
+    erased, last = 0, 0
+    known = Contact.objects.filter(booking__user_id=user_id).order_by("pk").values_list("pk", flat=True)
+    while ids := list(known.filter(pk__gt=last)[:ERASED_AT_ONCE]):
+        erased += _erase_some(ids, actor=actor)
+        last = ids[-1]
+    log.info("contacts.erased", outcome=f"{erased} contacts")
+    return erased
+
+
+@in_transaction("contact.erase_all")
+def _erase_some(booking_ids: Sequence[int], *, actor: Actor) -> int:
+    """Locks as `erase_contact` does, the bookings by ascending id."""
+    bookings = list(Booking.objects.select_for_update().filter(pk__in=booking_ids).order_by("pk"))
+    return _erase(bookings, Cause(actor), now=database_time())
+
+
+def _erase(bookings: Sequence[Booking], cause: Cause, *, now: datetime) -> int:
+    """Forget the contacts of locked bookings, with an event for each that there was; skip what waits for them."""
+    ids = [booking.pk for booking in bookings]
+    waiting = Message.objects.filter(announcement__booking_id__in=ids, state=MessageState.PENDING)
     locked = Message.objects.select_for_update().filter(pk__in=list(waiting.values_list("pk", flat=True)))
     messages = list(locked.order_by("pk"))
-    contact = Contact.objects.select_for_update().filter(pk=booking.pk).first()
-    if contact is None:
-        return False
-    contact.delete()
+    contacts = list(Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).delete()
     for message in messages:
         if message.state == MessageState.PENDING and message.lease is None:
             leases.write(message, skipped(now, "the contact was erased"))
-    log.info("contact.erased", booking=booking.reference)
-    return True
+    known = {contact.pk for contact in contacts}
+    for booking in bookings:
+        if booking.pk in known:
+            note_event(booking, EventKind.CONTACT_ERASED, cause, now=now)
+            log.info("contact.erased", booking=booking.reference)
+    return len(known)
 
 
 def skipped(now: datetime, why: str) -> leases.Columns:

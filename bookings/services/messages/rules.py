@@ -37,6 +37,9 @@ HOLD_WAITS = timedelta(seconds=5)
 # Strangers' bookings must not fill anyone's mailbox or telephone.
 MOST_IN_A_DAY = 20
 
+# That staff may ask for, of one message: a traveler who has not got the third mail does not get a fourth.
+MOST_REPEATS = 3
+
 # An address that its server does not know may exist a month later.
 SUPPRESSED_FOR = timedelta(days=30)
 
@@ -76,6 +79,13 @@ def worthless_at(announcement: Announcement) -> datetime:
     if announcement.type in ABOUT_PAYING:
         return announcement.booking.expires_at
     return announcement.occurred_at + WORTH_FOR[announcement.type]
+
+
+def worthless_from(announcement: Announcement, wanted_at: datetime) -> datetime:
+    """Tell from when on a message is of no use that staff want to be sent at some time, however old its news."""
+    if announcement.type in ABOUT_PAYING:
+        return announcement.booking.expires_at
+    return wanted_at + WORTH_FOR[announcement.type]
 
 
 def is_still_so(announcement: Announcement) -> bool:

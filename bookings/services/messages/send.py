@@ -91,7 +91,7 @@ def _send(claimed: Claimed, channels: Channels) -> MessageOutcome:
 def _mail(claimed: Claimed) -> Mail:
     made = written(claimed.announcement, language=claimed.language, domain=mail_domain())
     return Mail(
-        key=claimed.announcement.key,
+        key=claimed.key,
         to=claimed.to,
         language=claimed.language,
         subject=made.subject,
@@ -103,7 +103,7 @@ def _mail(claimed: Claimed) -> Mail:
 
 def _sms(claimed: Claimed) -> Sms:
     text = written_briefly(claimed.announcement, language=claimed.language)
-    return Sms(claimed.announcement.key, claimed.to, text)
+    return Sms(claimed.key, claimed.to, text)
 
 
 def _record(claimed: Claimed, outcome: MessageOutcome) -> int:

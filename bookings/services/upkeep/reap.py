@@ -37,6 +37,7 @@ from bookings.models import (
     LogInEvent,
     Message,
     RateWindow,
+    Report,
     SuppressedAddress,
     WebhookDelivery,
 )
@@ -115,6 +116,11 @@ def _messages() -> Iterator[int]:
     yield from _older(Message.objects.all(), "created_at", ANNOUNCEMENT_RETENTION)
 
 
+def _reports() -> Iterator[int]:
+    """What owners of endpoints and operators were told long ago."""
+    yield from _older(Report.objects.all(), "created_at", ANNOUNCEMENT_RETENTION)
+
+
 def _contacts() -> Iterator[int]:
     """Where travelers were reached whose time is over. What waits to be sent to them is skipped."""
     yield from _older(Contact.objects.all(), "erase_at", timedelta(0))
@@ -157,6 +163,7 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
     Contact._meta.db_table: _contacts,
     SuppressedAddress._meta.db_table: _suppressed_addresses,
     Message._meta.db_table: _messages,
+    Report._meta.db_table: _reports,
     WebhookDelivery._meta.db_table: _deliveries,
     Announcement._meta.db_table: _announcements,
     Task._meta.db_table: _task_results,

@@ -45,7 +45,13 @@ def redeliver(*, key: str, delivery_id: int, owner: Owner, actor: Actor) -> Webh
 
 def _again(row: WebhookDelivery, now: datetime) -> None:
     columns = {**leases.not_sent_yet(now), "first_sent_at": row.first_sent_at}
-    columns |= {"state": DeliveryState.PENDING, "delivered_at": None, "by_hand": True, "ends_at": now + ASKED_FOR}
+    columns |= {
+        "state": DeliveryState.PENDING,
+        "delivered_at": None,
+        "died_at": None,
+        "by_hand": True,
+        "ends_at": now + ASKED_FOR,
+    }
     leases.write(row, columns)
 
 
@@ -141,6 +147,7 @@ def _renew(endpoint: WebhookEndpoint, told: list[Announcement], now: datetime, *
         last_error="",
         state=DeliveryState.PENDING,
         delivered_at=None,
+        died_at=None,
         by_hand=True,
         ends_at=now + ASKED_FOR,
     )

@@ -127,7 +127,8 @@ def _lease_deliveries(endpoint: WebhookEndpoint, *, lease: UUID, now: datetime) 
     locked = WebhookDelivery.objects.select_for_update(skip_locked=True).filter(pk__in=list(due[:LETTERS_PER_CLAIM]))
     mine = [row for row in locked.order_by("pk") if row.next_at is not None and row.next_at <= now]
     for row in [row for row in mine if row.ends_at <= now]:
-        leases.write(row, {"state": DeliveryState.DEAD, **leases.over(row.last_error or "not in time")})
+        over = leases.over(row.last_error or "not in time")
+        leases.write(row, {"state": DeliveryState.DEAD, "died_at": now, **over})
     sent = [row.pk for row in mine if row.ends_at > now]
     if endpoint.failures >= FAILURES_BEFORE_REST:
         sent = sent[:1]

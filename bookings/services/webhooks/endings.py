@@ -21,11 +21,10 @@ def disable(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime, why: str)
 
 
 def retire(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime, why: str = "") -> None:
-    """Send nothing there any more. Its secrets are forgotten."""
+    """Send nothing there any more. Its secrets are forgotten, and where its owner was told."""
     endpoint.state, endpoint.disabled_why, endpoint.secret = EndpointState.RETIRED, "", b""
-    endpoint.previous_secret, endpoint.previous_expires_at = None, None
+    endpoint.previous_secret, endpoint.previous_expires_at, endpoint.contact_email = None, None, None
     endpoint.version += 1
-    endpoint.save(
-        update_fields=["state", "disabled_why", "secret", "previous_secret", "previous_expires_at", "version"]
-    )
+    sealed = ["secret", "previous_secret", "previous_expires_at", "contact_email"]
+    endpoint.save(update_fields=["state", "disabled_why", *sealed, "version"])
     note(endpoint, EndpointEventKind.RETIRED, actor=actor, now=now, why=why)

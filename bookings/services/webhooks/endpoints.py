@@ -34,7 +34,6 @@ from bookings.services.shared.sealing import Seal
 from bookings.services.webhooks import endings
 from bookings.services.webhooks.endings import note
 from bookings.services.webhooks.fan_out import delivery
-from bookings.services.webhooks.letters import place_of
 from bookings.services.webhooks.record import let_go
 
 log = structlog.get_logger(__name__)
@@ -68,22 +67,31 @@ class Wish:
     """
     What is to be changed of an endpoint, and why; None stays as it is.
 
-    `seen` are the versions that will do; None: any.
+    An empty `contact_email` is taken away. `seen` are the versions that will do; None: any.
     """
 
     url: str | None = None
     types: Collection[str] | None = None
     state: EndpointState | None = None
+    contact_email: str | None = None
     seen: Collection[int] | None = None
     why: str = ""
 
 
 def make_endpoint(
-    *, url: str, types: Collection[str], owner: Owner, actor: Actor, webhooks: Webhooks, seal: Seal
+    *,
+    url: str,
+    types: Collection[str],
+    owner: Owner,
+    actor: Actor,
+    webhooks: Webhooks,
+    seal: Seal,
+    contact_email: str = "",
 ) -> Made:
     """
     Make an endpoint; a ping goes out, and the first 2xx makes it active.
 
+    :param contact_email: where its owner is told that it fails; empty: nowhere
     :raises WebhooksOff: if this installation has no key to seal a secret with
     :raises InvalidRequest: if nothing would ever be sent to this address
     :raises EndpointExists: if the owner has one with this address: its secret can be rotated
@@ -96,7 +104,8 @@ def make_endpoint(
     endpoint = WebhookEndpoint(
         key=key, url=_normal(url, webhooks), types=_kept(types), payload_version=VERSION, state=EndpointState.NEW
     )
-    endpoint.secret = seal.seal(secret, place=place_of("secret", endpoint))
+    endpoint.secret = seal.seal(secret, place=endpoint.place_of("secret"))
+    endpoint.contact_email = _sealed(contact_email, endpoint, seal)
     made = _make(endpoint, owner=owner, actor=actor)
     log.info("webhook.endpoint_made", item=key, by=actor.name)
     return Made(made, written(secret))
@@ -121,9 +130,11 @@ def _make(endpoint: WebhookEndpoint, *, owner: Owner, actor: Actor) -> WebhookEn
     return endpoint
 
 
-def change_endpoint(*, key: str, wish: Wish, owner: Owner, actor: Actor, webhooks: Webhooks) -> WebhookEndpoint:
+def change_endpoint(
+    *, key: str, wish: Wish, owner: Owner, actor: Actor, webhooks: Webhooks, seal: Seal
+) -> WebhookEndpoint:
     """
-    Change an endpoint's address or types, pause it, or enable it.
+    Change an endpoint's address, types or contact, pause it, or enable it.
 
     One that is enabled after it was disabled is new again if it never answered; what was not written down meanwhile
     comes by a replay.
@@ -133,11 +144,11 @@ def change_endpoint(*, key: str, wish: Wish, owner: Owner, actor: Actor, webhook
     :raises InvalidRequest: if nothing would ever be sent to this address
     """
     url = None if wish.url is None else _normal(wish.url, webhooks)
-    return _change(key, wish, url, owner=owner, actor=actor)
+    return _change(key, wish, url, owner=owner, actor=actor, seal=seal)
 
 
 @in_transaction("endpoint.change")
-def _change(key: str, wish: Wish, url: str | None, *, owner: Owner, actor: Actor) -> WebhookEndpoint:
+def _change(key: str, wish: Wish, url: str | None, *, owner: Owner, actor: Actor, seal: Seal) -> WebhookEndpoint:
     endpoint, now = lock_endpoint(key, owner)
     _check_seen(endpoint, wish.seen)
     before = (endpoint.url, endpoint.types)
@@ -145,14 +156,16 @@ def _change(key: str, wish: Wish, url: str | None, *, owner: Owner, actor: Actor
         endpoint.url = url
     if wish.types is not None:
         endpoint.types = _kept(wish.types)
-    if (endpoint.url, endpoint.types) != before:
+    if wish.contact_email is not None:
+        endpoint.contact_email = _sealed(wish.contact_email, endpoint, seal)
+    if (endpoint.url, endpoint.types) != before or wish.contact_email is not None:
         note(endpoint, EndpointEventKind.CHANGED, actor=actor, now=now, why=wish.why)
     elif wish.state in (None, endpoint.state):
         return endpoint
     if wish.state is not None and wish.state != endpoint.state:
         _move(endpoint, wish.state, actor=actor, now=now, why=wish.why)
     endpoint.version += 1
-    endpoint.save(update_fields=["url", "types", "state", "disabled_why", "version", *RESTED])
+    endpoint.save(update_fields=["url", "types", "contact_email", "state", "disabled_why", "version", *RESTED])
     return endpoint
 
 
@@ -282,6 +295,15 @@ def owned_by(owner: Owner) -> QuerySet[WebhookEndpoint]:
     if owner.key_id:
         return WebhookEndpoint.objects.filter(api_key__key_id=owner.key_id)
     return WebhookEndpoint.objects.filter(api_key=None)
+
+
+def _sealed(email: str, endpoint: WebhookEndpoint, seal: Seal) -> bytes | None:
+    """:raises WebhooksOff: if there is no key to seal an address with"""
+    if not email:
+        return None
+    if not seal:
+        raise WebhooksOff
+    return seal.seal(email.encode(), place=endpoint.place_of("contact_email"))
 
 
 def _normal(url: str, webhooks: Webhooks) -> str:

@@ -43,12 +43,7 @@ def secrets_of(endpoint: WebhookEndpoint, *, seal: Seal, now: datetime) -> list[
 
     :raises CannotOpen: if no key of this installation opens one of them
     """
-    found = [seal.open(bytes(endpoint.secret), place=place_of("secret", endpoint))]
+    found = [seal.open(bytes(endpoint.secret), place=endpoint.place_of("secret"))]
     if endpoint.previous_secret is not None and endpoint.previous_expires_at and endpoint.previous_expires_at > now:
-        found.append(seal.open(bytes(endpoint.previous_secret), place=place_of("secret", endpoint)))
+        found.append(seal.open(bytes(endpoint.previous_secret), place=endpoint.place_of("secret")))
     return found
-
-
-def place_of(column: str, endpoint: WebhookEndpoint) -> str:
-    """Name the place that something is sealed for. A secret stays where it is when it becomes the previous one."""
-    return f"webhook_endpoint.{column} {endpoint.key}"

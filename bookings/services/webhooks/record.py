@@ -88,7 +88,7 @@ def _failed(row: WebhookDelivery, sent: Sent, now: datetime) -> None:
         "last_ms": sent.milliseconds,
     }
     if next_at >= row.ends_at:
-        columns |= {"state": DeliveryState.DEAD, **leases.over(why)}
+        columns |= {"state": DeliveryState.DEAD, "died_at": now, **leases.over(why)}
         metrics.WEBHOOKS_DEAD.inc()
         log.warning("webhook.dead", item=f"webhook_delivery {row.pk}", reason=why)
     leases.write(row, columns)

@@ -1,10 +1,9 @@
-"""Seal secrets once more, with the newest key of this installation."""
+"""Seal secrets and contacts of endpoints once more, with the newest key of this installation."""
 
 from bookings.db.transactions import in_transaction
 from bookings.models import WebhookEndpoint
 from bookings.models.webhooks import EndpointState
 from bookings.services.shared.sealing import Seal
-from bookings.services.webhooks.letters import place_of
 
 
 def reseal_secrets(*, seal: Seal) -> int:
@@ -20,13 +19,13 @@ def reseal_secrets(*, seal: Seal) -> int:
 @in_transaction("endpoint.reseal")
 def _reseal(endpoint_id: int, *, seal: Seal) -> bool:
     endpoint = WebhookEndpoint.objects.select_for_update().get(pk=endpoint_id)
-    place = place_of("secret", endpoint)
     is_old = False
-    for column in ("secret", "previous_secret"):
-        sealed = getattr(endpoint, column)
+    # A secret stays where it is when it becomes the previous one.
+    for column, place_of in (("secret", "secret"), ("previous_secret", "secret"), ("contact_email", "contact_email")):
+        sealed, place = getattr(endpoint, column), endpoint.place_of(place_of)
         if sealed and seal.is_old(bytes(sealed)):
             setattr(endpoint, column, seal.seal(seal.open(bytes(sealed), place=place), place=place))
             is_old = True
     if is_old:
-        endpoint.save(update_fields=["secret", "previous_secret"])
+        endpoint.save(update_fields=["secret", "previous_secret", "contact_email"])
     return is_old

@@ -8,7 +8,7 @@ from django.db.models import F
 from bookings import wiring
 from bookings.gateways.messages.folder import FolderMail, FolderSms
 from bookings.gateways.messages.smtp import MailServer, SmtpMail
-from bookings.models import Message
+from bookings.models import Contact, Message
 from bookings.services.messages.fan_out import fan_out
 from bookings.services.shared.sealing import Seal
 from devtools.processes import HOST, free_port
@@ -56,13 +56,16 @@ def test_addresses_that_no_key_opens_and_mails_that_wait(run, monkeypatch, setti
     fan_out(told, told[0].created_at)
     wire(monkeypatch, folder)
     _code, lines = run()
-    assert [lines[name][0] for name in ("mail", "mail addresses", "messages")] == ["OK", "OK", "OK"]
+    assert [lines[name][0] for name in ("mail", "mail addresses", "messages", "contacts")] == ["OK"] * 4
 
     Message.objects.update(created_at=F("created_at") - timedelta(minutes=31))
     wire(monkeypatch, folder, Seal([bytes(range(64, 96))]))
     _code, lines = run()
     assert lines["mail addresses"][:2] == ("FAIL", "SEAL_KEYS does not open 2 addresses of those that were tried")
     assert lines["messages"][:2] == ("WARN", "the oldest has waited for 31 min")
+    Contact.objects.update(erase_at=F("created_at") - timedelta(hours=3, minutes=1))
+    _code, lines = run()
+    assert lines["contacts"][:2] == ("FAIL", "the address of a traveler should have been erased 3 h ago")
 
 
 def test_a_service_for_sms_that_does_not_know_the_account_fails(run, monkeypatch, tmp_path):

@@ -25,6 +25,7 @@ PASS, REAP, RECONCILE = "bookings.tasks.run_pass", "bookings.tasks.reap", "booki
 RECONCILE_PAYMENTS = "bookings.tasks.reconcile_payments"
 TELL = "bookings.tasks.tell"
 DELIVER = "bookings.tasks.deliver"
+REPORTS = "bookings.tasks.write_reports"
 MISSED_NEWS = "bookings.tasks.look_for_missed_news"
 STAFF = Actor(ActorKind.STAFF, "anna")
 
@@ -34,6 +35,7 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LONGEST = {
     PASS: timedelta(seconds=10),
     REAP: timedelta(minutes=5),
+    REPORTS: timedelta(minutes=5),
     RECONCILE: timedelta(hours=1),
     RECONCILE_PAYMENTS: timedelta(hours=1),
     MISSED_NEWS: timedelta(hours=1),
@@ -222,6 +224,7 @@ def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
     assert dict(Schedule.objects.values_list("name", "cron")) == {
         "background pass": "* * * * * */3",
         "delete old rows": "4-59/5 * * * * 5",
+        "write reports": "3-59/5 * * * * 5",
         "compare seats": "37 * * * * 5",
         "compare payments": "17 * * * * 5",
         "look for missed news": "47 * * * * 5",
@@ -245,7 +248,7 @@ def test_a_schedule_that_cannot_be_read_does_not_keep_the_others_back():
         put(func, database_time() - timedelta(seconds=1))
     Schedule.objects.filter(func=REAP).update(cron="every now and then")
 
-    assert look() == sorted([RECONCILE, RECONCILE_PAYMENTS, MISSED_NEWS, PASS])
+    assert look() == sorted([RECONCILE, RECONCILE_PAYMENTS, REPORTS, MISSED_NEWS, PASS])
 
 
 def test_a_schedule_of_another_kind_runs_at_its_own_interval_and_as_often_as_it_says():

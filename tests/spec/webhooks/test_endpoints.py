@@ -23,7 +23,7 @@ from bookings.services.webhooks.endpoints import (
     retire_endpoint,
     rotate_secret,
 )
-from bookings.services.webhooks.letters import place_of, secrets_of
+from bookings.services.webhooks.letters import secrets_of
 from bookings.services.webhooks.reseal import reseal_secrets
 from tests.support.webhooks import (
     OPEN,
@@ -53,7 +53,9 @@ def a_service(name: str = "crm") -> Owner:
 
 
 def change(endpoint: WebhookEndpoint, *, owner: Owner = OPEN, **wish: object) -> WebhookEndpoint:
-    return change_endpoint(key=endpoint.key, wish=Wish(**wish), owner=owner, actor=OWNER, webhooks=FakeWebhooks())
+    return change_endpoint(
+        key=endpoint.key, wish=Wish(**wish), owner=owner, actor=OWNER, webhooks=FakeWebhooks(), seal=SEAL
+    )
 
 
 def events(endpoint: WebhookEndpoint) -> list[tuple[str, str]]:
@@ -273,7 +275,7 @@ def test_secrets_are_sealed_again_when_the_key_has_changed():
     assert secrets(endpoint, Seal([NEW])) == before
     other = WebhookEndpoint(key="we_other", secret=WebhookEndpoint.objects.get(pk=endpoint.pk).secret)
     with pytest.raises(CannotOpen):
-        exchanging.open(bytes(other.secret), place=place_of("secret", other))
+        exchanging.open(bytes(other.secret), place=other.place_of("secret"))
 
 
 def test_delivered_is_what_was_accepted(webhooks):
