@@ -286,3 +286,12 @@ def test_delivered_is_what_was_accepted(webhooks):
     assert send_due(webhooks) == 1
     assert str(WebhookDelivery.objects.get()) == f"delivery {WebhookDelivery.objects.get().pk}"
     assert WebhookDelivery.objects.get().state == DeliveryState.DELIVERED
+
+
+def test_an_address_is_not_kept_where_there_is_no_key_to_seal_it_with():
+    endpoint = an_endpoint().endpoint
+    wish = Wish(contact_email="owner@example.org")
+
+    with pytest.raises(errors.WebhooksOff):
+        change_endpoint(key=endpoint.key, wish=wish, owner=OPEN, actor=OWNER, webhooks=FakeWebhooks(), seal=Seal([]))
+    assert WebhookEndpoint.objects.get().contact_email is None
