@@ -225,8 +225,9 @@ class CreateBookingRequest(RequestBody):
         required=False,
         help_text="Where the traveler is told by mail what happens to the booking, in the language of `locale` or in "
         "English. `wants` may name `reminders`: also that the payment window ends soon; and `sms`: what is urgent also "
-        "as an SMS to `phone`, which is not kept without it. All is kept sealed, shown nowhere, and erased a while "
-        "after the booking's end. With a customer's token that names a verified address, or number: that one.",
+        "as an SMS to `phone`, which is needed then, and otherwise not kept. All is kept sealed, shown nowhere, and "
+        "erased a while after the booking's end. With a customer's token that names a verified address, or "
+        "number: that one.",
     )
 
 

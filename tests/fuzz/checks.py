@@ -144,4 +144,6 @@ def _is_in_words(field: str, sent: dict[str, Any]) -> bool:
         return field == "userId"  # a customer may leave it out, a service may not
     if field in ("reason", "clientReference", "flightNumber"):
         return max(sent[field], default="") > "\uffff"  # of which a pattern for JavaScript cannot say what shows
+    if field == "contact":  # an SMS needs a number; a schema that says so makes clients of many classes
+        return "sms" in sent[field].get("wants", []) and "phone" not in sent[field]
     return isinstance(sent[field], float)  # an integer to JSON Schema, and 2.0 is none here
