@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-whole test-long test-sqlite check format lock audit devdb screenshots bench rehearse image clean
+.PHONY: help run test test-fast test-whole test-long test-sqlite test-postgres check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 export PYTHON
@@ -28,6 +28,8 @@ PRODUCTION := ENV_FILE= DEBUG=false DATABASE_URL=mysql://bookings@127.0.0.1/book
 SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py paysim
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
+# The same, with what only a server can show.
+ON_POSTGRES := $(ANY_DATABASE) tests/crashes tests/properties tests/races tests/volume
 # What says the most about a change in the least time.
 FAST := tests/api tests/architecture tests/docs tests/gateway tests/spec
 # Two at a time, those that take longest first.
@@ -65,7 +67,7 @@ test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, AP
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "fast tests on SQLite in memory"
-	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not slow and not mariadb" $(FAST)
+	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not slow and not mariadb and not server" $(FAST)
 
 test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers
 	@sh devtools/system_packages.sh test
@@ -80,7 +82,14 @@ test-sqlite:  ## run on SQLite the tests that depend on the database, and not on
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "tests on SQLite"
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb" $(ANY_DATABASE)
+		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb and not server" $(ANY_DATABASE)
+
+test-postgres:  ## run on a private PostgreSQL what needs a server, races and crashes included; QUICK=1 leaves out the slow ones
+	@sh devtools/system_packages.sh postgres
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@echo "tests on a private PostgreSQL"
+	@TEST_DATABASE_URL= TEST_SERVER=postgresql $(BIN)/python -m pytest $(IN_PARALLEL) \
+		-m "not long and not mariadb$(if $(QUICK), and not slow)" $(ON_POSTGRES)
 
 check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, API description, Dockerfile, alert rules
 	@sh devtools/system_packages.sh run

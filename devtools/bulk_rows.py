@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-PLAIN: Mapping[str, Mapping[str, int | str]] = {
+PLAIN: Mapping[str, Mapping[str, bool | int | str]] = {
     "booking": {
         "no_of_seats": 2,
         "seat_price": 2000,
@@ -27,7 +29,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "refund_amount": 0,
         "status": "initiated",
         "cancel_reason": "",
-        "cancel_requested": 0,
+        "cancel_requested": False,
         # Others are told of what happens to it from now on.
         "announced": 1,
         "announced_event_id": 0,
@@ -44,7 +46,7 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "state": "succeeded",
         "gateway": "instant",
         "charge_id": "",
-        "by_payer": 0,
+        "by_payer": False,
         "step": "",
         "decline_code": "",
         "refunded": 0,
@@ -66,7 +68,13 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "request_id": "",
     },
     "gateway_notice": {"gateway": "stripe", "kind": "payment", "state": "done", "claims": 1, "last_error": ""},
-    "dispute": {"gateway": "stripe", "currency": "XXX", "reason": "fraudulent", "standing": "lost", "refundable": 0},
+    "dispute": {
+        "gateway": "stripe",
+        "currency": "XXX",
+        "reason": "fraudulent",
+        "standing": "lost",
+        "refundable": False,
+    },
     "payment_comparison": {"payments_compared": 1000, "payments_foreign": 0, "differences": "[]"},
     "announcement": {"sequence": 1, "type": "booking.paid"},
     # Nothing is sent there, and nothing is written down for it.
@@ -78,11 +86,11 @@ PLAIN: Mapping[str, Mapping[str, int | str]] = {
         "failures": 0,
         "version": 1,
     },
-    "webhook_delivery": {"claims": 1, "last_error": "", "last_status": 200, "last_ms": 20, "by_hand": 0},
+    "webhook_delivery": {"claims": 1, "last_error": "", "last_status": 200, "last_ms": 20, "by_hand": False},
     "seat_call": {
         "kind": "give",
         "seats": 2,
-        "reserves": 0,
+        "reserves": False,
         "state": "done",
         "claims": 1,
         "last_error": "",
@@ -121,8 +129,8 @@ def insert_values(table: str, rows: Iterable[Mapping[str, Any]]) -> tuple[str, l
 
 
 def _quoted(names: Iterable[str]) -> str:
-    """Write names of columns as both kinds of database take them, also one that is a word of SQL."""
-    return ", ".join(f"`{name}`" for name in names)
+    """Write names of columns as the database takes them, also one that is a word of SQL."""
+    return ", ".join(map(connection.ops.quote_name, names))
 
 
 def key_of(kind: str, number: str) -> str:

@@ -1,5 +1,5 @@
 """
-A pytest plugin: every test run gets a private MariaDB, without a flag.
+A pytest plugin: every test run gets a private MariaDB, without a flag; with TEST_SERVER=postgresql a PostgreSQL.
 
 `TEST_DATABASE_URL` names another database instead (a server that is there already, or SQLite). A developer's
 own `DATABASE_URL` and `.env` are never used, so a test run cannot reach a database that is in use.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devtools.mariadb import MariaDBUnavailable, PrivateMariaDB
+from devtools.postgresql import PostgreSQLUnavailable, PrivatePostgreSQL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,20 @@ if TYPE_CHECKING:
 TEST_TIMEOUT_SECONDS = 120
 # Runs that end before a test needs the database.
 QUESTIONS = ("help", "version", "collectonly", "markers", "show_fixtures_per_test", "showfixtures")
-SERVER = pytest.StashKey[PrivateMariaDB]()
+SERVERS = {"mariadb": PrivateMariaDB, "postgresql": PrivatePostgreSQL}
+SERVER = pytest.StashKey[PrivateMariaDB | PrivatePostgreSQL]()
+# What a marked test needs, by the kind of database that lacks it.
+MARIADB_ALONE = "needs MariaDB: what only it can mean, as its EXPLAIN or its variables"
+POSTGRESQL_ALONE = "needs PostgreSQL: what only it can mean; make test-postgres runs it"
+LACKS = {
+    "mysql": {"postgresql": POSTGRESQL_ALONE},
+    "postgresql": {"mariadb": MARIADB_ALONE},
+    "sqlite": {
+        "mariadb": MARIADB_ALONE,
+        "postgresql": POSTGRESQL_ALONE,
+        "server": "needs a database server: row locks, sessions that can be killed",
+    },
+}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,20 +57,20 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if any(getattr(early_config.known_args_namespace, name, False) for name in QUESTIONS):
         return
     try:
-        server = PrivateMariaDB().__enter__()
-    except MariaDBUnavailable as reason:
+        server = SERVERS[os.environ.get("TEST_SERVER") or "mariadb"]().__enter__()
+    except (MariaDBUnavailable, PostgreSQLUnavailable) as reason:
         raise pytest.UsageError(f"{reason}, or set TEST_DATABASE_URL=sqlite:///tests.db") from None
     early_config.stash[SERVER] = server
     os.environ["DATABASE_URL"] = server.url
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Skip, with the reason, what only MariaDB can show when the run is on another database."""
-    if os.environ.get("DATABASE_URL", "mysql:").startswith("mysql"):
-        return
-    for item in items:
-        if item.get_closest_marker("mariadb"):
-            item.add_marker(pytest.mark.skip(reason="needs MariaDB: locks, crashes or query plans"))
+    """Skip, with the reason, what the database of this run cannot show."""
+    scheme = os.environ.get("DATABASE_URL", "mysql:").partition(":")[0]
+    for marker, reason in LACKS[scheme].items():
+        for item in items:
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_report_header() -> str:
@@ -65,7 +79,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the private MariaDB, if this run started one."""
+    """Stop the private server, if this run started one."""
     server = config.stash.get(SERVER, None)
     if server is not None:
         server.close()

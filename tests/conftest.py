@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db.backends.postgresql.creation import DatabaseCreation
 from django.test import TransactionTestCase, override_settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -80,6 +81,19 @@ def quick_emptying() -> Iterator[None]:
     """What a test commits is deleted after it by the shortest way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: empty_tables())
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def dropped_by_force() -> Iterator[None]:
+    """PostgreSQL drops no database that a session is in, be it one of a process that a test has killed."""
+
+    def drop(creation: DatabaseCreation, name: str, _verbosity: int) -> None:
+        with creation._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {creation.connection.ops.quote_name(name)} WITH (FORCE)")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseCreation, "_destroy_test_db", drop)
         yield
 
 

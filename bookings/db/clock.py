@@ -16,6 +16,8 @@ from bookings.models import ClockProof
 STATEMENT_TIME = {
     "mysql": "UTC_TIMESTAMP(6)",
     "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    # Its other clocks show when the transaction has begun, or when the packet came.
+    "postgresql": "CLOCK_TIMESTAMP()",
 }
 
 # New with each start of the machine, and with it the monotonic clock; on other systems there is none.

@@ -1,4 +1,8 @@
-"""What the numbers of MariaDB and MySQL mean here: may the same work succeed, and may the connection be kept."""
+"""
+What the numbers of MariaDB and MySQL, and the SQLSTATEs of PostgreSQL, mean here.
+
+May the same work succeed if it is run again, and may the connection be kept?
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,22 +11,36 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
-LOCK_WAIT = 1205
+Number = int | str
+"""A number of MariaDB or MySQL; of PostgreSQL the five letters of an SQLSTATE."""
+
+# PostgreSQL has one for a lock that was waited for too long, and for one that was not to be waited for.
+LOCK_WAITS: frozenset[Number] = frozenset({1205, "55P03"})
+
 CONNECTION_LOST = 2013
 
+# PostgreSQL's library has no numbers of its own; our backend gives these, of the standard, to what it says.
+NOT_CONNECTED, BROKEN_OFF = "08001", "08006"
+
+# Without an answer: to connect, and to a statement.
+UNANSWERED: frozenset[Number] = frozenset({2002, 2003, CONNECTION_LOST, NOT_CONNECTED, BROKEN_OFF})
+
 # The session is well, and the same transaction may succeed if it is run again at once.
-CONFLICTS: Mapping[int, str] = MappingProxyType(
+CONFLICTS: Mapping[Number, str] = MappingProxyType(
     {
         1213: "deadlock",
-        LOCK_WAIT: "lock wait time-out (it leaves the transaction open, so the whole block is rolled back)",
+        1205: "lock wait time-out (it leaves the transaction open, so the whole block is rolled back)",
         1020: "row changed since the snapshot",
         3572: "NOWAIT met a lock",
+        "40P01": "deadlock",
+        "40001": "serialization failure",
+        "55P03": "lock wait time-out, or NOWAIT met a lock",
     }
 )
 
 # The session is dead, or leads to a server that takes no writes any more. A new one may lead elsewhere: several
 # servers can stand behind one address, and a demoted one keeps its connections.
-LOST: Mapping[int, str] = MappingProxyType(
+LOST: Mapping[Number, str] = MappingProxyType(
     {
         1047: "a node that has left its cluster, or is not ready yet",
         1053: "shutdown in progress",
@@ -46,11 +64,22 @@ LOST: Mapping[int, str] = MappingProxyType(
         3100: "a hook of replication refused the COMMIT",
         3101: "the group that replicates has rolled the transaction back",
         4031: "ended by the server while it was idle",
+        NOT_CONNECTED: "cannot connect",
+        "08003": "connection gone",
+        "08004": "the server, or what stands in front of it, lets nobody in",
+        BROKEN_OFF: "connection lost, perhaps during COMMIT",
+        "08007": "connection lost during COMMIT",
+        "25006": "read-only after a failover",
+        "25P03": "ended by the server while a transaction was idle",
+        "57P01": "shutdown in progress, or ended by an operator",
+        "57P02": "another session's crash ended it",
+        "57P03": "the server is starting, or recovers from a crash",
+        "57P05": "ended by the server while it was idle",
     }
 )
 
-# The value cannot be stored as it is, however often it is sent: no outage, though the library says so of some.
-OF_VALUES: Mapping[int, str] = MappingProxyType(
+# The value cannot be stored as it is, however often it is sent: no outage, though MariaDB's library says so of some.
+OF_VALUES: Mapping[Number, str] = MappingProxyType(
     {
         1264: "number out of range",
         1265: "value cut off",

@@ -1,9 +1,11 @@
-"""How long a session with MariaDB or MySQL may wait, for each kind of process."""
+"""How long a session with a database server may wait, for each kind of process."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
+
+from bookings.db.packets import SERVERS
 
 # Two waits for one lock fit into the time that a request may wait for the database.
 WEB_LOCK_WAIT_SECONDS = 2
@@ -16,9 +18,9 @@ class Limits:
 
     `connect`: until the server has answered at all. `read` and `write`: for each packet; a statement without an
     answer for so long is given up, and its outcome is unknown. `lock`: for a row. `metadata`: for a table that is
-    being altered, and for a server that backs itself up. `statement`: in all, ended by the server itself; 0 is no
-    limit. `idle`: between two statements of a transaction, then the server rolls it back; 0 is no limit.
-    `fails_fast`: while the server hangs, only the one thread that tries it waits.
+    being altered, and for a server that backs itself up; PostgreSQL has one limit for both, `lock`. `statement`: in
+    all, ended by the server itself; 0 is no limit. `idle`: between two statements of a transaction, then the server
+    rolls it back; 0 is no limit. `fails_fast`: while the server hangs, only the one thread that tries it waits.
     """
 
     connect: int
@@ -30,14 +32,33 @@ class Limits:
     idle: int = 0
     fails_fast: bool = False
 
-    def options(self) -> dict[str, Any]:
-        """Give them as the library and the first statement of a session take them."""
+    def options(self, vendor: str) -> dict[str, Any]:
+        """Give them as the library, and the first statement of a session or the server, take them."""
+        if vendor == "postgresql":
+            return {
+                "connect_timeout": self.connect,
+                "read_timeout": self.read,
+                "write_timeout": self.write,
+                "options": self._of_a_postgresql_session(),
+            }
         return {
             "connect_timeout": self.connect,
             "read_timeout": self.read,
             "write_timeout": self.write,
             "init_command": self._first_statement(),
         }
+
+    def _of_a_postgresql_session(self) -> str:
+        # A deadlock is looked for once a session has waited for a second, the server's own default; within that time
+        # most waits are over.
+        said = {
+            "TimeZone": "UTC",
+            "default_transaction_isolation": r"read\ committed",
+            "lock_timeout": f"{self.lock}s",
+            "statement_timeout": f"{self.statement}s",
+            "idle_in_transaction_session_timeout": f"{self.idle}s",
+        }
+        return " ".join(f"-c {name}={value}" for name, value in said.items())
 
     def _first_statement(self) -> str:
         # Without +00:00 the server's local time zone decides when a payment window closes. A server's own
@@ -93,7 +114,8 @@ def use(limits: Limits) -> None:
     What the address itself asks for stays. A process that says nothing has those of a command.
     """
     settings = connections.settings[DEFAULT_DB_ALIAS]
-    if not settings["ENGINE"].endswith(".mysql"):
+    vendor = settings["ENGINE"].rpartition(".")[2]
+    if vendor not in SERVERS:
         return
-    settings["OPTIONS"] |= limits.options() | settings["ASKED_FOR"]
+    settings["OPTIONS"] |= limits.options(vendor) | settings["ASKED_FOR"]
     settings["FAILS_FAST"] = limits.fails_fast

@@ -45,6 +45,9 @@ class Answer:
             connection.send_waiting()  # type: ignore[attr-defined]  # of our own backend: no other lets one wait
 
 
+SERVERS = ("mysql", "postgresql")
+"""Databases that are servers. For each of them there is a backend of our own."""
+
 Statement = tuple[str, Sequence[Any]]
 """SQL with `%s` for each value, and the values."""
 
@@ -75,14 +78,14 @@ def together(*statements: Statement) -> list[Answer]:
     database: Any = connections[DEFAULT_DB_ALIAS]
     waits = [(sql, values or None, Answer()) for sql, values in statements]
     _let_wait(database, waits)
-    if database.vendor == "mysql":
+    if database.vendor in SERVERS:
         database.send_waiting()
     return [answer for _, _, answer in waits]
 
 
 def _let_wait(database: Any, statements: Sequence[Waits]) -> None:
-    if database.vendor == "mysql":
-        database.let_wait(statements)  # only our own backend has it
+    if database.vendor in SERVERS:
+        database.let_wait(statements)  # only our own backends have it
         return
     for sql, values, answer in statements:
         with database.cursor() as cursor:

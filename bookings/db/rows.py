@@ -28,6 +28,9 @@ Values = Mapping[str, Any]
 Names = tuple[str, ...]
 
 
+# How an INSERT is told to give the key that the database has made, where it does not do so anyway.
+RETURNING = {"postgresql": "RETURNING {}"}
+
 # Of Django's own fields; what derives from one may do something else.
 UNCHANGED: Mapping[type, tuple[type, ...]] = {
     models.CharField: (str, NoneType),
@@ -57,18 +60,18 @@ def new(model: type[M], **columns: Any) -> M:
 
 def insert(row: Model) -> None:
     """Insert a new row, and give it its primary key."""
-    (answer,) = together(insertion(row))
-    _inserted(row, answer.last_id)
+    (answer,) = together(insertion(row, tells_key=True))
+    _inserted(row, answer)
 
 
 def insert_later(row: Model, *, then: Callable[[], None] = lambda: None) -> None:
     """Insert a new row with the next statement; it has its primary key once that was sent, and `then` is called."""
 
     def finish(answer: Answer) -> None:
-        _inserted(row, answer.last_id)
+        _inserted(row, answer)
         then()
 
-    later(*insertion(row), then=finish)
+    later(*insertion(row, tells_key=True), then=finish)
 
 
 def write_later(row: Model, names: Iterable[str]) -> None:
@@ -102,17 +105,19 @@ def write_if(model: type[Model], pk: int, columns: Values, *, only_if: Values, t
     return value
 
 
-def insertion(row: Model, *, or_leave: bool = False) -> Statement:
+def insertion(row: Model, *, or_leave: bool = False, tells_key: bool = False) -> Statement:
     """
     Give the statement that inserts a row. A value may be `Now()`, the time of the statement itself.
 
-    `or_leave`: changes nothing where a row with its key is there already.
+    `or_leave`: changes nothing where a row with its key is there already. `tells_key`: its answer has a row with the
+    key, where the database does not tell it anyway.
     """
     if not row._state.adding:
         raise TypeError(f"this {row._meta.verbose_name} is written already")
     model, state = type(row), vars(row)
     values = {name: state[name] for name in _inserted_names(model, has_key=row.pk is not None)}
-    return _insert_text(model, tuple(values), _times(values), or_leave=or_leave), _stored(model, values)
+    text = _insert_text(model, tuple(values), _times(values), or_leave=or_leave, tells_key=tells_key)
+    return text, _stored(model, values)
 
 
 def change(row: Model, names: Iterable[str]) -> Statement:
@@ -132,20 +137,20 @@ def _times(values: Values) -> frozenset[str]:
 
 def _stored(model: type[Model], values: Values) -> list[Any]:
     """Turn values into those of the library, as each field does it; the time of the statement is none."""
-    fields, kinds, stored = _fields(model), _kinds(model), []
+    fields, kinds, keeps_zones, stored = _fields(model), _kinds(model), connection.vendor == "postgresql", []
     for name, value in values.items():
         kind: Any = type(value)
         if _is_unchanged(kinds[name], kind):
             stored.append(value)
         elif kind is datetime and value.tzinfo is UTC and kinds[name] is models.DateTimeField:
-            stored.append(str(value.replace(tzinfo=None)))
+            stored.append(str(value if keeps_zones else value.replace(tzinfo=None)))
         elif kind is not Now:
             stored.append(fields[name].get_db_prep_save(value, connections[DEFAULT_DB_ALIAS]))
     return stored
 
 
-def _inserted(row: Model, last_id: int | None) -> None:
-    row.pk = last_id
+def _inserted(row: Model, answer: Answer) -> None:
+    row.pk = answer.rows[0][0] if answer.rows else answer.last_id
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
@@ -197,11 +202,15 @@ def _inserted_names(model: type[Model], *, has_key: bool) -> list[str]:
 
 
 @functools.cache
-def _insert_text(model: type[Model], names: Names, times: frozenset[str], *, or_leave: bool) -> str:
-    now, verb = _now_text(model), connection.ops.insert_statement(OnConflict.IGNORE if or_leave else None)
+def _insert_text(model: type[Model], names: Names, times: frozenset[str], *, or_leave: bool, tells_key: bool) -> str:
+    now, conflict = _now_text(model), OnConflict.IGNORE if or_leave else None
+    verb = connection.ops.insert_statement(conflict)
+    end = connection.ops.on_conflict_suffix_sql([], conflict, [], [])
+    if tells_key:
+        end += RETURNING.get(connection.vendor, "").format(_column(model, "pk"))
     columns = ", ".join(_column(model, name) for name in names)
     places = ", ".join(now if name in times else "%s" for name in names)
-    return f"{verb} {_quoted(model._meta.db_table)} ({columns}) VALUES ({places})"  # nosec B608
+    return f"{verb} {_quoted(model._meta.db_table)} ({columns}) VALUES ({places}) {end}".rstrip()  # nosec B608
 
 
 @functools.cache

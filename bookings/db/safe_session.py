@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bookings.db import postgresql_session
 from bookings.db.error_numbers import UnsafeSession
 from bookings.db.replica import REPLICA
 
@@ -46,8 +47,20 @@ def refuse_unsafe_session(sender: Any, connection: Any, **_: Any) -> None:
 
     :raises UnsafeSession: if it is not as it must be, or a replica takes writes
     """
-    if connection.vendor != "mysql":
+    if connection.vendor == "mysql":
+        lasting, passing = _look_at(connection)
+    elif connection.vendor == "postgresql":
+        lasting, passing = postgresql_session.look_at(connection)
+    else:
         return
+    if lasting or passing:
+        connection.close()
+        why = "; ".join([*lasting, *passing])
+        raise UnsafeSession(f"the database session is not safe to use: {why}", may_pass=not lasting)
+
+
+def _look_at(connection: Any) -> tuple[list[str], list[str]]:
+    """Ask a new session of MariaDB or MySQL; give what is wrong for good, and what a failover ends."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SHOW SESSION VARIABLES WHERE Variable_name IN ({', '.join(['%s'] * len(VARIABLES))})", VARIABLES
@@ -61,11 +74,7 @@ def refuse_unsafe_session(sender: Any, connection: Any, **_: Any) -> None:
     lasting = list(problems(found, is_replica=connection.alias == REPLICA))
     if cipher == "":
         lasting.append("it is not encrypted, which ssl_mode asks for: give the server a certificate")
-    passing = [] if connection.alias == REPLICA else list(read_only_problems(found))
-    if lasting or passing:
-        connection.close()
-        why = "; ".join([*lasting, *passing])
-        raise UnsafeSession(f"the database session is not safe to use: {why}", may_pass=not lasting)
+    return lasting, [] if connection.alias == REPLICA else list(read_only_problems(found))
 
 
 def problems(found: Mapping[str, str], *, is_replica: bool = False) -> Iterator[str]:

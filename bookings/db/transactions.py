@@ -11,7 +11,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from bookings.db import patience, replica
-from bookings.db.error_numbers import CONFLICTS, LOCK_WAIT, UnsafeSession, is_lost, number_of
+from bookings.db.error_numbers import CONFLICTS, LOCK_WAITS, Number, UnsafeSession, is_lost, number_of
 from bookings.db.limits import WEB_LOCK_WAIT_SECONDS
 from bookings.observability import metrics
 
@@ -106,9 +106,13 @@ def _pause_before_next(error: OperationalError | InterfaceError, tries: int) -> 
 
 def _needed_seconds(error: OperationalError | InterfaceError) -> float:
     """Give how many seconds another try needs: as long as the first for a lock, otherwise none."""
-    return WEB_LOCK_WAIT_SECONDS if number_of(error) == LOCK_WAIT else 0.0
+    return WEB_LOCK_WAIT_SECONDS if number_of(error) in LOCK_WAITS else 0.0
 
 
-def _word_for(error: OperationalError | InterfaceError) -> int | str:
+def _word_for(error: OperationalError | InterfaceError) -> Number:
     """Name an error in the log and the metrics: by its number, never by its text."""
-    return "unsafe session" if isinstance(error, UnsafeSession) else int(number_of(error) or 0)
+    if isinstance(error, UnsafeSession):
+        return "unsafe session"
+    # Nothing is repeated but what is known by its number.
+    number: Number = number_of(error)
+    return number

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError
 
-from bookings.db.error_numbers import CONFLICTS, LOCK_WAIT, number_of
+from bookings.db.error_numbers import CONFLICTS, LOCK_WAITS, number_of
 from bookings.errors import TemporarilyUnavailable
 
 # Of one process: one thread that gets the row next, and one that finds out whether the row is given at all.
@@ -59,7 +59,7 @@ class WaitingLines:
         try:
             yield
         except (OperationalError, InterfaceError) as error:
-            is_given = number_of(error) in CONFLICTS and number_of(error) != LOCK_WAIT
+            is_given = number_of(error) in CONFLICTS and number_of(error) not in LOCK_WAITS
             raise
         finally:
             self._leave(row, is_given=is_given)

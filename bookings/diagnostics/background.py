@@ -10,7 +10,8 @@ from django_q.models import OrmQ, Schedule
 from bookings.conf import longest_silence
 from bookings.db.clock import database_time
 from bookings.db.replica import REPLICA
-from bookings.diagnostics.database import encryption
+from bookings.diagnostics.connections import encryption
+from bookings.diagnostics.database import TLS_OPTIONS
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, ok, warn
 from bookings.gateways.diagnostic_probes import Unreachable
 from bookings.models import Heartbeat
@@ -102,7 +103,7 @@ def check_replica() -> Iterator[Finding]:
     except DatabaseError as error:
         yield warn("replica", in_one_line(error), "Lists are read from the primary meanwhile; repair the replica.")
         return
-    for each in encryption(cipher, host=connections[REPLICA].settings_dict["HOST"]):
+    for each in encryption(cipher, host=connections[REPLICA].settings_dict["HOST"], options=TLS_OPTIONS):
         if each.verdict is not Verdict.OK:
             yield warn("replica", each.message, each.hint.replace("DATABASE_URL", "DATABASE_REPLICA_URL"))
     if not read_only:

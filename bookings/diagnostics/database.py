@@ -1,6 +1,5 @@
 """Checks of the database: its durability, its limits, its encryption, and its clock against this machine's."""
 
-import ipaddress
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,18 +8,20 @@ from django.db import connection
 from bookings.conf import clock_proof_seconds
 from bookings.db.clock import clock_is_proven, database_time, last_proof
 from bookings.db.limits import COMMAND
+from bookings.diagnostics import postgresql
+from bookings.diagnostics.connections import CONNECTIONS_IN_USE, encryption
 from bookings.diagnostics.finding import Finding, fail, ok, warn
 
 # What this service asks for in a command; a request would wait as long for one lock.
 LONGEST_LOCK_WAIT_SECONDS = COMMAND.lock
 
-# With more in use, the next web process may find none.
-CONNECTIONS_IN_USE = 0.8
-
 # Deadlines are on database time alone; log lines and tokens are on this machine's.
 SKEW_NOTICED = timedelta(seconds=2)
 # As many seconds as a token's times may be off: beyond them, good tokens are refused and dead ones pass.
 SKEW_THAT_BREAKS_TOKENS = timedelta(seconds=30)
+
+# With them an address asks for encryption, and for the right server at its other end.
+TLS_OPTIONS = "ssl_mode=VERIFY_IDENTITY&ssl_ca=/path/ca.pem"
 
 VARIABLES = (
     "version",
@@ -44,6 +45,9 @@ def check_server() -> Iterator[Finding]:
     if connection.vendor == "sqlite":
         yield from _sqlite()
         return
+    if connection.vendor == "postgresql":
+        yield from postgresql.check_server()
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             f"SHOW SESSION VARIABLES WHERE Variable_name IN ({', '.join(['%s'] * len(VARIABLES))})", VARIABLES
@@ -54,7 +58,7 @@ def check_server() -> Iterator[Finding]:
         cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
         (_name, cipher) = cursor.fetchone() or ("", "")
     yield from durability(found)
-    yield from encryption(cipher, host=connection.settings_dict["HOST"])
+    yield from encryption(cipher, host=connection.settings_dict["HOST"], options=TLS_OPTIONS)
     yield from _limits(found, in_use)
     yield _characters(found)
 
@@ -147,29 +151,6 @@ def durability(found: dict[str, str]) -> Iterator[Finding]:
     if log_is_safe and binlog_is_safe:
         binlog = "also in the binary log" if has_binlog else "no binary log"
         yield ok("database server", f"{server}; each commit on disk, {binlog}")
-
-
-def encryption(cipher: str, *, host: str) -> Iterator[Finding]:
-    """Judge whether others can read, and change, what goes to the database and comes from it."""
-    if cipher:
-        yield ok("encryption", f"encrypted, {cipher}")
-    elif _is_here(host):
-        yield ok("encryption", "not encrypted; the server is on this machine")
-    else:
-        yield warn(
-            "encryption",
-            "not encrypted: each machine in between can read and change everything",
-            "Add ?ssl_mode=VERIFY_IDENTITY&ssl_ca=/path/ca.pem to DATABASE_URL; the server needs a certificate.",
-        )
-
-
-def _is_here(host: str) -> bool:
-    if not host or host == "localhost" or host.startswith("/"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _limits(found: dict[str, str], in_use: int) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ down before it is sent, and all of them are deleted when the migration has ended
 are found is run again: what stands there is skipped, and only for the last one must the database say
 whether it was done. Nothing is ever dropped to begin again, so no data can be lost.
 
-On SQLite a migration is one transaction, but for the row that says that it was applied. There a row of ours is
-part of that transaction, and means that all of it was done.
+On SQLite and PostgreSQL a migration is one transaction, but for the row that says that it was applied. There a row
+of ours is part of that transaction, and means that all of it was done.
 
 The table is there only while migrations run. It is made by hand, as no migration can make it.
 """
@@ -32,6 +32,8 @@ COLUMNS = {
     "mysql": "id INT AUTO_INCREMENT PRIMARY KEY, direction VARCHAR(7), app VARCHAR(255), name VARCHAR(255), "
     "statement MEDIUMTEXT",
     "sqlite": "id INTEGER PRIMARY KEY, direction TEXT, app TEXT, name TEXT, statement TEXT",
+    "postgresql": "id INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY, direction TEXT, app TEXT, name TEXT, "
+    "statement TEXT",
 }
 APPLY, UNAPPLY = "apply", "unapply"
 

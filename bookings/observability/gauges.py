@@ -226,6 +226,10 @@ def _connections() -> list[Numbers]:
             current = _plain(float(cursor.fetchone()[1]))
             cursor.execute("SELECT @@max_connections")
             most = _plain(float(cursor.fetchone()[0]))
+    elif connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT SUM(numbackends), current_setting('max_connections')::int FROM pg_stat_database")
+            current, most = (_plain(float(number)) for number in cursor.fetchone())
     return [
         ("database_connections", "Open connections to the database server, of all clients.", current),
         ("database_connections_limit", "The most connections that the database server accepts.", most),

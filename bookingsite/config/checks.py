@@ -229,6 +229,6 @@ def _unwise() -> Iterator[CheckMessage]:
     if settings.DATABASES["default"]["ENGINE"].endswith(".sqlite3"):
         yield checks.Warning(
             "DATABASE_URL names SQLite: one machine, and one writer at a time.",
-            hint="Take MariaDB for production: DATABASE_URL=mysql://user:password@host:3306/name.",
+            hint="Take MariaDB for production, DATABASE_URL=mysql://user:password@host:3306/name, or PostgreSQL.",
             id="bookings.W005",
         )

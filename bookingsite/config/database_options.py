@@ -35,13 +35,15 @@ class Refused(Exception):
     """An option cannot be used; the message names it and says why, without a value that may be secret."""
 
 
-def _seconds(name: str, text: str) -> int:
+def seconds(name: str, text: str) -> int:
+    """Read a number of seconds, one at least."""
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= LONGEST_SECONDS:
         raise Refused(f"its option {name} must be a whole number of seconds from 1 to {LONGEST_SECONDS}")
     return int(text)
 
 
-def _age(name: str, text: str) -> int:
+def age(name: str, text: str) -> int:
+    """Read a number of seconds."""
     if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) > LONGEST_SECONDS:
         raise Refused(f"its option {name} must be a whole number of seconds from 0 to {LONGEST_SECONDS}")
     return int(text)
@@ -71,7 +73,8 @@ def _ssl_mode(name: str, text: str) -> str:
     return mode
 
 
-def _file(name: str, text: str) -> str:
+def file(name: str, text: str) -> str:
+    """Read the path of something that is there."""
     is_there = Path(text).is_dir() if name == "ssl_capath" else Path(text).is_file()
     if not Path(text).is_absolute() or not is_there:
         kind = "folder" if name == "ssl_capath" else "file"
@@ -79,7 +82,8 @@ def _file(name: str, text: str) -> str:
     return text
 
 
-def _socket(name: str, text: str) -> str:
+def socket(name: str, text: str) -> str:
+    """Read the path of something that may not be there yet."""
     if not Path(text).is_absolute():
         raise Refused(f"its option {name} must be an absolute path")
     return text
@@ -99,17 +103,17 @@ def _ciphers(name: str, text: str) -> str:
 
 READ: Mapping[str, Callable[[str, str], Any]] = MappingProxyType(
     {
-        "connect_timeout": _seconds,
-        "read_timeout": _seconds,
-        "write_timeout": _seconds,
-        "conn_max_age": _age,
+        "connect_timeout": seconds,
+        "read_timeout": seconds,
+        "write_timeout": seconds,
+        "conn_max_age": age,
         "charset": _characters,
         "collation": _collation,
         "compress": _yes_or_no,
-        "unix_socket": _socket,
+        "unix_socket": socket,
         "ssl_mode": _ssl_mode,
         "ssl_cipher": _ciphers,
-        **dict.fromkeys(SSL_FILES, _file),
+        **dict.fromkeys(SSL_FILES, file),
     }
 )
 
@@ -123,11 +127,11 @@ def mysql_options(query: str, *, host: str) -> dict[str, Any]:
     :raises Refused: if one is unknown, there twice, wrong, or contradicts another
     """
     found: dict[str, Any] = {}
-    for name, text in _pairs(query):
+    for name, text in pairs(query):
         if name in NOT_HERE:
             raise Refused(f"its option {name} cannot be set here: {NOT_HERE[name]}")
         if name not in READ:
-            raise Refused(f"its option {_shown(name)} is not known; known are {', '.join(sorted(READ))}")
+            raise Refused(f"its option {shown(name)} is not known; known are {', '.join(sorted(READ))}")
         if name in found:
             raise Refused(f"its option {name} is there twice")
         found[name] = READ[name](name, text)
@@ -142,11 +146,12 @@ def no_options(query: str) -> None:
 
     :raises Refused: if there is one
     """
-    for name, _text in _pairs(query):
-        raise Refused(f"its option {_shown(name)} is not known: SQLite has none here")
+    for name, _text in pairs(query):
+        raise Refused(f"its option {shown(name)} is not known: SQLite has none here")
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
+def pairs(query: str) -> list[tuple[str, str]]:
+    """Give each option of an address with its value, in the order of the address."""
     if not query:
         return []
     try:
@@ -174,7 +179,7 @@ def _with_ssl(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """The name that was typed, unless it may be part of a password that was not encoded."""
     return name if re.fullmatch(r"[a-z_]{1,40}", name) else "(one with odd characters)"
 

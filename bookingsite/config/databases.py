@@ -10,13 +10,14 @@ from django.core.exceptions import ImproperlyConfigured
 from bookings.db.limits import COMMAND, REPLICA, Limits
 from bookingsite.config.database_options import Refused, mysql_options, no_options, refusal
 from bookingsite.config.env import BASE_DIR, env
+from bookingsite.config.postgresql_options import postgresql_options
 
 
 def database() -> dict[str, Any]:
     """
     Read DATABASE_URL, and add what each kind of database needs to be safe here.
 
-    :raises ImproperlyConfigured: if it is neither sqlite nor mysql, or has an option that cannot be used
+    :raises ImproperlyConfigured: if it is none of the three, or has an option that cannot be used
     """
     address = str(env.str("DATABASE_URL", default=""))
     if not address:
@@ -27,8 +28,11 @@ def database() -> dict[str, Any]:
     engine = config.get("ENGINE", "").rsplit(".", 1)[-1]
     if engine == "mysql":
         return _mysql(config, COMMAND)
+    if engine == "postgresql":
+        return _postgresql(config, COMMAND)
     raise ImproperlyConfigured(
-        "DATABASE_URL must start with sqlite:/// or mysql://, as in mysql://user:password@host:3306/name."
+        "DATABASE_URL must start with sqlite:///, mysql:// or postgresql://, as in "
+        "mysql://user:password@host:3306/name or postgresql://user:password@host:5432/name."
     )
 
 
@@ -77,16 +81,21 @@ def _address_of(name: str) -> dict[str, Any] | None:
             config: dict[str, Any] = env.db_url_config(address)
     except (ValueError, ImproperlyConfigured):
         # Nor is it shown here, or as the cause.
-        raise ImproperlyConfigured(f"{name} must look like mysql://user:password@host:3306/name.") from None
+        raise ImproperlyConfigured(
+            f"{name} must look like mysql://user:password@host:3306/name"
+            f"{' or postgresql://user:password@host:5432/name' if name == 'DATABASE_URL' else ''}."
+        ) from None
     engine = config.get("ENGINE", "")
     try:
         if "#" in text:
             # What follows would be dropped, and what is connected to is not what was meant.
             raise Refused("it has a #, which must be written %23")
-        if engine.endswith(".mysql") and not config["NAME"]:
+        if engine.endswith((".mysql", ".postgresql")) and not config["NAME"]:
             raise Refused("it names no database")
         if engine.endswith(".mysql"):
             config["OPTIONS"] = mysql_options(query, host=config["HOST"])
+        elif engine.endswith(".postgresql"):
+            config["OPTIONS"] = postgresql_options(query, host=config["HOST"])
         elif engine.endswith(".sqlite3"):
             no_options(query)
     except Refused as why:
@@ -151,10 +160,25 @@ def _mysql(config: dict[str, Any], limits: Limits) -> dict[str, Any]:
     config["OPTIONS"] = {
         "charset": "utf8mb4",
         "isolation_level": "read committed",
-        **limits.options(),
+        **limits.options("mysql"),
         **asked_for,
     }
     config["ASKED_FOR"] = asked_for
     # Binary-safe names and emoji in notes, whatever the server's own default is.
     config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+    return config
+
+
+def _postgresql(config: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Likewise."""
+    asked_for = config.get("OPTIONS", {})
+    config["ENGINE"] = "bookingsite.postgresql"
+    config["HOST"] = asked_for.pop("unix_socket", config["HOST"])
+    config["CONN_MAX_AGE"] = asked_for.pop("conn_max_age", 60)
+    config["CONN_HEALTH_CHECKS"] = True
+    # What such a cursor reads later belongs to another packet; and a pooler in between would not keep it.
+    config["DISABLE_SERVER_SIDE_CURSORS"] = True
+    config["OPTIONS"] = {**limits.options("postgresql"), **asked_for}
+    config["ASKED_FOR"] = asked_for
+    config["TEST"] = {"CHARSET": "UTF8", "TEMPLATE": "template0"}
     return config

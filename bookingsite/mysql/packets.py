@@ -1,14 +1,4 @@
-"""
-Statements that wait for the next one, and travel with it in one packet.
-
-A server carries out a packet's statements in order and stops at the first that fails, so what they mean is what they
-would mean one by one; only the waiting for an answer to each is gone. An error of one that waited is raised by the
-one that it travelled with.
-"""
-
-# Note [Several statements in one packet]
-# The library allows it on every connection, and Django's own first statement uses it. What a client sends gets no
-# more reach by that: values are escaped by the library, and no text of a client is ever part of a statement.
+"""How several statements become one packet with MariaDB's library; see `bookingsite.waiting_statements`."""
 
 import contextlib
 from collections.abc import Sequence
@@ -20,14 +10,10 @@ from django.db.backends.mysql import base
 from MySQLdb.cursors import Cursor as LibraryCursor
 
 from bookings.db.packets import Answer
-
-# Not BEGIN: with it a server may begin to read a block of its own language.
-START = b"START TRANSACTION"
+from bookingsite.waiting_statements import Waiting, take
 
 # Broken constraints that the library takes for faults of the server, by their numbers.
 MISNAMED = base.CursorWrapper.codes_for_integrityerror
-
-Waiting = list[tuple[bytes, Answer | None]]
 
 
 def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
@@ -54,13 +40,6 @@ def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
         return text % tuple(literals)
     except TypeError as error:
         raise MySQLdb.ProgrammingError(str(error)) from error
-
-
-def take(waiting: Waiting) -> Waiting:
-    """Give what waits, which waits no longer."""
-    taken = waiting.copy()
-    waiting.clear()
-    return taken
 
 
 def send(database: Any, statements: Waiting, *, then: bytes | None = None) -> None:

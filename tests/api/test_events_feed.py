@@ -105,7 +105,7 @@ def test_only_a_service_that_may_read_bookings_too_reads_it(token_auth):
     assert 'scope="bookings:read"' in answers[2].headers["WWW-Authenticate"]
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.parametrize("rows", [1, 3])
 def test_a_page_costs_a_fixed_number_of_statements(api, flights, rows, django_assert_num_queries):
     for _ in range(rows + 2):

@@ -11,7 +11,7 @@ from tests.support.api import BOOKINGS
 from tests.support.processes import start_flightsim
 from tests.support.servers import database_url, environment, start_web
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 ORDER = b'{"flightId": 1, "userId": 1001, "noOfSeats": 1}'
 SECONDS = 30.0

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.api import BOOKINGS, shown
 from tests.support.volume import fill_tables
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
+pytestmark = [pytest.mark.server, pytest.mark.django_db]
 
 CONTROL = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK", "BEGIN", "COMMIT", "SET ")
 

@@ -188,7 +188,7 @@ def test_every_crash_point_of_a_transaction_is_one():
     assert points.ALL - called <= names_in(first_columns("name"))
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db(transaction=True)
 def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments, locks):
     unpaid, paid, waiting, regretted, expired = (shown(api.create(key=f"create-{number}")) for number in range(5))
@@ -235,7 +235,7 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
     }
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db(transaction=True)
 def test_twin_that_locks_a_payment_before_its_booking_is_named(api, flights, payments, locks):
     booking = shown(api.create())

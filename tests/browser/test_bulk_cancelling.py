@@ -12,7 +12,7 @@ from tests.support.bookings import many_rows
 from tests.support.invariants import assert_in_step
 from tests.support.waiting import await_that
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 BOOKINGS, SEATS_EACH = 500, 2
 

@@ -9,7 +9,7 @@ from bookings.services.bookings.cancel import cancel_booking
 from tests.browser.keyboard import enter
 from tests.support.bookings import a_booked_booking, an_initiated_booking, customer
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 # The worker goes through once a second, and the page looks every three.
 SOON_MILLISECONDS = 30_000

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.axe import barriers
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 def test_axe_reports_a_barrier(page):

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.support.bookings import an_initiated_booking
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 def test_what_is_noted_is_on_the_customers_page_and_in_ones_own_day(office, page):

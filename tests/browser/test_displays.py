@@ -16,7 +16,7 @@ from tests.support.bookings import a_booked_booking, a_call_row, a_payment_row, 
 from tests.support.bulk import carry_out, start
 from tests.support.callers import a_service_key
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 LIST = "/admin/bookings/booking/"
 A_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")

@@ -31,7 +31,7 @@ from tests.support.cases import move
 from tests.support.messages import a_refused_message
 from tests.support.webhooks import FakeWebhooks, an_endpoint, announcements, send_due, to_deliver
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 # Where it is, and who looks: a group, with rights besides, or nobody who has logged in. The names in braces are of
 # what `rows` makes.

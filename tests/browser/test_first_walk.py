@@ -19,7 +19,7 @@ from tests.browser.axe import barriers
 from tests.browser.conftest import PAGE_MILLISECONDS, WIDE
 from tests.support.servers import environment
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long]
+pytestmark = [pytest.mark.server, pytest.mark.long]
 
 # The start included, and also where the machine has other things to do.
 WALK_SECONDS = 120

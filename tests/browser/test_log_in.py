@@ -11,7 +11,7 @@ from tests.browser.office import PASSWORD, a_member
 from tests.browser.test_every_page import what_is_wrong
 from tests.support.bookings import a_saved_row, an_initiated_booking
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 def log_in(page, name, password):

@@ -8,7 +8,7 @@ from tests.browser.test_every_page import IS_TOO_WIDE
 from tests.support.bookings import an_initiated_booking
 from tests.support.calls import a_stuck_reservation
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.support.callers import a_token
 from tests.support.processes import start_flightsim
 from tests.support.servers import Web, database_url, environment, start_web
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 SECRET, ISSUER = "signs the tokens of those who shop", "https://users.localhost"  # as long as HS256 asks for
 PAGE_MILLISECONDS = 15_000

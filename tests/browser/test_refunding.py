@@ -7,7 +7,7 @@ from bookings.models import Payment, Refund
 from tests.browser.axe import barriers
 from tests.support.bookings import a_booked_booking, an_owed_refund
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 # The worker goes through once a second, and the page looks every three.
 SOON_MILLISECONDS = 30_000

@@ -10,7 +10,7 @@ from tests.campaigns.mass_expiry import DAY, Wave, roll
 from tests.campaigns.stack import start_stack
 from tests.support.servers import empty_the_database
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 FLIGHTS = 10
 # Of a machine that does other things as well.

@@ -132,7 +132,7 @@ def options():
     return parser.parse_args(SHORT)
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_few_payments_of_each_part_leave_the_books_alike(scene):
@@ -143,7 +143,7 @@ def test_a_few_payments_of_each_part_leave_the_books_alike(scene):
         assert result.figures["payments"] >= 1
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_process_that_dies_at_some_of_the_points_leaves_the_books_alike():
@@ -155,7 +155,7 @@ def test_a_process_that_dies_at_some_of_the_points_leaves_the_books_alike():
             assert result.figures == {"kills": 1}
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_twin_that_takes_any_payment_for_closed_is_found_out(monkeypatch):

@@ -11,7 +11,7 @@ from tests.campaigns.verdict import Word
 from tests.support.schedules import schedule_the_pass
 from tests.support.servers import empty_the_database
 
-pytestmark = [pytest.mark.long, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 INTERVAL_SECONDS = 1
 FELT_SECONDS = 1.0

@@ -22,7 +22,7 @@ def test_a_process_that_grows_or_is_too_large_is_named(half_way, end, found):
     assert grown(half_way=half_way, end=end) == found
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_the_processes_of_a_short_load_are_measured_and_no_request_fails():

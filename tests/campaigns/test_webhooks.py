@@ -7,7 +7,7 @@ from tests.campaigns.telling.flows import many, most_hang, start_flow
 from tests.campaigns.telling.kills import POINTS, start_kills
 from tests.support.servers import empty_the_database
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 def test_receivers_that_hang_keep_nothing_from_the_others():

@@ -17,7 +17,7 @@ from tests.support.callers import a_service_key, a_token
 from tests.support.processes import start_flightsim
 from tests.support.servers import database_url, environment, start_web
 
-pytestmark = [pytest.mark.long, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 SOLD_OUT, UNUSABLE = 2, 3
 USER = 1001

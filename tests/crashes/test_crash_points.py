@@ -36,7 +36,7 @@ from tests.support.bulk import start
 from tests.support.calls import a_refund_request
 from tests.support.durable_payments import DurablePayments
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 LOST_ANSWERS = 0.2
 

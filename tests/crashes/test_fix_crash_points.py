@@ -8,7 +8,7 @@ from bookings.models import SeatCall
 from bookings.ports import SeatChange
 from tests.support.bookings import an_initiated_booking
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.support.durable_payments import DurablePayments
 from tests.support.notices import ring
 from tests.support.signed_notices import an_event
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 _events = (f"evt_{number}" for number in itertools.count(1))
 

@@ -13,7 +13,7 @@ from tests.support.schedules import schedule_the_pass
 from tests.support.servers import Worker, database_url, empty_the_database, environment
 from tests.support.waiting import await_that
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 STOP_SECONDS = 30.0
 

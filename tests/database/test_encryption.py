@@ -13,6 +13,7 @@ from django.db import OperationalError, connections
 
 from bookings.db.error_numbers import UnsafeSession
 from bookings.diagnostics import database
+from bookings.diagnostics.connections import encryption
 from bookingsite.config import databases
 from devtools.mariadb import DATABASE, PrivateMariaDB
 from devtools.processes import HOST
@@ -188,7 +189,7 @@ def test_what_asks_for_nothing_is_plain_text(connect, query):
     ],
 )
 def test_the_doctor_says_whether_it_is_encrypted(cipher, host, verdict, found):
-    (only,) = database.encryption(cipher, host=host)
+    (only,) = encryption(cipher, host=host, options="")
 
     assert (only.verdict, only.name, only.message) == (verdict, "encryption", found)
     assert ("ssl_mode=VERIFY_IDENTITY" in only.hint) == (verdict == "WARN")

@@ -1,11 +1,13 @@
 """Once the database was found hanging, one caller in a second tries it, and nobody else waits for it."""
 
+import sys
+
 import pytest
 from django.db import OperationalError, connection
 
 from bookings.db.error_numbers import CONNECTION_LOST
 from bookings.db.hang import TRY_EVERY_SECONDS, Hang
-from bookingsite.mysql import base
+from bookingsite import kept_connection
 from tests.support.clocks import Clock
 
 
@@ -53,14 +55,15 @@ def test_an_answer_ends_it(hang):
 @pytest.fixture
 def of_a_web_process(monkeypatch, hang):
     """A connection that is not open, of a process that fails fast."""
-    monkeypatch.setattr(base, "hang", hang)
+    for module in (kept_connection, sys.modules[type(connection.copy()).__module__]):
+        monkeypatch.setattr(module, "hang", hang)
     copy = connection.copy()
     copy.settings_dict["FAILS_FAST"] = True
     yield copy
     copy.close()
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db
 def test_who_would_wait_for_a_new_connection_is_refused_at_once(of_a_web_process, hang):
     hang.begin()
@@ -72,7 +75,7 @@ def test_who_would_wait_for_a_new_connection_is_refused_at_once(of_a_web_process
     assert refused.value.args[0] == CONNECTION_LOST
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db
 def test_who_tries_it_and_is_answered_lets_all_others_in(of_a_web_process, hang):
     hang.begin()
@@ -82,7 +85,7 @@ def test_who_tries_it_and_is_answered_lets_all_others_in(of_a_web_process, hang)
     assert not hang.is_on()
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db
 def test_a_connection_that_was_kept_is_not_asked_while_it_hangs(of_a_web_process, hang):
     of_a_web_process.ensure_connection()
@@ -91,7 +94,7 @@ def test_a_connection_that_was_kept_is_not_asked_while_it_hangs(of_a_web_process
     assert of_a_web_process.is_usable() is False
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db
 def test_only_what_took_long_is_a_hang(of_a_web_process, hang):
     of_a_web_process._note_hang(OperationalError(CONNECTION_LOST, "killed"), seconds=0.1)

@@ -12,9 +12,10 @@ from bookings.db.transactions import run
 from bookings.deadline import Deadline
 from bookings.models import Heartbeat
 from bookings.services.shared.best_effort import for_each
-from bookingsite.mysql.base import DatabaseWrapper, Errors
+from bookingsite.kept_connection import Errors
+from bookingsite.mysql.base import DatabaseWrapper
 from tests.races.crowd import on_own_connection
-from tests.races.guards import kill_connection
+from tests.support.sessions import kill_session, session_number
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
@@ -218,7 +219,7 @@ def test_a_pass_goes_on_with_its_next_step_on_another_connection():
     def step(number):
         seen.append(session())
         if number == 1:
-            kill_connection(connection.connection.thread_id())
+            kill_session(session_number())
             session()
         return 1
 

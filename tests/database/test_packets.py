@@ -24,12 +24,16 @@ from bookings.models import UserHold
 from bookings.services.shared import idempotency
 from bookingsite.mysql import packets as packets_module
 from tests.races.crowd import on_own_connection
-from tests.races.guards import kill_connection
 from tests.support.packets import Packets, packets_of
+from tests.support.sessions import ask_operator, kill_session, session_number
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 INSERT = "INSERT INTO user_hold (user_id) VALUES (%s)"
+DEADLOCK = {
+    "mysql": "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO=1213, MESSAGE_TEXT='Deadlock found'",
+    "postgresql": "DO $$ BEGIN RAISE EXCEPTION 'deadlock detected' USING ERRCODE='40P01'; END $$",
+}
 COUNT = ("SELECT COUNT(*) FROM user_hold", ())
 
 
@@ -56,8 +60,10 @@ def packets(monkeypatch) -> Packets:
 def test_a_transaction_begins_with_its_first_statement_and_the_session_stays_in_autocommit(packets):
     run("two", lambda: [insert(1), insert(2)])
 
-    assert [packet.split(";")[0].split(" INTO")[0] for packet in packets] == ["START TRANSACTION", "INSERT", "COMMIT"]
-    assert connection.connection.get_autocommit()
+    begin = {"mysql": "START TRANSACTION", "postgresql": "BEGIN"}[connection.vendor]
+    assert [packet.split(";")[0].split(" INTO")[0] for packet in packets] == [begin, "INSERT", "COMMIT"]
+    session = connection.connection
+    assert session.get_autocommit() if connection.vendor == "mysql" else session.autocommit
     insert(3)
     assert committed() == [1, 2, 3]
 
@@ -113,7 +119,7 @@ def test_an_inner_block_is_undone_alone():
 def test_a_connection_that_is_lost_at_the_beginning_is_replaced(monkeypatch):
     monkeypatch.setattr(transactions, "LOST_PAUSE_SECONDS", (0.0, 0.0))
     connection.ensure_connection()
-    kill_connection(connection.connection.thread_id())
+    kill_session(session_number())
 
     run("lost", lambda: insert(1))
 
@@ -211,7 +217,7 @@ def test_a_conflict_in_the_last_packet_is_repeated(monkeypatch):
         tries.append(1)
         insert(1)
         if len(tries) == 1:
-            later("SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO=1213, MESSAGE_TEXT='Deadlock found'")
+            later(DEADLOCK[connection.vendor])
 
     run("deadlock", block)
 
@@ -248,21 +254,20 @@ def test_a_clients_text_is_a_value_however_many_statements_a_packet_may_have(tex
     assert committed() == [1]
 
 
+@pytest.mark.mariadb
 def test_a_session_does_not_begin_the_next_transaction_at_the_end_of_one():
     """As a server may be told to do, for all sessions."""
-    at = connection.settings_dict
-    operator = MySQLdb.connect(host=at["HOST"], port=int(at["PORT"]), user=at["USER"])
-    operator.cursor().execute("SET GLOBAL completion_type='CHAIN'")
+    ask_operator("SET GLOBAL completion_type='CHAIN'")
     try:
         connection.close()
         run("chained", lambda: insert(1))
         together((INSERT, [2]))
         assert committed() == [1, 2]
     finally:
-        operator.cursor().execute("SET GLOBAL completion_type='NO_CHAIN'")
-        operator.close()
+        ask_operator("SET GLOBAL completion_type='NO_CHAIN'")
 
 
+@pytest.mark.mariadb
 def test_with_chained_transactions_a_write_would_be_lost():
     """The twin: the session's own word taken back."""
     with connection.cursor() as cursor:
@@ -274,6 +279,7 @@ def test_with_chained_transactions_a_write_would_be_lost():
     connection.close()
 
 
+@pytest.mark.mariadb
 @pytest.mark.slow
 def test_an_answer_that_is_missing_is_an_error_of_the_connection(monkeypatch):
     monkeypatch.setattr(transactions, "LOST_PAUSE_SECONDS", (0.0, 0.0))
@@ -320,6 +326,7 @@ def test_what_an_error_leaves_of_a_packet_is_no_answer_to_the_next_statement(end
 
 
 # A cursor reads what is left when it is closed.
+@pytest.mark.mariadb
 @pytest.mark.parametrize("end", [lambda: None, lambda: together(COUNT)], ids=["commit", "packet"])
 def test_a_packet_that_is_not_read_to_its_end_costs_the_connection(end, monkeypatch):
     """The twin."""
@@ -334,6 +341,7 @@ def test_a_packet_that_is_not_read_to_its_end_costs_the_connection(end, monkeypa
     assert connection.connection is not session
 
 
+@pytest.mark.mariadb
 @ENDS
 def test_a_connection_whose_answers_cannot_be_read_is_replaced(end, monkeypatch):
     def unread(_database):

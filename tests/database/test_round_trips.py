@@ -1,5 +1,5 @@
 """
-How often a request waits for MariaDB: packets that are sent, not statements. One more makes this fail.
+How often a request waits for its database: packets that are sent, not statements. One more makes this fail.
 
 As production does it: between two requests a connection is looked at.
 """
@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 
 from bookings.models import Booking
-from bookingsite.mysql import base
-from tests.races.guards import kill_connection
+from bookingsite import kept_connection
 from tests.support.api import BOOKINGS, shown
 from tests.support.packets import packets_of
+from tests.support.sessions import kill_session, session_number
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
@@ -36,7 +36,8 @@ def cost(api, monkeypatch):
 
 def test_a_request_costs_a_fixed_number_of_round_trips(api, cost, monkeypatch, settings):
     settings.MAIL_SERVER, settings.MAIL_FROM = "folder:", "noreply@bookings.example.org"
-    monkeypatch.setattr(base, "LOOK_EVERY_SECONDS", 3600.0)  # a slow machine has looked again by the next request
+    # A slow machine has looked again by the next request.
+    monkeypatch.setattr(kept_connection, "LOOK_EVERY_SECONDS", 3600.0)
     unpaid = [shown(api.create()) for _ in range(4)]
 
     costs = {
@@ -68,7 +69,7 @@ def test_a_request_costs_a_fixed_number_of_round_trips(api, cost, monkeypatch, s
 
 def test_a_connection_that_was_not_looked_at_lately_costs_one_more(api, cost, monkeypatch):
     booking = shown(api.create())
-    monkeypatch.setattr(base, "LOOK_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(kept_connection, "LOOK_EVERY_SECONDS", 0.0)
 
     assert cost(lambda: api.get(f"{BOOKINGS}/{booking['id']}")) == 2
 
@@ -77,7 +78,7 @@ def test_a_connection_that_was_closed_at_the_other_end_is_replaced_however_latel
     booking = shown(api.create())
     connection.close()
     assert Booking.objects.count()
-    kill_connection(connection.connection.thread_id())
+    kill_session(session_number())
     connection.close_if_unusable_or_obsolete()
 
     assert api.get(f"{BOOKINGS}/{booking['id']}").status_code == 200
@@ -86,8 +87,8 @@ def test_a_connection_that_was_closed_at_the_other_end_is_replaced_however_latel
 def test_one_that_is_not_looked_at_at_all_fails_then(api, cost, monkeypatch):
     """The twin."""
     booking = shown(api.create())
-    monkeypatch.setattr(base.DatabaseWrapper, "close_if_health_check_failed", lambda _: None)
-    kill_connection(connection.connection.thread_id())
+    monkeypatch.setattr(kept_connection.KeptConnection, "close_if_health_check_failed", lambda _: None)
+    kill_session(session_number())
     connection.close_if_unusable_or_obsolete()
 
     assert api.get(f"{BOOKINGS}/{booking['id']}").status_code == 503

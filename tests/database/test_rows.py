@@ -1,7 +1,7 @@
 """What is written and locked with SQL that is kept is what the ORM would write and lock."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -50,7 +50,8 @@ def columns_of(row) -> dict:
 def said_by_the_orm(query: sql.Query) -> tuple[str, list]:
     said = query.get_compiler(connection=connection).as_sql()
     ((text, values),) = said if isinstance(said, list) else [said]
-    return text.partition(" RETURNING ")[0], list(values)
+    # PostgreSQL's library writes a moment as this text.
+    return text.partition(" RETURNING ")[0], [str(v) if isinstance(v, datetime) else v for v in values]
 
 
 @pytest.mark.parametrize("model", [Booking, Payment, SeatCall, BookingEvent], ids=lambda model: model.__name__)

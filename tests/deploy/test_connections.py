@@ -14,7 +14,7 @@ from tests.support.proxy import start_proxy
 from tests.support.servers import a_watched_web, database_url, environment
 from tests.support.waiting import await_that
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 ORDER = b'{"flightId": 1, "userId": 1001, "noOfSeats": 1}'
 HEAD = b"POST /api/v1/bookings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -36,7 +36,7 @@ def beating(web):
 
 
 @pytest.mark.long
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("silence", [SILENCE_SECONDS, 1000], ids=["watched", "the twin: not watched"])
 def test_a_stopped_process_is_replaced_and_requests_go_on(start_web, silence):

@@ -13,7 +13,7 @@ from tests.support.scrapes import numbers_in
 from tests.support.servers import database_url, environment, start_web, start_worker
 from tests.support.waiting import await_that
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 # The start of a cluster takes three seconds on an idle machine.
 

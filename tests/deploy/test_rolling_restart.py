@@ -11,7 +11,7 @@ from tests.support.proxy import start_proxy
 from tests.support.threads import in_the_background
 from tests.support.waiting import await_that
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 # Whoever may ask another server hides what the first has done: here nothing is tried twice.
 NO_RETRIES = {"RETRIES": "0"}

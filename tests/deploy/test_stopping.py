@@ -19,7 +19,7 @@ from tests.support.invariants import assert_in_step
 from tests.support.threads import in_the_background
 from tests.support.waiting import PATIENCE_SECONDS, await_that
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 AN_ORDER = {"flightId": 1, "userId": 1001, "noOfSeats": 2}
 

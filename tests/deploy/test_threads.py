@@ -14,7 +14,7 @@ from tests.support.http import exchange
 from tests.support.scrapes import numbers_in
 from tests.support.waiting import PATIENCE_SECONDS, await_that
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 THREADS = 8
 CREATES = "/api/v1/bookings"

@@ -13,7 +13,7 @@ from tests.fuzz.run import DOCUMENT, OWN_CHECKS, PHASES, fuzz
 from tests.fuzz.service import a_service_and_customers, start_service
 from tests.races.crowd import all_at_once
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 FEWEST_CASES = 1000
 # 20 s on two idle cores.

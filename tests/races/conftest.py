@@ -11,11 +11,12 @@ from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
 from bookings.ports import PaymentGateway
-from tests.races.guards import CONNECTION_LOST, kill_connection
+from tests.races.guards import CONNECTION_LOST
 from tests.races.payers import with_its_payer
 from tests.support.fakes import FakePayments
 from tests.support.gateways import a_tireless_gateway
 from tests.support.processes import PLENTY, FlightSim, start_flightsim
+from tests.support.sessions import kill_session, session_number
 
 FLIGHTS = 50
 
@@ -82,7 +83,7 @@ def lost_commit(monkeypatch):
 
         def lose_the_answer():
             if attempts[-1:] == [name] and attempts.count(name) == 1:
-                kill_connection(connection.connection.thread_id())
+                kill_session(session_number())
                 raise OperationalError(CONNECTION_LOST, "Lost connection to server during query")
 
         monkeypatch.setattr(transactions, "run", run_and_note)

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 
 from tests.races.places import Place
+from tests.support.sessions import somebody_waits_for_a_lock
 from tests.support.threads import in_one_instant
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -85,7 +86,7 @@ def overtaken(slow: Callable[[], Any], quick: Callable[[], Any], *, at: Halt) ->
         try:
             at.await_arrival(first)
             second = pool.submit(on_own_connection, quick)
-            while not wait([second], LOOK_EVERY_SECONDS).done and not _somebody_waits_for_a_lock():
+            while not wait([second], LOOK_EVERY_SECONDS).done and not somebody_waits_for_a_lock():
                 pass
         finally:
             at.release()
@@ -103,9 +104,3 @@ def on_own_connection(act: Callable[..., Any], *args: Any) -> Any:
 def outcome_of(future: Future[Any]) -> Any:
     """Give the result of a finished future, or the exception it ended with."""
     return future.exception() or future.result()
-
-
-def _somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")
-        return int(cursor.fetchone()[1]) > 0

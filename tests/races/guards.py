@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import MySQLdb
 from django.db import connection
 from django.db.models import Model, QuerySet
 
@@ -76,7 +75,7 @@ def without_row_locks(monkeypatch: Any) -> None:
 
 def without_user_locks(monkeypatch: Any) -> None:
     """Let no create lock its user."""
-    monkeypatch.setitem(unpaid_limit.LOCK, "mysql", "DO %s")
+    monkeypatch.setitem(unpaid_limit.LOCK, connection.vendor, "SELECT %s")
 
 
 def without_conditions(monkeypatch: Any, *names: str) -> None:
@@ -104,11 +103,3 @@ def without_constraints(model: type[Model], *names: str) -> Iterator[None]:
         with connection.schema_editor() as editor:
             for constraint in dropped:
                 editor.add_constraint(model, constraint)
-
-
-def kill_connection(number: int) -> None:
-    """End another connection from one of its own, as an operator or a proxy would."""
-    at = connection.settings_dict
-    operator = MySQLdb.connect(host=at["HOST"], port=int(at["PORT"]), user=at["USER"])
-    operator.cursor().execute(f"KILL CONNECTION {number:d}")
-    operator.close()

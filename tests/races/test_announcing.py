@@ -29,7 +29,7 @@ from tests.support.announcements import announce, types_of
 from tests.support.bookings import an_initiated_booking, customer, let_time_pass, pay
 from tests.support.invariants import violations
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 ANNOUNCERS = 6
 LOST = "Q16: something that others are never told"

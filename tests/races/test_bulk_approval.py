@@ -21,7 +21,7 @@ from tests.races.places import APPROVAL_DECIDED
 from tests.support.bookings import many_rows
 from tests.support.bulk import SUPERVISOR, carry_out, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from tests.support.bookings import an_initiated_booking, customer, many_rows, on
 from tests.support.bulk import FLIGHT_1, carry_out, start
 from tests.support.invariants import assert_in_step, violations
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 BOOKINGS, SEATS_EACH = 100, 2
 

@@ -15,7 +15,7 @@ from tests.races.places import KEY_BEGUN
 from tests.support.bookings import an_initiated_booking, many_rows, pay, status_of
 from tests.support.bulk import FLIGHT_1, SUPERVISOR
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 BOOKINGS = 100
 

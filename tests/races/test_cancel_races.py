@@ -24,7 +24,7 @@ from tests.races.places import CANCEL_DECIDED
 from tests.support.bookings import STAFF, an_initiated_booking, customer, one_pass, pay, status_of
 from tests.support.invariants import assert_in_step, violations
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 def cancel(booking, actor=None):

@@ -13,7 +13,7 @@ from tests.races.places import CASE_LOOKED_AT
 from tests.support.bookings import a_saved_row, an_initiated_booking, pay, status_of
 from tests.support.cases import how_it_stands, move
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 NAMES = ("anna", "tess", "uma")
 

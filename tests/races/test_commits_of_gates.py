@@ -8,7 +8,7 @@ import pytest
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.ports import Applied, NoSeats, NotSent, SeatChange
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 def send(flights, seats):

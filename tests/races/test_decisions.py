@@ -31,7 +31,7 @@ from tests.support.calls import a_dead_payment, a_dead_refund, a_resolution
 from tests.support.fakes import FakePayments
 from tests.support.invariants import violations
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

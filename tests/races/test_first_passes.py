@@ -12,7 +12,7 @@ from tests.races.crowd import all_at_once
 from tests.races.guards import rounds
 from tests.support.bookings import one_pass
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 WORKERS = 8
 

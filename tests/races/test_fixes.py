@@ -25,7 +25,7 @@ from tests.races.places import CORRECTION_DECIDED, CORRECTION_LOOKED, SEAT_CALL_
 from tests.support.bookings import STAFF, an_initiated_booking, one_pass
 from tests.support.invariants import assert_in_step, seats_out_of_step
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tests.support.invariants import assert_in_step
 from tests.support.processes import start_flightsim
 from tests.support.servers import Web, database_url, environment, start_web
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 CLIENTS = 200
 SEATS = 10

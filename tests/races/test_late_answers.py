@@ -36,7 +36,7 @@ from tests.support.bookings import (
 from tests.support.fakes import FakePayments
 from tests.support.invariants import assert_in_step, violations
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 def create(flights):

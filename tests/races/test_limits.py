@@ -31,7 +31,7 @@ from tests.races.places import DELETION_CHOSEN
 from tests.support.callers import a_token
 from tests.support.servers import database_url, environment, start_web
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 CROWD = 64
 LIMIT = 10

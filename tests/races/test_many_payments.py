@@ -19,7 +19,7 @@ from tests.races.places import PAYMENT_DECIDED
 from tests.support.bookings import an_initiated_booking, pay, status_of
 from tests.support.invariants import assert_in_step, violations
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 def test_five_payments_at_once_charge_once(flights, sim, either_gateway):

@@ -28,7 +28,7 @@ from tests.races.places import EXPIRY_LOCKED, Place
 from tests.support.bookings import let_time_pass, many_rows, one_pass
 from tests.support.invariants import assert_in_step
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 LONG_AGO = timedelta(minutes=20)
 SEATS_EACH = 2

@@ -16,7 +16,7 @@ from tests.support.bookings import a_payment_row, a_saved_row
 from tests.support.notices import Bell, ring
 from tests.support.signed_notices import a_dispute, an_event
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 TIMES = 16
 

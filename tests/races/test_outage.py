@@ -20,7 +20,7 @@ from tests.support.bookings import let_time_pass, one_pass
 from tests.support.invariants import what_is_wrong
 from tests.support.threads import PATIENCE_SECONDS, together
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 # What a client repeats with its key, and how often.
 ASK_AGAIN, TRIES = (409, 503), 50

@@ -40,7 +40,7 @@ from tests.support.bookings import (
 from tests.support.fakes import ChargeFault, FakePayments
 from tests.support.invariants import assert_in_step, violations
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 # --- a request that is paused ---------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from tests.races.places import EXPIRY_LOCKED, PAYMENT_DECIDED
 from tests.support.bookings import an_initiated_booking, let_time_pass, one_pass, pay, status_of
 from tests.support.invariants import assert_in_step, seats_out_of_step, violations
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 def expire():

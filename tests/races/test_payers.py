@@ -38,7 +38,7 @@ from tests.support.bookings import (
 )
 from tests.support.invariants import assert_in_step
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 # --- the time to pay ends -------------------------------------------------------------------------------

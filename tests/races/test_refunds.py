@@ -23,7 +23,7 @@ from tests.support.bookings import STAFF, a_payment_row, a_saved_row
 from tests.support.calls import a_refund_request
 from tests.support.invariants import violations
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 PEOPLE, REFUNDS_EACH = 64, 20
 

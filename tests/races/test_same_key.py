@@ -24,7 +24,7 @@ from tests.races.places import KEY_BEGUN, PAYMENT_DECIDED
 from tests.support.bookings import a_key, an_initiated_booking, customer, one_pass, pay, status_of
 from tests.support.invariants import assert_in_step
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 CLIENTS = 16
 

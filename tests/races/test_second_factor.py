@@ -14,7 +14,7 @@ from tests.races.crowd import all_at_once
 from tests.support.second_factor import KEY
 from tests.support.totp import code_of
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.races.guards import rounds
 from tests.support.bookings import STAFF, an_initiated_booking, one_pass, pay, status_of
 from tests.support.invariants import assert_in_step
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 def from_page(booking, *, action_key=None):

@@ -16,7 +16,6 @@ from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, S
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import SeatOrder, create_booking
 from tests.races.crowd import PATIENCE_SECONDS, all_at_once, on_own_connection
-from tests.races.guards import kill_connection
 from tests.support.bookings import (
     a_cancelled_booking,
     a_key,
@@ -30,8 +29,12 @@ from tests.support.bookings import (
 )
 from tests.support.fakes import FakePayments
 from tests.support.invariants import assert_in_step
+from tests.support.sessions import kill_session, session_number
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
+
+# For a lock, from then on in this session.
+WAIT_A_SECOND = {"mysql": "SET innodb_lock_wait_timeout=1", "postgresql": "SET lock_timeout='1s'"}
 
 
 def add_a_seat(booking_id):
@@ -71,7 +74,7 @@ def test_two_transactions_that_deadlock_both_succeed(monkeypatch):
 
     assert all_at_once([partial(change, first, second), partial(change, second, first)]) == [None, None]
 
-    assert warnings == [1213]
+    assert warnings == [{"mysql": 1213, "postgresql": "40P01"}[connection.vendor]]
     assert (seats_of(first), seats_of(second)) == (4, 4)
 
 
@@ -96,7 +99,7 @@ def test_a_lock_that_takes_too_long_undoes_the_whole_block_and_runs_it_again(mon
 
     def wait_for_the_lock():
         with connection.cursor() as cursor:
-            cursor.execute("SET innodb_lock_wait_timeout=1")
+            cursor.execute(WAIT_A_SECOND[connection.vendor])
         held.wait(PATIENCE_SECONDS)
         run("lock wait", block)
 
@@ -111,10 +114,10 @@ def test_a_connection_that_is_killed_in_the_block_is_replaced(flights, sim):
     attempts = []
 
     def block():
-        attempts.append(connection.connection.thread_id())
+        attempts.append(session_number())
         add_a_seat(booking.pk)
         if len(attempts) == 1:
-            kill_connection(attempts[0])
+            kill_session(attempts[0])
         add_a_seat(booking.pk)
 
     on_own_connection(run, "killed", block)

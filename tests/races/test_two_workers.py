@@ -34,7 +34,7 @@ from tests.support.bookings import (
 from tests.support.fakes import ChargeFault, FakePayments
 from tests.support.invariants import assert_in_step, seats_out_of_step, violations
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 class Listener:

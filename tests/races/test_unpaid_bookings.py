@@ -24,7 +24,7 @@ from tests.support.bookings import a_key, an_initiated_booking, customer, let_ti
 from tests.support.invariants import assert_in_step
 from tests.support.servers import start_web
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 CROWD = 64
 CAP = 5

@@ -25,7 +25,7 @@ from tests.races.crowd import PATIENCE_SECONDS, on_own_connection
 from tests.support.bookings import a_key, an_initiated_booking, customer
 from tests.support.fakes import FakePayments
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 # As many as a small web process has, and more requests than threads.
 THREADS, REQUESTS = 8, 40

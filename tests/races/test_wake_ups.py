@@ -28,7 +28,7 @@ from tests.races.places import TASKS_LOOKED_AT, Place
 from tests.support.bookings import STAFF, an_initiated_booking, one_pass
 from tests.support.invariants import assert_in_step, seats_out_of_step
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 THIS = sys.modules[__name__]
 

@@ -18,7 +18,7 @@ from tests.races.crowd import all_at_once
 from tests.races.guards import rounds
 from tests.support.webhooks import OPEN, OWNER, SEAL, FakeWebhooks, an_endpoint, announcements, send_due, to_deliver
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 SENDERS = 4
 OTHER = "https://other.example.org/"

@@ -116,7 +116,7 @@ def test_a_name_is_the_same_with_spaces_around_it():
 
 
 @pytest.mark.slow
-@pytest.mark.mariadb
+@pytest.mark.server
 def test_a_name_is_the_same_where_the_database_finds_the_same_user():
     for spelled in ("anna", "änna", "ánna", "anná", "annä"):
         log_in("wrong", name=spelled)
@@ -194,7 +194,7 @@ def test_no_count_holds_what_was_typed_as_a_name():
 
 
 @pytest.mark.slow
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db(transaction=True)
 def test_of_many_guesses_at_once_five_are_looked_at(looked_at):
     outcomes = all_at_once([partial(log_in, "wrong")] * 24)
@@ -204,7 +204,7 @@ def test_of_many_guesses_at_once_five_are_looked_at(looked_at):
 
 
 @pytest.mark.slow
-@pytest.mark.mariadb
+@pytest.mark.server
 @pytest.mark.django_db(transaction=True)
 def test_of_more_guesses_at_once_than_an_address_may_make_five_are_looked_at(looked_at):
     outcomes = all_at_once([partial(log_in, "wrong")] * 64)

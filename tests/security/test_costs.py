@@ -9,7 +9,7 @@ from tests.support.callers import CallerApi, a_service_key, a_token
 # One that locks the user's row, or makes it. What the user has not paid is read with the time.
 CAPS = 1
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db, pytest.mark.usefixtures("token_auth", "flights")]
+pytestmark = [pytest.mark.server, pytest.mark.django_db, pytest.mark.usefixtures("token_auth", "flights")]
 
 
 def test_a_customers_token_costs_no_statement():

@@ -102,7 +102,7 @@ def everything_stored():
 
 
 @pytest.mark.slow
-@pytest.mark.mariadb  # the many; the few below are for any database
+@pytest.mark.server  # the many; the few below are for any database
 @pytest.mark.parametrize("in_all", IN_ALL)
 @pytest.mark.parametrize("endpoint", SHARES)
 def test_no_answer_tells_a_foreign_booking_from_none(settings, reader, foreign_ids, endpoint, in_all):

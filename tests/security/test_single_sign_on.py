@@ -174,7 +174,7 @@ def test_an_account_that_may_not_come_in_does_not(provider, anna, column):
     assert there_and_back(provider)[1].status_code == 403
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 def test_a_subject_in_other_letters_is_another_person(provider, anna):
     connected(anna, provider, subject="person-a")
     provider.claims.update(sub="Person-A")

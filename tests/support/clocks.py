@@ -34,4 +34,5 @@ class DatabaseClock:
         """Let it show another time from now on; `timedelta(0)` is the right one again."""
         seconds = by.total_seconds()
         self._times["mysql"] = f"UTC_TIMESTAMP(6) + INTERVAL {seconds:.0f} SECOND"
+        self._times["postgresql"] = f"CLOCK_TIMESTAMP() + INTERVAL '{seconds:.0f} seconds'"
         self._times["sqlite"] = f"strftime('%Y-%m-%d %H:%M:%f', 'now', '{seconds:+.0f} seconds')"

@@ -77,6 +77,7 @@ AT_ANY_TIME = {
 TWO_MINUTES_AGO = {
     "mysql": "UTC_TIMESTAMP(6) - INTERVAL 2 MINUTE",
     "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-2 minutes')",
+    "postgresql": "CLOCK_TIMESTAMP() - INTERVAL '2 minutes'",
 }
 
 WHEN_QUIET = {

@@ -29,7 +29,7 @@ from tests.support.unkeyed import (
     let_idle_gates_settle,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 FLIGHTS, CAPACITY = 6, 12
 THREADS, ACTS = 8, 6

@@ -21,7 +21,7 @@ from tests.support.unkeyed import (
     let_slots_end,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 OF_A_TAKE = ("gate.claim", "gate.send", "create.sent", "create.answered", "gate.answered", "seats.reserved")
 OF_A_GIVE_BACK = ("seats.release", "gate.claim", "gate.send", "give.sent", "give.answered", "gate.answered")

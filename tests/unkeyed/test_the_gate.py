@@ -173,7 +173,7 @@ def test_a_process_that_was_overtaken_sends_nothing(shared, sim, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.mariadb
+@pytest.mark.server
 def test_of_thirty_threads_for_the_last_ten_seats_ten_get_one(shared, sim):
     sim.reset(capacity=10)
 
@@ -183,7 +183,7 @@ def test_of_thirty_threads_for_the_last_ten_seats_ten_get_one(shared, sim):
     assert {type(outcome) for outcome in outcomes} <= {Applied, NoSeats, NotSent}
 
 
-@pytest.mark.mariadb
+@pytest.mark.server
 def test_twin_without_the_gate_oversells(shared, sim, monkeypatch):
     sim.reset(capacity=10)
     nobody_has_sent_yet, inner = threading.Barrier(4, timeout=PATIENCE_SECONDS), shared._service.change_seats
@@ -203,7 +203,7 @@ def test_twin_without_the_gate_oversells(shared, sim, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.mariadb
+@pytest.mark.server
 def test_of_all_flights_together_four_changes_are_under_way_and_it_does_not_freeze(shared, sim):
     sim.faults(latency_ms=200, faults_on="patch")
     flights = itertools.count(1)
@@ -217,7 +217,7 @@ def test_of_all_flights_together_four_changes_are_under_way_and_it_does_not_free
 
 
 @pytest.mark.slow
-@pytest.mark.mariadb
+@pytest.mark.server
 def test_twin_without_the_limit_freezes_it(shared, sim, monkeypatch):
     monkeypatch.setattr(shared, "_at_once", 64)
     sim.faults(latency_ms=1000, faults_on="patch")

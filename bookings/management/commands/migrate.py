@@ -20,9 +20,20 @@ if TYPE_CHECKING:
 # Shorter than any time limit of a connection; it is asked again and again.
 LOCK_SECONDS = 2
 
+# How a server is asked for a lock of a session by its number, and gives it back. PostgreSQL has one that waits, and
+# would wait longer than a lock may here.
+ASK = {
+    "mysql": f"SELECT GET_LOCK(CONCAT('migrate ', %s), {LOCK_SECONDS})",
+    "postgresql": "SELECT pg_try_advisory_lock(%s) OR pg_sleep(0.2) IS NULL",
+}
+GIVE_BACK = {
+    "mysql": "SELECT RELEASE_LOCK(CONCAT('migrate ', %s))",
+    "postgresql": "SELECT pg_advisory_unlock(%s)",
+}
+
 
 class Command(DjangosMigrate):
-    """On MariaDB and MySQL one waits for the other; on all databases an interrupted migration is continued."""
+    """On a server one waits for the other; on all databases an interrupted migration is continued."""
 
     _journal: MigrationJournal | None = None
 
@@ -56,13 +67,14 @@ class Command(DjangosMigrate):
         The lock belongs to the session that changes the tables: it is held until the last statement of a migrate
         that was killed has ended at the server.
         """
-        if connection.vendor != "mysql":
+        if connection.vendor not in ASK:
             yield
             return
-        name = "migrate " + hashlib.sha256(connection.settings_dict["NAME"].encode()).hexdigest()[:32]
+        # Of MariaDB's locks all databases of a server know.
+        number = int.from_bytes(hashlib.sha256(connection.settings_dict["NAME"].encode()).digest()[:7])
         is_reported = False
         with connection.cursor() as cursor:
-            while not _ask(cursor, "SELECT GET_LOCK(%s, %s)", [name, LOCK_SECONDS]):
+            while not _ask(cursor, ASK[connection.vendor], [number]):
                 if not is_reported:
                     self.stdout.write("Another migrate is running on this database; waiting for its end.")
                 is_reported = True
@@ -72,7 +84,7 @@ class Command(DjangosMigrate):
             # A connection that was lost has lost the lock as well, and must not be opened for this.
             if connection.connection is not None:
                 with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
-                    cursor.execute("SELECT RELEASE_LOCK(%s)", [name])
+                    cursor.execute(GIVE_BACK[connection.vendor], [number])
 
 
 def _ask(cursor: Any, sql: str, parameters: list[Any]) -> Any:

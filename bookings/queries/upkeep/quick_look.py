@@ -9,6 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connection
 
 from bookings.db.error_numbers import CONNECTION_LOST
 from bookings.db.hang import SHORTEST_HANG_SECONDS, hang
+from bookings.db.packets import SERVERS
 from bookings.queries.upkeep.schema import unfit_tables
 
 R = TypeVar("R")
@@ -35,7 +36,7 @@ class QuickLook:
 
         :raises OperationalError: if it does not, or not soon
         """
-        if connection.vendor == "mysql":
+        if connection.vendor in SERVERS:
             self._within_limits(lambda _own: None)
 
     def unfit_tables(self) -> list[str]:
@@ -44,7 +45,7 @@ class QuickLook:
 
         :raises OperationalError: if the database does not say so soon
         """
-        return self._within_limits(unfit_tables) if connection.vendor == "mysql" else []
+        return self._within_limits(unfit_tables) if connection.vendor in SERVERS else []
 
     def _within_limits(self, look: Callable[[Any], R]) -> R:
         if not self._lock.acquire(timeout=LIMITS["read_timeout"]):

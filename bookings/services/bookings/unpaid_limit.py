@@ -19,6 +19,9 @@ from bookings.models import Booking
 LOCK = {
     "mysql": "INSERT INTO `user_hold` (user_id) VALUES (%s) ON DUPLICATE KEY UPDATE user_id = `user_hold`.user_id",
     "sqlite": "INSERT INTO user_hold (user_id) VALUES (%s) ON CONFLICT DO NOTHING",
+    # DO NOTHING would lock no row that is there.
+    "postgresql": "INSERT INTO user_hold (user_id) VALUES (%s)"
+    " ON CONFLICT (user_id) DO UPDATE SET user_id = EXCLUDED.user_id",
 }
 
 COUNT = """

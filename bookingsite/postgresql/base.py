@@ -1,0 +1,111 @@
+"""
+Django's backend for PostgreSQL: `bookingsite.kept_connection` and `bookingsite.waiting_statements`.
+
+An error has its SQLSTATE before its text, as those of MariaDB have their numbers; one of the library's own has what the
+standard calls it. The library knows no time limit of a read, so it has one here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from django.db.utils import OperationalError
+from psycopg import IsolationLevel
+from psycopg.errors import _WaitTimeout
+
+from bookings.db.error_numbers import BROKEN_OFF, NOT_CONNECTED, is_lost
+from bookings.db.hang import hang
+from bookingsite.postgresql.packets import Cursor, send, written
+from bookingsite.waiting_statements import Waiting, WaitingStatements
+
+# How often the library looks for signals while it waits.
+WAIT_INTERVAL_SECONDS = 0.1
+
+# A demoted server, or a session that was told to write nothing.
+TAKES_WRITES = "SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'"
+
+
+class Connection(psycopg.Connection[Any]):
+    """The library's connection, which waits for no answer longer than it may."""
+
+    read_seconds: float | None = None
+
+    def wait(self, gen: Any, interval: float = WAIT_INTERVAL_SECONDS, timeout: float | None = None) -> Any:
+        """
+        Wait for the end of what the library has begun.
+
+        :raises OperationalError: the library's, without an answer in time; the connection is of no use any more
+        """
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, self.read_seconds)
+        except _WaitTimeout:
+            # An answer that came later would be taken for that of the next statement.
+            self.pgconn.finish()
+            raise psycopg.OperationalError("no answer in time") from None
+
+
+class DatabaseWrapper(WaitingStatements, base.DatabaseWrapper):
+    """One thread's connection."""
+
+    START = b"BEGIN"
+
+    def judge(self, error: BaseException, *, after_seconds: float) -> None:
+        if not isinstance(error, psycopg.Error):
+            return
+        if len(error.args) == 1:  # not judged yet
+            error.args = (self._number_of(error), *error.args)
+        if not is_lost(error):
+            return
+        self.leave(error, after_seconds=after_seconds)
+        if not isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+            # As a server that was demoted says it.
+            raise OperationalError(*error.args).with_traceback(error.__traceback__) from error
+
+    def takes_writes(self) -> bool:
+        ((answer,),) = self.connection.execute(TAKES_WRITES).fetchall()
+        return bool(answer)
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
+        """
+        Connect, unless the server hangs and another thread is already trying.
+
+        :raises OperationalError: the library's, as if there had been no response
+        """
+        if self._fails_fast and not hang.may_try():
+            raise psycopg.OperationalError("the server hangs; it was not asked")
+        params = {**conn_params}
+        read_seconds, write_seconds = params.pop("read_timeout", None), params.pop("write_timeout", 0)
+        # Of what was sent and is not acknowledged, in milliseconds; nothing where the system does not know it.
+        params["tcp_user_timeout"] = write_seconds * 1000
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        connection = Connection.connect(**params)
+        connection.read_seconds = read_seconds
+        if self._fails_fast:
+            hang.end()
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        return Cursor(self.connection, self._waiting)
+
+    def written(self, sql: str, values: Sequence[Any] | None) -> bytes:
+        return written(self.connection, sql, values)
+
+    def send(self, statements: Waiting) -> None:
+        send(self.connection, statements)
+
+    def _number_of(self, error: psycopg.Error) -> str | None:
+        if error.sqlstate is not None:
+            return error.sqlstate
+        if self.connection is None:
+            return NOT_CONNECTED if isinstance(error, psycopg.OperationalError) else None
+        is_of_the_session = isinstance(error, psycopg.OperationalError) or self.connection.closed
+        return BROKEN_OFF if is_of_the_session else None
+
+    def _note_hang(self, error: BaseException, *, seconds: float) -> None:
+        # One that is raised while a kept connection is looked at is not judged yet.
+        if isinstance(error, psycopg.Error) and len(error.args) == 1:
+            error.args = (self._number_of(error), *error.args)
+        super()._note_hang(error, seconds=seconds)

@@ -1,0 +1,72 @@
+"""How several statements become one packet with PostgreSQL's library; see `bookingsite.waiting_statements`."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import psycopg
+from django.db.backends.postgresql import base
+
+from bookings.db.packets import Answer
+from bookingsite.waiting_statements import Waiting, take
+
+
+def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
+    """
+    Write values into the text of a statement; the library escapes what needs it.
+
+    :raises ProgrammingError: the library's, if there are more values than places, or fewer
+    """
+    return base.Cursor(database).mogrify(sql, values).encode()
+
+
+def send(database: Any, statements: Waiting) -> None:
+    """
+    Send statements in one packet, and fill in their answers.
+
+    :raises InFailedSqlTransaction: the library's, if the server has answered a COMMIT by undoing everything, which it
+        calls no error
+    """
+    with base.Cursor(database) as cursor:
+        _execute(cursor, statements)
+        if statements[-1][0] == b"COMMIT" and cursor.statusmessage != "COMMIT":
+            raise psycopg.errors.InFailedSqlTransaction("the transaction had failed before its COMMIT")
+
+
+def _execute(cursor: Any, statements: Waiting, *then: bytes) -> None:
+    """Leave the answers of what comes `then` to be read. Without values the library sends one simple query."""
+    base.Cursor.execute(cursor, b";".join([*(text for text, _ in statements), *then]))
+    for place, (_, answer) in enumerate(statements):
+        if place:
+            cursor.nextset()
+        if answer is not None:
+            rows = tuple(cursor.fetchall()) if cursor.description else ()
+            answer.fill(rows, count=cursor.rowcount, last_id=None)
+    if then:
+        cursor.nextset()
+
+
+class Cursor(base.Cursor):  # type: ignore[misc]  # Django has no types for it
+    """The library's cursor, which sends what waits on its connection before its own statement, or lets that wait."""
+
+    def __init__(self, connection: Any, waiting: Waiting) -> None:
+        super().__init__(connection)
+        self._waiting = waiting
+        self._answer: Answer | None = None
+
+    def let_wait(self, answer: Answer) -> None:
+        """Send nothing: what is executed next on this cursor waits, and its answer is filled in once it was sent."""
+        self._answer = answer
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        if self._answer is not None:
+            self._waiting.append((self.mogrify(query, params).encode(), self._answer))
+        elif self._waiting:
+            _execute(self, take(self._waiting), self.mogrify(query, params).encode())
+        else:
+            super().execute(query, params, **options)
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        if self._waiting:
+            send(self.connection, take(self._waiting))
+        super().executemany(query, params_seq, **options)
