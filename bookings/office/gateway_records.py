@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -111,7 +111,7 @@ class DisputeAdmin(RecordAdmin):
     list_select_related = ["payment__booking"]
     paginator = OnIndexPaginator
     # Those that are open first, and of them the one that must be answered first.
-    ordering = ["closed_at", "answer_by", "pk"]
+    ordering = [F("closed_at").asc(nulls_first=True), F("answer_by").asc(nulls_first=True), "pk"]
 
     def title_of(self, record: Dispute) -> str:
         named = {"number": record.pk, "reference": record.payment.booking.reference}

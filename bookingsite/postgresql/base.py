@@ -47,10 +47,18 @@ class Connection(psycopg.Connection[Any]):
             raise psycopg.OperationalError("no answer in time") from None
 
 
+class Operations(base.DatabaseOperations):
+    """Shows a statement in Django's record of them without those that it has travelled with."""
+
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> Any:
+        return cursor.said or super().last_executed_query(cursor, sql, params)
+
+
 class DatabaseWrapper(WaitingStatements, base.DatabaseWrapper):
     """One thread's connection."""
 
     START = b"BEGIN"
+    ops_class = Operations
 
     def judge(self, error: BaseException, *, after_seconds: float) -> None:
         if not isinstance(error, psycopg.Error):

@@ -52,18 +52,23 @@ class Cursor(base.Cursor):  # type: ignore[misc]  # Django has no types for it
         super().__init__(connection)
         self._waiting = waiting
         self._answer: Answer | None = None
+        self.said: str | None = None
+        """Its own statement, of what was sent with others or waits; None of one that was sent alone."""
 
     def let_wait(self, answer: Answer) -> None:
         """Send nothing: what is executed next on this cursor waits, and its answer is filled in once it was sent."""
         self._answer = answer
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        if self._answer is not None:
-            self._waiting.append((self.mogrify(query, params).encode(), self._answer))
-        elif self._waiting:
-            _execute(self, take(self._waiting), self.mogrify(query, params).encode())
-        else:
+        self.said = None
+        if self._answer is None and not self._waiting:
             super().execute(query, params, **options)
+            return self
+        self.said = self.mogrify(query, params)
+        if self._answer is not None:
+            self._waiting.append((self.said.encode(), self._answer))
+        else:
+            _execute(self, take(self._waiting), self.said.encode())
         return self
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:

@@ -5,7 +5,7 @@ import sys
 import pytest
 from django.db import OperationalError, connection
 
-from bookings.db.error_numbers import CONNECTION_LOST
+from bookings.db.error_numbers import CONNECTION_LOST, UNANSWERED
 from bookings.db.hang import TRY_EVERY_SECONDS, Hang
 from bookingsite import kept_connection
 from tests.support.clocks import Clock
@@ -72,7 +72,7 @@ def test_who_would_wait_for_a_new_connection_is_refused_at_once(of_a_web_process
     with pytest.raises(OperationalError, match="it was not asked") as refused:
         of_a_web_process.ensure_connection()
 
-    assert refused.value.args[0] == CONNECTION_LOST
+    assert refused.value.args[0] in UNANSWERED
 
 
 @pytest.mark.server

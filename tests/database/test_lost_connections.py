@@ -20,7 +20,7 @@ from tests.support.sessions import kill_session, session_number
 pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
 
 # What a server says of itself; the library's own are above 2000.
-SAID_BY_A_SERVER = sorted(number for number in LOST if not 2000 <= number < 3000)
+SAID_BY_A_SERVER = sorted(number for number in LOST if isinstance(number, int) and not 2000 <= number < 3000)
 
 
 def server_says(number):
@@ -98,7 +98,7 @@ def test_without_letting_go_the_demoted_server_is_asked_again(monkeypatch):
     assert session() == before
 
 
-@pytest.mark.parametrize("number", CONFLICTS)
+@pytest.mark.parametrize("number", [number for number in CONFLICTS if isinstance(number, int)])
 def test_a_conflict_keeps_it(number):
     before = session()
 

@@ -21,7 +21,7 @@ def database_url() -> str:
     """Give the address of the database that this test runs on."""
     at = connection.settings_dict
     password = f":{quote(at['PASSWORD'])}" if at["PASSWORD"] else ""
-    return f"mysql://{at['USER']}{password}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+    return f"{connection.vendor}://{at['USER']}{password}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
 
 
 def environment(**settings: str) -> dict[str, str]:
