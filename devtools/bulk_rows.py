@@ -135,4 +135,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 def key_of(kind: str, number: str) -> str:
     """Write SQL for a random-looking UUID, always the same for this kind and number."""
-    return f"INSERT(INSERT(MD5(CONCAT('{kind}', {number})), 13, 1, '4'), 17, 1, 'a')"
+    digits = f"MD5(CONCAT('{kind}', {number}))"
+    if connection.vendor == "postgresql":
+        return f"OVERLAY(OVERLAY({digits} PLACING '4' FROM 13 FOR 1) PLACING 'a' FROM 17 FOR 1)::uuid"
+    return f"INSERT(INSERT({digits}, 13, 1, '4'), 17, 1, 'a')"

@@ -182,7 +182,7 @@ def test_a_booking_may_have_many_payments_that_ended():
         ("failed", {"state": "lost"}, "payment_state_known"),
         ("succeeded", {"gateway": ""}, "payment_gateway_has_a_name"),
         ("succeeded", {"step": "payer"}, "payment_step_only_while_processing"),
-        ("dead", {"step": "closing"}, "payment_step_only_while_processing"),
+        ("dead", {"step": "closing", "closing_since": F("created_at")}, "payment_step_only_while_processing"),
         ("processing", {"step": "closing"}, "payment_closing_says_since"),
         ("processing", {"step": "lost"}, "payment_step_only_while_processing"),
     ],

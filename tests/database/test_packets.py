@@ -386,6 +386,7 @@ def test_a_wrapper_sees_what_waits(packets):
     assert (seen, committed()) == ([INSERT], [1])
 
 
+@pytest.mark.mariadb
 def test_a_database_that_takes_no_packets_gets_one_statement_after_the_other(packets, monkeypatch):
     monkeypatch.setattr(connections["default"], "vendor", "another")
 

@@ -1,5 +1,7 @@
 """
-Fills an empty MariaDB with a year of bookings: as many as asked for, with all that belongs to them.
+Fills an empty database with a year of bookings: as many as asked for, with all that belongs to them.
+
+It is said in MariaDB's words, and `tests.volume.postgresql` knows them in PostgreSQL's.
 
 Each table is one INSERT ... SELECT into an empty table, which MariaDB loads in bulk: it sorts each index once
 instead of finding a place for every entry. What a row is follows from its number, so two runs make the same tables
@@ -15,7 +17,9 @@ from contextlib import contextmanager
 
 from django.db import connection
 
+from bookings.db.clock import STATEMENT_TIME
 from devtools.bulk_rows import insert_select, key_of
+from tests.volume import postgresql
 
 # Measured: 1.1 kB, and a third more while indexes are sorted, beside 1.3 GB of the server's own.
 DISK_PER_BOOKING = 2_000
@@ -132,7 +136,7 @@ _EVENTS = insert_select(
     booking_id="id",
     what="IF(status = 'booked', 'booked', 'cancelled')",
     actor_kind="IF(status = 'booked', 'customer', 'system')",
-    actor_name="IF(status = 'booked', user_id, 'worker')",
+    actor_name="IF(status = 'booked', CONCAT(user_id), 'worker')",
     to_status="status",
     reason="cancel_reason",
     request_id="IF(status = 'booked', CONCAT('pay-', MD5(id)), '')",
@@ -217,7 +221,7 @@ _ANNOUNCEMENTS = insert_select(
 
 # Of the second endpoint some are dead, and some wait.
 _DELIVERIES = insert_select(
-    *("webhook_delivery", f"booking JOIN seq_1_to_{HOOKS} WHERE {_TOLD}"),
+    *("webhook_delivery", f"booking CROSS JOIN seq_1_to_{HOOKS} WHERE {_TOLD}"),
     id=f"booking.id * {HOOKS} + seq",
     endpoint_id="seq",
     announcement_id="booking.id",
@@ -263,8 +267,10 @@ def fill(bookings: int, *, at_once: bool = False) -> Iterator[tuple[str, float]]
         "waiting": waiting_of(bookings),
         "step": YEAR_US // bookings,
     }
+    if connection.vendor == "postgresql":
+        postgresql.make_functions()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT UTC_TIMESTAMP(6)")
+        cursor.execute(f"SELECT {STATEMENT_TIME[connection.vendor]}")
         (now,) = cursor.fetchone()
     statements = {table: statement.format(now=now, **numbers) for table, statement in _FILLS.items()}
     for table in ("seat_call", "booking"):
@@ -280,9 +286,12 @@ def fill(bookings: int, *, at_once: bool = False) -> Iterator[tuple[str, float]]
 def _insert(statement: str) -> float:
     began = time.monotonic()
     with connection.cursor() as cursor:
-        cursor.execute("SET SESSION unique_checks = 0, SESSION foreign_key_checks = 0")
-        cursor.execute(statement)
-        cursor.execute("SET SESSION unique_checks = 1, SESSION foreign_key_checks = 1")
+        if connection.vendor == "postgresql":
+            cursor.execute(postgresql.in_its_words(statement))
+        else:
+            cursor.execute("SET SESSION unique_checks = 0, SESSION foreign_key_checks = 0")
+            cursor.execute(statement)
+            cursor.execute("SET SESSION unique_checks = 1, SESSION foreign_key_checks = 1")
     return time.monotonic() - began
 
 
@@ -309,6 +318,10 @@ def see_that_disk_is_free(bookings: int) -> None:
 def analyze_tables() -> None:
     """Let the optimizer see the rows as they are. Ends the transaction, as MariaDB does then."""
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            postgresql.let_keys_go_on(TABLES)
+            cursor.execute(f"ANALYZE {', '.join((*TABLES, *OF_THE_REAPER))}")
+            return
         cursor.execute(f"ANALYZE TABLE {', '.join((*TABLES, *OF_THE_REAPER))}")
         cursor.fetchall()
 

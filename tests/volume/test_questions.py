@@ -7,7 +7,7 @@ from tests.support.volume import effort_of
 from tests.volume.fill import analyze_tables, empty, fill
 from tests.volume.questions import all_questions
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
+pytestmark = [pytest.mark.server, pytest.mark.django_db]
 
 BOOKINGS = 10_000
 
@@ -24,6 +24,11 @@ def _a_year_of_bookings(django_db_setup, django_db_blocker):
 
 @pytest.mark.slow
 def test_nothing_reads_more_rows_than_it_may():
+    if connection.vendor == "postgresql":
+        # Of ten thousand rows it is cheaper to read a table than to go by an index: it must have one, for ten million.
+        with connection.cursor() as cursor:
+            for way in ("seqscan", "hashjoin", "mergejoin"):
+                cursor.execute(f"SET LOCAL enable_{way} = off")
     efforts = {question.name: (effort_of(question.ask).read, question.most) for question in all_questions()}
 
     assert {name: effort for name, effort in efforts.items() if effort[0] > effort[1]} == {}

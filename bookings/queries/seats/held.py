@@ -1,8 +1,10 @@
 """Seats flight by flight: what a comparison with the Flight Service needs to know of our side."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
 from bookings.conf import RECONCILED_AFTER_CANCELLATION, counter_is_shared
@@ -29,6 +31,17 @@ class SeatsOfFlight:
     under_way: int
 
 
+# PostgreSQL does not leap along an index by itself, and would read an entry of each booking.
+FROM_FLIGHT_TO_FLIGHT = """
+    WITH RECURSIVE flights(id) AS (
+        SELECT MIN(flight_id) FROM booking WHERE status = %s
+        UNION ALL
+        SELECT (SELECT MIN(b.flight_id) FROM booking b WHERE b.status = %s AND b.flight_id > flights.id)
+        FROM flights WHERE flights.id IS NOT NULL
+    )
+    SELECT id FROM flights WHERE id IS NOT NULL"""
+
+
 def flights_to_compare(now: datetime) -> set[int]:
     """
     Flights on which seats are held, or on which a booking was cancelled or a call decided lately.
@@ -36,7 +49,6 @@ def flights_to_compare(now: datetime) -> set[int]:
     The cost grows with flights, not bookings: `MIN(status)` is read at the start of each flight's index range, where
     `booked` sorts first. The few unpaid bookings are looked at one by one.
     """
-    paid = Booking.objects.values("flight_id").annotate(first=Min("status")).filter(first=BookingStatus.BOOKED)
     unpaid = Booking.objects.filter(status=BookingStatus.INITIATED)
     since = now - RECONCILED_AFTER_CANCELLATION
     kinds = [EventKind.CANCELLED, EventKind.RESERVATION_RESOLVED]
@@ -44,11 +56,20 @@ def flights_to_compare(now: datetime) -> set[int]:
     # Few: people write them, and a decision of theirs may be wrong.
     decided = SeatCallEvent.objects.filter(created_at__gte=since)
     return {
-        *paid.values_list("flight_id", flat=True),
+        *_flights_with_paid_bookings(),
         *unpaid.values_list("flight_id", flat=True).distinct(),
         *ended.values_list("booking__flight_id", flat=True).distinct(),
         *decided.values_list("seat_call__flight_id", flat=True).distinct(),
     }
+
+
+def _flights_with_paid_bookings() -> Iterable[int]:
+    if connection.vendor != "postgresql":
+        paid = Booking.objects.values("flight_id").annotate(first=Min("status")).filter(first=BookingStatus.BOOKED)
+        return paid.values_list("flight_id", flat=True)
+    with connection.cursor() as cursor:
+        cursor.execute(FROM_FLIGHT_TO_FLIGHT, [BookingStatus.BOOKED, BookingStatus.BOOKED])
+        return [flight_id for (flight_id,) in cursor.fetchall()]
 
 
 def seats_of(flight_id: int, *, besides: int | None = None) -> SeatsOfFlight:
