@@ -30,7 +30,7 @@ class Errors(DatabaseErrorWrapper):
     """Turns the library's errors into Django's, and closes the connection after those that end it."""
 
     def __init__(self, wrapper: "KeptConnection") -> None:
-        super().__init__(wrapper)  # type: ignore[arg-type]  # a mixin of what it wants
+        super().__init__(wrapper)
         self._wrapper = wrapper
         # Calls nest: a cursor connects first.
         self._begun: list[float] = []
@@ -60,6 +60,8 @@ class KeptConnection(Base):
     _is_leaving = False
     # Django's: whether this request has looked at the connection.
     health_check_done: bool
+    # Of each backend: the library.
+    Database: Any
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias)

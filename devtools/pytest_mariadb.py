@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 TEST_TIMEOUT_SECONDS = 120
 # Runs that end before a test needs the database.
 QUESTIONS = ("help", "version", "collectonly", "markers", "show_fixtures_per_test", "showfixtures")
-SERVERS = {"mariadb": PrivateMariaDB, "postgresql": PrivatePostgreSQL}
+SERVERS: dict[str, type[PrivateMariaDB | PrivatePostgreSQL]] = {
+    "mariadb": PrivateMariaDB,
+    "postgresql": PrivatePostgreSQL,
+}
 SERVER = pytest.StashKey[PrivateMariaDB | PrivatePostgreSQL]()
 # What a marked test needs, by the kind of database that lacks it.
 MARIADB_ALONE = "needs MariaDB: what only it can mean, as its EXPLAIN or its variables"

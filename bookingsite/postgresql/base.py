@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.utils import OperationalError
 from psycopg import IsolationLevel
 from psycopg.errors import _WaitTimeout
@@ -47,7 +48,7 @@ class Connection(psycopg.Connection[Any]):
             raise psycopg.OperationalError("no answer in time") from None
 
 
-class Operations(base.DatabaseOperations):
+class Operations(DatabaseOperations):
     """Shows a statement in Django's record of them without those that it has travelled with."""
 
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> Any:

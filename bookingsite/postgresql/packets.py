@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import psycopg
-from django.db.backends.postgresql import base
+from psycopg import ClientCursor
 
 from bookings.db.packets import Answer
 from bookingsite.waiting_statements import Waiting, take
@@ -16,7 +16,7 @@ def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
 
     :raises ProgrammingError: the library's, if there are more values than places, or fewer
     """
-    return base.Cursor(database).mogrify(sql, values).encode()
+    return ClientCursor(database).mogrify(sql, values).encode()
 
 
 def send(database: Any, statements: Waiting) -> None:
@@ -26,7 +26,7 @@ def send(database: Any, statements: Waiting) -> None:
     :raises InFailedSqlTransaction: the library's, if the server has answered a COMMIT by undoing everything, which it
         calls no error
     """
-    with base.Cursor(database) as cursor:
+    with ClientCursor(database) as cursor:
         _execute(cursor, statements)
         if statements[-1][0] == b"COMMIT" and cursor.statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction("the transaction had failed before its COMMIT")
@@ -34,7 +34,7 @@ def send(database: Any, statements: Waiting) -> None:
 
 def _execute(cursor: Any, statements: Waiting, *then: bytes) -> None:
     """Leave the answers of what comes `then` to be read. Without values the library sends one simple query."""
-    base.Cursor.execute(cursor, b";".join([*(text for text, _ in statements), *then]))
+    ClientCursor.execute(cursor, b";".join([*(text for text, _ in statements), *then]))
     for place, (_, answer) in enumerate(statements):
         if place:
             cursor.nextset()
@@ -45,7 +45,7 @@ def _execute(cursor: Any, statements: Waiting, *then: bytes) -> None:
         cursor.nextset()
 
 
-class Cursor(base.Cursor):  # type: ignore[misc]  # Django has no types for it
+class Cursor(ClientCursor[Any]):
     """The library's cursor, which sends what waits on its connection before its own statement, or lets that wait."""
 
     def __init__(self, connection: Any, waiting: Waiting) -> None:
