@@ -85,6 +85,7 @@ test-sqlite:  ## run on SQLite the tests that depend on the database, and not on
 		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb and not server" $(ANY_DATABASE)
 
 test-postgres:  ## run on a private PostgreSQL what needs a server, races and crashes included; QUICK=1 leaves out the slow ones
+	@sh devtools/system_packages.sh test
 	@sh devtools/system_packages.sh postgres
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "tests on a private PostgreSQL"

@@ -3,7 +3,7 @@
 #
 #   sh devtools/system_packages.sh run     what `make run` needs: a compiler, headers, the MariaDB client library
 #   sh devtools/system_packages.sh test    that, a MariaDB server, a Redis, a haproxy, and a Chromium
-#   sh devtools/system_packages.sh postgres   what `run` needs, and a PostgreSQL server
+#   sh devtools/system_packages.sh postgres  what `make test-postgres` needs beside `test`
 #   sh devtools/system_packages.sh image   what `make image` needs
 #   sh devtools/system_packages.sh backup  what `python -m tests.campaigns backup` needs beside `test`
 #
@@ -63,15 +63,16 @@ missing_packages() {
             has mariadb-dump || echo mariadb-client
             return
             ;;
+        postgres)
+            # The package sets up a server of its own as well, for this machine alone, on port 5432.
+            ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || has initdb || echo postgresql
+            return
+            ;;
     esac
     has gcc || echo gcc
     echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 || echo libc6-dev
     has pkg-config || echo pkg-config
     pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mariadb 2>/dev/null || echo libmariadb-dev
-    if [ "$PURPOSE" = postgres ]; then
-        # The package sets up a server of its own, which is not used here, and stays stopped where there is no init.
-        [ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || has initdb || echo postgresql
-    fi
     if [ "$PURPOSE" = test ]; then
         has mariadbd && has mariadb-install-db || echo mariadb-server-core
         has my_print_defaults || echo mariadb-client-core

@@ -55,6 +55,8 @@ def test_a_complete_machine_is_left_alone_in_silence(tmp_path, purpose):
         ("image", ("buildah", "debootstrap", "ip"), ""),
         ("backup", ("mariadb-dump",), ""),
         ("backup", (), "mariadb-client"),
+        ("postgres", ("initdb",), ""),
+        ("postgres", (), "postgresql"),
     ],
 )
 def test_the_image_and_a_backup_need_programs_of_their_own(tmp_path, purpose, programs, packages):
