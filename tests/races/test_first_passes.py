@@ -30,6 +30,8 @@ def test_eight_first_passes_at_once_all_go_through(flights, payments):
         assert last_pass_finished_at() is not None
 
 
+# PostgreSQL locks no gap where a row is missing, and meets no deadlock.
+@pytest.mark.mariadb
 def test_without_repeating_the_transaction_one_of_them_dies_of_a_deadlock(flights, payments, monkeypatch):
     monkeypatch.setattr(run_pass, "_finish", run_pass._finish.__wrapped__)
 
