@@ -19,7 +19,7 @@ from tests.support.bookings import STAFF
 from tests.support.messages import FakeMail, give_contact, send_due
 from tests.support.webhooks import SEAL, announcements
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 SENDERS = 4
 

@@ -162,7 +162,7 @@ def no_ids_left():
         cursor.execute("TRUNCATE django_q_ormq")
 
 
-# Of PostgreSQL's keys of eight bytes none is ever left out, and a test cannot say that they have come to an end.
+# PostgreSQL's sequence knows nothing of a key that a row has brought.
 @pytest.mark.mariadb
 def test_where_the_queue_has_no_id_left_passes_are_begun_and_cancellations_wake_the_worker(
     flights, sim, no_ids_left, lost_wake_ups
