@@ -115,14 +115,18 @@ def all_targets(*, old: Path | None, python: str, beside: Sequence[str] = ()) ->
 
 
 def with_setting(target: Target, setting: str, scenarios: Iterable[str]) -> Target:
-    """Describe a target with the same tables and one more setting, NAME=VALUE, which is its name."""
+    """
+    Describe a target with the same tables and one more setting, NAME=VALUE, which is its name.
+
+    DATABASE_URL has tables of its own there, made before it starts; the readings of the database are not of that one.
+    """
     name, _, value = setting.partition("=")
     return replace(
         target,
         name=setting,
         scenarios=frozenset(scenarios),
         environment={**target.environment, name: value},
-        migrate=(),
+        migrate=target.migrate if name == "DATABASE_URL" else (),
         tables_of=target.name,
         port=next(ports),
     )

@@ -143,6 +143,15 @@ def test_what_is_measured_beside_has_one_setting_more():
     assert other.port != this.port
 
 
+@pytest.mark.usefixtures("no_packages")
+def test_another_database_that_is_measured_beside_gets_tables_of_its_own():
+    setting = "DATABASE_URL=postgresql://bookings@127.0.0.1:5432/bookings"
+    this, *others = all_targets(old=None, python="", beside=[setting])
+
+    other = next(each for each in others if each.name == setting)
+    assert other.migrate == this.migrate != ()
+
+
 def test_what_failed_is_counted_by_target_cell_and_cause_in_all_rounds():
     series = series_of(this_service=[100.0])
     series.add(CREATE, "old", 0, sample(50.0, failed={"500": 3}))
