@@ -29,7 +29,8 @@ SOURCES := benchmarks bookings bookingsite deploy devtools flightsim manage.py p
 # What depends on the database, and must not depend on which.
 ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regressions tests/security tests/spec tests/unkeyed
 # The same, with what only a server can show; and what of it CI has the time for.
-ON_POSTGRES := $(ANY_DATABASE) tests/crashes tests/properties tests/races tests/volume
+ON_POSTGRES := $(ANY_DATABASE) tests/crashes tests/operations/test_migrate_on_postgresql.py tests/properties \
+	tests/races tests/volume
 ON_POSTGRES_QUICKLY := tests/commands tests/crashes tests/database tests/properties tests/races tests/spec
 # What says the most about a change in the least time.
 FAST := tests/api tests/architecture tests/docs tests/gateway tests/spec

@@ -189,7 +189,7 @@ def test_what_asks_for_nothing_is_plain_text(connect, query):
     ],
 )
 def test_the_doctor_says_whether_it_is_encrypted(cipher, host, verdict, found):
-    (only,) = encryption(cipher, host=host, options="")
+    (only,) = encryption(cipher, host=host, options=database.TLS_OPTIONS)
 
     assert (only.verdict, only.name, only.message) == (verdict, "encryption", found)
     assert ("ssl_mode=VERIFY_IDENTITY" in only.hint) == (verdict == "WARN")

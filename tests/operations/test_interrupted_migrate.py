@@ -238,7 +238,7 @@ def test_two_that_start_at_once_do_not_meet(server, database, undisturbed):
 @pytest.mark.mariadb
 def test_one_waits_for_another_and_says_so(server, database):
     # The session of a migrate that was killed lives on until its last statement has ended.
-    (lock,) = ask(server, f"SELECT CONCAT('migrate ', LEFT(SHA2('{DATABASE}', 256), 32))")[0]
+    (lock,) = ask(server, f"SELECT CONCAT('migrate ', CONV(LEFT(SHA2('{DATABASE}', 256), 14), 16, 10))")[0]
     with contextlib.closing(MySQLdb.connect(host=HOST, port=server.port, user="root")) as other:
         other.cursor().execute("SELECT GET_LOCK(%s, 0)", [lock])
         waiting = command(database)
