@@ -40,8 +40,8 @@ MESSAGE_CHARACTERS = 600
 # Debian keeps each version's programs in a folder of its own, and not in any PATH.
 PROGRAMS = Path("/usr/lib/postgresql")
 DEBIAN_PACKAGES = "postgresql"
-# A server refuses to run as root. Debian's package makes the first user; the second is on every system.
-USERS_FOR_ROOT = ("postgres", "nobody")
+# A server refuses to run as root; Debian's package makes this user for it.
+USER_FOR_ROOT = "postgres"
 
 
 class PostgreSQLUnavailable(Exception):
@@ -110,7 +110,7 @@ class PrivatePostgreSQL:
             raise
 
     def stop(self) -> None:
-        """Stop the server in order, whoever is connected; after five seconds, by force. The data stays."""
+        """Stop the server in order, with all its sessions; after five seconds, by force. The data stays."""
         if self._server is not None:
             # SIGTERM would wait until the last client has gone.
             os.kill(self._server.pid, signal.SIGINT)
@@ -145,7 +145,7 @@ class PrivatePostgreSQL:
         installer = _program("initdb")
         self._folder = Path(tempfile.mkdtemp(prefix="bookings-postgresql-")).resolve()
         if os.geteuid() == 0:
-            user = pwd.getpwnam(_user_for_root())
+            user = pwd.getpwnam(USER_FOR_ROOT)
             os.chown(self._folder, user.pw_uid, user.pw_gid)
         done = subprocess.run(
             [
@@ -232,13 +232,8 @@ def _program(name: str) -> str:
     return path
 
 
-def _user_for_root() -> str:
-    known = {user.pw_name for user in pwd.getpwall()}
-    return next(name for name in USERS_FOR_ROOT if name in known)
-
-
 def _as_ordinary_user(words: list[str]) -> list[str]:
-    """Give the words to put before a command so that a server runs as somebody else than root; `words` stay last."""
+    """Give the words to put before a command so that a server does not run as root; `words` stay last."""
     if os.geteuid() != 0:
         return words
     setpriv = shutil.which("setpriv")
@@ -246,9 +241,9 @@ def _as_ordinary_user(words: list[str]) -> list[str]:
         raise PostgreSQLUnavailable(
             "PostgreSQL does not run as root, and there is no setpriv to run it as another user"
         )
-    name = _user_for_root()
     # The signal of a parent's end is forgotten by a process that changes its user, so it is asked for afterwards.
-    return [setpriv, f"--reuid={name}", f"--regid={pwd.getpwnam(name).pw_gid}", "--clear-groups", "--", *words]
+    group = pwd.getpwnam(USER_FOR_ROOT).pw_gid
+    return [setpriv, f"--reuid={USER_FOR_ROOT}", f"--regid={group}", "--clear-groups", "--", *words]
 
 
 def _one_line(text: str) -> str:

@@ -66,7 +66,7 @@ LOST: Mapping[Number, str] = MappingProxyType(
         4031: "ended by the server while it was idle",
         NOT_CONNECTED: "cannot connect",
         "08003": "connection gone",
-        "08004": "the server, or what stands in front of it, lets nobody in",
+        "08004": "the server, or what stands in front of it, refuses the connection",
         BROKEN_OFF: "connection lost, perhaps during COMMIT",
         "08007": "connection lost during COMMIT",
         "25006": "read-only after a failover",

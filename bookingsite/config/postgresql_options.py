@@ -7,7 +7,7 @@ from typing import Any
 
 from bookingsite.config.database_options import Refused, age, file, pairs, seconds, shown, socket
 
-# The library's own default, `prefer`, goes on without encryption where a server, or someone in between, says so.
+# The library's own default, `prefer`, goes on without encryption where a server, or a machine in between, says so.
 SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
 SSL_FILES = ("sslrootcert", "sslcert", "sslkey")
 
@@ -32,7 +32,7 @@ def _mode(name: str, text: str) -> str:
     mode = text.lower().replace("_", "-")
     if mode in ("allow", "prefer"):
         raise Refused(
-            f"its option {name} cannot be {mode}: nothing would be encrypted where someone in between says so; take "
+            f"its option {name} cannot be {mode}: nothing would be encrypted where a machine in between says so; take "
             "require or verify-full"
         )
     if mode not in SSL_MODES:
