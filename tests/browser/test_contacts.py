@@ -7,7 +7,7 @@ from bookings.models import BookingEvent, Contact, Message
 from tests.browser.axe import barriers
 from tests.support.messages import EMAIL, a_refused_message
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_supervisor_sends_a_mail_once_more_and_erases_the_contact(office, page, settings):

@@ -28,7 +28,7 @@ from tests.support.smtp import Inbox, a_mail_server
 from tests.support.twilio import Twilio, a_twilio
 from tests.support.webhooks import SEAL
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 # What is left of a message in the end, and how often it came, when its sender died at a point.
 OF_A_MAIL = {
