@@ -38,7 +38,7 @@ urlpatterns = [
         r"^v1/bookings/(?P<pk>[^/.]+)/contact$",
         ContactViewSet.as_view({"put": "contact_change", "delete": "contact_erase"}),
     ),
-    re_path(r"^v1/users/(?P<pk>[^/.]+)/contacts$", ContactViewSet.as_view({"delete": "contacts_erase"})),
+    re_path(r"^v1/users/(?P<pk>[^/]+)/contacts$", ContactViewSet.as_view({"delete": "contacts_erase"})),
     path("v1", LinksView.as_view()),
     path("v1/events", EventViewSet.as_view({"get": "feed"})),
     path("v1/info", InfoView.as_view()),
