@@ -329,7 +329,7 @@ def _insert(model: type[Model], rows: Iterable[dict[str, Any]]) -> None:
 def _stored(value: Any) -> Any:
     """Convert a value for both kinds of database, as the ORM does for each field, but faster."""
     kind = type(value)
-    if kind is int or kind is str or value is None:
+    if kind in (int, str, bool) or value is None:
         return value
     if kind is datetime:
         return str(value).removesuffix("+00:00")

@@ -40,6 +40,7 @@ def test_these_pages_of_log_ins_are_routed_and_no_others():
     assert own == {
         *("/admin/login/", "/admin/logout/", "/admin/password_change/"),
         *("/admin/second-factor/", "/admin/log-in/", "/admin/sso/"),
+        "/admin/search-by-email/",  # of travelers' bookings
     }
     assert below == {
         *("/admin/second-factor/add/", "/admin/second-factor/codes/", "/admin/second-factor/{kind}/{row_id}/remove/"),

@@ -228,6 +228,7 @@ _DELIVERIES = insert_select(
     state="CASE IF(seq = 2, MOD(booking.id, 40), 0) WHEN 1 THEN 'dead' WHEN 2 THEN 'pending' ELSE 'delivered' END",
     next_at="IF(seq = 2 AND MOD(booking.id, 40) = 2, '{now}' + INTERVAL 1 DAY, NULL)",
     delivered_at="IF(seq = 2 AND MOD(booking.id, 40) IN (1, 2), NULL, created_at)",
+    died_at="IF(seq = 2 AND MOD(booking.id, 40) = 1, created_at + INTERVAL 72 HOUR, NULL)",
     ends_at="created_at + INTERVAL 72 HOUR",
     **dict.fromkeys(("first_sent_at", "created_at"), "created_at"),
 )
