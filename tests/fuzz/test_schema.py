@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transa
 
 FEWEST_CASES = 1000
 # Nothing is decided by it: 20 s on two idle cores, many times that on a busy machine.
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 480
 
 BUILT_IN_CHECKS = {
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),
@@ -31,7 +31,7 @@ BUILT_IN_CHECKS = {
 def test_no_generated_request_gets_an_answer_that_the_document_does_not_describe(tmp_path):
     # Few seats: the last of a flight is sold, and somebody comes too late.
     with start_service(capacity=150) as service:
-        callers = a_service_and_customers(service_examples=20, customer_examples=12, seed=1)
+        callers = a_service_and_customers(service_examples=40, customer_examples=20, seed=1)
 
         outcome = fuzz(service.url, callers, folder=tmp_path, limit=LIMIT_SECONDS)
 
