@@ -24,7 +24,7 @@ from benchmarks.stack import Stack, StackFailed
 from benchmarks.targets import THIS, NotInstalled, all_targets
 from benchmarks.threads import CELLS as CELLS_OF_THREADS
 from benchmarks.threads import Threads, ThreadsReport, thread_targets
-from devtools.mariadb import MariaDBUnavailable
+from devtools.private_server import ServerUnavailable
 from devtools.processes import adopt_orphans, kill_descendants
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         described = all_targets(old=options.old, python=options.python, beside=options.beside)
         with Stack(described) as stack:
             return _run(options, stack)
-    except (MariaDBUnavailable, StackFailed, NotInstalled, LoadFailed) as reason:
+    except (ServerUnavailable, StackFailed, NotInstalled, LoadFailed) as reason:
         _say(str(reason), to=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import MySQLdb
 import MySQLdb.cursors
 
-from devtools.mariadb import DATABASE, LOGIN_PAUSE_SECONDS, LOGIN_SECONDS, MariaDBUnavailable, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
+from devtools.private_server import DATABASE, LOGIN_PAUSE_SECONDS, LOGIN_SECONDS, ServerUnavailable
 from devtools.processes import HOST
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class MariaDBPair:
         deadline = time.monotonic() + APPLY_SECONDS
         while run(self.primary, "SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'")[0][1] != "1":
             if time.monotonic() > deadline:
-                raise MariaDBUnavailable(f"the replica does not follow: {status(self.replica)}")
+                raise ServerUnavailable(f"the replica does not follow: {status(self.replica)}")
             time.sleep(LOGIN_PAUSE_SECONDS)
 
     def catch_up(self) -> None:
@@ -103,7 +104,7 @@ class MariaDBPair:
         The first half of a promotion: RESET SLAVE would throw away what has arrived and is not applied yet, though
         a semi-synchronous primary has acknowledged it.
 
-        :raises MariaDBUnavailable: if that does not come to an end
+        :raises ServerUnavailable: if that does not come to an end
         """
         # In this order: START SLAVE while neither thread runs throws away what has arrived, to fetch it once more.
         run(self.replica, "START SLAVE SQL_THREAD", "STOP SLAVE IO_THREAD")
@@ -141,7 +142,7 @@ def catch_up(replica: PrivateMariaDB, primary: PrivateMariaDB) -> None:
     """
     Wait until a replica has everything that its primary has.
 
-    :raises MariaDBUnavailable: if it does not get there
+    :raises ServerUnavailable: if it does not get there
     """
     ((position,),) = run(primary, "SELECT @@gtid_binlog_pos")
     _await(replica, position)
@@ -176,4 +177,4 @@ def _session(server: PrivateMariaDB) -> contextlib.closing[Any]:
 def _await(replica: PrivateMariaDB, position: str) -> None:
     ((outcome,),) = run(replica, f"SELECT MASTER_GTID_WAIT('{position}', {APPLY_SECONDS})")
     if outcome != 0:
-        raise MariaDBUnavailable(f"the replica has not reached {position}: {status(replica)}")
+        raise ServerUnavailable(f"the replica has not reached {position}: {status(replica)}")

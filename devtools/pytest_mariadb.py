@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from devtools.mariadb import MariaDBUnavailable, PrivateMariaDB
-from devtools.postgresql import PostgreSQLUnavailable, PrivatePostgreSQL
+from devtools.mariadb import PrivateMariaDB
+from devtools.postgresql import PrivatePostgreSQL
+from devtools.private_server import PrivateServer, ServerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 TEST_TIMEOUT_SECONDS = 120
 # Runs that end before a test needs the database.
 QUESTIONS = ("help", "version", "collectonly", "markers", "show_fixtures_per_test", "showfixtures")
-SERVERS: dict[str, type[PrivateMariaDB | PrivatePostgreSQL]] = {
-    "mariadb": PrivateMariaDB,
-    "postgresql": PrivatePostgreSQL,
-}
-SERVER = pytest.StashKey[PrivateMariaDB | PrivatePostgreSQL]()
+SERVERS: dict[str, type[PrivateServer]] = {"mariadb": PrivateMariaDB, "postgresql": PrivatePostgreSQL}
+SERVER = pytest.StashKey[PrivateServer]()
 # What a marked test needs, by the kind of database that lacks it.
 MARIADB_ALONE = "needs MariaDB: what only it can mean, as its EXPLAIN or its variables"
 POSTGRESQL_ALONE = "needs PostgreSQL: what only it can mean; make test-postgres runs it"
@@ -61,7 +59,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         return
     try:
         server = SERVERS[os.environ.get("TEST_SERVER") or "mariadb"]().__enter__()
-    except (MariaDBUnavailable, PostgreSQLUnavailable) as reason:
+    except ServerUnavailable as reason:
         raise pytest.UsageError(f"{reason}, or set TEST_DATABASE_URL=sqlite:///tests.db") from None
     early_config.stash[SERVER] = server
     os.environ["DATABASE_URL"] = server.url

@@ -26,7 +26,8 @@ import yaml
 
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
-from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
+from devtools.private_server import DATABASE
 from devtools.processes import HOST, REPOSITORY
 from tests.campaigns.doors import Doors
 from tests.campaigns.load import Load

@@ -21,8 +21,9 @@ from pathlib import Path
 from bookings.db.clock import database_time
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
-from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
 from devtools.mariadb_pair import EITHER, WRITER, run
+from devtools.private_server import DATABASE
 from devtools.processes import HOST
 from tests.campaigns.doors import Doors, ThroughProxy
 from tests.campaigns.load import Load, Manner

@@ -15,7 +15,8 @@ from bookings.db.error_numbers import UnsafeSession
 from bookings.diagnostics import database
 from bookings.diagnostics.connections import encryption
 from bookingsite.config import databases
-from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
+from devtools.private_server import DATABASE
 from devtools.processes import HOST
 
 pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]

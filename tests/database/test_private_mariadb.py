@@ -9,7 +9,8 @@ import MySQLdb
 import pytest
 
 from devtools import mariadb
-from devtools.mariadb import MariaDBUnavailable, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
+from devtools.private_server import ServerUnavailable
 
 pytestmark = pytest.mark.slow
 
@@ -122,7 +123,7 @@ def test_a_machine_without_mariadb_is_told_which_packages_to_install(tmp_path, m
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(mariadb, "SERVER_FOLDERS", ())
 
-    with pytest.raises(MariaDBUnavailable) as refusal, PrivateMariaDB():
+    with pytest.raises(ServerUnavailable) as refusal, PrivateMariaDB():
         pass
 
     assert str(refusal.value) == (

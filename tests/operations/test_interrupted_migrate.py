@@ -15,7 +15,8 @@ import MySQLdb
 import pytest
 
 from bookings.db.limits import COMMAND
-from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
+from devtools.private_server import DATABASE
 from devtools.processes import HOST, REPOSITORY
 from tests.support.forks import Forks
 from tests.support.servers import environment

@@ -12,7 +12,8 @@ import MySQLdb
 import pytest
 import requests
 
-from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
+from devtools.private_server import DATABASE
 from devtools.processes import HOST, REPOSITORY
 from tests.support.processes import start_flightsim
 from tests.support.servers import environment, start_web, start_worker

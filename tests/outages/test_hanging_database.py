@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import MySQLdb
 import pytest
 
-from devtools.mariadb import DATABASE, PrivateMariaDB
+from devtools.mariadb import PrivateMariaDB
 from devtools.mariadb_pair import WRITER, run
+from devtools.private_server import DATABASE
 from devtools.processes import HOST
 from tests.support.http import exchange
 from tests.support.processes import start_flightsim
