@@ -126,18 +126,30 @@ def mysql_options(query: str, *, host: str) -> dict[str, Any]:
 
     :raises Refused: if one is unknown, there twice, wrong, or contradicts another
     """
+    return _with_ssl(read_options(query, host=host, known=READ, not_here=NOT_HERE))
+
+
+def read_options(
+    query: str, *, host: str, known: Mapping[str, Callable[[str, str], Any]], not_here: Mapping[str, str]
+) -> dict[str, Any]:
+    """
+    Read the options of an address of a server, each as it is known.
+
+    :param not_here: why some that a library knows are not for an address
+    :raises Refused: if one is unknown, there twice, wrong, or contradicts the host
+    """
     found: dict[str, Any] = {}
-    for name, text in pairs(query):
-        if name in NOT_HERE:
-            raise Refused(f"its option {name} cannot be set here: {NOT_HERE[name]}")
-        if name not in READ:
-            raise Refused(f"its option {shown(name)} is not known; known are {', '.join(sorted(READ))}")
+    for name, text in _pairs(query):
+        if name in not_here:
+            raise Refused(f"its option {name} cannot be set here: {not_here[name]}")
+        if name not in known:
+            raise Refused(f"its option {_shown(name)} is not known; known are {', '.join(sorted(known))}")
         if name in found:
             raise Refused(f"its option {name} is there twice")
-        found[name] = READ[name](name, text)
+        found[name] = known[name](name, text)
     if "unix_socket" in found and host not in ("", "localhost"):
         raise Refused("its option unix_socket contradicts its host: omit one of them")
-    return _with_ssl(found)
+    return found
 
 
 def no_options(query: str) -> None:
@@ -146,12 +158,11 @@ def no_options(query: str) -> None:
 
     :raises Refused: if there is one
     """
-    for name, _text in pairs(query):
-        raise Refused(f"its option {shown(name)} is not known: SQLite has none here")
+    for name, _text in _pairs(query):
+        raise Refused(f"its option {_shown(name)} is not known: SQLite has none here")
 
 
-def pairs(query: str) -> list[tuple[str, str]]:
-    """Give each option of an address with its value, in the order of the address."""
+def _pairs(query: str) -> list[tuple[str, str]]:
     if not query:
         return []
     try:
@@ -179,7 +190,7 @@ def _with_ssl(found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def shown(name: str) -> str:
+def _shown(name: str) -> str:
     """The name that was typed, unless it may be part of a password that was not encoded."""
     return name if re.fullmatch(r"[a-z_]{1,40}", name) else "(one with odd characters)"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bookingsite.config.database_options import Refused, age, file, pairs, seconds, shown, socket
+from bookingsite.config.database_options import Refused, age, file, read_options, seconds, socket
 
 # The library's own default, `prefer`, goes on without encryption where a server, or a machine in between, says so.
 SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
@@ -69,17 +69,7 @@ def postgresql_options(query: str, *, host: str) -> dict[str, Any]:
 
     :raises Refused: if one is unknown, there twice, wrong, or contradicts another
     """
-    found: dict[str, Any] = {}
-    for name, text in pairs(query):
-        if name in NOT_HERE:
-            raise Refused(f"its option {name} cannot be set here: {NOT_HERE[name]}")
-        if name not in READ:
-            raise Refused(f"its option {shown(name)} is not known; known are {', '.join(sorted(READ))}")
-        if name in found:
-            raise Refused(f"its option {name} is there twice")
-        found[name] = READ[name](name, text)
-    if "unix_socket" in found and host not in ("", "localhost"):
-        raise Refused("its option unix_socket contradicts its host: omit one of them")
+    found = read_options(query, host=host, known=READ, not_here=NOT_HERE)
     files = [name for name in SSL_FILES if name in found]
     if files and found.get("sslmode") == "disable":
         raise Refused(f"its option sslmode=disable contradicts {', '.join(files)}")
