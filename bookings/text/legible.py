@@ -54,6 +54,12 @@ def shown_orderly(text: str, *, of_lines: bool = False) -> str:
     return "".join("\ufffd" if is_unruly(character) and character not in allowed else character for character in text)
 
 
+def printable_line(said: bytes) -> str:
+    """Give what another machine has said, whatever it is, as one line that can be printed."""
+    text = said.decode("utf-8", "replace")
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 @cache
 def pattern() -> str:
     """

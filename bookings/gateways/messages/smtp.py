@@ -24,6 +24,7 @@ from bookings.gateways.webhooks.names import Names
 from bookings.ports import Mistake, NotSent, Unknown
 from bookings.ports.messages import Mail, MessageOutcome, Refused, Sent
 from bookings.ports.webhooks import NameUnknown
+from bookings.text.legible import printable_line
 from bookings.text.mail_addresses import is_normal
 
 # For the name and for the connection: a server of ours has both within a moment.
@@ -330,9 +331,7 @@ def _line(phase: str, code: int, said: bytes) -> str:
 
 def _words(said: bytes) -> str:
     """Give the beginning of what a server said as one printable line, without the addresses in it."""
-    text = said[:1000].decode("utf-8", "replace")
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return ADDRESS.sub("…", line)[:SAID_KEPT]
+    return ADDRESS.sub("…", printable_line(said[:1000]))[:SAID_KEPT]
 
 
 def _said(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from bookings.gateways.webhooks.networks import Network, is_public, is_within, p
 from bookings.gateways.webhooks.signatures import signed
 from bookings.ports import NotSent, Unknown
 from bookings.ports.webhooks import Accepted, Letter, NameUnknown, NotAllowed, SendOutcome, TurnedDown, UnsafeAddress
+from bookings.text.legible import printable_line
 
 # For the name, and for the connection with its TLS: a receiver that is up has both within a moment.
 CONNECT_SECONDS = 2.0
@@ -120,11 +121,8 @@ def _headers(letter: Letter) -> dict[str, str]:
 def _outcome(answer: Answer) -> SendOutcome:
     if 200 <= answer.status < 300:
         return Accepted(answer.status)
-    said = answer.body[: ANSWER_KEPT * 4].decode("utf-8", "replace")
-    line = "".join(each if each.isprintable() else " " for each in said)
-    return TurnedDown(
-        answer.status, " ".join(line.split())[:ANSWER_KEPT], _pause(answer.headers.get("retry-after", ""))
-    )
+    said = printable_line(answer.body[: ANSWER_KEPT * 4])[:ANSWER_KEPT]
+    return TurnedDown(answer.status, said, _pause(answer.headers.get("retry-after", "")))
 
 
 def _pause(text: str) -> float | None:
