@@ -19,7 +19,7 @@ from bookings.services.upkeep import run_pass as passes
 from bookings.services.upkeep.reap import reap_old_rows
 from bookings.services.webhooks.again import go_on_with_replays
 from bookings.services.webhooks.deliver import deliver as deliver_webhooks
-from bookings.wake import leave_mailer_place, leave_sender_place
+from bookings.wake import DELIVERING_TASK, MESSAGES_TASK, leave_place
 
 
 def run_pass(traceparent: str = "") -> dict[str, int]:
@@ -42,7 +42,7 @@ def deliver() -> int:
     """Send webhooks. Queued when one is due; returns how many were delivered."""
     deadline = Deadline(PASS_SECONDS)
     with tracing.Span("deliver"), ExitStack() as place:
-        place.callback(leave_sender_place)
+        place.callback(leave_place, DELIVERING_TASK)
         go_on_with_replays(deadline=deadline)
         # The next one may begin while this one waits for its last receivers.
         return deliver_webhooks(
@@ -54,7 +54,7 @@ def send_messages() -> int:
     """Send mails and SMS, those to travelers first. Queued when one is due; returns how many were taken over."""
     mail, deadline = wiring.mail(), Deadline(PASS_SECONDS)
     with tracing.Span("send messages"), ExitStack() as place:
-        place.callback(leave_mailer_place)
+        place.callback(leave_place, MESSAGES_TASK)
         if mail is None:
             return 0
         taken = send(channels=Channels(mail, wiring.sms()), seal=wiring.seal(), deadline=deadline)

@@ -70,44 +70,21 @@ def wake_worker() -> None:
     the same work. If another session locks the place, at most two threads of this process wait for it.
     """
     try:
-        _ask(PASSES_TASK, traceparent=tracing.traceparent())
+        ask_for(PASSES_TASK, traceparent=tracing.traceparent())
     except (Error, TemporarilyUnavailable) as error:
         metrics.WAKE_UPS_LOST.inc()
         log.warning("worker.not_woken", error=type(error).__name__)
 
 
-def wake_teller() -> None:
-    """Ask for what tells others the news; for the worker, once it has seen that there is some."""
-    _ask(TELLING_TASK)
-
-
-def wake_sender() -> None:
-    """Ask for what sends webhooks; for the worker, once it has seen that one is due."""
-    _ask(DELIVERING_TASK)
-
-
-def leave_sender_place() -> None:
-    """Let what sends webhooks be asked for again; for that task, once it begins no more sendings."""
-    _leave(PLACES[DELIVERING_TASK])
-
-
-def leave_mailer_place() -> None:
-    """Let what sends mails be asked for again; for that task, once it is done."""
-    _leave(PLACES[MESSAGES_TASK])
-
-
 @in_one_statement("sender.left")
-def _leave(place: int) -> None:
-    OrmQ.objects.filter(pk=place).delete()
-
-
-def wake_mailer() -> None:
-    """Ask for what sends mails to travelers; for the worker, once it has seen that one is due."""
-    _ask(MESSAGES_TASK)
+def leave_place(task: str) -> None:
+    """Let a task be asked for again that keeps its place; for that task, once it begins no more sendings."""
+    OrmQ.objects.filter(pk=PLACES[task]).delete()
 
 
 @in_one_statement("worker.wake")
-def _ask(task: str, **said: str) -> None:
+def ask_for(task: str, **said: str) -> None:
+    """Ask for a task that has a place of its own; for the worker, once it has seen that there is something to do."""
     options = {"save": False, "broker": _OnePlace(PLACES[task])}
     with lines.place_for("wake-up"):
         async_task(task, **said, q_options=options)

@@ -21,7 +21,7 @@ from bookings.queries.reports import is_report_due
 from bookings.queries.upkeep import background
 from bookings.queries.webhooks import is_delivery_due
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
-from bookings.wake import KEPT_FOR, KEPT_PLACES, PLACES, wake_mailer, wake_sender, wake_teller
+from bookings.wake import DELIVERING_TASK, KEPT_FOR, KEPT_PLACES, MESSAGES_TASK, PLACES, TELLING_TASK, ask_for
 
 log = structlog.get_logger(__name__)
 
@@ -76,13 +76,13 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             start_due_schedules()
             now = database_time()
         if is_news_due(now):
-            wake_teller()
+            ask_for(TELLING_TASK)
             now = database_time()
         if is_delivery_due(now):
-            wake_sender()
+            ask_for(DELIVERING_TASK)
             now = database_time()
         if self._looks_for_mail() and (is_message_due(now) or is_report_due(now)):
-            wake_mailer()
+            ask_for(MESSAGES_TASK)
             now = database_time()
         taken = self._take(now)
         if not taken:

@@ -13,7 +13,7 @@ from bookings.db.clock import database_time
 from bookings.models import Booking, WebhookEndpoint
 from bookings.services.messages.fan_out import fan_out
 from bookings.services.upkeep.pause_schedules import pause_schedule
-from bookings.wake import MESSAGES_TASK, PLACE, PLACES, leave_sender_place, wake_teller, wake_worker
+from bookings.wake import DELIVERING_TASK, MESSAGES_TASK, PLACE, PLACES, TELLING_TASK, ask_for, leave_place, wake_worker
 from bookingsite.broker import TickingBroker
 from tests.support.bookings import a_saved_row
 from tests.support.messages import give_contact
@@ -320,7 +320,7 @@ def test_what_sends_webhooks_keeps_its_place_until_it_begins_no_more_or_died():
 
     assert begins()
     assert not begins()
-    leave_sender_place()
+    leave_place(DELIVERING_TASK)
     assert begins()
     OrmQ.objects.filter(pk=PLACES[DELIVER]).update(lock=database_time())  # after KEPT_FOR
     assert begins()
@@ -333,8 +333,8 @@ def test_news_that_is_to_be_told_later_waits():
 
 
 def test_what_tells_the_news_waits_in_the_queue_once():
-    wake_teller()
-    wake_teller()
+    ask_for(TELLING_TASK)
+    ask_for(TELLING_TASK)
     wake_worker()
 
     assert begun() == [PASS, TELL]

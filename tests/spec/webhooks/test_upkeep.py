@@ -53,7 +53,7 @@ def test_the_next_task_may_begin_while_this_one_waits_for_its_last_receivers(mon
     monkeypatch.setattr(wiring, "seal", lambda: SEAL)
     monkeypatch.setattr(tasks, "PASS_SECONDS", 0.05)
     has_left = threading.Event()
-    monkeypatch.setattr(tasks, "leave_sender_place", lambda: left.append("place") or has_left.set())
+    monkeypatch.setattr(tasks, "leave_place", lambda task: left.append("place") or has_left.set())
     an_endpoint(active=False)
     webhooks.says(lambda _letter: Accepted(200) if has_left.wait(20) else Unknown("the place was kept"))
 
