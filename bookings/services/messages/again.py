@@ -1,8 +1,7 @@
 """Have a message sent to a traveler once more, by staff who are asked for it."""
 
+from collections.abc import Mapping
 from datetime import datetime
-
-from django.db.models import Max
 
 from bookings.actor import Actor, Cause
 from bookings.conf import sends_mail, sends_sms
@@ -48,14 +47,14 @@ def _again_once(booking_id: int, message_id: int, actor: Actor, why: str, action
         raise MessageNotFound
     announcement = Announcement.objects.get(pk=message.announcement_id)
     announcement.booking = booking
-    _check(announcement, message, now)
-    _check_address(booking, message.channel, seal, now)
     same = Message.objects.filter(announcement=announcement, channel=message.channel)
-    last: int = same.aggregate(last=Max("repeat"))["last"]
+    states = dict(same.values_list("repeat", "state"))
+    _check(announcement, message.channel, states, now)
+    _check_address(booking, message.channel, seal, now)
     Message(
         announcement=announcement,
         channel=message.channel,
-        repeat=last + 1,
+        repeat=max(states) + 1,
         worthless_at=worthless_from(announcement, now),
         created_at=now,
         **leases.not_sent_yet(now),
@@ -63,16 +62,20 @@ def _again_once(booking_id: int, message_id: int, actor: Actor, why: str, action
     note_event(booking, EventKind.MESSAGE_REPEATED, Cause(actor, note=why), now=now)
 
 
-def _check(announcement: Announcement, message: Message, now: datetime) -> None:
-    """:raises NotSentOnceMore: if there is nothing to send once more"""
-    if not (sends_sms() if message.channel == Channel.SMS else sends_mail()):
+def _check(announcement: Announcement, channel: str, states: Mapping[int, str], now: datetime) -> None:
+    """
+    Look whether there is something to send once more.
+
+    :param states: of the first message and of each that repeated it, by their numbers
+    :raises NotSentOnceMore: if there is not
+    """
+    if not (sends_sms() if channel == Channel.SMS else sends_mail()):
         raise NotSentOnceMore("Nothing is sent here in this way.")
     if not is_still_so(announcement) or now >= worthless_from(announcement, now):
         raise NotSentOnceMore("What it says is not so any more.")
-    same = Message.objects.filter(announcement=announcement, channel=message.channel)
-    if same.filter(state=MessageState.PENDING).exists():
+    if MessageState.PENDING in states.values():
         raise NotSentOnceMore("It waits to be sent already.")
-    if same.filter(repeat__gt=0).count() >= MOST_REPEATS:
+    if sum(number > 0 for number in states) >= MOST_REPEATS:
         raise NotSentOnceMore(f"It was sent once more {MOST_REPEATS} times already.")
 
 
