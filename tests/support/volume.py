@@ -1,7 +1,7 @@
 """Fills the tables of MariaDB with many rows, fast, and says how it finds some of them: what is slow only then."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -15,15 +15,27 @@ FEW = 600
 
 
 @contextmanager
-def many_rows_in_each_table(blocker: Any) -> Iterator[None]:
-    """Have 10,000 bookings, and old rows for the reaper, for all tests of a module: `blocker` is pytest-django's."""
+def many_bookings(blocker: Any, *, besides: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """
+    Have 10,000 bookings for all tests of a module, and what `besides` fills in; `blocker` is pytest-django's.
+
+    Nothing of them is left, even if they cannot all be filled in: other tests count rows.
+    """
     with blocker.unblock():
-        fill_tables(10_000)
-        leave_behind(10_000, dict.fromkeys(("idempotency_record", "rate_window", "django_session"), 1000))
-        analyze_tables()
-        yield
-        empty()
-        connection.close()
+        try:
+            fill_tables(10_000)
+            besides()
+            analyze_tables()
+            yield
+        finally:
+            empty()
+            connection.close()
+
+
+def many_rows_in_each_table(blocker: Any) -> AbstractContextManager[None]:
+    """Have 10,000 bookings, and old rows for the reaper."""
+    old = dict.fromkeys(("idempotency_record", "rate_window", "django_session"), 1000)
+    return many_bookings(blocker, besides=lambda: leave_behind(10_000, old))
 
 
 def fill_tables(rows: int) -> None:

@@ -3,23 +3,16 @@
 import pytest
 from django.db import connection
 
-from tests.support.volume import effort_of
-from tests.volume.fill import analyze_tables, empty, fill
+from tests.support.volume import effort_of, many_bookings
 from tests.volume.questions import all_questions
 
 pytestmark = [pytest.mark.server, pytest.mark.django_db]
 
-BOOKINGS = 10_000
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _a_year_of_bookings(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock():
-        list(fill(BOOKINGS))
-        analyze_tables()
+    with many_bookings(django_db_blocker):
         yield
-        empty()
-        connection.close()
 
 
 @pytest.mark.slow
