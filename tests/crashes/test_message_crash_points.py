@@ -16,7 +16,7 @@ from bookings.deadline import Deadline
 from bookings.gateways.messages.smtp import MailServer, SmtpMail
 from bookings.models import Booking, Message
 from bookings.ports.messages import Channels
-from bookings.services.messages import claim as claiming
+from bookings.services.messages import outgoing
 from bookings.services.messages.send import send_messages
 from devtools.processes import HOST
 from tests.crashes.world import SIGKILLED, World
@@ -132,7 +132,7 @@ def test_an_sms_comes_at_most_once_wherever_its_sender_dies(world, post):
 
 @pytest.mark.slow
 def test_twin_that_repeats_an_sms_sends_it_twice(world, post, monkeypatch):
-    monkeypatch.setattr(claiming, "MOST_UNKNOWNS", {"mail": 2, "sms": 2})
+    monkeypatch.setattr(outgoing, "MOST_UNKNOWNS", {"mail": 2, "sms": 2})
     dies(world, post, "sms.sent", by_sms=True)
     recover(post)
 

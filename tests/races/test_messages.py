@@ -71,14 +71,14 @@ def test_twin_that_claims_without_a_lock_sends_twice(mail, monkeypatch):
     (message,) = to_send(1)
     gate = threading.Barrier(SENDERS, timeout=10)
 
-    usual = claiming._end_of
+    usual = claiming._why_not
 
     def once_all_have_read(*given):
         gate.wait()
         return usual(*given)
 
     without_row_locks(monkeypatch)
-    monkeypatch.setattr(claiming, "_end_of", once_all_have_read)
+    monkeypatch.setattr(claiming, "_why_not", once_all_have_read)
 
     assert claims_of(message, claim_message) == SENDERS
 
@@ -135,10 +135,10 @@ def test_a_claim_waits_for_who_erases_the_contact(mail):
 
 def claimed_while_it_is_erased(message, monkeypatch) -> tuple[bool, bool]:
     """Let a claim that has read the contact wait for who erases it; tell whether it then sends, to an erased one."""
-    has_read, is_erased, usual = threading.Event(), threading.Event(), claiming._end_of
+    has_read, is_erased, usual = threading.Event(), threading.Event(), claiming._why_not
     was_erased = []
 
-    def end_of(*given):
+    def why_not(*given):
         has_read.set()
         was_erased.append(is_erased.wait(0.5))
         return usual(*given)
@@ -148,7 +148,7 @@ def claimed_while_it_is_erased(message, monkeypatch) -> tuple[bool, bool]:
         erase_contact(booking_id=message.announcement.booking_id, actor=STAFF)
         is_erased.set()
 
-    monkeypatch.setattr(claiming, "_end_of", end_of)
+    monkeypatch.setattr(claiming, "_why_not", why_not)
     claim = partial(claim_message, message.pk, lease=uuid.uuid4(), seal=SEAL)
     _, claimed = all_at_once([erase, claim])
     return claimed is not None, was_erased[0]

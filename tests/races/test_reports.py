@@ -63,13 +63,13 @@ def test_one_of_many_claims_gets_a_report():
 
 
 def test_twin_that_claims_without_a_lock_sends_it_twice(monkeypatch):
-    gate, usual = threading.Barrier(WORKERS, timeout=10), sending._end_of
+    gate, usual = threading.Barrier(WORKERS, timeout=10), sending._why_not
 
     def once_all_have_read(*given):
         gate.wait()
         return usual(*given)
 
     without_row_locks(monkeypatch)
-    monkeypatch.setattr(sending, "_end_of", once_all_have_read)
+    monkeypatch.setattr(sending, "_why_not", once_all_have_read)
 
     assert claims() == WORKERS

@@ -27,6 +27,7 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, Contact, Message
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.messages import Channel, MessageState
+from bookings.services.messages.outgoing import ended
 from bookings.services.messages.rules import UNKNOWN_DEPARTURE
 from bookings.services.shared import leases
 from bookings.services.shared.sealing import Seal
@@ -200,15 +201,10 @@ def _erase(bookings: Sequence[Booking], cause: Cause, *, now: datetime) -> int:
     Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).delete()
     for message in messages:
         if message.state == MessageState.PENDING and message.lease is None:
-            leases.write(message, skipped(now, "the contact was erased"))
+            leases.write(message, ended(MessageState.SKIPPED, now, "the contact was erased"))
     known = {contact.pk for contact in contacts}
     for booking in bookings:
         if booking.pk in known:
             note_event(booking, EventKind.CONTACT_ERASED, cause, now=now)
             log.info("contact.erased", booking=booking.reference)
     return len(known)
-
-
-def skipped(now: datetime, why: str) -> leases.Columns:
-    """Say that a message is not sent, and why."""
-    return {"state": MessageState.SKIPPED, "ended_at": now, **leases.over(why)}

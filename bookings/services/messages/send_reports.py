@@ -4,7 +4,6 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -15,21 +14,20 @@ from bookings.conf import operators_mail
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
-from bookings.models import Report, SuppressedAddress
-from bookings.models.messages import Channel, MessageState
+from bookings.models import Report
+from bookings.models.messages import Channel
 from bookings.models.reports import ReportKind
 from bookings.models.webhooks import SENT_TO, EndpointState
 from bookings.observability import metrics
-from bookings.ports.messages import Mail, MessageChannel, MessageOutcome, Refused, Sent
+from bookings.ports.messages import Mail, MessageChannel, MessageOutcome, Sent
 from bookings.queries.messages import is_suppressed
 from bookings.queries.reports import due_reports
-from bookings.services.messages.claim import LOST, after, ended
 from bookings.services.messages.contacts import Address, marks_of
-from bookings.services.messages.rules import LEASE, MOST_UNKNOWNS, SEND_SECONDS, SUPPRESSED_FOR
+from bookings.services.messages.outgoing import TAKES_NOTHING, lease_or_end, write_outcome
+from bookings.services.messages.rules import SEND_SECONDS
 from bookings.services.messages.send import WORDS
-from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
-from bookings.services.shared.sealing import CannotOpen, Seal
+from bookings.services.shared.sealing import Seal
 
 log = structlog.get_logger(__name__)
 
@@ -84,27 +82,23 @@ def claim_report(report_id: int, *, lease: UUID, seal: Seal) -> ClaimedReport | 
     Locks the report alone. Its endpoint is looked at as it is now.
     """
     report = Report.objects.select_for_update(skip_locked=True).filter(pk=report_id).first()
-    if report is None or report.next_at is None:
+    if report is None:
         return None
     now = database_time()
-    is_mine = report.lease == lease  # the COMMIT of the run before this one was lost
-    if not is_mine and report.next_at > now:
+    return lease_or_end(
+        report,
+        lease=lease,
+        now=now,
+        opened=lambda: _opened(report, seal, lease=lease),
+        why_not=lambda claimed: _why_not(report, claimed, now),
+    )
+
+
+def _opened(report: Report, seal: Seal, *, lease: UUID) -> ClaimedReport | None:
+    address = _address_of(report, seal)
+    if address is None:
         return None
-    unknowns = report.unknowns + (report.lease is not None and not is_mine)
-    try:
-        address = _address_of(report, seal)
-    except CannotOpen:
-        log.exception("message.address_not_opened", item=f"report {report_id}")
-        leases.write(report, {"lease": None, "unknowns": unknowns, "next_at": now + LEASE})
-        return None
-    marks = tuple(marks_of(address, Channel.MAIL, seal=seal)) if address else ()
-    if not is_mine:
-        report.unknowns = unknowns
-        if (end := _end_of(report, address, marks, now)) is not None:
-            leases.write(report, {"unknowns": unknowns, **end})
-            return None
-        leases.write(report, {"unknowns": unknowns, **leases.leased(lease, now, before=report, term=LEASE)})
-    return ClaimedReport(report, lease, address, marks) if address else None
+    return ClaimedReport(report, lease, address, tuple(marks_of(address, Channel.MAIL, seal=seal)))
 
 
 def _address_of(report: Report, seal: Seal) -> Address | None:
@@ -120,19 +114,13 @@ def _address_of(report: Report, seal: Seal) -> Address | None:
     return Address(seal.open(bytes(sealed), place=place).decode()) if sealed else None
 
 
-def _end_of(report: Report, address: Address | None, marks: tuple[str, ...], now: datetime) -> dict[str, Any] | None:
-    """Tell how a report ends that is not sent; None: it is."""
-    if report.unknowns >= MOST_UNKNOWNS[report.channel]:
-        return ended(MessageState.UNKNOWN, now, LOST)
-    if now >= report.worthless_at:
-        return ended(MessageState.LAPSED, now, report.last_error or "too late")
-    if address is None:
-        return ended(MessageState.SKIPPED, now, "there is no address")
+def _why_not(report: Report, claimed: ClaimedReport | None, now: datetime) -> str:
+    """Tell why a report is not sent that could be; empty: it is."""
+    if claimed is None:
+        return "there is no address"
     if not _is_still_so(report):
-        return ended(MessageState.SKIPPED, now, "no longer so")
-    if is_suppressed(marks, Channel.MAIL, now):
-        return ended(MessageState.SKIPPED, now, "the address takes nothing")
-    return None
+        return "no longer so"
+    return TAKES_NOTHING if is_suppressed(claimed.marks, Channel.MAIL, now) else ""
 
 
 def _is_still_so(report: Report) -> bool:
@@ -154,17 +142,4 @@ def record_report(claimed: ClaimedReport, outcome: MessageOutcome) -> None:
     Locks the report, then the row of a suppressed address.
     """
     report = Report.objects.select_for_update().get(pk=claimed.report.pk)
-    now = database_time()
-    if isinstance(outcome, Sent):
-        if report.state in (MessageState.PENDING, MessageState.UNKNOWN):
-            leases.write(report, ended(MessageState.SENT, now))
-        return
-    if report.lease != claimed.lease:
-        return
-    leases.write(report, after(report, outcome, now))
-    if isinstance(outcome, Refused):
-        SuppressedAddress.objects.update_or_create(
-            address_mark=claimed.marks[0],
-            channel=Channel.MAIL,
-            defaults={"why": outcome.why[:200], "until": None if outcome.is_for_good else now + SUPPRESSED_FOR},
-        )
+    write_outcome(report, outcome, lease=claimed.lease, marks=claimed.marks)
