@@ -4,6 +4,8 @@ Django's settings. What varies between two installations comes through `env`.
 A value that is wrong by itself is refused here; what is wrong together, by `bookingsite.config.checks`.
 """
 
+import sys
+
 from bookingsite import logs
 from bookingsite.config import mail, payments, queue, sms, webhooks
 from bookingsite.config.databases import database, replica
@@ -165,6 +167,9 @@ ROOT_URLCONF = "bookingsite.urls"
 WSGI_APPLICATION = "bookingsite.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# REST framework loads fields of PostgreSQL's, which none of ours is, and with them its library: ten megabytes in each
+# process. What is None here cannot be imported, and it does without.
+sys.modules["django.contrib.postgres.fields"] = None  # type: ignore[assignment]
 INSTALLED_APPS = [
     "bookings",
     "bookingsite.apps.BackOfficeConfig",

@@ -28,7 +28,11 @@ def usual():
 
 
 def test_a_package_that_no_setting_asks_for_is_not_loaded(usual):
-    assert not {"redis", "fido2", "segno", "stripe"} & usual
+    assert not {"redis", "fido2", "segno", "stripe", "psycopg", "airportsdata"} & usual
+
+
+def test_the_package_of_a_postgresql_that_is_named_is_loaded():
+    assert "psycopg" in loaded(DATABASE_URL="postgresql://bookings@127.0.0.1:1/bookings")
 
 
 def test_the_package_of_a_redis_that_is_named_is_loaded():
