@@ -167,8 +167,7 @@ ROOT_URLCONF = "bookingsite.urls"
 WSGI_APPLICATION = "bookingsite.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# REST framework loads fields of PostgreSQL's, which none of ours is, and with them its library: ten megabytes in each
-# process. What is None here cannot be imported, and it does without.
+# REST framework would load PostgreSQL's library for fields that no model has: ten megabytes in each process.
 sys.modules["django.contrib.postgres.fields"] = None  # type: ignore[assignment]
 INSTALLED_APPS = [
     "bookings",

@@ -118,6 +118,17 @@ def test_a_slow_server_gets_its_time_and_no_more(inbox, channel):
     assert longest < 2
 
 
+def test_a_look_up_that_takes_all_the_time_leaves_none_for_the_mail(inbox, channel, monkeypatch):
+    def slowly(host, port, *, seconds):
+        time.sleep(seconds + 0.01)
+        return [host]
+
+    monkeypatch.setattr(channel._names, "addresses", slowly)
+
+    assert channel.send(MAIL, seconds=0.05) == NotSent("timed out")
+    assert inbox.taken == []
+
+
 def test_what_breaks_within_the_mail_was_not_taken_over():
     large = Mail("msg.2", MAIL.to, "en", "s", "a line of it\n" * 30_000, "<p>")
 
