@@ -211,8 +211,21 @@ def test_the_endpoints_of_another_service_are_not_there(service):
     assert shown(other.get(ENDPOINTS)) == {"results": []}
     assert refused(other.get(f"{ENDPOINTS}/{made['id']}")) == (404, "endpoint_not_found")
     assert refused(other.send("DELETE", f"{ENDPOINTS}/{made['id']}", {})) == (404, "endpoint_not_found")
-    guesses = {f"we_{secrets.token_hex(16)}" for _ in range(20)}
-    assert {refused(other.get(f"{ENDPOINTS}/{guess}")) for guess in guesses} == {(404, "endpoint_not_found")}
+    assert refused(other.get(f"{ENDPOINTS}/{made['id']}/deliveries")) == (404, "endpoint_not_found")
+
+
+@pytest.mark.long
+def test_a_thousand_guesses_find_nothing(service):
+    make(service)
+    other = CallerApi(a_service_key(Scope.WEBHOOKS_MANAGE, Scope.BOOKINGS_READ, name="other"))
+    key = WebhookEndpoint.objects.get().key
+    random_ones = [f"we_{secrets.token_hex(len(key) // 2)}" for _ in range(500)]
+    close_ones = [key[:place] + letter + key[place + 1 :] for place in range(len(key)) for letter in "0af_"]
+    guesses = [*random_ones, *({*close_ones} - {key}), key]
+
+    answers = {refused(other.get(f"{ENDPOINTS}/{guess}")) for guess in (guesses * 2)[:1000]}
+
+    assert answers == {(404, "endpoint_not_found")}
 
 
 def test_a_key_that_may_not_read_bookings_may_have_none_sent(token_auth):

@@ -1,17 +1,21 @@
 """Addresses of travelers and owners: in no log, answer, event or webhook, nor in a copy of the database."""
 
+import uuid
+
 import pytest
 from django.apps import apps
 
 from bookings import wiring
 from bookings.actor import Scope
+from bookings.db.clock import database_time
 from bookings.deadline import Deadline
-from bookings.models import Contact, Message, WebhookEndpoint
-from bookings.services.messages.contacts import open_address
+from bookings.models import Booking, Contact, Message, WebhookEndpoint
+from bookings.services.messages.contacts import Address, GivenContact, contact_of, open_address
 from bookings.services.messages.report import write_reports
 from bookings.services.messages.send_reports import send_reports
 from tests.support.announcements import announce
 from tests.support.api import shown
+from tests.support.bookings import an_initiated_booking
 from tests.support.callers import CallerApi, a_service_key
 from tests.support.messages import FakeMail, let_messages_wait, send_due
 from tests.support.people import a_person, desk_of, fields_of
@@ -22,6 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TRAVELERS = [f"canary.{number}@example.org" for number in range(10)]
 OWNER = "canary.owner@example.org"
+# The letters of a reference.
+AS_LETTERS = str.maketrans("0123456789", "ABCDEFGHJK")
 
 
 def everything_stored() -> str:
@@ -86,3 +92,26 @@ def test_no_address_is_told_by_anything_and_after_erasing_nothing_is_sent(settin
     ]
     assert [part for part in told if "canary" in part.lower()] == []
     assert {answer.status_code for answer in answers} == {200, 201, 302}
+
+
+@pytest.mark.slow
+def test_what_is_stored_tells_none_of_a_thousand_addresses(flights):
+    first, now = an_initiated_booking(flights), database_time()
+    bookings = Booking.objects.bulk_create(copy_of(first, number) for number in range(1000))
+    given = [Address(f"canary.{number}@example.org", f"+4930{number:07}") for number in range(1000)]
+    Contact.objects.bulk_create(
+        contact_of(booking, GivenContact(address), seal=wiring.seal(), now=now)
+        for booking, address in zip(bookings, given, strict=True)
+    )
+
+    stored = everything_stored().lower()
+
+    assert first.reference.lower() in stored
+    words = [word for address in given for word in (address.email, address.phone)]
+    assert [word for word in words if word in stored or word.encode().hex() in stored] == []
+
+
+def copy_of(booking: Booking, number: int) -> Booking:
+    copy = Booking.objects.get(pk=booking.pk)
+    copy.pk, copy.hold_key, copy.reference = None, uuid.uuid4(), f"{number:08}".translate(AS_LETTERS)
+    return copy
