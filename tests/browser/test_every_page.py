@@ -29,7 +29,7 @@ from tests.support.callers import a_service_key
 from tests.support.calls import a_dead_payment, a_dead_refund
 from tests.support.cases import move
 from tests.support.messages import a_refused_message
-from tests.support.webhooks import FakeWebhooks, an_endpoint, announcements, send_due, to_deliver
+from tests.support.webhooks import FakeWebhooks, a_report, an_endpoint, announcements, send_due, to_deliver
 
 pytestmark = [pytest.mark.server, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
@@ -190,6 +190,7 @@ def rows_of_webhooks():
     receivers = FakeWebhooks()
     receivers.says(TurnedDown(500, answer="<html>" + "x" * 150), url=address)
     send_due(receivers)
+    a_report(endpoint, kind="failing_hour", state="refused", last_error="550 " + "no-such-mailbox/" * 9)
     return {"endpoint": endpoint.pk, "delivery": delivery.pk, "told": delivery.announcement.booking_id}
 
 

@@ -16,7 +16,7 @@ from bookings.services.webhooks.again import go_on_with_replays
 from bookings.services.webhooks.endpoints import Owner
 from tests.support.callers import a_service_key
 from tests.support.people import a_person, desk_of, fields_of, text_of
-from tests.support.webhooks import FakeWebhooks, an_endpoint, announcements, send_due, to_deliver
+from tests.support.webhooks import FakeWebhooks, a_report, an_endpoint, announcements, send_due, to_deliver
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +85,19 @@ def test_an_endpoint_is_shown_with_what_it_has_not_got_and_without_its_secrets(d
         address = f"{DELIVERIES}?endpoint={made.endpoint.pk}{state}"
         assert f'href="{address.replace("&", "&amp;")}">{count}<' in page.content.decode()
         assert len(rows_of(desk.get(address))) == count
+
+
+def test_the_page_of_an_endpoint_says_what_its_owner_was_told(desk):
+    endpoint = an_endpoint().endpoint
+    assert "Mails to its owner" not in shown(desk, endpoint)
+    a_report(endpoint, kind="failing_hour", state="sent")
+    a_report(endpoint, kind="failing_day", state="refused", last_error="550 no such mailbox")
+
+    said = shown(desk, endpoint).partition("Mails to its owner ")[2].partition(" History")[0]
+
+    assert re.sub(r"20\S+ \S+ ", "", said) == (
+        "Failing for a day \u25a0 Refused 550 no such mailbox Failing for an hour \u25cf Sent"
+    )
 
 
 @pytest.mark.slow

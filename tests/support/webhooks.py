@@ -12,7 +12,7 @@ from bookings.actor import Actor, ActorKind
 from bookings.db.clock import database_time
 from bookings.deadline import Deadline
 from bookings.lifecycle import News
-from bookings.models import Announcement, WebhookDelivery, WebhookEndpoint
+from bookings.models import Announcement, Report, WebhookDelivery, WebhookEndpoint
 from bookings.models.webhooks import EndpointState
 from bookings.ports.webhooks import Accepted, Letter, SendOutcome, UnsafeAddress
 from bookings.queries.announced import facts_of, shown_now
@@ -135,3 +135,10 @@ def let_webhooks_wait(**time: float) -> None:
         WebhookDelivery.objects.exclude(**{columns: None}).update(**{columns: F(columns) - earlier})
     for columns in ("rest_until", "failing_since", "lane_until", "previous_expires_at", "created_at"):
         WebhookEndpoint.objects.exclude(**{columns: None}).update(**{columns: F(columns) - earlier})
+
+
+def a_report(endpoint: WebhookEndpoint, **columns: str) -> Report:
+    """Write down a mail to the owner of an endpoint that is over."""
+    now = database_time()
+    moments = dict.fromkeys(("since", "until", "worthless_at", "ended_at", "created_at"), now)
+    return Report.objects.create(key=f"{endpoint.pk} {columns['kind']}", endpoint=endpoint, **moments, **columns)

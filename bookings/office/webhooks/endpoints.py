@@ -30,6 +30,9 @@ ENDPOINTS_PER_PAGE = 50
 # Of the record of an endpoint. A client may have each of its deliveries sent once more.
 EVENTS_SHOWN = 50
 
+# Of the mails to its owner. They are kept for a while, not for ever.
+REPORTS_SHOWN = 20
+
 # As wide as a telephone.
 LONGEST_ADDRESS_IN_A_LIST = 40
 
@@ -152,6 +155,7 @@ class WebhookEndpointAdmin(EndpointActions, RecordAdmin):
             "events": events[:EVENTS_SHOWN],
             "has_more": len(events) > EVENTS_SHOWN,
             "replay": record.replays.order_by("-pk").first(),
+            "reports": record.reports.order_by("-pk")[:REPORTS_SHOWN],
             "choices": actions_for(record),
         }
 
