@@ -229,13 +229,13 @@ BULK_CANCEL_RETRIES_END_AFTER = timedelta(hours=1)
 # Unresolved calls looked at in one pass; the next pass takes the rest.
 CALLS_PER_PASS = 200
 
-# Comparisons with the Flight Service that are kept: at one an hour, those of eight days.
+# Comparisons with the payment gateways that are kept: at one an hour, those of eight days.
 RECONCILIATIONS_KEPT = 200
 
 # A comparison names this many flights at most on which the two sides differ, the worst of them.
 DRIFTING_FLIGHTS_NAMED = 100
 
-# A flight without seats of ours is compared for so long after its last cancellation.
+# A flight without seats of ours is compared for so long after the last that was written about it.
 RECONCILED_AFTER_CANCELLATION = timedelta(days=1)
 
 # How long a list waits for the replica to have what the primary has; longer than that, it asks the primary.

@@ -77,7 +77,7 @@ def reap() -> int:
 
 
 def reconcile() -> int:
-    """Compare our seats with the Flight Service's. Runs hourly; returns on how many flights they differ."""
+    """Compare our seats with the Flight Service's. Runs every five minutes; returns on how many flights they differ."""
     with tracing.Span("compare seats"):
         found = reconcile_seats(flights=wiring.flight_service(), deadline=Deadline(PASS_SECONDS))
     return len(found.drift)

@@ -24,8 +24,9 @@ LONG_WITHOUT_ANSWER = timedelta(minutes=2)
 TOO_LONG_WITHOUT_ANSWER = timedelta(minutes=30)
 # As the alert.
 ANNOUNCED_LATE = timedelta(seconds=60)
-# Three hourly comparisons, as the alert.
-COMPARISON_IS_OLD = timedelta(hours=3)
+# Twelve comparisons of seats, and three hourly ones of payments; as the alerts.
+SEATS_COMPARED_LATE = timedelta(hours=1)
+PAYMENTS_COMPARED_LATE = timedelta(hours=3)
 # As the alert: a working day, and a weekend before it.
 DISPUTE_IS_DUE = timedelta(hours=72)
 # The worker deletes every five minutes, and three million rows an hour after a pause.
@@ -110,7 +111,7 @@ def judge_gateways(found: AtGateways, now: datetime) -> Iterator[Finding]:
     age = _age(last.finished_at, now)
     if last.differences:
         yield fail("payments compared", f"{len(last.differences)} differ from the gateways", where)
-    elif age > COMPARISON_IS_OLD:
+    elif age > PAYMENTS_COMPARED_LATE:
         said = f"payments were last compared {in_words(age)} ago; the worker does it every hour"
         yield fail("payments compared", said, where)
     else:
@@ -134,15 +135,16 @@ def _comparison(last: Reconciliation | None, now: datetime) -> Iterator[Finding]
         "compares now, and shows what keeps it from finishing."
     )
     if last is None:
-        if _age(first_booking_made_at(), now) > COMPARISON_IS_OLD:
+        if _age(first_booking_made_at(), now) > SEATS_COMPARED_LATE:
             # No fault of ours where the Flight Service shows no capacity.
             yield warn("comparison", "seats were never compared, and there are bookings", hint)
         else:
-            yield ok("comparison", "seats were never compared yet; the worker does it every hour")
+            yield ok("comparison", "seats were never compared yet; the worker does it every five minutes")
         return
     age = _age(last.finished_at, now)
-    if age > COMPARISON_IS_OLD:
-        yield fail("comparison", f"seats were last compared {in_words(age)} ago; the worker does it every hour", hint)
+    if age > SEATS_COMPARED_LATE:
+        found = f"seats were last compared {in_words(age)} ago; the worker does it every five minutes"
+        yield fail("comparison", found, hint)
     else:
         yield ok("comparison", f"seats were compared {in_words(age)} ago")
     if not last.drift:

@@ -222,6 +222,7 @@ class Migration(migrations.Migration):
                 ("seats_held", models.PositiveIntegerField()),
                 ("seats_taken", models.PositiveIntegerField()),
                 ("drift", models.JSONField(default=list)),
+                ("walked_to", models.BigIntegerField(default=0)),
             ],
             options={
                 "verbose_name": "seat comparison",

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 from django_q.models import Task
@@ -12,7 +13,7 @@ from bookings.deadline import Deadline
 from bookings.models import Announcement, Booking, UserHold
 from bookings.observability import gauges
 from bookings.queries.announcements import is_news_due
-from bookings.queries.seats import calls, held, owed
+from bookings.queries.seats import calls, held, owed, to_compare
 from bookings.services.announcements.find_missed import find_missed_news
 from bookings.services.bookings import expire
 from bookings.services.bookings.unpaid_limit import refuse_one_too_many
@@ -176,14 +177,17 @@ def test_calls_that_need_staff_are_found_by_the_to_do_lists(query, index, flight
 
 
 def test_the_comparison_finds_its_flights_by_indexes():
-    found = plans(lambda: held.flights_to_compare(database_time()))
+    found = plans(lambda: list(to_compare.in_turn(database_time(), after=0)))
 
-    assert {plan["key"] for plan in found if plan["table"] == "booking"} <= {
-        "booking_of_flight",
-        "booking_deadline",
-        "PRIMARY",
-    }
-    assert [plan["key"] for plan in found if plan["table"] == "booking_event"] == ["booking_event_of_day"]
+    by_turns = [plan for plan in found if plan["key"] == "booking_of_flight"]
+    assert {plan["Extra"] for plan in by_turns} == {"Using where; Using index for group-by"}
+    assert {plan["key"] for plan in found if plan not in by_turns} == {"PRIMARY"}
+    assert sorts(found) == []
+
+
+def test_the_comparison_reads_no_more_rows_than_it_has_time_to_look_at_flights():
+    """Backwards from the newest, and five hundred flights by their numbers."""
+    assert rows_read(lambda: list(islice(to_compare.in_turn(database_time(), after=0), 5))) <= 4 * FEW
 
 
 def test_one_flight_is_compared_by_its_own_rows():

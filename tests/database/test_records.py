@@ -152,7 +152,7 @@ def test_each_schedule_is_made_once_however_often_the_migration_runs(add_schedul
         (PASS, "bookings.tasks.run_pass", "C", "* * * * * */10", -1),
         ("delete old rows", "bookings.tasks.reap", "C", "4-59/5 * * * * 5", -1),
         ("write reports", "bookings.tasks.write_reports", "C", "3-59/5 * * * * 5", -1),
-        ("compare seats", "bookings.tasks.reconcile", "C", "37 * * * * 5", -1),
+        ("compare seats", "bookings.tasks.reconcile", "C", "2-59/5 * * * * 5", -1),
         ("compare payments", "bookings.tasks.reconcile_payments", "C", "17 * * * * 5", -1),
         ("look for missed news", "bookings.tasks.look_for_missed_news", "C", "47 * * * * 5", -1),
     ]

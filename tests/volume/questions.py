@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,7 +24,7 @@ from bookings.queries.bookings.pages import page_of
 from bookings.queries.bookings.quick_views import MOST_COUNTED, counts_of_views, unsettled_payments
 from bookings.queries.bookings.search import find
 from bookings.queries.bookings.selection import VIEWS, Selection
-from bookings.queries.seats import calls, held, owed
+from bookings.queries.seats import calls, held, owed, to_compare
 from bookings.queries.upkeep import open_work, start_page
 from bookings.services.bookings import expire
 from bookings.services.seats import release
@@ -32,7 +33,7 @@ from bookings.services.upkeep.run_pass import run_pass
 from tests.support.api import BOOKINGS
 from tests.support.bookings import gateways_of
 from tests.support.fakes import FakeFlights, FakePayments
-from tests.volume.fill import AGENT, BOOKINGS_PER_FLIGHT, on_sale, waiting_of
+from tests.volume.fill import AGENT, waiting_of
 
 PAGE = 20
 
@@ -144,11 +145,11 @@ def of_the_worker() -> Iterator[Question]:
     yield Question("reaper", lambda: reap_old_rows(deadline=Deadline(20)), many)
     yield Question("/metrics: numbers of the tables", gauges.numbers, 2 * many)
     yield Question("seats still owed", owed.seats_still_owed, many)
-    # Two looks at each flight, and one at what was cancelled within a day.
+    # As many as there is time for: backwards from the newest rows, and two looks at each flight whose turn it is.
     yield Question(
-        "comparison: its flights",
-        lambda: held.flights_to_compare(database_time()),
-        2 * (newest.pk // BOOKINGS_PER_FLIGHT + on_sale(newest.pk)) + 3 * _of_a_day() + many,
+        "comparison: the first 1,000 flights",
+        lambda: list(islice(to_compare.in_turn(database_time(), after=0), 1_000)),
+        3 * to_compare.READ_AT_MOST + 2 * to_compare.READ_AT_ONCE + many,
     )
     yield Question("comparison: one flight", lambda: held.seats_of(flight), SOME)
     yield Question("comparison: the last one", held.last_reconciliation, FEW)

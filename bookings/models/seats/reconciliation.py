@@ -11,13 +11,15 @@ class Reconciliation(models.Model):
 
     finished_at = models.DateTimeField()
     flights_compared = models.PositiveIntegerField()
-    # Something was under way, or the Flight Service gave no answer.
+    # Looked at in vain: something was under way, or the Flight Service gave no answer.
     flights_skipped = models.PositiveIntegerField()
     # Of the flights that were compared.
     seats_held = models.PositiveIntegerField()
     seats_taken = models.PositiveIntegerField()
     # The flights on which the two differ: [{"flight": 7, "held": 4, "taken": 6}, ...]; the worst hundred.
     drift = models.JSONField(default=list)
+    # Of the flights that are looked at by turns, the one whose turn came last.
+    walked_to = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "reconciliation"

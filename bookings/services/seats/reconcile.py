@@ -1,72 +1,94 @@
 """Compare the seats that are held here with those that the Flight Service says are taken. Changes neither."""
 
-import random
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
 
-from bookings.conf import CLOCK_TOLERANCE, DRIFTING_FLIGHTS_NAMED, RECONCILIATIONS_KEPT
+from bookings.conf import CLOCK_TOLERANCE, DRIFTING_FLIGHTS_NAMED
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.models import Reconciliation
 from bookings.ports import FlightService
-from bookings.queries.seats.held import flights_to_compare, last_reconciliation
+from bookings.queries.seats.held import last_reconciliation
+from bookings.queries.seats.to_compare import in_turn, is_wanted
 from bookings.services.seats.compare import Compared, compare
 
 log = structlog.get_logger(__name__)
+
+# At one in five minutes, those of a week.
+COMPARISONS_KEPT = 2_000
 
 
 def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: int | None = None) -> Reconciliation:
     """
     Compare flight by flight until the time is up, and return what was found.
 
-    A flight is skipped while a call about it is unanswered or waits for staff, if a booking changes during the look,
-    and if its capacity is not known. A comparison of all flights is kept, unless it could compare none; that of one
-    flight is not kept, as it would replace the last comparison of all. A flight that is skipped keeps the difference
-    that was seen last.
+    Flights that differed the last time go first, then those that changed last: see Note [Busy flights first, and each
+    in its turn] in `bookings.queries.seats.to_compare`. A flight is skipped while a call about it is unanswered or
+    waits for staff, if a booking changes during the look, and if its capacity is not known. A comparison of all flights
+    is kept, unless it could compare none; that of one flight is not kept, as it would replace the last comparison of
+    all. A flight that was not compared keeps the difference that was seen last.
     """
-    wanted = flights_to_compare(database_time()) if flight_id is None else {flight_id}
-    compared = list(_compare_all(wanted, flights=flights, deadline=deadline))
-    drifting = sorted((row for row in compared if row.drift), key=lambda row: (-row.drift, row.flight))
-    drift = [{"flight": row.flight, "held": row.held, "taken": row.taken} for row in drifting]
+    now, last = database_time(), last_reconciliation() if flight_id is None else None
+    standing = [row for row in (last.drift if last else []) if is_wanted(row["flight"], now)]
+    looks = _Looks(flights=flights, deadline=deadline, walked_to=last.walked_to if last else 0)
+    looks.at_all([(row["flight"], False) for row in standing] if flight_id is None else [(flight_id, False)])
     if flight_id is None:
-        drift += _still_standing(wanted - {row.flight for row in compared})
+        looks.at_all(in_turn(now, after=looks.walked_to))
+    compared = looks.compared
+    drifting = sorted((row for row in compared.values() if row.drift), key=lambda row: (-row.drift, row.flight))
+    drift = [{"flight": row.flight, "held": row.held, "taken": row.taken} for row in drifting]
+    drift += [row for row in standing if row["flight"] not in compared]
     found = Reconciliation(
         finished_at=database_time(),
         flights_compared=len(compared),
-        flights_skipped=len(wanted) - len(compared),
-        seats_held=sum(row.held for row in compared),
+        flights_skipped=len(looks.skipped),
+        seats_held=sum(row.held for row in compared.values()),
         # Below zero they would have more free seats than seats: the drift says so.
-        seats_taken=max(0, sum(row.taken for row in compared)),
+        seats_taken=max(0, sum(row.taken for row in compared.values())),
         drift=drift[:DRIFTING_FLIGHTS_NAMED],
+        walked_to=looks.walked_to,
     )
     tell = log.warning if drift else log.info
     tell(
         "seats.reconciled",
         seats=found.seats_held,
-        outcome=f"{len(compared)} compared, {found.flights_skipped} skipped, {len(drift)} differ",
+        outcome=f"{len(compared)} compared, {found.flights_skipped} skipped, {len(drift)} differ"
+        + ("; the time was up" if looks.left_some else ""),
     )
-    if flight_id is None and (compared or not wanted):
+    if flight_id is None and (compared or not (looks.skipped or looks.left_some)):
         _keep(found, finished_at=found.finished_at)
     return found
 
 
-def _still_standing(skipped: set[int]) -> list[dict[str, int]]:
-    """Give the differences of the last comparison on flights that this one could not look at."""
-    last = last_reconciliation()
-    return [row for row in last.drift if row["flight"] in skipped] if last is not None else []
+class _Looks:
+    """What one comparison has seen, flight by flight, and whose turn came last."""
 
+    def __init__(self, *, flights: FlightService, deadline: Deadline, walked_to: int) -> None:
+        self._flights, self._deadline = flights, deadline
+        self.walked_to, self.left_some = walked_to, False
+        self.compared: dict[int, Compared] = {}
+        self.skipped: set[int] = set()
 
-def _compare_all(wanted: set[int], *, flights: FlightService, deadline: Deadline) -> Iterator[Compared]:
-    # In another order each time: if the time is too short for all, no flight is left out every time.
-    for flight_id in random.sample(sorted(wanted), len(wanted)):  # no secret  # nosec B311
-        if not deadline:
-            break
-        compared = compare(flight_id, flights=flights, deadline=deadline)
-        if compared is not None:
-            yield compared
+    def at_all(self, in_turn: Iterable[tuple[int, bool]]) -> None:
+        """Look at each that was not looked at yet, until the time is up."""
+        for flight_id, is_its_turn in in_turn:
+            if not self._deadline:
+                self.left_some = True
+                return
+            if is_its_turn:
+                self.walked_to = flight_id
+            if flight_id not in self.compared and flight_id not in self.skipped:
+                self._look(flight_id)
+
+    def _look(self, flight_id: int) -> None:
+        compared = compare(flight_id, flights=self._flights, deadline=self._deadline)
+        if compared is None:
+            self.skipped.add(flight_id)
+        else:
+            self.compared[flight_id] = compared
 
 
 @in_transaction("seats.reconciled")
@@ -78,5 +100,5 @@ def _keep(found: Reconciliation, *, finished_at: datetime) -> None:
     # Kept by a clock that was ahead, it would be the last one until then.
     Reconciliation.objects.filter(finished_at__gt=finished_at + CLOCK_TOLERANCE).delete()
     newest = Reconciliation.objects.order_by("-finished_at", "-pk")
-    old = list(newest.values_list("pk", flat=True)[RECONCILIATIONS_KEPT : 2 * RECONCILIATIONS_KEPT])
+    old = list(newest.values_list("pk", flat=True)[COMPARISONS_KEPT : 2 * COMPARISONS_KEPT])
     Reconciliation.objects.filter(pk__in=old).delete()

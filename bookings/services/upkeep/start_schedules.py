@@ -36,7 +36,7 @@ STANDARD: Mapping[str, tuple[str, str]] = MappingProxyType(
         PASSES_SCHEDULE: (PASSES_TASK, ""),
         "delete old rows": ("bookings.tasks.reap", "4-59/5 * * * * 5"),
         "write reports": ("bookings.tasks.write_reports", "3-59/5 * * * * 5"),
-        "compare seats": ("bookings.tasks.reconcile", "37 * * * * 5"),
+        "compare seats": ("bookings.tasks.reconcile", "2-59/5 * * * * 5"),
         "compare payments": ("bookings.tasks.reconcile_payments", "17 * * * * 5"),
         "look for missed news": ("bookings.tasks.look_for_missed_news", "47 * * * * 5"),
     }

@@ -9,6 +9,7 @@ from bookings.db.clock import database_time
 from bookings.deadline import Deadline
 from bookings.models import Booking, Reconciliation, SeatCall, SeatCallEvent
 from bookings.queries.seats.held import last_reconciliation
+from bookings.services.seats import reconcile
 from bookings.services.seats.reconcile import reconcile_seats
 from tests.support.bookings import (
     a_booked_booking,
@@ -150,13 +151,14 @@ def test_a_flight_that_the_other_side_does_not_show_whole_is_skipped(flights, pe
     assert brief(compare(flights)) == (0, 1, 0, 0, [])
 
 
-def test_what_there_was_no_time_for_is_skipped(flights):
+def test_what_there_was_no_time_for_is_not_counted_and_such_a_comparison_is_not_kept(flights):
     for flight_id in (1, 2):
         an_initiated_booking(flights, flight_id=flight_id)
 
     found = reconcile_seats(flights=flights, deadline=Deadline(0))
 
-    assert brief(found) == (0, 2, 0, 0, [])
+    assert brief(found) == (0, 0, 0, 0, [])
+    assert last_reconciliation() is None
 
 
 def one_of_two_differs(flights):
@@ -189,7 +191,7 @@ def test_a_comparison_that_could_look_at_nothing_does_not_stand_in_the_place_of_
 
 @pytest.mark.parametrize("hours", [23, 25])
 def test_a_flight_about_which_staff_have_decided_is_compared_for_a_day(flights, hours):
-    call = a_call_row(state="done")
+    call = a_call_row(state="done", created_at=database_time() - timedelta(days=2))
     SeatCallEvent.objects.create(
         seat_call=call, what="applied", actor_kind="staff", created_at=database_time() - timedelta(hours=hours)
     )
@@ -219,7 +221,8 @@ def test_a_comparison_of_one_flight_does_not_stand_in_the_place_of_the_last(flig
     assert last_reconciliation() is None
 
 
-def test_the_last_two_hundred_are_kept(flights):
+def test_the_newest_are_kept(flights, monkeypatch):
+    monkeypatch.setattr(reconcile, "COMPARISONS_KEPT", 200)
     now = database_time()
     numbers = {"flights_compared": 0, "flights_skipped": 0, "seats_held": 0, "seats_taken": 0}
     Reconciliation.objects.bulk_create(

@@ -36,7 +36,7 @@ LONGEST = {
     PASS: timedelta(seconds=10),
     REAP: timedelta(minutes=5),
     REPORTS: timedelta(minutes=5),
-    RECONCILE: timedelta(hours=1),
+    RECONCILE: timedelta(minutes=5),
     RECONCILE_PAYMENTS: timedelta(hours=1),
     MISSED_NEWS: timedelta(hours=1),
 }
@@ -225,7 +225,7 @@ def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
         "background pass": "* * * * * */3",
         "delete old rows": "4-59/5 * * * * 5",
         "write reports": "3-59/5 * * * * 5",
-        "compare seats": "37 * * * * 5",
+        "compare seats": "2-59/5 * * * * 5",
         "compare payments": "17 * * * * 5",
         "look for missed news": "47 * * * * 5",
     }
