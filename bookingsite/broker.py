@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ, Schedule
+from django_q.tasks import async_task
 
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -21,7 +22,16 @@ from bookings.queries.reports import is_report_due
 from bookings.queries.upkeep import background
 from bookings.queries.webhooks import is_delivery_due
 from bookings.services.upkeep.start_schedules import PASSES_SCHEDULE, passes_cron, start_due_schedules
-from bookings.wake import DELIVERING_TASK, KEPT_FOR, KEPT_PLACES, MESSAGES_TASK, PLACES, TELLING_TASK, ask_for
+from bookings.wake import (
+    DELIVERING_TASK,
+    KEPT_FOR,
+    KEPT_PLACES,
+    MESSAGES_TASK,
+    PASSES_TASK,
+    PLACES,
+    TELLING_TASK,
+    ask_for,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +53,14 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
     do. At each look it also has others told what is new: so news leaves within a second, and no request queues anything
     for it. Only the pusher process asks for tasks, so a cluster looks once a slot, and two clusters never begin one
     schedule twice. django-q2's own scheduler, which looks every 30 seconds by the worker's clock, is off.
+
+    A cluster that was given no pass in the slot before runs one of its own, beside that of another: a pass finished is
+    its heartbeat. See Note [Each worker has a heartbeat] in `bookings.services.upkeep.worker_heartbeats`.
     """
 
     _slot: tuple[int, int] | None = None
+    # Of this slot: whether a pass was taken in it, and whether one is to be made, as none was in the slot before.
+    _had_a_pass = _owes_a_pass = False
     _is_away = False
     _looked_for_mail_at = -math.inf
 
@@ -70,7 +85,9 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         if slot != self._slot:
             if self._slot is None:
                 keep_schedule_in_step()
-            self._slot = slot
+            else:
+                self._owes_a_pass = not (self._had_a_pass or background.passes_are_paused())
+            self._slot, self._had_a_pass = slot, False
             # Locked while the clock was ahead: no worker would take them for a long time.
             background.misplaced_tasks(now).update(lock=now)
             start_due_schedules()
@@ -85,6 +102,10 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
             ask_for(MESSAGES_TASK)
             now = database_time()
         taken = self._take(now)
+        if self._owes_a_pass and not self._had_a_pass:
+            taken.append((NOTHING, _a_pass()))
+            self._had_a_pass = True
+        self._owes_a_pass = False
         if not taken:
             sleep(Conf.POLL)
         return taken
@@ -116,6 +137,7 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
         row = self._due(now).order_by("lock", "-pk").first()
         if row is None or not self._claim(row.pk, now):
             return []
+        self._had_a_pass |= row.pk == PLACES[PASSES_TASK]
         return [(NOTHING if row.pk in PLACES.values() else row.pk, row.payload)]
 
     @in_transaction("task.take")
@@ -133,6 +155,23 @@ class TickingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
 
     def _rows(self) -> Any:
         return OrmQ.objects.filter(key=self.list_key)
+
+
+class _AtHand(ORM):  # type: ignore[misc]  # django-q2 has no types
+    """Keeps a task for the one who asks for it, in the place of the queue."""
+
+    task = ""
+
+    def enqueue(self, task: str) -> int:
+        self.task = task
+        return NOTHING
+
+
+def _a_pass() -> str:
+    """Make the task of a pass, as the queue would hand it out."""
+    at_hand = _AtHand()
+    async_task(PASSES_TASK, q_options={"save": False, "broker": at_hand})
+    return at_hand.task
 
 
 def keep_schedule_in_step() -> None:

@@ -74,6 +74,14 @@ def insert_later(row: Model, *, then: Callable[[], None] = lambda: None) -> None
     later(*insertion(row, tells_key=True), then=finish)
 
 
+def insert_or_change(row: Model, names: Sequence[str]) -> None:
+    """Insert a row, or write these columns of the one that has its primary key, by one statement."""
+    key = row._meta.pk
+    # MariaDB and MySQL take whatever key is in the way; these rows have no other.
+    targets = [key.name] if connection.features.supports_update_conflicts_with_target else None
+    type(row)._default_manager.bulk_create([row], update_conflicts=True, update_fields=names, unique_fields=targets)
+
+
 def write_later(row: Model, names: Iterable[str]) -> None:
     """Write these columns of a row that this transaction has locked, or made, with the next statement."""
     later(*change(row, names))

@@ -16,7 +16,7 @@ from bookings.db.clock import clock_has_jumped, database_time
 from bookings.db.error_numbers import UnsafeSession
 from bookings.diagnostics.finding import Finding, Verdict, fail, in_one_line, ok, warn
 from bookings.ports import BreakerState, FlightService, FlightsHealth
-from bookings.queries.upkeep import background
+from bookings.queries.upkeep import background, workers
 from bookings.queries.upkeep.quick_look import quick
 from bookings.queries.upkeep.schema import CURE, unapplied_migrations
 
@@ -78,10 +78,15 @@ def migrations() -> Finding:
 # become unready at once, and a balancer that then sends requests to none turns an outage that customers would hardly
 # have noticed into a total one. So a balancer must fall back to the servers that live, as deploy/haproxy.cfg does.
 def worker() -> Finding:
-    """Look when the last pass finished. See Note [A silent worker makes a web server unready]."""
+    """
+    Look when the last pass finished, and whether each worker finishes its own.
+
+    See Note [A silent worker makes a web server unready]. One that is silent while others work makes none unready.
+    """
     try:
         finished_at = background.last_pass_finished_at()
         now = database_time()
+        silent = [each for each in workers.at_work(now) if each.is_silent]
     except Error as error:
         return _not_looked_at("worker", error)
     hint = "Start `manage.py run_worker`, or read its log: it says why no pass is finished."
@@ -94,11 +99,25 @@ def worker() -> Finding:
     message = f"last finished a pass {silence.total_seconds():.0f} s {side}"
     seconds = round(silence.total_seconds(), 1)
     if silence <= longest_silence():
+        if silent and not clock_has_jumped():
+            return _silent_beside_others(silent, lastPassSecondsAgo=seconds)
         return ok("worker", message, lastPassSecondsAgo=seconds)
     if clock_has_jumped():
         # The next pass will tell: a clock must not make all web servers unready.
         return warn("worker", f"{message}, and that clock has jumped", hint, lastPassSecondsAgo=seconds)
     return fail("worker", message, hint, lastPassSecondsAgo=seconds)
+
+
+def _silent_beside_others(silent: list[workers.AtWork], **details: Any) -> Finding:
+    names = [f"{each}, for {each.silence.total_seconds():.0f} s" for each in silent]
+    return warn(
+        "worker",
+        f"others finish passes, and not {some(names)}",
+        "Does that machine run, and `manage.py run_worker` on it? Its log says why no pass is finished. One that was "
+        "taken away without a signal is forgotten after a day.",
+        silent=[{"machine": each.machine, "worker": each.worker} for each in silent],
+        **details,
+    )
 
 
 def flight_service(flights: FlightService) -> Finding:

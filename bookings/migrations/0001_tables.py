@@ -1172,6 +1172,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="WorkerHeartbeat",
+            fields=[
+                ("name", models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ("started_at", models.DateTimeField()),
+                ("begun_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("heard_at", models.DateTimeField()),
+                ("has_stopped", models.BooleanField(default=False)),
+            ],
+            options={
+                "db_table": "worker_heartbeat",
+                "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("begun_at", None), ("finished_at", None)),
+                            ("begun_at__lte", models.F("finished_at")),
+                            _connector="OR",
+                        ),
+                        name="worker_heartbeat_a_pass_begins_before_it_ends",
+                    )
+                ],
+                "indexes": [models.Index(fields=["heard_at"], name="worker_heartbeat_age")],
+            },
+        ),
+        migrations.CreateModel(
             name="LogInEvent",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

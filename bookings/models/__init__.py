@@ -22,6 +22,7 @@ from bookings.models.seats.reconciliation import Reconciliation
 from bookings.models.seats.seat_call import SeatCall, SeatCallEvent
 from bookings.models.upkeep.clock_proof import ClockProof
 from bookings.models.upkeep.heartbeat import Heartbeat
+from bookings.models.upkeep.worker_heartbeat import WorkerHeartbeat
 from bookings.models.webhooks import EndpointEvent, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookReplay
 
 __all__ = [
@@ -61,4 +62,5 @@ __all__ = [
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookReplay",
+    "WorkerHeartbeat",
 ]

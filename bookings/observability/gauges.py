@@ -21,7 +21,7 @@ from bookings.queries.messages import waiting_since as waiting_for_mail_since
 from bookings.queries.payment_comparisons import last_payment_comparison
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
-from bookings.queries.upkeep import background
+from bookings.queries.upkeep import background, workers
 from bookings.queries.webhooks import oldest_due
 
 CLOSING = Q(state=PaymentState.PROCESSING, step=PaymentStep.CLOSING)
@@ -189,6 +189,14 @@ def _background(now: datetime) -> list[Numbers]:
             "Time since the last pass of the background work finished; -1 if none ever did.",
             # A time in the future was written by a clock that was ahead: it is as wrong as one of long ago.
             _plain(-1.0 if finished_at is None else abs((now - finished_at).total_seconds())),
+        ),
+        (
+            "worker_silent_seconds",
+            "Time since each worker that was not asked to stop last finished a pass, or began.",
+            [
+                ({"machine": each.machine, "worker": each.worker}, each.silence.total_seconds())
+                for each in workers.at_work(now)
+            ],
         ),
     ]
 

@@ -300,7 +300,7 @@ class SharedNumbers(Collector):
     def _forget_the_dead(self) -> None:
         """Delete the gauges of processes that are gone. Their counters stay: what they counted has happened."""
         for file in self._folder.glob("gauge_live*.db"):
-            if not _is_alive(file.stem.rpartition("_")[2]):
+            if not is_alive(file.stem.rpartition("_")[2]):
                 file.unlink(missing_ok=True)
 
 
@@ -312,7 +312,8 @@ def collected() -> CollectorRegistry:
     return registry
 
 
-def _is_alive(pid: str) -> bool:
+def is_alive(pid: str) -> bool:
+    """Tell whether there is a process of this number, of whatever user."""
     try:
         os.kill(int(pid), 0)  # asks only; 0 is the group of this process, and so always there
     except ProcessLookupError:

@@ -210,8 +210,8 @@ def test_migrations_are_looked_at_once(api):
     with CaptureQueriesContext(connection) as statements:
         api.get(READY)
 
-    # The time twice, and the heartbeat.
-    assert len(statements) == 3
+    # The time twice, the heartbeat of all workers, and that of each.
+    assert len(statements) == 4
 
 
 def test_operators_are_told_why(operator, flights):

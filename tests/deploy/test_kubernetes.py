@@ -178,9 +178,9 @@ def test_a_probe_asks_whether_this_pod_lives(probe):
 def test_what_is_asked_to_end_has_the_time_it_needs():
     drain = int(OBJECTS["ConfigMap/bookings-settings"]["data"]["DRAIN_SECONDS"])
 
-    # As docs/operations.md has it: run_web needs DRAIN_SECONDS and 12 s more, run_worker 5 s.
+    # As docs/operations.md has it: run_web needs DRAIN_SECONDS and 12 s more, run_worker 6 s.
     assert PODS[WEB]["spec"]["terminationGracePeriodSeconds"] >= drain + 12
-    assert PODS[WORKER]["spec"]["terminationGracePeriodSeconds"] >= 5
+    assert PODS[WORKER]["spec"]["terminationGracePeriodSeconds"] >= 6
 
 
 @pytest.mark.parametrize("name", [WEB, WORKER])

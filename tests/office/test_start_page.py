@@ -378,5 +378,5 @@ def test_it_costs_a_fixed_number_of_statements(desk, flights, django_assert_num_
         a_call_row(state="dead")
     desk.get(START)
 
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         desk.get(START)

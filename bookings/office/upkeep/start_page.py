@@ -123,6 +123,9 @@ def _worker() -> tuple[Badge, timedelta | None]:
     seconds = finding.details.get("lastPassSecondsAgo")
     if seconds is None:
         return Badge(_("Not known") if "error" in finding.details else _("Has never run"), "bad"), None
+    if silent := finding.details.get("silent"):
+        names = ", ".join(f"{each['worker']} ({each['machine']})" for each in silent[: health.NAMES_SHOWN])
+        return Badge(_("Runs, but not %(names)s") % {"names": names}, "warn"), timedelta(seconds=seconds)
     badges = {
         Verdict.OK: Badge(_("Runs"), "good"),
         Verdict.WARN: Badge(_("Not known: the database's clock has jumped"), "warn"),

@@ -40,9 +40,11 @@ from bookings.models import (
     Report,
     SuppressedAddress,
     WebhookDelivery,
+    WorkerHeartbeat,
 )
 from bookings.models.access.idempotency import RecordState
 from bookings.models.notices import GatewayNoticeState
+from bookings.queries.upkeep.workers import WORKER_RETENTION
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +95,11 @@ def _rate_windows() -> Iterator[int]:
 def _sessions() -> Iterator[int]:
     """Sessions of the back office that have ended."""
     yield from _older(Session.objects.all(), "expire_date", SESSION_RETENTION)
+
+
+def _workers() -> Iterator[int]:
+    """Workers that have not been heard of for a day: they will not come back."""
+    yield from _older(WorkerHeartbeat.objects.all(), "heard_at", WORKER_RETENTION)
 
 
 def _log_ins() -> Iterator[int]:
@@ -159,6 +166,7 @@ BATCHES: Mapping[str, Callable[[], Iterator[int]]] = {
     RateWindow._meta.db_table: _rate_windows,
     Session._meta.db_table: _sessions,
     LogInEvent._meta.db_table: _log_ins,
+    WorkerHeartbeat._meta.db_table: _workers,
     GatewayNotice._meta.db_table: _notices,
     Contact._meta.db_table: _contacts,
     SuppressedAddress._meta.db_table: _suppressed_addresses,

@@ -1,12 +1,15 @@
 """One pass of the background work: everything that is due, once."""
 
 import functools
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bookings.conf import CALLS_PER_PASS, PASS_SECONDS, WORKER_CALL_SECONDS
 from bookings.db.clock import clock_is_proven, database_time, vouch_for_clock
+from bookings.db.rows import insert_or_change
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.lifecycle import Hold
@@ -15,6 +18,7 @@ from bookings.observability import log_context, metrics, tracing
 from bookings.ports import FlightService
 from bookings.queries.seats import owed
 from bookings.queries.upkeep import background
+from bookings.queries.upkeep.workers import worker_name
 from bookings.services.announcements.announce import announce_news
 from bookings.services.bookings.bulk_cancel import carry_out_bulk_cancels
 from bookings.services.bookings.expire import expire_bookings
@@ -25,6 +29,7 @@ from bookings.services.payments.refund import refund_payments
 from bookings.services.seats.release import release_seats, resend_open_calls
 from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, settle_reservation
 from bookings.services.shared.best_effort import for_each
+from bookings.services.upkeep.worker_heartbeats import note_pass
 
 # The name of a step, and what does it until its deadline and returns how much it did.
 Step = tuple[str, Callable[..., int]]
@@ -66,6 +71,7 @@ def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
     :raises ExceptionGroup: at the end, if something failed
     """
     give_back = functools.partial(release_seats, flights=flights)
+    began = time.monotonic()
     steps: list[Step] = [
         ("expired", expire_bookings),
         # Before the releases, so that the seats go back in this very pass, one call for each flight.
@@ -83,7 +89,7 @@ def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
     try:
         counts = _take(steps)
     finally:
-        _finish(everything=True)
+        _finish(everything=True, took=timedelta(seconds=time.monotonic() - began))
     return PassResult(**counts, **owed.counts())
 
 
@@ -135,15 +141,17 @@ def _take(steps: Sequence[Step]) -> dict[str, int]:
 
 
 @in_transaction("pass.finish")
-def _finish(*, everything: bool) -> None:
+def _finish(*, everything: bool, took: timedelta = timedelta(0)) -> None:
     """
-    Vouch for the clock that was read; write down that a pass has gone through, if it did everything.
+    Vouch for the clock that was read; write down that a pass has gone through, and whose, if it did everything.
 
-    Two that are the very first meet at the row that is not there yet.
+    Those that are the very first meet at the row that is not there yet, and go on one after another.
     """
     now = database_time()
     if everything:
-        Heartbeat.objects.update_or_create(name=background.PASSES_HEARTBEAT, defaults={"finished_at": now})
+        insert_or_change(Heartbeat(name=background.PASSES_HEARTBEAT, finished_at=now), ["finished_at"])
+        if name := worker_name():
+            note_pass(name, took=took, now=now)
     if clock_is_proven():
         vouch_for_clock()
 

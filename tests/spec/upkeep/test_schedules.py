@@ -201,6 +201,32 @@ def test_a_worker_looks_once_a_slot(monkeypatch):
     assert looks == [0, 10, 20]
 
 
+def test_a_cluster_to_which_another_leaves_no_pass_runs_one_of_its_own_in_each_second_slot(monkeypatch):
+    """And none while it is given passes, or while they are paused."""
+    broker, taken = TickingBroker(), []
+
+    def slot(number, *, given=False):
+        monkeypatch.setattr("bookingsite.broker.database_time", lambda: NOON + timedelta(seconds=10 * number))
+        if given:
+            wake_worker()
+            OrmQ.objects.update(lock=NOON)
+        names = [OrmQ(payload=payload).task["func"] for _ in range(2) for _, payload in broker.dequeue()]
+        taken.append(names.count(PASS))
+
+    monkeypatch.setattr("bookingsite.broker.start_due_schedules", lambda: None)
+    for number in range(5):
+        slot(number)
+    for number in range(5, 8):
+        slot(number, given=True)
+    slot(8)
+    Schedule.objects.filter(func=PASS).update(repeats=0)
+    for number in range(9, 12):
+        slot(number)
+
+    assert taken == [0, 1, 0, 1, 0, 1, 1, 1, 0, 0, 0, 0]
+    assert not OrmQ.objects.exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("func", LONGEST)
 def test_a_deleted_schedule_is_made_again_and_begun(func):
