@@ -30,7 +30,7 @@ ENDPOINTS_PER_PAGE = 50
 # Of the record of an endpoint. A client may have each of its deliveries sent once more.
 EVENTS_SHOWN = 50
 
-# Of the mails to its owner. They are kept for a while, not for ever.
+# Of the mails to its owner. They are kept for a while, not forever.
 REPORTS_SHOWN = 20
 
 # As wide as a telephone.
