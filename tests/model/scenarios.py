@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tests.model import refunds
+from tests.model import numbers, refunds
 from tests.model.explore import Model
+from tests.model.numbers import Numbers
 from tests.model.payments import variants as payments
 from tests.model.payments.protocol import Payments
 from tests.model.refunds import Refunds
@@ -25,6 +26,7 @@ class Played(NamedTuple):
 MODELS: Mapping[str, Played] = MappingProxyType(
     {
         "seats": Played(Seats, seats.QUICK, seats.FULL, seats.BROKEN),
+        "numbers": Played(Numbers, numbers.QUICK, numbers.FULL, numbers.BROKEN),
         "payments": Played(Payments, payments.QUICK, payments.FULL, payments.BROKEN),
         "refunds": Played(Refunds, refunds.QUICK, refunds.FULL, refunds.BROKEN),
     }
