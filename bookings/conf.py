@@ -283,8 +283,7 @@ def counter_is_shared() -> bool:
 
 def pass_interval_seconds() -> int:
     """The longest time between two passes of the worker."""
-    seconds: int = settings.EXPIRY_INTERVAL_SECONDS
-    return seconds
+    return int(settings.EXPIRY_INTERVAL_SECONDS)
 
 
 def unpaid_limits() -> tuple[int, int]:
@@ -334,20 +333,22 @@ def operators_mail() -> str:
 
 def mail_domain() -> str:
     """The domain that mails are sent from; empty where none are sent."""
-    sender: str = settings.MAIL_FROM
-    return sender.rpartition("@")[2].rstrip(">")
+    return str(settings.MAIL_FROM).rpartition("@")[2].rstrip(">")
 
 
 def currency() -> str:
     """What prices are in where the Flight Service does not say it: an ISO 4217 code."""
-    code: str = settings.CURRENCY
-    return code
+    return str(settings.CURRENCY)
 
 
 def peer_knows_keys() -> bool:
     """Whether the Flight Service carries out a seat change once, however often it is sent under its key."""
-    known: bool = settings.FLIGHT_SERVICE_KEYED
-    return known
+    return bool(settings.FLIGHT_SERVICE_KEYED)
+
+
+def seats_have_numbers() -> bool:
+    """Whether seats can be wanted by number, where the Flight Service shows a map of them."""
+    return bool(settings.FLIGHT_SERVICE_SEAT_NUMBERS)
 
 
 def clock_proof_seconds() -> float:

@@ -24,12 +24,15 @@ class BookingError(Exception):
         retry_after: int | None = None,
         fields: dict[str, str] | None = None,
         details: Mapping[str, int | str] | None = None,
+        seats: Mapping[str, str] | None = None,
     ) -> None:
         self.explanation = explanation or (type(self).__doc__ or "").strip()
         self.retry_after = retry_after
         self.fields = fields or {}
         # What a program reads of it; only errors whose explanation has numbers in it have some.
         self.details = details or {}
+        # Seats by number that it is about, and how each of them stands.
+        self.seats = seats or {}
         super().__init__(self.explanation)
 
 
@@ -89,6 +92,18 @@ class SeatsUnavailable(Refusal):
     """Not enough seats available"""
 
     code = "seats_unavailable"
+
+
+class SeatsTakenByOthers(Refusal):
+    """Some of these seats cannot be had; no seat is held."""
+
+    code = "seats_taken"
+
+
+class SeatSelectionUnavailable(BookingError):
+    """The seats of this flight have no numbers. Ask for a number of seats."""
+
+    code = "seat_selection_unavailable"
 
 
 class FlightServiceUnavailable(BookingError):
@@ -317,6 +332,12 @@ class RetryCountsTwice(OfficeError):
     """The Flight Service knows no keys: a call that was sent once would count twice if it were sent again."""
 
     code = "retry_counts_twice"
+
+
+class SeatsOfAnother(OfficeError):
+    """Another booking has one of these seats. It was not applied, or the other booking must end first."""
+
+    code = "seats_of_another"
 
 
 class FlightServiceRests(OfficeError):

@@ -34,9 +34,11 @@ class Hold(TextChoices):
 
 
 class CancelReason(TextChoices):
-    """Why a booking ended. The first five are the service's own, the others are chosen by people."""
+    """Why a booking ended. The first six are the service's own, the others are chosen by people."""
 
     NO_SEATS = "no_seats"
+    # Some of the seats that were asked for by number.
+    SEATS_TAKEN = "seats_taken"
     NO_FLIGHT = "no_flight"
     UNAVAILABLE = "unavailable"
     ABANDONED = "abandoned"

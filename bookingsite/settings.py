@@ -26,6 +26,7 @@ from bookingsite.config.env import (
     passkey_domain,
     redis_address,
     refusal_codes,
+    seat_numbers,
     secret,
     secret_key,
     shared_secrets,
@@ -96,6 +97,7 @@ DRAIN_SECONDS = whole_number("DRAIN_SECONDS", default=5, low=0, high=300)
 
 FLIGHT_SERVICE_URL = base_address("FLIGHT_SERVICE_URL", default="http://127.0.0.1:8001")
 FLIGHT_SERVICE_KEYED = yes_or_no("FLIGHT_SERVICE_KEYED", default=True)
+FLIGHT_SERVICE_SEAT_NUMBERS = seat_numbers("FLIGHT_SERVICE_SEAT_NUMBERS", keyed=FLIGHT_SERVICE_KEYED)
 # Names the host where plain HTTP is meant: a name in one container network, a mesh that encrypts by itself.
 FLIGHT_SERVICE_PLAINTEXT_HOST = env.str("FLIGHT_SERVICE_PLAINTEXT_HOST", default="")
 FLIGHT_SERVICE_REFUSAL_CODES = refusal_codes("FLIGHT_SERVICE_REFUSAL_CODES")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PLAIN: Mapping[str, Mapping[str, bool | int | str]] = {
     "booking": {
         "no_of_seats": 2,
+        "seat_numbers": "",
+        "refused_seats": "",
         "seat_price": 2000,
         "total_cost": 4000,
         "currency": "XXX",
@@ -90,6 +92,7 @@ PLAIN: Mapping[str, Mapping[str, bool | int | str]] = {
     "seat_call": {
         "kind": "give",
         "seats": 2,
+        "seat_numbers": "",
         "reserves": False,
         "state": "done",
         "claims": 1,

@@ -237,6 +237,12 @@ def _is_in_development() -> bool:
     return os.environ.get("DEBUG", "true").lower() not in {"false", "0", "no", "off"}
 
 
+def _has_seat_numbers() -> bool:
+    """Whether seats can be asked for by number: the stand-in shows maps, unless it plays one without keys."""
+    is_keyed = os.environ.get("FLIGHT_SERVICE_KEYED", "true").lower() not in {"false", "0", "no", "off"}
+    return is_keyed and not _given("FLIGHT_SERVICE_URL")
+
+
 def _writes_mails() -> bool:
     """Whether mails are written into a folder: not where the settings say where they are handed over."""
     return _is_in_development() and not _given("EMAIL_URL")
@@ -251,6 +257,7 @@ def _environment(*, flights: str, payments: dict[str, str] | None = None) -> dic
         "WEB_THREADS": str(WEB_THREADS),
         **(receive_webhooks.settings() if _is_in_development() and receive_webhooks.is_wanted() else {}),
         **(INTO_A_FOLDER if _writes_mails() else {}),
+        **({"FLIGHT_SERVICE_SEAT_NUMBERS": "true"} if _has_seat_numbers() else {}),
     }
     return {
         **ours,

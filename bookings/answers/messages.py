@@ -36,6 +36,7 @@ LONGEST_IN_SMS = 12
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         CancelReason.NO_SEATS: gettext_noop("There were not enough seats left on this flight."),
+        CancelReason.SEATS_TAKEN: gettext_noop("Some of these seats were taken by others."),
         CancelReason.NO_FLIGHT: gettext_noop("This flight is not sold any more."),
         CancelReason.UNAVAILABLE: gettext_noop("The airline could not confirm your seats in time."),
         CancelReason.ABANDONED: gettext_noop("The airline could not confirm your seats in time."),

@@ -68,6 +68,9 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.RotationUnderWay: HTTPStatus.CONFLICT,
         errors.ReplayUnderWay: HTTPStatus.CONFLICT,
         errors.BookingCancelled: HTTPStatus.CONFLICT,
+        errors.SeatsTakenByOthers: HTTPStatus.CONFLICT,
+        errors.SeatSelectionUnavailable: HTTPStatus.CONFLICT,
+        errors.SeatsOfAnother: HTTPStatus.CONFLICT,
         errors.NotPayableYet: HTTPStatus.CONFLICT,
         errors.PaymentInProgress: HTTPStatus.CONFLICT,
         errors.RequestInProgress: HTTPStatus.CONFLICT,
@@ -163,9 +166,10 @@ def error(
     retryable: bool = False,
     fields: Mapping[str, str] | None = None,
     details: Mapping[str, int | str] | None = None,
+    seats: Mapping[str, str] | None = None,
     headers: Mapping[str, str] = NO_HEADERS,
 ) -> Response:
-    """Wrap an error in the envelope; `details` is there only if there are some."""
+    """Wrap an error in the envelope; `details` and `seats` are there only if there are some."""
     detail: dict[str, Any] = {
         "statusCode": int(status),
         "code": code,
@@ -176,6 +180,8 @@ def error(
     }
     if details:
         detail["details"] = dict(details)
+    if seats:
+        detail["seats"] = dict(seats)
     return Response(int(status), _json({"success": False, "message": message, "data": {}, "error": detail}), headers)
 
 
@@ -191,6 +197,7 @@ def refusal(problem: errors.BookingError, *, message: str, request_id: str) -> R
         retryable=problem.retryable,
         fields=problem.fields,
         details=problem.details,
+        seats=problem.seats,
         headers=headers,
     )
 
@@ -299,6 +306,7 @@ def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[s
         "userId": booking.user_id,
         "status": str(booking.status),
         "noOfSeats": booking.no_of_seats,
+        "seatNumbers": booking.seat_numbers.split(",") if booking.seat_numbers else [],
         "seatPrice": booking.seat_price,
         "totalCost": booking.total_cost,
         "currency": booking.currency,

@@ -44,6 +44,7 @@ ACCESS: Mapping[str, Access] = MappingProxyType(
         "retrieve": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
         "events": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
         "money": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
+        "seat_map": Access(Scope.BOOKINGS_READ, "READS_PER_MINUTE"),
         "pay": Access(Scope.PAYMENTS_WRITE, "PAYMENTS_PER_MINUTE"),
         "cancel": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),
         "contact_change": Access(Scope.BOOKINGS_WRITE, "CANCELS_PER_MINUTE"),

@@ -8,7 +8,9 @@ from bookings.answers.announcements import LEFT_OUT
 from bookings.api.addresses import LINKS
 from bookings.conf import HIGHEST_ID, HIGHEST_NUMBER
 from bookings.lifecycle import BookingStatus, CancelReason, News, RefundCause
-from bookings.ports import ActionKind
+from bookings.ports import ActionKind, SeatRefusal, SeatStatus
+from bookings.text import seat_numbers
+from bookings.text.seat_numbers import MOST_SEAT_NUMBERS
 
 Schema = dict[str, Any]
 
@@ -70,6 +72,11 @@ def refusal_schemas(codes: Iterable[str], *, of: str = "") -> dict[str, Schema]:
             "anyOf": [ref("Price"), ref("Decline")],
             "description": "With `price_changed` the price of now, with `payment_declined` the reason; else none.",
         },
+        "seats": {
+            "type": "object",
+            "additionalProperties": grows_from("SeatRefusal"),
+            "description": "With `seats_taken`: why each seat that cannot be had cannot, by its number; else none.",
+        },
     }
     return {
         f"{of}ErrorResponse": an_object(
@@ -80,7 +87,7 @@ def refusal_schemas(codes: Iterable[str], *, of: str = "") -> dict[str, Schema]:
                 "error": ref(f"{of}Error"),
             }
         ),
-        f"{of}Error": an_object(error, optional=["details"]),
+        f"{of}Error": an_object(error, optional=["details", "seats"]),
         f"{of}ErrorCode": {"type": "string", "enum": sorted(codes)},
     }
 
@@ -121,6 +128,8 @@ CURRENCY: Schema = {
 }
 PRICE = {"seatPrice": MONEY, "totalCost": MONEY, "currency": CURRENCY}
 
+SEAT_NUMBER: Schema = {"type": "string", "pattern": f"^{seat_numbers.SEAT_NUMBER.pattern}$", "example": "12A"}
+
 PAYMENT: Mapping[str, Schema] = {
     "id": {**or_null(ID), "description": "Of the payment that waits or succeeded; null once it ended otherwise."},
     "state": grows_from("PaymentState"),
@@ -139,6 +148,13 @@ BOOKING: Mapping[str, Schema] = {
     "userId": ID,
     "status": grows_from("BookingStatus"),
     "noOfSeats": an_integer(1, MOST_SEATS),
+    "seatNumbers": {
+        "type": "array",
+        "items": SEAT_NUMBER,
+        "maxItems": MOST_SEAT_NUMBERS,
+        "description": "The seats by number, from the front to the back; none: any seats. Asked for while it is "
+        "`pending`, held while it is `initiated` or `booked`.",
+    },
     **PRICE,
     "cancelReason": or_null(grows_from("CancelReason")),
     "payment": {
@@ -172,6 +188,39 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
     "BookingStatus": enum_of(BookingStatus.values),
     "CancelReason": enum_of(CancelReason.values),
     "ActorKind": enum_of(ActorKind),
+    "SeatStatus": enum_of(list(SeatStatus)),
+    "SeatRefusal": enum_of(list(SeatRefusal)),
+    "Cabin": an_object(
+        {
+            "name": TEXT,
+            "columns": {
+                "type": "array",
+                "items": TEXT_OR_NULL,
+                "description": "From left to right; null is an aisle.",
+            },
+        }
+    ),
+    "Seat": an_object(
+        {
+            "number": SEAT_NUMBER,
+            "row": an_integer(1, 999),
+            "column": TEXT,
+            "cabin": TEXT,
+            "status": grows_from("SeatStatus"),
+        }
+    ),
+    "SeatMap": an_object(
+        {
+            "flightId": ID,
+            "version": {**an_integer(0, HIGHEST_INT32), "description": "Another one once seats are elsewhere."},
+            "seatPrice": MONEY,
+            "currency": CURRENCY,
+            "capacity": {**or_null(an_integer(0, HIGHEST_INT32)), "description": "All seats, where that is known."},
+            "seatsLeft": an_integer(0, HIGHEST_INT32),
+            "cabins": {"type": "array", "items": ref("Cabin")},
+            "seats": {"type": "array", "items": ref("Seat")},
+        }
+    ),
     "BookingAction": enum_of(["pay", "cancel"]),
     "Booking": an_object(BOOKING),
     "PayingBooking": an_object({**BOOKING, "payment": ref("PendingPayment")}),

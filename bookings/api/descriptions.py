@@ -36,6 +36,7 @@ BOOKING = {
     "userId": 1001,
     "status": "initiated",
     "noOfSeats": 2,
+    "seatNumbers": [],
     "seatPrice": 2000,
     "totalCost": 4000,
     "currency": "INR",
@@ -194,7 +195,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "createBooking",
             "Hold seats",
             "Holds seats at the Flight Service, at the price the flight has now, or had a moment ago, until the "
-            f"payment window closes. With `expectedPrice`, only if a seat costs that.{_caps()}",
+            "payment window closes. With `expectedPrice`, only if a seat costs that. With `seatNumbers`, these seats "
+            f"or none.{_caps()}",
             {
                 201: Answer("Booking created successfully", "Booking", BOOKING, (*PLACED, REPLAYED)),
                 202: Answer("Booking accepted", "Booking", PENDING, (*PLACED, "Preference-Applied", REPLAYED)),
@@ -210,6 +212,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             },
             refusals=(
                 errors.SeatsUnavailable,
+                errors.SeatsTakenByOthers,
+                errors.SeatSelectionUnavailable,
                 errors.PriceChanged,
                 errors.AmountNotPayable,
                 errors.FlightNotFound,

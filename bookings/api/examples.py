@@ -13,6 +13,8 @@ TO_TRY: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "201, each answer takes half a second": {"flightId": 90200},
         "400 seats_unavailable, full": {"flightId": 90400},
         "400 seats_unavailable, refused": {"flightId": 90409},
+        "409 seats_taken": {"noOfSeats": 1, "seatNumbers": ["1A"]},
+        "409 seat_selection_unavailable": {"flightId": 90400, "noOfSeats": 1, "seatNumbers": ["1B"]},
         "400 price_changed": {"flightId": 90412, "expectedPrice": 1},
         "404 flight_not_found": {"flightId": 90404},
         "502 flight_unusable": {"flightId": 90502},

@@ -10,6 +10,7 @@ from bookings.answers.rendering import BODY_TOO_SLOW, CODES, SERVICE_BUSY, STATU
 from bookings.api.access import Access
 from bookings.api.answer_schemas import Schema, ref, refusal_schemas
 from bookings.api.descriptions import EVENT, PRICE
+from bookings.api.flight_descriptions import REFUSED_SEATS
 from bookings.api.operation import Answer, Operation
 
 JSON = "application/json"
@@ -78,6 +79,7 @@ class Refusal:
     explanation: str
     retryable: bool = False
     details: Mapping[str, int | str] | None = None
+    seats: Mapping[str, str] | None = None
 
 
 EVERYWHERE = (
@@ -118,6 +120,7 @@ def own_refusals(operation: Operation) -> list[Refusal]:
             (problem.__doc__ or "").strip(),
             problem.retryable,
             PRICE if problem is errors.PriceChanged else None,
+            REFUSED_SEATS if problem is errors.SeatsTakenByOthers else None,
         )
         for problem in operation.refusals
     ]
@@ -203,6 +206,8 @@ def _example(refusal: Refusal) -> dict[str, Any]:
     }
     if refusal.details is not None:
         error["details"] = refusal.details
+    if refusal.seats is not None:
+        error["seats"] = refusal.seats
     return {"success": False, "message": "Request failed", "data": {}, "error": error}
 
 

@@ -10,17 +10,19 @@ from bookings.api.answer_schemas import ANSWER_SCHEMAS, envelope, ref, width
 from bookings.api.descriptions import OPERATIONS as OF_BOOKINGS
 from bookings.api.event_webhook import WEBHOOKS
 from bookings.api.examples import examples_of
+from bookings.api.flight_descriptions import FLIGHT_OPERATIONS
 from bookings.api.introduction import INFO, SECURITY_SCHEMES, SERVERS, TAGS
 from bookings.api.responses import HEADERS, responses_of, shared_schemas
 from bookings.api.webhook_descriptions import WEBHOOK_OPERATIONS
 from bookings.api.webhook_schemas import WEBHOOK_SCHEMAS
 from bookings.text import legible
+from bookings.text.seat_numbers import SEAT_NUMBER
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 SECURITY: list[Any] = [{"bearer": []}]
 
-OPERATIONS = {**OF_BOOKINGS, **WEBHOOK_OPERATIONS}
+OPERATIONS = {**OF_BOOKINGS, **FLIGHT_OPERATIONS, **WEBHOOK_OPERATIONS}
 
 BODIES = (
     *("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest", "ChangeBookingContactRequest"),
@@ -81,6 +83,10 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         components["schemas"][name]["additionalProperties"] = False
     for body, name in (("CancelBookingRequest", "reason"), ("CreateBookingRequest", "clientReference")):
         components["schemas"][body]["properties"][name] |= {"minLength": 1, "pattern": legible.pattern()}
+    components["schemas"]["CreateBookingRequest"]["properties"]["seatNumbers"] |= {
+        "items": {"type": "string", "pattern": f"^{SEAT_NUMBER.pattern}$"},
+        "uniqueItems": True,
+    }
     for parameter in result["paths"]["/api/v1/bookings"]["get"]["parameters"]:
         if parameter["name"] in ("clientReference", "flightNumber"):
             parameter["schema"] |= {"minLength": 1, "pattern": legible.pattern()}

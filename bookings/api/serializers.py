@@ -23,6 +23,7 @@ from bookings.conf import (
 )
 from bookings.lifecycle import BookingStatus, News
 from bookings.text.legible import is_legible, is_orderly
+from bookings.text.seat_numbers import MOST_SEAT_NUMBERS, SEAT_NUMBER, in_order
 
 CURRENCY_CODE = RegexValidator(r"^[A-Z]{3}\Z", "Must be a code of ISO 4217: three capitals, as in EUR.")
 
@@ -154,13 +155,37 @@ class _WholeNumber(NamedTuple):
     is_required: bool
 
 
+class SeatNumbers(serializers.ListField):
+    """Numbers of seats, as in 12A; in the order of the aeroplane, however they were sent."""
+
+    default_error_messages = {
+        "not_a_list": 'Must be a list of numbers of seats, as in ["12A", "12B"].',
+        "number": "Each must be a row from 1 to 999 and a capital letter, as in 12A.",
+        "twice": "Must name each seat once.",
+    }
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        numbers: list[str] = super().to_internal_value(data)
+        if len(set(numbers)) < len(numbers):
+            self.fail("twice")
+        return [*in_order(numbers)]
+
+    def run_child_validation(self, data: Any) -> list[str]:
+        if not all(isinstance(number, str) and SEAT_NUMBER.fullmatch(number) for number in data):
+            self.fail("number")
+        return list(data)
+
+
 class RequestBody(StrictSerializer):
     """
     A JSON body of which whole numbers alone are required. None of these has a default, or a rule beside its bounds.
+    What can be left out only for something that is no number is in `NEEDED_ALONE`.
 
     A body of nothing but good whole numbers is taken after one look at each: most are that, and the framework makes
     eighty calls for it. All others go through the fields, which word every refusal.
     """
+
+    NEEDED_ALONE: tuple[str, ...] = ()
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         taken = self._whole_numbers(data)
@@ -182,7 +207,7 @@ class RequestBody(StrictSerializer):
     @cached_property
     def _numbers(self) -> list[_WholeNumber]:
         return [
-            _WholeNumber(name, field.min_value, field.max_value, field.required)
+            _WholeNumber(name, field.min_value, field.max_value, field.required or name in self.NEEDED_ALONE)
             for name, field in self.fields.items()
             if isinstance(field, StrictInteger) and field.min_value is not None and field.max_value is not None
         ]
@@ -199,11 +224,26 @@ def the_user() -> StrictInteger:
 
 
 class CreateBookingRequest(RequestBody):
-    """Seats on a flight, for a user."""
+    """Seats on a flight, for a user: so many, or those with these numbers."""
+
+    NEEDED_ALONE = ("noOfSeats",)
+    default_error_messages = {"which": "Required, or seatNumbers.", "many": "Must be as many as there are seatNumbers."}
 
     flightId = an_id()
     userId = the_user()
-    noOfSeats = StrictInteger(min_value=1, max_value=settings.MAX_SEATS_PER_BOOKING)
+    noOfSeats = StrictInteger(
+        min_value=1,
+        max_value=settings.MAX_SEATS_PER_BOOKING,
+        required=False,
+        help_text="May be left out with `seatNumbers`, which say how many.",
+    )
+    seatNumbers = SeatNumbers(
+        required=False,
+        min_length=1,
+        max_length=min(settings.MAX_SEATS_PER_BOOKING, MOST_SEAT_NUMBERS),
+        child=serializers.RegexField(SEAT_NUMBER),
+        help_text="These seats, as `GET /flights/{id}/seats` names them: all of them are held, or none. In any order.",
+    )
     expectedPrice = StrictInteger(
         min_value=0,
         max_value=HIGHEST_NUMBER,
@@ -229,6 +269,14 @@ class CreateBookingRequest(RequestBody):
         "erased a while after the booking's end. With a customer's token that names a verified address, or "
         "number: that one.",
     )
+
+    def validate(self, attrs: Any) -> Any:
+        named = len(attrs.get("seatNumbers", ()))
+        if attrs.setdefault("noOfSeats", named) == 0:
+            raise serializers.ValidationError({"noOfSeats": [self.error_messages["which"]]})
+        if named and attrs["noOfSeats"] != named:
+            raise serializers.ValidationError({"noOfSeats": [self.error_messages["many"]]})
+        return attrs
 
 
 class PayBookingRequest(RequestBody):

@@ -22,6 +22,7 @@ from bookings.answers import rendering
 from bookings.answers.announcements import announcement_as_json
 from bookings.answers.money import money_as_json
 from bookings.answers.rendering import FAILURES, render
+from bookings.answers.seat_maps import seat_map_as_json
 from bookings.api.access import caller_of
 from bookings.api.addresses import LINKS
 from bookings.api.contacts import contact_in, without_address
@@ -45,9 +46,9 @@ from bookings.api.serializers import (
     PayBookingRequest,
     StrictSerializer,
 )
-from bookings.conf import RATE_WINDOW_SECONDS
+from bookings.conf import RATE_WINDOW_SECONDS, currency
 from bookings.db.replica import read_list
-from bookings.errors import BookingNotFound, InvalidRequest
+from bookings.errors import BookingNotFound, FlightNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
 from bookings.queries.announcements import announcements_after
 from bookings.queries.bookings import visible
@@ -56,9 +57,11 @@ from bookings.queries.bookings.shown import Question
 from bookings.queries.bookings.timeline import timeline_of
 from bookings.queries.payments import money_of
 from bookings.services.bookings.cancel import cancel_booking_for_client
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.messages.contacts import change_contact, erase_contact, erase_contacts_of
 from bookings.services.payments.pay import PaymentOrder, pay_booking
+from bookings.services.seats.seat_map import show_seat_map
 from bookings.services.shared.idempotency import KeyedRequest
 from bookings.text.flight_numbers import spellings_of
 from bookings.text.ids import exact_id
@@ -168,6 +171,7 @@ class BookingViewSet(LimitedViewSet):
                 asked.get("clientReference", ""),
                 asked.get("metadata"),
                 contact,
+                tuple(asked.get("seatNumbers", ())),
             ),
             actor=actor,
             keyed=keyed(request, CREATE_ENDPOINT, key, **known_by) if key else None,
@@ -250,6 +254,21 @@ class BookingViewSet(LimitedViewSet):
             keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
         )
         return respond(render(result))
+
+
+class FlightViewSet(LimitedViewSet):
+    """The seats of flights, as the Flight Service shows them."""
+
+    failure = "Request failed"
+
+    @describe("seat_map")
+    def seat_map(self, request: Request, pk: str) -> HttpResponse:
+        flight_id = exact_id(pk)
+        if flight_id is None:
+            raise FlightNotFound
+        shown = show_seat_map(flight_id=flight_id, flights=wiring.flight_service())
+        data = seat_map_as_json(shown, currency=currency())
+        return respond(rendering.success(data, message="Successfully completed the request"))
 
 
 class ContactViewSet(LimitedViewSet):

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.text
 from django.db import migrations, models
 
 
@@ -24,6 +25,7 @@ class Migration(migrations.Migration):
                 ),
                 ("flight_id", models.BigIntegerField()),
                 ("seats", models.PositiveIntegerField()),
+                ("seat_numbers", models.TextField(blank=True, default="")),
                 ("reserves", models.BooleanField(default=False)),
                 ("fixes_flight_id", models.BigIntegerField(blank=True, null=True)),
                 (
@@ -240,6 +242,8 @@ class Migration(migrations.Migration):
                 ("user_id", models.BigIntegerField()),
                 ("flight_id", models.BigIntegerField()),
                 ("no_of_seats", models.PositiveSmallIntegerField()),
+                ("seat_numbers", models.CharField(blank=True, default="", max_length=255)),
+                ("refused_seats", models.CharField(blank=True, default="", max_length=700)),
                 ("seat_price", models.BigIntegerField()),
                 ("total_cost", models.BigIntegerField()),
                 ("currency", models.CharField(max_length=3)),
@@ -269,6 +273,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("no_seats", "No Seats"),
+                            ("seats_taken", "Seats Taken"),
                             ("no_flight", "No Flight"),
                             ("unavailable", "Unavailable"),
                             ("abandoned", "Abandoned"),
@@ -439,6 +444,33 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(condition=models.Q(("no_of_seats__gte", 1)), name="booking_has_seats"),
                     models.CheckConstraint(
                         condition=models.Q(
+                            ("seat_numbers", ""),
+                            (
+                                "no_of_seats",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.functions.text.Length("seat_numbers"),
+                                        "-",
+                                        django.db.models.functions.text.Length(
+                                            django.db.models.functions.text.Replace(
+                                                "seat_numbers", models.Value(","), models.Value("")
+                                            )
+                                        ),
+                                    ),
+                                    "+",
+                                    models.Value(1),
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="booking_all_seats_have_numbers_or_none",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("refused_seats", ""), ("cancel_reason", "seats_taken"), _connector="OR"),
+                        name="booking_refused_seats_are_why_it_ended",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
                             ("seat_price__gte", 0),
                             (
                                 "total_cost",
@@ -460,6 +492,29 @@ class Migration(migrations.Migration):
                         condition=models.Q(("expires_at__gt", models.F("created_at"))),
                         name="booking_window_opens_before_it_closes",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="BookingSeat",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("flight_id", models.BigIntegerField()),
+                ("seat_number", models.CharField(max_length=4)),
+                (
+                    "booking",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="seats", to="bookings.booking"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "seat of a booking",
+                "verbose_name_plural": "seats of bookings",
+                "db_table": "booking_seat",
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(fields=("flight_id", "seat_number"), name="booking_seat_unique")
                 ],
             },
         ),
@@ -603,6 +658,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("no_seats", "No Seats"),
+                            ("seats_taken", "Seats Taken"),
                             ("no_flight", "No Flight"),
                             ("unavailable", "Unavailable"),
                             ("abandoned", "Abandoned"),

@@ -17,6 +17,7 @@ from bookings.models.payment_comparison import PaymentComparison
 from bookings.models.payments import Payment
 from bookings.models.refunds import Refund
 from bookings.models.reports import Report
+from bookings.models.seats.booking_seat import BookingSeat
 from bookings.models.seats.flight_gate import FlightGate, PatchSlot
 from bookings.models.seats.reconciliation import Reconciliation
 from bookings.models.seats.seat_call import SeatCall, SeatCallEvent
@@ -32,6 +33,7 @@ __all__ = [
     "Booking",
     "BookingCase",
     "BookingEvent",
+    "BookingSeat",
     "BulkCancel",
     "BulkCancelRow",
     "ClockProof",

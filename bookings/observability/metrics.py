@@ -160,11 +160,14 @@ FLIGHT_CALL_SECONDS = Histogram(
 )
 COUNTER_ALARMS = Counter(
     "bookings_flight_counter_alarms",
-    "Faults that were seen in a seat counter of a Flight Service without keys; the log names the flight.",
+    "Faults that were seen in how a Flight Service counts or gives seats; the log names the flight.",
     ["what"],
     registry=REGISTRY,
 )
-for _what in ("oversold", "counter_moved", "counter_unexplained", "answer_too_late"):
+for _what in (
+    *("oversold", "counter_moved", "counter_unexplained", "answer_too_late"),
+    *("seat_numbers_ignored", "seat_given_twice", "seat_missing"),
+):
     # From the start, so that Prometheus sees the first one as an increase.
     COUNTER_ALARMS.labels(_what)
 # The flight is the value: as a label it would make a series for each flight, and none would ever end.

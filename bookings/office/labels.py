@@ -277,6 +277,7 @@ BULK_WHY: Mapping[str, str | Promise] = MappingProxyType(
 REASON: Mapping[str, str | Promise] = MappingProxyType(
     {
         CancelReason.NO_SEATS: _("not enough seats"),
+        CancelReason.SEATS_TAKEN: _("seats taken"),
         CancelReason.NO_FLIGHT: _("no such flight"),
         CancelReason.UNAVAILABLE: _("Flight Service unavailable"),
         CancelReason.ABANDONED: _("client could not wait"),

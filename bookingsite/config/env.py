@@ -152,6 +152,18 @@ def whole_number(name: str, *, default: int, low: int, high: int) -> int:
     return int(text)
 
 
+def seat_numbers(name: str, *, keyed: bool) -> bool:
+    """
+    Read whether seats can be wanted by number.
+
+    :raises ImproperlyConfigured: without keys: no counter tells what became of a number whose answer was lost
+    """
+    wanted = yes_or_no(name, default=False)
+    if wanted and not keyed:
+        raise ImproperlyConfigured(f"{name}=true needs a Flight Service with keys: FLIGHT_SERVICE_KEYED=true.")
+    return wanted
+
+
 def yes_or_no(name: str, *, default: bool) -> bool:
     """
     Read a setting that is true or false.

@@ -10,7 +10,8 @@ from bookings.actor import Actor, ActorKind
 from bookings.answers.results import Created, Refused
 from bookings.errors import BookingError
 from bookings.models import Booking
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.shared.idempotency import KeyedRequest
 from devtools.demo.history import Interrupted, fill_up
 from devtools.demo.people import make_people

@@ -90,6 +90,7 @@ def test_it_lists_exactly_the_endpoints(document):
         ("DELETE", "/api/v1/users/{id}/contacts"),
         ("POST", "/api/v1/bookings/payments"),
         ("GET", "/api/v1/events"),
+        ("GET", "/api/v1/flights/{id}/seats"),
         ("GET", "/api/v1/webhook-endpoints"),
         ("POST", "/api/v1/webhook-endpoints"),
         ("GET", "/api/v1/webhook-endpoints/{id}"),
@@ -179,6 +180,7 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
         "listBookingPayments",
         "payBooking",
         "listEvents",
+        "getSeatMap",
         "getServiceInfo",
         "eraseUserContacts",
         "listWebhookEndpoints",
@@ -250,6 +252,7 @@ def test_an_operation_lists_its_codes_and_lets_new_ones_pass(document):
     pay, _ = codes(document, answer_schema(document, "post", f"{BOOKINGS}/payments", 400))
     assert (create ^ pay) == {
         *("seats_unavailable", "price_changed", "flight_not_found", "flight_unusable"),
+        *("seats_taken", "seat_selection_unavailable"),
         *("too_many_unpaid_bookings", "too_many_unpaid_seats", "flight_service_unavailable"),
         *("payment_window_closed", "currency_mismatch", "amount_mismatch", "idempotency_key_required"),
         *("payment_declined", "booking_not_found", "already_paid", "not_payable_yet", "payment_in_progress"),
@@ -350,9 +353,12 @@ def test_what_is_answered_is_what_is_described(api, document, flights, payments)
 def test_the_bounds_of_a_request_are_in_it(document):
     schema = document["components"]["schemas"]["CreateBookingRequest"]
 
-    assert schema["required"] == ["flightId", "noOfSeats"]
-    seats = schema["properties"]["noOfSeats"]
+    # One of noOfSeats and seatNumbers is required too, which the generators of clients have no type for.
+    assert schema["required"] == ["flightId"]
+    seats, numbers = schema["properties"]["noOfSeats"], schema["properties"]["seatNumbers"]
     assert (seats["type"], seats["minimum"], seats["maximum"]) == ("integer", 1, 10)
+    assert (numbers["type"], numbers["minItems"], numbers["maxItems"]) == ("array", 1, 10)
+    assert (numbers["items"], numbers["uniqueItems"]) == ({"type": "string", "pattern": "^[1-9][0-9]{0,2}[A-Z]$"}, True)
 
 
 def test_the_page_to_try_it_loads_nothing_from_elsewhere(api):

@@ -20,6 +20,34 @@ def cost(request):
     return len([query for query in captured if not query["sql"].startswith(CONTROL)])
 
 
+def test_seats_by_number_cost_one_statement_each_way_and_a_create_by_count_none(api, flights, settings):
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    flights.number_seats()
+    api.create()  # makes the row that stands for the user
+
+    def by_number(*numbers, key=None):
+        return api.create(body={"flightId": 1, "userId": 1001, "seatNumbers": [*numbers]}, key=key)
+
+    named = shown(by_number("2A"))
+    costs = {
+        "create": cost(api.create),
+        "create by number": cost(lambda: by_number("3A", "3B")),
+        "create with a key": cost(lambda: api.create(key="k")),
+        "create by number, with a key": cost(lambda: by_number("4A", "4B", key="l")),
+        "cancel": cost(lambda: api.cancel(shown(api.create()))) - cost(api.create),
+        "cancel by number": cost(lambda: api.cancel(named)),
+    }
+
+    assert costs == {
+        "create": 5,
+        "create by number": 6,
+        "create with a key": 8,
+        "create by number, with a key": 9,
+        "cancel": 5,
+        "cancel by number": 6,
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 10_000])
 def test_a_request_costs_a_fixed_number_of_statements(api, rows):

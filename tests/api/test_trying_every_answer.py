@@ -55,8 +55,9 @@ def process():
 
 
 @pytest.fixture
-def sim(process, api, monkeypatch):
+def sim(process, api, monkeypatch, settings):
     process.reset()
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
     service, payments = HttpFlightService(process.url, price_seconds=2), DemoPayments()
     monkeypatch.setattr(wiring, "flight_service", lambda: service)
     use_gateway(monkeypatch, payments)
@@ -95,7 +96,7 @@ def test_the_rows_are_found():
     found = list(rows())
 
     assert len(found) >= 15
-    assert {said[0] for *_, said in found} == {201, 202, 400, 402, 404, 502, 503}
+    assert {said[0] for *_, said in found} == {201, 202, 400, 402, 404, 409, 502, 503}
 
 
 def test_a_flight_that_is_full_leaves_no_booking_and_one_that_refuses_a_cancelled_one(api, sim):

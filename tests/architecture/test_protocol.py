@@ -57,6 +57,7 @@ LOCKED = {
     "payment": "payment",
     "refund": "refund",
     "dispute": "dispute",
+    "seat by number": "booking_seat",
     "seat call": "seat_call",
     "announcement": "announcement",
     "API key": "api_key",

@@ -12,6 +12,7 @@ type Success =
   | Schemas["TimelineResponse"]
   | Schemas["PayingBookingResponse"]
   | Schemas["BookingMoneyResponse"]
+  | Schemas["SeatMapResponse"]
   | Schemas["EventPageResponse"]
   | Schemas["WebhookEndpointsResponse"]
   | Schemas["WebhookEndpointResponse"]
@@ -33,6 +34,7 @@ type Failure =
   | Schemas["GetBookingErrorResponse"]
   | Schemas["ListBookingEventsErrorResponse"]
   | Schemas["ListBookingPaymentsErrorResponse"]
+  | Schemas["GetSeatMapErrorResponse"]
   | Schemas["MakeWebhookEndpointErrorResponse"]
   | Schemas["GetWebhookEndpointErrorResponse"]
   | Schemas["ChangeWebhookEndpointErrorResponse"]
@@ -50,6 +52,7 @@ type Call = { key?: string; seen?: string; headers?: Record<string, string> } & 
   | { operation: "cancelBooking"; id: number; body: Schemas["CancelBookingRequest"] }
   | { operation: "changeBookingContact"; id: number; body: Schemas["ChangeBookingContactRequest"] }
   | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments" | "eraseBookingContact" | "eraseUserContacts"; id: number }
+  | { operation: "getSeatMap"; id: number }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
   | { operation: "listEvents"; query?: paths["/api/v1/events"]["get"]["parameters"]["query"] }
   | { operation: "listWebhookEndpoints" }
@@ -108,6 +111,8 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
       return client.GET("/api/v1/bookings/{id}/events", { params: { path: { id: call.id } }, headers });
     case "listBookingPayments":
       return client.GET("/api/v1/bookings/{id}/payments", { params: { path: { id: call.id } }, headers });
+    case "getSeatMap":
+      return client.GET("/api/v1/flights/{id}/seats", { params: { path: { id: call.id } }, headers });
     case "listBookings":
       return client.GET("/api/v1/bookings", { params: { query: call.query }, headers });
     case "listEvents":

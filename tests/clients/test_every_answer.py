@@ -23,6 +23,7 @@ CALLS = {
     "listBookingPayments": {"id": 1},
     "listBookings": {"query": {"userId": 1001, "limit": 5}},
     "listEvents": {"query": {"types": ["booking.paid"], "limit": 5}},
+    "getSeatMap": {"id": 1},
     "getServiceInfo": {},
     "listLinks": {},
     "listWebhookEndpoints": {},

@@ -65,6 +65,40 @@ def test_a_create_that_dies_ends_in_one_booking(world, point, first):
         assert Booking.objects.count() == IdempotencyRecord.objects.count()
 
 
+@pytest.mark.parametrize("first", ["the client", "the worker"])
+@pytest.mark.parametrize("point", ["booking.create", "create.sent", "create.answered", "seats.reserved"])
+def test_a_create_by_number_that_dies_ends_in_one_booking_with_these_seats(world, settings, point, first):
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    order = {"seatNumbers": ["7A", "7B"]}
+    for seed in rounds(1):
+        world.sim.reset(capacity=30)
+        key = world.dies(point, act="create", order=order)
+        lose_answers(world, seed)
+
+        if first == "the worker":
+            assert world.recovers() == []
+        answer = world.repeats("create", key=key, **order)
+
+        assert (answer.status_code, shown(answer)["seatNumbers"]) == (201, ["7A", "7B"])
+        assert world.recovers() == []
+        assert set(world.sim.flight()["seatsTaken"]) == {"7A", "7B"}
+        world.sim.faults()
+
+
+@pytest.mark.parametrize("point", ["booking.expire", "seats.release", "give.sent", "give.answered", "seats.released"])
+def test_a_worker_that_dies_giving_seats_back_gives_each_number_back_once(world, settings, point):
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    world.sim.reset(capacity=30)
+    an_initiated_booking(world.flights, numbers=("7A", "7B"))
+    an_initiated_booking(world.flights, seats=1)
+    let_time_pass(minutes=16)
+
+    assert world.mortals.live(point=point, act="pass") == SIGKILLED
+
+    assert world.recovers() == []
+    assert (world.sim.flight()["seatsTaken"], world.sim.flight()["given_back"]) == ({}, 3)
+
+
 def test_a_create_without_a_key_that_dies_gives_its_seats_back_when_nobody_pays(world):
     for seed in rounds(1):
         lose_answers(world, seed)

@@ -15,6 +15,7 @@ import schemathesis
 
 # Decided by what is on record, or by the Flight Service and the payment gateway; no schema can foresee these.
 DECISIONS = {
+    *("seats_taken", "seat_selection_unavailable"),
     *("seats_unavailable", "price_changed", "flight_not_found", "booking_not_found", "booking_cancelled"),
     *("already_paid", "amount_mismatch", "currency_mismatch", "payment_window_closed", "payment_declined"),
     *(
@@ -53,12 +54,21 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         del case.headers["If-Match"]
     if case.operation.label == "POST /api/v1/bookings" and is_valid and next(orders) % 4:
         case.body.pop("expectedPrice", None)
+        _say_how_many(case.body)
     if case.operation.label == "POST /api/v1/bookings/payments" and is_valid and payable and next(turn) % 4 == 0:
         booking = payable.popleft()
         case.body = {"bookingId": booking["id"], "userId": booking["userId"], "totalCost": booking["totalCost"]}
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
     if is_valid and "webhook-endpoints" in case.operation.path:
         _name_what_is_there(case)
+
+
+def _say_how_many(body: dict[str, Any]) -> None:
+    """Let a valid create say how many seats, or which, and not both: the schema asks for neither."""
+    if "seatNumbers" in body:
+        body.pop("noOfSeats", None)
+    else:
+        body.setdefault("noOfSeats", 2)
 
 
 def _name_what_is_there(case: Any) -> None:
@@ -140,6 +150,8 @@ def _is_in_words(field: str, sent: dict[str, Any]) -> bool:
         return True  # one that a page has given, or none; a day of a flight number, of the years of flights
     if field in ("url", "since"):
         return True  # an address to which something can be sent; a time that ends after it begins
+    if field == "noOfSeats" and ("seatNumbers" in sent or field not in sent):
+        return True  # as many as there are seatNumbers, and required without them
     if field not in sent:
         return field == "userId"  # a customer may leave it out, a service may not
     if field in ("reason", "clientReference", "flightNumber"):

@@ -65,6 +65,7 @@ def start_service(*, capacity: int) -> Iterator[Service]:
         env = environment(
             DATABASE_URL=database_url(),
             FLIGHT_SERVICE_URL=sim.url,
+            FLIGHT_SERVICE_SEAT_NUMBERS="true",
             API_AUTH="token",
             JWT_SECRET=SECRET,
             JWT_ISSUER=ISSUER,

@@ -38,7 +38,8 @@ from bookings.models.payments import PaymentState
 from bookings.models.refunds import RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.services.bookings.cancel import cancel_booking
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.payments.ask_refund import ask_refund
 from bookings.services.payments.decide_failed_refund import FailureResolution, decide_failed_refund
 from bookings.services.payments.pay import PaymentOrder, pay_booking

@@ -17,7 +17,8 @@ from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.resilience.guard import Guard
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from tests.races.crowd import PATIENCE_SECONDS, all_at_once
 from tests.races.guards import forget_everything, rounds
 from tests.support.bookings import a_key, customer, let_time_pass, one_pass

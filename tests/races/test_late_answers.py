@@ -15,8 +15,9 @@ from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking, BookingEvent, Payment
 from bookings.models.payments import PaymentState
 from bookings.services.bookings.cancel import cancel_booking
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
 from bookings.services.bookings.expire import expire_bookings
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.payments import settle as settling
 from bookings.services.payments.settle import settle_payment
 from bookings.services.seats import reserve

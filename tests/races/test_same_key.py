@@ -17,7 +17,8 @@ from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
 from bookings.services.bookings import create as creating
 from bookings.services.bookings.cancel import cancel_booking_for_client
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from tests.races.crowd import PATIENCE_SECONDS, Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_constraints
 from tests.races.places import KEY_BEGUN, PAYMENT_DECIDED

@@ -14,7 +14,8 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
 from bookings.services.bookings.cancel import cancel_booking_for_client
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from tests.races.crowd import PATIENCE_SECONDS, all_at_once, on_own_connection
 from tests.support.bookings import (
     a_cancelled_booking,

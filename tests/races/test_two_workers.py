@@ -15,7 +15,8 @@ from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
 from bookings.models.outbound_call import OutboundCall
 from bookings.services.bookings.cancel import cancel_booking
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.seats.release import release_seats
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import rounds, without_conditions, without_row_locks

@@ -15,7 +15,8 @@ from bookings.errors import RequestInProgress, TooManyUnpaidBookings, TooManyUnp
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking, UserHold
 from bookings.services.bookings import create as creating
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_user_locks
 from tests.races.places import UNPAID_COUNTED

@@ -18,7 +18,8 @@ from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.lifecycle import CancelReason
 from bookings.models import Booking, IdempotencyRecord, RateWindow, UserHold
 from bookings.services.bookings.cancel import cancel_booking_for_client
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.wake import PLACE, wake_worker
 from tests.races.crowd import PATIENCE_SECONDS, on_own_connection

@@ -38,6 +38,7 @@ NO_TOKEN, TOO_OLD, NO_PROOF = (401, "token_missing"), (401, "token_expired"), (4
 NO_SCOPE = (403, "forbidden")
 NOT_FOUND = (404, "booking_not_found")
 ANOTHER_USER = (400, "user_mismatch")
+NO_NUMBERS = (409, "seat_selection_unavailable")
 
 STRANGERS = (NO_TOKEN, TOO_OLD, NO_PROOF, NO_TOKEN)
 PUBLIC = (OK,) * 8
@@ -64,6 +65,7 @@ TABLE = {
     "retrieve": Line("GET", ONE, (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "events": Line("GET", f"{ONE}/events", (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "feed": Line("GET", "/events", (READ, HOOKS), (*STRANGERS, NO_SCOPE, NO_SCOPE, NO_SCOPE, OK)),
+    "seat_map": Line("GET", "/flights/{id}/seats", (READ,), (*STRANGERS, *(NO_NUMBERS,) * 2, NO_SCOPE, NO_NUMBERS)),
     "money": Line("GET", f"{ONE}/payments", (READ,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),
     "pay": Line("POST", "/bookings/payments", (PAY,), (*STRANGERS, CREATED, NOT_FOUND, NO_SCOPE, CREATED)),
     "cancel": Line("POST", f"{ONE}/cancel", (WRITE,), (*STRANGERS, OK, NOT_FOUND, NO_SCOPE, OK)),

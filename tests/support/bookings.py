@@ -29,7 +29,8 @@ from bookings.models.refunds import BACK, MOVING, RefundState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.ports import Charged, FlightService, PaymentGateway
 from bookings.services.bookings.cancel import cancel_booking
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.payments.pay import PaymentOrder, pay_booking
 from bookings.services.shared.idempotency import KeyedRequest
 from bookings.services.upkeep.run_pass import PassResult, run_pass
@@ -53,10 +54,12 @@ def a_key() -> KeyedRequest:
 # --- through the services -----------------------------------------------------------------------------
 
 
-def an_initiated_booking(flights: FlightService, *, flight_id: int = 1, user_id: int = 1001, seats: int = 2) -> Booking:
+def an_initiated_booking(
+    flights: FlightService, *, flight_id: int = 1, user_id: int = 1001, seats: int = 2, numbers: tuple[str, ...] = ()
+) -> Booking:
     """Hold seats as a client does; give the row as it is then."""
     created: Any = create_booking(
-        order=SeatOrder(flight_id, user_id, seats),
+        order=SeatOrder(flight_id, user_id, seats, seat_numbers=numbers),
         actor=customer(user_id),
         keyed=None,
         respond_async=False,

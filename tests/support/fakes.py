@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID, uuid4
 
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
@@ -192,6 +193,11 @@ class FakeFlights(Planned[Fault]):
             shelf.capacity += remaining - shelf.remaining
             shelf.remaining = remaining
 
+    def number_seats(self, *, version: int | None = 1) -> None:
+        """Give the seats of all flights numbers; None takes them away."""
+        for shelf in self._shelves.values():
+            shelf.version = version
+
     def remove_flight(self, flight_id: int) -> None:
         """Make a flight unknown."""
         del self._shelves[flight_id]
@@ -199,6 +205,10 @@ class FakeFlights(Planned[Fault]):
     def has_applied(self, key: UUID) -> bool:
         """What a person there finds in the log about one key."""
         return key in self._decisions and isinstance(self._decisions[key][1], Applied)
+
+    def recall(self, flight: Flight) -> None:
+        """Have seen this flight, and not since."""
+        self._recalled[flight.id] = flight
 
     def forget_what_was_seen(self) -> None:
         """Recall no flight any more, as five minutes or a restart would do."""
@@ -216,11 +226,16 @@ class FakeFlights(Planned[Fault]):
         """The numbers that are taken."""
         return set(self._shelves[flight_id].taken)
 
-    def ledger(self) -> dict[str, list[dict[str, int]]]:
+    def ledger(self) -> dict[str, list[dict[str, Any]]]:
         """Tell the seats of all flights, in the form of the stand-in Flight Service."""
         return {
             "flights": [
-                {"id": number, "capacity": shelf.capacity, "remaining": shelf.remaining}
+                {
+                    "id": number,
+                    "capacity": shelf.capacity,
+                    "remaining": shelf.remaining,
+                    "seatsTaken": sorted(shelf.taken),
+                }
                 for number, shelf in self._shelves.items()
             ]
         }

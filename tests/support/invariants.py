@@ -13,7 +13,7 @@ from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
 from bookings.lifecycle import BookingStatus, CancelReason
-from bookings.models import Booking, Payment
+from bookings.models import Booking, BookingSeat, Payment
 from bookings.models.payments import CHARGED
 from bookings.models.refunds import RefundState
 
@@ -26,6 +26,11 @@ _SHOWN = """CASE WHEN {0}.state='processing' AND {0}.step='payer' THEN 'awaiting
 
 _NEWS = """(e.what IN ('booked', 'payment_failed', 'cancelled')
     OR (e.amount>0 AND e.what IN ('refunded', 'refund_elsewhere', 'refund_resolved')))"""
+
+# How many seats with a number a text of numbers has.
+_COUNTED = (
+    "CASE WHEN {0}.seat_numbers='' THEN 0 ELSE LENGTH({0}.seat_numbers)-LENGTH(REPLACE({0}.seat_numbers,',',''))+1 END"
+)
 
 AT_ANY_TIME = {
     "Q1-Q3: the status does not fit the hold": """
@@ -70,6 +75,17 @@ AT_ANY_TIME = {
             WHERE n.booking_id=b.id AND n.type<>'booking.expiring')
         <> (CASE WHEN b.held_at IS NULL THEN 0 ELSE 1 END) + (SELECT COUNT(*) FROM booking_event e
             WHERE e.booking_id=b.id AND e.id<=b.announced_event_id AND {_NEWS})""",
+    "Q19: a booking that goes on, and other seats by number than its rows": f"""
+        SELECT b.id FROM booking b LEFT JOIN booking_seat s ON s.booking_id=b.id AND s.flight_id=b.flight_id
+          AND REPLACE(b.seat_numbers, s.seat_number, '')<>b.seat_numbers
+        WHERE b.status IN ('initiated','booked') AND b.seat_numbers<>''
+        GROUP BY b.id, b.seat_numbers HAVING COUNT(s.id)<>{_COUNTED.format("b")}""",
+    "Q20: a seat by number of a booking that has ended, or has none": """
+        SELECT s.id FROM booking_seat s JOIN booking b ON b.id=s.booking_id
+        WHERE b.status NOT IN ('initiated','booked') OR b.seat_numbers=''""",
+    "Q21: a release whose numbers differ from those of its members": f"""
+        SELECT c.id FROM seat_call c LEFT JOIN booking b ON b.give_back_id=c.id WHERE c.kind='give'
+        GROUP BY c.id, c.seat_numbers HAVING COALESCE(SUM({_COUNTED.format("b")}),0)<>{_COUNTED.format("c")}""",
     "Q11: a payment in another currency than its booking": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }
@@ -113,7 +129,8 @@ def violations(*, quiet: bool = False) -> list[str]:
 
 def seats_out_of_step(flights: Ledger) -> list[str]:
     """Q8: per flight, the seats taken at the Flight Service are those of unpaid and paid bookings. When quiet."""
-    return [f"Q8: flight {number}: {taken} taken, {held} held" for number, taken, held in seats_adrift(flights)]
+    counted = [f"Q8: flight {number}: {taken} taken, {held} held" for number, taken, held in seats_adrift(flights)]
+    return [*counted, *_numbers_adrift(flights)]
 
 
 def seats_adrift(flights: Ledger) -> list[tuple[int, int, int]]:
@@ -128,6 +145,19 @@ def seats_adrift(flights: Ledger) -> list[tuple[int, int, int]]:
         (number, taken.get(number, 0), held.get(number, 0))
         for number in sorted({*held, *taken})
         if taken.get(number, 0) != held.get(number, 0)
+    ]
+
+
+def _numbers_adrift(flights: Ledger) -> list[str]:
+    """Q22: per flight, the seats that are taken there by number are those of our rows. When quiet."""
+    ours = defaultdict(set)
+    for flight_id, number in BookingSeat.objects.values_list("flight_id", "seat_number"):
+        ours[flight_id].add(number)
+    taken = {flight["id"]: set(flight.get("seatsTaken", ())) for flight in flights.ledger()["flights"]}
+    return [
+        f"Q22: flight {flight}: {sorted(taken.get(flight, set()) ^ ours[flight])}"
+        for flight in sorted({*ours, *taken})
+        if taken.get(flight, set()) != ours[flight]
     ]
 
 

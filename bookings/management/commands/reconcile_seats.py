@@ -62,7 +62,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(_as_json(found, corrections)))
             return
         for row in found.drift:
-            self.stdout.write(f"flight {row['flight']}: {row['held']} held, {row['taken']} taken")
+            by_number = "".join(f", {name} {','.join(row[name])}" for name in ("leaked", "missing") if name in row)
+            self.stdout.write(f"flight {row['flight']}: {row['held']} held, {row['taken']} taken{by_number}")
         for each in corrections or ():
             self.stdout.write(
                 f"flight {each.flight}: {_direction(each)} {each.seats}: {SAID.get(each.state, each.state)}"
@@ -77,7 +78,8 @@ class Command(BaseCommand):
 SAID = {
     "open": "no answer yet, the worker repeats it",
     "dead": "refused, staff must decide: see the back office, Calls to the Flight Service",
-    LEFT_ALONE: "left alone, as it has changed meanwhile or the Flight Service does not answer",
+    LEFT_ALONE: "left alone: it has changed meanwhile, its seats by number say something else than the counts, or the "
+    "Flight Service does not answer",
 }
 
 

@@ -3,16 +3,22 @@ from datetime import datetime
 from typing import Any, NoReturn, Self
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Length, Now, Replace
 from django.utils.translation import gettext_lazy as _
 
 from bookings.conf import HIGHEST_NUMBER, LONGEST_CLIENT_REFERENCE, LONGEST_NAME_OF_A_FLIGHT
 from bookings.lifecycle import HOLDS, UNPAID, BookingStatus, CancelReason, Hold, ShownPayment
 from bookings.models.outbound_call import OutboundCall, OutboundCallQuerySet
+from bookings.text.seat_numbers import LONGEST_SEAT_NUMBER, LONGEST_SEAT_NUMBERS, MOST_SEAT_NUMBERS
 
 # An ISO 4217 code in form. Which codes there are is checked before a booking is made: it outlives that list.
 CAPITALS = "^[A-Z]{3}$"
+
+COMMAS = Length("seat_numbers") - Length(Replace("seat_numbers", Value(","), Value("")))
+
+# Each number with a word of at most eight letters.
+LONGEST_REFUSED_SEATS = MOST_SEAT_NUMBERS * (LONGEST_SEAT_NUMBER + 10)
 
 
 class BookingQuerySet(OutboundCallQuerySet["Booking"]):
@@ -50,6 +56,10 @@ class Booking(OutboundCall):
     user_id = models.BigIntegerField()
     flight_id = models.BigIntegerField()
     no_of_seats = models.PositiveSmallIntegerField()
+    # By number, as in 12A,12B; empty: counted alone. Asked for, held or owed back, as `hold` says.
+    seat_numbers = models.CharField(max_length=LONGEST_SEAT_NUMBERS, blank=True, default="")
+    # Those of them that could not be had, and why, as in 12A:taken.
+    refused_seats = models.CharField(max_length=LONGEST_REFUSED_SEATS, blank=True, default="")
     # Minor units, as the Flight Service gave it before the seats were taken; never read again.
     seat_price = models.BigIntegerField()
     total_cost = models.BigIntegerField()
@@ -152,6 +162,14 @@ class Booking(OutboundCall):
                 condition=~Q(status=BookingStatus.CANCELLED) | ~Q(hold=Hold.ASKING) | Q(claims__gte=1),
             ),
             models.CheckConstraint(name="booking_has_seats", condition=Q(no_of_seats__gte=1)),
+            models.CheckConstraint(
+                name="booking_all_seats_have_numbers_or_none",
+                condition=Q(seat_numbers="") | Q(no_of_seats=COMMAS + 1),
+            ),
+            models.CheckConstraint(
+                name="booking_refused_seats_are_why_it_ended",
+                condition=Q(refused_seats="") | Q(cancel_reason=CancelReason.SEATS_TAKEN),
+            ),
             models.CheckConstraint(
                 name="booking_total_is_price_times_seats",
                 condition=Q(seat_price__gte=0, total_cost=F("seat_price") * F("no_of_seats")),

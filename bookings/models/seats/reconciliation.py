@@ -16,7 +16,8 @@ class Reconciliation(models.Model):
     # Of the flights that were compared.
     seats_held = models.PositiveIntegerField()
     seats_taken = models.PositiveIntegerField()
-    # The flights on which the two differ: [{"flight": 7, "held": 4, "taken": 6}, ...]; the worst hundred.
+    # The flights on which the two differ: [{"flight": 7, "held": 4, "taken": 6}, ...]; the worst hundred. By number:
+    # "leaked" are taken there, and no booking here has them, "missing" are held here and not taken there.
     drift = models.JSONField(default=list)
     # Of the flights that are looked at by turns, the one whose turn came last.
     walked_to = models.BigIntegerField(default=0)

@@ -28,14 +28,16 @@ class SeatCall(OutboundCall):
     """
     One release at the Flight Service, for all the bookings that name it; or one correction, for none.
 
-    Key, flight, seats and direction are fixed when the row is written, before anything is sent: a repetition is
-    the same request. A reservation has no row here: its booking is the row.
+    Key, flight, seats, their numbers and direction are fixed when the row is written, before anything is sent: a
+    repetition is the same request. A reservation has no row here: its booking is the row.
     """
 
     call_key = models.UUIDField()
     kind = models.CharField(max_length=4, choices=SeatCallKind.choices)
     flight_id = models.BigIntegerField()
     seats = models.PositiveIntegerField()
+    # Those of them that have a number, as in 12A,12B; the others are counted.
+    seat_numbers = models.TextField(blank=True, default="")
     # The direction: only a correction can take seats, all other calls give seats back.
     reserves = models.BooleanField(default=False)
     # The flight again, until a correction is over: unique, so that no two correct the same difference.

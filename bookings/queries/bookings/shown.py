@@ -45,6 +45,7 @@ class ShownBooking(NamedTuple):
     user_id: int
     status: str
     no_of_seats: int
+    seat_numbers: str
     seat_price: int
     total_cost: int
     currency: str

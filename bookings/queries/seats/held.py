@@ -6,7 +6,7 @@ from django.db.models import Count, Q, Sum
 
 from bookings.conf import counter_is_shared
 from bookings.lifecycle import BookingStatus, Hold
-from bookings.models import Booking, FlightGate, Reconciliation, SeatCall
+from bookings.models import Booking, BookingSeat, FlightGate, Reconciliation, SeatCall
 from bookings.models.seats.seat_call import SeatCallState
 
 WITH_SEATS = (BookingStatus.INITIATED, BookingStatus.BOOKED)
@@ -41,6 +41,11 @@ def seats_of(flight_id: int, *, besides: int | None = None) -> SeatsOfFlight:
         all=Count("pk"), waiting=Count("pk", filter=waiting)
     )
     return SeatsOfFlight(mine["held"] or 0, mine["bookings"], calls["all"], mine["under_way"] + calls["waiting"])
+
+
+def numbers_held(flight_id: int) -> set[str]:
+    """The seats by number that bookings of a flight have."""
+    return set(BookingSeat.objects.filter(flight_id=flight_id).values_list("seat_number", flat=True))
 
 
 def known_capacity(flight_id: int) -> int | None:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,10 +13,8 @@ from bookings.actor import Actor, ActorKind
 from bookings.answers.results import Accepted, AlreadyDone, Created, Refused
 from bookings.conf import (
     CREATE_DEADLINE_SECONDS,
-    HIGHEST_NUMBER,
     RETRY_AFTER_SECONDS,
     RETRY_NEEDS_SECONDS,
-    currency,
     payment_window,
 )
 from bookings.db.clock import database_time
@@ -24,16 +22,12 @@ from bookings.db.rows import insert, insert_later, new
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import (
-    AmountNotPayable,
     BookingCancelled,
     BookingError,
     FlightNotFound,
     FlightServiceUnavailable,
     FlightUnusable,
-    InvalidRequest,
-    PriceChanged,
     RequestInProgress,
-    SeatsUnavailable,
     TemporarilyUnavailable,
     TooManyUnpaidBookings,
     TooManyUnpaidSeats,
@@ -43,6 +37,7 @@ from bookings.models import Booking, IdempotencyRecord
 from bookings.models.access.idempotency import RecordState
 from bookings.observability import tracing
 from bookings.ports import (
+    CountedNotNamed,
     Flight,
     FlightService,
     FlightsUnreachable,
@@ -52,8 +47,15 @@ from bookings.ports import (
     UnknownFlight,
     UnusableFlight,
 )
+from bookings.services.bookings.orders import (
+    SeatOrder,
+    price_of,
+    refuse_the_flight,
+    refuse_the_numbers,
+    refuse_the_price,
+)
 from bookings.services.bookings.unpaid_limit import refuse_one_too_many
-from bookings.services.messages.contacts import GivenContact, contact_of
+from bookings.services.messages.contacts import contact_of
 from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, result_of, settle_reservation
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
@@ -73,25 +75,6 @@ STUCK_RETRY_AFTER_SECONDS = 60
 NO_SEAL = Seal([])
 
 CreateResult = Created | Accepted | Refused | AlreadyDone
-
-
-@dataclass(frozen=True, slots=True)
-class SeatOrder:
-    """
-    What a client wants: seats on a flight, for a user.
-
-    `expected_price` is what a seat costs as far as the client knows, in minor units; None: whatever it costs. What the
-    client calls the booking, and what it keeps with it, is kept as it is, and read by nothing here. The contact is the
-    traveler's, to be told what happens.
-    """
-
-    flight_id: int
-    user_id: int
-    no_of_seats: int
-    expected_price: int | None = None
-    client_reference: str = ""
-    metadata: Mapping[str, str] | None = None
-    contact: GivenContact | None = None
 
 
 def takes_any_amount(money: Money) -> str:
@@ -146,6 +129,7 @@ def create_booking(
     :raises FlightNotFound: if there is no such flight
     :raises FlightUnusable: if the flight is shown in a way that cannot be sold
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
+    :raises SeatSelectionUnavailable: if seats are wanted by number, and have none
     :raises PriceChanged: if a seat does not cost what the client expects; nothing is held and nothing written
     :raises InvalidRequest: if all seats together cost more than a number that every client reads exactly
     :raises AmountNotPayable: if the payment gateway cannot charge what they cost together
@@ -168,11 +152,7 @@ def create_booking(
         # Not at the price of five minutes ago either: what it shows now is not that any more.
         raise FlightUnusable from error
     except FlightsUnreachable as error:
-        known = flights.recall_flight(order.flight_id) if respond_async else None
-        if known is None:
-            raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
-        _refuse_the_price(attempt, _price_of(known))
-        return _accept(attempt, known)
+        return _accept_unseen(attempt, error)
     # The flight came late, so the seats would come too late; or they cannot be asked for at all any more.
     if deadline.left() < RETRY_NEEDS_SECONDS or not flights.is_available():
         if not respond_async:
@@ -200,49 +180,25 @@ def _find_flight(attempt: _Attempt) -> Flight:
     order, flights = attempt.order, attempt.flights
     flight = flights.recent_flight(order.flight_id, seconds=attempt.deadline.left())
     try:
-        _refuse_the_flight(attempt, flight)
+        refuse_the_flight(order, flight, attempt.refuses)
     except BookingError:
         if not flight.is_remembered:
             raise
         flight = flights.get_flight(order.flight_id, seconds=attempt.deadline.left())
-        _refuse_the_flight(attempt, flight)
+        refuse_the_flight(order, flight, attempt.refuses)
     return flight
 
 
-def _refuse_the_flight(attempt: _Attempt, flight: Flight) -> None:
-    """Refuse a flight that cannot be sold as it is shown."""
-    if flight.seats_left < attempt.order.no_of_seats:
-        raise SeatsUnavailable
-    _refuse_the_price(attempt, _price_of(flight))
-
-
-def _price_of(flight: Flight) -> Money:
-    """What one seat costs."""
-    return Money(flight.price, flight.currency or currency())
-
-
-def _refuse_the_price(attempt: _Attempt, price: Money) -> None:
-    """
-    Refuse a price that the client does not expect, or whose total not every client reads exactly, or cannot be paid.
-
-    :raises PriceChanged: see `create_booking`
-    :raises InvalidRequest: likewise
-    :raises AmountNotPayable: likewise
-    """
-    order = attempt.order
-    total = price.amount * order.no_of_seats
-    if total > HIGHEST_NUMBER:
-        text = f"At {price.amount} a seat these cost more in all than can be paid at once, {HIGHEST_NUMBER}."
-        raise InvalidRequest(fields={"noOfSeats": f"{text} Ask for fewer."})
-    if order.expected_price not in (None, price.amount):
-        raise PriceChanged(
-            f"A seat costs {price.amount} now, and {order.expected_price} was expected. Nothing is held.",
-            fields={"expectedPrice": f"A seat costs {price.amount} now."},
-            details={"seatPrice": price.amount, "totalCost": total, "currency": price.currency},
-        )
-    why = attempt.refuses(Money(total, price.currency)) if total else ""
-    if why:
-        raise AmountNotPayable(why)
+def _accept_unseen(attempt: _Attempt, error: FlightsUnreachable) -> Accepted:
+    """Accept a flight that is not shown now, as it was seen within the last five minutes."""
+    order, is_patient = attempt.order, attempt.waiting is Waiting.CLIENT_IN_NO_HURRY
+    known = attempt.flights.recall_flight(order.flight_id) if is_patient else None
+    if known is None:
+        raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+    if order.seat_numbers:
+        refuse_the_numbers(known)
+    refuse_the_price(order, price_of(known), attempt.refuses)
+    return _accept(attempt, known)
 
 
 def _accept(attempt: _Attempt, flight: Flight) -> Accepted:
@@ -285,7 +241,7 @@ def _insert(attempt: _Attempt, flight: Flight, *, claimed: bool) -> Booking:
 
 @in_transaction("booking.create")
 def _write_down(attempt: _Attempt, flight: Flight, names: _Names, *, claimed: bool) -> Booking:
-    order, actor, price, leg = attempt.order, attempt.actor, _price_of(flight), flight.leg
+    order, actor, price, leg = attempt.order, attempt.actor, price_of(flight), flight.leg
     now = refuse_one_too_many(order.user_id, flight_id=order.flight_id, seats=order.no_of_seats, besides=names.hold_key)
     record = None
     if attempt.keyed is not None:
@@ -296,6 +252,7 @@ def _write_down(attempt: _Attempt, flight: Flight, names: _Names, *, claimed: bo
         user_id=order.user_id,
         flight_id=order.flight_id,
         no_of_seats=order.no_of_seats,
+        seat_numbers=",".join(order.seat_numbers),
         seat_price=price.amount,
         total_cost=price.amount * order.no_of_seats,
         currency=price.currency,
@@ -366,7 +323,7 @@ def _reserve(booking: Booking, attempt: _Attempt) -> Created | Accepted | Refuse
     outcome = _ask_for_seats(booking, flights=attempt.flights, deadline=attempt.deadline)
     booking = settle_reservation(booking, lease=lease, outcome=outcome, waiting=waiting, actor=attempt.actor)
     result = result_of(booking, waiting, at=booking.updated_at)
-    if result is None:
+    if result is None or isinstance(outcome, CountedNotNamed):
         raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     return result
 

@@ -9,6 +9,7 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -25,6 +26,7 @@ from bookings.ports import FlightService
 from bookings.queries.seats.held import seats_of
 from bookings.services.seats.compare import Compared, compare
 from bookings.services.seats.release import leased_call, send_call
+from bookings.text.seat_numbers import as_text
 
 log = structlog.get_logger(__name__)
 
@@ -47,13 +49,14 @@ class Correction:
 
 
 def correct_seats(
-    *, drift: Iterable[Mapping[str, int]], flights: FlightService, deadline: Deadline, actor: Actor, note: str = ""
+    *, drift: Iterable[Mapping[str, Any]], flights: FlightService, deadline: Deadline, actor: Actor, note: str = ""
 ) -> list[Correction]:
     """
     Give back seats that are taken and not held; take seats that are held and not taken.
 
     `drift` is what a comparison has named. Each flight is compared once more, and left alone unless the same
-    difference is seen again: a difference that changes comes from another system's work. The row is committed before
+    difference is seen again: a difference that changes comes from another system's work. What has numbers is given back
+    or taken by number; where these say something else than the counts, people look at it. The row is committed before
     it is sent; without an answer the worker repeats it, under the same key. Writes nothing while the Flight Service
     is not available.
     """
@@ -62,13 +65,20 @@ def correct_seats(
         may_ask = deadline and flights.is_available()
         seen = compare(row["flight"], flights=flights, deadline=deadline) if may_ask else None
         too_many = row["taken"] - row["held"]
-        call = _written(seen, actor=actor, note=note) if seen and seen.too_many == too_many else None
+        call = None
+        if seen is not None and seen.numbers_agree and _difference(seen.as_row()) == _difference(row):
+            call = _written(seen, actor=actor, note=note)
         if call is not None:
             send_call(call, flights=flights)
             call.refresh_from_db()
         state = LEFT_ALONE if call is None else call.state
         corrections.append(Correction(row["flight"], seats=abs(too_many), reserves=too_many < 0, state=state))
     return corrections
+
+
+def _difference(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What differs: bookings that come and go move both sides alike."""
+    return row["taken"] - row["held"], row.get("leaked"), row.get("missing")
 
 
 def _written(seen: Compared, *, actor: Actor, note: str) -> SeatCall | None:
@@ -94,8 +104,14 @@ def _write_down(seen: Compared, *, call_key: UUID, lease: UUID, actor: Actor, no
         return written  # the COMMIT of the run before this one was lost
     now = database_time()
     call = leased_call(
-        SeatCallKind.CORRECTION, flight_id=seen.flight, seats=seen.drift, call_key=call_key, lease=lease, now=now
+        SeatCallKind.CORRECTION,
+        flight_id=seen.flight,
+        seats=abs(seen.too_many),
+        call_key=call_key,
+        lease=lease,
+        now=now,
     )
+    call.seat_numbers = as_text(seen.leaked or seen.missing)
     call.reserves, call.fixes_flight_id = seen.too_many < 0, seen.flight
     call.save(force_insert=True)
     if seats_of(seen.flight, besides=call.pk) != seen.ours:

@@ -10,6 +10,7 @@ from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.models import Reconciliation
+from bookings.observability import metrics
 from bookings.ports import FlightService
 from bookings.queries.seats.held import last_reconciliation
 from bookings.queries.seats.to_compare import in_turn, is_wanted
@@ -39,7 +40,11 @@ def reconcile_seats(*, flights: FlightService, deadline: Deadline, flight_id: in
         looks.at_all(in_turn(now, after=looks.walked_to))
     compared = looks.compared
     drifting = sorted((row for row in compared.values() if row.drift), key=lambda row: (-row.drift, row.flight))
-    drift = [{"flight": row.flight, "held": row.held, "taken": row.taken} for row in drifting]
+    drift = [row.as_row() for row in drifting]
+    for row in drifting:
+        if row.missing:
+            metrics.COUNTER_ALARMS.labels("seat_missing").inc()
+            log.error("flights.seat_missing", flight=row.flight, item=",".join(row.missing))
     drift += [row for row in standing if row["flight"] not in compared]
     found = Reconciliation(
         finished_at=database_time(),

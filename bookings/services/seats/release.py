@@ -1,7 +1,7 @@
 """Give the seats of cancelled bookings back to the Flight Service: one call for each flight."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from bookings.ports import (
 from bookings.queries.seats import owed
 from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
+from bookings.text.seat_numbers import as_text, numbers_in
 
 log = structlog.get_logger(__name__)
 
@@ -96,11 +97,12 @@ def _cut(flight_id: int, ids: Sequence[int], *, call_key: UUID, lease: UUID) -> 
     owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None)
     # That they are owed was read before: it is asked of the locked rows.
     rows = owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
-    members = dict(rows.values_list("pk", "no_of_seats"))
+    members, numbers = _together(rows.values_list("pk", "no_of_seats", "seat_numbers"))
     if not members:
         return None
     seats = sum(members.values())
     call = leased_call(SeatCallKind.RELEASE, flight_id=flight_id, seats=seats, call_key=call_key, lease=lease, now=now)
+    call.seat_numbers = as_text(numbers)
     call.save(force_insert=True)
     changed = Booking.objects.filter(pk__in=[*members], hold=Hold.GIVING_BACK, give_back=None).update(
         give_back=call, next_at=None
@@ -108,6 +110,22 @@ def _cut(flight_id: int, ids: Sequence[int], *, call_key: UUID, lease: UUID) -> 
     if changed != len(members):
         raise AssertionError("locked rows changed: the call would not match its members")
     return call
+
+
+def _together(rows: Iterable[tuple[int, int, str]]) -> tuple[dict[int, int], set[str]]:
+    """
+    Which bookings go into one call with how many seats, and the numbers of all of them.
+
+    A seat that two of them owe was given out twice: the later one waits for a call of its own.
+    """
+    members: dict[int, int] = {}
+    numbers: set[str] = set()
+    for booking_id, seats, text in rows:
+        own = numbers_in(text)
+        if numbers.isdisjoint(own):
+            members[booking_id] = seats
+            numbers.update(own)
+    return members, numbers
 
 
 def leased_call(
@@ -138,7 +156,8 @@ def _claim(call_id: int, *, lease: UUID) -> SeatCall | None:
 
 def send_call(call: SeatCall, *, flights: FlightService) -> int:
     """Send a call that is leased, once, and record the answer. Returns the seats that went back."""
-    change = SeatChange(key=call.call_key, flight_id=call.flight_id, seats=call.seats, reserves=call.reserves)
+    numbers = numbers_in(call.seat_numbers)
+    change = SeatChange(call.call_key, call.flight_id, call.seats, reserves=call.reserves, numbers=numbers)
     outcome = flights.change_seats(change, seconds=WORKER_CALL_SECONDS)
     _settle(call, outcome)
     done, not_done = TAKEN if call.reserves else GIVEN_BACK

@@ -14,12 +14,15 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from bookings.actor import SYSTEM, Actor, Cause
 from bookings.answers.results import Accepted, Created, Refused
 from bookings.db.transactions import in_one_statement, in_transaction
-from bookings.errors import BookingCancelled, FlightNotFound, SeatsUnavailable
+from bookings.errors import BookingCancelled, FlightNotFound, SeatsTakenByOthers, SeatsUnavailable
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
+from bookings.observability import metrics
 from bookings.ports import (
     Applied,
     CountedNotNamed,
@@ -30,12 +33,34 @@ from bookings.ports import (
     NotSent,
     SeatChange,
     SeatOutcome,
+    SeatRefusal,
     SeatsTaken,
     Unknown,
 )
 from bookings.services.shared import idempotency
 from bookings.services.shared.leases import claim, try_later
-from bookings.services.shared.transitions import cancel, confirm_hold, end_reservation, lock_booking
+from bookings.services.shared.transitions import (
+    SeatGivenTwice,
+    cancel,
+    confirm_hold,
+    count_seats,
+    end_reservation,
+    lock_booking,
+    note_refused_seats,
+    owe_seats,
+)
+from bookings.text.seat_numbers import numbers_in
+
+log = structlog.get_logger(__name__)
+
+RefusedSeats = tuple[tuple[str, SeatRefusal], ...]
+
+# What a customer reads of a seat.
+REFUSED_SEATS = {
+    SeatRefusal.TAKEN: "is taken",
+    SeatRefusal.BLOCKED: "is not for sale",
+    SeatRefusal.UNKNOWN: "does not exist",
+}
 
 
 class Waiting(enum.Enum):
@@ -49,6 +74,9 @@ class Waiting(enum.Enum):
 
 def change_of(booking: Booking) -> SeatChange:
     """The one request that this booking's reservation stands for."""
+    if booking.seat_numbers:
+        numbers = numbers_in(booking.seat_numbers)
+        return SeatChange(booking.hold_key, booking.flight_id, booking.no_of_seats, reserves=True, numbers=numbers)
     return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, reserves=True)
 
 
@@ -72,10 +100,16 @@ def settle_reservation(
 
     Changes nothing if the reservation was resolved meanwhile. Does not call the Flight Service.
     """
-    # Without a key there is no answer to store, and the usual case is one statement.
-    if isinstance(outcome, Applied) and waiting is Waiting.CLIENT and _confirm(booking):
+    # Without a key there is no answer to store, and the usual case is one statement; numbers have rows of their own.
+    if isinstance(outcome, Applied) and waiting is Waiting.CLIENT and not booking.seat_numbers and _confirm(booking):
         return booking
-    return _settle(booking, lease, outcome, waiting, actor)
+    try:
+        return _settle(booking, lease, outcome, waiting, actor)
+    except SeatGivenTwice:
+        # Nothing goes back by number: it may be the other passenger's. Staff find out whose it is.
+        metrics.COUNTER_ALARMS.labels("seat_given_twice").inc()
+        log.error("flights.seat_given_twice", flight=booking.flight_id, booking=booking.reference)
+        return _settle(booking, lease, Mistake("another booking has one of these seats"), waiting, actor)
 
 
 @in_one_statement("seats.reserved")
@@ -95,16 +129,20 @@ def _settle(booking: Booking, lease: UUID, outcome: SeatOutcome, waiting: Waitin
                 confirm_hold(booking)  # redated since it was read: its deadline is another one
             case Applied():
                 # The conditional UPDATE above has found it cancelled: no booking wants the seats.
-                end_reservation(booking, Hold.GIVING_BACK, now=now)
-            case NoSeats() | SeatsTaken():
+                owe_seats(booking, now=now)
+            case NoSeats():
                 _refuse(booking, CancelReason.NO_SEATS, now)
+            case SeatsTaken(seats=seats):
+                _refuse(booking, CancelReason.SEATS_TAKEN, now, seats=seats)
             case NoFlight():
                 _refuse(booking, CancelReason.NO_FLIGHT, now)
             case NotSent():
                 _not_sent(booking, lease, outcome, waiting, now)
             case Unknown():
                 try_later(booking, outcome, lease=lease, now=now)
-            case Mistake() | CountedNotNamed():
+            case CountedNotNamed():
+                _count(booking, now)
+            case Mistake():
                 end_reservation(booking, Hold.STUCK, now=now, why=outcome.why)
             case NeverKnown():
                 _give_up(booking, outcome, now)
@@ -121,6 +159,8 @@ def result_of(booking: Booking, waiting: Waiting, *, at: datetime) -> Created | 
     if booking.hold in (Hold.ASKING, Hold.STUCK, Hold.DROPPED):
         is_promised = waiting is Waiting.CLIENT_IN_NO_HURRY and booking.status == BookingStatus.PENDING
         return Accepted(booking, at) if is_promised else None
+    if booking.cancel_reason == CancelReason.SEATS_TAKEN:
+        return Refused("create", seats_taken(booking), booking.request_id)
     problem = {
         CancelReason.NO_SEATS: SeatsUnavailable,
         CancelReason.NO_FLIGHT: FlightNotFound,
@@ -128,10 +168,40 @@ def result_of(booking: Booking, waiting: Waiting, *, at: datetime) -> Created | 
     return Refused("create", problem(), booking.request_id)
 
 
-def _refuse(booking: Booking, reason: CancelReason, now: datetime) -> None:
+def seats_taken(booking: Booking) -> SeatsTakenByOthers:
+    """Say of each seat that was refused why; if nothing was said of any, of all together."""
+    refused = dict(each.split(":") for each in numbers_in(booking.refused_seats))
+    said = [f"{number} {REFUSED_SEATS[SeatRefusal(word)]}" for number, word in refused.items()]
+    if not said:
+        return SeatsTakenByOthers(fields={"seatNumbers": "Not all of these seats can be had."})
+    return SeatsTakenByOthers(
+        f"{', '.join(said)}; no seat is held.",
+        fields={"seatNumbers": " ".join(f"{each}." for each in said)},
+        seats=refused,
+    )
+
+
+def _refuse(booking: Booking, reason: CancelReason, now: datetime, *, seats: RefusedSeats = ()) -> None:
     if booking.status == BookingStatus.PENDING:  # cancelled first: a pending booking is never refused
         cancel(booking, Cause(SYSTEM, reason), now=now)
+        if seats:
+            note_refused_seats(booking, seats)
     end_reservation(booking, Hold.REFUSED, now=now)
+
+
+def _count(booking: Booking, now: datetime) -> None:
+    """
+    Owe seats back by count that a Flight Service has taken without their numbers, which no booking may show then.
+
+    Nothing was decided about the request: its key is free again.
+    """
+    metrics.COUNTER_ALARMS.labels("seat_numbers_ignored").inc()
+    log.error("flights.seat_numbers_ignored", flight=booking.flight_id, booking=booking.reference)
+    count_seats(booking)
+    if booking.status == BookingStatus.PENDING:
+        cancel(booking, Cause(SYSTEM, CancelReason.UNAVAILABLE), now=now)
+    end_reservation(booking, Hold.GIVING_BACK, now=now)
+    idempotency.forget_call(booking.hold_key)
 
 
 def _not_sent(booking: Booking, lease: UUID, outcome: NotSent, waiting: Waiting, now: datetime) -> None:

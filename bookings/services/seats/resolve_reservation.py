@@ -7,7 +7,7 @@ from uuid import UUID
 from bookings.actor import SYSTEM
 from bookings.conf import WORKER_CALL_SECONDS, peer_knows_keys
 from bookings.db.transactions import in_transaction
-from bookings.errors import FlightServiceRests, NothingToDecide
+from bookings.errors import FlightServiceRests, NothingToDecide, SeatsOfAnother
 from bookings.lifecycle import BookingStatus, CancelReason, Decision, Hold
 from bookings.models import Booking
 from bookings.models.bookings.booking_event import EventKind
@@ -18,11 +18,13 @@ from bookings.services.shared.leases import leased, write
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.services.shared.retry_policy import refuse_to_count_twice
 from bookings.services.shared.transitions import (
+    SeatGivenTwice,
     cancel,
     confirm_hold,
     end_reservation,
     lock_booking,
     note_event,
+    owe_seats,
     reopen_reservation,
 )
 from bookings.wake import wake_worker
@@ -41,6 +43,7 @@ def resolve_reservation(*, booking_id: int, resolution: Resolution, flights: Fli
     :raises RetryTooLate: if it was first sent so long ago that its key may be forgotten
     :raises RetryCountsTwice: if it was sent to a Flight Service that knows no keys
     :raises FlightServiceRests: if the Flight Service is not asked just now; then nothing has changed
+    :raises SeatsOfAnother: if it was to be applied, and another booking has one of its seats; nothing has changed
     """
     lease = uuid.uuid4()
     if resolution.is_retry and not flights.is_available():
@@ -50,6 +53,8 @@ def resolve_reservation(*, booking_id: int, resolution: Resolution, flights: Fli
             booking = _claim(booking_id, lease=lease, resolution=resolution)
         else:
             booking = _decide(booking_id, resolution=resolution)
+    except SeatGivenTwice as error:
+        raise SeatsOfAnother from error
     except KeyTaken:
         booking = Booking.objects.get(pk=booking_id)
     if booking.lease == lease:
@@ -85,7 +90,7 @@ def _decide(booking_id: int, *, resolution: Resolution) -> Booking:
         end_reservation(booking, Hold.REFUSED, now=now, why=booking.last_error)
     elif not confirm_hold(booking):
         # Cancelled meanwhile: no booking wants the seats.
-        end_reservation(booking, Hold.GIVING_BACK, now=now, why=booking.last_error)
+        owe_seats(booking, now=now, why=booking.last_error)
     store_result(booking, Waiting.NO_CLIENT, now)
     return booking
 

@@ -13,11 +13,11 @@ exceptions say so. See Note [What is told is flagged on the booking].
 # appends such an event holds, all of that booking's events can be seen, and none is on its way.
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import structlog
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Now
 
@@ -26,21 +26,26 @@ from bookings.db.rows import insert_later, lock, write_if, write_later
 from bookings.db.waiting_line import lines
 from bookings.errors import BookingNotFound, UserMismatch
 from bookings.lifecycle import TRANSITIONS, BookingStatus, CancelReason, Hold, ShownPayment
-from bookings.models import Booking, BookingEvent
+from bookings.models import Booking, BookingEvent, BookingSeat
 from bookings.models.bookings.booking_event import EventKind
 from bookings.observability import metrics
 from bookings.services.shared.leases import over, write
+from bookings.text.seat_numbers import numbers_in
 
 log = structlog.get_logger(__name__)
 
 # What is read of a booking in order to expire it among many.
-EXPIRING = ("reference", "status", "hold", "claims")
+EXPIRING = ("reference", "status", "hold", "claims", "seat_numbers")
 
 # What `book` and `show_payment` write of a payment.
 PAYMENT = ("payment_state", "payment_at")
 
 # A line about many bookings has at most a kilobyte of references.
 NAMED_IN_A_LINE = 100
+
+
+class SeatGivenTwice(Exception):
+    """The Flight Service has given a seat to a booking that another one of this service has."""
 
 
 def lock_booking(booking_id: int, *, actor: Actor) -> tuple[Booking, datetime]:
@@ -68,7 +73,10 @@ def confirm_hold(booking: Booking) -> bool:
     Make a pending booking initiated by one conditional UPDATE, without a lock taken before, nor a transaction needed.
 
     The usual end of a create. The time in it is the statement's own: nothing is judged on it. False: the booking has
-    changed meanwhile; then lock it and look. One that was redated is pending still.
+    changed meanwhile; then lock it and look. One that was redated is pending still. Seats by number need a transaction:
+    their rows are written with it.
+
+    :raises SeatGivenTwice: if another booking has one of these seats
     """
     columns = {
         "status": BookingStatus.INITIATED,
@@ -89,9 +97,50 @@ def confirm_hold(booking: Booking) -> bool:
     booking.lease, booking.next_at = None, None
     booking.held_at = booking.updated_at = booking.announce_at = held_at
     booking.version += 1
+    if booking.seat_numbers:
+        _keep_seats(booking)
     transaction.on_commit(metrics.HELD.inc)
     log.info("booking.held", booking=booking.reference, flight=booking.flight_id, seats=booking.no_of_seats)
     return True
+
+
+def _keep_seats(booking: Booking) -> None:
+    """Write down the seats by number of a booking that has just been confirmed."""
+    numbers = numbers_in(booking.seat_numbers)
+    rows = [BookingSeat(flight_id=booking.flight_id, seat_number=number, booking=booking) for number in numbers]
+    try:
+        BookingSeat.objects.bulk_create(rows)
+    except IntegrityError as error:
+        raise SeatGivenTwice(booking.reference) from error
+
+
+def _leave_seats(ids: Collection[int]) -> None:
+    """Forget who has the seats by number of bookings that end, before they are given back."""
+    BookingSeat.objects.filter(booking__in=ids).delete()
+
+
+def owe_seats(booking: Booking, *, now: datetime, why: str = "") -> None:
+    """
+    Record that the reservation of a booking that has ended was applied: its seats are owed back.
+
+    :raises SeatGivenTwice: if another booking has one of them, which would lose it
+    """
+    numbers = numbers_in(booking.seat_numbers)
+    if numbers and BookingSeat.objects.filter(flight_id=booking.flight_id, seat_number__in=numbers).exists():
+        raise SeatGivenTwice(booking.reference)
+    end_reservation(booking, Hold.GIVING_BACK, now=now, why=why)
+
+
+def note_refused_seats(booking: Booking, seats: Iterable[tuple[str, str]]) -> None:
+    """Keep which of its seats a cancelled booking was refused, and why."""
+    booking.refused_seats = ",".join(f"{number}:{word}" for number, word in seats)
+    write_later(booking, ["refused_seats"])
+
+
+def count_seats(booking: Booking) -> None:
+    """Let a booking whose numbers nothing proves have as many seats by count."""
+    booking.seat_numbers = ""
+    write_later(booking, ["seat_numbers"])
 
 
 def reopen_reservation(booking: Booking, *, now: datetime) -> None:
@@ -156,6 +205,8 @@ def cancel(booking: Booking, cause: Cause, *, now: datetime) -> None:
     the Flight Service and does not touch payments.
     """
     if booking.hold == Hold.HELD:
+        if booking.seat_numbers:
+            _leave_seats([booking.pk])
         booking.hold, booking.next_at = Hold.GIVING_BACK, now
     elif booking.hold == Hold.ASKING and booking.claims == 0:
         booking.hold, booking.next_at = Hold.DROPPED, None
@@ -184,6 +235,8 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
     never_sent = [b.pk for b in bookings if b.hold == Hold.ASKING and b.claims == 0]
     settled = {*held, *never_sent}
     unresolved = [b.pk for b in bookings if b.pk not in settled]
+    if named := [b.pk for b in bookings if b.hold == Hold.HELD and b.seat_numbers]:
+        _leave_seats(named)
     common = {
         "status": BookingStatus.CANCELLED,
         "cancel_reason": CancelReason.EXPIRED,
@@ -202,8 +255,8 @@ def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
     expired = metrics.CANCELLED.labels(CancelReason.EXPIRED)
     transaction.on_commit(functools.partial(expired.inc, len(bookings)))
     for first in range(0, len(bookings), NAMED_IN_A_LINE):
-        named = [booking.reference for booking in bookings[first : first + NAMED_IN_A_LINE]]
-        log.info("bookings.expired", bookings=" ".join(named))
+        listed = [booking.reference for booking in bookings[first : first + NAMED_IN_A_LINE]]
+        log.info("bookings.expired", bookings=" ".join(listed))
 
 
 def _append_expired(bookings: Sequence[Booking], *, now: datetime) -> None:

@@ -8,7 +8,8 @@ from bookings.actor import Actor, ActorKind
 from bookings.answers.rendering import render
 from bookings.lifecycle import Decision
 from bookings.models import Booking, BookingEvent, IdempotencyRecord
-from bookings.services.bookings.create import SeatOrder, create_booking
+from bookings.services.bookings.create import create_booking
+from bookings.services.bookings.orders import SeatOrder
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from tests.support.api import shown
 from tests.support.bookings import (
