@@ -205,7 +205,7 @@ def test_a_payment_without_an_end_keeps_every_other_one_away(api, sim, work):
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_without_keys_only_the_flight_that_refuses_is_another_one(api, monkeypatch, settings):
+def test_without_keys_the_flight_that_refuses_is_another_one_and_no_seat_has_a_number(api, monkeypatch, settings):
     settings.FLIGHT_SERVICE_KEYED = False
     use_gateway(monkeypatch, DemoPayments())
     with start_flightsim("--unkeyed") as unkeyed:
@@ -219,7 +219,10 @@ def test_without_keys_only_the_flight_that_refuses_is_another_one(api, monkeypat
         ]
 
     other = [(fields, got) for fields, got, said in answers if got != said]
-    assert other == [({"flightId": 90409}, (201, ""))]
+    assert other == [
+        ({"flightId": 90409}, (201, "")),
+        ({"noOfSeats": 1, "seatNumbers": ["1A"]}, (409, "seat_selection_unavailable")),
+    ]
     assert ("cancelled", "stuck", "unavailable") in states()
 
 
