@@ -227,7 +227,10 @@ class CreateBookingRequest(RequestBody):
     """Seats on a flight, for a user: so many, or those with these numbers."""
 
     NEEDED_ALONE = ("noOfSeats",)
-    default_error_messages = {"which": "Required, or seatNumbers.", "many": "Must be as many as there are seatNumbers."}
+    default_error_messages = {
+        "which": "This field is required, or seatNumbers.",
+        "many": "Must be as many as there are seatNumbers.",
+    }
 
     flightId = an_id()
     userId = the_user()
@@ -270,13 +273,23 @@ class CreateBookingRequest(RequestBody):
         "number: that one.",
     )
 
-    def validate(self, attrs: Any) -> Any:
-        named = len(attrs.get("seatNumbers", ()))
-        if attrs.setdefault("noOfSeats", named) == 0:
-            raise serializers.ValidationError({"noOfSeats": [self.error_messages["which"]]})
-        if named and attrs["noOfSeats"] != named:
+    def to_internal_value(self, data: Any) -> Any:
+        """Name `noOfSeats` among what is wrong where there are neither these nor their numbers; else say how many."""
+        missing: dict[str, Any] = {}
+        if isinstance(data, Mapping) and not {"noOfSeats", "seatNumbers"} & data.keys():
+            missing = {"noOfSeats": [self.error_messages["which"]]}
+        try:
+            taken = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if isinstance(error.detail, dict):
+                error.detail |= missing
+            raise
+        if missing:
+            raise serializers.ValidationError(missing)
+        named = len(taken.get("seatNumbers", ()))
+        if named and taken.setdefault("noOfSeats", named) != named:
             raise serializers.ValidationError({"noOfSeats": [self.error_messages["many"]]})
-        return attrs
+        return taken
 
 
 class PayBookingRequest(RequestBody):

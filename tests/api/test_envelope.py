@@ -84,6 +84,7 @@ def test_a_booking_is_shown_with_these_fields(api):
         "userId",
         "status",
         "noOfSeats",
+        "seatNumbers",
         "seatPrice",
         "totalCost",
         "currency",

@@ -40,7 +40,10 @@ def test_fields_details_and_headers_are_kept(api):
     dearer = api.create(expectedPrice=1, headers=ASKED).json()
     waits = api.pay({"id": 987654321, "userId": 1001, "totalCost": 1}, headers=ASKED)
 
-    assert wrong["fields"] == {"noOfSeats": "This field is required.", "userId": "This field is required."}
+    assert wrong["fields"] == {
+        "noOfSeats": "This field is required, or seatNumbers.",
+        "userId": "This field is required.",
+    }
     assert dearer["details"].keys() == {"seatPrice", "totalCost", "currency"}
     assert waits.headers["X-Request-ID"] == waits.json()["requestId"]
 

@@ -112,7 +112,7 @@ def test_each_missing_field_is_named(api):
     assert fields_of(answer) == {
         "flightId": "This field is required.",
         "userId": "This field is required.",
-        "noOfSeats": "This field is required.",
+        "noOfSeats": "This field is required, or seatNumbers.",
     }
 
 
