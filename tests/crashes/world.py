@@ -35,7 +35,7 @@ class Mortals(Forks):
 
     def __init__(self, *, flights_url: str, payments_file: str, **settings: str) -> None:
         usual = {"DJANGO_SETTINGS_MODULE": DURABLE, "DATABASE_URL": database_url(), "LOG_LEVEL": "CRITICAL"}
-        usual["FLIGHT_SERVICE_SEAT_NUMBERS"] = "true"
+        usual["FLIGHT_SERVICE_SEAT_NUMBERS"] = settings.get("FLIGHT_SERVICE_KEYED", "true")
         others = {"FLIGHT_SERVICE_URL": flights_url, "DURABLE_PAYMENTS": payments_file, **settings}
         super().__init__("tests.crashes.child", env=environment(**{**usual, **others}))
 
