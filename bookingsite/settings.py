@@ -7,7 +7,7 @@ A value that is wrong by itself is refused here; what is wrong together, by `boo
 import sys
 
 from bookingsite import logs
-from bookingsite.config import mail, payments, queue, sms, webhooks
+from bookingsite.config import flights, mail, payments, queue, sms, webhooks
 from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
@@ -25,8 +25,6 @@ from bookingsite.config.env import (
     pairs,
     passkey_domain,
     redis_address,
-    refusal_codes,
-    seat_numbers,
     secret,
     secret_key,
     shared_secrets,
@@ -97,10 +95,10 @@ DRAIN_SECONDS = whole_number("DRAIN_SECONDS", default=5, low=0, high=300)
 
 FLIGHT_SERVICE_URL = base_address("FLIGHT_SERVICE_URL", default="http://127.0.0.1:8001")
 FLIGHT_SERVICE_KEYED = yes_or_no("FLIGHT_SERVICE_KEYED", default=True)
-FLIGHT_SERVICE_SEAT_NUMBERS = seat_numbers("FLIGHT_SERVICE_SEAT_NUMBERS", keyed=FLIGHT_SERVICE_KEYED)
+FLIGHT_SERVICE_SEAT_NUMBERS = flights.seat_numbers("FLIGHT_SERVICE_SEAT_NUMBERS", keyed=FLIGHT_SERVICE_KEYED)
 # Names the host where plain HTTP is meant: a name in one container network, a mesh that encrypts by itself.
 FLIGHT_SERVICE_PLAINTEXT_HOST = env.str("FLIGHT_SERVICE_PLAINTEXT_HOST", default="")
-FLIGHT_SERVICE_REFUSAL_CODES = refusal_codes("FLIGHT_SERVICE_REFUSAL_CODES")
+FLIGHT_SERVICE_REFUSAL_CODES = flights.refusal_codes("FLIGHT_SERVICE_REFUSAL_CODES")
 # A busy flight is asked about now and then, and a new price is hardly late. One without keys is always asked.
 FLIGHT_PRICE_SECONDS = whole_number("FLIGHT_PRICE_SECONDS", default=2, low=0, high=60)
 # What stands below is about a Flight Service without keys alone: see docs/unkeyed.md.

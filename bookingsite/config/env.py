@@ -19,7 +19,6 @@ DEVELOPMENT_TOKEN_SECRET = "for development only: signs the tokens of dev_token"
 # RFC 7518: as many bits as the hash has.
 SHORTEST_SHARED_SECRET = 32
 TRUE_WORDS, FALSE_WORDS = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
-REFUSALS = ("insufficient_seats", "flight_not_found")
 LOCAL_HOST = re.compile(r"([a-z0-9.-]*\.)?localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|testserver")
 ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
@@ -150,18 +149,6 @@ def whole_number(name: str, *, default: int, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number from {low} to {high}.")
     return int(text)
-
-
-def seat_numbers(name: str, *, keyed: bool) -> bool:
-    """
-    Read whether seats can be wanted by number.
-
-    :raises ImproperlyConfigured: without keys: no counter tells what became of a number whose answer was lost
-    """
-    wanted = yes_or_no(name, default=False)
-    if wanted and not keyed:
-        raise ImproperlyConfigured(f"{name}=true needs a Flight Service with keys: FLIGHT_SERVICE_KEYED=true.")
-    return wanted
 
 
 def yes_or_no(name: str, *, default: bool) -> bool:
@@ -337,27 +324,6 @@ def is_plaintext(address: str, *, meant_for: str) -> bool:
     parts = urlsplit(address)
     host = parts.hostname or ""
     return parts.scheme == "http" and not LOCAL_HOST.fullmatch(host) and host != meant_for.lower()
-
-
-def refusal_codes(name: str) -> dict[tuple[int, str], str]:
-    """
-    Read how a Flight Service refuses in its own words: `status[:word]=meaning`, with semicolons between them.
-
-    :raises ImproperlyConfigured: if one makes no sense, or would take a success or a failure for a refusal
-    """
-    found: dict[tuple[int, str], str] = {}
-    for each in filter(None, (part.strip() for part in str(env.str(name, default="")).split(";"))):
-        said, equals, meaning = each.rpartition("=")
-        status, _, word = said.partition(":")
-        status, word, meaning = status.strip(), word.strip(), meaning.strip()
-        is_refusal = re.fullmatch(r"4[0-9]{2}", status) or (status == "200" and word)
-        if not (equals and is_refusal and meaning in REFUSALS):
-            raise ImproperlyConfigured(
-                f"{name} has {each!r}; it must look like 409:SOLD_OUT=insufficient_seats;404=flight_not_found, "
-                f"with a status of 400 to 499, or 200 and a word, and one of: {', '.join(REFUSALS)}."
-            )
-        found[int(status), word] = meaning
-    return found
 
 
 def redis_address(name: str) -> str:

@@ -14,7 +14,7 @@ from bookings.models import Booking, BookingSeat, SeatCall
 from bookings.ports import CountedNotNamed, SeatChange, SeatsTaken
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.seats.resolve_reservation import resolve_reservation
-from bookingsite.config.env import seat_numbers
+from bookingsite.config.flights import seat_numbers
 from tests.support.api import refused, shown
 from tests.support.bookings import STAFF, a_row, a_saved_row, let_time_pass, one_pass, states
 from tests.support.calls import a_resolution
