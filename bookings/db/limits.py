@@ -1,6 +1,8 @@
 """How long a session with a database server may wait, for each kind of process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -9,6 +11,13 @@ from bookings.db.packets import SERVERS
 
 # Two waits for one lock fit into the time that a request may wait for the database.
 WEB_LOCK_WAIT_SECONDS = 2
+
+
+GALERA = "galera"
+
+# A node of Galera may still apply what was committed at another, and be asked meanwhile: then a booking that a client
+# holds is not found. So each statement waits until the node has caught up: reads (1), changes (2) and insertions (4).
+FIRST_IN_A_CLUSTER: Mapping[str, str] = MappingProxyType({GALERA: " /*M! , wsrep_sync_wait=7 */"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +41,12 @@ class Limits:
     idle: int = 0
     fails_fast: bool = False
 
-    def options(self, vendor: str) -> dict[str, Any]:
-        """Give them as the library, and the first statement of a session or the server, take them."""
+    def options(self, vendor: str, *, cluster: str = "") -> dict[str, Any]:
+        """
+        Give them as the library, and the first statement of a session or the server, take them.
+
+        :param cluster: what kind of cluster the server is a node of, if any
+        """
         if vendor == "postgresql":
             return {
                 "connect_timeout": self.connect,
@@ -45,7 +58,7 @@ class Limits:
             "connect_timeout": self.connect,
             "read_timeout": self.read,
             "write_timeout": self.write,
-            "init_command": self._first_statement(),
+            "init_command": self._first_statement() + FIRST_IN_A_CLUSTER.get(cluster, ""),
         }
 
     def _of_a_postgresql_session(self) -> str:
@@ -117,5 +130,5 @@ def use(limits: Limits) -> None:
     vendor = settings["ENGINE"].rpartition(".")[2]
     if vendor not in SERVERS:
         return
-    settings["OPTIONS"] |= limits.options(vendor) | settings["ASKED_FOR"]
+    settings["OPTIONS"] |= limits.options(vendor, cluster=settings.get("CLUSTER", "")) | settings["ASKED_FOR"]
     settings["FAILS_FAST"] = limits.fails_fast

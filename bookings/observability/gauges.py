@@ -26,6 +26,9 @@ from bookings.queries.webhooks import oldest_due
 
 CLOSING = Q(state=PaymentState.PROCESSING, step=PaymentStep.CLOSING)
 
+# As Galera counts the states of a node.
+SYNCED = "4"
+
 # Labels and value.
 Number = tuple[dict[str, str], float]
 # Name, meaning, and values; none where there is nothing to say.
@@ -37,7 +40,7 @@ def numbers() -> list[Numbers]:
     now = database_time()
     return [
         *(*_waiting(now), *_at_gateways(now), *_at_receivers(now), *_for_travelers(now)),
-        *(*_background(now), *_compared(now), *_connections()),
+        *(*_background(now), *_compared(now), *_connections(), *_cluster()),
     ]
 
 
@@ -241,6 +244,29 @@ def _connections() -> list[Numbers]:
     return [
         ("database_connections", "Open connections to the database server, of all clients.", current),
         ("database_connections_limit", "The most connections that the database server accepts.", most),
+    ]
+
+
+def _cluster() -> list[Numbers]:
+    """The cluster that the database is a node of, as that node sees it; no values without one."""
+    found: dict[str, str] = {}
+    if connection.vendor == "mysql" and connection.settings_dict.get("CLUSTER"):
+        with connection.cursor() as cursor:
+            names = "'wsrep_cluster_size', 'wsrep_cluster_status', 'wsrep_local_state'"
+            cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
+            found = {name.lower(): value for name, value in cursor.fetchall()}
+    in_step = found.get("wsrep_cluster_status") == "Primary" and found.get("wsrep_local_state") == SYNCED
+    return [
+        (
+            "database_cluster_size",
+            "Nodes of the cluster that the database is a node of.",
+            _plain(float(found["wsrep_cluster_size"])) if "wsrep_cluster_size" in found else [],
+        ),
+        (
+            "database_cluster_in_step",
+            "1 if the node that is written to belongs to the majority and has caught up; 0 if not.",
+            _plain(float(in_step)) if found else [],
+        ),
     ]
 
 

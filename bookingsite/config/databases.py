@@ -7,9 +7,9 @@ from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
 
-from bookings.db.limits import COMMAND, REPLICA, Limits
+from bookings.db.limits import COMMAND, GALERA, REPLICA, Limits
 from bookingsite.config.database_options import Refused, mysql_options, no_options, refusal
-from bookingsite.config.env import BASE_DIR, env
+from bookingsite.config.env import BASE_DIR, env, one_of
 from bookingsite.config.postgresql_options import postgresql_options
 
 
@@ -17,9 +17,12 @@ def database() -> dict[str, Any]:
     """
     Read DATABASE_URL, and add what each kind of database needs to be safe here.
 
-    :raises ImproperlyConfigured: if it is none of the three, or has an option that cannot be used
+    :raises ImproperlyConfigured: if it is none of the three, has an option that cannot be used, or no such cluster
     """
     address = str(env.str("DATABASE_URL", default=""))
+    cluster = _cluster()
+    if cluster and not address.startswith("mysql:"):
+        raise ImproperlyConfigured("DATABASE_CLUSTER=galera needs a DATABASE_URL that starts with mysql://.")
     if not address:
         return _sqlite(str(BASE_DIR / "var" / "bookings.sqlite3"))
     if address.startswith("sqlite:"):
@@ -27,7 +30,7 @@ def database() -> dict[str, Any]:
     config = _address_of("DATABASE_URL") or {}
     engine = config.get("ENGINE", "").rsplit(".", 1)[-1]
     if engine == "mysql":
-        return _mysql(config, COMMAND)
+        return _mysql(config, COMMAND, cluster=cluster)
     if engine == "postgresql":
         return _postgresql(config, COMMAND)
     raise ImproperlyConfigured(
@@ -47,6 +50,11 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
     config = _address_of("DATABASE_REPLICA_URL")
     if config is None:
         return None
+    if _cluster():
+        raise ImproperlyConfigured(
+            "DATABASE_REPLICA_URL cannot be used with DATABASE_CLUSTER=galera: the nodes have no position in common by "
+            "which a list could wait until it is up to date. Omit it."
+        )
     is_whole = config.get("HOST") and config.get("NAME")
     if not is_whole or not all(each.get("ENGINE", "").endswith(".mysql") for each in (config, of)):
         # It may have a password, so it is not shown.
@@ -62,6 +70,12 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
     config["CONN_HEALTH_CHECKS"] = False
     config["TEST"] = {"MIRROR": "default"}
     return config
+
+
+def _cluster() -> str:
+    """Read what kind of cluster the database is a node of; empty if of none."""
+    kind = one_of("DATABASE_CLUSTER", default="none", choices=("none", GALERA))
+    return "" if kind == "none" else kind
 
 
 def _address_of(name: str) -> dict[str, Any] | None:
@@ -151,7 +165,7 @@ def _sqlite(file: str) -> dict[str, Any]:
     return config
 
 
-def _mysql(config: dict[str, Any], limits: Limits) -> dict[str, Any]:
+def _mysql(config: dict[str, Any], limits: Limits, *, cluster: str = "") -> dict[str, Any]:
     """Add what a session needs. See `bookings.db.limits.use` for what a process may change of it."""
     asked_for = config.get("OPTIONS", {})
     config["ENGINE"] = "bookingsite.mysql"
@@ -160,10 +174,11 @@ def _mysql(config: dict[str, Any], limits: Limits) -> dict[str, Any]:
     config["OPTIONS"] = {
         "charset": "utf8mb4",
         "isolation_level": "read committed",
-        **limits.options("mysql"),
+        **limits.options("mysql", cluster=cluster),
         **asked_for,
     }
     config["ASKED_FOR"] = asked_for
+    config["CLUSTER"] = cluster
     # Binary-safe names and emoji in notes, whatever the server's own default is.
     config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
     return config

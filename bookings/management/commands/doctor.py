@@ -10,6 +10,7 @@ from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.diagnostics import (
     background,
+    cluster,
     database,
     health,
     mail,
@@ -65,6 +66,7 @@ class Command(BaseCommand):
         is_there = connected.verdict is Verdict.OK
         if is_there:
             yield from _guarded("database server", database.check_server)
+            yield from _guarded("cluster", cluster.check_cluster)
             yield health.migrations()
             yield from _guarded("clock", lambda: iter([database.check_clock()]))
             yield from _guarded("database clock", lambda: iter([database.check_database_clock()]))
