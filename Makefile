@@ -76,6 +76,7 @@ test-long:  ## run the tests that take long: every page in Chromium, generated r
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt tests/browser/package-lock.json \
 		tests/clients/package-lock.json tests/paysim/package-lock.json tests/webhooks/package-lock.json \
 		benchmarks/node_reference/package-lock.json
+	@test "$$(id -u)" != 0 || sh devtools/system_packages.sh cluster
 	@echo "long tests on a private MariaDB"
 	@$(BIN)/python -m pytest -m long
 

@@ -5,6 +5,7 @@
 #   sh devtools/system_packages.sh test    that, a MariaDB server, a Redis, a haproxy, and a Chromium
 #   sh devtools/system_packages.sh postgres  what `make test-postgres` needs beside `test`
 #   sh devtools/system_packages.sh image   what `make image` needs
+#   sh devtools/system_packages.sh cluster  what `python -m tests.cluster.campaign` needs beside `test`
 #   sh devtools/system_packages.sh backup  what `python -m tests.campaigns backup` needs beside `test`
 #
 # Says nothing when all is there. Without root and without passwordless sudo it installs nothing: it names the
@@ -63,6 +64,15 @@ missing_packages() {
             has mariadb-dump || echo mariadb-client
             return
             ;;
+        cluster)
+            # mariadb-server, which fills a node from another, sets up a server of its own as well, for this machine alone.
+            has wsrep_sst_mariabackup || echo mariadb-server
+            has mariadb-backup || echo mariadb-backup
+            [ -e /usr/lib/galera/libgalera_smm.so ] || echo galera-4
+            has socat || echo socat
+            has ip || echo iproute2
+            return
+            ;;
         postgres)
             # The package sets up a server of its own as well, for this machine alone, on port 5432.
             ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || has initdb || echo postgresql
@@ -97,8 +107,8 @@ install_packages() {
 }
 
 case $PURPOSE in
-    run | test | postgres | image | backup) ;;
-    *) fail "usage: sh devtools/system_packages.sh run|test|postgres|image|backup" ;;
+    run | test | postgres | image | backup | cluster) ;;
+    *) fail "usage: sh devtools/system_packages.sh run|test|postgres|image|backup|cluster" ;;
 esac
 has "$PYTHON" || fail "$PYTHON not found: install Python 3.11 or newer, or choose one with PYTHON=..."
 

@@ -13,6 +13,10 @@ FOR_RUN = ("python3", "gcc", "pkg-config")
 PROXY = "haproxy"
 COMPLETE = (*FOR_RUN, *DATABASES, "redis-check-rdb", PROXY, "chromium")
 
+CLUSTER = ("wsrep_sst_mariabackup", "mariadb-backup", "socat", "ip")
+# No program, but a library: this machine's is seen, if it has one.
+LIBRARY = "" if Path("/usr/lib/galera/libgalera_smm.so").exists() else "galera-4"
+
 
 class Machine:
     """A PATH with only the named programs; each succeeds and says nothing unless told otherwise."""
@@ -57,6 +61,8 @@ def test_a_complete_machine_is_left_alone_in_silence(tmp_path, purpose):
         ("backup", (), "mariadb-client"),
         ("postgres", ("initdb",), ""),
         ("postgres", (), "postgresql"),
+        ("cluster", CLUSTER, LIBRARY),
+        ("cluster", ("ip",), f"mariadb-server mariadb-backup {LIBRARY} socat".replace("  ", " ")),
     ],
 )
 def test_the_image_and_a_backup_need_programs_of_their_own(tmp_path, purpose, programs, packages):

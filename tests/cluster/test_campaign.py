@@ -1,0 +1,26 @@
+"""The campaign in small: the node that is written to is killed, and the next one frozen, under load."""
+
+import subprocess
+import sys
+
+import pytest
+
+from devtools.processes import REPOSITORY
+from tests.cluster.galera import missing
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.long]
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"a cluster of three: {missing()}")
+def test_nothing_acknowledged_is_lost_when_the_node_that_is_written_to_is_killed_or_freezes():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cluster.campaign", "--quick", "--rounds", "1", "--faults", "kill", "freeze"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kill, 1: in step" in done.stdout
+    assert "freeze, 1: in step" in done.stdout
