@@ -56,9 +56,6 @@ BREAKER_FAILURES_PER_FLIGHT = 2
 # Failing flights that are watched at once: a place for each flight that a client asks for would fill the memory.
 BREAKERS_OF_FLIGHTS = 1_000
 
-# Flights that cannot be sold and are named to operators, the newest.
-UNUSABLE_FLIGHTS_NAMED = 10
-
 # Asked for to find out whether the Flight Service answers: that there is no such flight is an answer too.
 PROBED_FLIGHT = 1
 
@@ -209,10 +206,6 @@ REAP_BATCH = 500
 # One transaction of the pass locks this many bookings at most.
 EXPIRY_BATCH = 500
 
-# Due bookings that one look finds: a look passes over what has just expired, whose entries the database keeps for a
-# while, so it is taken for each ten transactions.
-DUE_AT_ONCE = 5_000
-
 # One release names this many bookings at most.
 RELEASE_BATCH = 5_000
 
@@ -308,6 +301,11 @@ def payment_window() -> timedelta:
 def remind_before() -> timedelta:
     """How long before the end of its payment window others are told that a booking is not paid for; zero is never."""
     return timedelta(seconds=settings.REMIND_BEFORE_SECONDS)
+
+
+def bookings_kept() -> timedelta | None:
+    """How long bookings stay in their tables after their end, at 31 days a month; None: for good."""
+    return timedelta(days=31 * settings.KEEP_MONTHS) if settings.KEEP_MONTHS else None
 
 
 def contact_retention() -> timedelta:

@@ -10,6 +10,7 @@ from bookings.observability import tracing
 from bookings.ports.messages import Channels
 from bookings.services.announcements.announce import announce_news
 from bookings.services.announcements.find_missed import find_missed_news
+from bookings.services.bookings.archive import archive_bookings
 from bookings.services.messages.report import write_reports as write
 from bookings.services.messages.send import send_messages as send
 from bookings.services.messages.send_reports import send_reports
@@ -72,8 +73,15 @@ def look_for_missed_news() -> int:
 
 
 def reap() -> int:
-    """Delete what is too old to be of use. Runs every five minutes; what it does not finish waits for the next."""
-    return reap_old_rows(deadline=Deadline(PASS_SECONDS)).total()
+    """
+    Delete what is too old to be of use, and return how many rows; move bookings that ended long ago to the archive.
+
+    Runs every five minutes; what it does not finish waits for the next.
+    """
+    try:
+        return reap_old_rows(deadline=Deadline(PASS_SECONDS)).total()
+    finally:
+        archive_bookings(deadline=Deadline(PASS_SECONDS))
 
 
 def reconcile() -> int:

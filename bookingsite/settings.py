@@ -7,7 +7,7 @@ A value that is wrong by itself is refused here; what is wrong together, by `boo
 import sys
 
 from bookingsite import logs
-from bookingsite.config import flights, mail, payments, queue, sms, webhooks
+from bookingsite.config import flights, mail, payments, queue, sms, upkeep, webhooks
 from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
@@ -156,7 +156,7 @@ ANYMAIL = mail.anymail()
 SMS_SERVICE = sms.sms_service("SMS_URL", development=DEBUG)
 SMS_FROM = sms.sms_sender("SMS_FROM")
 OPERATORS_MAIL = mail.address("OPERATORS_MAIL")
-CONTACT_RETENTION_DAYS = whole_number("CONTACT_RETENTION_DAYS", default=30, low=0, high=3650)
+CONTACT_RETENTION_DAYS, KEEP_MONTHS = upkeep.kept()
 
 # Where staff find a user outside of this service; it opens in their browser, and nothing is sent there from here.
 CUSTOMER_URL_TEMPLATE = address_of_each("CUSTOMER_URL_TEMPLATE")

@@ -695,6 +695,7 @@ class Migration(migrations.Migration):
                 ("decided_by", models.CharField(blank=True, default="", max_length=150)),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 ("decision_note", models.CharField(blank=True, default="", max_length=500)),
+                ("archived", models.PositiveIntegerField(default=0)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
@@ -2057,6 +2058,65 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["next_at"], name="report_to_do"),
                     models.Index(fields=["created_at"], name="report_age"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ArchiveRound",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.BigIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("is_under_way", models.BooleanField(default=True)),
+            ],
+            options={
+                "db_table": "archive_round",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
+            name="ArchivedBooking",
+            fields=[
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("reference", models.CharField(max_length=8)),
+                ("user_id", models.BigIntegerField()),
+                ("flight_id", models.BigIntegerField()),
+                ("no_of_seats", models.PositiveSmallIntegerField()),
+                ("seat_numbers", models.CharField(blank=True, default="", max_length=255)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("initiated", "Initiated"),
+                            ("booked", "Booked"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                ("give_back_id", models.BigIntegerField(blank=True, null=True)),
+                ("charged_as", models.CharField(blank=True, max_length=255, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField()),
+                ("archived_at", models.DateTimeField()),
+                ("history", models.BinaryField()),
+            ],
+            options={
+                "verbose_name": "archived booking",
+                "verbose_name_plural": "archived bookings",
+                "db_table": "archived_booking",
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["user_id", "id"], name="archived_booking_of_user"),
+                    models.Index(fields=["flight_id", "status", "no_of_seats"], name="archived_booking_of_flight"),
+                    models.Index(fields=["charged_as"], name="archived_booking_charged"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("reference",), name="archived_booking_reference_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ("booked", "cancelled"))), name="archived_booking_has_ended"
+                    ),
                 ],
             },
         ),

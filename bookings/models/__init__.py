@@ -5,6 +5,7 @@ from bookings.models.access.idempotency import IdempotencyRecord
 from bookings.models.access.rate_window import RateWindow
 from bookings.models.access.staff_log_in import LogInEvent, Passkey, RecoveryCode, StaffIdentity
 from bookings.models.announcements import Announcement
+from bookings.models.bookings.archived_booking import ArchivedBooking, ArchiveRound
 from bookings.models.bookings.booking import Booking
 from bookings.models.bookings.booking_case import BookingCase
 from bookings.models.bookings.booking_event import BookingEvent
@@ -30,6 +31,8 @@ __all__ = [
     "Announcement",
     "ApiKey",
     "ApiKeyEvent",
+    "ArchiveRound",
+    "ArchivedBooking",
     "Booking",
     "BookingCase",
     "BookingEvent",

@@ -16,6 +16,7 @@ from bookings.models.refunds import UNFINISHED, RefundState
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.models.webhooks import SENT_TO, EndpointState
 from bookings.queries.announcements import waiting_since
+from bookings.queries.bookings.archived import archive_is_behind
 from bookings.queries.messages import overdue_since
 from bookings.queries.messages import waiting_since as waiting_for_mail_since
 from bookings.queries.payment_comparisons import last_payment_comparison
@@ -157,7 +158,8 @@ def _at_receivers(now: datetime) -> list[Numbers]:
 
 
 def _for_travelers(now: datetime) -> list[Numbers]:
-    """Mails that wait, and addresses that are kept too long."""
+    """Mails that wait, and what is kept too long."""
+    behind = archive_is_behind(now)
     return [
         (
             "messages_oldest_waiting_seconds",
@@ -168,6 +170,11 @@ def _for_travelers(now: datetime) -> list[Numbers]:
             "contacts_overdue_seconds",
             "For how long the contact that should have been erased first is still there.",
             _plain(_age(overdue_since(now), now)),
+        ),
+        (
+            "archive_behind_seconds",
+            "For how long the oldest booking has been due that the archive has not looked at. No value: none leaves.",
+            [] if behind is None else _plain(behind.total_seconds()),
         ),
     ]
 

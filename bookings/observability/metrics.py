@@ -91,6 +91,7 @@ KEY_CONFLICTS = Counter(
 
 HELD = Counter("bookings_held", "Bookings whose seats were reserved.", registry=REGISTRY)
 PAID = Counter("bookings_paid", "Bookings that were paid for.", registry=REGISTRY)
+ARCHIVED = Counter("bookings_archived", "Bookings that were moved to the archive.", registry=REGISTRY)
 CANCELLED = Counter(
     "bookings_cancelled",
     "Bookings that were cancelled, by reason: `expired`, reasons of the service itself, and those that people give.",

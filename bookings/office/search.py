@@ -50,10 +50,13 @@ def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
             opened = {"typed": text, "opened": booking.reference}
             messages.info(request, _("You typed %(typed)s; opened %(opened)s.") % opened)
         return HttpResponseRedirect(reverse("admin:bookings_booking_change", args=[booking.pk]))
+    if found.only_archived is not None:
+        return HttpResponseRedirect(reverse("admin:bookings_booking_archived", args=[found.only_archived.pk]))
     context = {
         **site.each_context(request),
         "title": _("Search"),
         "searched": text,
+        "archived": found.archived,
         "groups": _groups(found, text),
         "can_be_reference": bool(found.reference),
         "can_be_id": found.number is not None,

@@ -28,6 +28,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.common import no_append_slash
 
 from bookings import wiring
+from bookings.conf import bookings_kept
 from bookings.models.access.staff_log_in import Proof
 from bookings.office import unsent
 from bookings.office.access.door import Door, onward, visit_of
@@ -141,7 +142,8 @@ class BackOffice(admin.AdminSite):
         return found
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().each_context(request), "single_sign_on": address_of_sign_on(request)}
+        more = {"single_sign_on": address_of_sign_on(request), "days_kept": getattr(bookings_kept(), "days", None)}
+        return {**super().each_context(request), **more}
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)

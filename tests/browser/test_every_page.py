@@ -1,6 +1,7 @@
 """What holds for every page of the back office: no barriers, and no scrolling sideways, in all looks and sizes."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from bookings.ports.webhooks import TurnedDown
 from bookings.queries.bookings.selection import Selection
 from tests.browser.axe import barriers
 from tests.browser.office import a_member
+from tests.support.archive import archive_all
 from tests.support.bookings import (
     a_booked_booking,
     a_call_row,
@@ -43,6 +45,7 @@ PAGES = {
     "booking, paid": ("/admin/bookings/booking/{paid}/change/", "Supervisor"),
     "booking, cancelled": ("/admin/bookings/booking/{cancelled}/change/", "Auditor"),
     "cancel": ("/admin/bookings/booking/{paid}/cancel/", "Support"),
+    "booking of the archive": ("/admin/bookings/booking/archived/{archived}/", "Auditor"),
     "customer": ("/admin/customer/?user=1001", "Support"),
     "search with many hits": ("/admin/search/?q=1001", "Support"),
     "bulk cancellation": ("/admin/bookings/bulkcancel/new/?flight=1", "Supervisor"),
@@ -138,6 +141,7 @@ def rows(office, settings):
         **rows_of_gateways(),
         **rows_of_webhooks(),
         **rows_of_mail(settings),
+        **rows_of_the_archive(settings),
         "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
         "unknown": a_dead_refund().pk,
         "kept": kept.pk,
@@ -198,6 +202,19 @@ def rows_of_mail(settings):
     """A booking whose traveler was sent a mail."""
     message = a_refused_message(settings)
     return {"mailed": message.announcement.booking_id, "message": message.pk}
+
+
+def rows_of_the_archive(settings):
+    """A booking that ended long ago, with what was kept of its money."""
+    settings.KEEP_MONTHS = 12
+    long_past = database_time() - timedelta(days=900)
+    booking = a_saved_row("cancelled", created_at=long_past, client_reference="trip " * 20, last_error="sold out")
+    payment = a_payment_row(booking, "refunded", gateway_id="pi_3QaB7cLkdIwHu7ix0aB1c2D9", created_at=long_past)
+    a_dispute_row(7, payment=payment, outcome="lost", closed_at=long_past)
+    Booking.objects.filter(pk=booking.pk).update(updated_at=long_past)
+    assert archive_all() == 1
+    settings.KEEP_MONTHS = 0
+    return {"archived": booking.pk}
 
 
 def an_amount(status):

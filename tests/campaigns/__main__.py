@@ -20,6 +20,7 @@ from tests.campaigns.verdict import Round, exit_code, table
 
 CAMPAIGNS: Mapping[str, str] = MappingProxyType(
     {
+        "archive": "move old bookings to the archive, and compare the bytes",
         "backup": "back up under load, lose the database, and restore it",
         "crashes": "kill running servers at every crash point",
         "deploy": "restart two web servers behind the proxy, nothing tried twice",

@@ -47,6 +47,7 @@ OF_THE_WORKER = (
     *("refund.claim", "refund.sent", "refund.answered", "refund.settled"),
     "news.announced",
 )
+OF_THE_ARCHIVE = ("booking.archive", "archive.noted")
 
 OF_NOTICES = ("notice.stored", "notice.claim", "dispute.seen", "notice.done")
 OF_WEBHOOKS = (
@@ -59,7 +60,8 @@ OF_STAFF = ("refund.ask",)
 OF_A_CORRECTION = ("seats.correct", "seats.released")
 WITHOUT_KEYS = ("gate.claim", "gate.send", "gate.answered")
 OF_TELLING = (*OF_WEBHOOKS, *OF_MESSAGES)
-ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKER, *OF_NOTICES, *OF_TELLING, *OF_STAFF, *OF_A_CORRECTION, *WITHOUT_KEYS))
+OF_THE_WORKERS = (*OF_THE_WORKER, *OF_THE_ARCHIVE)
+ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKERS, *OF_NOTICES, *OF_TELLING, *OF_STAFF, *OF_A_CORRECTION, *WITHOUT_KEYS))
 
 # What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
 SENDS = {
@@ -80,7 +82,7 @@ MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),
     *("reservation.claim", "release.claim", "payment.claim", "refund.claim", "notice.claim"),
     *("payment.opened", "payment.closing"),
-    *("news.announced", "webhook.claim", "replay.cut", "message.claim"),
+    *("news.announced", "booking.archive", "webhook.claim", "replay.cut", "message.claim"),
 )
 
 # The dot that ends a mail.

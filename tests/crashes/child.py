@@ -6,6 +6,7 @@ This process has Django loaded and no connection open; see `tests.support.forks`
 
 import gc
 import io
+import itertools
 import uuid
 from datetime import timedelta
 from importlib import import_module
@@ -14,6 +15,7 @@ from typing import Any
 import django
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
 
 django.setup()
 
@@ -23,6 +25,7 @@ from bookings.gateways.messages.smtp import MailServer  # noqa: E402
 from bookings.gateways.messages.twilio import TwilioAccount  # noqa: E402
 from bookings.models import Booking  # noqa: E402
 from bookings.ports import SeatChange  # noqa: E402
+from bookings.services.bookings import archive as archiving  # noqa: E402
 from bookings.services.bookings import create as creating  # noqa: E402
 from bookings.services.payments.ask_refund import ask_refund  # noqa: E402
 from bookings.services.upkeep.run_pass import run_pass  # noqa: E402
@@ -72,6 +75,9 @@ def act(asked: dict[str, Any]) -> None:
             ask_for_replay(key=asked["endpoint"], since=since, until=None, only_dead=False, owner=OPEN, actor=OWNER)
         case "send messages":
             send_messages_to(mail_port=asked["mail_port"], sms_url=asked["sms_url"])
+        case "archive":
+            die_at_statement(asked["statement"])
+            tasks.reap()
         case "fix":
             call_command("reconcile_seats", "--fix", stdout=io.StringIO())
 
@@ -82,6 +88,22 @@ def send_messages_to(*, mail_port: int, sms_url: str) -> None:
     settings.MAIL_SERVER, settings.MAIL_FROM = MailServer(HOST, mail_port, "none"), SENDER
     settings.SMS_SERVICE, settings.SMS_FROM = TwilioAccount(sms_url, ACCOUNT, ACCOUNT, TOKEN), NUMBER
     tasks.send_messages()
+
+
+def die_at_statement(number: int) -> None:
+    """Die in front of the statement of this number, of those of the transaction that moves bookings; 0: of none."""
+    move, counted = archiving._delete, itertools.count(1)
+
+    def count_and_die(execute: Any, *rest: Any) -> Any:
+        if next(counted) == number:
+            points.die()
+        return execute(*rest)
+
+    def delete_and_die(*args: Any) -> None:
+        with connection.execute_wrapper(count_and_die):
+            move(*args)
+
+    archiving._delete = delete_and_die
 
 
 def send_before_writing() -> None:

@@ -15,6 +15,8 @@ from django.db.models import Model, QuerySet
 from bookings.db import rows
 from bookings.models import (
     Announcement,
+    ArchivedBooking,
+    ArchiveRound,
     Booking,
     BookingCase,
     BookingEvent,
@@ -35,6 +37,8 @@ from bookings.models import (
 from bookings.services.bookings import unpaid_limit
 
 EVERY_ROW = (
+    ArchivedBooking,
+    ArchiveRound,
     Report,
     Message,
     Contact,

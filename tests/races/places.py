@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from bookings.models import BulkCancelRow, SeatCall
 from bookings.services.announcements import announce
-from bookings.services.bookings import approve_bulk_cancel, bulk_cancel, cancel, create, expire, move_case
+from bookings.services.bookings import approve_bulk_cancel, archive, bulk_cancel, cancel, create, expire, move_case
 from bookings.services.payments import ask_refund, disputes, pay, resolve_refund, settle
 from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
 from bookings.services.shared import idempotency
@@ -56,6 +56,8 @@ RETRY_WRITTEN = Place(resolve_reservation, "reopen_reservation")
 RELEASE_DECIDED = Place(resolve_release, "_end", before=True)
 REFUND_LOOKED_AT = Place(ask_refund, "add_refund", before=True)
 REFUND_RESOLVED = Place(resolve_refund, "note_event", before=True)
+
+ARCHIVE_READ = Place(archive, "_delete", before=True)
 
 TASKS_LOOKED_AT = Place(TickingBroker, "_due")
 DELETION_CHOSEN = Place(QuerySet, "delete", before=True)

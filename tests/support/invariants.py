@@ -13,7 +13,7 @@ from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce
 
 from bookings.lifecycle import BookingStatus, CancelReason
-from bookings.models import Booking, BookingSeat, Payment
+from bookings.models import ArchivedBooking, Booking, BookingSeat, Payment
 from bookings.models.payments import CHARGED
 from bookings.models.refunds import RefundState
 
@@ -38,8 +38,9 @@ AT_ANY_TIME = {
         OR (status='cancelled' AND hold='held')
         OR (status<>'cancelled' AND (hold='giving_back' OR give_back_id IS NOT NULL))""",
     "Q4: a release whose payload differs from its members": """
-        SELECT c.id FROM seat_call c LEFT JOIN booking b ON b.give_back_id=c.id WHERE c.kind='give'
-        GROUP BY c.id, c.seats HAVING COALESCE(SUM(b.no_of_seats),0)<>c.seats""",
+        SELECT c.id FROM seat_call c LEFT JOIN (SELECT give_back_id, no_of_seats FROM booking
+            UNION ALL SELECT give_back_id, no_of_seats FROM archived_booking) b ON b.give_back_id=c.id
+        WHERE c.kind='give' GROUP BY c.id, c.seats HAVING COALESCE(SUM(b.no_of_seats),0)<>c.seats""",
     "Q5: booked without exactly one succeeded payment": """
         SELECT b.id FROM booking b LEFT JOIN payment p ON p.booking_id=b.id AND p.state='succeeded'
         WHERE b.status='booked' GROUP BY b.id HAVING COUNT(p.id)<>1""",
@@ -84,8 +85,13 @@ AT_ANY_TIME = {
         SELECT s.id FROM booking_seat s JOIN booking b ON b.id=s.booking_id
         WHERE b.status NOT IN ('initiated','booked') OR b.seat_numbers=''""",
     "Q21: a release whose numbers differ from those of its members": f"""
-        SELECT c.id FROM seat_call c LEFT JOIN booking b ON b.give_back_id=c.id WHERE c.kind='give'
-        GROUP BY c.id, c.seat_numbers HAVING COALESCE(SUM({_COUNTED.format("b")}),0)<>{_COUNTED.format("c")}""",
+        SELECT c.id FROM seat_call c LEFT JOIN (SELECT give_back_id, seat_numbers FROM booking
+            UNION ALL SELECT give_back_id, seat_numbers FROM archived_booking) b ON b.give_back_id=c.id
+        WHERE c.kind='give' GROUP BY c.id, c.seat_numbers
+        HAVING COALESCE(SUM({_COUNTED.format("b")}),0)<>{_COUNTED.format("c")}""",
+    "Q23: a booking, or its reference, in the archive and in its table": """
+        SELECT b.id FROM booking b JOIN archived_booking a ON a.id=b.id
+        UNION ALL SELECT b.id FROM booking b JOIN archived_booking a ON a.reference=b.reference""",
     "Q11: a payment in another currency than its booking": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }
@@ -135,16 +141,15 @@ def seats_out_of_step(flights: Ledger) -> list[str]:
 
 def seats_adrift(flights: Ledger) -> list[tuple[int, int, int]]:
     """Give the flights on which the two sides differ: id, seats taken there, seats held here."""
-    held = dict(
-        Booking.objects.filter(status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED])
-        .values_list("flight_id")
-        .annotate(seats=Sum("no_of_seats"))
-    )
+    held = Counter[int]()
+    for model in (Booking, ArchivedBooking):
+        rows = model._default_manager.filter(status__in=[BookingStatus.INITIATED, BookingStatus.BOOKED])
+        held.update(dict(rows.values_list("flight_id").annotate(seats=Sum("no_of_seats"))))
     taken = {flight["id"]: flight["capacity"] - flight["remaining"] for flight in flights.ledger()["flights"]}
     return [
-        (number, taken.get(number, 0), held.get(number, 0))
+        (number, taken.get(number, 0), held[number])
         for number in sorted({*held, *taken})
-        if taken.get(number, 0) != held.get(number, 0)
+        if taken.get(number, 0) != held[number]
     ]
 
 

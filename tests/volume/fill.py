@@ -38,6 +38,8 @@ YEAR_US = 365 * 24 * 3600 * 1_000_000
 # A user who books for others: every hundredth booking. Its list must not be slower than a traveler's.
 AGENT = 7
 
+# What the archive makes of them.
+OF_THE_ARCHIVE = ("archived_booking", "archive_round")
 OF_THE_REAPER = ("rate_window", "django_session", "django_q_task")
 TABLES = (
     *("seat_call", "booking", "payment", "refund", "booking_event", "idempotency_record", "user_hold"),
@@ -330,7 +332,7 @@ def analyze_tables() -> None:
 def empty() -> None:
     """Delete the rows again, and old ones of the reaper."""
     with connection.cursor() as cursor:
-        for table in (*reversed(TABLES), *OF_THE_REAPER):
+        for table in (*reversed(TABLES), *OF_THE_REAPER, *OF_THE_ARCHIVE):
             cursor.execute(f"DELETE FROM {table}")
 
 

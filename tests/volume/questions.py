@@ -18,6 +18,7 @@ from bookings.observability import gauges
 from bookings.office.addresses import selection_in
 from bookings.office.bookings.activity import question_in
 from bookings.office.upkeep.open_work import KINDS
+from bookings.queries.bookings import archived
 from bookings.queries.bookings.activity import activity_of, counts_by_colleague
 from bookings.queries.bookings.customer import customer_of
 from bookings.queries.bookings.pages import page_of
@@ -26,7 +27,7 @@ from bookings.queries.bookings.search import find
 from bookings.queries.bookings.selection import VIEWS, Selection
 from bookings.queries.seats import calls, held, owed, to_compare
 from bookings.queries.upkeep import open_work, start_page
-from bookings.services.bookings import expire
+from bookings.services.bookings import archive, expire
 from bookings.services.seats import release
 from bookings.services.upkeep.reap import reap_old_rows
 from bookings.services.upkeep.run_pass import run_pass
@@ -142,6 +143,12 @@ def of_the_worker() -> Iterator[Question]:
         lambda: release.resend_open_calls(flights=flights, deadline=Deadline(20)),
         FEW,
     )
+    first = list(Booking.objects.order_by("pk").values_list("pk", flat=True)[: archive.ARCHIVE_BATCH])
+    before = database_time() - timedelta(days=186)
+    # Some of them have not flown, or have an open dispute. Of each that leaves, its rows are read and deleted.
+    yield Question("archive: 500 leave", lambda: archive._move(first, before=before), 40 * FEW)
+    yield Question("archive: none of 500 may leave", lambda: archive._move(first, before=before), 2 * FEW)
+    yield Question("archive: how far it is behind", lambda: archived.archive_is_behind(database_time()), FEW)
     yield Question("reaper", lambda: reap_old_rows(deadline=Deadline(20)), many)
     yield Question("/metrics: numbers of the tables", gauges.numbers, 2 * many)
     yield Question("seats still owed", owed.seats_still_owed, many)

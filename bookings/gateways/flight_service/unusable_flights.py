@@ -7,10 +7,12 @@ from threading import Lock
 
 import structlog
 
-from bookings.conf import UNUSABLE_FLIGHTS_NAMED
 from bookings.observability import metrics
 
 log = structlog.get_logger(__name__)
+
+# Flights that cannot be sold and are named to operators, the newest.
+UNUSABLE_FLIGHTS_NAMED = 10
 
 
 class UnusableFlights:

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connections
 from bookings import wiring
 from bookings.db.clock import database_time
 from bookings.diagnostics import (
+    archive,
     background,
     cluster,
     database,
@@ -74,6 +75,7 @@ class Command(BaseCommand):
             yield from _guarded("queue", background.check_queue)
             yield from _guarded("schedules", background.check_schedules)
             yield from _guarded("open work", open_work.check_open_work)
+            yield from _guarded("archive", archive.check_archive)
             yield from _guarded("webhooks", lambda: webhooks.check_webhooks(wiring.webhooks(), wiring.seal()))
             yield from _guarded("mail", lambda: mail.check_mail(wiring.mail(), wiring.sms(), wiring.seal()))
             yield from _guarded("groups of staff", staff.check_groups)

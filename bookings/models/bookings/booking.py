@@ -49,7 +49,7 @@ class Booking(OutboundCall):
 
     The booking is that call: it is committed before the call is sent, and `hold_key` is its idempotency key. Once
     the call has its answer, `next_at` says since when its seats are owed back, until they are put into a seat call.
-    A row is never deleted, and changed only by `bookings.services.shared`.
+    A row is changed only by `bookings.services.shared`, and deleted only as it moves to the archive.
     """
 
     reference = models.CharField(max_length=8)

@@ -40,6 +40,8 @@ class BulkCancel(models.Model):
     decided_by = models.CharField(max_length=150, blank=True, default="")
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_note = models.CharField(max_length=500, blank=True, default="")
+    # Of its bookings, those that have left for the archive, and have no row here any more.
+    archived = models.PositiveIntegerField(default=0)
     # When the last of its rows was decided. Null while there is something to do.
     finished_at = models.DateTimeField(null=True, blank=True)
 

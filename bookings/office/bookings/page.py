@@ -1,5 +1,6 @@
 """Bookings in the back office: the page of one, and what can be done there."""
 
+import functools
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import labels, unsent
 from bookings.office.ask_refund import REFUND
 from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
+from bookings.office.bookings.archived import address_in_archive, archived_view
 from bookings.office.bookings.bulk_note import NOTE, BulkNote
 from bookings.office.bookings.case import WORK, CaseForm, case_context, case_form, move_by
 from bookings.office.bookings.contact import RIGHT as ABOUT_CONTACTS
@@ -77,14 +79,20 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ReadOnlyAdmin):
             path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"bookings_booking_{name}")
             for name, view in named
         ]
-        return [*own, *urls_of_reservations(self.admin_site), *super().get_urls()]
+        view = functools.partial(archived_view, self.admin_site, self.opts)
+        archived = path("archived/<int:number>/", self.admin_site.admin_view(view), name="bookings_booking_archived")
+        return [archived, *own, *urls_of_reservations(self.admin_site), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show one booking. The name of the address is Django's; nothing is changed here."""
+        """Show one booking, here or in the archive. The name of the address is Django's; nothing is changed here."""
         require(request, "bookings.view_booking")
-        return self._show(request, _page(object_id), _note_form(request))
+        try:
+            page = _page(object_id)
+        except Http404:
+            return HttpResponseRedirect(address_in_archive(object_id))
+        return self._show(request, page, _note_form(request))
 
     def note_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         require(request, NOTE)

@@ -12,7 +12,8 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from bookings.conf import LONGEST_CLIENT_REFERENCE
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, Refund, WebhookDelivery
+from bookings.models import ArchivedBooking, Booking, BookingEvent, IdempotencyRecord, Payment, Refund, WebhookDelivery
+from bookings.queries.bookings.archived import find_archived
 from bookings.text.flight_numbers import is_flight_number, spellings_of
 from bookings.text.ids import id_in
 from bookings.text.legible import is_orderly
@@ -50,6 +51,8 @@ class Findings:
     by_client_reference: list[Booking] = field(default_factory=list)
     by_key: list[Booking] = field(default_factory=list)
     by_request: list[Booking] = field(default_factory=list)
+    # By any of these: reference, id, user, flight, and what a gateway calls a payment.
+    archived: list[ArchivedBooking] = field(default_factory=list)
     number: int | None = None
     # As it would have to be spelled; empty if it can be no reference.
     reference: str = ""
@@ -67,7 +70,12 @@ class Findings:
     def only_one(self) -> Booking | None:
         """The booking that must be meant, as there is no other."""
         bookings = list(self.bookings.values())
-        return bookings[0] if len(bookings) == 1 else None
+        return bookings[0] if len(bookings) == 1 and not self.archived else None
+
+    @property
+    def only_archived(self) -> ArchivedBooking | None:
+        """The booking of the archive that must be meant, likewise."""
+        return self.archived[0] if len(self.archived) == 1 and not self.bookings else None
 
 
 def find(typed: str) -> Findings:
@@ -89,6 +97,7 @@ def find(typed: str) -> Findings:
         found.by_flight_number = _last_to_depart(text)
     if text and len(text) <= LONGEST_CLIENT_REFERENCE and is_orderly(text):
         found.by_client_reference = _newest(Booking.objects.filter(client_reference=text).order_by("-pk"))
+    found.archived = find_archived(found.number, found.reference, text, most=NEWEST)
     if KEY.fullmatch(text):
         found.by_key = _by_key(text)
     if REQUEST_ID.fullmatch(text):

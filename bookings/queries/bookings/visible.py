@@ -8,6 +8,7 @@ from django.db.models import Sum
 from bookings.actor import Actor
 from bookings.errors import BookingChanged, BookingNotFound
 from bookings.models import Booking
+from bookings.queries.bookings.archived import shown_from_archive
 from bookings.queries.bookings.shown import Question, ShownBooking
 from bookings.text.ids import exact_id
 from bookings.text.references import reference_in
@@ -29,14 +30,16 @@ def bookings_shown_to(actor: Actor) -> Question:
 
 def booking_shown_to(actor: Actor, name: str) -> ShownBooking:
     """
-    Read one booking, as clients see it, by its id or its reference.
+    Read one booking, as clients see it, by its id or its reference; one of the archive as it ended.
 
     :raises BookingNotFound: if there is no such booking, or the actor may not see it
     """
-    found = bookings_shown_to(actor).filter(**_named(name))[:1]
-    if not found:
+    named = _named(name)
+    found = bookings_shown_to(actor).filter(**named)[:1]
+    shown = found[0] if found else shown_from_archive(**named, **visible_to(actor))
+    if shown is None:
         raise BookingNotFound
-    return found[0]
+    return shown
 
 
 def get_booking(name: str, *, actor: Actor) -> Booking:

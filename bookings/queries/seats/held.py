@@ -8,6 +8,7 @@ from bookings.conf import counter_is_shared
 from bookings.lifecycle import BookingStatus, Hold
 from bookings.models import Booking, BookingSeat, FlightGate, Reconciliation, SeatCall
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.queries.bookings.archived import archived_numbers_of, archived_seats_of
 
 WITH_SEATS = (BookingStatus.INITIATED, BookingStatus.BOOKED)
 
@@ -17,8 +18,8 @@ class SeatsOfFlight:
     """
     Our side of one flight. If two are equal, nothing has happened in between.
 
-    `bookings` and `calls` count all there ever were: one that was made and ended in between would leave the
-    rest as it was.
+    `bookings` counts all there ever were, those of the archive included, and `calls` all that have not left for it:
+    one that was made and ended in between would leave the rest as it was.
     """
 
     held: int
@@ -40,12 +41,17 @@ def seats_of(flight_id: int, *, besides: int | None = None) -> SeatsOfFlight:
     calls = SeatCall.objects.filter(~Q(pk=besides or 0), flight_id=flight_id).aggregate(
         all=Count("pk"), waiting=Count("pk", filter=waiting)
     )
-    return SeatsOfFlight(mine["held"] or 0, mine["bookings"], calls["all"], mine["under_way"] + calls["waiting"])
+    # After them, too: a booking that leaves for the archive in between is counted twice, and the next reading differs.
+    seats, bookings = archived_seats_of(flight_id)
+    return SeatsOfFlight(
+        (mine["held"] or 0) + seats, mine["bookings"] + bookings, calls["all"], mine["under_way"] + calls["waiting"]
+    )
 
 
 def numbers_held(flight_id: int) -> set[str]:
-    """The seats by number that bookings of a flight have."""
-    return set(BookingSeat.objects.filter(flight_id=flight_id).values_list("seat_number", flat=True))
+    """The seats by number that bookings of a flight have, those of the archive included."""
+    held = set(BookingSeat.objects.filter(flight_id=flight_id).values_list("seat_number", flat=True))
+    return held | archived_numbers_of(flight_id)
 
 
 def known_capacity(flight_id: int) -> int | None:

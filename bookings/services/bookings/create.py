@@ -47,6 +47,7 @@ from bookings.ports import (
     UnknownFlight,
     UnusableFlight,
 )
+from bookings.queries.bookings.free_references import free_reference
 from bookings.services.bookings.orders import (
     SeatOrder,
     price_of,
@@ -62,7 +63,6 @@ from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased, not_sent_yet
 from bookings.services.shared.sealing import Seal
 from bookings.text.money import Money
-from bookings.text.references import new_reference
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class _Names:
 
     @classmethod
     def new(cls) -> "_Names":
-        return cls(new_reference(), uuid.uuid4(), uuid.uuid4())
+        return cls(free_reference(), uuid.uuid4(), uuid.uuid4())
 
 
 @dataclass(frozen=True, slots=True)

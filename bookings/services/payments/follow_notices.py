@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from bookings.actor import SYSTEM
 from bookings.conf import CALLS_PER_PASS, NOTICE_LOOKS_PER_SECOND, WORKER_CALL_SECONDS
 from bookings.db.clock import database_time
 from bookings.db.transactions import in_transaction
@@ -24,6 +25,7 @@ from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
 from bookings.models.payments import CHARGED
 from bookings.observability import metrics
 from bookings.ports import Disputed, Intent, Mistake, NotSent, PaymentGateway, Unknown
+from bookings.queries.bookings.archived import archived_as
 from bookings.services.payments.disputes import payment_of, record_dispute
 from bookings.services.payments.gateway_refunds import record_refunds
 from bookings.services.payments.gateways import Gateways, intent_of
@@ -31,6 +33,7 @@ from bookings.services.payments.look import Pace
 from bookings.services.payments.settle import settle_payment
 from bookings.services.shared import leases
 from bookings.services.shared.best_effort import for_each
+from bookings.services.shared.bring_back import bring_back
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +155,7 @@ def _put_off(notice: GatewayNotice, followed: _Later | NotSent | Unknown, *, lea
 def _look_at_payment(notice: GatewayNotice, gateway: PaymentGateway) -> Followed:
     payment = _payment_of(notice)
     if payment is None:
-        return _unknown_to_us(notice)
+        return _unknown_to_us(notice, notice.object_id)
     if _is_leased(payment):
         return _Later()
     outcome = gateway.look(_intent_of(payment, notice), seconds=WORKER_CALL_SECONDS)
@@ -188,7 +191,7 @@ def _look_at_dispute(notice: GatewayNotice, gateway: PaymentGateway) -> Followed
         return seen
     payment = payment_of(seen, gateway=notice.gateway) or _payment_of(notice)
     if payment is None:
-        return _unknown_to_us(notice)
+        return _unknown_to_us(notice, seen.payment_id)
     record_dispute(payment.pk, seen=seen, looked_at=began)
     return _Ended(State.DONE)
 
@@ -206,13 +209,18 @@ def _intent_of(payment: Payment, notice: GatewayNotice) -> Intent:
     return intent if intent.id else dataclasses.replace(intent, id=notice.object_id)
 
 
-def _unknown_to_us(notice: GatewayNotice) -> _Ended:
+def _unknown_to_us(notice: GatewayNotice, payment_id: str) -> _Ended | _Later:
     """
-    Decide about a notice without a payment of ours.
+    Decide about a notice without a payment of ours, by the gateway's name for it.
 
-    A payment is written down before the gateway hears of it. So one with our mark and without a row was lost here,
-    as by restoring a backup.
+    It may be in the archive, as disputes come months later: then it is brought back, and looked at next time. A payment
+    is written down before the gateway hears of it. So one with our mark and without a row was lost here, as by
+    restoring a backup.
     """
+    reference = archived_as(payment_id)
+    if reference:
+        bring_back(reference=reference, actor=SYSTEM)
+        return _Later()
     if notice.payment_key is None:
         return _Ended(State.FOREIGN)
     log.error("notice.payment_unknown", item=notice.pk)

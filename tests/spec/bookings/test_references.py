@@ -134,7 +134,7 @@ def test_a_reference_is_read_as_it_is_spelled_on_the_telephone(typed, read):
 def drawn(monkeypatch):
     """What is drawn next, in this order; give the list to fill."""
     coming = []
-    monkeypatch.setattr(creating, "new_reference", lambda: coming.pop(0))
+    monkeypatch.setattr(creating, "free_reference", lambda: coming.pop(0))
     return coming
 
 
