@@ -29,10 +29,8 @@ class BookingError(Exception):
         self.explanation = explanation or (type(self).__doc__ or "").strip()
         self.retry_after = retry_after
         self.fields = fields or {}
-        # What a program reads of it; only errors whose explanation has numbers in it have some.
-        self.details = details or {}
-        # Seats by number that it is about, and how each of them stands.
-        self.seats = seats or {}
+        # What a program reads of it: numbers that the explanation has; seats by number, and how each of them stands.
+        self.details, self.seats = details or {}, seats or {}
         super().__init__(self.explanation)
 
 
@@ -95,7 +93,7 @@ class SeatsUnavailable(Refusal):
 
 
 class SeatsTakenByOthers(Refusal):
-    """Some of these seats cannot be had; no seat is held."""
+    """Some of these seats cannot be had; nothing has changed."""
 
     code = "seats_taken"
 
@@ -142,6 +140,13 @@ class RequestInProgress(BookingError):
     """A request with this idempotency key is still running. Repeat it in a moment."""
 
     code = "request_in_progress"
+    retryable = True
+
+
+class SeatChangeInProgress(BookingError):
+    """The seats of this booking are not confirmed yet, or are being changed. Look at the booking in a moment."""
+
+    code = "seat_change_in_progress"
     retryable = True
 
 

@@ -18,6 +18,7 @@ PLAIN: Mapping[str, Mapping[str, bool | int | str]] = {
     "booking": {
         "no_of_seats": 2,
         "seat_numbers": "",
+        "wanted_seats": "",
         "refused_seats": "",
         "seat_price": 2000,
         "total_cost": 4000,

@@ -13,8 +13,8 @@ from bookings.queries.announced import shown_then
 # The date of the last change of the form that not every reader can read. New fields do not change it.
 VERSION = "2026-12-01"
 
-# What a customer may do depends on when it is read.
-LEFT_OUT = ("metadata", "availableActions")
+# What a customer may do depends on when it is read; which seats there will be, on an answer that has not come.
+LEFT_OUT = ("metadata", "availableActions", "seatChange")
 
 
 def announcement_as_json(announcement: Announcement) -> dict[str, Any]:

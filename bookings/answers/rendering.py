@@ -26,6 +26,8 @@ from bookings.answers.results import (
     PaymentPending,
     Refused,
     Result,
+    SeatChangePending,
+    SeatsChanged,
 )
 from bookings.conf import PAYMENT_RETRY_AFTER_SECONDS
 from bookings.lifecycle import ShownPayment, available_actions
@@ -71,6 +73,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.SeatsTakenByOthers: HTTPStatus.CONFLICT,
         errors.SeatSelectionUnavailable: HTTPStatus.CONFLICT,
         errors.SeatsOfAnother: HTTPStatus.CONFLICT,
+        errors.SeatChangeInProgress: HTTPStatus.CONFLICT,
         errors.NotPayableYet: HTTPStatus.CONFLICT,
         errors.PaymentInProgress: HTTPStatus.CONFLICT,
         errors.RequestInProgress: HTTPStatus.CONFLICT,
@@ -125,7 +128,12 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 FAILURES: Mapping[str, str] = MappingProxyType(
-    {"create": "Failed to create booking", "pay": "Payment failed", "cancel": "Failed to cancel booking"}
+    {
+        "create": "Failed to create booking",
+        "pay": "Payment failed",
+        "cancel": "Failed to cancel booking",
+        "change_seats": "Failed to change seats",
+    }
 )
 """The message of an error's envelope, by what was asked for: in the words of the design document."""
 
@@ -215,6 +223,10 @@ def render(result: Result) -> Response:
             return _pending(result)
         case Cancelled(booking, at):
             return shown(booking, at, HTTPStatus.OK, "Booking cancelled successfully")
+        case SeatsChanged(booking, at):
+            return shown(booking, at, HTTPStatus.OK, "Seats changed successfully")
+        case SeatChangePending(booking, at):
+            return shown(booking, at, HTTPStatus.ACCEPTED, "Seats are being changed", _located(booking))
         case Refused(asked, problem, request_id):
             return refusal(problem, message=FAILURES[asked], request_id=request_id)
         case DoneByStaff():
@@ -292,6 +304,10 @@ def _replay(record: IdempotencyRecord) -> Response:
 def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[str, Any]:
     """Show a booking with the names of the API. `now` is database time."""
     payment = _payment_as_json(booking)
+    numbers, wanted = booking.seat_numbers, booking.wanted_seats
+    may = available_actions(
+        booking.status, expires_at=booking.expires_at, now=now, has_numbers=bool(numbers) and not wanted
+    )
     return {
         "id": booking.id,
         "reference": booking.reference,
@@ -306,7 +322,8 @@ def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[s
         "userId": booking.user_id,
         "status": str(booking.status),
         "noOfSeats": booking.no_of_seats,
-        "seatNumbers": booking.seat_numbers.split(",") if booking.seat_numbers else [],
+        "seatNumbers": numbers.split(",") if numbers else [],
+        "seatChange": {"seatNumbers": wanted.split(",")} if wanted else None,
         "seatPrice": booking.seat_price,
         "totalCost": booking.total_cost,
         "currency": booking.currency,
@@ -320,7 +337,7 @@ def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[s
         "expiresAt": iso(booking.expires_at),
         "paidAt": payment["at"] if payment is not None and payment["state"] == ShownPayment.SUCCEEDED else None,
         "cancelledAt": _iso_or_null(booking.cancelled_at),
-        "availableActions": available_actions(booking.status, expires_at=booking.expires_at, now=now),
+        "availableActions": may,
     }
 
 

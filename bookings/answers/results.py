@@ -60,10 +60,26 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class SeatsChanged:
+    """The booking has the seats that were asked for, by this request or before."""
+
+    booking: Booking
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeatChangePending:
+    """It is not known yet whether the booking has other seats; it will show its end."""
+
+    booking: Booking
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """It was decided, and the decision is no. `request_id` names the request that it was decided for."""
 
-    asked: Literal["create", "pay", "cancel"]
+    asked: Literal["create", "pay", "cancel", "change_seats"]
     problem: Refusal
     request_id: str
 
@@ -80,4 +96,6 @@ class AlreadyDone:
     stored: IdempotencyRecord
 
 
-Result = Created | Accepted | Paid | PaymentPending | Cancelled | Refused | DoneByStaff | AlreadyDone
+Changed = SeatsChanged | SeatChangePending
+
+Result = Created | Accepted | Paid | PaymentPending | Cancelled | Changed | Refused | DoneByStaff | AlreadyDone

@@ -155,6 +155,10 @@ BOOKING: Mapping[str, Schema] = {
         "description": "The seats by number, from the front to the back; none: any seats. Asked for while it is "
         "`pending`, held while it is `initiated` or `booked`.",
     },
+    "seatChange": {
+        **or_null(ref("SeatChange")),
+        "description": "While it is not known whether the booking has other seats instead.",
+    },
     **PRICE,
     "cancelReason": or_null(grows_from("CancelReason")),
     "payment": {
@@ -209,6 +213,7 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             "status": grows_from("SeatStatus"),
         }
     ),
+    "SeatChange": an_object({"seatNumbers": {"type": "array", "items": SEAT_NUMBER, "maxItems": MOST_SEAT_NUMBERS}}),
     "SeatMap": an_object(
         {
             "flightId": ID,
@@ -221,7 +226,7 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             "seats": {"type": "array", "items": ref("Seat")},
         }
     ),
-    "BookingAction": enum_of(["pay", "cancel"]),
+    "BookingAction": enum_of(["pay", "cancel", "choose_seats"]),
     "Booking": an_object(BOOKING),
     "PayingBooking": an_object({**BOOKING, "payment": ref("PendingPayment")}),
     "Flight": an_object(

@@ -37,6 +37,7 @@ BOOKING = {
     "status": "initiated",
     "noOfSeats": 2,
     "seatNumbers": [],
+    "seatChange": None,
     "seatPrice": 2000,
     "totalCost": 4000,
     "currency": "INR",

@@ -26,6 +26,7 @@ OPERATIONS = {**OF_BOOKINGS, **FLIGHT_OPERATIONS, **WEBHOOK_OPERATIONS}
 
 BODIES = (
     *("CreateBookingRequest", "PayBookingRequest", "CancelBookingRequest", "ChangeBookingContactRequest"),
+    "ChangeSeatsRequest",
     *(
         "MakeWebhookEndpointRequest",
         "ChangeWebhookEndpointRequest",
@@ -83,10 +84,11 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         components["schemas"][name]["additionalProperties"] = False
     for body, name in (("CancelBookingRequest", "reason"), ("CreateBookingRequest", "clientReference")):
         components["schemas"][body]["properties"][name] |= {"minLength": 1, "pattern": legible.pattern()}
-    components["schemas"]["CreateBookingRequest"]["properties"]["seatNumbers"] |= {
-        "items": {"type": "string", "pattern": f"^{SEAT_NUMBER.pattern}$"},
-        "uniqueItems": True,
-    }
+    for body in ("CreateBookingRequest", "ChangeSeatsRequest"):
+        components["schemas"][body]["properties"]["seatNumbers"] |= {
+            "items": {"type": "string", "pattern": f"^{SEAT_NUMBER.pattern}$"},
+            "uniqueItems": True,
+        }
     for parameter in result["paths"]["/api/v1/bookings"]["get"]["parameters"]:
         if parameter["name"] in ("clientReference", "flightNumber"):
             parameter["schema"] |= {"minLength": 1, "pattern": legible.pattern()}

@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from bookings.api.contact_field import Contact
 from bookings.api.moments import MOMENT_TEXT, Day, Moment
+from bookings.api.seat_field import SeatNumbers
 from bookings.conf import (
     HIGHEST_ID,
     HIGHEST_NUMBER,
@@ -23,7 +24,7 @@ from bookings.conf import (
 )
 from bookings.lifecycle import BookingStatus, News
 from bookings.text.legible import is_legible, is_orderly
-from bookings.text.seat_numbers import MOST_SEAT_NUMBERS, SEAT_NUMBER, in_order
+from bookings.text.seat_numbers import MOST_SEAT_NUMBERS, SEAT_NUMBER
 
 CURRENCY_CODE = RegexValidator(r"^[A-Z]{3}\Z", "Must be a code of ISO 4217: three capitals, as in EUR.")
 
@@ -153,27 +154,6 @@ class _WholeNumber(NamedTuple):
     least: int
     most: int
     is_required: bool
-
-
-class SeatNumbers(serializers.ListField):
-    """Numbers of seats, as in 12A; in the order of the aeroplane, however they were sent."""
-
-    default_error_messages = {
-        "not_a_list": 'Must be a list of numbers of seats, as in ["12A", "12B"].',
-        "number": "Each must be a row from 1 to 999 and a capital letter, as in 12A.",
-        "twice": "Must name each seat once.",
-    }
-
-    def to_internal_value(self, data: Any) -> list[str]:
-        numbers: list[str] = super().to_internal_value(data)
-        if len(set(numbers)) < len(numbers):
-            self.fail("twice")
-        return [*in_order(numbers)]
-
-    def run_child_validation(self, data: Any) -> list[str]:
-        if not all(isinstance(number, str) and SEAT_NUMBER.fullmatch(number) for number in data):
-            self.fail("number")
-        return list(data)
 
 
 class RequestBody(StrictSerializer):
@@ -320,6 +300,18 @@ class CancelBookingRequest(RequestBody):
 
     userId = the_user()
     reason = Note(required=False, max_length=200, help_text="Free text on one line, kept in the timeline.")
+
+
+class ChangeSeatsRequest(StrictSerializer):
+    """The seats that a booking is to have, as many as it has."""
+
+    userId = the_user()
+    seatNumbers = SeatNumbers(
+        min_length=1,
+        max_length=min(settings.MAX_SEATS_PER_BOOKING, MOST_SEAT_NUMBERS),
+        child=serializers.RegexField(SEAT_NUMBER),
+        help_text="All of them, also those that it keeps. In any order.",
+    )
 
 
 class ChangeBookingContactRequest(StrictSerializer):

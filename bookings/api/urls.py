@@ -7,7 +7,8 @@ from rest_framework.routers import SimpleRouter
 
 from bookings.api.documents import DocsView, OpenApiView
 from bookings.api.errors import unknown_path
-from bookings.api.views import BookingViewSet, ContactViewSet, EventViewSet, FlightViewSet, InfoView, LinksView
+from bookings.api.seat_views import SeatViewSet
+from bookings.api.views import BookingViewSet, ContactViewSet, EventViewSet, InfoView, LinksView
 from bookings.api.webhook_views import WebhookEndpointViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -39,7 +40,8 @@ urlpatterns = [
         ContactViewSet.as_view({"put": "contact_change", "delete": "contact_erase"}),
     ),
     re_path(r"^v1/users/(?P<pk>[^/]+)/contacts$", ContactViewSet.as_view({"delete": "contacts_erase"})),
-    re_path(r"^v1/flights/(?P<pk>[^/]+)/seats$", FlightViewSet.as_view({"get": "seat_map"})),
+    re_path(r"^v1/bookings/(?P<pk>[^/.]+)/seats$", SeatViewSet.as_view({"post": "change_seats"})),
+    re_path(r"^v1/flights/(?P<pk>[^/]+)/seats$", SeatViewSet.as_view({"get": "seat_map"})),
     path("v1", LinksView.as_view()),
     path("v1/events", EventViewSet.as_view({"get": "feed"})),
     path("v1/info", InfoView.as_view()),

@@ -22,7 +22,6 @@ from bookings.answers import rendering
 from bookings.answers.announcements import announcement_as_json
 from bookings.answers.money import money_as_json
 from bookings.answers.rendering import FAILURES, render
-from bookings.answers.seat_maps import seat_map_as_json
 from bookings.api.access import caller_of
 from bookings.api.addresses import LINKS
 from bookings.api.contacts import contact_in, without_address
@@ -46,9 +45,9 @@ from bookings.api.serializers import (
     PayBookingRequest,
     StrictSerializer,
 )
-from bookings.conf import RATE_WINDOW_SECONDS, currency
+from bookings.conf import RATE_WINDOW_SECONDS
 from bookings.db.replica import read_list
-from bookings.errors import BookingNotFound, FlightNotFound, InvalidRequest
+from bookings.errors import BookingNotFound, InvalidRequest
 from bookings.lifecycle import CancelReason
 from bookings.queries.announcements import announcements_after
 from bookings.queries.bookings import visible
@@ -61,7 +60,6 @@ from bookings.services.bookings.create import create_booking
 from bookings.services.bookings.orders import SeatOrder
 from bookings.services.messages.contacts import change_contact, erase_contact, erase_contacts_of
 from bookings.services.payments.pay import PaymentOrder, pay_booking
-from bookings.services.seats.seat_map import show_seat_map
 from bookings.services.shared.idempotency import KeyedRequest
 from bookings.text.flight_numbers import spellings_of
 from bookings.text.ids import exact_id
@@ -241,7 +239,7 @@ class BookingViewSet(LimitedViewSet):
     @describe("cancel")
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> HttpResponse:
-        booking_id = _booking_id(pk)
+        booking_id = booking_id_in(pk)
         asked, actor = asked_for(request, CancelBookingRequest)
         key = idempotency_key(request)
         result = cancel_booking_for_client(
@@ -256,21 +254,6 @@ class BookingViewSet(LimitedViewSet):
         return respond(render(result))
 
 
-class FlightViewSet(LimitedViewSet):
-    """The seats of flights, as the Flight Service shows them."""
-
-    failure = "Request failed"
-
-    @describe("seat_map")
-    def seat_map(self, request: Request, pk: str) -> HttpResponse:
-        flight_id = exact_id(pk)
-        if flight_id is None:
-            raise FlightNotFound
-        shown = show_seat_map(flight_id=flight_id, flights=wiring.flight_service())
-        data = seat_map_as_json(shown, currency=currency())
-        return respond(rendering.success(data, message="Successfully completed the request"))
-
-
 class ContactViewSet(LimitedViewSet):
     """Where travelers are reached: given once more, or forgotten, and never shown."""
 
@@ -278,7 +261,7 @@ class ContactViewSet(LimitedViewSet):
 
     @describe("contact_change")
     def contact_change(self, request: Request, pk: str) -> HttpResponse:
-        booking_id = _booking_id(pk)
+        booking_id = booking_id_in(pk)
         asked, actor = asked_for(request, ChangeBookingContactRequest)
         contact = contact_in(request, asked)
         if contact is None:
@@ -288,7 +271,7 @@ class ContactViewSet(LimitedViewSet):
 
     @describe("contact_erase")
     def contact_erase(self, request: Request, pk: str) -> HttpResponse:
-        erase_contact(booking_id=_booking_id(pk), actor=reader_of(request))
+        erase_contact(booking_id=booking_id_in(pk), actor=reader_of(request))
         return respond(rendering.success({}, message="Contact erased"))
 
     @describe("contacts_erase")
@@ -341,7 +324,7 @@ class InfoView(APIView):
         return respond(rendering.success(data, message="API is live"))
 
 
-def _booking_id(text: str) -> int:
+def booking_id_in(text: str) -> int:
     """
     Read an id out of a path.
 

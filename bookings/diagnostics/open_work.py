@@ -66,6 +66,8 @@ def judge_calls(found: Work, now: datetime) -> dict[str, Finding]:
         "dead_calls": _for_staff("dead releases", found.dead_calls, now, decide),
         "unknown_reservations": _without_answer("reservations", found.unknown_reservations, now, repeated),
         "stuck_reservations": _for_staff("stuck reservations", found.stuck_reservations, now, decide),
+        "unknown_exchanges": _without_answer("exchanges", found.unknown_exchanges, now, repeated),
+        "stuck_exchanges": _for_staff("stuck exchanges", found.stuck_exchanges, now, decide),
         "dead_payments": _for_staff(
             "dead payments", found.dead_payments, now, in_the_office.format(page="Payments, Needs a decision")
         ),

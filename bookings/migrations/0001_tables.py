@@ -243,6 +243,7 @@ class Migration(migrations.Migration):
                 ("flight_id", models.BigIntegerField()),
                 ("no_of_seats", models.PositiveSmallIntegerField()),
                 ("seat_numbers", models.CharField(blank=True, default="", max_length=255)),
+                ("wanted_seats", models.CharField(blank=True, default="", max_length=255)),
                 ("refused_seats", models.CharField(blank=True, default="", max_length=700)),
                 ("seat_price", models.BigIntegerField()),
                 ("total_cost", models.BigIntegerField()),
@@ -466,6 +467,33 @@ class Migration(migrations.Migration):
                         name="booking_all_seats_have_numbers_or_none",
                     ),
                     models.CheckConstraint(
+                        condition=models.Q(
+                            ("wanted_seats", ""),
+                            models.Q(
+                                ("give_back", None),
+                                ("hold__in", ["held", "giving_back"]),
+                                (
+                                    "no_of_seats",
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            django.db.models.functions.text.Length("wanted_seats"),
+                                            "-",
+                                            django.db.models.functions.text.Length(
+                                                django.db.models.functions.text.Replace(
+                                                    "wanted_seats", models.Value(","), models.Value("")
+                                                )
+                                            ),
+                                        ),
+                                        "+",
+                                        models.Value(1),
+                                    ),
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="booking_seats_go_back_once_it_is_known_which",
+                    ),
+                    models.CheckConstraint(
                         condition=models.Q(("refused_seats", ""), ("cancel_reason", "seats_taken"), _connector="OR"),
                         name="booking_refused_seats_are_why_it_ended",
                     ),
@@ -519,6 +547,140 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="SeatExchange",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("claims", models.PositiveIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("next_at", models.DateTimeField(blank=True, null=True)),
+                ("first_sent_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "booking",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="exchanges", to="bookings.booking"
+                    ),
+                ),
+                ("open_booking_id", models.BigIntegerField(blank=True, null=True)),
+                ("call_key", models.UUIDField()),
+                ("flight_id", models.BigIntegerField()),
+                ("seats", models.PositiveSmallIntegerField()),
+                ("take_numbers", models.CharField(max_length=255)),
+                ("give_numbers", models.CharField(blank=True, default="", max_length=255)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("asking", "Asking"),
+                            ("stuck", "Stuck"),
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                            ("dropped", "Dropped"),
+                        ],
+                        default="asking",
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[
+                            ("customer", "Customer"),
+                            ("staff", "Staff"),
+                            ("service", "Service"),
+                            ("system", "System"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("actor_name", models.CharField(max_length=150)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
+                ("created_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                "verbose_name": "exchange of seats",
+                "verbose_name_plural": "exchanges of seats",
+                "db_table": "seat_exchange",
+                "default_permissions": (),
+                "indexes": [
+                    models.Index(fields=["state", "next_at"], name="seat_exchange_to_do"),
+                    models.Index(fields=["flight_id"], name="seat_exchange_of_flight"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("call_key",), name="seat_exchange_key_unique"),
+                    models.UniqueConstraint(fields=("open_booking_id",), name="seat_exchange_open_booking_id_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["asking", "stuck", "done", "refused", "dropped"])),
+                        name="seat_exchange_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("open_booking_id", models.F("booking")),
+                                ("open_booking_id__isnull", False),
+                                ("state__in", ("asking", "stuck")),
+                            ),
+                            models.Q(
+                                models.Q(("state__in", ("asking", "stuck")), _negated=True), ("open_booking_id", None)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="seat_exchange_open_names_its_booking",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("next_at__isnull", False), ("state", "asking")),
+                            models.Q(models.Q(("state", "asking"), _negated=True), ("next_at", None)),
+                            _connector="OR",
+                        ),
+                        name="seat_exchange_asking_has_a_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "seats",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.functions.text.Length("take_numbers"),
+                                        "-",
+                                        django.db.models.functions.text.Length(
+                                            django.db.models.functions.text.Replace(
+                                                "take_numbers", models.Value(","), models.Value("")
+                                            )
+                                        ),
+                                    ),
+                                    "+",
+                                    models.Value(1),
+                                ),
+                            ),
+                            models.Q(
+                                ("give_numbers", ""),
+                                (
+                                    "seats",
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            django.db.models.functions.text.Length("give_numbers"),
+                                            "-",
+                                            django.db.models.functions.text.Length(
+                                                django.db.models.functions.text.Replace(
+                                                    "give_numbers", models.Value(","), models.Value("")
+                                                )
+                                            ),
+                                        ),
+                                        "+",
+                                        models.Value(1),
+                                    ),
+                                ),
+                                _connector="OR",
+                            ),
+                        ),
+                        name="seat_exchange_takes_as_many_as_it_gives",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="BookingEvent",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -560,6 +722,9 @@ class Migration(migrations.Migration):
                             ("noted", "Noted"),
                             ("take_retried", "Reservation Retried"),
                             ("take_resolved", "Reservation Resolved"),
+                            ("seats_changed", "Seats Changed"),
+                            ("exchange_retried", "Exchange Retried"),
+                            ("exchange_decided", "Exchange Resolved"),
                             ("payment_retried", "Payment Retried"),
                             ("payment_resolved", "Payment Resolved"),
                             ("refund_retried", "Refund Retried"),

@@ -22,6 +22,7 @@ from bookings.models.seats.booking_seat import BookingSeat
 from bookings.models.seats.flight_gate import FlightGate, PatchSlot
 from bookings.models.seats.reconciliation import Reconciliation
 from bookings.models.seats.seat_call import SeatCall, SeatCallEvent
+from bookings.models.seats.seat_exchange import SeatExchange
 from bookings.models.upkeep.clock_proof import ClockProof
 from bookings.models.upkeep.heartbeat import Heartbeat
 from bookings.models.upkeep.worker_heartbeat import WorkerHeartbeat
@@ -60,6 +61,7 @@ __all__ = [
     "Report",
     "SeatCall",
     "SeatCallEvent",
+    "SeatExchange",
     "StaffIdentity",
     "SuppressedAddress",
     "UserHold",

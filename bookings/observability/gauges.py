@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 
 from bookings.db.clock import database_time
 from bookings.lifecycle import UNPAID
-from bookings.models import Booking, Dispute, GatewayNotice, Payment, Refund, SeatCall, WebhookEndpoint
+from bookings.models import Booking, Dispute, GatewayNotice, Payment, Refund, SeatCall, SeatExchange, WebhookEndpoint
 from bookings.models.notices import GatewayNoticeState
 from bookings.models.payments import UNANSWERED, PaymentState, PaymentStep
 from bookings.models.refunds import UNFINISHED, RefundState
@@ -49,6 +49,8 @@ def _waiting(now: datetime) -> list[Numbers]:
     """Bookings, calls and payments that wait for another system or for staff, and since when the oldest does."""
     unresolved, unresolved_age = _count_and_age(Booking.objects.unanswered(), now)
     stuck, stuck_age = _count_and_age(Booking.objects.stuck(), now)
+    exchanges, exchanges_age = _count_and_age(SeatExchange.objects.unanswered(), now)
+    undecided, undecided_age = _count_and_age(SeatExchange.objects.stuck(), now)
     open_calls, open_age = _count_and_age(SeatCall.objects.filter(state=SeatCallState.OPEN), now)
     dead_calls, dead_age = _count_and_age(SeatCall.objects.filter(state=SeatCallState.DEAD), now)
     unpaid = _counted(Booking.objects.all(), "status", UNPAID)
@@ -60,6 +62,10 @@ def _waiting(now: datetime) -> list[Numbers]:
         ("reservations_oldest_unresolved_seconds", "Age of the oldest reservation of unknown outcome.", unresolved_age),
         ("reservations_stuck", "Reservations that wait for a decision by staff.", stuck),
         ("reservations_oldest_stuck_seconds", "Age of the oldest reservation that waits for staff.", stuck_age),
+        ("exchanges_unresolved", "Exchanges of seats whose outcome is not known yet.", exchanges),
+        ("exchanges_oldest_unresolved_seconds", "Age of the oldest exchange of unknown outcome.", exchanges_age),
+        ("exchanges_stuck", "Exchanges of seats that wait for a decision by staff.", undecided),
+        ("exchanges_oldest_stuck_seconds", "Age of the oldest exchange that waits for staff.", undecided_age),
         (
             "seats_owed",
             "Seats of cancelled bookings that are not given back yet.",
@@ -285,7 +291,7 @@ def _age(moment: datetime | None, now: datetime) -> float:
     return 0.0 if moment is None else max(0.0, (now - moment).total_seconds())
 
 
-def _count_and_age(rows: QuerySet[Booking] | QuerySet[SeatCall], now: datetime) -> tuple[list[Number], list[Number]]:
+def _count_and_age(rows: QuerySet[Any], now: datetime) -> tuple[list[Number], list[Number]]:
     found = rows.aggregate(count=Count("pk"), since=Min("created_at"))
     return _plain(found["count"]), _plain(_age(found["since"], now))
 

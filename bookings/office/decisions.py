@@ -20,7 +20,7 @@ from bookings.answers.rendering import STATUS
 from bookings.conf import STAFF_RETRIES_END_AFTER
 from bookings.db.clock import database_time
 from bookings.lifecycle import Decision, Hold
-from bookings.models import Booking, BookingEvent, Payment, Refund, SeatCall, SeatCallEvent
+from bookings.models import Booking, BookingEvent, Payment, Refund, SeatCall, SeatCallEvent, SeatExchange
 from bookings.models.payments import PaymentState
 from bookings.models.refunds import RefundState
 from bookings.models.seats.seat_call import SeatCallState
@@ -73,7 +73,7 @@ class ManualCase(ABC):
     """One call that staff may decide about: the row of it, the other system, and what there is to say."""
 
     template: str
-    row: Booking | SeatCall | Payment | Refund
+    row: Booking | SeatCall | SeatExchange | Payment | Refund
     verbs: Verbs
     # The other system, as a sentence names it.
     peer: str | Promise

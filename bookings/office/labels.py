@@ -31,6 +31,7 @@ from bookings.models.notices import GatewayNoticeKind, GatewayNoticeState
 from bookings.models.payments import DECLINED, PaymentState, PaymentStep
 from bookings.models.refunds import RefundDecision, RefundSource, RefundState
 from bookings.models.seats.seat_call import SeatCallEventKind, SeatCallKind, SeatCallState
+from bookings.models.seats.seat_exchange import ExchangeState
 from bookings.models.webhooks import DeliveryState, EndpointEventKind, EndpointState
 from bookings.queries.bookings.timeline import FLIGHT_SERVICE, PAYMENT_GATEWAY
 
@@ -59,6 +60,16 @@ HOLD: Mapping[str, Badge] = MappingProxyType(
         Hold.DROPPED: Badge(_("Never sent: no seats were taken"), "calm"),
         Hold.STUCK: Badge(_("Stuck: needs a decision"), "bad"),
         Hold.GIVING_BACK: Badge(_("Being given back"), "busy"),
+    }
+)
+
+EXCHANGE: Mapping[str, Badge] = MappingProxyType(
+    {
+        ExchangeState.ASKING: Badge(_("Outcome unknown"), "busy"),
+        ExchangeState.STUCK: Badge(_("Stuck: needs a decision"), "bad"),
+        ExchangeState.DONE: Badge(_("Done"), "good"),
+        ExchangeState.REFUSED: Badge(_("Refused"), "calm"),
+        ExchangeState.DROPPED: Badge(_("Never sent"), "calm"),
     }
 )
 
@@ -324,6 +335,9 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.NOTED: _("Note"),
         EventKind.RESERVATION_RETRIED: _("Flight Service asked again"),
         EventKind.RESERVATION_RESOLVED: _("Outcome of the seats decided"),
+        EventKind.SEATS_CHANGED: _("Other seats"),
+        EventKind.EXCHANGE_RETRIED: _("Other seats asked for again"),
+        EventKind.EXCHANGE_RESOLVED: _("Outcome of the exchange decided"),
         EventKind.PAYMENT_RETRIED: _("Charge asked for again"),
         EventKind.PAYMENT_RESOLVED: _("Outcome of the charge decided"),
         EventKind.REFUND_RETRIED: _("Refund asked for again"),

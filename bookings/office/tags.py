@@ -27,6 +27,7 @@ SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "■", "calm": "�
 BADGES = {
     "status": labels.STATUS,
     "hold": labels.HOLD,
+    "exchange": labels.EXCHANGE,
     "seat_call": labels.SEAT_CALL,
     "payment": labels.PAYMENT,
     "refund": labels.REFUND,

@@ -12,7 +12,7 @@ from bookings.models import Announcement, Booking
 from bookings.queries.bookings.shown import ShownBooking
 
 CHANGING = (
-    *("status", "cancel_reason", "payment_state", "active_payment_id", "refund_amount"),
+    *("status", "seat_numbers", "cancel_reason", "payment_state", "active_payment_id", "refund_amount"),
     *("created_at", "updated_at", "expires_at", "cancelled_at", "payment_at", "refund_at"),
 )
 """The columns of a booking that change in time, as far as others are shown them."""

@@ -85,6 +85,7 @@ def test_a_booking_is_shown_with_these_fields(api):
         "status",
         "noOfSeats",
         "seatNumbers",
+        "seatChange",
         "seatPrice",
         "totalCost",
         "currency",

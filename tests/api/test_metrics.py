@@ -65,6 +65,10 @@ def test_metrics_of_an_empty_service(api):
         "bookings_reservations_oldest_unresolved_seconds": 0,
         "bookings_reservations_stuck": 0,
         "bookings_reservations_oldest_stuck_seconds": 0,
+        "bookings_exchanges_unresolved": 0,
+        "bookings_exchanges_oldest_unresolved_seconds": 0,
+        "bookings_exchanges_stuck": 0,
+        "bookings_exchanges_oldest_stuck_seconds": 0,
         "bookings_seats_owed": 0,
         "bookings_releases_open": 0,
         "bookings_releases_oldest_open_seconds": 0,
@@ -181,7 +185,7 @@ def test_a_scrape_costs_a_fixed_number_of_statements(api, rows):
         api.get("/metrics")
 
     # A server is asked about its connections.
-    assert len(statements) == {"mysql": 31, "postgresql": 30, "sqlite": 29}[connection.vendor]
+    assert len(statements) == {"mysql": 33, "postgresql": 32, "sqlite": 31}[connection.vendor]
 
 
 def test_requests_are_counted_by_route_and_status(api):

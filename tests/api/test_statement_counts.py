@@ -48,6 +48,27 @@ def test_seats_by_number_cost_one_statement_each_way_and_a_create_by_count_none(
     }
 
 
+def test_other_seats_cost_as_many_statements_as_a_booking_has_writes(api, flights, settings):
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    flights.number_seats()
+    booking = shown(api.create(body={"flightId": 1, "userId": 1001, "seatNumbers": ["2A", "2B"]}))
+
+    costs = {
+        # Which flight; lock, time, rows, booking, exchange; lock, time, lock, rows, booking, exchange, event, key.
+        "change seats": cost(lambda: api.choose(booking, "2B", "2C")),
+        "change seats with a key": cost(lambda: api.choose(booking, "2C", "2D", key="k")),
+        "change seats, replayed": cost(lambda: api.choose(booking, "2C", "2D", key="k")),
+        "change seats for the same": cost(lambda: api.choose(booking, "2C", "2D")),
+    }
+
+    assert costs == {
+        "change seats": 14,
+        "change seats with a key": 16,
+        "change seats, replayed": 1,
+        "change seats for the same": 3,
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 10_000])
 def test_a_request_costs_a_fixed_number_of_statements(api, rows):

@@ -9,12 +9,13 @@ from django.db import connection
 
 from bookings.db import transactions
 from bookings.lifecycle import AfterFailure, CancelReason, Decision
-from bookings.models import Booking, Payment
+from bookings.models import Booking, Payment, SeatExchange
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.payments.ask_refund import ask_refund
 from bookings.services.payments.decide_failed_refund import FailureResolution, decide_failed_refund
 from bookings.services.payments.resolve_payment import resolve_payment
 from bookings.services.payments.resolve_refund import resolve_refund
+from bookings.services.seats.resolve_exchange import resolve_exchange
 from bookings.services.seats.resolve_release import resolve_release
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from devtools.processes import REPOSITORY
@@ -40,7 +41,7 @@ from tests.support.calls import (
     a_resolution,
     a_stuck_reservation,
 )
-from tests.support.fakes import ChargeFault
+from tests.support.fakes import ChargeFault, Fault
 
 PROTOCOL, WITHOUT_KEYS = ((REPOSITORY / "docs" / name).read_text() for name in ("protocol.md", "unkeyed.md"))
 NAME = re.compile(r"`([a-z_]+\.[a-z_]+)`")
@@ -57,6 +58,7 @@ LOCKED = {
     "payment": "payment",
     "refund": "refund",
     "dispute": "dispute",
+    "exchange": "seat_exchange",
     "seat by number": "booking_seat",
     "seat call": "seat_call",
     "announcement": "announcement",
@@ -191,7 +193,7 @@ def test_every_crash_point_of_a_transaction_is_one():
 
 @pytest.mark.server
 @pytest.mark.django_db(transaction=True)
-def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments, locks):
+def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments, locks, settings):
     unpaid, paid, waiting, regretted, expired = (shown(api.create(key=f"create-{number}")) for number in range(5))
     payments.fail_next(ChargeFault.UNKNOWN, ChargeFault.AWAITS_BANK)
     for booking in (paid, waiting, regretted):
@@ -219,6 +221,17 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
         decide_failed_refund(refund_id=failed.pk, resolution=said)
         refund = a_dead_refund()
         resolve_refund(refund_id=refund.pk, resolution=a_resolution(decision), payments=gateways_of(payments))
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    flights.number_seats()
+    for decision in (Decision.RETRY, Decision.NOT_APPLIED):
+        counted = an_initiated_booking(flights, seats=1)
+        flights.fail_next(Fault.MISTAKE)
+        api.choose(counted, "2A", key=decision)
+        exchange = SeatExchange.objects.latest("pk")
+        resolve_exchange(exchange_id=exchange.pk, resolution=a_resolution(decision), flights=flights)
+    named = an_initiated_booking(flights, seats=1, numbers=("3A",))
+    flights.fail_next(Fault.DROP_REQUEST, Fault.DROP_REQUEST)
+    api.choose(named, "3B")
     let_time_pass(minutes=16)
     one_pass(flights, payments)
 
@@ -231,6 +244,7 @@ def test_every_transaction_locks_in_the_order_of_the_page(api, flights, payments
         *("booking.cancel", "booking.expire", "bulk.start", "bulk.cancel_one", "seats.release", "seats.released"),
         *("reservation.claim", "payment.claim", "reservation.decide", "release.decide", "payment.decide"),
         *("reservation.retry", "release.retry", "payment.retry"),
+        *("exchange.write", "exchange.settled", "exchange.claim", "exchange.retry", "exchange.decide"),
         "news.announced",
         *("refund.ask", "refund.claim", "refund.retry", "refund.decide", "refund.decide_failed"),
     }

@@ -55,17 +55,20 @@ OF_WEBHOOKS = (
     *("endpoint.ping", "delivery.redeliver", "replay.ask"),
 )
 OF_MESSAGES = ("message.claim", "mail.sent", "mail.answered", "sms.sent", "sms.answered", "message.record")
-# No client asks for it: the campaigns do not come by.
+# No client of the campaigns asks for these: they do not come by.
 OF_STAFF = ("refund.ask",)
+OF_EXCHANGES = ("exchange.write", "exchange.sent", "exchange.answered", "exchange.settled", "exchange.claim")
 OF_A_CORRECTION = ("seats.correct", "seats.released")
 WITHOUT_KEYS = ("gate.claim", "gate.send", "gate.answered")
 OF_TELLING = (*OF_WEBHOOKS, *OF_MESSAGES)
+ALONE = (*OF_NOTICES, *OF_STAFF, *OF_EXCHANGES, *OF_A_CORRECTION, *WITHOUT_KEYS)
 OF_THE_WORKERS = (*OF_THE_WORKER, *OF_THE_ARCHIVE)
-ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKERS, *OF_NOTICES, *OF_TELLING, *OF_STAFF, *OF_A_CORRECTION, *WITHOUT_KEYS))
+ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKERS, *OF_TELLING, *ALONE))
 
 # What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
 SENDS = {
     "booking.create": ("create",),
+    "exchange.write": ("exchange",),
     "payment.begin": ("open",),
     "payment.opened": ("charge",),
     "payment.closing": ("close",),
@@ -80,7 +83,7 @@ SENDS = {
 # A claim or a batch that found nothing to do is no place to die: nothing has happened.
 MAY_BE_EMPTY = (
     *("booking.expire", "bulk.cancel_one", "seats.release"),
-    *("reservation.claim", "release.claim", "payment.claim", "refund.claim", "notice.claim"),
+    *("reservation.claim", "exchange.claim", "release.claim", "payment.claim", "refund.claim", "notice.claim"),
     *("payment.opened", "payment.closing"),
     *("news.announced", "booking.archive", "webhook.claim", "replay.cut", "message.claim"),
 )
@@ -205,7 +208,7 @@ def _watch_flight_service(reached: Callable[[tuple[str, ...]], None], sending: S
     change_seats = HttpFlightService.change_seats
 
     def change_and_tell(self: Any, change: Any, *, seconds: float) -> Any:
-        kind = "create" if change.reserves else "give"
+        kind = "give" if not change.reserves else "exchange" if change.in_place_of else "create"
         with sending.call(kind):
             outcome = change_seats(self, change, seconds=seconds)
         if isinstance(outcome, DECIDED):

@@ -35,6 +35,7 @@ type Failure =
   | Schemas["ListBookingEventsErrorResponse"]
   | Schemas["ListBookingPaymentsErrorResponse"]
   | Schemas["GetSeatMapErrorResponse"]
+  | Schemas["ChangeSeatsErrorResponse"]
   | Schemas["MakeWebhookEndpointErrorResponse"]
   | Schemas["GetWebhookEndpointErrorResponse"]
   | Schemas["ChangeWebhookEndpointErrorResponse"]
@@ -53,6 +54,7 @@ type Call = { key?: string; seen?: string; headers?: Record<string, string> } & 
   | { operation: "changeBookingContact"; id: number; body: Schemas["ChangeBookingContactRequest"] }
   | { operation: "getBooking" | "listBookingEvents" | "listBookingPayments" | "eraseBookingContact" | "eraseUserContacts"; id: number }
   | { operation: "getSeatMap"; id: number }
+  | { operation: "changeSeats"; id: number; body: Schemas["ChangeSeatsRequest"] }
   | { operation: "listBookings"; query?: paths["/api/v1/bookings"]["get"]["parameters"]["query"] }
   | { operation: "listEvents"; query?: paths["/api/v1/events"]["get"]["parameters"]["query"] }
   | { operation: "listWebhookEndpoints" }
@@ -111,6 +113,12 @@ function send(call: Call): Promise<{ data?: Success; error?: Failure; response: 
       return client.GET("/api/v1/bookings/{id}/events", { params: { path: { id: call.id } }, headers });
     case "listBookingPayments":
       return client.GET("/api/v1/bookings/{id}/payments", { params: { path: { id: call.id } }, headers });
+    case "changeSeats":
+      return client.POST("/api/v1/bookings/{id}/seats", {
+        params: { path: { id: call.id }, header: { ...keyed, ...seen } },
+        headers,
+        body: call.body,
+      });
     case "getSeatMap":
       return client.GET("/api/v1/flights/{id}/seats", { params: { path: { id: call.id } }, headers });
     case "listBookings":

@@ -24,6 +24,7 @@ CALLS = {
     "listBookings": {"query": {"userId": 1001, "limit": 5}},
     "listEvents": {"query": {"types": ["booking.paid"], "limit": 5}},
     "getSeatMap": {"id": 1},
+    "changeSeats": {"id": 1, "body": {"userId": 1001, "seatNumbers": ["14C", "14D"]}},
     "getServiceInfo": {},
     "listLinks": {},
     "listWebhookEndpoints": {},

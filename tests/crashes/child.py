@@ -51,6 +51,8 @@ def act(asked: dict[str, Any]) -> None:
             api.create(key=key, **asked.get("order", {}))
         case "pay":
             api.pay(Booking.objects.get(pk=asked["booking"]), key=key, **asked.get("order", {}))
+        case "choose":
+            api.choose(Booking.objects.get(pk=asked["booking"]), *asked["numbers"], key=key)
         case "cancel":
             api.cancel(Booking.objects.get(pk=asked["booking"]), key=key)
         case "refund":

@@ -21,7 +21,7 @@ from bookings.services.payments.ask_refund import ask_refund
 from bookings.services.seats import reserve
 from bookings.services.seats.release import release_seats
 from bookings.services.upkeep import run_pass as passing
-from tests.crashes.world import SIGKILLED, TRIES
+from tests.crashes.world import SIGKILLED, TRIES, let_leases_end
 from tests.races.guards import rounds
 from tests.support.api import shown
 from tests.support.bookings import (
@@ -83,6 +83,40 @@ def test_a_create_by_number_that_dies_ends_in_one_booking_with_these_seats(world
         assert world.recovers() == []
         assert set(world.sim.flight()["seatsTaken"]) == {"7A", "7B"}
         world.sim.faults()
+
+
+@pytest.mark.parametrize("first", ["the client", "the worker"])
+@pytest.mark.parametrize("point", ["exchange.write", "exchange.sent", "exchange.answered", "exchange.settled"])
+def test_an_exchange_that_dies_ends_in_the_new_seats(world, settings, point, first):
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    for seed in rounds(1):
+        world.sim.reset(capacity=30)
+        booking = an_initiated_booking(world.flights, numbers=("7A", "7B"))
+        key = world.dies(point, act="choose", booking=booking.pk, numbers=["7B", "7C"])
+        lose_answers(world, seed)
+
+        if first == "the worker":
+            assert world.recovers() == []
+        answer = world.repeats("choose", booking, "7B", "7C", key=key)
+
+        assert (answer.status_code, shown(answer)["seatNumbers"]) == (200, ["7B", "7C"])
+        assert world.recovers() == []
+        assert set(world.sim.flight()["seatsTaken"]) == {"7B", "7C"}
+        world.sim.faults()
+
+
+def test_a_worker_that_dies_asking_about_an_exchange_asks_again_and_gives_back_what_it_took(world, settings):
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    world.sim.reset(capacity=30)
+    booking = an_initiated_booking(world.flights, numbers=("7A", "7B"))
+    world.dies("exchange.sent", act="choose", booking=booking.pk, numbers=["7B", "7C"])
+    cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.OTHER)
+    let_leases_end()
+
+    assert world.mortals.live(point="exchange.claim", act="pass") == SIGKILLED
+
+    assert world.recovers() == []
+    assert world.sim.flight()["seatsTaken"] == {}
 
 
 @pytest.mark.parametrize("point", ["booking.expire", "seats.release", "give.sent", "give.answered", "seats.released"])

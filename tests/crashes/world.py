@@ -6,7 +6,7 @@ from typing import Any
 
 from bookings.conf import NO_NEWS_FOR
 from bookings.db.clock import database_time
-from bookings.models import Booking, GatewayNotice, Payment, Refund, SeatCall
+from bookings.models import Booking, GatewayNotice, Payment, Refund, SeatCall, SeatExchange
 from bookings.ports import FlightService
 from bookings.services.upkeep.run_pass import run_pass
 from tests.campaigns import points
@@ -88,7 +88,7 @@ def let_leases_end() -> None:
     """Move the ends of all leases and pauses to now."""
     now = database_time()
     Booking.objects.filter(next_at__gt=now).update(next_at=now)
-    for table in (SeatCall, Payment, Refund, GatewayNotice):
+    for table in (SeatCall, SeatExchange, Payment, Refund, GatewayNotice):
         table.objects.filter(next_at__gt=now).update(next_at=now)
     Booking.objects.filter(announce_at__gt=now).update(announce_at=now)
     # Their requests are silent by now.

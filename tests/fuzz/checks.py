@@ -15,7 +15,7 @@ import schemathesis
 
 # Decided by what is on record, or by the Flight Service and the payment gateway; no schema can foresee these.
 DECISIONS = {
-    *("seats_taken", "seat_selection_unavailable"),
+    *("seats_taken", "seat_selection_unavailable", "seat_change_in_progress"),
     *("seats_unavailable", "price_changed", "flight_not_found", "booking_not_found", "booking_cancelled"),
     *("already_paid", "amount_mismatch", "currency_mismatch", "payment_window_closed", "payment_declined"),
     *(
@@ -150,6 +150,8 @@ def _is_in_words(field: str, sent: dict[str, Any]) -> bool:
         return True  # one that a page has given, or none; a day of a flight number, of the years of flights
     if field in ("url", "since"):
         return True  # an address to which something can be sent; a time that ends after it begins
+    if field == "seatNumbers" and "noOfSeats" not in sent and "flightId" not in sent:
+        return True  # as many as the booking has
     if field == "noOfSeats" and ("seatNumbers" in sent or field not in sent):
         return True  # as many as there are seatNumbers, and required without them
     if field not in sent:

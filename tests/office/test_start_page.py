@@ -24,6 +24,7 @@ from tests.support.bookings import (
     a_payment_comparison,
     a_payment_row,
     a_saved_row,
+    an_exchange_row,
     an_owed_refund,
     many_rows,
 )
@@ -171,6 +172,7 @@ def test_what_is_under_way_is_counted_with_its_age(admin_client, flights):
         "Reservations of unknown outcome": ("1", "warn"),
         "Seats not sent back yet": ("0", "good"),
         "Releases without an answer": ("1", "warn"),
+        "Exchanges of unknown outcome": ("0", "good"),
         "Payments without an answer": ("0", "good"),
         "Payments that wait for the payer": ("0", "good"),
         "Disputes that a bank decides": ("1", "busy"),
@@ -179,7 +181,7 @@ def test_what_is_under_way_is_counted_with_its_age(admin_client, flights):
         "Refunds due": ("1", "bad"),
         "Bulk cancellations under way": ("0", "good"),
     }
-    assert minutes_of(under_way) == [9, None, 3, None, None, 9 * 24 * 60, 4, 2 * 24 * 60, 31, None]
+    assert minutes_of(under_way) == [9, None, 3, None, None, None, 9 * 24 * 60, 4, 2 * 24 * 60, 31, None]
 
 
 @pytest.mark.parametrize(("minutes", "tone"), [(1, "busy"), (3, "warn"), (31, "bad")])
@@ -231,6 +233,8 @@ def make_work():
         an_owed_refund(state)
     many_rows(7, "pending")
     many_rows(8, "cancelled", hold="giving_back")
+    for state in ("stuck", "asking", "asking", "done"):
+        an_exchange_row(a_saved_row(), state=state)
     columns_of_bulks = [{}, {}, {"finished_at": now}, *[{"approval": "waiting"}] * 3]
     for flight, columns in enumerate(columns_of_bulks, 21):
         a_saved_row(flight_id=flight)
@@ -266,6 +270,7 @@ def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flig
     assert counts == {
         "Stuck reservations": 1,
         "Dead releases": 2,
+        "Stuck exchanges of seats": 1,
         "Dead charges": 3,
         "Refunds that failed or are dead": 2,
         "Seats that differ": 1,
@@ -275,6 +280,7 @@ def test_every_number_leads_to_the_list_of_exactly_these_rows(admin_client, flig
         "Reservations of unknown outcome": 7,
         "Seats not sent back yet": 8,
         "Releases without an answer": 3,
+        "Exchanges of unknown outcome": 2,
         "Payments without an answer": 4,
         "Payments that wait for the payer": 3,
         "Disputes that a bank decides": 1,

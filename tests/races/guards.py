@@ -33,6 +33,7 @@ from bookings.models import (
     Report,
     SeatCall,
     SeatCallEvent,
+    SeatExchange,
 )
 from bookings.services.bookings import unpaid_limit
 
@@ -53,6 +54,7 @@ EVERY_ROW = (
     Payment,
     IdempotencyRecord,
     BookingSeat,
+    SeatExchange,
     Booking,
     SeatCallEvent,
     SeatCall,

@@ -48,6 +48,12 @@ class Api:
         content = {"userId": shown.get("userId", shown.get("user_id")), **fields}
         return self.post(f"{BOOKINGS}/{shown['id']}/cancel", content, key=key, headers=headers)
 
+    def choose(self, booking: Any, *numbers: str, key: str | None = None, headers: Any = None, **fields: Any) -> Any:
+        """Ask for these seats in the place of those that a booking has."""
+        shown = booking if isinstance(booking, dict) else vars(booking)
+        content = {"userId": shown.get("userId", shown.get("user_id")), "seatNumbers": [*numbers], **fields}
+        return self.post(f"{BOOKINGS}/{shown['id']}/seats", content, key=key, headers=headers)
+
     def post(self, path: str, content: Any, *, key: str | None = None, headers: Any = None) -> Any:
         """Send JSON, or bytes as they are."""
         return self.send("POST", path, content, key=key, headers=headers)

@@ -18,6 +18,7 @@ from bookings.models import (
     Refund,
     SeatCall,
     SeatCallEvent,
+    SeatExchange,
 )
 from bookings.services.bookings.archive import archive_bookings
 from tests.support.bookings import let_time_pass, one_pass
@@ -25,6 +26,7 @@ from tests.support.bookings import let_time_pass, one_pass
 # All that leaves with a booking.
 TABLES = (
     BookingSeat,
+    SeatExchange,
     *(Booking, BookingCase, BookingEvent, BulkCancelRow, Payment, Refund, Dispute),
     *(SeatCall, SeatCallEvent),
 )

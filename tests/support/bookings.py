@@ -23,10 +23,12 @@ from bookings.models import (
     PaymentComparison,
     Refund,
     SeatCall,
+    SeatExchange,
 )
 from bookings.models.payments import ACTIVE, PaymentState
 from bookings.models.refunds import BACK, MOVING, RefundState
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
+from bookings.models.seats.seat_exchange import UNFINISHED, ExchangeState
 from bookings.ports import Charged, FlightService, PaymentGateway
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.create import create_booking
@@ -139,7 +141,8 @@ def refund_states() -> list[str]:
 def let_time_pass(**duration: float) -> None:
     """Move every time in the tables into the past: to the services, so much database time has gone by."""
     past = timedelta(**duration)
-    for model in (Booking, SeatCall, Payment, Refund, BookingEvent, IdempotencyRecord, GatewayNotice, Announcement):
+    of_payments = (Payment, Refund, GatewayNotice)
+    for model in (Booking, SeatCall, SeatExchange, *of_payments, BookingEvent, IdempotencyRecord, Announcement):
         columns = [f.name for f in model._meta.fields if f.get_internal_type() == "DateTimeField"]
         model.objects.update(**{name: F(name) - past for name in columns})
 
@@ -224,6 +227,26 @@ def a_call_row(**columns: Any) -> SeatCall:
         "created_at": now,
     }
     return SeatCall.objects.create(**{**values, **columns})
+
+
+def an_exchange_row(booking: Booking, **columns: Any) -> SeatExchange:
+    """Insert an exchange of two seats of a booking, without an answer unless a state is given."""
+    is_open = columns.get("state", ExchangeState.ASKING) in UNFINISHED
+    is_asking = columns.get("state", ExchangeState.ASKING) == ExchangeState.ASKING
+    now = database_time()
+    usual = {
+        "open_booking_id": booking.pk if is_open else None,
+        "call_key": uuid.uuid4(),
+        "flight_id": booking.flight_id,
+        "seats": 2,
+        "take_numbers": "2C,2D",
+        "give_numbers": "2A,2B",
+        "next_at": now if is_asking else None,
+        "created_at": now,
+        "actor_kind": "customer",
+        "actor_name": "1001",
+    }
+    return SeatExchange.objects.create(booking=booking, **{**usual, **columns})
 
 
 def a_payment_row(

@@ -79,7 +79,7 @@ AT_ANY_TIME = {
     "Q19: a booking that goes on, and other seats by number than its rows": f"""
         SELECT b.id FROM booking b LEFT JOIN booking_seat s ON s.booking_id=b.id AND s.flight_id=b.flight_id
           AND REPLACE(b.seat_numbers, s.seat_number, '')<>b.seat_numbers
-        WHERE b.status IN ('initiated','booked') AND b.seat_numbers<>''
+        WHERE b.status IN ('initiated','booked') AND b.seat_numbers<>'' AND b.wanted_seats=''
         GROUP BY b.id, b.seat_numbers HAVING COUNT(s.id)<>{_COUNTED.format("b")}""",
     "Q20: a seat by number of a booking that has ended, or has none": """
         SELECT s.id FROM booking_seat s JOIN booking b ON b.id=s.booking_id
@@ -92,6 +92,14 @@ AT_ANY_TIME = {
     "Q23: a booking, or its reference, in the archive and in its table": """
         SELECT b.id FROM booking b JOIN archived_booking a ON a.id=b.id
         UNION ALL SELECT b.id FROM booking b JOIN archived_booking a ON a.reference=b.reference""",
+    "Q25: an exchange under way that its booking does not know of, or the other way around": """
+        SELECT b.id FROM booking b LEFT JOIN seat_exchange e ON e.open_booking_id=b.id
+        WHERE (b.wanted_seats='')<>(e.id IS NULL)""",
+    "Q24: rows of other seats than a booking keeps whatever becomes of its exchange": f"""
+        SELECT b.id FROM booking b JOIN seat_exchange e ON e.open_booking_id=b.id
+          LEFT JOIN booking_seat s ON s.booking_id=b.id AND REPLACE(b.wanted_seats, s.seat_number, '')<>b.wanted_seats
+        WHERE b.status IN ('initiated','booked') AND b.seat_numbers<>''
+        GROUP BY b.id, b.seat_numbers, e.seats HAVING COUNT(s.id)<>{_COUNTED.format("b")}-e.seats""",
     "Q11: a payment in another currency than its booking": """
         SELECT p.id FROM payment p JOIN booking b ON b.id=p.booking_id WHERE p.currency<>b.currency""",
 }
@@ -107,6 +115,7 @@ WHEN_QUIET = {
         SELECT id FROM seat_call WHERE state IN ('open','dead')
         UNION ALL SELECT id FROM booking
           WHERE hold IN ('asking','stuck') OR (hold='giving_back' AND give_back_id IS NULL)
+        UNION ALL SELECT id FROM seat_exchange WHERE state IN ('asking','stuck')
         UNION ALL SELECT id FROM payment WHERE state IN ('processing','dead')
         UNION ALL SELECT id FROM refund WHERE state IN ('due','sent','dead') OR (state='failed' AND decision='')
         UNION ALL SELECT id FROM booking

@@ -16,6 +16,7 @@ from bookings.text.seat_numbers import LONGEST_SEAT_NUMBER, LONGEST_SEAT_NUMBERS
 CAPITALS = "^[A-Z]{3}$"
 
 COMMAS = Length("seat_numbers") - Length(Replace("seat_numbers", Value(","), Value("")))
+COMMAS_OF_WANTED = Length("wanted_seats") - Length(Replace("wanted_seats", Value(","), Value("")))
 
 # Each number with a word of at most eight letters.
 LONGEST_REFUSED_SEATS = MOST_SEAT_NUMBERS * (LONGEST_SEAT_NUMBER + 10)
@@ -58,7 +59,9 @@ class Booking(OutboundCall):
     no_of_seats = models.PositiveSmallIntegerField()
     # By number, as in 12A,12B; empty: counted alone. Asked for, held or owed back, as `hold` says.
     seat_numbers = models.CharField(max_length=LONGEST_SEAT_NUMBERS, blank=True, default="")
-    # Those of them that could not be had, and why, as in 12A:taken.
+    # What it has instead once an exchange is applied; empty: none is under way. Then it is not known which it has.
+    wanted_seats = models.CharField(max_length=LONGEST_SEAT_NUMBERS, blank=True, default="")
+    # Those of its first ones that could not be had, and why, as in 12A:taken.
     refused_seats = models.CharField(max_length=LONGEST_REFUSED_SEATS, blank=True, default="")
     # Minor units, as the Flight Service gave it before the seats were taken; never read again.
     seat_price = models.BigIntegerField()
@@ -165,6 +168,11 @@ class Booking(OutboundCall):
             models.CheckConstraint(
                 name="booking_all_seats_have_numbers_or_none",
                 condition=Q(seat_numbers="") | Q(no_of_seats=COMMAS + 1),
+            ),
+            models.CheckConstraint(
+                name="booking_seats_go_back_once_it_is_known_which",
+                condition=Q(wanted_seats="")
+                | Q(hold__in=[Hold.HELD, Hold.GIVING_BACK], give_back=None, no_of_seats=COMMAS_OF_WANTED + 1),
             ),
             models.CheckConstraint(
                 name="booking_refused_seats_are_why_it_ended",

@@ -23,6 +23,10 @@ class EventKind(models.TextChoices):
     # What staff decided about a reservation of unknown outcome.
     RESERVATION_RETRIED = "take_retried"
     RESERVATION_RESOLVED = "take_resolved"
+    # Its seats were exchanged for others: the note says which. And what staff decided about that.
+    SEATS_CHANGED = "seats_changed"
+    EXCHANGE_RETRIED = "exchange_retried"
+    EXCHANGE_RESOLVED = "exchange_decided"
     # And about a charge, or a refund.
     PAYMENT_RETRIED = "payment_retried"
     PAYMENT_RESOLVED = "payment_resolved"

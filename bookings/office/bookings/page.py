@@ -27,6 +27,7 @@ from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
 from bookings.office.payments import RIGHT as DECIDE_ABOUT_PAYMENTS
 from bookings.office.seats.at_flight_service import RIGHT as DECIDE_ABOUT_SEATS
+from bookings.office.seats.exchanges import urls_of_exchanges
 from bookings.office.seats.reservations import urls_of_reservations
 from bookings.queries.bookings.page import BookingPage, booking_page
 from bookings.services.bookings.cancel_for_staff import cancel_for_staff
@@ -81,7 +82,8 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ReadOnlyAdmin):
         ]
         view = functools.partial(archived_view, self.admin_site, self.opts)
         archived = path("archived/<int:number>/", self.admin_site.admin_view(view), name="bookings_booking_archived")
-        return [archived, *own, *urls_of_reservations(self.admin_site), *super().get_urls()]
+        decisions = [*urls_of_reservations(self.admin_site), *urls_of_exchanges(self.admin_site)]
+        return [archived, *own, *decisions, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

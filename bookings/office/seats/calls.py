@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from bookings.conf import peer_knows_keys
 from bookings.db.clock import database_time
-from bookings.models import Booking, SeatCall
+from bookings.models import Booking, SeatCall, SeatExchange
 from bookings.models.seats.seat_call import SeatCallKind, SeatCallState
 from bookings.office.addresses import NotUnderstood, only, page_at, selection_by_id
 from bookings.office.base import BoundedPaginator, ReadOnlyAdmin, require
@@ -28,7 +28,9 @@ from bookings.queries.seats.calls import (
     Truncated,
     dead_releases,
     first_of,
+    stuck_exchanges,
     stuck_reservations,
+    unanswered_exchanges,
     unanswered_releases,
     unanswered_reservations,
 )
@@ -42,8 +44,10 @@ TABLES: Mapping[str, Callable[[int | None], QuerySet[Any]]] = MappingProxyType(
     {
         "stuck": stuck_reservations,
         "dead": dead_releases,
+        "exchange": stuck_exchanges,
         "asking": unanswered_reservations,
         "open": unanswered_releases,
+        "exchanging": unanswered_exchanges,
     }
 )
 
@@ -52,16 +56,16 @@ TABLES: Mapping[str, Callable[[int | None], QuerySet[Any]]] = MappingProxyType(
 class WaitingCall:
     """A call that waits for a decision: how old it is, and whether it may be sent once more."""
 
-    call: Booking | SeatCall
+    call: Booking | SeatCall | SeatExchange
     age: timedelta
     may_be_sent: bool
 
     @classmethod
-    def each(cls, calls: Iterable[Booking | SeatCall], now: datetime) -> "list[WaitingCall]":
+    def each(cls, calls: Iterable[Booking | SeatCall | SeatExchange], now: datetime) -> "list[WaitingCall]":
         return [cls._of(call, now) for call in calls]
 
     @classmethod
-    def _of(cls, call: Booking | SeatCall, now: datetime) -> "WaitingCall":
+    def _of(cls, call: Booking | SeatCall | SeatExchange, now: datetime) -> "WaitingCall":
         sent_at = call.first_sent_at
         return cls(
             call, now - (sent_at or call.created_at), staff_may_repeat(sent_at, now, knows_keys=peer_knows_keys())
@@ -97,6 +101,7 @@ class SeatCallAdmin(ReadOnlyAdmin):
             "tables": tables,
             "stuck": WaitingCall.each(tables["stuck"].rows, now) if "stuck" in tables else [],
             "dead": WaitingCall.each(tables["dead"].rows, now) if "dead" in tables else [],
+            "exchanges": WaitingCall.each(tables["exchange"].rows, now) if "exchange" in tables else [],
             "now": now,
             "shown": ROWS_SHOWN,
             "may_decide": request.user.has_perm(RIGHT),

@@ -32,6 +32,7 @@ from bookings.models import (
     Reconciliation,
     Refund,
     SeatCall,
+    SeatExchange,
     WebhookEndpoint,
 )
 from bookings.models.bookings.bulk_cancel import Approval
@@ -39,6 +40,7 @@ from bookings.models.notices import GatewayNoticeState
 from bookings.models.payments import PaymentState, PaymentStep
 from bookings.models.refunds import NEEDS_DECISION, RefundState
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.models.seats.seat_exchange import ExchangeState
 from bookings.models.webhooks import SENT_TO
 from bookings.queries.upkeep.open_work import WaitingWork, oldest_of, waiting_of
 
@@ -52,7 +54,7 @@ class Kind:
     Rows of one kind that wait: those of `of` that are `where`.
 
     `listed` and `query` are the address of the list that shows exactly them. Where staff have to decide, `opens` names
-    the page of one row, and `called` says what the row is called there.
+    the page of one row, by its column `opened_by`, and `called` says what the row is called there.
     """
 
     name: str | Promise
@@ -61,6 +63,7 @@ class Kind:
     listed: str
     query: str
     opens: str = ""
+    opened_by: str = "pk"
     called: Callable[[Any], str] | None = None
     since: Combinable = F("created_at")  # noqa: RUF009  # an expression, which is never changed
     also_read: tuple[str, ...] = ()
@@ -103,6 +106,10 @@ def _release(call: SeatCall) -> str:
         "number": call.pk,
         "flight": call.flight_id,
     }
+
+
+def _exchange(exchange: SeatExchange) -> str:
+    return _("Other seats for booking %(reference)s: were they exchanged?") % {"reference": exchange.booking.reference}
 
 
 def _payment(payment: Payment) -> str:
@@ -172,6 +179,17 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "show=dead",
             opens="bookings_seatcall_change",
             called=_release,
+        ),
+        "exchange": Kind(
+            gettext_lazy("Stuck exchanges of seats"),
+            SeatExchange,
+            Q(state=ExchangeState.STUCK),
+            "bookings_seatcall_changelist",
+            "show=exchange",
+            opens="bookings_booking_change",
+            opened_by="booking_id",
+            called=_exchange,
+            also_read=("booking",),
         ),
         "decision": Kind(
             gettext_lazy("Dead charges"),
@@ -254,6 +272,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Q(state=SeatCallState.OPEN),
             "bookings_seatcall_changelist",
             "show=open",
+        ),
+        "exchanging": Kind(
+            gettext_lazy("Exchanges of unknown outcome"),
+            SeatExchange,
+            Q(state=ExchangeState.ASKING),
+            "bookings_seatcall_changelist",
+            "show=exchanging",
         ),
         "answer": Kind(
             gettext_lazy("Payments without an answer"),

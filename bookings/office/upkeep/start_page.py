@@ -77,7 +77,12 @@ def start_context(request: HttpRequest) -> dict[str, Any]:
 def _decisions(kinds: Mapping[str, Kind], waiting: Mapping[str, WaitingWork], now: datetime) -> list[Decision]:
     """The decisions that wait for longest, oldest first; one statement for each kind that has any."""
     found = [
-        Decision(row.since, now - row.since, kind.called(row), reverse(f"admin:{kind.opens}", args=[row.pk]))
+        Decision(
+            row.since,
+            now - row.since,
+            kind.called(row),
+            reverse(f"admin:{kind.opens}", args=[getattr(row, kind.opened_by)]),
+        )
         for word, kind in kinds.items()
         if kind.called and waiting[word].count
         for row in kind.oldest(MOST_DECISIONS)

@@ -27,6 +27,7 @@ from bookings.models import (
     Refund,
     SeatCall,
     SeatCallEvent,
+    SeatExchange,
 )
 
 M = TypeVar("M", bound=Model)
@@ -71,6 +72,7 @@ class History:
     calls: list[SeatCall] = field(default_factory=list)
     call_events: list[SeatCallEvent] = field(default_factory=list)
     seats: list[BookingSeat] = field(default_factory=list)
+    exchanges: list[SeatExchange] = field(default_factory=list)
     case: list[BookingCase] = field(default_factory=list)
     bulk_rows: list[BulkCancelRow] = field(default_factory=list)
     events: list[BookingEvent] = field(default_factory=list)
@@ -83,6 +85,7 @@ PARTS: Mapping[str, type[Model]] = {
     "calls": SeatCall,
     "call_events": SeatCallEvent,
     "seats": BookingSeat,
+    "exchanges": SeatExchange,
     "case": BookingCase,
     "bulk_rows": BulkCancelRow,
     "events": BookingEvent,

@@ -16,12 +16,14 @@ from bookings.models import (
     Payment,
     Refund,
     SeatCallEvent,
+    SeatExchange,
     WebhookDelivery,
 )
 from bookings.models.bookings.booking_event import EventKind
 from bookings.models.payments import PaymentState
 from bookings.models.refunds import MOVING
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.models.seats.seat_exchange import ExchangeState
 from bookings.queries.bookings.timeline import Line, whole_timeline
 from bookings.queries.payments import money_of
 from bookings.queries.webhooks import told_of
@@ -43,6 +45,8 @@ class BookingPage:
     told: list[tuple[Announcement, list[WebhookDelivery]]] = field(default_factory=list)
     # Open or closed; None where it never was one.
     last_case: BookingCase | None = None
+    # That of its seats for others, while it is not known what became of it.
+    exchange: SeatExchange | None = None
 
     @property
     def contact_until(self) -> datetime | None:
@@ -132,6 +136,7 @@ class BookingPage:
         seats_move = booking.hold == Hold.ASKING or (
             booking.hold == Hold.GIVING_BACK and (call is None or call.state == SeatCallState.OPEN)
         )
+        seats_move = seats_move or (self.exchange is not None and self.exchange.state == ExchangeState.ASKING)
         money_moves = any(payment.state == PaymentState.PROCESSING for payment in self.payments) or any(
             refund.state in MOVING for refund in self.refunds
         )
@@ -161,4 +166,5 @@ def booking_page(booking_id: int) -> BookingPage | None:
         open_disputes=list(Dispute.objects.filter(payment__booking=booking, closed_at=None).order_by("pk")),
         told=told_of(booking_id),
         last_case=BookingCase.objects.filter(pk=booking_id).first(),
+        exchange=SeatExchange.objects.filter(open_booking_id=booking_id).first() if booking.wanted_seats else None,
     )

@@ -46,6 +46,7 @@ class ShownBooking(NamedTuple):
     status: str
     no_of_seats: int
     seat_numbers: str
+    wanted_seats: str
     seat_price: int
     total_cost: int
     currency: str

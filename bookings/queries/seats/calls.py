@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from bookings.models import Booking, SeatCall
+from bookings.models import Booking, SeatCall, SeatExchange
 from bookings.models.seats.seat_call import SeatCallState
 
 R = TypeVar("R", bound=Model)
@@ -32,9 +32,19 @@ def dead_releases(flight_id: int | None) -> QuerySet[SeatCall]:
     return _of_flight(SeatCall.objects.filter(state=SeatCallState.DEAD, next_at=None), flight_id).order_by("pk")
 
 
+def stuck_exchanges(flight_id: int | None) -> QuerySet[SeatExchange]:
+    """Exchanges that wait for staff, the oldest first."""
+    return _of_flight(SeatExchange.objects.stuck().select_related("booking"), flight_id).order_by("pk")
+
+
 def unanswered_reservations(flight_id: int | None) -> QuerySet[Booking]:
     """Reservations without an answer, the one that is repeated next first."""
     return _of_flight(Booking.objects.unanswered(), flight_id).order_by("next_at")
+
+
+def unanswered_exchanges(flight_id: int | None) -> QuerySet[SeatExchange]:
+    """Exchanges without an answer, the one that is repeated next first."""
+    return _of_flight(SeatExchange.objects.unanswered().select_related("booking"), flight_id).order_by("next_at")
 
 
 def unanswered_releases(flight_id: int | None) -> QuerySet[SeatCall]:

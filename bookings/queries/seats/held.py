@@ -6,8 +6,9 @@ from django.db.models import Count, Q, Sum
 
 from bookings.conf import counter_is_shared
 from bookings.lifecycle import BookingStatus, Hold
-from bookings.models import Booking, BookingSeat, FlightGate, Reconciliation, SeatCall
+from bookings.models import Booking, BookingSeat, FlightGate, Reconciliation, SeatCall, SeatExchange
 from bookings.models.seats.seat_call import SeatCallState
+from bookings.models.seats.seat_exchange import UNFINISHED
 from bookings.queries.bookings.archived import archived_numbers_of, archived_seats_of
 
 WITH_SEATS = (BookingStatus.INITIATED, BookingStatus.BOOKED)
@@ -18,8 +19,8 @@ class SeatsOfFlight:
     """
     Our side of one flight. If two are equal, nothing has happened in between.
 
-    `bookings` counts all there ever were, those of the archive included, and `calls` all that have not left for it:
-    one that was made and ended in between would leave the rest as it was.
+    `bookings` counts all there ever were, those of the archive included, and `calls`, with exchanges, all that have not
+    left for it: one that was made and ended in between would leave the rest as it was.
     """
 
     held: int
@@ -41,10 +42,14 @@ def seats_of(flight_id: int, *, besides: int | None = None) -> SeatsOfFlight:
     calls = SeatCall.objects.filter(~Q(pk=besides or 0), flight_id=flight_id).aggregate(
         all=Count("pk"), waiting=Count("pk", filter=waiting)
     )
+    exchanges = SeatExchange.objects.filter(flight_id=flight_id).aggregate(
+        all=Count("pk"), waiting=Count("pk", filter=Q(state__in=UNFINISHED))
+    )
+    under_way = mine["under_way"] + calls["waiting"] + exchanges["waiting"]
     # After them, too: a booking that leaves for the archive in between is counted twice, and the next reading differs.
     seats, bookings = archived_seats_of(flight_id)
     return SeatsOfFlight(
-        (mine["held"] or 0) + seats, mine["bookings"] + bookings, calls["all"], mine["under_way"] + calls["waiting"]
+        (mine["held"] or 0) + seats, mine["bookings"] + bookings, calls["all"] + exchanges["all"], under_way
     )
 
 

@@ -16,7 +16,7 @@ def owed_by_flight(now: datetime) -> dict[int, list[int]]:
     Cancelled bookings whose seats are in no release yet, by flight, on the to-do index alone.
 
     At most 100,000, those that have waited longest; first the flight that has waited longest. One that has a next
-    try is in no release: a CHECK constraint sees to that.
+    try is in no release: a CHECK constraint sees to that. Those of which an exchange has no answer yet are among them.
     """
     owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK).order_by("next_at")
     found: dict[int, list[int]] = {}

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, F, Min, QuerySet
 
-from bookings.models import Booking, IdempotencyRecord, Payment, Reconciliation, Refund, SeatCall
+from bookings.models import Booking, IdempotencyRecord, Payment, Reconciliation, Refund, SeatCall, SeatExchange
 from bookings.models.access.idempotency import RecordState
 from bookings.models.payments import PaymentState, PaymentStep
 from bookings.models.refunds import NEEDS_DECISION, RefundState
@@ -36,6 +36,8 @@ class Work:
     undecided_refunds: WaitingWork
     unknown_reservations: WaitingWork
     stuck_reservations: WaitingWork
+    unknown_exchanges: WaitingWork
+    stuck_exchanges: WaitingWork
     seats_owed: int
     compared: Reconciliation | None
 
@@ -49,12 +51,14 @@ def work() -> Work:
         undecided_refunds=_waiting(Refund.objects.filter(NEEDS_DECISION)),
         unknown_reservations=_waiting(Booking.objects.unanswered()),
         stuck_reservations=_waiting(Booking.objects.stuck()),
+        unknown_exchanges=_waiting(SeatExchange.objects.unanswered()),
+        stuck_exchanges=_waiting(SeatExchange.objects.stuck()),
         seats_owed=owed.seats_still_owed(),
         compared=last_reconciliation(),
     )
 
 
-def _waiting(rows: QuerySet[SeatCall] | QuerySet[Booking] | QuerySet[Payment] | QuerySet[Refund]) -> WaitingWork:
+def _waiting(rows: QuerySet[Any]) -> WaitingWork:
     return WaitingWork(**rows.aggregate(count=Count("pk"), since=Min("created_at")))
 
 

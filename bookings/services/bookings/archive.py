@@ -39,6 +39,7 @@ from bookings.models import (
     Refund,
     SeatCall,
     SeatCallEvent,
+    SeatExchange,
 )
 from bookings.models.bookings.archived_booking import ENDED
 from bookings.models.bookings.bulk_cancel import BulkCancelState
@@ -139,6 +140,7 @@ def _histories_of(bookings: Collection[Booking]) -> list[History]:
         return owner[row.payment_id]
 
     _share(histories, "seats", BookingSeat.objects.filter(booking__in=ids), own)
+    _share(histories, "exchanges", SeatExchange.objects.filter(booking__in=ids), own)
     _share(histories, "case", BookingCase.objects.filter(pk__in=ids), own)
     _share(histories, "bulk_rows", BulkCancelRow.objects.filter(booking__in=ids), own)
     _share(histories, "events", BookingEvent.objects.filter(booking__in=ids), own)
@@ -191,6 +193,8 @@ def _is_over(history: History, before: datetime) -> bool:
 
 
 def _seats_are_settled(booking: Booking, calls: Sequence[SeatCall]) -> bool:
+    if booking.wanted_seats:
+        return False
     if booking.status == BookingStatus.BOOKED:
         return not booking.cancel_requested
     if booking.hold == Hold.GIVING_BACK:
@@ -228,7 +232,7 @@ def _archived(history: History, now: datetime) -> ArchivedBooking:
 
 def _delete(histories: Sequence[History]) -> None:
     """Delete the rows of bookings, those that name others first; and of their releases, those without a booking now."""
-    for part in ("disputes", "refunds", "payments", "events", "bulk_rows", "case", "seats"):
+    for part in ("disputes", "refunds", "payments", "events", "bulk_rows", "case", "exchanges", "seats"):
         _remove([row for history in histories for row in getattr(history, part)])
     _remove([history.booking for history in histories])
     bulks = Counter(row.bulk_id for history in histories for row in history.bulk_rows)

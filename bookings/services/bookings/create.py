@@ -41,9 +41,6 @@ from bookings.ports import (
     Flight,
     FlightService,
     FlightsUnreachable,
-    NotSent,
-    SeatOutcome,
-    Unknown,
     UnknownFlight,
     UnusableFlight,
 )
@@ -57,7 +54,15 @@ from bookings.services.bookings.orders import (
 )
 from bookings.services.bookings.unpaid_limit import refuse_one_too_many
 from bookings.services.messages.contacts import contact_of
-from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, result_of, settle_reservation
+from bookings.services.seats.reserve import (
+    STUCK_RETRY_AFTER_SECONDS,
+    Waiting,
+    ask,
+    change_of,
+    claim_reservation,
+    result_of,
+    settle_reservation,
+)
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased, not_sent_yet
@@ -68,8 +73,6 @@ log = structlog.get_logger(__name__)
 
 # Where one reference in a hundred is taken, ten of them in a row never are; where half are, once in a thousand.
 MOST_REFERENCES_TRIED = 10
-
-STUCK_RETRY_AFTER_SECONDS = 60
 
 # Of callers that give no contact.
 NO_SEAL = Seal([])
@@ -320,27 +323,9 @@ def _reserve(booking: Booking, attempt: _Attempt) -> Created | Accepted | Refuse
     if lease is None:
         raise AssertionError("a reservation is sent under a lease only")
     waiting = attempt.waiting
-    outcome = _ask_for_seats(booking, flights=attempt.flights, deadline=attempt.deadline)
+    outcome = ask(change_of(booking), flights=attempt.flights, deadline=attempt.deadline)
     booking = settle_reservation(booking, lease=lease, outcome=outcome, waiting=waiting, actor=attempt.actor)
     result = result_of(booking, waiting, at=booking.updated_at)
     if result is None or isinstance(outcome, CountedNotNamed):
         raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     return result
-
-
-def _ask_for_seats(booking: Booking, *, flights: FlightService, deadline: Deadline) -> SeatOutcome:
-    """
-    Ask for the reservation, and once more with the same key if its outcome is open.
-
-    Not without the time for it, nor without leave: a service in trouble would get twice the calls.
-    """
-    change = change_of(booking)
-    first = flights.change_seats(change, seconds=deadline.left())
-    open_end = isinstance(first, NotSent) or (isinstance(first, Unknown) and first.retry_after is None)
-    if not open_end or deadline.left() < RETRY_NEEDS_SECONDS:
-        return first
-    if not (flights.is_available() and flights.spend_repetition()):
-        return first
-    second = flights.change_seats(change, seconds=deadline.left())
-    # A refused connection proves nothing about the try before it.
-    return first if isinstance(second, NotSent) and isinstance(first, Unknown) else second

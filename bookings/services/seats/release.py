@@ -95,8 +95,9 @@ def _cut(flight_id: int, ids: Sequence[int], *, call_key: UUID, lease: UUID) -> 
         return cut  # the COMMIT of the run before this one was lost
     now = database_time()
     owed = Booking.objects.due(now).filter(hold=Hold.GIVING_BACK, flight_id=flight_id, give_back=None)
-    # That they are owed was read before: it is asked of the locked rows.
-    rows = owed.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True)
+    # That they are owed was read before: it is asked of the locked rows. While an exchange is open it is not known
+    # which seats they are.
+    rows = owed.filter(pk__in=ids, wanted_seats="").order_by("pk").select_for_update(skip_locked=True)
     members, numbers = _together(rows.values_list("pk", "no_of_seats", "seat_numbers"))
     if not members:
         return None

@@ -11,6 +11,7 @@ See Note [Why pending exists].
 # may have been taken, and nothing is confirmed.
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +19,9 @@ import structlog
 
 from bookings.actor import SYSTEM, Actor, Cause
 from bookings.answers.results import Accepted, Created, Refused
+from bookings.conf import RETRY_NEEDS_SECONDS
 from bookings.db.transactions import in_one_statement, in_transaction
+from bookings.deadline import Deadline
 from bookings.errors import BookingCancelled, FlightNotFound, SeatsTakenByOthers, SeatsUnavailable
 from bookings.lifecycle import BookingStatus, CancelReason, Hold
 from bookings.models import Booking
@@ -26,6 +29,7 @@ from bookings.observability import metrics
 from bookings.ports import (
     Applied,
     CountedNotNamed,
+    FlightService,
     Mistake,
     NeverKnown,
     NoFlight,
@@ -53,6 +57,9 @@ from bookings.text.seat_numbers import numbers_in
 
 log = structlog.get_logger(__name__)
 
+# A person has to find out first.
+STUCK_RETRY_AFTER_SECONDS = 60
+
 RefusedSeats = tuple[tuple[str, SeatRefusal], ...]
 
 # What a customer reads of a seat.
@@ -78,6 +85,23 @@ def change_of(booking: Booking) -> SeatChange:
         numbers = numbers_in(booking.seat_numbers)
         return SeatChange(booking.hold_key, booking.flight_id, booking.no_of_seats, reserves=True, numbers=numbers)
     return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, reserves=True)
+
+
+def ask(change: SeatChange, *, flights: FlightService, deadline: Deadline) -> SeatOutcome:
+    """
+    Ask for seats, and once more with the same key if the outcome is open.
+
+    Not without the time for it, nor without leave: a service in trouble would get twice the calls.
+    """
+    first = flights.change_seats(change, seconds=deadline.left())
+    open_end = isinstance(first, NotSent) or (isinstance(first, Unknown) and first.retry_after is None)
+    if not open_end or deadline.left() < RETRY_NEEDS_SECONDS:
+        return first
+    if not (flights.is_available() and flights.spend_repetition()):
+        return first
+    second = flights.change_seats(change, seconds=deadline.left())
+    # A refused connection proves nothing about the try before it.
+    return first if isinstance(second, NotSent) and isinstance(first, Unknown) else second
 
 
 @in_transaction("reservation.claim")
@@ -171,13 +195,17 @@ def result_of(booking: Booking, waiting: Waiting, *, at: datetime) -> Created | 
 def seats_taken(booking: Booking) -> SeatsTakenByOthers:
     """Say of each seat that was refused why; if nothing was said of any, of all together."""
     refused = dict(each.split(":") for each in numbers_in(booking.refused_seats))
+    return taken_by_others(refused, so="no seat is held")
+
+
+def taken_by_others(refused: Mapping[str, str], *, so: str) -> SeatsTakenByOthers:
+    """Say of each seat why it cannot be had, and what follows."""
     said = [f"{number} {REFUSED_SEATS[SeatRefusal(word)]}" for number, word in refused.items()]
     if not said:
-        return SeatsTakenByOthers(fields={"seatNumbers": "Not all of these seats can be had."})
+        fields = {"seatNumbers": "Not all of these seats can be had."}
+        return SeatsTakenByOthers(f"Some of these seats cannot be had; {so}.", fields=fields)
     return SeatsTakenByOthers(
-        f"{', '.join(said)}; no seat is held.",
-        fields={"seatNumbers": " ".join(f"{each}." for each in said)},
-        seats=refused,
+        f"{', '.join(said)}; {so}.", fields={"seatNumbers": " ".join(f"{each}." for each in said)}, seats=refused
     )
 
 

@@ -12,6 +12,13 @@ exceptions say so. See Note [What is told is flagged on the booking].
 # is given before its COMMIT, and one that is given later may be seen first. Under the booking's lock, which who
 # appends such an event holds, all of that booking's events can be seen, and none is on its way.
 
+# Note [Rows of seats that are exchanged]
+# A row of `booking_seat` must stand only while its seat is taken at the Flight Service, or the next booking that gets
+# the seat there would find it here, as if it had been given out twice. An exchange that is sent may be applied at any
+# moment, and heard of much later. So the rows of what it gives back are deleted when it is written down, before
+# anything is sent; those of what it takes are written with the answer; and if it was refused, the old ones come back:
+# they were never free.
+
 import functools
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -30,7 +37,7 @@ from bookings.models import Booking, BookingEvent, BookingSeat
 from bookings.models.bookings.booking_event import EventKind
 from bookings.observability import metrics
 from bookings.services.shared.leases import over, write
-from bookings.text.seat_numbers import numbers_in
+from bookings.text.seat_numbers import as_text, numbers_in
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +113,10 @@ def confirm_hold(booking: Booking) -> bool:
 
 def _keep_seats(booking: Booking) -> None:
     """Write down the seats by number of a booking that has just been confirmed."""
-    numbers = numbers_in(booking.seat_numbers)
+    _write_seats(booking, numbers_in(booking.seat_numbers))
+
+
+def _write_seats(booking: Booking, numbers: Iterable[str]) -> None:
     rows = [BookingSeat(flight_id=booking.flight_id, seat_number=number, booking=booking) for number in numbers]
     try:
         BookingSeat.objects.bulk_create(rows)
@@ -125,10 +135,49 @@ def owe_seats(booking: Booking, *, now: datetime, why: str = "") -> None:
 
     :raises SeatGivenTwice: if another booking has one of them, which would lose it
     """
-    numbers = numbers_in(booking.seat_numbers)
+    _refuse_seats_of_others(booking, numbers_in(booking.seat_numbers))
+    end_reservation(booking, Hold.GIVING_BACK, now=now, why=why)
+
+
+def _refuse_seats_of_others(booking: Booking, numbers: Collection[str]) -> None:
     if numbers and BookingSeat.objects.filter(flight_id=booking.flight_id, seat_number__in=numbers).exists():
         raise SeatGivenTwice(booking.reference)
-    end_reservation(booking, Hold.GIVING_BACK, now=now, why=why)
+
+
+def begin_exchange(booking: Booking, wanted: Iterable[str], *, now: datetime) -> None:
+    """
+    Write down which seats a booking is to have instead, once the exchange is written. From here on it may have either.
+
+    See Note [Rows of seats that are exchanged].
+    """
+    booking.wanted_seats = as_text(wanted)
+    if give := {*numbers_in(booking.seat_numbers)} - {*numbers_in(booking.wanted_seats)}:
+        BookingSeat.objects.filter(booking=booking, seat_number__in=give).delete()
+    _write_seat_change(booking, ["wanted_seats"], now=now)
+
+
+def end_exchange(booking: Booking, *, is_applied: bool, now: datetime) -> None:
+    """
+    Record which seats a booking has, now that it is known. One that has ended owes these.
+
+    :raises SeatGivenTwice: if another booking has one of them
+    """
+    others = {*numbers_in(booking.seat_numbers)} & {*numbers_in(booking.wanted_seats)}
+    if is_applied:
+        booking.seat_numbers = booking.wanted_seats
+    booking.wanted_seats = ""
+    numbers = numbers_in(booking.seat_numbers)
+    if booking.hold == Hold.HELD:
+        _write_seats(booking, [number for number in numbers if number not in others])
+    else:
+        _refuse_seats_of_others(booking, numbers)
+    _write_seat_change(booking, ["seat_numbers", "wanted_seats"], now=now)
+
+
+def _write_seat_change(booking: Booking, columns: Sequence[str], *, now: datetime) -> None:
+    booking.updated_at = now
+    booking.version += 1
+    write_later(booking, [*columns, "updated_at", "version"])
 
 
 def note_refused_seats(booking: Booking, seats: Iterable[tuple[str, str]]) -> None:

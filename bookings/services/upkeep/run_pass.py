@@ -26,6 +26,7 @@ from bookings.services.payments.follow_notices import follow_notices
 from bookings.services.payments.gateways import Gateways
 from bookings.services.payments.look import settle_due_payments
 from bookings.services.payments.refund import refund_payments
+from bookings.services.seats.exchange import resolve_exchanges
 from bookings.services.seats.release import release_seats, resend_open_calls
 from bookings.services.seats.reserve import Waiting, change_of, claim_reservation, settle_reservation
 from bookings.services.shared.best_effort import for_each
@@ -78,6 +79,8 @@ def run_pass(*, flights: FlightService, payments: Gateways) -> PassResult:
         ("cancelled_in_bulk", carry_out_bulk_cancels),
         ("seats_given_back", give_back),
         ("reservations_resolved", functools.partial(_resolve_reservations, flights=flights)),
+        # They take seats as well.
+        ("reservations_resolved", functools.partial(resolve_exchanges, flights=flights)),
         ("seats_given_back", functools.partial(resend_open_calls, flights=flights)),
         ("notices_followed", functools.partial(follow_notices, payments=payments)),
         ("payments_asked", functools.partial(settle_due_payments, payments=payments)),

@@ -49,6 +49,7 @@ from tests.support.bookings import (
     a_payment_row,
     a_refund_row,
     a_saved_row,
+    an_exchange_row,
     an_initiated_booking,
     let_time_pass,
     one_pass,
@@ -80,6 +81,7 @@ def everything_that_can_happen(flights, payments):
     Booking.objects.filter(pk=paid.pk).update(seat_numbers="12A,12B")
     for number in ("12A", "12B"):
         BookingSeat.objects.create(flight_id=paid.flight_id, seat_number=number, booking=paid)
+    an_exchange_row(paid, state="done", take_numbers="12A,12B", give_numbers="")
     refunded = a_booked_booking(flights, payments, seats=1)
     cancel_booking(booking_id=refunded.pk, actor=STAFF, reason=CancelReason.FRAUD, note="stolen card")
     in_bulk = a_booked_booking(flights, payments, flight_id=2)
