@@ -8,7 +8,8 @@ import pytest
 from devtools.processes import REPOSITORY
 from tests.cluster.galera import missing
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.long]
+# It takes a minute and a half, and a loaded machine takes its time.
+pytestmark = [pytest.mark.mariadb, pytest.mark.long, pytest.mark.timeout(400)]
 
 
 @pytest.mark.skipif(bool(missing()), reason=f"a cluster of three: {missing()}")
