@@ -72,8 +72,8 @@ def test_the_document_is_full_of_integers():
     assert {name for name, schema in schemas["Booking"]["properties"].items() if "format" in schema} >= {
         *("id", "flightId", "userId", "noOfSeats", "seatPrice", "totalCost"),
     }
-    # The six operations with the id of a booking, and what errors have.
-    assert len([where for where in ALL if "/parameters/" in where and "/bookings/{id}" in where]) == 6
+    # The seven operations with the id of a booking, and what errors have.
+    assert len([where for where in ALL if "/parameters/" in where and "/bookings/{id}" in where]) == 7
     assert {"/components/schemas/Error/properties/statusCode"} < ALL.keys()
     assert len(ALL) >= 20
 
