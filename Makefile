@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-whole test-long test-sqlite test-postgres check format lock audit devdb screenshots bench rehearse image clean
+.PHONY: help run test test-fast test-whole test-long test-sqlite test-postgres test-mysql check format lock audit devdb screenshots bench rehearse image clean
 
 PYTHON ?= python3
 export PYTHON
@@ -31,6 +31,7 @@ ANY_DATABASE := tests/api tests/commands tests/database tests/office tests/regre
 # The same, with what only a server can show; and what of it CI has the time for.
 ON_POSTGRES := $(ANY_DATABASE) tests/crashes tests/operations/test_migrate_on_postgresql.py tests/properties \
 	tests/races tests/volume
+ON_MYSQL := $(ANY_DATABASE) tests/crashes tests/properties tests/races tests/volume
 ON_POSTGRES_QUICKLY := tests/commands tests/crashes tests/database tests/properties tests/races tests/spec
 # What says the most about a change in the least time.
 FAST := tests/api tests/architecture tests/docs tests/gateway tests/spec
@@ -69,7 +70,7 @@ test-fast:  ## run in half a minute, on SQLite in memory, the tests of rules, AP
 	@sh devtools/system_packages.sh run
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "fast tests on SQLite in memory"
-	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not slow and not mariadb and not server" $(FAST)
+	@TEST_DATABASE_URL=sqlite://:memory: $(BIN)/python -m pytest --quiet -n 3 --dist worksteal -m "not long and not slow and not mysql and not mariadb and not server" $(FAST)
 
 test-long:  ## run the tests that take long: every page in Chromium, generated requests, restarts, hanging workers
 	@sh devtools/system_packages.sh test
@@ -85,7 +86,7 @@ test-sqlite:  ## run on SQLite the tests that depend on the database, and not on
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "tests on SQLite"
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mariadb and not server" $(ANY_DATABASE)
+		TEST_DATABASE_URL="sqlite:///$$folder/tests.sqlite3" $(BIN)/python -m pytest $(IN_PARALLEL) -m "not mysql and not mariadb and not server" $(ANY_DATABASE)
 
 test-postgres:  ## run on a private PostgreSQL what needs a server, races and crashes included; QUICK=1: what CI runs
 	@sh devtools/system_packages.sh test
@@ -93,7 +94,15 @@ test-postgres:  ## run on a private PostgreSQL what needs a server, races and cr
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
 	@echo "tests on a private PostgreSQL"
 	@TEST_DATABASE_URL= TEST_SERVER=postgresql $(BIN)/python -m pytest $(IN_PARALLEL) \
-		-m "not long and not mariadb$(if $(QUICK), and not slow)" $(if $(QUICK),$(ON_POSTGRES_QUICKLY),$(ON_POSTGRES))
+		-m "not long and not mysql and not mariadb$(if $(QUICK), and not slow)" $(if $(QUICK),$(ON_POSTGRES_QUICKLY),$(ON_POSTGRES))
+
+test-mysql:  ## run on a private MySQL, which it fetches from Debian's unstable release, what needs a server; QUICK=1: less
+	@sh devtools/system_packages.sh test
+	@sh devtools/mysql_packages.sh
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@echo "tests on a private MySQL"
+	@TEST_DATABASE_URL= TEST_SERVER=mysql $(BIN)/python -m pytest $(IN_PARALLEL) \
+		-m "not long and not mariadb$(if $(QUICK), and not slow)" $(if $(QUICK),$(ON_POSTGRES_QUICKLY),$(ON_MYSQL))
 
 check:  ## run the checks alone: format, lint, security, types, import contracts, settings, migrations, API description, Dockerfile, alert rules
 	@sh devtools/system_packages.sh run

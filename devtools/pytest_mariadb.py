@@ -1,7 +1,8 @@
 """
-A pytest plugin: every test run gets a private MariaDB, without a flag; with TEST_SERVER=postgresql a PostgreSQL.
+A pytest plugin: every test run gets a private MariaDB, without a flag; with TEST_SERVER another: `mysql`, `postgresql`.
 
-`TEST_DATABASE_URL` names another database instead (a server that is there already, or SQLite). A developer's
+`TEST_DATABASE_URL` names another database instead (a server that is there already, or SQLite); that of a MySQL is known
+by TEST_SERVER=mysql beside it. A developer's
 own `DATABASE_URL` and `.env` are never used, so a test run cannot reach a database that is in use.
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devtools.mariadb import PrivateMariaDB
+from devtools.mysql import PrivateMySQL
 from devtools.postgresql import PrivatePostgreSQL
 from devtools.private_server import PrivateServer, ServerUnavailable
 
@@ -24,15 +26,22 @@ if TYPE_CHECKING:
 TEST_TIMEOUT_SECONDS = 120
 # Runs that end before a test needs the database.
 QUESTIONS = ("help", "version", "collectonly", "markers", "show_fixtures_per_test", "showfixtures")
-SERVERS: dict[str, type[PrivateServer]] = {"mariadb": PrivateMariaDB, "postgresql": PrivatePostgreSQL}
+SERVERS: dict[str, type[PrivateServer]] = {
+    "mariadb": PrivateMariaDB,
+    "mysql": PrivateMySQL,
+    "postgresql": PrivatePostgreSQL,
+}
 SERVER = pytest.StashKey[PrivateServer]()
 # What a marked test needs, by the kind of database that lacks it.
-MARIADB_ALONE = "needs MariaDB: what only it can mean, as its EXPLAIN or its variables"
+MYSQL_ALONE = "needs MariaDB or MySQL: what only they can mean, as their EXPLAIN and their errors"
+MARIADB_ALONE = "needs MariaDB: what only it can mean, as its variables"
 POSTGRESQL_ALONE = "needs PostgreSQL: what only it can mean; make test-postgres runs it"
 LACKS = {
-    "mysql": {"postgresql": POSTGRESQL_ALONE},
-    "postgresql": {"mariadb": MARIADB_ALONE},
+    "mariadb": {"postgresql": POSTGRESQL_ALONE},
+    "mysql": {"mariadb": MARIADB_ALONE, "postgresql": POSTGRESQL_ALONE},
+    "postgresql": {"mariadb": MARIADB_ALONE, "mysql": MYSQL_ALONE},
     "sqlite": {
+        "mysql": MYSQL_ALONE,
         "mariadb": MARIADB_ALONE,
         "postgresql": POSTGRESQL_ALONE,
         "server": "needs a database server: row locks, sessions that can be killed",
@@ -67,8 +76,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Skip, with the reason, what the database of this run cannot show."""
-    scheme = os.environ.get("DATABASE_URL", "mysql:").partition(":")[0]
-    for marker, reason in LACKS[scheme].items():
+    kind = os.environ.get("DATABASE_URL", "mysql:").partition(":")[0]
+    if kind == "mysql":  # as the address of both begins
+        kind = os.environ.get("TEST_SERVER") or "mariadb"
+    for marker, reason in LACKS[kind].items():
         for item in items:
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))

@@ -317,7 +317,7 @@ def test_nobody_waits_long_for_a_replica_and_it_is_read_only():
         "charset": "utf8mb4",
         "isolation_level": "read committed",
         "init_command": "SET time_zone='+00:00', completion_type='NO_CHAIN', innodb_lock_wait_timeout=5, "
-        "lock_wait_timeout=2, tx_read_only=1",
+        "lock_wait_timeout=2 /*M! , tx_read_only=1 */ /*!80000 , transaction_read_only=1 */",
         "connect_timeout": 1,
         "read_timeout": 5,
         "write_timeout": 5,

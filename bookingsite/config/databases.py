@@ -65,7 +65,8 @@ def replica(*, of: dict[str, Any]) -> dict[str, Any] | None:
     if _place(config) == _place(of):
         return None
     config = _mysql(config, REPLICA)
-    config["OPTIONS"]["init_command"] += ", tx_read_only=1"
+    # MariaDB's name for it, and MySQL's.
+    config["OPTIONS"]["init_command"] += " /*M! , tx_read_only=1 */ /*!80000 , transaction_read_only=1 */"
     # The look whether it is up to date comes first each time, and finds a dead connection too.
     config["CONN_HEALTH_CHECKS"] = False
     config["TEST"] = {"MIRROR": "default"}

@@ -174,7 +174,7 @@ def test_sessions_that_are_not_safe_are_503_everywhere(
     assert connection.connection is None
 
 
-@pytest.mark.mariadb
+@pytest.mark.mysql
 @pytest.mark.parametrize("characters", ["utf8mb3", "latin1"])
 def test_tables_that_cannot_hold_every_text_are_not_ready(transactional_db, api, settings, characters):
     settings.DEBUG = True

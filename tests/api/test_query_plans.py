@@ -26,7 +26,7 @@ from tests.support.fakes import FakeFlights
 from tests.support.volume import FEW, plans, rows_of, rows_read, sorts, walks
 from tests.volume.fill import AGENT
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
+pytestmark = [pytest.mark.mysql, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
 
 
 @pytest.mark.slow

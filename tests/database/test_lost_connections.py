@@ -17,7 +17,7 @@ from bookingsite.mysql.base import DatabaseWrapper
 from tests.races.crowd import on_own_connection
 from tests.support.sessions import kill_session, session_number
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mysql, pytest.mark.django_db(transaction=True)]
 
 # What a server says of itself; the library's own are above 2000.
 SAID_BY_A_SERVER = sorted(number for number in LOST if isinstance(number, int) and not 2000 <= number < 3000)

@@ -254,7 +254,7 @@ def test_a_clients_text_is_a_value_however_many_statements_a_packet_may_have(tex
     assert committed() == [1]
 
 
-@pytest.mark.mariadb
+@pytest.mark.mysql
 def test_a_session_does_not_begin_the_next_transaction_at_the_end_of_one():
     """As a server may be told to do, for all sessions."""
     ask_operator("SET GLOBAL completion_type='CHAIN'")
@@ -267,7 +267,7 @@ def test_a_session_does_not_begin_the_next_transaction_at_the_end_of_one():
         ask_operator("SET GLOBAL completion_type='NO_CHAIN'")
 
 
-@pytest.mark.mariadb
+@pytest.mark.mysql
 def test_with_chained_transactions_a_write_would_be_lost():
     """The twin: the session's own word taken back."""
     with connection.cursor() as cursor:
@@ -279,7 +279,7 @@ def test_with_chained_transactions_a_write_would_be_lost():
     connection.close()
 
 
-@pytest.mark.mariadb
+@pytest.mark.mysql
 @pytest.mark.slow
 def test_an_answer_that_is_missing_is_an_error_of_the_connection(monkeypatch):
     monkeypatch.setattr(transactions, "LOST_PAUSE_SECONDS", (0.0, 0.0))
@@ -326,7 +326,7 @@ def test_what_an_error_leaves_of_a_packet_is_no_answer_to_the_next_statement(end
 
 
 # A cursor reads what is left when it is closed.
-@pytest.mark.mariadb
+@pytest.mark.mysql
 @pytest.mark.parametrize("end", [lambda: None, lambda: together(COUNT)], ids=["commit", "packet"])
 def test_a_packet_that_is_not_read_to_its_end_costs_the_connection(end, monkeypatch):
     """The twin."""
@@ -341,7 +341,7 @@ def test_a_packet_that_is_not_read_to_its_end_costs_the_connection(end, monkeypa
     assert connection.connection is not session
 
 
-@pytest.mark.mariadb
+@pytest.mark.mysql
 @ENDS
 def test_a_connection_whose_answers_cannot_be_read_is_replaced(end, monkeypatch):
     def unread(_database):
@@ -386,7 +386,7 @@ def test_a_wrapper_sees_what_waits(packets):
     assert (seen, committed()) == ([INSERT], [1])
 
 
-@pytest.mark.mariadb
+@pytest.mark.mysql
 def test_a_database_that_takes_no_packets_gets_one_statement_after_the_other(packets, monkeypatch):
     monkeypatch.setattr(connections["default"], "vendor", "another")
 

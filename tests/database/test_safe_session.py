@@ -9,7 +9,7 @@ from bookings.db.safe_session import read_only_problems, server_problems
 from tests.support.servers import database_url
 from tests.test_start import start
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db]
+pytestmark = [pytest.mark.mysql, pytest.mark.django_db]
 
 ENCRYPTED = "ssl_mode=REQUIRED"
 SAFE = "SET time_zone='+00:00'"
@@ -67,7 +67,9 @@ def test_a_refused_session_stays_refused(fresh):
     assert "its time zone is +05:30" in reason(fresh)
 
 
-@pytest.mark.parametrize("name", ["check_constraint_checks", "foreign_key_checks", "unique_checks"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("check_constraint_checks", marks=pytest.mark.mariadb), "foreign_key_checks", "unique_checks"]
+)
 def test_a_session_that_lets_rows_in_which_must_not_be_there_is_refused(fresh, name):
     fresh.settings_dict["OPTIONS"]["init_command"] = f"{SAFE}, {name}=0"
 
@@ -86,9 +88,10 @@ def test_a_session_that_speaks_other_characters_is_refused(fresh, asked_for, got
 
 @pytest.mark.parametrize("value", ["1", "ON"])
 def test_a_session_that_cannot_write_is_refused_and_may_be_another_tomorrow(fresh, value):
-    fresh.settings_dict["OPTIONS"]["init_command"] = f"{SAFE}, tx_read_only={value}"
+    name = "tx_read_only" if connections["default"].mysql_is_mariadb else "transaction_read_only"
+    fresh.settings_dict["OPTIONS"]["init_command"] = f"{SAFE}, {name}={value}"
 
-    with pytest.raises(UnsafeSession, match="its tx_read_only is on: nothing can be written") as refused:
+    with pytest.raises(UnsafeSession, match=f"its {name} is on: nothing can be written") as refused:
         fresh.ensure_connection()
 
     assert refused.value.may_pass

@@ -12,7 +12,7 @@ from bookings.db.packets import later, together
 from bookings.lifecycle import BookingStatus
 from bookingsite.mysql.packets import written
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mysql, pytest.mark.django_db(transaction=True)]
 
 TEXTS = ["", "'", '"', "\\", "\\'", "%s", "%%", "%", ";", "\x00\x1a\r\n", "é", "\N{AIRPLANE DEPARTURE}", "\ufeff\uffff"]
 NUMBERS = [0, -1, 2**63 - 1, -(2**63), True, False, 1.5, Decimal("1.50")]

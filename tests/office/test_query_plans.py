@@ -16,7 +16,7 @@ from bookings.queries.upkeep.start_page import today
 from tests.support.people import a_person, desk_of
 from tests.support.volume import plans, rows_read, walks
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
+pytestmark = [pytest.mark.mysql, pytest.mark.usefixtures("ten_thousand_rows"), pytest.mark.django_db]
 
 # Of 10,000 bookings 1,000 await payment, and all were made within three hours: their ranges are that long.
 MANY = 1_200

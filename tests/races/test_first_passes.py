@@ -39,7 +39,7 @@ def test_none_of_them_meets_a_deadlock(flights, payments, monkeypatch):
 
 
 # PostgreSQL locks no gap where a row is missing, and meets no deadlock.
-@pytest.mark.mariadb
+@pytest.mark.mysql
 def test_with_a_look_before_it_is_written_one_of_them_dies_of_a_deadlock(flights, payments, monkeypatch):
     """The twin."""
 

@@ -18,7 +18,7 @@ from tests.races.crowd import all_at_once
 from tests.races.guards import without_constraints, without_row_locks
 from tests.support.webhooks import SEAL, an_endpoint
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mysql, pytest.mark.django_db(transaction=True)]
 
 WORKERS = 4
 

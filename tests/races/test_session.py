@@ -4,6 +4,7 @@ import MySQLdb
 import pytest
 from django.db import connection
 
+from bookings.db.safe_session import ISOLATION
 from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.models import Booking
@@ -12,7 +13,7 @@ from tests.races.crowd import all_at_once
 from tests.support.bookings import an_initiated_booking, pay, status_of
 from tests.support.invariants import assert_in_step
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.mysql, pytest.mark.django_db(transaction=True)]
 
 
 def ask(question):
@@ -38,7 +39,8 @@ def ask_operator(statement):
 
 
 def test_a_session_reads_what_is_committed_in_utc_and_waits_five_seconds_for_a_lock():
-    isolation, zone, wait, mode = ask("SELECT @@tx_isolation, @@time_zone, @@innodb_lock_wait_timeout, @@sql_mode")
+    of_isolation = ISOLATION[0 if connection.mysql_is_mariadb else 1]
+    isolation, zone, wait, mode = ask(f"SELECT @@{of_isolation}, @@time_zone, @@innodb_lock_wait_timeout, @@sql_mode")
 
     assert (isolation, zone, wait) == ("READ-COMMITTED", "+00:00", 5)
     assert "STRICT_TRANS_TABLES" in mode.split(",")

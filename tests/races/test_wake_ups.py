@@ -163,7 +163,7 @@ def no_ids_left():
 
 
 # PostgreSQL's sequence knows nothing of a key that a row has brought.
-@pytest.mark.mariadb
+@pytest.mark.mysql
 def test_where_the_queue_has_no_id_left_passes_are_begun_and_cancellations_wake_the_worker(
     flights, sim, no_ids_left, lost_wake_ups
 ):

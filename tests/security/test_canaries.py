@@ -28,7 +28,7 @@ from tests.support.processes import start_flightsim
 from tests.support.servers import environment, start_web, start_worker
 from tests.support.waiting import await_that
 
-pytestmark = [pytest.mark.slow, pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.mysql, pytest.mark.django_db(transaction=True)]
 
 # Nobody else has this number: a log that shows it shows whose request it was.
 USER = 918273645546372

@@ -9,8 +9,7 @@ from django.db import connection
 
 # How a server is asked whether somebody waits for a row, or for another's transaction to end.
 WAITS = {
-    "mysql": "SELECT variable_value > 0 FROM information_schema.global_status"
-    " WHERE variable_name = 'Innodb_row_lock_current_waits'",
+    "mysql": "SHOW GLOBAL STATUS WHERE Variable_name = 'Innodb_row_lock_current_waits' AND Value > 0",
     "postgresql": "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)",
 }
 KILL = {"mysql": "KILL CONNECTION {}", "postgresql": "SELECT pg_terminate_backend({}, 5000)"}
@@ -27,7 +26,7 @@ def somebody_waits_for_a_lock() -> bool:
     """Whether a session of the server waits for another one."""
     with connection.cursor() as cursor:
         cursor.execute(WAITS[connection.vendor])
-        return bool(cursor.fetchone()[0])
+        return any(row[-1] for row in cursor.fetchall())
 
 
 def kill_session(number: int) -> None:

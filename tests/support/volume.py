@@ -60,7 +60,7 @@ def plans_of(statements: Iterable[str]) -> list[dict[str, Any]]:
         for statement in map(str.strip, statements):
             reads = statement.startswith(("SELECT", "(SELECT")) and " FROM " in statement
             if reads or statement.startswith(("UPDATE", "DELETE")):
-                cursor.execute(f"EXPLAIN {statement}")
+                cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {statement}")
                 names = [column[0] for column in cursor.description]
                 found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     # What the statement itself has put together has its name in brackets.

@@ -1,7 +1,8 @@
 """
 Fills an empty database with a year of bookings: as many as asked for, with all that belongs to them.
 
-It is said in MariaDB's words, and `tests.volume.postgresql` knows them in PostgreSQL's.
+It is said in MariaDB's words; `tests.volume.postgresql` knows them in PostgreSQL's, and `tests.volume.mysql` has what
+MySQL lacks.
 
 Each table is one INSERT ... SELECT into an empty table, which MariaDB loads in bulk: it sorts each index once
 instead of finding a place for every entry. What a row is follows from its number, so two runs make the same tables
@@ -19,7 +20,7 @@ from django.db import connection
 
 from bookings.db.clock import STATEMENT_TIME
 from devtools.bulk_rows import insert_select, key_of
-from tests.volume import postgresql
+from tests.volume import mysql, postgresql
 
 # Measured: 1.1 kB, and a third more while indexes are sorted, beside 1.3 GB of the server's own.
 DISK_PER_BOOKING = 2_000
@@ -292,6 +293,7 @@ def _insert(statement: str) -> float:
         if connection.vendor == "postgresql":
             cursor.execute(postgresql.in_its_words(statement))
         else:
+            mysql.make_numbers(statement)
             cursor.execute("SET SESSION unique_checks = 0, SESSION foreign_key_checks = 0")
             cursor.execute(statement)
             cursor.execute("SET SESSION unique_checks = 1, SESSION foreign_key_checks = 1")

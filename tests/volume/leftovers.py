@@ -11,6 +11,7 @@ from bookings.conf import PASS_SECONDS
 from bookings.deadline import Deadline
 from bookings.services.upkeep.reap import reap_old_rows
 from devtools.bulk_rows import insert_select, key_of
+from tests.volume import mysql
 
 _LONG_AGO = "UTC_TIMESTAMP(6) - INTERVAL 60 DAY + INTERVAL seq * 1000 MICROSECOND"
 
@@ -50,7 +51,9 @@ def leave_behind(answers: int, shares: Mapping[str, int] = SHARES) -> None:
     """Insert so many old answers under keys, and other old rows in proportion."""
     with connection.cursor() as cursor:
         for table, share in shares.items():
-            cursor.execute(_LEFTOVERS[table].format(numbers=f"seq_1_to_{answers * share // 1000}"))
+            statement = _LEFTOVERS[table].format(numbers=f"seq_1_to_{answers * share // 1000}")
+            mysql.make_numbers(statement)
+            cursor.execute(statement)
 
 
 def reap() -> Reaped:
