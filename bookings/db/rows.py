@@ -74,6 +74,22 @@ def insert_later(row: Model, *, then: Callable[[], None] = lambda: None) -> None
     later(*insertion(row, tells_key=True), then=finish)
 
 
+def insert_many(rows: Sequence[Model], *, known_by: str) -> None:
+    """
+    Insert new rows of one model together, and give each its primary key. Assumes an open transaction.
+
+    :param known_by: a unique column: MySQL tells no keys of many rows, and they are read by it
+    """
+    table = type(rows[0])._default_manager
+    table.bulk_create(rows)
+    if connection.features.can_return_rows_from_bulk_insert:
+        return
+    values = [getattr(row, known_by) for row in rows]
+    keys = dict(table.filter(**{f"{known_by}__in": values}).values_list(known_by, "pk"))
+    for row in rows:
+        row.pk, row._state.adding = keys[getattr(row, known_by)], False
+
+
 def insert_or_change(row: Model, names: Sequence[str]) -> None:
     """Insert a row, or write these columns of the one that has its primary key, by one statement."""
     key = row._meta.pk

@@ -10,8 +10,19 @@ from django.db.models.functions import Now
 
 from bookings.db import rows
 from bookings.db.clock import database_time
-from bookings.db.rows import change, insert, insert_later, insertion, lock, new, update, write_if, write_later
-from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
+from bookings.db.rows import (
+    change,
+    insert,
+    insert_later,
+    insert_many,
+    insertion,
+    lock,
+    new,
+    update,
+    write_if,
+    write_later,
+)
+from bookings.models import Announcement, Booking, BookingEvent, IdempotencyRecord, Payment, SeatCall
 from tests.support.bookings import a_call_row, a_payment_row, a_saved_row
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,6 +183,31 @@ def test_a_row_that_is_inserted_has_its_key_and_later_at_the_end():
     assert not first._state.adding
     with pytest.raises(TypeError, match="written already"):
         insert(first)
+
+
+@pytest.mark.parametrize("tells_keys", [True, False], ids=["keys told", "keys read"])
+def test_many_new_rows_have_their_keys_whether_the_database_tells_them_or_not(tells_keys, monkeypatch):
+    if not tells_keys:  # as MySQL
+        monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    now, booking = database_time(), a_saved_row()
+    made = [
+        Announcement(
+            key=f"evt_{9 - number}",
+            booking=booking,
+            sequence=number,
+            type="booking.held",
+            occurred_at=now,
+            facts={},
+            created_at=now,
+        )
+        for number in range(1, 4)
+    ]
+
+    with transaction.atomic():
+        insert_many(made, known_by="key")
+
+    assert {row.key: row.pk for row in made} == dict(Announcement.objects.values_list("key", "pk"))
+    assert [row._state.adding for row in made] == [False] * 3
 
 
 def test_a_change_is_there_for_what_comes_after_it():

@@ -125,6 +125,8 @@ def test_a_database_whose_new_tables_would_be_narrow_is_refused_with_the_cure(fr
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)  # in a transaction no server becomes read-only
+# A MySQL has certificates of its own making, so that a session is encrypted.
+@pytest.mark.mariadb
 def test_a_web_server_does_not_start_on_one_and_waits_for_a_failover():
     lasting = start("-c", "import bookingsite.wsgi", DATABASE_URL=f"{database_url()}?{ENCRYPTED}")
     with connections["default"].cursor() as cursor:

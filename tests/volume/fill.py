@@ -93,7 +93,7 @@ _BOOKINGS = insert_select(
     flight_number=f"CONCAT('AI ', 100 + MOD(seq DIV {BOOKINGS_PER_FLIGHT} + scattered DIV 256, 300))",
     departure_at="DATE(at) + INTERVAL 30 DAY",
     client_reference="IF(MOD(seq, 3) = 0, CONCAT('trip ', seq DIV 6), '')",
-    request_id="CONCAT('request-', MD5(seq))",
+    request_id="CONCAT('request-', LEFT(SHA2(seq, 256), 32))",
     hold="hold",
     hold_key=key_of("hold", "seq"),
     next_at="IF(is_new AND hold <> 'held', '{now}' + INTERVAL 1 MINUTE, NULL)",
@@ -116,7 +116,7 @@ _PAYMENTS = insert_select(
     amount="total_cost",
     gateway_key=key_of("gateway", "id"),
     refunded="IF(MOD(id, 50) = 0, 500, 0)",
-    request_id="CONCAT('pay-', MD5(id))",
+    request_id="CONCAT('pay-', LEFT(SHA2(id, 256), 32))",
     created_at="created_at + INTERVAL 1 MINUTE",
     settled_at="created_at + INTERVAL 1 MINUTE",
 )
@@ -142,7 +142,7 @@ _EVENTS = insert_select(
     actor_name="IF(status = 'booked', CONCAT(user_id), 'worker')",
     to_status="status",
     reason="cancel_reason",
-    request_id="IF(status = 'booked', CONCAT('pay-', MD5(id)), '')",
+    request_id="IF(status = 'booked', CONCAT('pay-', LEFT(SHA2(id, 256), 32)), '')",
     created_at="LEAST(created_at + INTERVAL IF(status = 'booked', 1, 15) MINUTE, '{now}')",
 )
 
@@ -171,9 +171,9 @@ _CASES = """INSERT INTO booking_case (booking_id, owner, follow_up_on, version, 
 # Two of each payment, and one in twenty of another system's, as long as the reaper leaves them.
 _NOTICES = insert_select(
     *("gateway_notice", "payment, seq_1_to_2 WHERE created_at > '{now}' - INTERVAL 89 DAY"),
-    event_id="CONCAT('evt_', seq, MD5(id))",
-    event_hash="SHA2(CONCAT('evt_', seq, MD5(id)), 256)",
-    object_id="CONCAT('pi_', MD5(id))",
+    event_id="CONCAT('evt_', seq, LEFT(SHA2(id, 256), 32))",
+    event_hash="SHA2(CONCAT('evt_', seq, LEFT(SHA2(id, 256), 32)), 256)",
+    object_id="CONCAT('pi_', LEFT(SHA2(id, 256), 32))",
     payment_key="IF(MOD(id, 20), gateway_key, NULL)",
     state="IF(MOD(id, 20), 'done', 'foreign')",
     **dict.fromkeys(("made_at", "received_at", "done_at", "first_sent_at"), "created_at"),
@@ -203,7 +203,7 @@ _HOOKS = insert_select(
     id="seq",
     state=f"IF(seq > {HOOKS}, 'retired', 'disabled')",
     disabled_why=f"IF(seq > {HOOKS}, '', 'to be looked at')",
-    key="CONCAT('we_', MD5(seq))",
+    key="CONCAT('we_', LEFT(SHA2(seq, 256), 32))",
     url="CONCAT('https://hooks.example.org/', seq)",
     **dict.fromkeys(("secret",), "''"),
     created_at="'{now}' - INTERVAL 300 DAY",
@@ -215,7 +215,7 @@ _TOLD = "status IN ('booked', 'cancelled') AND created_at > '{now}' - INTERVAL 3
 _ANNOUNCEMENTS = insert_select(
     *("announcement", f"booking WHERE {_TOLD}"),
     id="id",
-    key="CONCAT('evt_', MD5(id))",
+    key="CONCAT('evt_', LEFT(SHA2(id, 256), 32))",
     booking_id="id",
     type="IF(status = 'booked', 'booking.paid', 'booking.cancelled')",
     facts="JSON_OBJECT()",

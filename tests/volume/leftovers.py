@@ -29,10 +29,11 @@ _LEFTOVERS = {
         SELECT CONCAT('old ', seq), {_LONG_AGO}, 1 FROM {{numbers}}""",
     "django_session": f"""
         INSERT INTO django_session (session_key, session_data, expire_date)
-        SELECT MD5(seq), REPEAT('s', 200), {_LONG_AGO} FROM {{numbers}}""",
+        SELECT LEFT(SHA2(seq, 256), 32), REPEAT('s', 200), {_LONG_AGO} FROM {{numbers}}""",
     "django_q_task": f"""
         INSERT INTO django_q_task (id, name, func, started, stopped, success, attempt_count, result)
-        SELECT MD5(seq), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, 0, 1, REPEAT('r', 1500)
+        SELECT LEFT(SHA2(seq, 256), 32), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, 0, 1,
+            REPEAT('r', 1500)
         FROM {{numbers}}""",
 }
 

@@ -16,6 +16,7 @@ from django.db.models import F, QuerySet
 
 from bookings.conf import ANNOUNCEMENT_RESTS, remind_before
 from bookings.db.clock import clock_is_proven, database_time
+from bookings.db.rows import insert_many
 from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.lifecycle import BookingStatus, News
@@ -208,7 +209,7 @@ def _write(announcements: Sequence[Announcement], now: datetime) -> None:
     """Insert announcements, and what carries them; count them once they are committed."""
     if not announcements:
         return
-    Announcement.objects.bulk_create(announcements)
+    insert_many(announcements, known_by="key")
     for write_for_some in FAN_OUTS:
         write_for_some(announcements, now)
     for news, times in Counter(str(each.type) for each in announcements).items():
