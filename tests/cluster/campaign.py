@@ -29,7 +29,9 @@ def main() -> int:
     names = list(faults.FAULTS)
     parser.add_argument("--faults", nargs="+", choices=names, default=names, metavar="FAULT", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=3, help="how often each (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="begin with copies, instead of nodes that are filled")
+    parser.add_argument(
+        "--quick", action="store_true", help="begin with copies, instead of nodes that are filled, and judge no times"
+    )
     options = parser.parse_args()
     if lacks := missing():
         print(lacks, file=sys.stderr)

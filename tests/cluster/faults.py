@@ -138,12 +138,16 @@ def play(options: Namespace) -> Iterator[Round]:
             stack.await_a_pass()
             for number in range(options.rounds):
                 for name in options.faults:
-                    yield one_round(name, number, cluster, stack)
+                    yield one_round(name, number, cluster, stack, is_quick=options.quick)
         connection.close()
 
 
-def one_round(name: str, number: int, cluster: Cluster, stack: Stack) -> Round:
-    """Load, break, go on, wait until all is quiet and the cluster whole, and look for everything that was heard."""
+def one_round(name: str, number: int, cluster: Cluster, stack: Stack, *, is_quick: bool) -> Round:
+    """
+    Load, break, go on, wait until all is quiet and the cluster whole, and look for everything that was heard.
+
+    :param is_quick: judge no times
+    """
     fault, result = FAULTS[name], Round(f"{name}, {number + 1}")
     with Clients(Doors(stack.webs), seed=number) as load:
         time.sleep(BEFORE_SECONDS)
@@ -160,7 +164,7 @@ def one_round(name: str, number: int, cluster: Cluster, stack: Stack) -> Round:
     result.wrong += [
         f"404 to a request for a booking that exists, under {key}" for key, status, _ in load.heard if status == 404
     ]
-    if longest > fault.most_seconds:
+    if longest > fault.most_seconds and not is_quick:
         result.wrong.append(f"no good answer for {longest:.1f} s, not {fault.most_seconds:.0f}")
     requests = load.doors.counts().total()
     if refused > fault.most_refused * requests:

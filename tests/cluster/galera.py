@@ -42,7 +42,15 @@ def missing() -> str:
     lacks = [name for name in programs if _program(name) is None]
     if not PROVIDER.is_file():
         lacks.append("galera-4")
-    return f"missing: {', '.join(lacks)}; `sh devtools/system_packages.sh cluster` installs them" if lacks else ""
+    if lacks:
+        return f"missing: {', '.join(lacks)}; `sh devtools/system_packages.sh cluster` installs them"
+    # Root in a container may not.
+    try:
+        with contextlib.closing(Network()) as network:
+            network.make()
+    except subprocess.CalledProcessError as refusal:
+        return f"no networks can be made here: {refusal.stderr.strip()}"
+    return ""
 
 
 class Node:
@@ -172,7 +180,7 @@ class Network:
         """Pull the cable of a node, or put it back."""
         _ip("link", "set", f"{self.name(number)}o", "down" if is_cut else "up")
 
-    def remove(self) -> None:
+    def close(self) -> None:
         """Remove all of it, however much there is."""
         for number in NODES:
             _ip("netns", "del", self.name(number), check=False)
@@ -221,7 +229,7 @@ class Cluster:
             self.proxy.kill()
         for node in self.nodes.values():
             node.end()
-        self.network.remove()
+        self.network.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -328,7 +336,7 @@ def _provider_options(number: int) -> str:
 
 
 def _ip(*words: str, check: bool = True) -> None:
-    subprocess.run(["ip", *words], check=check, capture_output=True)
+    subprocess.run(["ip", *words], check=check, capture_output=True, text=True)
 
 
 def _program(name: str) -> str | None:
