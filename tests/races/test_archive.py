@@ -8,14 +8,19 @@ import pytest
 from django.db import IntegrityError
 
 from bookings.db.clock import database_time
-from bookings.errors import BookingNotFound
+from bookings.errors import BookingNotFound, SelectionChanged
 from bookings.gateways.payments.instant import InstantPayments
 from bookings.lifecycle import CancelReason
-from bookings.models import ArchivedBooking, Booking, BookingEvent, SeatCall
+from bookings.models import ArchivedBooking, Booking, BookingEvent, BulkCancel, SeatCall
 from bookings.queries.bookings import free_references
+from bookings.queries.bookings.bulk_cancel import plan_bulk_cancel
 from bookings.queries.bookings.free_references import forget_drawn_references, free_reference
+from bookings.queries.bookings.selection import Selection
+from bookings.services.bookings import bulk_cancel, note_many
+from bookings.services.bookings.bulk_cancel import BulkCancelOrder, start_bulk_cancel
 from bookings.services.bookings.cancel import cancel_booking
 from bookings.services.bookings.note import note_booking
+from bookings.services.bookings.note_many import note_bookings
 from bookings.services.shared.bring_back import bring_back
 from bookings.text.references import reference_at
 from tests.races.crowd import Halt, all_at_once, overtaken
@@ -28,6 +33,7 @@ from tests.support.bookings import (
     a_call_row,
     a_cancelled_booking,
     a_saved_row,
+    an_initiated_booking,
 )
 from tests.support.invariants import violations
 
@@ -54,6 +60,35 @@ def note(booking):
 
 def cancel(booking):
     return cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD)
+
+
+def note_all(selection, seen):
+    note_bookings(selection=selection, seen=seen, actor=STAFF, note="Calls back.", action_key=uuid.uuid4().hex)
+
+
+def cancel_all(selection, seen):
+    order = BulkCancelOrder(selection, shown_as="flight 1", seen=seen, reason=CancelReason.FRAUD, note="")
+    start_bulk_cancel(order=order, actor=STAFF, action_key=uuid.uuid4())
+
+
+@pytest.mark.parametrize(("act", "module"), [(note_all, note_many), (cancel_all, bulk_cancel)])
+def test_who_acts_on_many_of_which_one_is_moved_meanwhile_is_told_to_look_again(monkeypatch, flights, old, act, module):
+    held = an_initiated_booking(flights)
+    selection = Selection(flight=held.flight_id)
+
+    def plan_and_move(*args, **options):
+        plan = plan_bulk_cancel(*args, **options)
+        all_at_once([archive_all])
+        return plan
+
+    monkeypatch.setattr(module, "plan_bulk_cancel", plan_and_move)
+
+    with pytest.raises(SelectionChanged):
+        act(selection, plan_bulk_cancel(selection).seen)
+
+    assert list(ArchivedBooking.objects.values_list("pk", flat=True)) == [old.pk]
+    assert not BulkCancel.objects.exists()
+    assert not held.events.filter(what="noted").exists()
 
 
 @pytest.mark.parametrize("act", [note, cancel])

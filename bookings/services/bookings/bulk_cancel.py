@@ -71,6 +71,8 @@ def start_bulk_cancel(*, order: BulkCancelOrder, actor: Actor, action_key: UUID)
         bulk = _start(order, flight_id=flight_id, actor=actor, action_key=action_key)
     except _AskedAlready:
         return BulkCancel.objects.get(action_key=action_key)
+    except IntegrityError as moved:  # one of its bookings is in the archive by now
+        raise SelectionChanged from moved
     if bulk.approval != Approval.WAITING:
         wake_worker()
     return bulk

@@ -1,6 +1,7 @@
 """Write one note on many bookings, for those who look at any of them next."""
 
 import structlog
+from django.db import IntegrityError
 
 from bookings.actor import Actor
 from bookings.conf import BULK_CANCEL_LIMIT
@@ -35,6 +36,8 @@ def note_bookings(*, selection: Selection, seen: str, actor: Actor, note: str, a
         return _note_all(selection, seen, actor, note, action_key)
     except KeyTaken:
         return 0
+    except IntegrityError as moved:  # one of them is in the archive by now
+        raise SelectionChanged from moved
 
 
 @in_transaction("booking.note_all")
