@@ -56,6 +56,7 @@ def test_pages_follow_each_other_without_a_gap_and_end_where_there_is_no_more(ap
     assert [len(page) for page in followed(api, limit=5)[0]] == [5]
 
 
+@pytest.mark.slow
 def test_a_list_of_some_types_goes_past_the_others_and_never_reads_them_again(api, flights, monkeypatch):
     monkeypatch.setattr(announcements, "LOOKED_AT_FOR_TYPES", 4)
     bookings = [an_initiated_booking(flights) for _ in range(9)]

@@ -54,6 +54,7 @@ def of_tables(seen):
     return {f"bookings_{name}" for name, _, _ in numbers()} & {name.partition(" ")[0] for name in seen}
 
 
+@pytest.mark.slow
 def test_metrics_of_an_empty_service(api):
     seen = scraped(api)
     shown = of_tables(seen) - SERVER
@@ -103,6 +104,7 @@ STEPS = ("starting", "asked", "payer", "bank", "closing")
 SERVER = {"bookings_database_connections", "bookings_database_connections_limit"}
 
 
+@pytest.mark.slow
 def test_metrics_count_what_waits(api, flights, payments):
     a_saved_row("pending")
     a_saved_row("pending", hold="stuck")
@@ -125,6 +127,7 @@ def test_metrics_count_what_waits(api, flights, payments):
     assert [seen[f"bookings_refunds_open {state}"] for state in ("due", "sent", "failed")] == [2, 0, 1]
 
 
+@pytest.mark.slow
 def test_metrics_tell_ages(api, flights, payments):
     a_cancelled_booking(flights)
     flights.fail_next(Fault.DROP_REQUEST)
@@ -165,6 +168,7 @@ def test_the_last_comparison_of_seats_tells_the_drift(api):
 DIFFERING = [{"flight": 7, "held": 4, "taken": 6}, {"flight": 8, "held": 6, "taken": 3}]
 
 
+@pytest.mark.slow
 @pytest.mark.server
 def test_the_connections_of_the_database_are_counted(api):
     seen = scraped(api)
@@ -196,6 +200,7 @@ def test_requests_are_counted_by_route_and_status(api):
     assert grown[f"bookings_http_requests_total GET {BOOKING} 404"] == 1
 
 
+@pytest.mark.slow
 def test_requests_are_timed_by_route(api):
     before = scraped(api).get(f"bookings_http_request_duration_seconds_count POST {CREATE}", 0)
 
@@ -219,10 +224,12 @@ def test_what_clients_type_makes_no_new_series(api):
     }
 
 
+@pytest.mark.slow
 def test_health_checks_and_scrapes_are_not_counted(api):
     assert growth(api, lambda: [api.get("/health/live"), api.get("/metrics")]) == {}
 
 
+@pytest.mark.slow
 def test_what_becomes_of_bookings_is_counted(api, flights, payments, committed):
     def work():
         paid, cancelled, _ = (shown(api.create()) for _ in range(3))
@@ -239,6 +246,7 @@ def test_what_becomes_of_bookings_is_counted(api, flights, payments, committed):
     assert grown["bookings_cancelled_total expired"] == 1
 
 
+@pytest.mark.slow
 def test_repetitions_under_a_key_are_counted(api):
     def work():
         api.create(key="k")
@@ -251,6 +259,7 @@ def test_repetitions_under_a_key_are_counted(api):
     assert grown["bookings_idempotency_conflicts_total idempotency_key_reused"] == 1
 
 
+@pytest.mark.slow
 def test_a_pass_is_timed(api, flights, payments):
     before = scraped(api)["bookings_pass_duration_seconds_count"]
 
@@ -259,6 +268,7 @@ def test_a_pass_is_timed(api, flights, payments):
     assert scraped(api)["bookings_pass_duration_seconds_count"] == before + 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_that_is_run_again_counts_what_it_did_once(api):
     booking, deadlocks = a_saved_row("initiated"), [1213, 1213]
@@ -277,6 +287,7 @@ def test_a_transaction_that_is_run_again_counts_what_it_did_once(api):
     }
 
 
+@pytest.mark.slow
 def test_what_is_counted_is_shown_while_the_database_is_away(api, monkeypatch):
     def fail():
         raise OperationalError(2002, "Can't connect to server")
@@ -308,6 +319,7 @@ def test_metrics_come_as_prometheus_text(api):
     assert b"# TYPE bookings_unpaid gauge" in answer.content
 
 
+@pytest.mark.slow
 def test_metrics_tell_what_waits_at_payment_gateways(api):
     now = database_time()
     late = {"step": "closing", "closing_since": now - timedelta(minutes=10), "created_at": now - timedelta(minutes=30)}

@@ -135,6 +135,7 @@ def test_every_error_code_is_in_it_with_its_status(document):
         assert ((int(status), problem.code) in documented) is is_for_clients
 
 
+@pytest.mark.slow
 def test_every_example_fits_its_schema(document):
     unfit = [
         (method, path, status, problem)
@@ -199,6 +200,7 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
     assert all(operation["summary"] and operation["description"] for operation in named.values())
 
 
+@pytest.mark.slow
 def test_it_is_one_document_whether_or_not_tokens_are_asked_for(document, settings):
     settings.API_AUTH = "token" if settings.API_AUTH == "open" else "open"
 
@@ -312,6 +314,7 @@ def test_names_of_schemas_are_those_of_things(document):
     assert [name for name in document["components"]["schemas"] if re.search(r"Shape|Serializer|\d", name)] == []
 
 
+@pytest.mark.slow
 def test_what_is_answered_is_what_is_described(api, document, flights, payments):
     created = api.create()
     booking = shown(created)

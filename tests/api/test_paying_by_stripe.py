@@ -115,6 +115,7 @@ def test_a_token_that_was_used_is_the_clients_mistake(api, stripe):
     assert (status_of(api, second), taken(stripe)) == ("initiated", first["totalCost"])
 
 
+@pytest.mark.slow
 def test_a_payer_who_confirms_is_looked_at_by_the_worker(api, flights, stripe):
     booking = shown(api.create())
     waiting = api.pay(booking)
@@ -127,6 +128,7 @@ def test_a_payer_who_confirms_is_looked_at_by_the_worker(api, flights, stripe):
     assert (status_of(api, booking), taken(stripe)) == ("booked", booking["totalCost"])
 
 
+@pytest.mark.slow
 def test_a_payer_who_confirms_is_heard_of_at_once_by_a_notice(api, flights, stripe):
     booking = shown(api.create())
     waiting = api.pay(booking)
@@ -160,6 +162,7 @@ def test_a_booking_that_is_paid_first_is_not_cancelled(api, stripe):
     assert (status_of(api, booking), taken(stripe)) == ("booked", booking["totalCost"])
 
 
+@pytest.mark.slow
 def test_a_payer_who_walks_away_gives_the_seats_back_once_stripe_has_closed(api, flights, stripe):
     booking = shown(api.create())
     api.pay(booking)
@@ -206,6 +209,7 @@ def test_what_stripe_cannot_charge_is_refused_before_seats_are_taken(api, flight
     assert (flights.taken(1), taken(stripe)) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_pass_looks_at_payments_and_charges_none(api, flights, stripe):
     booking = shown(api.create())
     api.pay(booking)
@@ -235,6 +239,7 @@ def test_a_refund_of_the_dashboard_is_taken_in_when_stripe_tells_of_it(api, flig
     assert (status_of(api, booking), taken(stripe)) == ("booked", booking["totalCost"] - 500)
 
 
+@pytest.mark.slow
 def test_a_comparison_with_stripes_list_finds_what_differs_and_nothing_else(api, stripe):
     paid, waiting = shown(api.create()), shown(api.create())
     api.pay(paid, paymentToken=stripe.token(None, GOOD))

@@ -66,6 +66,7 @@ def test_what_a_user_has_not_paid_is_found_by_its_index_at_every_create(api):
     assert rows_read(look) < 20
 
 
+@pytest.mark.slow
 def test_a_later_page_costs_what_the_first_costs(api):
     link = api.get(BOOKINGS, {"limit": 100}).json()["data"]["next"]
     for _ in range(20):

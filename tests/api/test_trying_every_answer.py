@@ -167,6 +167,7 @@ def test_without_a_key_the_booking_ends_and_its_seat_comes_back(api, sim, work):
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_declined_payment_is_declined_under_each_key_and_keeps_the_seats(api, sim):
     booking = shown(api.create(userId=90402))
 
@@ -186,6 +187,7 @@ def test_a_late_payment_is_found_under_its_key_after_five_seconds(api, sim):
     assert (first.status_code, again.status_code, shown(again)["status"]) == (202, 201, "booked")
 
 
+@pytest.mark.slow
 def test_a_late_payment_is_settled_by_the_worker(api, sim, work):
     api.pay(shown(api.create(userId=90202)))
 

@@ -116,6 +116,7 @@ def test_what_is_wrong_is_refused_by_its_field(service):
     assert not WebhookEndpoint.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_change_is_made_on_what_was_seen(service):
     made = make(service)
     path = f"{ENDPOINTS}/{made['id']}"
@@ -186,6 +187,7 @@ def test_what_is_delivered_is_shown_with_its_body_and_each_failure(service, webh
         assert refused(service.post(f"{path}/deliveries/{wrong}/redeliver", {})) == (404, "delivery_not_found")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_ping_and_a_replay_are_accepted(service, webhooks):
     made = make(service)
@@ -247,6 +249,7 @@ def test_without_a_key_to_seal_secrets_there_are_no_webhooks(service, monkeypatc
     assert refused(service.post(ENDPOINTS, {"url": URL})) == (409, "webhooks_off")
 
 
+@pytest.mark.slow
 def test_more_than_five_are_refused(service):
     for number in range(5):
         make(service, url=f"{URL}{number}")

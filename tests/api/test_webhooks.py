@@ -284,6 +284,7 @@ def test_a_host_that_is_not_ours_is_refused():
     assert ring(an_event(), headers={"Host": "evil.example.org"}).status_code == 400
 
 
+@pytest.mark.slow
 def test_requests_are_counted_by_the_form_of_the_address(api):
     grown = growth(api, lambda: ring(an_event()))
 

@@ -116,6 +116,7 @@ def test_a_refusal_is_counted_by_its_status_and_code_and_its_connection_is_not_u
     assert 0 < load.seconds == load.whole_seconds < 5
 
 
+@pytest.mark.slow
 def test_a_round_trip_is_a_request_however_many_statements_it_has():
     class Echo(StreamRequestHandler):
         def handle(self):

@@ -35,6 +35,7 @@ def test_an_unpaid_booking_is_cancelled(cancel, flights, payments):
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_a_paid_booking_is_cancelled_and_refunded(cancel, flights, payments):
     booking = a_booked_booking(flights, payments)
 

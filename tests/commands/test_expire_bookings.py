@@ -194,6 +194,7 @@ def no_pass_for_a_day(monkeypatch):
     monkeypatch.setattr(clock, "WATCH", ClockWatch("after"))
 
 
+@pytest.mark.slow
 def test_where_the_clock_is_not_proven_it_says_that_nothing_expired_and_what_to_do(run, flights, no_pass_for_a_day):
     an_initiated_booking(flights, seats=2)
     let_time_pass(minutes=15)

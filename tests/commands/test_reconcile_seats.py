@@ -91,6 +91,7 @@ def test_without_fix_nothing_is_written(run, drifting):
     assert SeatCall.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_fix_puts_right_what_differs_and_exits_with_1_the_first_time(run, drifting):
     fixed = run("--fix", "--reason", "told by the airline")
     again = run("--fix")

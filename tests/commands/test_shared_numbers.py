@@ -70,6 +70,7 @@ def seen_in(folder):
     return numbers_in(text_of(SharedNumbers(folder)))
 
 
+@pytest.mark.slow
 def test_processes_are_added_up_and_the_worst_breaker_is_shown(tmp_path, counting):
     counting(paid=3, calls=2, budget=10)
     counting(paid=4, calls=1, budget=2.5, breaker=2)
@@ -82,6 +83,7 @@ def test_processes_are_added_up_and_the_worst_breaker_is_shown(tmp_path, countin
     assert seen["bookings_flight_service_breaker_state"] == 2
 
 
+@pytest.mark.slow
 def test_what_a_process_that_died_has_counted_stays_and_how_it_stood_does_not(tmp_path, counting):
     counting(paid=3, calls=2)
     counting(paid=4, calls=1, breaker=2).dies()
@@ -105,6 +107,7 @@ def test_a_folder_that_is_not_there_is_empty(tmp_path):
     assert seen_in(tmp_path / "later") == {}
 
 
+@pytest.mark.slow
 def test_a_worker_shows_its_numbers_at_a_port(tmp_path, counting, settings):
     settings.WORKER_METRICS_PORT = free_port()
     counting(paid=3)

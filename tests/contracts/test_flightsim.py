@@ -81,6 +81,7 @@ def test_all_flights_are_listed_in_the_same_form(sim):
     assert listed[0] == get(sim, "/api/v1/flights/1").json()["data"]
 
 
+@pytest.mark.slow
 def test_as_many_flights_as_wanted_can_be_had():
     with start_flightsim("--flights", "50", "--capacity", "7") as sim:
         flights = sim.ledger()["flights"]
@@ -264,6 +265,7 @@ def test_of_200_clients_for_the_last_10_seats_exactly_10_get_one(sim):
     assert remaining(sim) == 0
 
 
+@pytest.mark.slow
 def test_fifty_clients_with_the_same_key_take_once(sim):
     with ThreadPoolExecutor(50) as clients:
         answers = list(clients.map(lambda _: take(sim, 2, key="same"), range(50)))

@@ -62,6 +62,7 @@ def test_a_dropped_request_decides_nothing(sim):
     assert sim.ledger()["calls"]["dropped_requests"] == 1
 
 
+@pytest.mark.slow
 def test_a_hanging_request_decides_nothing(sim):
     sim.faults(hang_rate=1)
 
@@ -114,6 +115,7 @@ def test_informational_answers_come_before_what_was_decided(sim):
     assert sim.ledger()["calls"]["hinted"] == 1
 
 
+@pytest.mark.slow
 def test_an_answer_drips_a_byte_at_a_time_and_was_decided(sim):
     sim.faults(drip_rate=1, times=1)
 
@@ -138,6 +140,7 @@ def test_one_flight_is_shown_in_a_way_that_cannot_be_sold(sim):
     assert requests.get(f"{sim.url}/api/v1/flights/2", timeout=5).json()["data"]["price"] == 564500
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_decided_though_the_client_has_left(sim):
     sim.faults(latency_ms=300)
 
@@ -245,6 +248,7 @@ def test_a_reset_fills_the_flights_and_forgets_the_keys(sim):
     assert again.json()["data"]["totalSeats"] == 119
 
 
+@pytest.mark.slow
 def test_a_reset_can_set_capacities(sim):
     sim.reset(capacity=10, flights={"2": 3})
 
@@ -262,6 +266,7 @@ def test_a_reset_that_makes_no_sense_is_refused(sim, content):
     assert (answer.status_code, sim.flight(1)["taken"]) == (400, 1)
 
 
+@pytest.mark.slow
 def test_reset_and_faults_are_not_there_unless_allowed():
     with start_flightsim(allow_reset=False) as sim:
         answers = [requests.post(f"{sim.url}{path}", timeout=5) for path in ("/__reset", "/__faults")]

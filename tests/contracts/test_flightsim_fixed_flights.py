@@ -55,6 +55,7 @@ def test_one_has_no_price(sim):
     assert shown(sim, UNUSABLE)["price"] == "twenty"
 
 
+@pytest.mark.slow
 def test_one_answers_after_half_a_second_and_takes_seats(sim):
     began = time.monotonic()
     outcome = take(OverHttp(sim), 2, flight_id=SLOW)
@@ -158,6 +159,7 @@ def test_a_third_one_that_fails_would_stop_the_others():
     assert guard.health().breaker is BreakerState.OPEN
 
 
+@pytest.mark.slow
 def test_without_keys_they_behave_alike():
     with start_flightsim("--unkeyed") as sim:
         peer = HttpFlightService(sim.url)

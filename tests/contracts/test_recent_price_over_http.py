@@ -64,6 +64,7 @@ def test_with_zero_each_create_asks_for_the_price(shop):
     assert shop.calls() == (2, 2)
 
 
+@pytest.mark.slow
 def test_the_last_seats_are_sold_once_however_old_what_was_seen_is(shop, payments):
     shop.sim.reset(flights={"1": 3})
     answers = [shop.create(userId=number) for number in range(1, 6)]

@@ -36,6 +36,7 @@ def states():
     return set(GatewayNotice.objects.values_list("state", flat=True))
 
 
+@pytest.mark.slow
 def test_a_notice_whose_request_dies_is_kept_and_known_when_it_comes_again(world):
     about, event = an_unsettled_payment(world), next(_events)
 

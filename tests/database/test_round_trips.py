@@ -34,6 +34,7 @@ def cost(api, monkeypatch):
     return of
 
 
+@pytest.mark.slow
 def test_a_request_costs_a_fixed_number_of_round_trips(api, cost, monkeypatch, settings):
     settings.MAIL_SERVER, settings.MAIL_FROM = "folder:", "noreply@bookings.example.org"
     # A slow machine has looked again by the next request.
@@ -74,6 +75,7 @@ def test_a_connection_that_was_not_looked_at_lately_costs_one_more(api, cost, mo
     assert cost(lambda: api.get(f"{BOOKINGS}/{booking['id']}")) == 2
 
 
+@pytest.mark.slow
 def test_a_connection_that_was_closed_at_the_other_end_is_replaced_however_lately_it_was_used(api, cost):
     booking = shown(api.create())
     connection.close()
@@ -84,6 +86,7 @@ def test_a_connection_that_was_closed_at_the_other_end_is_replaced_however_latel
     assert api.get(f"{BOOKINGS}/{booking['id']}").status_code == 200
 
 
+@pytest.mark.slow
 def test_one_that_is_not_looked_at_at_all_fails_then(api, cost, monkeypatch):
     """The twin."""
     booking = shown(api.create())

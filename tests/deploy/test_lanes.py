@@ -333,6 +333,7 @@ def test_a_line_may_be_as_long_as_it_says_and_all_lines_together(gate, monkeypat
     assert {result() for result in running + waiting} == {"fine"}
 
 
+@pytest.mark.slow
 def test_a_body_that_does_not_come_takes_no_thread_that_works(lanes):
     class Slow:
         def __init__(self):

@@ -308,6 +308,7 @@ def ask_from(port, address):
     return answer.status, content, answer.headers
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_that_ends_tls_the_address_is_the_one_that_it_has_seen(webs):
     def seen(address):
         return f"X-Forwarded-For: 6.6.6.6, {address}\r\n".encode()

@@ -81,6 +81,7 @@ def test_the_search_finds_a_metric_that_is_not_there(there_are):
     assert family("bookings_lost_total") not in there_are
 
 
+@pytest.mark.slow
 def test_every_alert_is_played_both_ways():
     played = yaml.safe_load((REPOSITORY / "tests/deploy/alerts_test.yml").read_text())["tests"]
     expected = [each for test in played for each in test["promql_expr_test"]]
@@ -94,6 +95,7 @@ def test_every_alert_is_played_both_ways():
     assert alerts(firing=False) == names
 
 
+@pytest.mark.slow
 def test_every_alert_says_how_bad_it_is_and_where_to_read_what_to_do():
     headings = re.findall(r"^### (Bookings\w+)$", Path(REPOSITORY / RUN_BOOK).read_text(), re.MULTILINE)
 

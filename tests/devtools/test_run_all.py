@@ -133,6 +133,7 @@ def test_the_web_is_asked_where_it_can_be_found(host, address):
     assert run_all._address_here(host) == address
 
 
+@pytest.mark.slow
 def test_an_address_that_is_none_is_refused_without_showing_it():
     done = subprocess.run(
         [sys.executable, "-m", "devtools.run_all"],

@@ -78,6 +78,7 @@ def test_a_host_that_does_not_exist_was_sent_nothing():
     assert isinstance(ask("http://flights.invalid"), NotSent)
 
 
+@pytest.mark.slow
 def test_a_listener_that_does_not_accept_was_sent_nothing_and_is_given_up_soon():
     with (
         closing(socket.socket()) as listener,
@@ -150,6 +151,7 @@ def test_a_connection_that_is_silent_is_given_up_within_the_time_it_is_given():
     assert took < 1.0
 
 
+@pytest.mark.slow
 def test_an_answer_that_drips_is_given_up_within_the_time_it_is_given():
     def drip(connection):
         connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")

@@ -62,6 +62,7 @@ def test_what_was_never_connected_has_sent_nothing(http, url, why):
         http.send(Question("PATCH", url.format(host=HOST, port=free_port()), body=b"{}"), seconds=5)
 
 
+@pytest.mark.slow
 def test_a_peer_that_never_finishes_the_handshake_was_sent_nothing(http):
     over = threading.Event()
     with listening(lambda _connection: over.wait(5)) as port:

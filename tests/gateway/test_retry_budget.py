@@ -1,5 +1,7 @@
 """A process repeats ten requests; every ten that succeed earn one more."""
 
+import pytest
+
 from bookings.gateways.flight_service.resilience.retry_budget import RetryBudget
 from tests.support.threads import MeetingPlace, meeting_at, together, without_lock
 
@@ -45,6 +47,7 @@ def spent_by_threads(*, locked):
     return sum(together(64, budget.spend))
 
 
+@pytest.mark.slow
 def test_the_last_repetition_is_sent_once_by_64_threads():
     assert spent_by_threads(locked=True) == 1
 

@@ -57,6 +57,7 @@ def counted(desk, **query):
     ]
 
 
+@pytest.mark.slow
 def test_a_day_shows_what_staff_did_on_it_newest_first_and_nothing_of_other_days(desk):
     first, last = an_event(at=NOON.replace(hour=0)), an_event(at=NOON.replace(hour=23, minute=59, microsecond=999999))
     for at in (NOON.replace(hour=0) - timedelta(microseconds=1), NOON.replace(hour=0) + timedelta(days=1)):
@@ -67,6 +68,7 @@ def test_a_day_shows_what_staff_did_on_it_newest_first_and_nothing_of_other_days
     assert shown(desk, day=DAY) == [last, first]
 
 
+@pytest.mark.slow
 def test_without_a_day_it_is_today(desk):
     an_event(at=database_time() - timedelta(days=1))
     today = an_event(at=database_time())
@@ -102,6 +104,7 @@ def test_filters_choose_who_and_what(desk, query, names):
     assert sorted(event.actor_name for event in shown(desk, day=DAY, **query)) == names
 
 
+@pytest.mark.slow
 def test_decisions_about_calls_stand_among_the_events(desk):
     events = [an_event(at=NOON), a_decision(at=NOON + timedelta(seconds=1)), an_event(at=NOON + timedelta(seconds=2))]
 
@@ -149,6 +152,7 @@ def test_colleagues_are_counted_where_it_is_about_staff_alone(desk, query):
     assert counted(desk, day=DAY, **query) == []
 
 
+@pytest.mark.slow
 def test_counting_ends_somewhere_and_says_so(desk, monkeypatch):
     monkeypatch.setattr(activity, "MOST_COUNTED", 2)
     monkeypatch.setattr("bookings.office.bookings.activity.MOST_COUNTED", 2)
@@ -159,6 +163,7 @@ def test_counting_ends_somewhere_and_says_so(desk, monkeypatch):
     assert "There is more than is counted here." in text_of(page(desk, day=DAY))
 
 
+@pytest.mark.slow
 def test_my_day_and_the_other_views_are_links_and_say_which_is_shown(desk):
     tabs = page(desk, by="anna").context["tabs"]
 
@@ -232,6 +237,7 @@ def test_a_booking_and_a_request_have_all_of_their_events_of_any_day(desk):
     assert shown(desk, q="QD7T4XKZ", day=DAY, who="staff") == []
 
 
+@pytest.mark.slow
 def test_a_line_has_its_booking_reason_note_and_request(desk):
     event = an_event("cancelled", reason="fraud", note="two\nlines", request_id="req-7")
 

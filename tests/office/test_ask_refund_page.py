@@ -41,6 +41,7 @@ def test_the_page_of_a_booking_leads_to_it(desk, booking):
         assert f'href="{address()}"' in desk.get(page).content.decode()
 
 
+@pytest.mark.slow
 def test_it_says_what_is_left_and_what_went_back_before(desk, booking):
     a_refund_row(Payment.objects.get(), "done", 1500, cause="duplicate")
 
@@ -89,6 +90,7 @@ def test_the_second_click_does_it(desk, flights, payments, booking):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_another_amount_than_was_confirmed_is_shown_first(desk, booking):
     form = filled(desk)
 
@@ -98,6 +100,7 @@ def test_another_amount_than_was_confirmed_is_shown_first(desk, booking):
     assert Refund.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_two_clicks_refund_once(desk, booking):
     form = {**filled(desk), "confirmed": "1000"}
 
@@ -150,6 +153,7 @@ def test_what_is_missing_or_wrong_is_said(desk, booking, said, error):
     assert Refund.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_where_nothing_is_left_it_says_so(desk, booking):
     a_refund_row(Payment.objects.get(), "done")
 

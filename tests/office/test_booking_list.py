@@ -82,6 +82,7 @@ def test_what_needs_a_look_is_said_in_words(desk, columns, flag):
     assert line_of(desk)[1] == [flag]
 
 
+@pytest.mark.slow
 def test_what_is_not_yet_late_needs_no_look(desk):
     a_saved_row("cancelled", hold="asking")
     a_saved_row("cancelled", hold="giving_back")
@@ -89,6 +90,7 @@ def test_what_is_not_yet_late_needs_no_look(desk):
     assert [line.flags for line in desk.get(LIST).context["lines"]] == [[], []]
 
 
+@pytest.mark.slow
 def test_a_dead_release_and_a_refund_that_is_due_are_flags(desk):
     booking = a_saved_row("cancelled", hold="giving_back", give_back=a_call_row(state="dead"))
     a_payment_row(booking, "refund_due")
@@ -137,6 +139,7 @@ def test_what_expires_soon_awaits_payment_as_well(desk, one_of_each):
     assert listed(desk, view="awaiting_payment") == [booking.reference for booking in reversed(expected)]
 
 
+@pytest.mark.slow
 def test_the_quick_views_are_counted(desk, one_of_each):
     a_saved_row("pending", hold="stuck")
     a_dead_payment("cancelled")
@@ -171,6 +174,7 @@ def test_more_than_a_thousand_are_not_counted(desk):
     assert [tab.count for tab in context["tabs"]][1] == "999+"
 
 
+@pytest.mark.slow
 def test_filters_choose_together(desk):
     meant = a_saved_row("cancelled", flight_id=7, user_id=5, cancel_reason="fraud")
     a_saved_row("cancelled", flight_id=7, user_id=5)
@@ -180,6 +184,7 @@ def test_filters_choose_together(desk):
     assert listed(desk, status="cancelled", flight="7", user="5", reason="fraud") == [meant.reference]
 
 
+@pytest.mark.slow
 def test_only_what_is_cancelled_has_a_reason(desk):
     meant = a_saved_row("cancelled", cancel_reason="fraud")
     a_saved_row("booked")

@@ -54,6 +54,7 @@ def test_seats_that_are_back_are_not_being_given_back_any_more(desk, flights, pa
     assert "Being given back" not in text
 
 
+@pytest.mark.slow
 def test_it_tells_what_happened_in_the_order_of_time(desk, flights, payments):
     booking = a_booked_booking(flights, payments)
     cancel_booking(booking_id=booking.pk, actor=STAFF, reason=CancelReason.FRAUD, note="card was stolen")
@@ -195,6 +196,7 @@ def test_a_dispute_is_said_wherever_money_may_go_back(columns, said):
     assert ["disputed" in text_of(desk.get(address)) for address in pages] == [False] * 3
 
 
+@pytest.mark.slow
 def test_it_shows_prices_with_the_digits_of_their_currency(desk, flights, payments):
     flights.set_flight(1, price=611000, currency="INR")
     booking = a_booked_booking(flights, payments)
@@ -214,6 +216,7 @@ def test_it_says_until_when_a_hold_can_be_paid(desk):
     assert f"To be paid by {booking.expires_at:%H:%M}; 6 min left." in text
 
 
+@pytest.mark.slow
 def test_a_booking_that_is_over_says_why_it_cannot_be_cancelled(desk):
     booking = a_saved_row("cancelled")
 
@@ -223,6 +226,7 @@ def test_a_booking_that_is_over_says_why_it_cannot_be_cancelled(desk):
     assert f"/admin/bookings/booking/{booking.pk}/cancel/" not in page.content.decode()
 
 
+@pytest.mark.slow
 def test_whoever_may_only_look_is_told_which_right_is_missing(flights):
     booking = an_initiated_booking(flights)
 
@@ -233,6 +237,7 @@ def test_whoever_may_only_look_is_told_which_right_is_missing(flights):
     assert "Keep the note" not in text_of(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "hold", "looks_again"), [("pending", "asking", True), ("initiated", "held", False)])
 def test_it_looks_again_by_itself_while_something_is_under_way(desk, status, hold, looks_again):
     booking = a_saved_row(status, hold=hold)
@@ -268,6 +273,7 @@ def test_it_costs_as_many_statements_with_a_long_story_as_with_a_short_one(desk,
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_a_note_is_kept_with_its_author_and_request(desk, flights):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(page_of(booking)))
@@ -280,6 +286,7 @@ def test_a_note_is_kept_with_its_author_and_request(desk, flights):
     assert "Calls again at noon." in text_of(answer)
 
 
+@pytest.mark.slow
 def test_a_note_that_is_sent_twice_is_kept_once(desk, flights):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(page_of(booking)))
@@ -310,6 +317,7 @@ def test_the_address_of_notes_leads_to_the_form_after_a_log_in_in_between(desk, 
     assert (answer.status_code, answer.url) == (302, f"/admin/bookings/booking/{booking.pk}/change/")
 
 
+@pytest.mark.slow
 def test_a_note_from_a_broken_form_says_so_and_keeps_what_was_typed(desk, flights):
     booking = an_initiated_booking(flights)
 
@@ -320,6 +328,7 @@ def test_a_note_from_a_broken_form_says_so_and_keeps_what_was_typed(desk, flight
     assert "Calls again at noon.</textarea>" in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_a_note_is_shown_to_nobody_outside_the_back_office(desk, api, flights):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(page_of(booking)))

@@ -58,6 +58,7 @@ def test_who_asks_is_told_beforehand_and_the_page_says_what_it_waits_for(sam):
     assert "Take it back" in page
 
 
+@pytest.mark.slow
 def test_what_one_person_may_cancel_says_nothing_of_approval(sam, flights):
     an_initiated_booking(flights)
 
@@ -138,6 +139,7 @@ def test_who_asked_may_be_a_superuser_and_needs_another_person_all_the_same(admi
     assert decided(admin_client, bulk, "approve").status_code == 403
 
 
+@pytest.mark.slow
 def test_who_asked_takes_it_back(sam):
     many_rows(2)
     bulk = start()
@@ -222,6 +224,7 @@ def test_the_list_shows_what_waits_and_filters_by_it(tess):
     assert [row.pk for row in tess.get(f"{BULKS}?needs=worker").context["cl"].result_list] == []
 
 
+@pytest.mark.slow
 def test_the_start_page_leads_to_what_waits_for_approval(tess):
     many_rows(2)
     bulk = start()

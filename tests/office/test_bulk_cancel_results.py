@@ -31,6 +31,7 @@ def supervisor(client):
     return client
 
 
+@pytest.mark.slow
 def test_the_page_shows_how_far_it_is_and_looks_again_until_all_is_done(supervisor, flights, payments):
     an_initiated_booking(flights, seats=3)
     a_booked_booking(flights, payments, seats=2)
@@ -88,6 +89,7 @@ def test_a_booking_that_waits_for_its_payment_is_shown_as_cancelled_when_that_ha
     assert line in text_of(ended)
 
 
+@pytest.mark.slow
 def test_the_results_are_a_file(supervisor, flights, payments):
     booked = a_booked_booking(flights, payments, seats=2)
     cancelled = a_cancelled_booking(flights)

@@ -89,6 +89,7 @@ def test_a_form_that_will_not_do_says_so(anna, said, words):
     assert words in text_of(page)
 
 
+@pytest.mark.slow
 def test_without_the_right_there_is_no_page_and_no_link():
     a_saved_row()
     otto = desk_of(a_person("otto", group="Auditor"))
@@ -106,6 +107,7 @@ def test_a_filter_that_is_not_understood_notes_nothing(anna):
     assert notes() == []
 
 
+@pytest.mark.slow
 def test_many_are_counted_and_the_newest_are_named(anna):
     many_rows(60)
 

@@ -25,6 +25,7 @@ def desk():
     return desk_of(a_person(group="Supervisor"))
 
 
+@pytest.mark.slow
 def test_all_four_kinds_are_on_one_page_with_what_was_said(desk):
     a_stuck_reservation(flight_id=11, claims=7)
     a_dead_release(flight_id=12, seats=5)
@@ -60,6 +61,7 @@ def test_what_is_too_old_to_be_sent_can_only_be_decided(desk):
     assert text_of(answer).count("Too old to send") == 2
 
 
+@pytest.mark.slow
 def test_the_list_of_one_flight(desk):
     here, elsewhere = a_stuck_reservation(flight_id=21), a_stuck_reservation(flight_id=22)
 
@@ -78,6 +80,7 @@ def test_a_filter_that_makes_no_sense_is_refused(desk, query):
     assert f"This page does not know a filter in its address: {next(iter(query))}" in text_of(answer)
 
 
+@pytest.mark.slow
 def test_more_than_a_hundred_are_not_shown_but_said(desk):
     for _ in range(101):
         a_call_row(state="dead")

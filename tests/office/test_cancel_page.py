@@ -49,6 +49,7 @@ def test_it_says_what_will_happen_to_an_unpaid_booking(desk, flights):
     assert "It cannot be undone." in text
 
 
+@pytest.mark.slow
 def test_it_says_what_will_be_refunded(desk, flights, payments):
     booking = a_booked_booking(flights, payments)
 
@@ -57,6 +58,7 @@ def test_it_says_what_will_be_refunded(desk, flights, payments):
     assert "4,000 XXX is refunded to the customer." in text
 
 
+@pytest.mark.slow
 def test_it_says_that_the_seats_are_not_known_yet(desk, flights):
     booking = a_pending_booking(flights)
 
@@ -65,6 +67,7 @@ def test_it_says_that_the_seats_are_not_known_yet(desk, flights):
     assert "It is not known yet whether the Flight Service has given the seats." in text
 
 
+@pytest.mark.slow
 def test_it_says_that_the_seats_wait_for_a_decision(desk):
     text = text_of(desk.get(cancel_address(a_stuck_reservation())))
 
@@ -79,6 +82,7 @@ def test_it_says_that_the_seats_were_not_asked_for_yet(desk):
     assert "The Flight Service was not asked for the seats yet, and will not be." in text
 
 
+@pytest.mark.slow
 def test_it_warns_that_the_window_closes_in_a_moment_anyway(desk):
     now = database_time()
     booking = a_saved_row("initiated", created_at=now, expires_at=now + timedelta(seconds=20.9))
@@ -88,6 +92,7 @@ def test_it_warns_that_the_window_closes_in_a_moment_anyway(desk):
     assert "The payment window closes in 20 s anyway." in text or "The payment window closes in 19 s anyway." in text
 
 
+@pytest.mark.slow
 def test_it_warns_that_the_customer_is_paying(desk, flights, payments):
     booking = an_initiated_booking(flights)
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
@@ -200,6 +205,7 @@ def test_a_stale_page_changes_nothing_and_shows_what_changed_and_by_whom(desk, f
     assert "Booking made" not in text
 
 
+@pytest.mark.slow
 def test_a_stale_page_of_a_booking_that_is_over_offers_to_keep_the_words_as_a_note(desk, flights):
     booking = an_initiated_booking(flights)
     form = fields_of(desk.get(cancel_address(booking)))
@@ -260,6 +266,7 @@ def test_a_form_without_its_hidden_fields_changes_nothing(desk, flights, unfit):
     assert Booking.objects.get().status == "initiated"
 
 
+@pytest.mark.slow
 def test_looking_at_the_page_changes_nothing(desk, flights, payments):
     booking = an_initiated_booking(flights)
     a_payment_row(a_saved_row("initiated"))

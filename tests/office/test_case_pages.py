@@ -237,6 +237,7 @@ def test_the_list_says_who_works_on_a_booking_and_whether_it_is_due(anna, bookin
     }
 
 
+@pytest.mark.slow
 def test_a_date_that_is_ahead_is_no_flag(anna, booking):
     move(booking, "take")
     BookingCase.objects.update(follow_up_on="2999-01-01")
@@ -265,6 +266,7 @@ def test_the_quick_views_of_cases_count_and_show_them(anna, booking):
     assert [tab.text for tab in anna.get(f"{LIST}?owner=anna").context["tabs"] if tab.is_current] == ["My cases"]
 
 
+@pytest.mark.slow
 def test_who_may_not_work_on_cases_has_no_cases_of_their_own(desk, booking):
     assert "My cases" not in {str(tab.text) for tab in desk.get(LIST).context["tabs"]}
 
@@ -278,6 +280,7 @@ def test_a_name_that_no_user_can_have_is_not_understood(desk, owner):
     assert "This page does not know a filter in its address: owner" in text_of(page)
 
 
+@pytest.mark.slow
 def test_an_export_and_a_bulk_cancellation_take_the_owner_too(lead, booking):
     other = a_saved_row()
     move(booking, "take", by="lea")
@@ -291,6 +294,7 @@ def test_an_export_and_a_bulk_cancellation_take_the_owner_too(lead, booking):
     assert [line[0].pk for line in plan.lines] == [booking.pk]
 
 
+@pytest.mark.slow
 def test_what_was_typed_before_the_session_ended_stands_in_the_form_of_the_case_alone(client, booking):
     a_person("anna", group="Support")
     address = f"{LIST}{booking.pk}/case/"

@@ -21,6 +21,7 @@ def a_fix(**columns):
     return a_call_row(kind="fix", fixes_flight_id=None if is_over else flight_id, **columns)
 
 
+@pytest.mark.slow
 def test_the_list_says_what_each_call_does(desk):
     a_fix(flight_id=21, reserves=True)
     a_fix(flight_id=22, state="dead")

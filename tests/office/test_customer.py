@@ -129,6 +129,7 @@ def test_refunds_that_are_not_over_are_open(desk, state):
     assert what_is_open(desk) == [(booking.pk, False, [state])]
 
 
+@pytest.mark.slow
 def test_what_is_over_and_what_others_have_open_is_not(desk):
     of_this_user("booked")
     of_this_user("cancelled", hold="giving_back", give_back=a_call_row(state="done"))
@@ -141,6 +142,7 @@ def test_what_is_over_and_what_others_have_open_is_not(desk):
     assert "Nothing: no seats are on their way, and no payment waits for an answer." in text_of(shown(desk))
 
 
+@pytest.mark.slow
 def test_a_booking_with_both_is_said_once_with_both(desk):
     booking = of_this_user("cancelled", hold="giving_back", give_back=a_call_row(state="dead"))
     a_payment_row(booking, PaymentState.REFUND_DUE)
@@ -189,6 +191,7 @@ def test_of_a_user_with_very_many_bookings_the_newest_are_added_up_and_it_says_s
     assert len(shown(desk).context["lines"]) == 3
 
 
+@pytest.mark.slow
 def test_exactly_so_many_are_all_of_them(desk, monkeypatch):
     monkeypatch.setattr(customer, "MOST_SUMMED", 2)
     of_this_user("booked")
@@ -197,6 +200,7 @@ def test_exactly_so_many_are_all_of_them(desk, monkeypatch):
     assert (found(desk).count, found(desk).is_partial) == (2, False)
 
 
+@pytest.mark.slow
 def test_its_pages_begin_at_a_booking_and_lead_to_one_another(desk, monkeypatch):
     monkeypatch.setattr(pages.page_of, "__kwdefaults__", {**pages.page_of.__kwdefaults__, "size": 2})
     mine = [of_this_user().pk for _ in range(3)]

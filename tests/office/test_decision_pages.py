@@ -125,6 +125,7 @@ def test_what_came_of_a_retry_is_said(desk, flights, payments, faults, hours, sa
     assert said in text_of(answer)
 
 
+@pytest.mark.slow
 def test_a_double_click_about_a_correction_is_answered_as_one(desk):
     call = a_call_row(kind="fix", state="dead", fixes_flight_id=1)
     SeatCallEvent.by(STAFF, at=call.created_at, seat_call=call, what="fixed", note="").save()

@@ -35,6 +35,7 @@ def case(request):
     return call, give_back_address(call, "retry")
 
 
+@pytest.mark.slow
 def test_only_the_other_two_decisions_are_offered(desk):
     booking, call = a_stuck_reservation(), a_dead_release()
 

@@ -31,6 +31,7 @@ def said(decision, **other):
     return {"decision": decision, "note": "called them", "action_key": uuid.uuid4().hex, "reference": "", **other}
 
 
+@pytest.mark.slow
 def test_the_pages_lead_to_the_decision(desk):
     refund = an_owed_refund("failed", last_error="card expired")
 
@@ -43,6 +44,7 @@ def test_the_pages_lead_to_the_decision(desk):
     assert f'href="{address(refund)}"' in page.content.decode()
 
 
+@pytest.mark.slow
 def test_money_that_is_owed_cannot_be_left(desk):
     owed, live = (text_of(desk.get(address(refund))) for refund in (an_owed_refund("failed"), of_a_live()))
 
@@ -93,6 +95,7 @@ def test_what_is_missing_is_said(desk, form, text):
     assert Refund.objects.get().standing == "failed"
 
 
+@pytest.mark.slow
 def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):
     refund = of_a_live()
     desk_of(a_person("ben", group="Supervisor")).post(address(refund), said("leave"))
@@ -106,6 +109,7 @@ def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):
     assert "I wrote a lot here" in text
 
 
+@pytest.mark.slow
 def test_less_than_this_may_be_left_by_now(desk):
     refund = of_a_live()
     a_refund_row(Payment.objects.get(), "done", 3500)
@@ -115,6 +119,7 @@ def test_less_than_this_may_be_left_by_now(desk):
     assert (answer.status_code, "Less than this is left of the payment by now." in text_of(answer)) == (409, True)
 
 
+@pytest.mark.slow
 def test_a_booking_that_has_ended_meanwhile_does_not_keep_it(desk):
     refund = an_owed_refund("failed")
 

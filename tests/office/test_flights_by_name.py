@@ -45,6 +45,7 @@ def test_a_flight_is_shown_by_number_route_and_departure(desk, page):
     assert '<time datetime="2030-01-01T09:00:00+00:00">2030-01-01 09:00</time>' in content
 
 
+@pytest.mark.slow
 def test_a_flight_that_has_no_name_is_shown_by_its_id(desk):
     a_saved_row(flight_id=7)
 
@@ -62,6 +63,7 @@ def test_of_a_route_that_is_half_known_that_half_is_shown(desk, ends, said):
     assert f'<span class="quiet">{said}</span>' in desk.get(LIST).content.decode()
 
 
+@pytest.mark.slow
 def test_the_pages_of_a_cancellation_name_the_flight(db):
     booking = a_saved_row(flight_id=7, **NAMED)
     desk = desk_of(a_person(group="Supervisor"))
@@ -74,6 +76,7 @@ def test_the_pages_of_a_cancellation_name_the_flight(db):
     assert ">UK 808</a>" in many
 
 
+@pytest.mark.slow
 def test_a_number_is_no_flight_to_cancel(db):
     a_saved_row(flight_id=7, **NAMED)
     desk = desk_of(a_person(group="Supervisor"))

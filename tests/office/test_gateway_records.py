@@ -52,6 +52,7 @@ def test_a_list_costs_as_many_statements_with_many_rows_as_with_one(desk, addres
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_a_notice_is_shown_with_what_it_is_about(desk):
     key = uuid.uuid4()
     row = a_notice_row(7, payment_key=key, last_error="no answer", kind="refund")
@@ -82,6 +83,7 @@ def test_notices_are_listed_by_their_state(desk, state, said):
     assert said in text_of(answer)
 
 
+@pytest.mark.slow
 def test_disputes_stand_in_the_order_in_which_they_must_be_answered(desk):
     now = database_time()
     over = a_dispute_row(1, closed_at=now, outcome="lost", standing="lost", answer_by=now - timedelta(days=1))
@@ -96,6 +98,7 @@ def test_disputes_stand_in_the_order_in_which_they_must_be_answered(desk):
         assert said in text_of(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("refundable", "said"), [(True, "yes"), (False, "no: the money is gone")])
 def test_a_dispute_says_whether_a_refund_ends_it(desk, refundable, said):
     row = a_dispute_row(refundable=refundable)
@@ -106,6 +109,7 @@ def test_a_dispute_says_whether_a_refund_ends_it(desk, refundable, said):
     assert "fraudulent" in shown
 
 
+@pytest.mark.slow
 def test_a_dispute_that_must_be_answered_is_a_decision_of_the_start_page(desk, flights):
     row = a_dispute_row()
 
@@ -118,6 +122,7 @@ def test_a_dispute_that_must_be_answered_is_a_decision_of_the_start_page(desk, f
     assert decision.address == f"{DISPUTES}{row.pk}/change/"
 
 
+@pytest.mark.slow
 def test_a_comparison_names_what_differs(desk, flights):
     row = a_payment_comparison(
         differences=[
@@ -136,6 +141,7 @@ def test_a_comparison_names_what_differs(desk, flights):
     ]
 
 
+@pytest.mark.slow
 def test_what_a_gateway_writes_is_shown_as_text(desk):
     row = a_dispute_row(reason="<b>x</b>", standing="<i>y</i>")
 

@@ -20,6 +20,7 @@ def links_of(answer):
     return [(str(link.name), link.count) for link in answer.context["links"]]
 
 
+@pytest.mark.slow
 def test_it_has_the_pages_that_its_reader_may_open(at_desk):
     answer = at_desk("bookings.view_booking", "bookings.view_payment", "bookings.view_reconciliation").get(LIST)
 
@@ -29,6 +30,7 @@ def test_it_has_the_pages_that_its_reader_may_open(at_desk):
     ]
 
 
+@pytest.mark.slow
 def test_it_counts_what_waits_for_a_decision_behind_each_entry(admin_client):
     a_stuck_reservation()
     for state in ("dead", "dead", "open"):
@@ -53,6 +55,7 @@ def test_it_counts_what_waits_for_a_decision_behind_each_entry(admin_client):
     assert '<span class="count">9<span class="visually-hidden"> to decide</span></span>' in answer.content.decode()
 
 
+@pytest.mark.slow
 def test_what_its_reader_may_not_see_is_not_counted(desk):
     a_dead_payment()
     a_stuck_reservation()
@@ -83,6 +86,7 @@ def test_it_says_where_its_reader_is(admin_client, flights, address, here):
     assert {str(link.name): link.here for link in answer.context["links"] if link.here} == here
 
 
+@pytest.mark.slow
 def test_it_stands_on_no_page_of_those_who_are_not_logged_in(client):
     assert '<nav class="menu"' not in client.get("/admin/login/").content.decode()
 
@@ -101,6 +105,7 @@ def test_it_counts_once_in_a_few_seconds(desk, django_assert_num_queries, monkey
         counts.look()
 
 
+@pytest.mark.slow
 def test_after_a_decision_it_counts_again(admin_client):
     a_dead_payment()
     assert dict(links_of(admin_client.get(LIST)))["Payments"] == 1

@@ -26,6 +26,7 @@ def page_of(payment):
     return f"{PAYMENTS}{payment.pk}/change/"
 
 
+@pytest.mark.slow
 def test_the_list_shows_those_that_need_a_decision(desk):
     dead = [a_dead_payment(), a_dead_payment("cancelled")]
     others = [a_payment_row(a_saved_row("initiated")), a_payment_row(a_saved_row("cancelled"), "refund_due")]
@@ -60,6 +61,7 @@ def test_a_record_says_all_that_is_known_of_it(desk):
     assert "Why declined insufficient_funds" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_a_record_leads_to_the_page_of_the_gateway(desk, monkeypatch):
     stripe = stripe_at("https://api.stripe.com")
     monkeypatch.setattr(wiring, "payment_gateways", lambda: {"stripe": stripe})
@@ -139,6 +141,7 @@ def test_a_retry_without_an_answer_says_that_it_waits_again_soon(desk, payments,
     assert "No answer again. It was first sent more than 24 hours ago" in text_of(answer)
 
 
+@pytest.mark.slow
 def test_a_double_click_decides_once_and_is_answered_like_the_first(desk):
     payment, form = a_dead_payment(), why("Their pages show it.")
 
@@ -163,6 +166,7 @@ def test_a_page_that_is_sent_again_when_its_retry_is_dead_again_says_that_nothin
     assert len(payments.asked) == asked
 
 
+@pytest.mark.slow
 def test_the_second_click_while_the_gateway_is_asked_says_so(desk, payments):
     payment, form = a_dead_payment(), why("once more", about="dead")
     second_click = []
@@ -178,6 +182,7 @@ def test_the_second_click_while_the_gateway_is_asked_says_so(desk, payments):
     assert payments.calls == ["close"]
 
 
+@pytest.mark.slow
 def test_what_a_colleague_has_decided_is_shown_and_what_was_typed_is_kept(desk):
     payment = a_dead_payment()
     desk_of(a_person("ben", group="Supervisor")).post(payment_address(payment, "not-applied"), why("first"))
@@ -207,6 +212,7 @@ def test_who_lacks_the_right_sees_the_payment_and_decides_nothing(payments, grou
     assert (Payment.objects.get().state, payments.asked, BookingEvent.objects.count()) == ("dead", [], 0)
 
 
+@pytest.mark.slow
 def test_a_form_without_the_key_of_its_page_decides_nothing(desk):
     payment = a_dead_payment()
 

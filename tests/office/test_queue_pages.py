@@ -58,6 +58,7 @@ def test_the_start_page_names_them_in_plain_words(desk):
     assert "Django Q" not in text
 
 
+@pytest.mark.slow
 def test_each_list_says_what_the_work_is(desk, schedule):
     a_task(1)
     a_task(2, success=False, result="no database : Traceback (most recent call last): secret path")

@@ -56,6 +56,7 @@ def test_a_list_costs_as_many_statements_with_many_rows_as_with_one(desk, name):
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_states_are_said_in_plain_words(desk):
     some_rows(1)
 
@@ -147,6 +148,7 @@ def test_what_is_typed_into_the_search_of_a_list_is_looked_up_on_indexes_alone(d
     assert [query["sql"] for query in captured if "LIKE" in query["sql"]] == []
 
 
+@pytest.mark.slow
 def test_counting_ends_where_nobody_turns_pages_any_more(desk, monkeypatch):
     monkeypatch.setattr(BoundedPaginator, "MOST_ROWS", 3)
     some_rows(5)

@@ -100,6 +100,7 @@ def test_the_page_of_a_booking_says_in_a_sentence_what_becomes_of_a_refund(desk,
     assert said in text_of(desk.get(f"/admin/bookings/booking/{refund.payment.booking_id}/change/"))
 
 
+@pytest.mark.slow
 def test_the_page_of_a_booking_says_what_went_back_of_a_payment_that_is_kept(desk):
     payment = a_payment_row(a_saved_row("booked"), "succeeded")
     a_refund_row(payment, "done", 1000)
@@ -123,6 +124,7 @@ def test_what_does_not_wait_for_a_decision_offers_none(desk):
     assert links_of(desk.get(page_of(an_owed_refund()))) == []
 
 
+@pytest.mark.slow
 def test_after_six_days_nothing_is_sent_again(desk, payments):
     refund = a_dead_refund(hours=6 * 24 + 1)
 
@@ -202,6 +204,7 @@ def test_a_page_that_is_sent_again_when_its_retry_is_dead_again_says_that_nothin
     assert len(payments.asked) == asked
 
 
+@pytest.mark.slow
 def test_the_second_click_while_the_gateway_is_asked_says_so(desk, payments):
     refund, form = a_dead_refund(), why("once more", about="dead")
     payments.charges[refund.payment.gateway_key] = ("", refund.money)
@@ -218,6 +221,7 @@ def test_the_second_click_while_the_gateway_is_asked_says_so(desk, payments):
     assert len(payments.asked) == 1
 
 
+@pytest.mark.slow
 def test_what_a_colleague_has_decided_is_shown(desk):
     refund = a_dead_refund()
     desk_of(a_person("ben", group="Supervisor")).post(refund_address(refund, "applied"), why("first"))

@@ -149,6 +149,7 @@ def test_a_refusal_names_the_missing_right_and_is_logged(address, right, caplog)
     assert (line["by"], line["right"]) == ("otto", right.rpartition("(")[2].rstrip(")"))
 
 
+@pytest.mark.slow
 def test_whoever_has_no_right_at_all_is_told_so_by_every_page_of_bookings(flights):
     booking = an_initiated_booking(flights)
     desk = desk_of(a_person("nobody"))

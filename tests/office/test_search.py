@@ -118,6 +118,7 @@ def test_a_key_in_another_case_is_another_key(desk, flights):
     assert desk.get(SEARCH, {"q": "made-with-this"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_id_of_a_request_leads_to_what_it_did(desk):
     made, cancelled, paid = a_saved_row(request_id="req-1"), a_saved_row("cancelled"), a_saved_row()
     BookingEvent.objects.create(

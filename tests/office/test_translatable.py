@@ -166,6 +166,7 @@ def test_the_page_of_a_filter_that_is_not_understood_has_its_name_alone(desk, br
     assert untranslated(answer.content.decode()) == ["status"]
 
 
+@pytest.mark.slow
 def test_the_log_in_has_none_either(client, brackets):
     typed = {"username": "anna", "password": "wrong"}
 

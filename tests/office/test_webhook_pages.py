@@ -67,6 +67,7 @@ def a_failing_endpoint(url="https://hooks.example.org/a", answer="<b>no</b>", **
     return endpoint, row
 
 
+@pytest.mark.slow
 def test_an_endpoint_is_shown_with_what_it_has_not_got_and_without_its_secrets(desk):
     made = an_endpoint(types=[News.PAID, News.HELD], owner=a_service("crm"))
     to_deliver(made.endpoint, announcements(3))
@@ -224,6 +225,7 @@ def test_a_form_that_is_incomplete_or_about_another_state_changes_nothing_and_ke
     assert desk.get(f"{ENDPOINTS}{endpoint.pk + 1}/ping/").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_delivery_is_shown_with_its_body_and_each_sending_that_failed(desk):
     _endpoint, row = a_failing_endpoint()
 
@@ -265,6 +267,7 @@ def test_deliveries_are_listed_by_endpoint_and_state_and_found_by_what_they_are_
     assert desk.get(f"{DELIVERIES}?endpoint={retired.pk + 1}").status_code == 400
 
 
+@pytest.mark.slow
 def test_a_delivery_is_sent_once_more_unless_its_endpoint_is_retired(desk):
     endpoint = an_endpoint().endpoint
     (row,) = to_deliver(endpoint, announcements(1))

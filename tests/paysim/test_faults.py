@@ -96,6 +96,7 @@ def test_a_dripping_answer_comes_a_byte_at_a_time(paysim):
     assert took > 0.9
 
 
+@pytest.mark.slow
 def test_a_slow_answer_does_what_was_asked_after_its_client_has_left(paysim):
     intent = an_intent(paysim)
     paysim.faults(latency_ms=400, only="confirm")

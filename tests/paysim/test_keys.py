@@ -81,6 +81,7 @@ def test_a_key_is_forgotten_on_demand(paysim):
     assert paysim.api("POST", "payment_intents", "forget", **TEN).json()["id"] != first["id"]
 
 
+@pytest.mark.slow
 def test_a_key_of_a_request_that_changes_nothing_is_not_looked_at(paysim):
     intent = a_paid_intent(paysim)
     answers = [paysim.api("GET", path, "read") for path in (f"payment_intents/{intent['id']}", "charges")]

@@ -48,6 +48,7 @@ def test_a_change_is_told_and_signed(paysim, receiver):
     assert paysim.api("GET", f"events/{event.id}").json()["data"] == json.loads(notice.body)["data"]
 
 
+@pytest.mark.slow
 def test_a_notice_is_repeated_until_it_is_accepted(paysim, receiver):
     receiver.refuses[:] = [500, 400, 302]
     an_intent(paysim)
@@ -87,6 +88,7 @@ def test_a_notice_may_come_twice(paysim, receiver):
     assert first.event(WEBHOOK_SECRET).id == second.event(WEBHOOK_SECRET).id
 
 
+@pytest.mark.slow
 def test_two_events_may_tell_of_one_change(paysim, receiver):
     paysim.faults(notice_double_event_rate=1)
     intent = an_intent(paysim)
@@ -136,6 +138,7 @@ def test_notices_come_in_the_order_that_is_asked_for_and_as_often(paysim, receiv
     receiver.await_notices(1, "charge.succeeded")
 
 
+@pytest.mark.slow
 def test_notices_overtake_each_other(paysim, receiver):
     paysim.faults(notice_shuffle_ms=300, seed=1)
     intents = [an_intent(paysim)["id"] for _ in range(12)]
@@ -163,6 +166,7 @@ def test_an_endpoint_of_the_api_gets_what_it_wants_signed_by_its_own_secret(pays
         paysim.reset()
 
 
+@pytest.mark.slow
 def test_two_secrets_sign_while_one_takes_the_place_of_the_other(receiver):
     receiver.notices.clear()
     with start_paysim("--webhook-url", receiver.url, "--webhook-secret", "whsec_new,whsec_old") as sim:

@@ -69,6 +69,7 @@ def test_options_that_make_no_sense_are_refused_in_one_line(options, said, capsy
     assert (ended.value.code, capsys.readouterr().err) == (2, f"{said}; --help lists the options\n")
 
 
+@pytest.mark.slow
 def test_a_webhook_that_is_no_address_is_refused(tmp_path):
     ended = paysim_command("--webhook-url", "nowhere", "--database", str(tmp_path / "p.sqlite3"), "--port", "0")
 
@@ -178,6 +179,7 @@ def test_orders_of_other_pages_are_not_taken(paysim):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_forgets_everything_and_stops_in_order():
     with start_paysim() as paysim:
         paysim.api("POST", "payment_intents", "once", **TEN)

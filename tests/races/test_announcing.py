@@ -169,11 +169,13 @@ def an_event_that_commits_late(flights, monkeypatch):
     return types_of(first), types_of(second)
 
 
+@pytest.mark.slow
 def test_an_event_that_is_committed_after_a_later_one_is_told(flights, monkeypatch):
     assert an_event_that_commits_late(flights, monkeypatch) == (["held", "cancelled"],) * 2
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_twin_with_one_cursor_for_all_bookings_an_event_that_is_committed_late_is_never_told(flights, monkeypatch):
     def after_the_cursor():
         cursor = Booking.objects.aggregate(last=Max("announced_event_id"))["last"]

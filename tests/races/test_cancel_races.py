@@ -82,6 +82,7 @@ def test_a_booking_cancelled_by_three_and_expired_by_two_ends_once(flights, sim)
         assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_who_pays_while_a_cancellation_is_decided_waits_and_is_refused(flights, sim, monkeypatch):
     booking = an_initiated_booking(flights)
     decided = Halt(monkeypatch, CANCEL_DECIDED)

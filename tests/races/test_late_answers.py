@@ -89,6 +89,7 @@ def test_a_booking_that_ends_before_its_take_is_answered_gives_the_seats_back(fl
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_customer_who_cancels_while_the_take_is_recorded_waits_for_it(flights, sim, monkeypatch):
     recorded = Halt(monkeypatch, OUTCOME_RECORDED)
 

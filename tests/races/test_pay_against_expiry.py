@@ -68,6 +68,7 @@ def test_a_payment_that_began_in_time_counts_and_the_pass_skips_the_booking(
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_booking_that_the_pass_has_locked_can_no_longer_be_paid(flights, sim, deadline_has_passed, monkeypatch):
     booking = an_initiated_booking(flights)
     locked = Halt(monkeypatch, EXPIRY_LOCKED)

@@ -82,6 +82,7 @@ def test_sixty_four_people_give_back_no_more_than_was_paid():
         assert violations() == []
 
 
+@pytest.mark.slow
 def test_of_pages_that_are_equally_old_one_refunds():
     payment = a_paid_booking()
     booking = Booking.objects.get(pk=payment.booking_id)
@@ -95,6 +96,7 @@ def test_of_pages_that_are_equally_old_one_refunds():
     assert asked_for(payment) == 100
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_any_page")
 def test_one_page_that_is_sent_many_times_at_once_refunds_once():
     payment = a_paid_booking()
@@ -106,6 +108,7 @@ def test_one_page_that_is_sent_many_times_at_once_refunds_once():
     assert asked_for(payment) == 100
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_any_page")
 def test_the_second_waits_for_the_first_and_hears_what_is_left(monkeypatch):
     payment = a_paid_booking()

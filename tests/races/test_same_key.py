@@ -101,6 +101,7 @@ def test_one_key_sixteen_times_makes_one_cancellation(flights, sim):
         assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_twin_without_the_unique_key_one_key_makes_sixteen_bookings(flights, monkeypatch):
     keyed = a_key()
     nobody_was_first = threading.Barrier(CLIENTS, timeout=PATIENCE_SECONDS)

@@ -175,6 +175,7 @@ def test_a_create_whose_commit_was_unclear_makes_one_booking(flights, sim, lost_
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_payment_whose_commit_was_unclear_is_replayed_from_its_own_record(flights, sim, lost_commit):
     booking = an_initiated_booking(flights)
     attempts = lost_commit("payment.begin")
@@ -200,6 +201,7 @@ def test_a_payment_that_was_unclear_before_the_charge_is_charged_once(flights, s
     assert_in_step(sim, payments)
 
 
+@pytest.mark.slow
 def test_a_payment_whose_end_was_unclear_is_booked_once(flights, sim, lost_commit):
     booking, payments = an_initiated_booking(flights), FakePayments()
     attempts = lost_commit("payment.settled")
@@ -225,6 +227,7 @@ def test_a_cancellation_whose_commit_was_unclear_gives_the_seats_back_once(fligh
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_pass_whose_commit_was_unclear_expires_each_booking_once(flights, sim, lost_commit):
     an_initiated_booking(flights)
     let_time_pass(minutes=20)
@@ -237,6 +240,7 @@ def test_a_pass_whose_commit_was_unclear_expires_each_booking_once(flights, sim,
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_give_back_whose_commit_was_unclear_is_sent_once(flights, sim, lost_commit):
     a_cancelled_booking(flights)
     attempts = lost_commit("seats.release")
@@ -248,6 +252,7 @@ def test_a_give_back_whose_commit_was_unclear_is_sent_once(flights, sim, lost_co
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_claim_whose_commit_was_unclear_knows_its_own_lease(flights, sim, lost_commit):
     sim.faults(drop_reply_rate=1.0, faults_on="patch")
     with pytest.raises(FlightServiceUnavailable):

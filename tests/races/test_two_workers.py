@@ -125,6 +125,7 @@ def test_workers_that_cut_one_flight_at_once_give_its_seats_back_once(flights, s
         assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_a_flight_that_one_worker_is_cutting_is_left_alone_by_the_other(flights, sim, monkeypatch):
     a_cancelled_booking(flights)
     locked = Halt(monkeypatch, SEAT_CALL_CHOSEN)
@@ -135,6 +136,7 @@ def test_a_flight_that_one_worker_is_cutting_is_left_alone_by_the_other(flights,
     assert_in_step(sim)
 
 
+@pytest.mark.slow
 def test_twin_without_row_locks_the_count_of_changed_rows_stops_the_second_call(flights, sim, monkeypatch):
     a_cancelled_booking(flights)
     without_row_locks(monkeypatch)

@@ -39,6 +39,7 @@ def test_four_processes_at_once_send_each_delivery_once():
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {DeliveryState.DELIVERED}
 
 
+@pytest.mark.slow
 def test_one_of_many_claims_gets_the_lane():
     endpoint = an_endpoint().endpoint
     for _ in rounds(3):

@@ -51,6 +51,7 @@ def test_a_key_is_made_and_shown(keeper):
     assert "no-store" in answer.headers["Cache-Control"]
 
 
+@pytest.mark.slow
 def test_no_other_page_shows_a_secret_or_its_hash(keeper, key):
     pages = [keeper.get(address).content.decode() for address in (KEYS, f"{KEYS}{key.pk}/change/", "/admin/")]
 
@@ -85,6 +86,7 @@ def test_a_key_is_revoked_after_a_page_that_says_what_will_happen(keeper, key):
     assert ApiKey.objects.get().revoked_at is not None
 
 
+@pytest.mark.slow
 def test_a_key_that_was_revoked_meanwhile_is_told(keeper, key):
     keeper.post(f"{KEYS}{key.pk}/revoke/", {"note": "lost"})
 
@@ -112,6 +114,7 @@ def test_a_key_that_is_not_there_is_not_found(keeper, page):
     assert keeper.get(KEYS + page).status_code == 404
 
 
+@pytest.mark.slow
 def test_nobody_deletes_or_edits_a_key(admin_client, key):
     delete = admin_client.post(f"{KEYS}{key.pk}/delete/", {"post": "yes"})
     change = admin_client.post(f"{KEYS}{key.pk}/change/", {"scopes": "payments:write"})
@@ -135,6 +138,7 @@ def test_the_list_costs_as_much_for_many_keys_as_for_one(keeper, key, django_ass
     assert page.count("gate agent") == 6
 
 
+@pytest.mark.slow
 def test_a_rotation_that_is_sent_twice_rotates_once(keeper, key):
     form = keeper.get(f"{KEYS}{key.pk}/rotate/").context["form"]
     sent = {"grace_hours": "1", "days": "", "seen": form["seen"].value(), "note": "lost"}

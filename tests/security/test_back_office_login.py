@@ -64,6 +64,7 @@ def without_token(page):
 # --- guesses ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_after_five_wrong_passwords_the_right_one_is_refused_without_a_look(looked_at):
     failed = statuses(5)
 
@@ -77,6 +78,7 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_without_a_look(look
     assert looked_at == ["wrong"] * 5
 
 
+@pytest.mark.slow
 def test_a_wrong_password_looks_the_same_when_tries_are_used_up():
     statuses(5)
 
@@ -86,6 +88,7 @@ def test_a_wrong_password_looks_the_same_when_tries_are_used_up():
     assert without_token(page_of(right)) == without_token(page_of(wrong))
 
 
+@pytest.mark.slow
 def test_five_minutes_later_the_right_password_is_right_again():
     statuses(6)
     RateWindow.objects.update(started_at=F("started_at") - timedelta(minutes=5))
@@ -101,6 +104,7 @@ def test_others_are_not_kept_out(where):
     assert log_in(RIGHT, **where).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_name_is_the_same_in_capitals():
     spelled = ["anna", "Anna", "ANNA", "aNNa", "annA"]
 
@@ -108,6 +112,7 @@ def test_a_name_is_the_same_in_capitals():
     assert log_in(RIGHT).status_code == 429
 
 
+@pytest.mark.slow
 def test_a_name_is_the_same_with_spaces_around_it():
     for spaces in range(5):
         log_in("wrong", name="anna" + " " * spaces)
@@ -130,6 +135,7 @@ def test_log_ins_that_succeed_are_not_counted():
     assert set(RateWindow.objects.values_list("used", flat=True)) == {0}
 
 
+@pytest.mark.slow
 def test_a_log_in_in_between_does_not_forgive_the_failures():
     statuses(4)
 
@@ -160,6 +166,7 @@ def test_thirty_failures_close_the_door_for_an_address():
     assert log_in(RIGHT, address=THERE).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_thousand_failures_from_everywhere_close_the_door_for_a_name():
     log_in("wrong", address="192.0.2.1")
     RateWindow.objects.filter(name__regex="^login [0-9a-f]{32}$").update(used=999)

@@ -128,6 +128,7 @@ def test_a_guess_at_a_secret_is_answered_alike_whether_it_is_right_or_wrong(page
     assert f"does not know a filter in its address: {name}" in text_of(answer)
 
 
+@pytest.mark.slow
 def test_the_start_of_a_keys_hash_cannot_be_read_by_an_auditor():
     a_service_key()
     start = ApiKey.objects.get().secret_hash[:1]
@@ -139,6 +140,7 @@ def test_the_start_of_a_keys_hash_cannot_be_read_by_an_auditor():
     assert len({text_of(answer) for answer in answers}) == 1
 
 
+@pytest.mark.slow
 def test_it_could_be_read_if_the_site_put_nothing_in_front(monkeypatch):
     """The twin: with Django's own rule in the place of ours, the rows that remain tell the hash."""
     from django.contrib.admin import ModelAdmin  # noqa: PLC0415
@@ -231,6 +233,7 @@ def test_the_beginning_of_a_key_finds_no_row_and_all_of_it_finds_one():
         assert counted(model, key) == 1
 
 
+@pytest.mark.slow
 def test_a_history_shows_nothing_to_those_who_may_not_see_the_row(desk):
     other = a_person("other")
     people = ContentType.objects.get(app_label="auth", model="user")

@@ -78,6 +78,7 @@ def test_a_session_in_use_ends_some_hours_after_its_log_in(browser, settings, ho
     assert browser.get("/admin/").status_code == status
 
 
+@pytest.mark.slow
 def test_a_log_in_begins_the_hours_anew(browser):
     began(browser, hours_ago=13)
     assert browser.get("/admin/").status_code == 302
@@ -87,6 +88,7 @@ def test_a_log_in_begins_the_hours_anew(browser):
     assert [browser.get("/admin/").status_code for _ in range(2)] == [200, 200]
 
 
+@pytest.mark.slow
 def test_a_session_that_no_log_in_of_ours_has_begun_ends_as_well(anna, settings):
     browser = Client()
     browser.force_login(anna)
@@ -97,6 +99,7 @@ def test_a_session_that_no_log_in_of_ours_has_begun_ends_as_well(anna, settings)
     assert browser.get("/admin/").status_code == 302
 
 
+@pytest.mark.slow
 def test_a_session_ends_half_an_hour_after_the_last_page(browser):
     used(browser, seconds_ago=1200)
     before = timezone.now()
@@ -108,6 +111,7 @@ def test_a_session_ends_half_an_hour_after_the_last_page(browser):
     assert before + half_an_hour <= Session.objects.get().expire_date <= timezone.now() + half_an_hour
 
 
+@pytest.mark.slow
 def test_a_session_that_was_not_used_for_half_an_hour_is_over(browser):
     used(browser, seconds_ago=1801)
 
@@ -116,6 +120,7 @@ def test_a_session_that_was_not_used_for_half_an_hour_is_over(browser):
     assert (answer.status_code, answer.url) == (302, "/admin/login/?next=/admin/")
 
 
+@pytest.mark.slow
 def test_pages_of_the_same_minute_write_the_session_once(browser):
     before = Session.objects.get().expire_date
 
@@ -124,6 +129,7 @@ def test_pages_of_the_same_minute_write_the_session_once(browser):
     assert Session.objects.get().expire_date == before
 
 
+@pytest.mark.slow
 def test_a_page_that_looks_again_by_itself_keeps_no_session_alive(browser):
     used(browser, seconds_ago=1200)
     before = Session.objects.get().expire_date

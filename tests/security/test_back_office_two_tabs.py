@@ -38,6 +38,7 @@ def two_tabs(second=SECOND):
     return browser, browser.get(LOGIN, {"next": FIRST}), browser.get(LOGIN, {"next": second})
 
 
+@pytest.mark.slow
 def test_of_two_log_in_tabs_each_goes_on_to_its_own_page():
     browser, first, second = two_tabs()
 
@@ -47,6 +48,7 @@ def test_of_two_log_in_tabs_each_goes_on_to_its_own_page():
     assert browser.get(SECOND).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_second_log_in_as_someone_else_says_who_is_logged_in():
     browser, first, second = two_tabs()
     log_in(browser, page=first)
@@ -58,6 +60,7 @@ def test_a_second_log_in_as_someone_else_says_who_is_logged_in():
     assert "You are logged in as anna. To go on as another user, log out first." in text_of(page)
 
 
+@pytest.mark.slow
 def test_a_second_log_in_as_the_same_says_nothing():
     browser, first, second = two_tabs()
     log_in(browser, page=first)
@@ -67,6 +70,7 @@ def test_a_second_log_in_as_the_same_says_nothing():
     assert "You are logged in as" not in text_of(page)
 
 
+@pytest.mark.slow
 def test_a_log_in_page_that_is_too_old_asks_again_and_goes_on_to_the_same_page():
     browser, first, second = two_tabs()
     log_in(browser, page=first)

@@ -203,6 +203,7 @@ def test_a_note_comes_back_on_the_page_of_its_booking(browser):
     assert BookingEvent.objects.count() == 0
 
 
+@pytest.mark.slow
 def test_what_was_typed_about_a_booking_that_is_cancelled_by_now_is_offered_as_a_note(browser, flights):
     booking = an_initiated_booking(flights)
     address = f"/admin/bookings/booking/{booking.pk}/cancel/"
@@ -217,6 +218,7 @@ def test_what_was_typed_about_a_booking_that_is_cancelled_by_now_is_offered_as_a
     assert TYPED in unescape(shown.content.decode())
 
 
+@pytest.mark.slow
 def test_the_number_that_confirms_a_bulk_cancellation_is_typed_again(browser):
     address, typed = cancelling_many()
     page = browser.get(address)
@@ -334,6 +336,7 @@ def test_it_waits_for_its_own_page_and_not_longer_than_a_quarter_of_an_hour(brow
     assert "unsent" not in str([session.get_decoded() for session in Session.objects.all()])
 
 
+@pytest.mark.slow
 def test_whoever_logs_in_without_the_right_for_it_is_shown_nothing_of_it(browser, django_user_model):
     django_user_model.objects.create_user("otto", password=RIGHT, is_staff=True)
     address, typed = cancelling()

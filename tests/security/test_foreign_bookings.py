@@ -181,6 +181,7 @@ def test_to_name_the_owner_is_refused_before_any_booking_is_looked_at(reader, fo
     assert everything_stored() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["pay", "cancel"])
 def test_a_key_that_was_used_on_a_foreign_booking_is_still_fresh(reader, foreign_ids, endpoint):
     own = a_saved_row(user_id=READER)
@@ -207,6 +208,7 @@ def test_the_owners_key_gives_nobody_else_its_answer(reader, owner, endpoint):
     assert everything_stored() == before
 
 
+@pytest.mark.slow
 def test_no_filter_of_a_list_shows_what_is_foreign(reader, foreign_ids):
     queries = [
         {},

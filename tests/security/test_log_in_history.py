@@ -88,6 +88,7 @@ def test_a_name_that_is_not_known_leaves_no_row(anna):
     assert not LogInEvent.objects.exists()
 
 
+@pytest.mark.slow
 def test_no_page_shows_the_secret_of_an_app(anna, app, django_user_model):
     chief = Client()
     chief.force_login(django_user_model.objects.create_superuser("chief", password=RIGHT))

@@ -26,6 +26,7 @@ def works(password):
     return Client().post(LOGIN, {"username": "anna", "password": password}).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_new_password_ends_all_sessions_but_this_one_and_is_on_record(anna):
     browser, other = password_shown()[0], password_shown()[0]
 
@@ -37,6 +38,7 @@ def test_a_new_password_ends_all_sessions_but_this_one_and_is_on_record(anna):
     assert happened(anna)[2] == ("password_set", "password")
 
 
+@pytest.mark.slow
 def test_a_wrong_old_password_changes_nothing_and_is_on_record(anna):
     browser, _ = password_shown()
 

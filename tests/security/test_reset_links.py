@@ -57,6 +57,7 @@ def works(password, name="anna"):
     return Client().post(LOGIN, {"username": name, "password": password}).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_link_sets_a_password_once_and_ends_all_sessions(sven, anna):
     open_session = desk_of(anna)
     link = link_in(ask(sven, anna))
@@ -69,6 +70,7 @@ def test_a_link_sets_a_password_once_and_ends_all_sessions(sven, anna):
     assert open_session.get("/admin/").status_code == 302
 
 
+@pytest.mark.slow
 def test_the_second_factor_stays_unless_it_shall_go(sven, anna):
     use(link_in(ask(sven, anna)))
     assert (TOTPDevice.objects.count(), RecoveryCode.objects.count()) == (1, 1)
@@ -93,6 +95,7 @@ def test_who_was_let_in_by_single_sign_on_is_not_any_more_where_all_else_goes(sv
     assert "Single sign-on opens this account." not in text_of(desk_of(sven).get(page))
 
 
+@pytest.mark.slow
 def test_all_of_it_is_on_record(sven, anna):
     use(link_in(ask(sven, anna, removes_factors="on")))
 
@@ -133,6 +136,7 @@ def test_a_link_works_for_an_hour(sven, anna, monkeypatch, minutes, is_good):
     assert ("This link does not work any more" not in text_of(page)) == is_good
 
 
+@pytest.mark.slow
 def test_a_log_in_meanwhile_ends_the_link(sven, anna):
     TOTPDevice.objects.all().delete()
     link = link_in(ask(sven, anna))
@@ -173,6 +177,7 @@ def test_a_weak_password_is_refused(sven, anna):
     assert works("a long password")
 
 
+@pytest.mark.slow
 def test_the_log_has_no_link(sven, anna, caplog):
     link = link_in(ask(sven, anna))
     use(link)

@@ -62,6 +62,7 @@ def test_without_setting_and_factor_a_password_opens_the_door(anna):
     assert is_inside(browser)
 
 
+@pytest.mark.slow
 def test_a_user_with_an_app_is_asked_for_its_code_without_any_setting(anna, app):
     browser, answer = password_shown()
 
@@ -72,6 +73,7 @@ def test_a_user_with_an_app_is_asked_for_its_code_without_any_setting(anna, app)
     assert is_inside(browser)
 
 
+@pytest.mark.slow
 def test_a_member_of_the_group_sets_a_factor_up_before_any_other_page(needed, anna):
     browser, answer = password_shown()
     assert answer.headers["Location"] == ADD
@@ -87,6 +89,7 @@ def test_a_member_of_the_group_sets_a_factor_up_before_any_other_page(needed, an
     assert happened(anna) == [("factor_added", "totp"), ("logged_in", "totp")]
 
 
+@pytest.mark.slow
 def test_who_comes_into_the_group_while_logged_in_is_asked_at_the_next_page(settings, anna):
     browser, _ = password_shown()
     assert is_inside(browser)
@@ -104,6 +107,7 @@ def test_a_star_stands_for_all_staff(settings, django_user_model):
     assert password_shown()[1].headers["Location"] == ADD
 
 
+@pytest.mark.slow
 def test_an_app_that_shows_another_code_is_not_set_up(needed, anna):
     browser, _ = password_shown()
     key = key_on(browser.get(ADD))
@@ -114,12 +118,14 @@ def test_an_app_that_shows_another_code_is_not_set_up(needed, anna):
     assert not TOTPDevice.objects.exists()
 
 
+@pytest.mark.slow
 def test_others_are_not_asked(settings, anna):
     settings.STAFF_SECOND_FACTOR_GROUPS = ["Supervisor"]
 
     assert is_inside(password_shown()[0])
 
 
+@pytest.mark.slow
 def test_no_setting_costs_no_statement_on_a_page(anna, settings, django_assert_num_queries):
     browser, _ = password_shown()
     browser.get(OWN)
@@ -139,6 +145,7 @@ def test_what_is_no_code_opens_nothing(anna, app, typed):
     assert not is_inside(browser)
 
 
+@pytest.mark.slow
 def test_a_code_may_have_blanks(anna, app):
     browser, _ = password_shown()
     code = code_of(KEY)
@@ -154,6 +161,7 @@ def test_a_clock_may_be_off_by_half_a_minute(anna, app, steps, status):
     assert code_shown(browser, code_of(KEY, steps=steps)).status_code == status
 
 
+@pytest.mark.slow
 def test_a_code_works_once(anna, app):
     code = code_of(KEY)
     first, second = password_shown()[0], password_shown()[0]
@@ -162,6 +170,7 @@ def test_a_code_works_once(anna, app):
     assert not is_inside(second)
 
 
+@pytest.mark.slow
 def test_twin_a_code_whose_use_is_forgotten_works_again(anna, app):
     code = code_of(KEY)
     first, second = password_shown()[0], password_shown()[0]
@@ -171,6 +180,7 @@ def test_twin_a_code_whose_use_is_forgotten_works_again(anna, app):
     assert code_shown(second, code).status_code == 302
 
 
+@pytest.mark.slow
 def test_the_code_that_sets_an_app_up_is_used_up(needed, anna):
     browser, _ = password_shown()
     key = key_on(browser.get(ADD))
@@ -224,6 +234,7 @@ def test_a_password_alone_adds_no_second_app(anna, app):
     assert TOTPDevice.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_of_two_who_set_a_first_app_up_by_one_password_the_second_does_not(needed, anna, monkeypatch):
     browser, _ = password_shown()
     key = key_on(browser.get(ADD))
@@ -240,6 +251,7 @@ def test_of_two_who_set_a_first_app_up_by_one_password_the_second_does_not(neede
     assert not is_inside(browser)
 
 
+@pytest.mark.slow
 def test_a_log_in_begins_a_session_of_its_own(anna, app):
     browser = Client()
     password_shown(client=browser)
@@ -318,6 +330,7 @@ def test_a_recovery_code_opens_the_door_once(anna, recovery_codes):
     assert happened(anna)[-2:] == [("logged_in", "recovery_code"), ("failed", "totp")]
 
 
+@pytest.mark.slow
 def test_no_recovery_code_is_stored(recovery_codes):
     stored = " ".join(RecoveryCode.objects.values_list("code_hash", flat=True))
 

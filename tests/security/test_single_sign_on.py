@@ -48,6 +48,7 @@ def connected(user, provider, subject="person-1"):
 # --- whose account ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_connected_account_is_opened(provider, anna):
     connected(anna, provider)
 
@@ -117,6 +118,7 @@ def test_an_address_never_finds_a_superuser_nor_one_of_two_nor_one_that_is_conne
     assert there_and_back(provider)[1].status_code == 403
 
 
+@pytest.mark.slow
 def test_an_account_is_made_where_the_settings_say_so_and_its_groups_are_named(provider, anna, settings):
     settings.OIDC_CREATE_ACCOUNTS, settings.OIDC_GROUPS = True, {"desk": "Support", "leads": "Supervisor"}
     provider.claims.update(preferred_username="berta", groups=["desk", "canteen"])
@@ -151,6 +153,7 @@ def test_no_account_is_made_of(provider, anna, settings, claims):
     assert User.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_groups_follow_the_provider_at_each_log_in(provider, anna, settings):
     connected(anna, provider)
     anna.groups.add(Group.objects.get(name="Auditor"))
@@ -174,6 +177,7 @@ def test_an_account_that_may_not_come_in_does_not(provider, anna, column):
     assert there_and_back(provider)[1].status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.server
 def test_a_subject_in_other_letters_is_another_person(provider, anna):
     connected(anna, provider, subject="person-a")
@@ -182,6 +186,7 @@ def test_a_subject_in_other_letters_is_another_person(provider, anna):
     assert there_and_back(provider)[1].status_code == 403
 
 
+@pytest.mark.slow
 def test_an_identity_opens_one_account(provider, anna):
     connected(anna, provider)
     bert = User.objects.create_user("bert", password=RIGHT, is_staff=True)
@@ -263,6 +268,7 @@ def test_a_token_that_says_otherwise_lets_nobody_in(provider, anna, wrong):
     assert not is_inside(browser)
 
 
+@pytest.mark.slow
 def test_a_token_of_another_signer_lets_nobody_in(provider, anna):
     connected(anna, provider)
     provider.signer = "a stranger"
@@ -289,6 +295,7 @@ def test_what_the_browser_brings_otherwise_lets_nobody_in(provider, anna, brough
     assert there_and_back(provider, **brought)[1].status_code == 403
 
 
+@pytest.mark.slow
 def test_another_browser_cannot_bring_what_this_one_was_given(provider, anna):
     connected(anna, provider)
     there = Client().get(SSO)
@@ -298,6 +305,7 @@ def test_another_browser_cannot_bring_what_this_one_was_given(provider, anna):
     assert answer.status_code == 403
 
 
+@pytest.mark.slow
 def test_a_code_works_once(provider, anna):
     connected(anna, provider)
     browser = Client()
@@ -310,6 +318,7 @@ def test_a_code_works_once(provider, anna):
     assert thief.get(BACK, brought).status_code == 403
 
 
+@pytest.mark.slow
 def test_without_the_keys_of_the_provider_nothing_is_proven_and_it_is_said_to_be_away(provider, anna):
     provider.document = {"jwks_uri": f"{provider.url}/nothing"}
 
@@ -317,12 +326,14 @@ def test_without_the_keys_of_the_provider_nothing_is_proven_and_it_is_said_to_be
     assert not StaffIdentity.objects.exists()
 
 
+@pytest.mark.slow
 def test_an_account_that_is_connected_once_more_is_connected_once(provider, anna):
     assert [connected(anna, provider).status_code for _ in range(2)] == [302, 302]
     assert StaffIdentity.objects.count() == 1
     assert LogInEvent.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_a_screen_that_was_left_open_connects_no_other_log_in_with_an_account_without_a_password(provider, anna):
     connected(anna, provider)
     anna.set_unusable_password()
@@ -344,6 +355,7 @@ def test_an_account_that_is_not_connected_has_nothing_to_part(provider, anna):
     assert not LogInEvent.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_provider_that_fails_is_said_to_be_away(provider, anna):
     connected(anna, provider)
     provider.token_status = 500
@@ -351,6 +363,7 @@ def test_a_provider_that_fails_is_said_to_be_away(provider, anna):
     assert there_and_back(provider)[1].status_code == 503
 
 
+@pytest.mark.slow
 def test_a_provider_that_wants_the_secret_in_the_body_gets_it_there(provider, anna):
     provider.document = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
 
@@ -371,6 +384,7 @@ def test_of_one_address_thirty_log_ins_in_five_minutes_ask_the_provider(provider
 # --- where it leads -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_log_in_leads_to_pages_of_this_host_alone(provider, anna):
     connected(anna, provider)
     browser = Client()

@@ -77,6 +77,7 @@ def test_one_that_is_cancelled_frees_a_place(api, two_unpaid):
     assert refused(api.create()) == TOO_MANY
 
 
+@pytest.mark.slow
 def test_one_that_is_too_late_counts_until_the_pass_has_been(api, flights, payments, two_unpaid):
     let_time_pass(minutes=20)
     before = api.create()

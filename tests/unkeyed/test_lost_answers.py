@@ -171,6 +171,7 @@ def test_the_seats_of_a_flight_can_be_compared_from_its_first_change_on(exclusiv
 # --- others change it too -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("take", [True, False], ids=["take", "release"])
 def test_where_others_change_the_counter_it_stays_unknown_for_ever(impatient, shared, sim, take):
     change = a_change(reserves=take)
@@ -185,6 +186,7 @@ def test_where_others_change_the_counter_it_stays_unknown_for_ever(impatient, sh
     assert sim.ledger()["calls"]["patch"] == 2
 
 
+@pytest.mark.slow
 def test_its_booking_ends_at_once_and_its_seats_stay_blocked_for_staff(shared, sim, api):
     sim.faults(**LANDED, faults_on="patch", times=1)
 
@@ -251,6 +253,7 @@ def test_its_flights_cannot_be_compared(shared):
 # --- a flight that is busy ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_create_on_a_flight_that_rests_is_refused_and_leaves_nothing(impatient, exclusive, sim, api):
     send_and_hear_nothing(exclusive, sim, a_change(reserves=True), LOST)
 
@@ -264,6 +267,7 @@ def test_a_create_on_a_flight_that_rests_is_refused_and_leaves_nothing(impatient
     assert api.create(flightId=2).status_code == 201
 
 
+@pytest.mark.slow
 def test_one_that_is_in_no_hurry_waits_for_the_flight(impatient, exclusive, sim, api):
     send_and_hear_nothing(exclusive, sim, a_change(reserves=True), LOST)
 

@@ -106,6 +106,7 @@ def other_spellings(address: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_address_inside_is_reached_by_any_disguise(listener: Listener, name_servers: NameServers):
     webhooks = HttpWebhooks(ports=(listener.port,))
     for address in INSIDE:

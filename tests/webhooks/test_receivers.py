@@ -86,6 +86,7 @@ def test_each_answer_has_its_meaning(wire: Wire):
     assert len(wire.calls) == len(ANSWERS)  # none was sent twice
 
 
+@pytest.mark.slow
 def test_a_slow_answer_has_its_meaning_in_time(wire: Wire):
     found = {}
     seconds = took(lambda: found.update(outcomes(wire, SLOW, 0.15)))

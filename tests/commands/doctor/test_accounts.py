@@ -36,6 +36,7 @@ def lines(run, monkeypatch, settings):
     return lines_of
 
 
+@pytest.mark.slow
 def test_an_account_in_good_order(lines):
     for url in (OURS, f"{OURS}/", "https://eu.example.net/webhooks/stripe"):
         code, found = lines(AccountSeen([], [Endpoint("https://other/hook", True, True), Endpoint(url, True, True)]))

@@ -29,6 +29,7 @@ def test_a_flight_service_that_hides_its_capacity_is_named(flights):
     assert "reconcile_seats" in found[0].hint
 
 
+@pytest.mark.slow
 def test_nothing_is_taken_unless_told_to(run, flights):
     run()
 

@@ -127,6 +127,7 @@ def test_a_call_without_an_answer_is_worse_the_longer_it_waits(run, name, minute
     assert ("every 15 s" in lines[name][2]) == (verdict != "OK")
 
 
+@pytest.mark.slow
 def test_a_refund_waits_since_the_cancellation_and_not_since_the_payment(run, flights, payments):
     booking = a_booked_booking(flights, payments)
     let_time_pass(hours=5)

@@ -57,6 +57,7 @@ def answers(canaries):
     ]
 
 
+@pytest.mark.slow
 def test_nothing_secret_is_logged_or_shown(wire, written):
     canaries = Canaries()
     secrets = {

@@ -302,6 +302,7 @@ def test_the_worker_keeps_the_answer_for_a_client_that_comes_back(api, flights, 
     assert shown(answer)["status"] == "initiated"
 
 
+@pytest.mark.slow
 def test_a_booking_that_expired_before_its_take_was_known_is_told_to_the_client(api, flights, payments):
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
     api.create(key="k")

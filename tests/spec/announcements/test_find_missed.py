@@ -45,6 +45,7 @@ def test_a_held_booking_without_a_flag_is_found_and_told_about(flights):
     assert types_of(booking) == ["held"]
 
 
+@pytest.mark.slow
 def test_an_event_without_a_flag_is_found_and_told_about(flights):
     booking = a_cancelled_booking(flights)
     announce()

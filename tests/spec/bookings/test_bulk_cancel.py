@@ -40,6 +40,7 @@ def events(booking):
     return list(BookingEvent.objects.filter(booking=booking).values_list("what", flat=True))
 
 
+@pytest.mark.slow
 def test_one_pass_cancels_all_and_gives_the_seats_back_with_one_call(flights, payments):
     booked = a_booked_booking(flights, payments, seats=3)
     unpaid = an_initiated_booking(flights, seats=2)
@@ -252,6 +253,7 @@ def test_a_bulk_whose_worker_died_after_the_last_row_is_finished_by_the_next_pas
     assert bulk.finished_at is not None
 
 
+@pytest.mark.slow
 def test_while_the_flight_service_is_down_bookings_are_cancelled_and_seats_wait(flights, payments):
     an_initiated_booking(flights, seats=2)
     an_initiated_booking(flights, seats=3)

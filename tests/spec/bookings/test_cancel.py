@@ -30,6 +30,7 @@ from tests.support.invariants import assert_in_step, violations
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_an_unpaid_booking_is_cancelled_and_its_seats_come_back(api, flights, payments):
     booking = shown(api.create())
 
@@ -44,6 +45,7 @@ def test_an_unpaid_booking_is_cancelled_and_its_seats_come_back(api, flights, pa
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_cancelling_again_gives_the_same_answer_and_owes_the_seats_once(api, flights, payments):
     booking = shown(api.create())
     first = api.cancel(booking)
@@ -94,6 +96,7 @@ def test_a_customer_cannot_cancel_a_paid_booking(api):
     assert Booking.objects.get().status == "booked"
 
 
+@pytest.mark.slow
 def test_staff_cancel_a_paid_booking_with_a_refund_on_record(flights, payments):
     booking = a_booked_booking(flights, payments)
 

@@ -295,6 +295,7 @@ def test_an_expired_booking_says_so_in_its_timeline(flights):
     ]
 
 
+@pytest.mark.slow
 def test_expiring_twice_changes_nothing_the_second_time(flights, payments):
     an_initiated_booking(flights)
     let_time_pass(minutes=15)

@@ -66,6 +66,7 @@ def test_a_refusal_is_told_at_once(api, flights):
     assert refused(answer) == (400, "seats_unavailable")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free", [2, 1])
 def test_an_accepted_booking_ends_as_the_flight_service_says(api, flights, payments, free):
     flights.fail_next(Fault.DROP_REQUEST, Fault.DROP_REQUEST)

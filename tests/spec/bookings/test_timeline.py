@@ -24,6 +24,7 @@ def brief(lines):
     return [(line["what"], line["who"]["kind"], line["from"], line["to"], line["why"]) for line in lines]
 
 
+@pytest.mark.slow
 def test_the_life_of_a_booking_that_is_paid_and_refunded(api, flights, payments):
     booking = shown(api.create())
     payments.fail_next(ChargeFault.DECLINE)

@@ -59,6 +59,7 @@ def test_a_part_goes_back_and_the_booking_goes_on(api, flights, payments):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_all_of_it_can_go_back_in_parts(flights, payments):
     booking = a_booked_booking(flights, payments)
 

@@ -34,6 +34,7 @@ def test_a_payer_who_walks_away_is_closed_out_and_the_seats_go_back(api, flights
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_while_the_close_has_no_answer_the_seats_stay(api, flights, payments, by_payer, booking):
     api.pay(booking)
     let_time_pass(minutes=15)
@@ -126,6 +127,7 @@ def test_a_second_tab_waits_where_the_gateway_does_not_answer(api, payments, by_
     assert (step(), payments.asked) == ("closing", [])
 
 
+@pytest.mark.slow
 def test_a_customer_cancels_and_the_payment_is_closed_first(api, flights, payments, by_payer, booking):
     api.pay(booking)
 

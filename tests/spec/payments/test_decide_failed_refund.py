@@ -61,6 +61,7 @@ def shown_refund(api, refund):
     return shown(api.get(f"/api/v1/bookings/{refund.payment.booking_id}"))["refund"]
 
 
+@pytest.mark.slow
 def test_again_is_a_new_refund_with_a_new_key(api, flights, payments, of_an_ended):
     decide(of_an_ended, AfterFailure.AGAIN)
     one_pass(flights, payments)
@@ -73,6 +74,7 @@ def test_again_is_a_new_refund_with_a_new_key(api, flights, payments, of_an_ende
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_part_is_asked_for_again(api, flights, payments, of_a_live):
     before = shown_refund(api, of_a_live)
 
@@ -85,6 +87,7 @@ def test_a_part_is_asked_for_again(api, flights, payments, of_a_live):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_money_that_went_on_another_way_counts_as_refunded(api, flights, payments, of_an_ended):
     decide(of_an_ended, AfterFailure.ELSEWHERE)
     one_pass(flights, payments)

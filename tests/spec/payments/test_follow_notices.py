@@ -88,6 +88,7 @@ def test_a_notice_settles_what_has_no_answer_yet(unsettled, flights, payments):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_pass_follows_notices(unsettled, flights, payments):
     let_time_pass(seconds=15)
     tell_of(unsettled)
@@ -97,6 +98,7 @@ def test_a_pass_follows_notices(unsettled, flights, payments):
     assert notices() == ["done"]
 
 
+@pytest.mark.slow
 def test_a_notice_that_comes_again_does_nothing_more(unsettled, payments):
     let_time_pass(seconds=15)
     for _ in range(3):
@@ -119,6 +121,7 @@ def test_one_look_is_enough_for_all_that_was_told_of_an_object_before_it(unsettl
     assert (payments.looks, notices()) == (1, ["done"] * 3)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_looked_at_is_put_off_and_the_others_keep_their_turn(unsettled, payments):
     let_time_pass(seconds=15)
     for _ in range(2):
@@ -130,6 +133,7 @@ def test_what_cannot_be_looked_at_is_put_off_and_the_others_keep_their_turn(unse
     assert notices() == ["new", "done"]
 
 
+@pytest.mark.slow
 def test_all_that_is_due_is_followed_however_much_it_is(payments, monkeypatch):
     monkeypatch.setattr(following, "CALLS_PER_PASS", 2)
     for number in range(7):
@@ -150,6 +154,7 @@ def test_a_payment_is_found_by_the_gateways_name_as_well(unsettled, payments):
     assert (payment_states(), notices()) == (["succeeded"], ["done"])
 
 
+@pytest.mark.slow
 def test_a_payment_that_is_being_asked_about_is_followed_two_seconds_later(unsettled, payments):
     lease_is_not_over = database_time() + timedelta(seconds=10)
     Payment.objects.update(lease=uuid.uuid4(), next_at=lease_is_not_over)
@@ -273,6 +278,7 @@ def test_a_notice_that_is_claimed_just_now_is_passed_over(unsettled, payments, m
     assert payments.looks == 0
 
 
+@pytest.mark.slow
 def test_money_that_came_in_for_a_booking_that_has_expired_goes_back(api, flights, payments):
     booking = shown(api.create())
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
@@ -316,6 +322,7 @@ def test_a_dispute_is_a_row_and_a_line_in_the_timeline(paid, payments):
     assert Booking.objects.values().get() == before
 
 
+@pytest.mark.slow
 def test_a_dispute_follows_the_gateway_and_ends_once(paid, payments):
     disputed(payments, paid)
     disputed(payments, paid, status="under_review", answer_by=None)
@@ -341,6 +348,7 @@ def test_a_dispute_that_was_over_before_it_was_seen_has_both_lines(paid, payment
     assert BookingEvent.objects.filter(what__in=["disputed", "dispute_closed"]).count() == 2
 
 
+@pytest.mark.slow
 def test_what_an_earlier_look_has_shown_does_not_replace_a_later_one(paid, payments):
     disputed(payments, paid, status="lost", is_open=False, outcome="lost")
     earlier = Dispute.objects.get().looked_at - timedelta(seconds=1)

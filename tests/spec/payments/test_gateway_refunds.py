@@ -73,6 +73,7 @@ def cancelled(flights, payments):
     one_pass(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_refund_of_the_gateways_own_pages_becomes_a_row(paid, payments):
     payments.list_refund(paid, 1500)
 
@@ -86,6 +87,7 @@ def test_a_refund_of_the_gateways_own_pages_becomes_a_row(paid, payments):
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_it_is_taken_in_once_however_often_the_gateway_rings(paid, payments):
     payments.list_refund(paid, 1500)
 
@@ -105,6 +107,7 @@ def test_each_of_several_is_a_row(paid, payments):
     assert refunded() == 1500
 
 
+@pytest.mark.slow
 def test_one_that_the_gateway_has_not_made_yet_is_followed(paid, payments):
     payments.list_refund(paid, 1500, RefundAwaits("re_1", "no balance"))
 
@@ -128,6 +131,7 @@ def test_one_that_failed_before_it_was_known_is_left_out(paid, payments):
     assert refunded() == 0
 
 
+@pytest.mark.slow
 def test_one_that_fails_days_later_is_for_staff(paid, payments):
     payments.list_refund(paid, 1500)
     told(payments, paid)
@@ -140,6 +144,7 @@ def test_one_that_fails_days_later_is_for_staff(paid, payments):
     assert refunded() == 0
 
 
+@pytest.mark.slow
 def test_ours_is_found_by_our_key_and_settled(paid, flights, payments):
     payments.down = True
     cancelled(flights, payments)
@@ -174,6 +179,7 @@ def test_more_than_is_left_waits_until_our_own_refund_has_failed(paid, flights, 
     assert GatewayNotice.objects.get().state == "done"
 
 
+@pytest.mark.slow
 def test_one_in_another_currency_is_not_taken_in(paid, payments):
     payments.list_refund(paid, 1500, money=Money(1500, "EUR"))
 

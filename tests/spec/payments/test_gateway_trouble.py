@@ -219,6 +219,7 @@ def test_the_same_request_opens_it_once_more_under_the_same_key(api, flights, pa
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_another_request_ends_it_and_begins_anew(api, flights, payments, never_opened):
     let_time_pass(seconds=30)
 
@@ -270,6 +271,7 @@ def test_a_look_that_is_claimed_again_after_a_lost_answer_is_the_same_claim(api,
     assert claim_look(the_payment().pk + 1, lease=lease, at_once=True) is None
 
 
+@pytest.mark.slow
 def test_where_the_settings_do_not_name_its_gateway_a_payment_waits(api, flights, payments, by_payer, booking):
     api.pay(booking, key="k")
     run_pass(flights=flights, payments={})
@@ -294,6 +296,7 @@ def test_a_notice_is_worth_a_look_at_once(api, payments, by_payer, booking):
     assert (asked, payment_states()) == ([True, False], ["succeeded"])
 
 
+@pytest.mark.slow
 def test_what_the_worker_finds_unwanted_it_closes_at_once(api, flights, payments, booking):
     payments.fail_next(ChargeFault.AWAITS_PAYER)
     api.pay(booking, paymentToken=TOKEN)

@@ -169,6 +169,7 @@ def test_a_payer_who_is_declined_may_try_again(api, flights, payments, by_payer,
     assert api.pay(booking, key="k").status_code == 201
 
 
+@pytest.mark.slow
 def test_a_decline_after_the_secret_has_left_is_closed_before_it_counts(api, flights, payments, booking):
     payments.fail_next(ChargeFault.AWAITS_PAYER)
     api.pay(booking, key="k", paymentToken=TOKEN)

@@ -86,6 +86,7 @@ def test_both_sides_agree(paid, payments):
     assert (kept.payments_compared, kept.payments_foreign, kept.differences) == (1, 0, [])
 
 
+@pytest.mark.slow
 def test_a_refund_that_both_know_agrees(paid, flights, payments):
     refunded_here(flights, payments)
 
@@ -174,6 +175,7 @@ def test_a_refund_of_the_gateways_own_pages_is_named_and_taken_in(paid, payments
     assert kinds(compare(payments)) == []
 
 
+@pytest.mark.slow
 def test_a_refund_that_failed_there_is_named_and_recorded(paid, flights, payments):
     refunded_here(flights, payments)
     (seen,) = payments.listed.pop(paid.gateway_key)
@@ -185,6 +187,7 @@ def test_a_refund_that_failed_there_is_named_and_recorded(paid, flights, payment
     assert Refund.objects.get().state == "failed"
 
 
+@pytest.mark.slow
 def test_a_refund_that_was_made_here_and_is_not_there_is_named(paid, flights, payments):
     refunded_here(flights, payments)
     payments.listed.clear()

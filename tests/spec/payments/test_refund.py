@@ -37,6 +37,7 @@ def shown_refund(api, booking):
     return shown(api.get(f"/api/v1/bookings/{booking.pk}"))["refund"]
 
 
+@pytest.mark.slow
 def test_the_money_goes_back_under_a_key_of_its_own(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
 
@@ -50,6 +51,7 @@ def test_the_money_goes_back_under_a_key_of_its_own(flights, payments):
     assert refund.done_at is not None
 
 
+@pytest.mark.slow
 def test_money_that_came_in_too_late_says_so(flights, payments):
     booking = a_booked_booking(flights, payments)
     Booking.objects.filter(pk=booking.pk).update(status="initiated", active_payment_id=None, payment_state="pending")
@@ -65,6 +67,7 @@ def test_money_that_came_in_too_late_says_so(flights, payments):
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_refund_is_not_made_twice(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     one_pass(flights, payments)
@@ -147,6 +150,7 @@ def test_a_refund_of_a_gateway_that_the_settings_do_not_name_stays_due(flights, 
     assert (result.refunds, refund.state, refund.last_error) == (0, "due", "the settings name no such gateway")
 
 
+@pytest.mark.slow
 def test_nothing_is_claimed_while_the_gateway_is_not_available(flights, payments, monkeypatch):
     a_booking_that_staff_cancel(flights, payments)
     monkeypatch.setattr(payments, "is_available", lambda: False)
@@ -170,6 +174,7 @@ def test_a_booking_that_cost_nothing_is_refunded_without_a_call(flights, payment
 # --- a refund that fails --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_refund_that_the_gateway_refuses_waits_for_staff(api, flights, payments):
     booking = a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.REFUND_FAILS)
@@ -224,6 +229,7 @@ def test_the_failure_of_one_of_two_refunds_leaves_the_other(flights, payments):
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_a_gateway_that_changes_its_mind_is_believed(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.REFUND_FAILS)
@@ -259,6 +265,7 @@ def test_a_refund_that_was_made_stays_made(outcome):
 # --- a refund that takes its time -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_refund_that_the_gateway_has_is_looked_at_each_minute_until_it_is_made(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.REFUND_WAITS)
@@ -325,6 +332,7 @@ def test_the_late_end_of_a_look_leaves_the_lease_of_another_one(flights, payment
     assert Refund.objects.values().get() == before
 
 
+@pytest.mark.slow
 def test_a_pause_that_is_longer_than_any_is_over(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.REFUND_WAITS)
@@ -336,6 +344,7 @@ def test_a_pause_that_is_longer_than_any_is_over(flights, payments):
     assert len(payments.looked_at) == 1
 
 
+@pytest.mark.slow
 def test_a_refund_that_waits_can_fail(flights, payments):
     a_booking_that_staff_cancel(flights, payments)
     payments.fail_next(ChargeFault.REFUND_WAITS, ChargeFault.REFUND_FAILS)

@@ -226,6 +226,7 @@ def slower_than_its_lease(flights, payments, call="charge"):
         payments.meanwhile(another_pass)
 
 
+@pytest.mark.slow
 def test_a_charge_that_is_answered_after_it_was_given_up_counts(flights, payments, long_window):
     booking = an_initiated_booking(flights)
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
@@ -240,6 +241,7 @@ def test_a_charge_that_is_answered_after_it_was_given_up_counts(flights, payment
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_a_retry_that_is_answered_after_its_lease_counts(flights, payments, long_window, decide):
     booking = a_dead_charge(flights, payments, ChargeFault.UNKNOWN_MOVED)
     slower_than_its_lease(flights, payments, "close")

@@ -57,6 +57,7 @@ def test_after_the_decision_about_a_refund_the_customer_has_the_money_once(fligh
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_refund_that_was_not_made_is_made_as_another_one(flights, payments, decide):
     booking = a_dead_refund(flights, payments, ChargeFault.UNKNOWN)
 
@@ -86,6 +87,7 @@ def test_a_refund_is_repeated_for_a_day_of_its_own(flights, payments, settings):
     assert Payment.objects.get().state == "refunded"
 
 
+@pytest.mark.slow
 def test_a_refund_that_is_answered_after_its_lease_counts(flights, payments, decide):
     booking = a_dead_refund(flights, payments, ChargeFault.UNKNOWN)
 
@@ -103,6 +105,7 @@ def test_a_refund_that_is_answered_after_its_lease_counts(flights, payments, dec
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_what_the_gateway_says_to_a_retry_is_kept(flights, payments, decide):
     a_dead_refund(flights, payments, ChargeFault.UNKNOWN)
     payments.fail_next(ChargeFault.REFUND_FAILS)

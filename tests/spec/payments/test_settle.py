@@ -105,6 +105,7 @@ def test_a_declined_payment_is_replayed_under_its_key(api, payments):
     assert payment_states() == ["failed"]
 
 
+@pytest.mark.slow
 def test_an_unknown_outcome_is_accepted_and_the_worker_finds_it_out(api, flights, payments):
     booking = shown(api.create())
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
@@ -231,6 +232,7 @@ def test_asking_to_cancel_twice_is_noted_once(unsettled):
     assert list(unsettled.events.values_list("what", flat=True)) == ["cancel_requested"]
 
 
+@pytest.mark.slow
 def test_a_charge_that_succeeds_after_half_an_hour_is_refunded(flights, payments, unsettled):
     payments.down = True
     let_time_pass(minutes=46)
@@ -249,6 +251,7 @@ def test_a_charge_that_succeeds_after_half_an_hour_is_refunded(flights, payments
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_payment_that_is_closed_after_half_an_hour_leaves_the_booking_cancelled(flights, payments, unsettled):
     payments.down = True
     let_time_pass(minutes=46)
@@ -263,6 +266,7 @@ def test_a_payment_that_is_closed_after_half_an_hour_leaves_the_booking_cancelle
     assert_in_step(flights, payments)
 
 
+@pytest.mark.slow
 def test_a_charge_that_outlives_its_booking_is_told_to_the_client(api, flights, payments):
     booking = shown(api.create())
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)

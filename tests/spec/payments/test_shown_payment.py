@@ -67,6 +67,7 @@ def test_a_cancelled_booking_says_since_when(api, booking, read):
     assert answer["cancelledAt"] == answer["updatedAt"]
 
 
+@pytest.mark.slow
 def test_an_expired_booking_says_since_when(api, flights, payments, booking, read):
     let_time_pass(minutes=16)
     one_pass(flights, payments)
@@ -111,6 +112,7 @@ def test_a_declined_payment_has_failed_and_the_next_counts(api, payments, bookin
     assert before != meanwhile
 
 
+@pytest.mark.slow
 def test_a_refund_is_pending_until_it_is_made(api, flights, payments, booking, read, tag):
     paid = shown(api.pay(booking))
     a_refund(booking)
@@ -128,6 +130,7 @@ def test_a_refund_is_pending_until_it_is_made(api, flights, payments, booking, r
     assert violations(quiet=True) == []
 
 
+@pytest.mark.slow
 def test_a_refund_that_is_made_is_a_change_for_those_who_keep_a_copy(api, flights, payments, booking, read):
     api.pay(booking)
     a_refund(booking)
@@ -146,6 +149,7 @@ def test_cancelling_again_shows_the_refund(api, booking):
     assert money_of(shown(api.cancel(booking))) == ("succeeded", "pending", True, True)
 
 
+@pytest.mark.slow
 def test_a_charge_that_succeeds_after_the_end_was_paid_and_is_refunded(api, flights, payments, booking, read):
     payments.fail_next(ChargeFault.UNKNOWN_MOVED)
     api.pay(booking)
@@ -174,6 +178,7 @@ def a_dead_payment(api, flights, payments, settings):
     return later
 
 
+@pytest.mark.slow
 def test_what_staff_took_for_failed_and_was_charged_is_refunded(api, flights, payments, settings):
     later = a_dead_payment(api, flights, payments, settings)
     dead = shown(api.get(f"{BOOKINGS}/{later['id']}"))
@@ -257,6 +262,7 @@ def test_of_two_refunds_both_are_made_before_it_says_so(api, flights, payments, 
     assert violations() == []
 
 
+@pytest.mark.slow
 def test_a_refund_that_staff_made_by_hand_is_made(api, flights, payments, booking, read):
     api.pay(booking)
     a_refund(booking)

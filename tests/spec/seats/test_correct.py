@@ -83,6 +83,7 @@ def test_the_row_says_what_who_and_why(flights):
     ]
 
 
+@pytest.mark.slow
 def test_each_flight_has_a_call_of_its_own(flights):
     taken_for_nobody(flights, flight_id=1)
     held_and_not_taken(flights, flight_id=2)
@@ -206,6 +207,7 @@ def test_staff_send_it_once_more_the_same_way(flights):
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_of_one_that_was_not_applied_the_next_comparison_finds_the_difference_again(flights):
     call = a_dead_fix(flights)
 
@@ -222,6 +224,7 @@ def test_one_that_staff_say_was_applied_is_over(flights):
     assert (decided.kind, decided.state, decided.fixes_flight_id) == ("fix", "done", None)
 
 
+@pytest.mark.slow
 def test_seats_that_a_fix_would_take_are_not_counted_as_owed(flights, payments):
     a_dead_fix(flights)
 

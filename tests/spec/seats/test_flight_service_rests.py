@@ -190,6 +190,7 @@ def test_the_worker_claims_and_cuts_nothing_and_expires_all_the_same(flights, pa
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_first_call_opens_the_breaker_claims_no_second(flights, payments, monkeypatch):
     for number in (1, 2, 3):
         a_cancelled_booking(flights, flight_id=number)

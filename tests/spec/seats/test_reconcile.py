@@ -71,6 +71,7 @@ def test_it_changes_nothing_on_either_side(flights):
     assert (SeatCall.objects.count(), len(flights.arrived)) == (0, sent)
 
 
+@pytest.mark.slow
 def test_a_flight_whose_bookings_are_all_over_is_still_compared_for_a_day(flights, payments):
     a_cancelled_booking(flights)
     one_pass(flights, payments)

@@ -31,6 +31,7 @@ def given_back(flights):
     return [(change.flight_id, change.seats) for change in flights.arrived if not change.reserves]
 
 
+@pytest.mark.slow
 def test_one_call_gives_back_all_seats_of_a_flight(flights, payments):
     for seats in (1, 2, 3):
         a_cancelled_booking(flights, flight_id=1, seats=seats)
@@ -58,6 +59,7 @@ def test_mass_expiry_costs_one_call_for_each_flight(flights, payments):
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_the_members_of_a_call_never_change(flights, payments):
     first = a_cancelled_booking(flights, seats=2)
     flights.fail_next(Fault.DROP_REQUEST)
@@ -123,6 +125,7 @@ def test_a_worker_that_dies_while_sending_is_followed_by_the_next_after_the_leas
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_a_call_that_is_a_mistake_is_dead_at_once_and_waits_for_staff(flights, payments):
     a_cancelled_booking(flights)
     flights.fail_next(Fault.MISTAKE)
@@ -159,6 +162,7 @@ def test_repeating_ends_after_a_day(flights, payments, hours, state):
     assert calls() == [(1, 2, state)]
 
 
+@pytest.mark.slow
 def test_a_call_that_was_never_sent_does_not_grow_old(flights, payments):
     a_cancelled_booking(flights)
     flights.down = True
@@ -183,6 +187,7 @@ def test_a_late_failure_does_not_undo_what_is_done(flights):
     assert call.state == "done"
 
 
+@pytest.mark.slow
 def test_a_call_names_a_bounded_number_of_bookings(flights, payments, monkeypatch):
     monkeypatch.setattr(release, "RELEASE_BATCH", 2)
     for _ in range(5):
@@ -204,6 +209,7 @@ def test_the_flight_whose_seats_have_waited_longest_is_first(flights, payments):
     assert [flight for flight, _seats in given_back(flights)] == [2, 1]
 
 
+@pytest.mark.slow
 def test_one_look_finds_a_bounded_number_of_bookings_and_the_next_pass_goes_on(flights, payments, monkeypatch):
     monkeypatch.setattr(owed, "OWED_AT_ONCE", 2)
     for _ in range(5):
@@ -215,6 +221,7 @@ def test_one_look_finds_a_bounded_number_of_bookings_and_the_next_pass_goes_on(f
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_a_booking_that_another_pass_has_put_into_a_call_meanwhile_is_in_no_second_one(flights, payments):
     a_cancelled_booking(flights)
     seen = owed.owed_by_flight(database_time())

@@ -88,6 +88,7 @@ def test_a_retry_without_an_answer_is_left_to_the_worker(flights, payments, dead
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_it_was_applied_asks_nobody_and_the_seats_count_as_back(flights, dead, decide):
     call = dead(given=True)
     sent = len(flights.arrived)

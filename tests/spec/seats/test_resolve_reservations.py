@@ -72,6 +72,7 @@ def test_a_request_that_dies_is_finished_by_the_worker_after_its_lease(api, flig
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_a_worker_that_finds_the_service_down_asks_again_later(flights, payments):
     booking = a_pending_booking(flights, applied=False)
     flights.down = True

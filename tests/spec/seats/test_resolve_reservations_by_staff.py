@@ -159,6 +159,7 @@ def test_it_was_not_applied_cancels_a_pending_booking_with_one_event(flights, st
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_it_was_not_applied_owes_nothing_for_a_cancelled_booking(flights, payments, stuck, decide):
     booking = stuck(taken=False, hours=1)
     one_pass(flights, payments)

@@ -17,6 +17,7 @@ from tests.support.invariants import assert_in_step
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_a_take_that_fails_does_not_keep_the_next_from_being_resolved(flights, payments, monkeypatch):
     broken, sound = a_pending_booking(flights), a_pending_booking(flights)
     let_time_pass(seconds=16)
@@ -52,6 +53,7 @@ def test_a_step_that_fails_does_not_keep_the_others_from_being_done(flights, pay
     assert_in_step(flights)
 
 
+@pytest.mark.slow
 def test_takes_that_use_up_their_time_leave_some_for_the_give_backs(flights, payments, monkeypatch):
     a_cancelled_booking(flights, flight_id=1)
     flights.fail_next(Fault.DROP_REQUEST)

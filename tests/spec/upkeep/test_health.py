@@ -59,6 +59,7 @@ def test_a_worker_is_the_same_everywhere(desk, flights, monkeypatch, ago, word, 
     assert shown == (word, badge, verdict)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_silence_no_clock_can_tell_is_the_same_everywhere(desk, flights, monkeypatch):
     a_pass_finished(minutes=5)
     monkeypatch.setattr(health, "clock_has_jumped", lambda: True)

@@ -156,6 +156,7 @@ def test_a_task_that_fails_without_end_leaves_its_newest_500_failures():
     assert set(Task.objects.values_list("name", flat=True)) == {str(place) for place in range(500)}
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_without_end_does_not_push_out_what_happened_to_others():
     results(1, newest=ago(days=20), func=RECONCILE)
     results(1, newest=ago(days=20), success=True)
@@ -174,6 +175,7 @@ def test_a_task_that_waits_is_work_however_old():
     assert OrmQ.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_what_is_part_of_the_record_is_never_deleted(flights, payments):
     a_booked_booking(flights, payments)
     a_cancelled_booking(flights)
@@ -188,6 +190,7 @@ def test_what_is_part_of_the_record_is_never_deleted(flights, payments):
     assert before == [2, 2, 1, 1]
 
 
+@pytest.mark.slow
 def test_all_that_is_old_is_deleted_batch_by_batch(monkeypatch):
     monkeypatch.setattr(reaper, "REAP_BATCH", 10)
     for number in range(95):

@@ -238,6 +238,7 @@ def test_a_deleted_schedule_is_made_again_and_begun(func):
     assert Schedule.objects.get(func=func).repeats == -1
 
 
+@pytest.mark.slow
 def test_all_deleted_schedules_are_made_again_in_a_worker_that_runs(settings):
     settings.EXPIRY_INTERVAL_SECONDS = 3
     broker = TickingBroker()
@@ -269,6 +270,7 @@ def test_a_schedule_that_rests_goes_on_resting(func, next_run):
     assert Schedule.objects.get(func=func).repeats == 0
 
 
+@pytest.mark.slow
 def test_a_schedule_that_cannot_be_read_does_not_keep_the_others_back():
     for func in LONGEST:
         put(func, database_time() - timedelta(seconds=1))
@@ -277,6 +279,7 @@ def test_a_schedule_that_cannot_be_read_does_not_keep_the_others_back():
     assert look() == sorted([RECONCILE, RECONCILE_PAYMENTS, REPORTS, MISSED_NEWS, PASS])
 
 
+@pytest.mark.slow
 def test_a_schedule_of_another_kind_runs_at_its_own_interval_and_as_often_as_it_says():
     Schedule.objects.filter(func=REAP).update(
         schedule_type="I", minutes=30, cron=None, repeats=2, args="1", kwargs="{'a': 'b'}"
@@ -313,6 +316,7 @@ def raising(error):
     return fail
 
 
+@pytest.mark.slow
 def test_the_worker_itself_sees_that_there_is_news_and_has_it_told():
     assert TELL not in look()
     a_saved_row("initiated", announce_at=database_time())
@@ -336,6 +340,7 @@ def test_the_worker_itself_sees_that_a_webhook_is_due_and_has_it_sent():
     assert DELIVER not in look()
 
 
+@pytest.mark.slow
 def test_what_sends_webhooks_keeps_its_place_until_it_begins_no_more_or_died():
     """Without a place that is kept, receivers that hang would take every worker from the passes."""
     an_endpoint(active=False)

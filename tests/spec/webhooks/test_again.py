@@ -114,6 +114,7 @@ def test_a_replay_of_what_is_dead_leaves_alone_what_was_delivered(webhooks):
     assert webhooks.ids()[-1] == told[0].key
 
 
+@pytest.mark.slow
 def test_a_replay_takes_only_the_types_that_are_wanted_and_ends_with_the_endpoint(webhooks):
     announcements(2, bookings=2)
     endpoint = an_endpoint(types=["booking.paid"]).endpoint

@@ -40,6 +40,7 @@ def states(endpoint: WebhookEndpoint) -> list[str]:
     return list(WebhookDelivery.objects.filter(endpoint=endpoint).order_by("pk").values_list("state", flat=True))
 
 
+@pytest.mark.slow
 def test_news_reaches_each_endpoint_that_wants_it_once(webhooks: FakeWebhooks, flights):
     all_news, held, paid = (
         an_endpoint(f"{URL}/{number}", types=types).endpoint
@@ -97,6 +98,7 @@ def test_what_failed_is_sent_again_with_the_same_bytes_after_pauses_until_it_is_
     assert len(attempts) == len(webhooks.letters)
 
 
+@pytest.mark.slow
 def test_every_way_to_fail_is_kept_with_its_reason(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     (row,) = to_deliver(endpoint, announcements(1))
@@ -211,6 +213,7 @@ def test_410_ends_an_endpoint_at_once(webhooks: FakeWebhooks, flights):
     assert (len(webhooks.letters), len(states(endpoint))) == (1, 2)  # nothing is sent, or written down
 
 
+@pytest.mark.slow
 def test_five_days_without_a_success_end_an_endpoint_and_one_success_does_not(webhooks: FakeWebhooks):
     endpoint = an_endpoint().endpoint
     told = announcements(3, bookings=3)

@@ -96,6 +96,7 @@ def test_what_cannot_be_made_is_refused_and_leaves_nothing():
     assert not WebhookEndpoint.objects.exists()
 
 
+@pytest.mark.slow
 def test_an_owner_has_five_and_a_retired_one_does_not_count():
     owner = a_service()
     made = [an_endpoint(f"{URL}{number}", owner=owner).endpoint for number in range(5)]
@@ -151,6 +152,7 @@ def test_changes_are_recorded_counted_and_made_on_what_was_seen():
     assert [what for what, _ in events(endpoint)] == ["made", "changed", "changed", "paused"]
 
 
+@pytest.mark.slow
 def test_what_happens_while_an_endpoint_is_paused_is_sent_when_it_is_enabled(webhooks):
     endpoint = an_endpoint().endpoint
     change(endpoint, state=EndpointState.PAUSED)
@@ -163,6 +165,7 @@ def test_what_happens_while_an_endpoint_is_paused_is_sent_when_it_is_enabled(web
     assert [what for what, _ in events(endpoint)] == ["made", "paused", "enabled"]
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_was_disabled_begins_again_when_it_is_enabled(webhooks):
     endpoint = an_endpoint().endpoint
     to_deliver(endpoint, announcements(3, bookings=3))
@@ -189,6 +192,7 @@ def test_staff_may_have_a_new_endpoint_sent_to_before_it_has_answered(webhooks):
     assert send_due(webhooks) == 2
 
 
+@pytest.mark.slow
 def test_while_a_secret_is_exchanged_both_sign_and_then_the_new_one_alone(webhooks):
     made = an_endpoint()
     endpoint = made.endpoint
@@ -227,6 +231,7 @@ def test_a_rotation_that_makes_no_sense_is_refused():
         rotate_secret(key=endpoint.key, grace=timedelta(0), owner=OPEN, actor=OWNER, seal=Seal([]))
 
 
+@pytest.mark.slow
 def test_a_ping_is_sent_once_however_often_it_is_asked_for(webhooks):
     endpoint = an_endpoint().endpoint
     pings = {ping_endpoint(key=endpoint.key, owner=OPEN, actor=OWNER).pk for _ in range(3)}
@@ -278,6 +283,7 @@ def test_secrets_are_sealed_again_when_the_key_has_changed():
         exchanging.open(bytes(other.secret), place=other.place_of("secret"))
 
 
+@pytest.mark.slow
 def test_delivered_is_what_was_accepted(webhooks):
     endpoint = an_endpoint().endpoint
     to_deliver(endpoint, announcements(1))

@@ -142,6 +142,7 @@ def test_a_failure_counts_only_under_its_own_lease(webhooks: FakeWebhooks):
     assert (row.endpoint.lane, row.endpoint.failures) == (row.lease, 0)
 
 
+@pytest.mark.slow
 def test_without_that_fence_a_process_that_was_slow_ends_the_turn_of_another(webhooks: FakeWebhooks, monkeypatch):
     """The twin: every failure is taken for one of the present lease."""
     fence = recording.is_mine

@@ -36,6 +36,7 @@ def numbers() -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 def test_the_task_sends_what_is_due(monkeypatch):
     webhooks = FakeWebhooks()
     monkeypatch.setattr(wiring, "webhooks", lambda: webhooks)
@@ -47,6 +48,7 @@ def test_the_task_sends_what_is_due(monkeypatch):
     assert not is_delivery_due(database_time())
 
 
+@pytest.mark.slow
 def test_the_next_task_may_begin_while_this_one_waits_for_its_last_receivers(monkeypatch):
     webhooks, left = FakeWebhooks(), []
     monkeypatch.setattr(wiring, "webhooks", lambda: webhooks)
@@ -84,6 +86,7 @@ def test_numbers_say_what_waits_and_what_fails(webhooks):
     assert second.pk
 
 
+@pytest.mark.slow
 def test_deliveries_and_their_attempts_are_deleted_with_what_they_tell(webhooks):
     endpoint = an_endpoint().endpoint
     to_deliver(endpoint, announcements(2, bookings=2))
