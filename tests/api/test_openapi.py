@@ -61,7 +61,6 @@ def answer_schema(document, method, path, status):
     return schema
 
 
-@pytest.mark.slow
 def test_the_document_is_openapi_3_1_and_valid(document):
     validate_schema(document)
 
@@ -135,7 +134,6 @@ def test_every_error_code_is_in_it_with_its_status(document):
         assert ((int(status), problem.code) in documented) is is_for_clients
 
 
-@pytest.mark.slow
 def test_every_example_fits_its_schema(document):
     unfit = [
         (method, path, status, problem)
@@ -200,7 +198,6 @@ def test_every_operation_has_a_summary_a_description_and_a_name_of_a_verb_and_a_
     assert all(operation["summary"] and operation["description"] for operation in named.values())
 
 
-@pytest.mark.slow
 def test_it_is_one_document_whether_or_not_tokens_are_asked_for(document, settings):
     settings.API_AUTH = "token" if settings.API_AUTH == "open" else "open"
 
