@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from bookings.api.contact_field import Contact
 from bookings.api.moments import MOMENT_TEXT, Day, Moment
@@ -257,7 +258,7 @@ class CreateBookingRequest(RequestBody):
         """Name `noOfSeats` among what is wrong where there are neither these nor their numbers; else say how many."""
         missing: dict[str, Any] = {}
         if isinstance(data, Mapping) and not {"noOfSeats", "seatNumbers"} & data.keys():
-            missing = {"noOfSeats": [self.error_messages["which"]]}
+            missing = {"noOfSeats": [ErrorDetail(self.error_messages["which"], code="required")]}
         try:
             taken = super().to_internal_value(data)
         except serializers.ValidationError as error:

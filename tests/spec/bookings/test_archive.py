@@ -191,6 +191,7 @@ NEEDED = {
     "to be told": lambda: an_old_row(announce_at=database_time()),
     "changed lately": lambda: an_old_row(updated_at=database_time()),
     "to be cancelled": lambda: an_old_row("booked", cancel_requested=True),
+    "seats being exchanged": lambda: an_old_row("booked", no_of_seats=2, seat_numbers="1A,1B", wanted_seats="1A,1C"),
     "flies next month": lambda: an_old_row("booked", arrival_at=database_time() + timedelta(days=30)),
     "flew last month": lambda: an_old_row("booked", departure_at=database_time() - timedelta(days=30)),
     "flight unknown": lambda: an_old_row("booked", updated_at=database_time() - KEPT - timedelta(days=300)),
