@@ -41,6 +41,8 @@ CHECKS := $(addprefix check-,types api-description security migrations productio
 # Processes with a server of their own each, as tests look at who waits for a lock. Many wait for something, so
 # there are more than two cores could do with. tests/conftest.py puts them in turn.
 IN_PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+# Long ones start many processes of their own.
+IN_PAIRS := $(subst -n 4,-n 2,$(IN_PARALLEL))
 # A run of all tests but the long ones fails if a branch of services, gateways or db is left.
 EVERY_BRANCH := -p devtools.pytest_branches
 # Runs a command and shows what it says only if it fails.
@@ -79,7 +81,7 @@ test-long:  ## run the tests that take long: every page in Chromium, generated r
 		benchmarks/node_reference/package-lock.json
 	@test "$$(id -u)" != 0 || sh devtools/system_packages.sh cluster
 	@echo "long tests on a private MariaDB"
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest $(IN_PAIRS) -m long
 
 test-sqlite:  ## run on SQLite the tests that depend on the database, and not on which
 	@sh devtools/system_packages.sh run

@@ -22,6 +22,7 @@ from tests.support.bookings import (
     a_payment_row,
     a_refund_row,
     a_saved_row,
+    an_exchange_row,
     an_initiated_booking,
     an_owed_refund,
     many_rows,
@@ -46,6 +47,8 @@ PAGES = {
     "booking, cancelled": ("/admin/bookings/booking/{cancelled}/change/", "Auditor"),
     "cancel": ("/admin/bookings/booking/{paid}/cancel/", "Support"),
     "booking of the archive": ("/admin/bookings/booking/archived/{archived}/", "Auditor"),
+    "booking whose seats are being exchanged": ("/admin/bookings/booking/{exchanging}/change/", "Supervisor"),
+    "exchange, decide": ("/admin/bookings/booking/exchange/{exchange}/applied/", "Supervisor"),
     "customer": ("/admin/customer/?user=1001", "Support"),
     "search with many hits": ("/admin/search/?q=1001", "Support"),
     "bulk cancellation": ("/admin/bookings/bulkcancel/new/?flight=1", "Supervisor"),
@@ -142,6 +145,7 @@ def rows(office, settings):
         **rows_of_webhooks(),
         **rows_of_mail(settings),
         **rows_of_the_archive(settings),
+        **rows_of_an_exchange(),
         "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
         "unknown": a_dead_refund().pk,
         "kept": kept.pk,
@@ -215,6 +219,19 @@ def rows_of_the_archive(settings):
     assert archive_all() == 1
     settings.KEEP_MONTHS = 0
     return {"archived": booking.pk}
+
+
+def rows_of_an_exchange():
+    """A booking of a family, and its other seats, of which nobody knows whether it has them."""
+    has, wants = (
+        ",".join(f"{row}{letter}" for row in rows for letter in "ABC") for rows in ((12, 13, 14), (31, 32, 33))
+    )
+    booking = a_saved_row("initiated", user_id=1002, no_of_seats=9, seat_numbers=has, wanted_seats=wants)
+    error = "the answer names other seats than were asked for"
+    exchange = an_exchange_row(
+        booking, state="stuck", seats=9, take_numbers=wants, give_numbers=has, claims=9, last_error=error
+    )
+    return {"exchanging": booking.pk, "exchange": exchange.pk}
 
 
 def an_amount(status):
