@@ -258,7 +258,7 @@ class CreateBookingRequest(RequestBody):
         """Name `noOfSeats` among what is wrong where there are neither these nor their numbers; else say how many."""
         missing: dict[str, Any] = {}
         if isinstance(data, Mapping) and not {"noOfSeats", "seatNumbers"} & data.keys():
-            missing = {"noOfSeats": [ErrorDetail(self.error_messages["which"], code="required")]}
+            missing = {"noOfSeats": [ErrorDetail(str(self.error_messages["which"]), code="required")]}
         try:
             taken = super().to_internal_value(data)
         except serializers.ValidationError as error:
