@@ -5,15 +5,15 @@ import uuid
 import pytest
 
 from bookings.errors import NothingToDecide, SeatCallNotFound, SeatsOfAnother
-from bookings.lifecycle import CancelReason, Decision
-from bookings.models import BookingEvent, BookingSeat, SeatExchange
-from bookings.ports import Applied, CountedNotNamed, Mistake, NeverKnown, NoSeats, NotSent, SeatChange
-from bookings.services.bookings.cancel import cancel_booking
+from bookings.lifecycle import Decision
+from bookings.models import BookingEvent, SeatExchange
+from bookings.ports import Applied, CountedNotNamed, Mistake, NeverKnown, NoSeats, NotSent
 from bookings.services.seats.exchange import settle_exchange
 from bookings.services.seats.resolve_exchange import resolve_exchange
-from tests.support.api import refused, shown
-from tests.support.bookings import STAFF, let_time_pass, one_pass
+from tests.support.api import refused
+from tests.support.bookings import let_time_pass, one_pass
 from tests.support.calls import a_resolution
+from tests.support.exchanges import a_booking, cancel, decide, given, rows, states, take_there
 from tests.support.fakes import Fault
 from tests.support.invariants import assert_in_step, violations
 
@@ -31,40 +31,6 @@ def with_numbers(settings, flights):
 @pytest.fixture
 def booking(api):
     return a_booking(api, "2A", "2B")
-
-
-def a_booking(api, *numbers):
-    return shown(api.create(body={"flightId": 1, "userId": 1001, "seatNumbers": [*numbers]}))
-
-
-def rows():
-    return sorted(BookingSeat.objects.values_list("seat_number", flat=True))
-
-
-def exchanged(flights):
-    return [(c.numbers, c.in_place_of.seats, c.in_place_of.numbers) for c in flights.arrived if c.in_place_of]
-
-
-def given(flights):
-    return [(change.seats, change.numbers) for change in flights.arrived if not change.reserves]
-
-
-def states():
-    return list(SeatExchange.objects.order_by("pk").values_list("state", flat=True))
-
-
-def cancel(booking):
-    cancel_booking(booking_id=booking["id"], actor=STAFF, reason=CancelReason.OTHER)
-
-
-def take_there(flights, *numbers, reserves=True):
-    """Another seller takes seats, or gives them back."""
-    flights.change_seats(SeatChange(uuid.uuid4(), 1, len(numbers), reserves=reserves, numbers=numbers), seconds=5)
-
-
-def decide(decision, flights, **said):
-    exchange = SeatExchange.objects.latest("pk")
-    return resolve_exchange(exchange_id=exchange.pk, resolution=a_resolution(decision, **said), flights=flights)
 
 
 @pytest.mark.parametrize("outcome", [CountedNotNamed(), Mistake("400"), NeverKnown("no key")])
