@@ -1,22 +1,21 @@
 """The pages on which staff decide about the exchange of a booking's seats for others."""
 
-from collections.abc import Sequence
 from types import MappingProxyType
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, re_path, reverse
+from django.urls import URLPattern, re_path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import wiring
 from bookings.lifecycle import BookingStatus, Decision
-from bookings.models import BookingEvent, SeatExchange
+from bookings.models import SeatExchange
 from bookings.models.seats.seat_exchange import ExchangeState
 from bookings.office.decisions import DECISIONS, IN_ADDRESS, Consequences, decide, no_answer, seats_in_words
-from bookings.office.seats.at_flight_service import RIGHT, AtFlightService
+from bookings.office.seats.at_flight_service import RIGHT, OfOneBooking
 from bookings.services.seats.resolve_exchange import resolve_exchange
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.text.ids import id_in
@@ -72,7 +71,7 @@ def _exchange(number: str) -> SeatExchange:
     return exchange
 
 
-class StuckExchange(AtFlightService):
+class StuckExchange(OfOneBooking):
     """The exchange of a booking's seats, as the page about a decision shows it."""
 
     template = "admin/bookings/booking/decide_exchange.html"
@@ -86,20 +85,8 @@ class StuckExchange(AtFlightService):
         return _("Other seats for booking %(reference)s") % {"reference": self.booking.reference}
 
     @property
-    def address(self) -> str:
-        return reverse("admin:bookings_booking_change", args=[self.booking.pk])
-
-    @property
-    def trail(self) -> Sequence[tuple[str, str]]:
-        calls = reverse("admin:bookings_seatcall_changelist")
-        return [(_("Calls to the Flight Service"), calls), (self.booking.reference, self.address)]
-
-    @property
     def state(self) -> str:
         return self.exchange.state
-
-    def last_event(self) -> BookingEvent | None:
-        return BookingEvent.objects.filter(booking=self.booking).order_by("pk").last()
 
     def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         exchange = resolve_exchange(

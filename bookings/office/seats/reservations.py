@@ -1,19 +1,18 @@
 """The pages on which staff decide about the reservation of one booking."""
 
-from collections.abc import Sequence
 from types import MappingProxyType
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, re_path, reverse
+from django.urls import URLPattern, re_path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings import wiring
 from bookings.lifecycle import BookingStatus, Decision, Hold
-from bookings.models import Booking, BookingEvent
+from bookings.models import Booking
 from bookings.office.decisions import (
     DECISIONS,
     IN_ADDRESS,
@@ -22,7 +21,7 @@ from bookings.office.decisions import (
     no_answer,
     seats_in_words,
 )
-from bookings.office.seats.at_flight_service import RIGHT, AtFlightService
+from bookings.office.seats.at_flight_service import RIGHT, OfOneBooking
 from bookings.services.seats.resolve_reservation import resolve_reservation
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.text.ids import id_in
@@ -97,7 +96,7 @@ def _booking(number: str) -> Booking:
     return booking
 
 
-class StuckReservation(AtFlightService):
+class StuckReservation(OfOneBooking):
     """The reservation of a booking, as the page about a decision shows it."""
 
     template = "admin/bookings/booking/decide.html"
@@ -110,20 +109,8 @@ class StuckReservation(AtFlightService):
         return _("Seats of booking %(reference)s") % {"reference": self.booking.reference}
 
     @property
-    def address(self) -> str:
-        return reverse("admin:bookings_booking_change", args=[self.booking.pk])
-
-    @property
-    def trail(self) -> Sequence[tuple[str, str]]:
-        calls = reverse("admin:bookings_seatcall_changelist")
-        return [(_("Calls to the Flight Service"), calls), (self.booking.reference, self.address)]
-
-    @property
     def state(self) -> str:
         return self.booking.hold
-
-    def last_event(self) -> BookingEvent | None:
-        return BookingEvent.objects.filter(booking=self.booking).order_by("pk").last()
 
     def carry_out(self, resolution: Resolution) -> tuple[int, str]:
         booking = resolve_reservation(
