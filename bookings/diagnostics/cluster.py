@@ -6,9 +6,7 @@ from django.db import connection
 
 from bookings.db.limits import GALERA
 from bookings.diagnostics.finding import Finding, fail, ok, warn
-
-STATUS = ("wsrep_cluster_size", "wsrep_cluster_status", "wsrep_local_state_comment")
-VARIABLES = ("wsrep_on", "wsrep_sync_wait")
+from bookings.queries.upkeep.cluster import PRIMARY, SYNCED, status_of_node
 
 # Fewer have no majority when one is lost.
 SMALLEST = 3
@@ -25,11 +23,9 @@ def check_cluster() -> Iterator[Finding]:
     if connection.vendor != "mysql":
         return
     with connection.cursor() as cursor:
-        cursor.execute(f"SHOW SESSION VARIABLES WHERE Variable_name IN ({_places(VARIABLES)})", VARIABLES)
+        cursor.execute("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_on', 'wsrep_sync_wait')")
         found = {name.lower(): value for name, value in cursor.fetchall()}
-        cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_places(STATUS)})", STATUS)
-        found |= {name.lower(): value for name, value in cursor.fetchall()}
-    yield from judge(found, is_expected=connection.settings_dict.get("CLUSTER") == GALERA)
+    yield from judge(found | status_of_node(), is_expected=connection.settings_dict.get("CLUSTER") == GALERA)
 
 
 def judge(found: Mapping[str, str], *, is_expected: bool) -> Iterator[Finding]:
@@ -61,7 +57,7 @@ def _problems(found: Mapping[str, str], *, is_expected: bool) -> Iterator[Findin
         yield fail(
             "cluster", said, "A proxy in between drops what is set at connect; let it keep each session's settings."
         )
-    if found.get("wsrep_cluster_status") != "Primary":
+    if found.get("wsrep_cluster_status") != PRIMARY:
         said = (
             f"this node is {found.get('wsrep_cluster_status', 'of no cluster')}: it has no majority, and takes nothing"
         )
@@ -70,10 +66,6 @@ def _problems(found: Mapping[str, str], *, is_expected: bool) -> Iterator[Findin
         said = f"{size} nodes: with {'one more lost' if size < SMALLEST else 'one half cut off'} none may write"
         yield warn("cluster", said, "Bring the missing node back; a cluster has three nodes, or five.")
     state = found.get("wsrep_local_state_comment", "")
-    if state != "Synced":
+    if state != SYNCED:
         said = f"the node that is written to is {state!r}: it may be slow, or give its data to another"
         yield warn("cluster", said, "Set wsrep_sst_donor at each node to one that is not written to.")
-
-
-def _places(names: tuple[str, ...]) -> str:
-    return ", ".join(["%s"] * len(names))

@@ -23,12 +23,10 @@ from bookings.queries.payment_comparisons import last_payment_comparison
 from bookings.queries.seats import owed
 from bookings.queries.seats.held import last_reconciliation
 from bookings.queries.upkeep import background, workers
+from bookings.queries.upkeep.cluster import PRIMARY, SYNCED, status_of_node
 from bookings.queries.webhooks import oldest_due
 
 CLOSING = Q(state=PaymentState.PROCESSING, step=PaymentStep.CLOSING)
-
-# As Galera counts the states of a node.
-SYNCED = "4"
 
 # Labels and value.
 Number = tuple[dict[str, str], float]
@@ -262,13 +260,8 @@ def _connections() -> list[Numbers]:
 
 def _cluster() -> list[Numbers]:
     """The cluster that the database is a node of, as that node sees it; no values without one."""
-    found: dict[str, str] = {}
-    if connection.vendor == "mysql" and connection.settings_dict.get("CLUSTER"):
-        with connection.cursor() as cursor:
-            names = "'wsrep_cluster_size', 'wsrep_cluster_status', 'wsrep_local_state'"
-            cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({names})")
-            found = {name.lower(): value for name, value in cursor.fetchall()}
-    in_step = found.get("wsrep_cluster_status") == "Primary" and found.get("wsrep_local_state") == SYNCED
+    found = status_of_node() if connection.settings_dict.get("CLUSTER") else {}
+    in_step = (found.get("wsrep_cluster_status"), found.get("wsrep_local_state_comment")) == (PRIMARY, SYNCED)
     return [
         (
             "database_cluster_size",
