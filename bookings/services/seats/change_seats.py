@@ -16,9 +16,7 @@ from bookings.db.transactions import in_transaction
 from bookings.deadline import Deadline
 from bookings.errors import (
     BookingCancelled,
-    FlightNotFound,
     FlightServiceUnavailable,
-    FlightUnusable,
     InvalidRequest,
     PaymentWindowClosed,
     Refusal,
@@ -30,10 +28,11 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, IdempotencyRecord, SeatExchange
 from bookings.models.access.idempotency import RecordState
 from bookings.models.seats.seat_exchange import ExchangeState
-from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight, UnusableFlight
+from bookings.ports import FlightService
 from bookings.queries.bookings.visible import refuse_if_changed, visible_to
 from bookings.services.seats.exchange import claim_exchange, exchange_of, settle_exchange
 from bookings.services.seats.reserve import STUCK_RETRY_AFTER_SECONDS, ask
+from bookings.services.seats.seat_map import in_our_words
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased
@@ -100,16 +99,10 @@ def _look_at_the_flight(wish: SeatWish, flights: FlightService, deadline: Deadli
     flight_id = mine.values_list("flight_id", flat=True).first()
     if flight_id is None:
         return
-    try:
+    with in_our_words():
         flight = flights.recent_flight(flight_id, seconds=deadline.left())
         if flight.is_remembered and flight.seat_map is None:
             flight = flights.get_flight(flight_id, seconds=deadline.left())
-    except UnknownFlight as error:
-        raise FlightNotFound from error
-    except UnusableFlight as error:
-        raise FlightUnusable from error
-    except FlightsUnreachable as error:
-        raise FlightServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     if flight.seat_map is None:
         raise SeatSelectionUnavailable
 
