@@ -56,17 +56,11 @@ def in_turn(now: datetime, *, after: int) -> Iterator[tuple[int, bool]]:
                 yield flight_id
 
     changed, by_turns = new(changed_lately(now)), new(holding_seats(after=after))
-    while True:
-        first = [(flight_id, False) for flight_id in islice(changed, QUIET_SHARE - 1)]
-        yield from first
-        # With none left of the one kind, all looks are for the other.
-        turns = 1 if first else READ_AT_ONCE
-        given = 0
-        for flight_id in islice(by_turns, turns):
-            yield flight_id, True
-            given += 1
-        if not first and not given:
-            return
+    while first := list(islice(changed, QUIET_SHARE - 1)):
+        yield from ((flight_id, False) for flight_id in first)
+        yield from ((flight_id, True) for flight_id in islice(by_turns, 1))
+    # With none left of the one kind, all looks are for the other.
+    yield from ((flight_id, True) for flight_id in by_turns)
 
 
 def changed_lately(now: datetime) -> Iterator[int]:
