@@ -35,6 +35,7 @@ from bookings.models import Booking, BookingEvent, IdempotencyRecord, Payment
 from bookings.models.payments import PaymentStep
 from bookings.ports import Action
 from bookings.queries.bookings.shown import ShownBooking
+from bookings.text.seat_numbers import numbers_in
 
 STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
     {
@@ -322,8 +323,8 @@ def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[s
         "userId": booking.user_id,
         "status": str(booking.status),
         "noOfSeats": booking.no_of_seats,
-        "seatNumbers": numbers.split(",") if numbers else [],
-        "seatChange": {"seatNumbers": wanted.split(",")} if wanted else None,
+        "seatNumbers": [*numbers_in(numbers)],
+        "seatChange": {"seatNumbers": [*numbers_in(wanted)]} if wanted else None,
         "seatPrice": booking.seat_price,
         "totalCost": booking.total_cost,
         "currency": booking.currency,

@@ -78,12 +78,12 @@ def compare(flight_id: int, *, flights: FlightService, deadline: Deadline) -> Co
     except (UnknownFlight, FlightsUnreachable):
         return None
     capacity = known_capacity(flight_id) if flight.capacity is None else flight.capacity
-    held = numbers_held(flight_id)
+    # Without a map nothing is known about numbers.
+    held = numbers_held(flight_id) if there else set()
     if capacity is None or seats_of(flight_id) != before:
         return None
     taken = {number for number, status in there.items() if status is SeatStatus.TAKEN}
-    # Without a map nothing is known about numbers.
-    missing = in_order(held - taken) if there else ()
+    missing = in_order(held - taken)
     return Compared(
         flight_id,
         ours=before,

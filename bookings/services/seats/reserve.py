@@ -81,10 +81,8 @@ class Waiting(enum.Enum):
 
 def change_of(booking: Booking) -> SeatChange:
     """The one request that this booking's reservation stands for."""
-    if booking.seat_numbers:
-        numbers = numbers_in(booking.seat_numbers)
-        return SeatChange(booking.hold_key, booking.flight_id, booking.no_of_seats, reserves=True, numbers=numbers)
-    return SeatChange(key=booking.hold_key, flight_id=booking.flight_id, seats=booking.no_of_seats, reserves=True)
+    numbers = numbers_in(booking.seat_numbers)
+    return SeatChange(booking.hold_key, booking.flight_id, booking.no_of_seats, reserves=True, numbers=numbers)
 
 
 def ask(change: SeatChange, *, flights: FlightService, deadline: Deadline) -> SeatOutcome:

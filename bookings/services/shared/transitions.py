@@ -105,18 +105,14 @@ def confirm_hold(booking: Booking) -> bool:
     booking.held_at = booking.updated_at = booking.announce_at = held_at
     booking.version += 1
     if booking.seat_numbers:
-        _keep_seats(booking)
+        _write_seats(booking, numbers_in(booking.seat_numbers))
     transaction.on_commit(metrics.HELD.inc)
     log.info("booking.held", booking=booking.reference, flight=booking.flight_id, seats=booking.no_of_seats)
     return True
 
 
-def _keep_seats(booking: Booking) -> None:
-    """Write down the seats by number of a booking that has just been confirmed."""
-    _write_seats(booking, numbers_in(booking.seat_numbers))
-
-
 def _write_seats(booking: Booking, numbers: Iterable[str]) -> None:
+    """Write down that a booking has these seats by number."""
     rows = [BookingSeat(flight_id=booking.flight_id, seat_number=number, booking=booking) for number in numbers]
     try:
         BookingSeat.objects.bulk_create(rows)
