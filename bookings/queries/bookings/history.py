@@ -5,6 +5,7 @@ A document names the columns of each row, without those that are empty, so that 
 tables have others. It is JSON, made small by zlib.
 """
 
+import functools
 import json
 import zlib
 from collections.abc import Iterable, Mapping
@@ -135,6 +136,7 @@ def _columns(row: Model) -> Document:
     return {column.attname: _plain(value) for column, value in read if value != _empty(column)}
 
 
+@functools.cache
 def _empty(column: "Field[Any, Any]") -> Any:
     """What a column is of which a document says nothing. Not its default: a later version may have another one."""
     if column.null:
