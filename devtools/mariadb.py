@@ -55,7 +55,7 @@ class PrivateMariaDB(PrivateServer):
             "--skip-test-db",
             # A machine may not know its own name; the name is of no use here.
             "--force",
-            *_as_root(),
+            *as_root(),
         ]
         return self._run_installer(words, env={**os.environ, "TMPDIR": str(self._temporary_folder)})
 
@@ -65,28 +65,35 @@ class PrivateMariaDB(PrivateServer):
         return self._data_folder.parent / "tmp"
 
     def _command(self) -> Command:
-        data = self._data_folder
+        name = self.NAME.lower()
         return Command(
             *ends_with_parent(signal.SIGKILL),
-            *(self._program(self.PROGRAM), "--no-defaults", f"--datadir={data}", f"--tmpdir={self._temporary_folder}"),
+            *self._server_words(),
             # Relative to the data folder: a socket's full path may not exceed 107 characters, TMPDIR may.
-            "--socket=mariadb.sock",
-            f"--pid-file={data.parent / 'mariadb.pid'}",
-            f"--log-error={data.parent / 'mariadb.log'}",
+            f"--socket={name}.sock",
+            f"--pid-file={self._data_folder.parent / f'{name}.pid'}",
+            f"--log-error={self._log}",
             f"--port={self.port}",
             f"--bind-address={HOST}",
             "--skip-name-resolve",
-            # Root has no password here: no local user may read or write the machine's files through it.
-            f"--secure-file-priv={data}",
             "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_unicode_ci",
             f"--max-connections={MAX_CONNECTIONS}",
             # As in production; faster settings gain nothing on a test run.
             "--innodb-flush-log-at-trx-commit=1",
             "--sync-binlog=1",
-            *_as_root(),
             *self._options,
         )
+
+    def _server_words(self) -> list[str]:
+        """Give the words that run the server on the data of this one."""
+        return [
+            *(self._program(self.PROGRAM), "--no-defaults", f"--datadir={self._data_folder}"),
+            f"--tmpdir={self._temporary_folder}",
+            # Root has no password here: no local user may read or write the machine's files through it.
+            f"--secure-file-priv={self._data_folder}",
+            *as_root(),
+        ]
 
     def _make_database(self) -> None:
         with contextlib.closing(
@@ -100,9 +107,12 @@ class PrivateMariaDB(PrivateServer):
             cursor.execute("SET sql_log_bin=0")
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
 
+    @property
+    def _log(self) -> Path:
+        return self._data_folder.parent / f"{self.NAME.lower()}.log"
+
     def _said(self) -> str:
-        log = self._data_folder.parent / "mariadb.log"
-        lines = log.read_text(errors="replace") if log.exists() else ""
+        lines = self._log.read_text(errors="replace") if self._log.exists() else ""
         errors = [line for line in lines.splitlines() if "[ERROR]" in line]
         return "\n".join(errors) or lines
 
@@ -110,8 +120,8 @@ class PrivateMariaDB(PrivateServer):
         return (search_path(), *SERVER_FOLDERS)
 
 
-def _as_root() -> list[str]:
-    # MariaDB refuses to run as root unless told, and refuses the option to all other users.
+def as_root() -> list[str]:
+    """Give the option without which a server refuses to run as root, and which it refuses to all other users."""
     return ["--user=root"] if os.geteuid() == 0 else []
 
 
