@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
@@ -53,6 +53,21 @@ def prepare() -> None:
     django.setup()
 
 
+def run(play: Callable[[], Iterable[Round]]) -> int:
+    """Play rounds, print each and a table of all, and end what they have started; give the exit status."""
+    adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
+    rounds: list[Round] = []
+    try:
+        for each in play():
+            rounds.append(each)
+            print(f"{each.name}: {'; '.join(each.faults()) or 'in step'}"[:2000], flush=True)
+    finally:
+        kill_descendants()
+        print(f"\n{table(rounds)}", flush=True)
+    return exit_code(rounds)
+
+
 def main() -> int:
     names = "\n".join(f"  {name:<11} {what}" for name, what in CAMPAIGNS.items())
     if sys.argv[1:2] == [] or sys.argv[1] not in CAMPAIGNS:
@@ -64,17 +79,7 @@ def main() -> int:
     parser = ArgumentParser(prog=f"python -m tests.campaigns {name}", description=campaign.__doc__)
     campaign.add_options(parser)
     options = parser.parse_args(words)
-    adopt_orphans()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
-    rounds: list[Round] = []
-    try:
-        for each in campaign.play(options):
-            rounds.append(each)
-            print(f"{each.name}: {'; '.join(each.faults()) or 'in step'}"[:2000], flush=True)
-    finally:
-        kill_descendants()
-        print(f"\n{table(rounds)}", flush=True)
-    return exit_code(rounds)
+    return run(lambda: campaign.play(options))
 
 
 if __name__ == "__main__":

@@ -9,14 +9,11 @@ a fault may take. Needs root and packages: `sh devtools/system_packages.sh clust
 """
 
 import os
-import signal
 import sys
 from argparse import ArgumentParser
 from importlib import import_module
 
-from devtools.processes import adopt_orphans, kill_descendants
-from tests.campaigns.__main__ import prepare
-from tests.campaigns.verdict import Round, exit_code, table
+from tests.campaigns.__main__ import prepare, run
 from tests.cluster.galera import missing
 
 
@@ -36,17 +33,7 @@ def main() -> int:
     if lacks := missing():
         print(lacks, file=sys.stderr)
         return 2
-    adopt_orphans()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # clean up as after Ctrl-C
-    rounds: list[Round] = []
-    try:
-        for each in faults.play(options):
-            rounds.append(each)
-            print(f"{each.name}: {'; '.join(each.faults()) or 'in step'}"[:2000], flush=True)
-    finally:
-        kill_descendants()
-        print(f"\n{table(rounds)}", flush=True)
-    return exit_code(rounds)
+    return run(lambda: faults.play(options))
 
 
 if __name__ == "__main__":
