@@ -18,8 +18,10 @@ from bookings.office.labels import Badge
 from bookings.office.menu import menu_of
 from bookings.queries.bookings.quick_views import MOST_COUNTED
 from bookings.text.money import Money
+from bookings.text.seat_numbers import to_read
 
 register = template.Library()
+register.filter("seat_numbers", to_read)
 
 # Can be told apart without color, and are not read aloud: the text says the same.
 SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "■", "calm": "○"}

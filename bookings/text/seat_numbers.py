@@ -26,3 +26,8 @@ def numbers_in(text: str) -> tuple[str, ...]:
 def as_text(numbers: Iterable[str]) -> str:
     """Write numbers into a column."""
     return ",".join(in_order(numbers))
+
+
+def to_read(text: str) -> str:
+    """Write the numbers of a column for a person; a page may break the line between any two of them."""
+    return ", ".join(numbers_in(text))

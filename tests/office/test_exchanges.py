@@ -38,11 +38,11 @@ def test_an_exchange_without_an_answer_is_shown_and_not_decided(desk, api, fligh
     api.choose(booking, "2C", "2D")
 
     text, calls = page_of(desk, booking), desk.get(CALLS)
-    assert "Seats: being exchanged for 2C,2D." in text
-    assert "2: 2A,2B" in text
+    assert "Seats: being exchanged for 2C, 2D." in text
+    assert "2: 2A, 2B" in text
     assert "Other seats for a booking: no answer yet" in text_of(calls)
     assert address("applied") not in calls.content.decode()
-    assert "2C,2D" in text_of(desk.get(f"{CALLS}?show=exchanging&flight=1"))
+    assert "2C, 2D" in text_of(desk.get(f"{CALLS}?show=exchanging&flight=1"))
     assert "There is nothing to decide about this call now: ◐ Outcome unknown" in text_of(desk.get(address("applied")))
 
 
@@ -50,10 +50,10 @@ def test_an_exchange_without_an_answer_is_shown_and_not_decided(desk, api, fligh
     ("word", "cancelled", "happens", "came"),
     [
         ("retry", False, "exchanges none again", "The seats were exchanged."),
-        ("applied", False, "The booking has 2C,2D from now on.", "The seats were exchanged."),
-        ("not-applied", False, "The booking keeps 2A,2B.", "The seats were not exchanged."),
-        ("applied", True, "The booking stays cancelled, and 2C,2D goes back", "The seats were exchanged."),
-        ("not-applied", True, "The booking stays cancelled, and 2A,2B goes back", "The seats were not exchanged."),
+        ("applied", False, "The booking has 2C, 2D from now on.", "The seats were exchanged."),
+        ("not-applied", False, "The booking keeps 2A, 2B.", "The seats were not exchanged."),
+        ("applied", True, "The booking stays cancelled, and 2C, 2D goes back", "The seats were exchanged."),
+        ("not-applied", True, "The booking stays cancelled, and 2A, 2B goes back", "The seats were not exchanged."),
     ],
 )
 def test_a_stuck_exchange_is_decided_on_a_page_that_says_what_happens(

@@ -19,6 +19,7 @@ from bookings.office.seats.at_flight_service import RIGHT, OfOneBooking
 from bookings.services.seats.resolve_exchange import resolve_exchange
 from bookings.services.shared.manual_resolution import Resolution
 from bookings.text.ids import id_in
+from bookings.text.seat_numbers import to_read
 
 WRONG_SEATS = gettext_lazy(
     "If that is not so at the Flight Service, the passenger sits on a seat that is sold again, and another stays empty."
@@ -106,5 +107,5 @@ class StuckExchange(OfOneBooking):
     def consequence(self, decision: Decision) -> tuple[str, str]:
         happens, risk = (CANCELLED if self.booking.status == BookingStatus.CANCELLED else LIVE)[decision]
         exchange = self.exchange
-        given = exchange.give_numbers or seats_in_words(exchange.seats)
-        return str(happens) % {"take": exchange.take_numbers, "give": given}, str(risk)
+        given = to_read(exchange.give_numbers) or seats_in_words(exchange.seats)
+        return str(happens) % {"take": to_read(exchange.take_numbers), "give": given}, str(risk)
