@@ -204,14 +204,14 @@ HOLDS: Mapping[BookingStatus, frozenset[Hold]] = MappingProxyType(
 """Which hold may stand beside which status: the database refuses every other pair (a CHECK)."""
 
 
-def available_actions(status: str, *, expires_at: datetime, now: datetime, has_numbers: bool) -> list[str]:
+def available_actions(status: str, expires_at: datetime, *, now: datetime, has_numbers: bool) -> list[str]:
     """What a customer may do with a booking at `now`, as the API names it; `has_numbers`: it is known which seats."""
     choose = ["choose_seats"] if has_numbers else []
     if status == S.PENDING:
         return ["cancel"]
     if status == S.INITIATED:
         return ["pay", "cancel", *choose] if now < expires_at else ["cancel"]
-    return choose if status == S.BOOKED else []
+    return choose if status == S.BOOKED else ["book_again"]
 
 
 def cancel_outcome_of(booking: Cancellable) -> CancelOutcome:

@@ -306,9 +306,7 @@ def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[s
     """Show a booking with the names of the API. `now` is database time."""
     payment = _payment_as_json(booking)
     numbers, wanted = booking.seat_numbers, booking.wanted_seats
-    may = available_actions(
-        booking.status, expires_at=booking.expires_at, now=now, has_numbers=bool(numbers) and not wanted
-    )
+    is_known = bool(numbers) and not wanted
     return {
         "id": booking.id,
         "reference": booking.reference,
@@ -333,12 +331,13 @@ def booking_as_json(booking: Booking | ShownBooking, *, now: datetime) -> dict[s
         "refund": _refund_as_json(booking),
         "clientReference": booking.client_reference or None,
         "metadata": json.loads(booking.metadata) if booking.metadata else {},
+        "replaces": booking.replaces_id,
         "createdAt": iso(booking.created_at),
         "updatedAt": iso(booking.updated_at),
         "expiresAt": iso(booking.expires_at),
         "paidAt": payment["at"] if payment is not None and payment["state"] == ShownPayment.SUCCEEDED else None,
         "cancelledAt": _iso_or_null(booking.cancelled_at),
-        "availableActions": may,
+        "availableActions": available_actions(booking.status, booking.expires_at, now=now, has_numbers=is_known),
     }
 
 

@@ -175,6 +175,7 @@ BOOKING: Mapping[str, Schema] = {
         "additionalProperties": TEXT,
         "description": "What the client keeps with it.",
     },
+    "replaces": {**or_null(ID), "description": "The booking in whose place it was made."},
     "createdAt": MOMENT,
     "updatedAt": {**MOMENT, "description": "When something of this changed last."},
     "expiresAt": {**MOMENT, "description": "The end of the payment window."},
@@ -226,7 +227,7 @@ ANSWER_SCHEMAS: Mapping[str, Schema] = {
             "seats": {"type": "array", "items": ref("Seat")},
         }
     ),
-    "BookingAction": enum_of(["pay", "cancel", "choose_seats"]),
+    "BookingAction": enum_of(["pay", "cancel", "choose_seats", "book_again"]),
     "Booking": an_object(BOOKING),
     "PayingBooking": an_object({**BOOKING, "payment": ref("PendingPayment")}),
     "Flight": an_object(

@@ -46,6 +46,7 @@ BOOKING = {
     "refund": None,
     "clientReference": "trip 4711",
     "metadata": {"order": "A-17"},
+    "replaces": None,
     "createdAt": "2026-11-22T10:00:00.000Z",
     "updatedAt": "2026-11-22T10:00:00.031Z",
     "expiresAt": "2026-11-22T10:15:00.000Z",
@@ -89,7 +90,7 @@ ENDED = {
     "cancelReason": "customer_request",
     "updatedAt": ENDED_AT,
     "cancelledAt": ENDED_AT,
-    "availableActions": [],
+    "availableActions": ["book_again"],
 }
 MONEY: Mapping[str, Any] = {
     "payments": [
@@ -217,6 +218,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 errors.SeatSelectionUnavailable,
                 errors.PriceChanged,
                 errors.AmountNotPayable,
+                errors.BookingNotFound,
                 errors.FlightNotFound,
                 errors.BookingCancelled,
                 errors.UserMismatch,

@@ -245,6 +245,13 @@ class CreateBookingRequest(RequestBody):
         help_text="What you want to find with the booking again. Kept and shown as it is, and read by nothing here. "
         "Put no secrets into it.",
     )
+    replaces = StrictInteger(
+        min_value=1,
+        max_value=HIGHEST_ID,
+        required=False,
+        help_text="The id of a booking of the same user in whose place this one is made, as to book again what has "
+        "expired. It is a link and no more: that booking stays as it is. Another user's: 404.",
+    )
     contact = Contact(
         required=False,
         help_text="Where the traveler is told by mail what happens to the booking, in the language of `locale` or in "

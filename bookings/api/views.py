@@ -170,6 +170,7 @@ class BookingViewSet(LimitedViewSet):
                 asked.get("metadata"),
                 contact,
                 tuple(asked.get("seatNumbers", ())),
+                asked.get("replaces"),
             ),
             actor=actor,
             keyed=keyed(request, CREATE_ENDPOINT, key, **known_by) if key else None,

@@ -255,6 +255,7 @@ class Migration(migrations.Migration):
                 ("arrival_at", models.DateTimeField(blank=True, null=True)),
                 ("client_reference", models.CharField(blank=True, default="", max_length=200)),
                 ("metadata", models.TextField(blank=True, default="")),
+                ("replaces_id", models.BigIntegerField(blank=True, null=True)),
                 (
                     "status",
                     models.CharField(
@@ -375,6 +376,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["flight_id", "status"], name="booking_of_flight"),
                     models.Index(fields=["flight_number", "departure_at"], name="booking_of_flight_number"),
                     models.Index(fields=["client_reference"], name="booking_of_client_reference"),
+                    models.Index(fields=["replaces_id"], name="booking_replaces"),
                     models.Index(fields=["created_at"], name="booking_created"),
                     models.Index(fields=["updated_at"], name="booking_changed"),
                     models.Index(fields=["request_id"], name="booking_request"),

@@ -94,6 +94,7 @@ def test_a_booking_is_shown_with_these_fields(api):
         "refund",
         "clientReference",
         "metadata",
+        "replaces",
         "createdAt",
         "updatedAt",
         "expiresAt",

@@ -64,7 +64,7 @@ def test_the_document_is_full_of_integers():
     schemas = DOCUMENT["components"]["schemas"]
 
     assert [(path.count("/"), name) for path, _, name, _ in SENT] == [
-        *((3, name) for name in ("flightId", "userId", "noOfSeats", "expectedPrice")),
+        *((3, name) for name in ("flightId", "userId", "noOfSeats", "expectedPrice", "replaces")),
         *((4, name) for name in ("bookingId", "userId", "totalCost")),
         *((5, name) for name in ("userId",)),
     ]

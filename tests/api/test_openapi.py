@@ -255,7 +255,7 @@ def test_an_operation_lists_its_codes_and_lets_new_ones_pass(document):
         *("seats_taken", "seat_selection_unavailable"),
         *("too_many_unpaid_bookings", "too_many_unpaid_seats", "flight_service_unavailable"),
         *("payment_window_closed", "currency_mismatch", "amount_mismatch", "idempotency_key_required"),
-        *("payment_declined", "booking_not_found", "already_paid", "not_payable_yet", "payment_in_progress"),
+        *("payment_declined", "already_paid", "not_payable_yet", "payment_in_progress"),
         *("booking_changed", "payment_not_completed", "payment_token_invalid", "payment_gateway_unavailable"),
     }
 

@@ -47,13 +47,15 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """
     Let every fourth valid payment be one that can succeed: nobody guesses a booking and its price.
 
-    Nor what a seat costs, nor the version of a booking: of four valid requests that name one, three are sent without.
+    Nor what a seat costs, what a booking replaces, or its version: of four valid requests that name one, three are sent
+    without.
     """
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if is_valid and "If-Match" in case.headers and next(versions) % 4:
         del case.headers["If-Match"]
     if case.operation.label == "POST /api/v1/bookings" and is_valid and next(orders) % 4:
         case.body.pop("expectedPrice", None)
+        case.body.pop("replaces", None)
         _say_how_many(case.body)
     if case.operation.label == "POST /api/v1/bookings/payments" and is_valid and payable and next(turn) % 4 == 0:
         booking = payable.popleft()

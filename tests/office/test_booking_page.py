@@ -1,5 +1,6 @@
 """The page of a booking: what became of seats and money, everything that happened, and what can be done now."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -271,6 +272,23 @@ def test_it_costs_as_many_statements_with_a_long_story_as_with_a_short_one(desk,
         counts.append(len(captured))
 
     assert counts[0] == counts[1]
+
+
+def test_it_names_what_it_replaces_and_what_replaces_it(desk):
+    first = a_saved_row("cancelled", hold="refused")
+    second, third = a_saved_row("booked", replaces_id=first.pk), a_saved_row(replaces_id=first.pk)
+    gone = a_saved_row("cancelled", hold="refused", replaces_id=first.pk + 1_000)
+
+    page = desk.get(page_of(first))
+    newest_first = rf"Replaced by {third.reference} \S Awaiting payment {second.reference} \S Booked"
+    assert re.search(newest_first, text_of(page))
+    assert "Replaces" not in text_of(page)
+    newer = desk.get(page_of(second))
+    assert f"Replaces {first.reference}" in text_of(newer)
+    assert f'href="{page_of(first)}"' in newer.content.decode()
+    assert "Replaced by" not in text_of(newer)
+    # Not in the tables, nor in the archive.
+    assert f"Replaces {first.pk + 1_000}" in text_of(desk.get(page_of(gone)))
 
 
 @pytest.mark.slow

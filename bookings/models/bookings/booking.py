@@ -76,6 +76,8 @@ class Booking(OutboundCall):
     # The client's own: what it calls the booking, and JSON of texts, which nothing here reads.
     client_reference = models.CharField(max_length=LONGEST_CLIENT_REFERENCE, blank=True, default="")
     metadata = models.TextField(blank=True, default="")
+    # The booking of the same user that this one was made for, here or in the archive. Nothing is decided on it.
+    replaces_id = models.BigIntegerField(null=True, blank=True)
 
     status = models.CharField(max_length=9, choices=BookingStatus.choices, default=BookingStatus.PENDING)
     cancel_reason = models.CharField(max_length=16, choices=CancelReason.choices, blank=True, default="")
@@ -207,6 +209,8 @@ class Booking(OutboundCall):
             models.Index(name="booking_of_flight_number", fields=["flight_number", "departure_at"]),
             # GET /bookings?clientReference=, and the back office's search by it.
             models.Index(name="booking_of_client_reference", fields=["client_reference"]),
+            # The back office: what replaces a booking, and which are replaced and still paid. Most replace none.
+            models.Index(name="booking_replaces", fields=["replaces_id"]),
             # GET /bookings?createdAfter=&createdBefore=.
             models.Index(name="booking_created", fields=["created_at"]),
             # GET /bookings?updatedAfter=. It moves with each change that clients see.

@@ -58,6 +58,7 @@ VIEWS: dict[str, str | Promise] = {
     "not_given_back": gettext_lazy("Seats not given back yet"),
     "unknown": gettext_lazy("Unknown outcome"),
     "refund_due": gettext_lazy("Refund due"),
+    "replaced_paid": gettext_lazy("Replaced and still paid"),
     "cancelled_today": gettext_lazy("Cancelled today"),
     "cases_due": gettext_lazy("Cases due"),
     "cases_free": gettext_lazy("Cases free to take"),
@@ -86,6 +87,7 @@ COLUMNS = (
     *("user_id", "created_at", "held_at", "expires_at", "updated_at", "created_by", "request_id", "customer_url"),
     *("flight_number", "departure_airport", "arrival_airport", "departure_at", "arrival_at"),
     *("payment_state", "payment_at", "refund_at", "refunded", "cancelled_at", "client_reference", "metadata"),
+    "replaces_id",
 )
 """Of the export, for programs: as the database names them, but for money, which it counts in minor units, and links."""
 

@@ -27,6 +27,15 @@ def shown_from_archive(**columns: Any) -> ShownBooking | None:
     return ShownBooking._make([*(getattr(booking, name) for name in seen), row[1]])
 
 
+def is_booking_of(user_id: int, booking_id: int) -> bool:
+    """Whether a booking, here or in the archive, is this user's. One statement: it may move between two."""
+    here, there = (
+        model._default_manager.filter(pk=booking_id, user_id=user_id).values_list("pk")
+        for model in (Booking, ArchivedBooking)
+    )
+    return here.union(there, all=True).exists()
+
+
 def find_archived(number: int | None, reference: str, typed: str, *, most: int) -> list[ArchivedBooking]:
     """
     Find bookings of the archive, the newest first: by reference, by id, user or flight, or by a gateway's payment.

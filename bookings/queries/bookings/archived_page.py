@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from bookings.models import ArchivedBooking
 from bookings.models.bookings.booking_event import EventKind
 from bookings.queries.bookings.history import History, unpacked
-from bookings.queries.bookings.page import BookingPage
+from bookings.queries.bookings.page import BookingPage, links_of
 from bookings.queries.bookings.timeline import whole_timeline
 
 
@@ -21,7 +21,7 @@ class ArchivedPage:
 
 
 def archived_page(booking_id: int) -> ArchivedPage | None:
-    """Read a booking of the archive with all that belonged to it; None if there is no such one. One statement."""
+    """Read a booking of the archive with all that belonged to it; None if there is no such one."""
     archived = ArchivedBooking.objects.annotate(read_at=Now()).filter(pk=booking_id).first()
     if archived is None:
         return None
@@ -43,5 +43,6 @@ def archived_page(booking_id: int) -> ArchivedPage | None:
         timeline=[replace(line, call=None) for line in lines],
         notes=[event for event in history.events if event.what == EventKind.NOTED],
         last_case=next(iter(history.case), None),
+        links=links_of(history.booking),
     )
     return ArchivedPage(archived, history, page)

@@ -9,6 +9,7 @@ from django.db.models import F
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
 from bookings.models import (
     Announcement,
+    ArchivedBooking,
     Booking,
     BookingCase,
     BookingEvent,
@@ -29,6 +30,17 @@ from bookings.queries.payments import money_of
 from bookings.queries.webhooks import told_of
 from bookings.text.legible import shown_orderly
 
+# Nothing limits how often a client books again for the same booking.
+MOST_REPLACING = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The reference of the booking that one replaces, empty if it is not known, and what it is replaced by."""
+
+    replaced: str = ""
+    replaced_by: list[Booking] = field(default_factory=list)
+
 
 @dataclass(frozen=True, slots=True)
 class BookingPage:
@@ -47,6 +59,7 @@ class BookingPage:
     last_case: BookingCase | None = None
     # That of its seats for others, while it is not known what became of it.
     exchange: SeatExchange | None = None
+    links: Links = field(default_factory=Links)
 
     @property
     def contact_until(self) -> datetime | None:
@@ -148,7 +161,7 @@ class BookingPage:
 
 
 def booking_page(booking_id: int) -> BookingPage | None:
-    """Read one booking with all that belongs to it; None if there is no such booking. At most ten statements."""
+    """Read one booking with all that belongs to it; None if there is no such booking. At most twelve statements."""
     rows = Booking.objects.with_database_time().annotate(contact_until=F("contact__erase_at"))
     booking = rows.select_related("give_back").filter(pk=booking_id).first()
     if booking is None:
@@ -167,4 +180,22 @@ def booking_page(booking_id: int) -> BookingPage | None:
         told=told_of(booking_id),
         last_case=BookingCase.objects.filter(pk=booking_id).first(),
         exchange=SeatExchange.objects.filter(open_booking_id=booking_id).first() if booking.wanted_seats else None,
+        links=links_of(booking),
     )
+
+
+def links_of(booking: Booking) -> Links:
+    """
+    Read which booking one replaces, and which replace it, the newest first. At most two statements.
+
+    What has gone into the archive is named, but not looked for among what replaces this one.
+    """
+    newer = Booking.objects.filter(replaces_id=booking.pk).only("reference", "status").order_by("-pk")
+    replaced = ""
+    if booking.replaces_id is not None:
+        here, there = (
+            model._default_manager.filter(pk=booking.replaces_id).values_list("reference", flat=True)
+            for model in (Booking, ArchivedBooking)
+        )
+        replaced = next(iter(here.union(there, all=True)), "")
+    return Links(replaced, list(newer[:MOST_REPLACING]))

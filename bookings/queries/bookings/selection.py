@@ -20,6 +20,9 @@ EXPIRING_WITHIN = timedelta(minutes=5)
 # Releases without an answer that a list looks behind: far more than there are flights under way at once.
 MOST_CALLS = 1_000
 
+# Bookings with another one in their place that a list looks behind. Who pays for both does so within days.
+MOST_REPLACED = 2_000
+
 
 def midnight(now: datetime) -> datetime:
     """When the day of `now` began, in UTC."""
@@ -49,6 +52,17 @@ def _not_given_back(_: "Selection", now: datetime) -> Q:
     return Q(next_at__isnull=False, hold=Hold.GIVING_BACK) | Q(give_back__in=unanswered)
 
 
+def _replaced_and_paid(_: "Selection", now: datetime) -> Q:
+    """
+    Paid, and so is one that replaces it: of the `MOST_REPLACED` bookings with the highest ids that were replaced.
+
+    Those are read first, off the end of their index: to join all that ever were would take longer each month.
+    """
+    replacing = Booking.objects.filter(replaces_id__isnull=False).order_by("-replaces_id")
+    newest = replacing.values_list("replaces_id", "status")[:MOST_REPLACED]
+    return Q(status=BookingStatus.BOOKED, pk__in={older for older, status in newest if status == BookingStatus.BOOKED})
+
+
 def _of_the_day(selection: "Selection", now: datetime) -> Q:
     events = BookingEvent.objects.filter(OF_THE_DAY[selection.view], created_at__gte=midnight(now))
     if selection.flight is None and not selection.flight_number and selection.user is None and not selection.reason:
@@ -66,6 +80,7 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
         # A booking that is asking has a next try: with that condition it is a short range of the worker's to-do list.
         "unknown": lambda _, now: Q(next_at__isnull=False, hold=Hold.ASKING),
         "refund_due": lambda _, now: Q(pk__in=Refund.objects.filter(state__in=MOVING).values("payment__booking_id")),
+        "replaced_paid": _replaced_and_paid,
         "unsent": lambda _, now: Q(next_at__isnull=False, hold=Hold.GIVING_BACK),
         **dict.fromkeys(OF_THE_DAY, _of_the_day),
         "cases_due": lambda _, now: cases.is_due(now),
@@ -75,7 +90,7 @@ VIEWS: Mapping[str, Callable[["Selection", datetime], Q]] = MappingProxyType(
 """What a number leads to: each view is a short range of some index."""
 
 QUICK_VIEWS = (
-    *("awaiting_payment", "expiring", "not_given_back", "unknown", "refund_due", "cancelled_today"),
+    *("awaiting_payment", "expiring", "not_given_back", "unknown", "refund_due", "replaced_paid", "cancelled_today"),
     *("cases_due", "cases_free"),
 )
 """Those of them that every list offers, with their counts."""

@@ -56,6 +56,7 @@ class ShownBooking(NamedTuple):
     arrival_airport: str
     client_reference: str
     metadata: str
+    replaces_id: int | None
     payment_state: str
     active_payment_id: int | None
     refund_amount: int

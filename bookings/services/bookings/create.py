@@ -51,6 +51,7 @@ from bookings.services.bookings.orders import (
     refuse_the_flight,
     refuse_the_numbers,
     refuse_the_price,
+    refuse_what_is_not_of,
 )
 from bookings.services.bookings.unpaid_limit import refuse_one_too_many
 from bookings.services.messages.contacts import contact_of
@@ -129,6 +130,7 @@ def create_booking(
     available. With a key, a repeat of a request whose outcome is unknown goes on where that one stood. `refuses` says
     why a total cannot be paid, as the payment gateway does: then no seats are held for it. `seal` seals the contact.
 
+    :raises BookingNotFound: if the user has no such booking as is to be replaced
     :raises FlightNotFound: if there is no such flight
     :raises FlightUnusable: if the flight is shown in a way that cannot be sold
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
@@ -147,6 +149,8 @@ def create_booking(
     attempt = _Attempt(order, actor, keyed, waiting, flights, refuses, deadline, seal)
     if keyed is not None and (record := idempotency.find(keyed)) is not None:
         return _go_on(record, attempt)
+    if order.replaces_id is not None:
+        refuse_what_is_not_of(order.user_id, order.replaces_id)
     try:
         flight = _find_flight(attempt)
     except UnknownFlight as error:
@@ -266,6 +270,7 @@ def _write_down(attempt: _Attempt, flight: Flight, names: _Names, *, claimed: bo
         arrival_at=leg.arrival_at,
         client_reference=order.client_reference,
         metadata=json.dumps(dict(order.metadata), ensure_ascii=False) if order.metadata else "",
+        replaces_id=order.replaces_id,
         created_at=now,
         updated_at=now,
         expires_at=now + payment_window(),

@@ -4,8 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bookings.conf import HIGHEST_NUMBER, currency, seats_have_numbers
-from bookings.errors import AmountNotPayable, InvalidRequest, PriceChanged, SeatSelectionUnavailable, SeatsUnavailable
+from bookings.errors import (
+    AmountNotPayable,
+    BookingNotFound,
+    InvalidRequest,
+    PriceChanged,
+    SeatSelectionUnavailable,
+    SeatsUnavailable,
+)
 from bookings.ports import Flight
+from bookings.queries.bookings.archived import is_booking_of
 from bookings.services.messages.contacts import GivenContact
 from bookings.text.money import Money
 
@@ -17,7 +25,8 @@ class SeatOrder:
 
     `expected_price` is what a seat costs as far as the client knows, in minor units; None: whatever it costs. What the
     client calls the booking, and what it keeps with it, is kept as it is, and read by nothing here. The contact is the
-    traveler's, to be told what happens. Seats by number are as many as seats; none: any seats.
+    traveler's, to be told what happens. Seats by number are as many as seats; none: any seats. It may name a booking of
+    the user that this one replaces, which is a link and no more.
     """
 
     flight_id: int
@@ -28,6 +37,7 @@ class SeatOrder:
     metadata: Mapping[str, str] | None = None
     contact: GivenContact | None = None
     seat_numbers: tuple[str, ...] = ()
+    replaces_id: int | None = None
 
 
 def refuse_the_flight(order: SeatOrder, flight: Flight, refuses: Callable[[Money], str]) -> None:
@@ -53,6 +63,16 @@ def refuse_the_numbers(flight: Flight) -> None:
     """
     if flight.seat_map is None or not seats_have_numbers():
         raise SeatSelectionUnavailable
+
+
+def refuse_what_is_not_of(user_id: int, booking_id: int) -> None:
+    """
+    Refuse to replace a booking that is not this user's. Whose a booking is never changes, so no lock is needed.
+
+    :raises BookingNotFound: if there is none, or it is another user's, which no caller can tell apart
+    """
+    if not is_booking_of(user_id, booking_id):
+        raise BookingNotFound(fields={"replaces": "There is no such booking of this user."})
 
 
 def price_of(flight: Flight) -> Money:
