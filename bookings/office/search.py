@@ -52,6 +52,9 @@ def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:bookings_booking_change", args=[booking.pk]))
     if found.only_archived is not None:
         return HttpResponseRedirect(reverse("admin:bookings_booking_archived", args=[found.only_archived.pk]))
+    if found.seat is not None and not found.bookings and not found.archived:
+        flight_id, seat = found.seat
+        return HttpResponseRedirect(f"{reverse('admin:flight', args=[flight_id])}?{urlencode({'seat': seat})}")
     context = {
         **site.each_context(request),
         "title": _("Search"),
@@ -94,6 +97,7 @@ def _groups(found: Findings, typed: str) -> list[Group]:
         return Group(title, [lines[booking.pk] for booking in bookings], address)
 
     number = {"number": found.number}
+    flight, seat = found.seat or ("", "")
     groups = [
         group(_("Bookings whose reference looks like this"), found.by_reference),
         group(_("Booking %(number)s") % number, found.by_id),
@@ -102,6 +106,7 @@ def _groups(found: Findings, typed: str) -> list[Group]:
         group(
             _("Flight %(number)s") % {"number": typed}, found.by_flight_number, f"{here}?{urlencode({'flight': typed})}"
         ),
+        group(_("Seat %(seat)s of flight %(flight)s") % {"seat": seat, "flight": flight}, found.by_seat),
         group(_("Bookings that their client calls so"), found.by_client_reference),
         group(_("Bookings of this idempotency key"), found.by_key),
         group(_("Bookings of this request"), found.by_request),

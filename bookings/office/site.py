@@ -41,6 +41,7 @@ from bookings.office.addresses import NotUnderstood, StrictLists
 from bookings.office.base import MissingRight
 from bookings.office.bookings.customer import customer
 from bookings.office.search import search, search_by_email
+from bookings.office.seats.flight import flight
 from bookings.office.unsent import KeepsTyped
 from bookings.office.upkeep.open_work import counts
 from bookings.office.upkeep.start_page import start_context
@@ -120,6 +121,9 @@ class BackOffice(admin.AdminSite):
             path(f"{name.replace('_', '-')}/", self.admin_view(functools.partial(page, self)), name=name)
             for name, page in pages.items()
         ]
+        own.append(
+            path("bookings/flight/<str:number>/", self.admin_view(functools.partial(flight, self)), name="flight")
+        )
         log_in = [*Pages(self).urls(), *PasskeyPages(self).urls(), *SignOnPages(self).urls(), *reset_pages(self)]
         return [*own, *log_in, *super().get_urls()]
 

@@ -16,7 +16,10 @@ from bookings.models.seats.seat_call import SeatCallKind
 from bookings.office import labels
 from bookings.office.labels import Badge
 from bookings.office.menu import menu_of
+from bookings.office.seats.plan import Place
+from bookings.office.seats.standings import SeatsOfBoth, ShownSeat
 from bookings.queries.bookings.quick_views import MOST_COUNTED
+from bookings.queries.seats.of_flight import Holder
 from bookings.text.money import Money
 from bookings.text.seat_numbers import to_read
 
@@ -116,13 +119,28 @@ def route(booking: Booking) -> str:
 
 @register.simple_tag
 def flight(booking: Booking) -> SafeString:
-    """The flight of a booking as people say it, which leads to its bookings: `{% flight booking %}`."""
-    bookings = reverse("admin:bookings_booking_changelist")
-    link = format_html('<a href="{}?flight={}">{}</a>', bookings, str(booking.flight_id), flight_name(booking))
+    """The flight of a booking as people say it, which leads to its page: `{% flight booking %}`."""
+    link = format_html('<a href="{}">{}</a>', reverse("admin:flight", args=[booking.flight_id]), flight_name(booking))
     departs = [minute(booking.departure_at)] if booking.departure_at else []
     about = [text for text in (route(booking), *departs) if text]
     lines = format_html_join("", '<br><span class="quiet">{}</span>', [(text,) for text in about])
     return format_html("{}{}", link, lines)
+
+
+@register.simple_tag
+def holder(holder: Holder | None) -> SafeString | str:
+    """The booking that has a seat, which leads to its page, that of the archive too; nothing where there is none."""
+    if holder is None:
+        return ""
+    page = "archived" if holder.is_archived else "change"
+    address = reverse(f"admin:bookings_booking_{page}", args=[holder.booking_id])
+    return format_html('<a class="mono" href="{}">{}</a>', address, holder.reference)
+
+
+@register.simple_tag
+def seat_at(both: SeatsOfBoth, place: Place) -> ShownSeat:
+    """What stands at a place of the plan: `{% seat_at page.both place as seat %}`."""
+    return both.seats[place.number]
 
 
 @register.filter

@@ -18,6 +18,12 @@ def in_order(numbers: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(numbers, key=lambda number: (int(number[:-1]), number[-1])))
 
 
+def seat_number_in(text: str) -> str | None:
+    """Read one number as a person types it, in small letters too; None if it can be none."""
+    number = text.strip().upper()
+    return number if SEAT_NUMBER.fullmatch(number) else None
+
+
 def numbers_in(text: str) -> tuple[str, ...]:
     """Read the numbers out of a column; none out of an empty one."""
     return tuple(text.split(",")) if text else ()

@@ -83,6 +83,7 @@ def start_office() -> Iterator[Office]:
         env = environment(
             DATABASE_URL=database_url(),
             FLIGHT_SERVICE_URL=sim.url,
+            FLIGHT_SERVICE_SEAT_NUMBERS="true",
             EXPIRY_INTERVAL_SECONDS="1",
             API_AUTH="open",
             CUSTOMER_URL_TEMPLATE=f"{CUSTOMERS}/{{id}}",

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bookings.db.clock import database_time
-from bookings.models import ApiKey, Booking, Payment
+from bookings.models import ApiKey, Booking, BookingSeat, Payment
 from bookings.ports.webhooks import TurnedDown
 from bookings.queries.bookings.selection import Selection
 from tests.browser.axe import barriers
@@ -48,6 +48,8 @@ PAGES = {
     "cancel": ("/admin/bookings/booking/{paid}/cancel/", "Support"),
     "booking of the archive": ("/admin/bookings/booking/archived/{archived}/", "Auditor"),
     "booking whose seats are being exchanged": ("/admin/bookings/booking/{exchanging}/change/", "Supervisor"),
+    "flight": ("/admin/bookings/flight/12/?booking={seated}", "Support"),
+    "flight that the Flight Service does not know": ("/admin/bookings/flight/9001/", "Auditor"),
     "exchange, decide": ("/admin/bookings/booking/exchange/{exchange}/applied/", "Supervisor"),
     "customer": ("/admin/customer/?user=1001", "Support"),
     "search with many hits": ("/admin/search/?q=1001", "Support"),
@@ -146,6 +148,7 @@ def rows(office, settings):
         **rows_of_mail(settings),
         **rows_of_the_archive(settings),
         **rows_of_an_exchange(),
+        **rows_of_seats(),
         "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
         "unknown": a_dead_refund().pk,
         "kept": kept.pk,
@@ -232,6 +235,15 @@ def rows_of_an_exchange():
         booking, state="stuck", seats=9, take_numbers=wants, give_numbers=has, claims=9, last_error=error
     )
     return {"exchanging": booking.pk, "exchange": exchange.pk}
+
+
+def rows_of_seats():
+    """A booking by number on a wide flight, that has lost its seats there; and one on a flight that is gone."""
+    booking = a_saved_row("booked", flight_id=12, user_id=1003, no_of_seats=2, seat_numbers="12A,12B")
+    for number in ("12A", "12B"):
+        BookingSeat.objects.create(flight_id=12, seat_number=number, booking=booking)
+    a_saved_row("booked", flight_id=9001)
+    return {"seated": booking.pk}
 
 
 def an_amount(status):

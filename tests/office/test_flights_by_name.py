@@ -40,7 +40,7 @@ def test_a_flight_is_shown_by_number_route_and_departure(desk, page):
 
     content = desk.get(LIST + page.format(booking.pk)).content.decode()
 
-    assert 'href="/admin/bookings/booking/?flight=7">UK 808</a>' in content
+    assert 'href="/admin/bookings/flight/7/">UK 808</a>' in content
     assert '<span class="quiet">DEL → BLR</span>' in content
     assert '<time datetime="2030-01-01T09:00:00+00:00">2030-01-01 09:00</time>' in content
 
@@ -51,7 +51,7 @@ def test_a_flight_that_has_no_name_is_shown_by_its_id(desk):
 
     content = desk.get(LIST).content.decode()
 
-    assert 'href="/admin/bookings/booking/?flight=7">7</a></td>' in content
+    assert 'href="/admin/bookings/flight/7/">7</a></td>' in content
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from bookings.text.flight_numbers import is_flight_number, spellings_of
 from bookings.text.ids import id_in
 from bookings.text.legible import is_orderly
 from bookings.text.references import reference_in
+from bookings.text.seat_numbers import seat_number_in
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -48,12 +49,15 @@ class Findings:
     by_user: list[Booking] = field(default_factory=list)
     by_flight: list[Booking] = field(default_factory=list)
     by_flight_number: list[Booking] = field(default_factory=list)
+    by_seat: list[Booking] = field(default_factory=list)
     by_client_reference: list[Booking] = field(default_factory=list)
     by_key: list[Booking] = field(default_factory=list)
     by_request: list[Booking] = field(default_factory=list)
     # By any of these: reference, id, user, flight, and what a gateway calls a payment.
     archived: list[ArchivedBooking] = field(default_factory=list)
     number: int | None = None
+    # The flight's id and the number of the seat.
+    seat: tuple[int, str] | None = None
     # As it would have to be spelled; empty if it can be no reference.
     reference: str = ""
 
@@ -62,7 +66,7 @@ class Findings:
         """All that was found, each once."""
         groups = (
             *(self.by_reference, self.by_id, self.by_user, self.by_flight, self.by_flight_number),
-            *(self.by_client_reference, self.by_key, self.by_request),
+            *(self.by_seat, self.by_client_reference, self.by_key, self.by_request),
         )
         return {booking.pk: booking for group in groups for booking in group}
 
@@ -80,11 +84,11 @@ class Findings:
 
 def find(typed: str) -> Findings:
     """
-    Look up what was typed: a reference, an id of a booking, user or flight, a flight number, what a client calls a
-    booking, a client's key, or a request id.
+    Look up what was typed: a reference, an id of a booking, user or flight, a flight number, a flight's id and a seat,
+    what a client calls a booking, a client's key, or a request id.
     """
     text = typed.strip()
-    found = Findings(number=id_in(text))
+    found = Findings(number=id_in(text), seat=flight_and_seat(text))
     found.reference = reference_in(text)
     if found.reference:
         found.by_reference = _by_reference(found.reference)
@@ -95,6 +99,8 @@ def find(typed: str) -> Findings:
         found.by_flight = _newest(Booking.objects.filter(flight_id=found.number).order_by((F("pk") + 0).desc()))
     if is_flight_number(text):
         found.by_flight_number = _last_to_depart(text)
+    if found.seat is not None:
+        found.by_seat = _by_seat(*found.seat)
     if text and len(text) <= LONGEST_CLIENT_REFERENCE and is_orderly(text):
         found.by_client_reference = _newest(Booking.objects.filter(client_reference=text).order_by("-pk"))
     found.archived = find_archived(found.number, found.reference, text, most=NEWEST)
@@ -113,6 +119,18 @@ def _by_reference(letters: str) -> list[Booking]:
         return exact
     spellings = itertools.product(*(LOOK_ALIKES.get(letter, letter) for letter in letters))
     return list(Booking.objects.filter(reference__in=["".join(spelling) for spelling in spellings]).order_by("pk"))
+
+
+def flight_and_seat(text: str) -> tuple[int, str] | None:
+    """Read the id of a flight and the number of a seat on it, as in `1 12A`; None if the text is none."""
+    flight, _, seat = text.strip().partition(" ")
+    flight_id, number = id_in(flight), seat_number_in(seat)
+    return None if flight_id is None or number is None else (flight_id, number)
+
+
+def _by_seat(flight_id: int, number: str) -> list[Booking]:
+    """The booking that has this seat."""
+    return list(Booking.objects.filter(seats__flight_id=flight_id, seats__seat_number=number))
 
 
 def payments_found(typed: str) -> set[int]:
