@@ -157,6 +157,7 @@ def test_whoever_has_no_right_at_all_is_told_so_by_every_page_of_bookings(flight
         "/admin/search/?q=1",
         "/admin/bookings/booking/",
         f"/admin/bookings/booking/{booking.pk}/change/",
+        "/admin/bookings/flight/1/",
         "/admin/bookings/payment/",
         "/admin/bookings/seatcall/",
     ]

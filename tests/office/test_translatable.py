@@ -115,6 +115,7 @@ PAGES = [
     "bookings/booking/",
     "customer/",
     "customer/?user=1001",
+    "bookings/flight/1/",
     "bookings/bulkcancel/",
     "bookings/bulkcancel/new/?flight=1",
     "bookings/seatcall/",

@@ -96,7 +96,7 @@ def seats_of_both(
     there = {seat.number: seat for seat in seat_map.seats} if seat_map else {}
     held, moving = here.holders, here.moving
     steady = {number for number, holder in held.items() if before.get(number) == holder} if seat_map else set()
-    # While a call is unanswered, and where others sell the same seats, nobody here can tell whose one is.
+    # While a call is unanswered, and where others sell the same seats, it may well be right that one is taken.
     may_be_ours = others_sell or here.count.under_way > 0
     found = {}
     for number in in_order({*there, *held, *moving}):
