@@ -19,10 +19,11 @@ from bookings.gateways.payments.stripe.account import Account
 from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
 from bookings.gateways.webhooks.sender import HttpWebhooks
-from bookings.ports import FlightService, IdentityProvider, Passkeys, PaymentGateway, RateLimiter, SigningKeys
+from bookings.ports import CellKeys, FlightService, IdentityProvider, Passkeys, PaymentGateway, RateLimiter, SigningKeys
 from bookings.ports.messages import Mail, MessageChannel, Sms
 from bookings.ports.webhooks import Webhooks
 from bookings.services.shared.sealing import Seal
+from bookings.text.cells import ONLY_ONE
 
 
 @cache
@@ -89,6 +90,16 @@ def rate_limiter() -> RateLimiter:
     over_redis = import_string("bookings.gateways.rate_limits.redis.RedisRateLimiter")
     limiter: RateLimiter = over_redis(settings.REDIS_URL, otherwise=database)
     return limiter
+
+
+@cache
+def cell_keys() -> CellKeys | None:
+    """What remembers which cell has a client's key; none where there is only one cell."""
+    if settings.CELL == ONLY_ONE:
+        return None
+    # By its name, as above.
+    over_redis: CellKeys = import_string("bookings.gateways.cells.redis_keys.RedisCellKeys")(settings.REDIS_URL)
+    return over_redis
 
 
 @cache
@@ -159,6 +170,12 @@ def payment_gateways() -> Mapping[str, PaymentGateway]:
     return made
 
 
+def _installation() -> str:
+    """What this installation is called at a payment gateway, which all cells may share."""
+    host = str(settings.ALLOWED_HOSTS[0])
+    return host if settings.CELL == ONLY_ONE else f"{host} {settings.CELL}"
+
+
 def _stripe_account() -> Account:
     return Account(
         api_key=settings.STRIPE_API_KEY,
@@ -167,5 +184,5 @@ def _stripe_account() -> Account:
         url=settings.STRIPE_API_URL,
         methods=settings.STRIPE_METHODS,
         return_url=settings.PAYMENT_RETURN_URL,
-        installation=settings.ALLOWED_HOSTS[0],
+        installation=_installation(),
     )

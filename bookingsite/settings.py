@@ -7,7 +7,7 @@ A value that is wrong by itself is refused here; what is wrong together, by `boo
 import sys
 
 from bookingsite import logs
-from bookingsite.config import flights, mail, payments, queue, sms, upkeep, webhooks
+from bookingsite.config import cells, flights, mail, payments, queue, sms, upkeep, webhooks
 from bookingsite.config.databases import database, replica
 from bookingsite.config.env import (
     BASE_DIR,
@@ -256,6 +256,7 @@ TEMPLATES = [
     }
 ]
 
+CELL = cells.cell()
 DATABASES = {"default": database()}
 if (_replica := replica(of=DATABASES["default"])) is not None:
     DATABASES["replica"] = _replica
@@ -292,10 +293,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 SESSION_COOKIE_AGE = 30 * 60
 # And after so many hours whatever they do: what was stolen, or left open, ends with the shift.
 STAFF_SESSION_HOURS = whole_number("STAFF_SESSION_HOURS", default=12, low=1, high=168)
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_HTTPONLY = True
-CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "bookings.office.site.csrf_failure"
 # Staff of these groups prove themselves by a second factor as well; *: all of them.
 STAFF_SECOND_FACTOR_GROUPS = names("STAFF_SECOND_FACTOR_GROUPS")

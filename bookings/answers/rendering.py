@@ -14,7 +14,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from bookings import errors
+from bookings import cells, errors
 from bookings.actor import Actor, ActorKind
 from bookings.answers.results import (
     Accepted,
@@ -89,6 +89,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.MoneyIsOwed: HTTPStatus.CONFLICT,
         errors.RetryTooLate: HTTPStatus.CONFLICT,
         errors.RetryCountsTwice: HTTPStatus.CONFLICT,
+        cells.WrongCell: HTTPStatus.MISDIRECTED_REQUEST,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
         errors.TooManyUnpaidSeats: HTTPStatus.TOO_MANY_REQUESTS,
@@ -126,7 +127,6 @@ BODY_TOO_SLOW = ("request_timeout", "The body did not come in time.")
 """Codes and words of what the web server says by itself."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
 
 FAILURES: Mapping[str, str] = MappingProxyType(
     {

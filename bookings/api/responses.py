@@ -12,6 +12,7 @@ from bookings.api.answer_schemas import Schema, ref, refusal_schemas
 from bookings.api.descriptions import EVENT, PRICE
 from bookings.api.flight_descriptions import REFUSED_SEATS
 from bookings.api.operation import Answer, Operation
+from bookings.cells import WrongCell
 
 JSON = "application/json"
 
@@ -111,6 +112,10 @@ OF_CALLERS = (
 )
 
 
+# Of what names a flight or a booking, where each cell has its own.
+OF_CELLS = (Refusal(int(STATUS[WrongCell]), WrongCell.code, (WrongCell.__doc__ or "").strip(), retryable=True),)
+
+
 def own_refusals(operation: Operation) -> list[Refusal]:
     """The refusals that an operation has of its own."""
     return [
@@ -129,7 +134,9 @@ def own_refusals(operation: Operation) -> list[Refusal]:
 def shared_refusals(operation: Operation, access: Access | None) -> list[Refusal]:
     """The refusals that an operation has in common with others of its kind."""
     of_bodies = OF_BODIES if operation.request is not None else ()
-    return [*EVERYWHERE, *of_bodies, *(OF_CALLERS if access is not None else ())]
+    has_a_cell = {errors.BookingNotFound, errors.FlightNotFound} & {*operation.refusals}
+    of_cells = OF_CELLS if has_a_cell else ()
+    return [*EVERYWHERE, *of_bodies, *of_cells, *(OF_CALLERS if access is not None else ())]
 
 
 def responses_of(operation: Operation, access: Access | None, components: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +168,7 @@ def responses_of(operation: Operation, access: Access | None, components: dict[s
 
 def shared_schemas() -> dict[str, Schema]:
     """The schemas of refusals that every operation has in common."""
-    return refusal_schemas({refusal.code for refusal in (*EVERYWHERE, *OF_BODIES, *OF_CALLERS)})
+    return refusal_schemas({refusal.code for refusal in (*EVERYWHERE, *OF_BODIES, *OF_CELLS, *OF_CALLERS)})
 
 
 def _success(answer: Answer, limits: Iterable[str]) -> Schema:

@@ -46,7 +46,9 @@ class SeatViewSet(LimitedViewSet):
         key = idempotency_key(request)
         result = change_seats(
             wish=SeatWish(booking_id, tuple(asked["seatNumbers"]), actor, seen_versions(request, booking_id)),
-            keyed=keyed(request, CHANGE_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
+            keyed=keyed(request, CHANGE_ENDPOINT, key, decides=booking_id, bookingId=booking_id, **asked)
+            if key
+            else None,
             flights=wiring.flight_service(),
         )
         return respond(render(result))

@@ -45,6 +45,7 @@ from bookings.api.serializers import (
     PayBookingRequest,
     StrictSerializer,
 )
+from bookings.cells import refuse_another_cell
 from bookings.conf import RATE_WINDOW_SECONDS
 from bookings.db.replica import read_list
 from bookings.errors import BookingNotFound, InvalidRequest
@@ -55,6 +56,7 @@ from bookings.queries.bookings.selection import hours_of
 from bookings.queries.bookings.shown import Question
 from bookings.queries.bookings.timeline import timeline_of
 from bookings.queries.payments import money_of
+from bookings.services.access.key_cells import have_key_here
 from bookings.services.bookings.cancel import cancel_booking_for_client
 from bookings.services.bookings.create import create_booking
 from bookings.services.bookings.orders import SeatOrder
@@ -128,8 +130,15 @@ def reader_of(request: Request) -> Actor:
     return caller_of(request).reading(request_id=request_id_of(request))
 
 
-def keyed(request: Request, endpoint: str, key: str, **asked: Any) -> KeyedRequest:
-    return KeyedRequest.of(principal=caller_of(request).principal, endpoint=endpoint, key=key, validated=asked)
+def keyed(request: Request, endpoint: str, key: str, *, decides: int, **asked: Any) -> KeyedRequest:
+    """
+    Name a request by its key.
+
+    :param decides: the flight, or the booking, that says which cell the request is of
+    """
+    made = KeyedRequest.of(principal=caller_of(request).principal, endpoint=endpoint, key=key, validated=asked)
+    have_key_here(made, decides=decides, keys=wiring.cell_keys())
+    return made
 
 
 class LimitedViewSet(ViewSet):
@@ -173,7 +182,7 @@ class BookingViewSet(LimitedViewSet):
                 asked.get("replaces"),
             ),
             actor=actor,
-            keyed=keyed(request, CREATE_ENDPOINT, key, **known_by) if key else None,
+            keyed=keyed(request, CREATE_ENDPOINT, key, decides=asked["flightId"], **known_by) if key else None,
             respond_async=prefers_async(request),
             flights=wiring.flight_service(),
             refuses=wiring.payment_gateway().refuses,
@@ -231,7 +240,7 @@ class BookingViewSet(LimitedViewSet):
                 asked.get("paymentToken", ""),
             ),
             actor=actor,
-            keyed=keyed(request, PAY_ENDPOINT, key, **asked),
+            keyed=keyed(request, PAY_ENDPOINT, key, decides=asked["bookingId"], **asked),
             payments=wiring.payment_gateway(),
             gateways=wiring.payment_gateways(),
         )
@@ -250,7 +259,9 @@ class BookingViewSet(LimitedViewSet):
             note=asked.get("reason", ""),
             seen=seen_versions(request, booking_id),
             payments=wiring.payment_gateways(),
-            keyed=keyed(request, CANCEL_ENDPOINT, key, bookingId=booking_id, **asked) if key else None,
+            keyed=keyed(request, CANCEL_ENDPOINT, key, decides=booking_id, bookingId=booking_id, **asked)
+            if key
+            else None,
         )
         return respond(render(result))
 
@@ -330,10 +341,12 @@ def booking_id_in(text: str) -> int:
     Read an id out of a path.
 
     :raises BookingNotFound: for anything that is no id of ours
+    :raises WrongCell: for the id of a booking that another cell has
     """
     booking_id = exact_id(text)
     if booking_id is None:
         raise BookingNotFound
+    refuse_another_cell(booking_id)
     return booking_id
 
 

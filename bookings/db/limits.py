@@ -8,6 +8,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from bookings.db.packets import SERVERS
+from bookings.text.cells import ONLY_ONE, Cell
 
 # Two waits for one lock fit into the time that a request may wait for the database.
 WEB_LOCK_WAIT_SECONDS = 2
@@ -41,11 +42,12 @@ class Limits:
     idle: int = 0
     fails_fast: bool = False
 
-    def options(self, vendor: str, *, cluster: str = "") -> dict[str, Any]:
+    def options(self, vendor: str, *, cluster: str = "", cell: Cell = ONLY_ONE) -> dict[str, Any]:
         """
         Give them as the library, and the first statement of a session or the server, take them.
 
         :param cluster: what kind of cluster the server is a node of, if any
+        :param cell: in whose steps new rows are counted
         """
         if vendor == "postgresql":
             return {
@@ -58,7 +60,7 @@ class Limits:
             "connect_timeout": self.connect,
             "read_timeout": self.read,
             "write_timeout": self.write,
-            "init_command": self._first_statement() + FIRST_IN_A_CLUSTER.get(cluster, ""),
+            "init_command": self._first_statement() + FIRST_IN_A_CLUSTER.get(cluster, "") + _steps_of(cell),
         }
 
     def _of_a_postgresql_session(self) -> str:
@@ -120,6 +122,13 @@ COMMAND = Limits(connect=5, read=3600, write=3600, lock=5, metadata=30)
 REPLICA = Limits(connect=1, read=5, write=5, lock=5, metadata=2)
 
 
+def _steps_of(cell: Cell) -> str:
+    """See Note [A number says its cell] in `bookings.text.cells`."""
+    if cell == ONLY_ONE:
+        return ""
+    return f" , auto_increment_increment={cell.of}, auto_increment_offset={cell.number}"
+
+
 def use(limits: Limits) -> None:
     """
     Let every connection that this process opens to the primary from now on have these limits.
@@ -130,5 +139,6 @@ def use(limits: Limits) -> None:
     vendor = settings["ENGINE"].rpartition(".")[2]
     if vendor not in SERVERS:
         return
-    settings["OPTIONS"] |= limits.options(vendor, cluster=settings.get("CLUSTER", "")) | settings["ASKED_FOR"]
+    of_the_place = {"cluster": settings.get("CLUSTER", ""), "cell": settings.get("CELL", ONLY_ONE)}
+    settings["OPTIONS"] |= limits.options(vendor, **of_the_place) | settings["ASKED_FOR"]
     settings["FAILS_FAST"] = limits.fails_fast

@@ -7,6 +7,7 @@ from typing import Any
 from bookings.db import postgresql_session
 from bookings.db.error_numbers import UnsafeSession
 from bookings.db.replica import REPLICA
+from bookings.text.cells import ONLY_ONE, Cell
 
 # What a session must have, what this service asks for at connect, and why. MariaDB and MySQL name the first
 # differently.
@@ -17,6 +18,8 @@ SERVER_READ_ONLY = ("read_only", "super_read_only", "innodb_read_only")
 CHARACTERS = ("character_set_client", "character_set_connection", "character_set_results")
 # Checks that a server may be told to leave out, so that forbidden rows get in.
 ENFORCED = ("check_constraint_checks", "foreign_key_checks", "unique_checks")
+# In what steps the numbers of new rows are counted.
+STEPS = ("auto_increment_increment", "auto_increment_offset")
 VARIABLES = (
     *("version", "version_comment", "time_zone", "sql_mode", "completion_type", "character_set_database"),
     *ISOLATION,
@@ -24,6 +27,7 @@ VARIABLES = (
     *SERVER_READ_ONLY,
     *CHARACTERS,
     *ENFORCED,
+    *STEPS,
 )
 
 # They speak MySQL's protocol, and lock in their own way or not at all. Names as they give them, in lower case.
@@ -72,6 +76,7 @@ def _look_at(connection: Any) -> tuple[list[str], list[str]]:
             cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
             cipher = (cursor.fetchone() or ("", ""))[1]
     lasting = list(problems(found, is_replica=connection.alias == REPLICA))
+    lasting += counting_problems(found, cell=connection.settings_dict.get("CELL", ONLY_ONE))
     if cipher == "":
         lasting.append("it is not encrypted, which ssl_mode asks for: give the server a certificate")
     return lasting, [] if connection.alias == REPLICA else list(read_only_problems(found))
@@ -102,6 +107,16 @@ def problems(found: Mapping[str, str], *, is_replica: bool = False) -> Iterator[
             yield f"its {name} is off: rows would get in that must not be there"
     if is_replica and not any(_is_on(found.get(name, "OFF")) for name in READ_ONLY):
         yield "it is a replica's and not read-only: writes to it would be lost"
+
+
+def counting_problems(found: Mapping[str, str], *, cell: Cell) -> Iterator[str]:
+    """Judge whether a session counts new rows as its cell must."""
+    said = tuple(found.get(name) for name in STEPS)
+    if cell != ONLY_ONE and said != (str(cell.of), str(cell.number)):
+        yield (
+            f"its {' and '.join(STEPS)} are {said[0]} and {said[1]}, not {cell.of} and {cell.number}: bookings would "
+            "get numbers of other cells"
+        )
 
 
 def read_only_problems(found: Mapping[str, str]) -> Iterator[str]:

@@ -6,6 +6,20 @@ from bookings.gateways.diagnostic_probes import Unreachable
 ANSWER_SECONDS = 2.0
 
 
+def redis_settings(url: str, names: list[str]) -> dict[str, str]:
+    """
+    Ask a Redis how it is set; what it does not tell is not there.
+
+    :raises Unreachable: if it does not answer, or refuses the log-in
+    """
+    try:
+        with bounded_redis(url, seconds=ANSWER_SECONDS) as redis, within(ANSWER_SECONDS):
+            found = {name: redis.config_get(name).get(name) for name in names}
+    except NOT_ANSWERED as error:
+        raise Unreachable(type(error).__name__) from error
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
 def redis_version(url: str) -> str:
     """
     Ask a Redis for its version.

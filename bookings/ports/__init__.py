@@ -2,6 +2,8 @@
 
 from bookings.ports.access import (
     Allowance,
+    CellKeys,
+    CellKeysUnavailable,
     Identity,
     IdentityNotProven,
     IdentityProvider,
@@ -95,6 +97,8 @@ __all__ = [
     "BreakerState",
     "Cabin",
     "CallWord",
+    "CellKeys",
+    "CellKeysUnavailable",
     "ChargeOutcome",
     "Charged",
     "Closed",

@@ -30,6 +30,22 @@ class RateLimiter(Protocol):
         """Take back one request that was counted."""
 
 
+class CellKeysUnavailable(Exception):
+    """It cannot be said which cell has a key."""
+
+
+class CellKeys(Protocol):
+    """Remembers which of the cells has a client's key, for all of them."""
+
+    def first_to_have(self, name: str, *, asks: int, seconds: int) -> int:
+        """
+        Tell which cell has the key of this name: the first that asked within so many seconds, the one that asks now if
+        none did.
+
+        :raises CellKeysUnavailable: if it cannot be said now
+        """
+
+
 class SigningKeysUnavailable(Exception):
     """No token can be verified, as the keys of the user service could not be had yet."""
 

@@ -25,9 +25,14 @@ _READ = re.compile(rf"[A-Z0-9]{{{LENGTH}}}")
 _BETWEEN_LETTERS = re.compile(r"[\s\u00a0.\u2010-\u2015-]+")
 
 
-def new_reference() -> str:
-    """Draw a random reference; it may be in use already."""
-    return reference_at(secrets.randbelow(HOW_MANY))
+def new_reference(*, first: str = CONSONANTS) -> str:
+    """
+    Draw a random reference; it may be in use already.
+
+    :param first: the consonants that it may begin with
+    """
+    drawn = reference_at(secrets.randbelow(HOW_MANY))
+    return drawn if first == CONSONANTS else secrets.choice(first) + drawn[1:]
 
 
 def reference_at(place: int) -> str:

@@ -8,6 +8,8 @@ from urllib.parse import unquote
 from django.core.exceptions import ImproperlyConfigured
 
 from bookings.db.limits import COMMAND, GALERA, REPLICA, Limits
+from bookings.text.cells import ONLY_ONE, Cell
+from bookingsite.config.cells import cell
 from bookingsite.config.database_options import Refused, mysql_options, no_options, refusal
 from bookingsite.config.env import BASE_DIR, env, one_of
 from bookingsite.config.postgresql_options import postgresql_options
@@ -20,7 +22,11 @@ def database() -> dict[str, Any]:
     :raises ImproperlyConfigured: if it is none of the three, has an option that cannot be used, or no such cluster
     """
     address = str(env.str("DATABASE_URL", default=""))
-    cluster = _cluster()
+    cluster, of_the_cells = _cluster(), cell()
+    if of_the_cells != ONLY_ONE and not address.startswith("mysql:"):
+        raise ImproperlyConfigured(
+            f"CELL={of_the_cells} needs a DATABASE_URL that starts with mysql://: others do not count in steps."
+        )
     if cluster and not address.startswith("mysql:"):
         raise ImproperlyConfigured("DATABASE_CLUSTER=galera needs a DATABASE_URL that starts with mysql://.")
     if not address:
@@ -30,7 +36,7 @@ def database() -> dict[str, Any]:
     config = _address_of("DATABASE_URL") or {}
     engine = config.get("ENGINE", "").rsplit(".", 1)[-1]
     if engine == "mysql":
-        return _mysql(config, COMMAND, cluster=cluster)
+        return _mysql(config, COMMAND, cluster=cluster, of_the_cells=of_the_cells)
     if engine == "postgresql":
         return _postgresql(config, COMMAND)
     raise ImproperlyConfigured(
@@ -166,7 +172,9 @@ def _sqlite(file: str) -> dict[str, Any]:
     return config
 
 
-def _mysql(config: dict[str, Any], limits: Limits, *, cluster: str = "") -> dict[str, Any]:
+def _mysql(
+    config: dict[str, Any], limits: Limits, *, cluster: str = "", of_the_cells: Cell = ONLY_ONE
+) -> dict[str, Any]:
     """Add what a session needs. See `bookings.db.limits.use` for what a process may change of it."""
     asked_for = config.get("OPTIONS", {})
     config["ENGINE"] = "bookingsite.mysql"
@@ -175,11 +183,12 @@ def _mysql(config: dict[str, Any], limits: Limits, *, cluster: str = "") -> dict
     config["OPTIONS"] = {
         "charset": "utf8mb4",
         "isolation_level": "read committed",
-        **limits.options("mysql", cluster=cluster),
+        **limits.options("mysql", cluster=cluster, cell=of_the_cells),
         **asked_for,
     }
     config["ASKED_FOR"] = asked_for
     config["CLUSTER"] = cluster
+    config["CELL"] = of_the_cells
     # Binary-safe names and emoji in notes, whatever the server's own default is.
     config["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
     return config

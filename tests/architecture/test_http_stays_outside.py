@@ -12,7 +12,7 @@ BOOKINGS = Path(__file__).resolve().parents[2] / "bookings"
 # Gateways speak HTTP to other systems, traces travel in headers; `answers/rendering` is what knows it for all others.
 INSIDE = [
     *("services", "queries", "models", "db", "text", "ports"),
-    *("actor.py", "answers/results.py", "conf.py", "deadline.py", "errors.py", "lifecycle.py", "wake.py"),
+    *("actor.py", "answers/results.py", "cells.py", "conf.py", "deadline.py", "errors.py", "lifecycle.py", "wake.py"),
 ]
 
 PACKAGES = {"http", "urllib", "django.http", "django.urls", "rest_framework", "requests"}

@@ -7,9 +7,9 @@ import pytest
 
 from tests.docs.pages import REPOSITORY, page, tables
 
-NAME = re.compile(r"[A-Z][A-Z0-9_]{4,}")
+NAME = re.compile(r"[A-Z][A-Z0-9_]{3,}")
 # What a call of these modules names in capitals and is no setting: keys of a database's dictionary.
-OF_DJANGO = {"ENGINE", "OPTIONS"}
+OF_DJANGO = {"ENGINE", "HOST", "NAME", "OPTIONS"}
 # Says where .env is, so it cannot stand there.
 NOT_IN_ENV = {"ENV_FILE"}
 

@@ -26,7 +26,7 @@ DECISIONS = {
         "request_in_progress",
         "user_mismatch",
     ),
-    *("flight_service_unavailable", "flight_unusable", "temporarily_unavailable"),
+    *("flight_service_unavailable", "flight_unusable", "temporarily_unavailable", "wrong_cell"),
     *("endpoint_exists", "too_many_endpoints", "endpoint_not_found", "endpoint_changed", "delivery_not_found"),
     *("rotation_under_way", "replay_under_way"),
 }

@@ -11,6 +11,7 @@ from bookings.db.clock import database_time
 from bookings.diagnostics import (
     archive,
     background,
+    cells,
     cluster,
     database,
     health,
@@ -69,6 +70,7 @@ class Command(BaseCommand):
             yield from _guarded("database server", database.check_server)
             yield from _guarded("cluster", cluster.check_cluster)
             yield health.migrations()
+            yield from _guarded("cell", cells.check_cell)
             yield from _guarded("clock", lambda: iter([database.check_clock()]))
             yield from _guarded("database clock", lambda: iter([database.check_database_clock()]))
             yield health.worker()
@@ -92,6 +94,7 @@ class Command(BaseCommand):
             yield peer.check_keys(wiring.bare_flight_service(), try_flight)
         yield from payment_accounts.check_accounts(wiring.payment_gateways())
         yield background.check_redis()
+        yield from cells.check_keys_of_cells()
 
     def _show(self, finding: Finding) -> None:
         self.stdout.write(f"{finding.verdict:<4}  {finding.name:<20}  {finding.message}")

@@ -14,6 +14,7 @@ import os
 import time
 from collections import deque
 
+from bookings.cells import cell
 from bookings.models import ArchivedBooking, Booking
 from bookings.text.references import new_reference
 
@@ -52,7 +53,8 @@ def forget_drawn_references() -> None:
 
 def _draw() -> None:
     good_until = time.monotonic() + GOOD_FOR_SECONDS
-    drawn = {new_reference() for _ in range(DRAWN_AT_ONCE)}
+    first = cell().letters
+    drawn = {new_reference(first=first) for _ in range(DRAWN_AT_ONCE)}
     here, archived = (
         model._default_manager.filter(reference__in=drawn).order_by().values_list("reference", flat=True)
         for model in (Booking, ArchivedBooking)

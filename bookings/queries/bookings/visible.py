@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db.models import Sum
 
 from bookings.actor import Actor
+from bookings.cells import refuse_another_cell, refuse_reference_of_another_cell
 from bookings.errors import BookingChanged, BookingNotFound
 from bookings.models import Booking
 from bookings.queries.bookings.archived import shown_from_archive
@@ -59,13 +60,16 @@ def _named(name: str) -> dict[str, int | str]:
     What the columns of a booking of this name must be. No text is both: a reference begins with a letter.
 
     :raises BookingNotFound: if no booking can have it
+    :raises WrongCell: if a booking of another cell has it
     """
     booking_id = exact_id(name)
     if booking_id is not None:
+        refuse_another_cell(booking_id)
         return {"pk": booking_id}
     reference = reference_in(name)
     if not reference:
         raise BookingNotFound
+    refuse_reference_of_another_cell(reference)
     return {"reference": reference}
 
 

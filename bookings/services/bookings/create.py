@@ -11,6 +11,7 @@ from django.db import IntegrityError
 
 from bookings.actor import Actor, ActorKind
 from bookings.answers.results import Accepted, AlreadyDone, Created, Refused
+from bookings.cells import refuse_another_cell
 from bookings.conf import (
     CREATE_DEADLINE_SECONDS,
     RETRY_AFTER_SECONDS,
@@ -131,6 +132,7 @@ def create_booking(
     why a total cannot be paid, as the payment gateway does: then no seats are held for it. `seal` seals the contact.
 
     :raises BookingNotFound: if the user has no such booking as is to be replaced
+    :raises WrongCell: if the flight is of another cell
     :raises FlightNotFound: if there is no such flight
     :raises FlightUnusable: if the flight is shown in a way that cannot be sold
     :raises SeatsUnavailable: if the flight shows fewer seats than wanted
@@ -144,6 +146,7 @@ def create_booking(
     :raises RequestInProgress: if the same key is being worked on
     :raises IdempotencyKeyReused: if the key stands for another request
     """
+    refuse_another_cell(order.flight_id)
     deadline = Deadline(CREATE_DEADLINE_SECONDS)
     waiting = _waiting(keyed, respond_async=respond_async)
     attempt = _Attempt(order, actor, keyed, waiting, flights, refuses, deadline, seal)
