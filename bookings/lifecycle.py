@@ -6,7 +6,7 @@ Pure: nothing here reads a clock, a row or a setting.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Protocol
 
@@ -182,6 +182,12 @@ STAFF_CAUSES: tuple[RefundCause, ...] = (
 UNPAID: tuple[BookingStatus, ...] = (BookingStatus.PENDING, BookingStatus.INITIATED)
 """What has a payment window that may still be open."""
 
+EXTENSIONS: tuple[int, ...] = (5, 15, 60)
+"""By how many minutes staff may move the end of a payment window on, each time."""
+
+LONGEST_WINDOW = timedelta(hours=24)
+"""A booking that is not paid for within a day has to be made again, at the price of then."""
+
 S, H = BookingStatus, Hold
 
 TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = MappingProxyType(
@@ -212,6 +218,11 @@ def available_actions(status: str, expires_at: datetime, *, now: datetime, has_n
     if status == S.INITIATED:
         return ["pay", "cancel", *choose] if now < expires_at else ["cancel"]
     return choose if status == S.BOOKED else ["book_again"]
+
+
+def extensions_of(created_at: datetime, expires_at: datetime) -> list[int]:
+    """By how many minutes the end of a payment window may be moved on without making it too long."""
+    return [minutes for minutes in EXTENSIONS if expires_at + timedelta(minutes=minutes) <= created_at + LONGEST_WINDOW]
 
 
 def cancel_outcome_of(booking: Cancellable) -> CancelOutcome:

@@ -365,6 +365,7 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("cancel_booking", "Can cancel bookings"),
                     ("note_booking", "Can add notes to bookings"),
+                    ("extend_booking", "Can give customers longer to pay"),
                 ],
                 "default_permissions": ("view",),
                 "indexes": [
@@ -724,6 +725,7 @@ class Migration(migrations.Migration):
                             ("noted", "Noted"),
                             ("take_retried", "Reservation Retried"),
                             ("take_resolved", "Reservation Resolved"),
+                            ("extended", "Extended"),
                             ("seats_changed", "Seats Changed"),
                             ("exchange_retried", "Exchange Retried"),
                             ("exchange_decided", "Exchange Resolved"),

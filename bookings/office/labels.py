@@ -335,6 +335,7 @@ EVENT: Mapping[str, str | Promise] = MappingProxyType(
         EventKind.NOTED: _("Note"),
         EventKind.RESERVATION_RETRIED: _("Flight Service asked again"),
         EventKind.RESERVATION_RESOLVED: _("Outcome of the seats decided"),
+        EventKind.EXTENDED: _("Payment window extended"),
         EventKind.SEATS_CHANGED: _("Other seats"),
         EventKind.EXCHANGE_RETRIED: _("Other seats asked for again"),
         EventKind.EXCHANGE_RESOLVED: _("Outcome of the exchange decided"),

@@ -46,6 +46,7 @@ PAGES = {
     "booking, paid": ("/admin/bookings/booking/{paid}/change/", "Supervisor"),
     "booking, cancelled": ("/admin/bookings/booking/{cancelled}/change/", "Auditor"),
     "cancel": ("/admin/bookings/booking/{paid}/cancel/", "Support"),
+    "longer to pay": ("/admin/bookings/booking/{held}/extend/", "Support"),
     "booking of the archive": ("/admin/bookings/booking/archived/{archived}/", "Auditor"),
     "booking whose seats are being exchanged": ("/admin/bookings/booking/{exchanging}/change/", "Supervisor"),
     "flight": ("/admin/bookings/flight/12/?booking={seated}", "Support"),
@@ -160,11 +161,20 @@ def rows(office, settings):
         "waiting": a_large_bulk_cancellation(settings).pk,
         "case": a_case(office).pk,
         "held": an_initiated_booking(office.flights).pk,
-        "paid": a_booked_booking(office.flights, office.payments).pk,
+        "paid": a_link_of_a_chain(a_booked_booking(office.flights, office.payments)).pk,
         "cancelled": a_cancelled_booking(office.flights).pk,
         "key": ApiKey.objects.get().pk,
         "user": a_member("Support").pk,
     }
+
+
+def a_link_of_a_chain(booking):
+    """This booking, which replaces one and is replaced by others."""
+    older = a_saved_row("cancelled", hold="refused")
+    Booking.objects.filter(pk=booking.pk).update(replaces_id=older.pk)
+    for status in ("booked", "initiated", "pending"):
+        a_saved_row(status, user_id=1003, replaces_id=booking.pk)
+    return booking
 
 
 def rows_of_gateways():

@@ -10,7 +10,16 @@ from django.db.models import QuerySet
 
 from bookings.models import BulkCancelRow, SeatCall
 from bookings.services.announcements import announce
-from bookings.services.bookings import approve_bulk_cancel, archive, bulk_cancel, cancel, create, expire, move_case
+from bookings.services.bookings import (
+    approve_bulk_cancel,
+    archive,
+    bulk_cancel,
+    cancel,
+    create,
+    expire,
+    extend,
+    move_case,
+)
 from bookings.services.payments import ask_refund, disputes, pay, resolve_refund, settle
 from bookings.services.seats import correct, reserve, resolve_release, resolve_reservation
 from bookings.services.shared import idempotency
@@ -33,6 +42,7 @@ PAYMENT_OPENED = Place(FakePayments, "open")
 PAYMENT_TAKEN_IN = Place(settle, "book", before=True)
 CANCEL_DECIDED = Place(cancel, "cancel", before=True)
 EXPIRY_LOCKED = Place(expire, "expire_all", before=True)
+EXTENSION_DECIDED = Place(extend, "extend", before=True)
 OUTCOME_RECORDED = Place(reserve, "confirm_hold")
 
 BULK_CANCEL_CHOSEN = Place(bulk_cancel, "_insert_rows", before=True)

@@ -126,6 +126,7 @@ class Booking(OutboundCall):
         permissions = [
             ("cancel_booking", "Can cancel bookings"),
             ("note_booking", "Can add notes to bookings"),
+            ("extend_booking", "Can give customers longer to pay"),
         ]
         constraints = [
             models.UniqueConstraint(name="booking_reference_unique", fields=["reference"]),

@@ -23,6 +23,8 @@ class EventKind(models.TextChoices):
     # What staff decided about a reservation of unknown outcome.
     RESERVATION_RETRIED = "take_retried"
     RESERVATION_RESOLVED = "take_resolved"
+    # Staff have given the customer longer to pay.
+    EXTENDED = "extended"
     # Its seats were exchanged for others: the note says which. And what staff decided about that.
     SEATS_CHANGED = "seats_changed"
     EXCHANGE_RETRIED = "exchange_retried"

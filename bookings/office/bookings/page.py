@@ -23,6 +23,7 @@ from bookings.office.bookings.bulk_note import NOTE, BulkNote
 from bookings.office.bookings.case import WORK, CaseForm, case_context, case_form, move_by
 from bookings.office.bookings.contact import RIGHT as ABOUT_CONTACTS
 from bookings.office.bookings.contact import ContactPages
+from bookings.office.bookings.extend import EXTEND, ExtendPage
 from bookings.office.bookings.list import BookingList
 from bookings.office.notes import NoteField
 from bookings.office.payments import RIGHT as DECIDE_ABOUT_PAYMENTS
@@ -71,7 +72,7 @@ class CancelForm(forms.Form):
         return said
 
 
-class BookingAdmin(BookingList, BulkNote, ContactPages, ReadOnlyAdmin):
+class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReadOnlyAdmin):
     """Bookings, to find and to read; to cancel and to note on pages of their own."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -196,6 +197,7 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ReadOnlyAdmin):
             note_form=note_form,
             may_cancel=request.user.has_perm(CANCEL),
             may_note=request.user.has_perm(NOTE),
+            may_extend=request.user.has_perm(EXTEND),
             may_resolve=request.user.has_perm(DECIDE_ABOUT_SEATS),
             may_resolve_payment=request.user.has_perm(DECIDE_ABOUT_PAYMENTS),
             may_manage_contacts=request.user.has_perm(ABOUT_CONTACTS),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import F
 
-from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of
+from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of, extensions_of
 from bookings.models import (
     Announcement,
     ArchivedBooking,
@@ -126,6 +126,13 @@ class BookingPage:
         if self.booking.status not in (BookingStatus.PENDING, BookingStatus.INITIATED):
             return None
         return (self.booking.expires_at - self.now).total_seconds()
+
+    @property
+    def extensions(self) -> list[int]:
+        """By how many minutes its customer can be given longer to pay."""
+        booking = self.booking
+        waits = booking.status == BookingStatus.INITIATED and booking.active_payment_id is None
+        return extensions_of(booking.created_at, booking.expires_at) if waits and self.now < booking.expires_at else []
 
     @property
     def next_release_at(self) -> datetime | None:

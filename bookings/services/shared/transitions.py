@@ -21,7 +21,7 @@ exceptions say so. See Note [What is told is flagged on the booking].
 
 import functools
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, connection, transaction
@@ -271,6 +271,17 @@ def redate(booking: Booking, *, now: datetime) -> None:
     booking.version += 1
     write_later(booking, ["created_at", "updated_at", "expires_at", "announce_at", "version"])
     log.warning("booking.redated", booking=booking.reference)
+
+
+def extend(booking: Booking, by: timedelta, cause: Cause, *, now: datetime) -> None:
+    """Move the end of a payment window on, append the event, and have a reminder that is still to come come later."""
+    booking.expires_at += by
+    booking.announce_at = None if booking.announce_at is None else now
+    booking.updated_at = now
+    booking.version += 1
+    write_later(booking, ["expires_at", "announce_at", "updated_at", "version"])
+    until = f"+{by // timedelta(minutes=1)} min, {booking.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+    note_event(booking, EventKind.EXTENDED, Cause(cause.actor, note=f"{until}\n{cause.note}"), now=now)
 
 
 def expire_all(bookings: Sequence[Booking], *, now: datetime) -> None:
