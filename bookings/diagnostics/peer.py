@@ -12,9 +12,11 @@ from bookings.diagnostics.health import flight_service
 from bookings.gateways.diagnostic_probes import Unreachable, date_of_peer
 from bookings.ports import FlightService, FlightsUnreachable, UnknownFlight, UnusableFlight
 from bookings.services.seats.key_support import Keys, KeysTried, try_key_support
+from bookings.services.seats.number_support import Numbers, NumbersTried, try_number_support
 
 SHOWN = "flight"
 CLOCK = "Flight Service clock"
+NUMBERS = "seats by number"
 CALL_SECONDS = 2.0
 
 # A create asks twice, and has four seconds in all.
@@ -96,6 +98,41 @@ def _judged(tried: KeysTried) -> Finding:
             "If it keeps keys for seven days, set FLIGHT_SERVICE_KEYED=true: that is faster and safer.",
         )
     return ok("keys", f"{tried.why}, as FLIGHT_SERVICE_KEYED={str(keyed).lower()} says")
+
+
+def check_numbers(flights: FlightService, flight_id: int) -> Finding:
+    """Ask it for a seat of a test flight by number, as the settings say that clients may, and give it back."""
+    tried = try_number_support(flights=flights, flight_id=flight_id)
+    finding = _judged_numbers(tried, flight_id)
+    if not tried.is_out:
+        return finding
+    return fail(
+        NUMBERS,
+        f"{finding.message}; seat {tried.seat} of flight {flight_id} may not have come back",
+        f"Look at flight {flight_id} there, and give it back by hand, with its number. {finding.hint}".strip(),
+    )
+
+
+def _judged_numbers(tried: NumbersTried, flight_id: int) -> Finding:
+    on, off = "FLIGHT_SERVICE_SEAT_NUMBERS=true", "Set FLIGHT_SERVICE_SEAT_NUMBERS=false until it keeps numbers."
+    match tried.numbers:
+        case Numbers.KEPT:
+            return ok(NUMBERS, f"seat {tried.seat} was taken by its number and given back, as {on} says")
+        case Numbers.NO_MAP:
+            return warn(
+                NUMBERS,
+                f"flight {flight_id} has no map: there a create by number is 409, and one by count goes on",
+                "If its seats have numbers, it must show `seatMap` and the map: see docs/flight-service.md.",
+            )
+        case Numbers.REFUSED:
+            return fail(NUMBERS, f"{on}, and numbers are refused: each reservation by number will be stuck", off)
+        case Numbers.IGNORED:
+            text = "and it counts a seat and ignores its number: each booking by number ends, and its client hears 503"
+            return fail(NUMBERS, f"{on}, {text}", off)
+        case Numbers.NOT_MARKED:
+            return fail(NUMBERS, f"{on}, and its map shows a seat as free that was taken: it may be sold twice", off)
+        case Numbers.UNCLEAR:
+            return warn(NUMBERS, tried.why, "Try again with a flight that no client books: --try-flight N.")
 
 
 def _clock() -> Finding:
