@@ -206,6 +206,10 @@ class FakeFlights(Planned[Fault]):
         """What a person there finds in the log about one key."""
         return key in self._decisions and isinstance(self._decisions[key][1], Applied)
 
+    def has_counted(self, key: UUID) -> bool:
+        """Whether it has counted the seats of this call, and ignored their numbers."""
+        return key in self._decisions and isinstance(self._decisions[key][1], CountedNotNamed)
+
     def recall(self, flight: Flight) -> None:
         """Have seen this flight, and not since."""
         self._recalled[flight.id] = flight
