@@ -366,6 +366,7 @@ class Migration(migrations.Migration):
                     ("cancel_booking", "Can cancel bookings"),
                     ("note_booking", "Can add notes to bookings"),
                     ("extend_booking", "Can give customers longer to pay"),
+                    ("change_seats", "Can change the seats of bookings"),
                 ],
                 "default_permissions": ("view",),
                 "indexes": [

@@ -22,12 +22,13 @@ SEE = [
 ]
 SEE_THE_QUEUE = ["view_failure", "view_ormq", "view_schedule", "view_success"]
 GROUPS = {
-    "Support": [*SEE, "cancel_booking", "extend_booking", "note_booking", "work_case"],
+    "Support": [*SEE, "cancel_booking", "change_seats", "extend_booking", "note_booking", "work_case"],
     "Supervisor": [
         *SEE,
         *SEE_THE_QUEUE,
         "cancel_booking",
         "extend_booking",
+        "change_seats",
         "note_booking",
         "work_case",
         "assign_case",

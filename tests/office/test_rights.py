@@ -52,12 +52,12 @@ MAY_SEE_THE_QUEUE = {"view_failure", "view_ormq", "view_schedule", "view_success
 @pytest.mark.parametrize(
     ("group", "rights"),
     [
-        ("Support", MAY_SEE | {"cancel_booking", "extend_booking", "note_booking", "work_case"}),
+        ("Support", MAY_SEE | {"cancel_booking", "change_seats", "extend_booking", "note_booking", "work_case"}),
         (
             "Supervisor",
             MAY_SEE
             | MAY_SEE_THE_QUEUE
-            | {"cancel_booking", "extend_booking", "note_booking", "work_case", "assign_case"}
+            | {"cancel_booking", "change_seats", "extend_booking", "note_booking", "work_case", "assign_case"}
             | {"bulk_cancel", "approve_bulk_cancel", "manage_contacts", "manage_webhooks"}
             | {"refund_payment", "resolve_payment", "resolve_seatcall", "reset_password", "view_user"},
         ),
@@ -120,6 +120,7 @@ def test_a_form_sent_to_the_page_of_a_booking_changes_nothing(admin_client, flig
     [
         ("/admin/bookings/booking/1/cancel/", "Can cancel bookings (bookings.cancel_booking)"),
         ("/admin/bookings/booking/1/extend/", "Can give customers longer to pay (bookings.extend_booking)"),
+        ("/admin/bookings/booking/1/seats/", "Can change the seats of bookings (bookings.change_seats)"),
         ("/admin/bookings/booking/1/note/", "Can add notes to bookings (bookings.note_booking)"),
         ("/admin/bookings/apikey/add/", "Can make, rotate and revoke API keys (bookings.manage_api_keys)"),
         # Also where there is no such row: who lacks the right is not told.

@@ -106,6 +106,7 @@ def ids(flights, payments, settings):
 PAGES = [
     *(f"bookings/booking/{{{kind}}}/change/" for kind in ("initiated", "booked", "cancelled", "pending")),
     *(f"bookings/booking/{{{kind}}}/cancel/" for kind in ("initiated", "booked", "cancelled", "pending")),
+    "bookings/booking/{booked}/seats/",
     *(f"bookings/booking/{{{kind}}}/contact/" for kind in ("told", "initiated")),
     "bookings/booking/{told}/message/{message}/",
     "search-by-email/",

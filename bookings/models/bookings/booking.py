@@ -127,6 +127,7 @@ class Booking(OutboundCall):
             ("cancel_booking", "Can cancel bookings"),
             ("note_booking", "Can add notes to bookings"),
             ("extend_booking", "Can give customers longer to pay"),
+            ("change_seats", "Can change the seats of bookings"),
         ]
         constraints = [
             models.UniqueConstraint(name="booking_reference_unique", fields=["reference"]),

@@ -29,6 +29,7 @@ from bookings.office.notes import NoteField
 from bookings.office.payments import RIGHT as DECIDE_ABOUT_PAYMENTS
 from bookings.office.seats.at_flight_service import RIGHT as DECIDE_ABOUT_SEATS
 from bookings.office.seats.exchanges import urls_of_exchanges
+from bookings.office.seats.reseat import RESEAT, ReseatPages, why_no_other_seats
 from bookings.office.seats.reservations import urls_of_reservations
 from bookings.queries.bookings.page import BookingPage, booking_page
 from bookings.services.bookings.cancel_for_staff import cancel_for_staff
@@ -72,8 +73,8 @@ class CancelForm(forms.Form):
         return said
 
 
-class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReadOnlyAdmin):
-    """Bookings, to find and to read; to cancel and to note on pages of their own."""
+class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReseatPages, ReadOnlyAdmin):
+    """Bookings, to find and to read; to cancel, to note, to extend and to give other seats on pages of their own."""
 
     def get_urls(self) -> list[URLPattern]:
         named = [("cancel", self.cancel_view), ("note", self.note_view), ("case", self.case_view)]
@@ -198,6 +199,8 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReadOnlyAdmi
             may_cancel=request.user.has_perm(CANCEL),
             may_note=request.user.has_perm(NOTE),
             may_extend=request.user.has_perm(EXTEND),
+            may_change_seats=request.user.has_perm(RESEAT),
+            has_other_seats=not why_no_other_seats(page.booking, page.now),
             may_resolve=request.user.has_perm(DECIDE_ABOUT_SEATS),
             may_resolve_payment=request.user.has_perm(DECIDE_ABOUT_PAYMENTS),
             may_manage_contacts=request.user.has_perm(ABOUT_CONTACTS),

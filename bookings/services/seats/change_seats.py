@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from bookings.actor import Actor
+from bookings.actor import Actor, Cause
 from bookings.answers.results import AlreadyDone, Changed, Refused, SeatsChanged
 from bookings.conf import CREATE_DEADLINE_SECONDS, RETRY_AFTER_SECONDS, seats_have_numbers
 from bookings.db.clock import database_time
@@ -27,6 +27,7 @@ from bookings.errors import (
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, IdempotencyRecord, SeatExchange
 from bookings.models.access.idempotency import RecordState
+from bookings.models.bookings.booking_event import EventKind
 from bookings.models.seats.seat_exchange import ExchangeState
 from bookings.ports import FlightService
 from bookings.queries.bookings.visible import refuse_if_changed, visible_to
@@ -36,7 +37,7 @@ from bookings.services.seats.seat_map import in_our_words
 from bookings.services.shared import idempotency
 from bookings.services.shared.idempotency import KeyedRequest, KeyTaken
 from bookings.services.shared.leases import leased
-from bookings.services.shared.transitions import begin_exchange, lock_booking
+from bookings.services.shared.transitions import begin_exchange, lock_booking, note_event
 from bookings.text.seat_numbers import as_text, numbers_in
 
 log = structlog.get_logger(__name__)
@@ -46,12 +47,17 @@ Result = Changed | Refused | AlreadyDone
 
 @dataclass(frozen=True, slots=True)
 class SeatWish:
-    """Which seats a booking is to have, who wants that, and which versions of it were seen, if that matters."""
+    """
+    Which seats a booking is to have, who wants that, and which versions of it were seen, if that matters.
+
+    `note` says why, for those who work here: it stands in the timeline, whatever comes of the wish.
+    """
 
     booking_id: int
     numbers: tuple[str, ...]
     actor: Actor
     seen: Collection[int] | None = None
+    note: str = ""
 
 
 def change_seats(*, wish: SeatWish, keyed: KeyedRequest | None, flights: FlightService) -> Result:
@@ -162,6 +168,8 @@ def _write_down(
     )
     exchange.save(force_insert=True)
     begin_exchange(booking, wish.numbers, now=now)
+    if wish.note:
+        note_event(booking, EventKind.NOTED, Cause(wish.actor, note=wish.note), now=now)
     log.info("seats.exchange_written", booking=booking.reference, flight=booking.flight_id, seats=len(take))
     return exchange
 

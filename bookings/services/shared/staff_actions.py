@@ -24,7 +24,10 @@ def begin_staff_action(action: str, *, key: str, actor: Actor, row_id: int) -> N
 
     :raises KeyTaken: if it was done before; a second one at the same time waits for the first
     """
-    keyed = KeyedRequest.of(
-        principal=f"staff:{actor.name}"[:64], endpoint=f"office {action}", key=key, validated={"id": row_id}
-    )
+    keyed = staff_request(action, key=key, actor=actor, id=row_id)
     idempotency.begin(keyed, call_key=None, result=DoneByStaff())
+
+
+def staff_request(action: str, *, key: str, actor: Actor, **asked: object) -> KeyedRequest:
+    """What a page with this key asks for: the same key with something else is another request."""
+    return KeyedRequest.of(principal=f"staff:{actor.name}"[:64], endpoint=f"office {action}", key=key, validated=asked)

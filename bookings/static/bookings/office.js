@@ -105,3 +105,41 @@ async function refresh(part) {
 for (const part of document.querySelectorAll("[data-refresh][id]")) {
   refresh(part);
 }
+
+// Seats to tick: the button says what it does, and the arrow keys go from seat to seat. Seats that others have are
+// skipped; at the end of a row or a column the focus stays.
+const reseat = document.querySelector("form[data-has]");
+if (reseat) {
+  const { has, count, move, choose, chosen: words } = reseat.dataset;
+  const had = has ? has.split(",") : [];
+  const say = () => {
+    const chosen = [...reseat.querySelectorAll("[name=seats]:checked")].map((box) => box.value);
+    const given = had.filter((seat) => !chosen.includes(seat));
+    const taken = chosen.filter((seat) => !had.includes(seat));
+    const isMove = chosen.length === Number(count) && given.length > 0 && taken.length > 0;
+    reseat.querySelector("[type=submit]").textContent = isMove
+      ? move.replace("%(from)s", given.join(", ")).replace("%(to)s", taken.join(", "))
+      : choose;
+    document.getElementById("seats-chosen").textContent = words
+      .replace("%(chosen)s", chosen.length)
+      .replace("%(all)s", count);
+  };
+  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+  reseat.addEventListener("keydown", (event) => {
+    const cell = event.target.closest(".pick td");
+    const step = cell && steps[event.key];
+    if (step) {
+      event.preventDefault();
+      const rows = cell.closest("table").rows;
+      let [row, column] = [cell.parentElement.rowIndex + step[0], cell.cellIndex + step[1]];
+      let next = null;
+      while (!next && rows[row] && rows[row].cells[column]) {
+        next = rows[row].cells[column].querySelector("input");
+        [row, column] = [row + step[0], column + step[1]];
+      }
+      (next || event.target).focus();
+    }
+  });
+  reseat.addEventListener("change", say);
+  say();
+}
