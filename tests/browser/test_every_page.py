@@ -50,6 +50,8 @@ PAGES = {
     "booking of the archive": ("/admin/bookings/booking/archived/{archived}/", "Auditor"),
     "booking whose seats are being exchanged": ("/admin/bookings/booking/{exchanging}/change/", "Supervisor"),
     "flight": ("/admin/bookings/flight/12/?booking={seated}", "Support"),
+    "change seats": ("/admin/bookings/booking/{has_seats}/seats/", "Support"),
+    "change seats, not now": ("/admin/bookings/booking/{seated}/seats/", "Supervisor"),
     "flight that the Flight Service does not know": ("/admin/bookings/flight/9001/", "Auditor"),
     "exchange, decide": ("/admin/bookings/booking/exchange/{exchange}/applied/", "Supervisor"),
     "customer": ("/admin/customer/?user=1001", "Support"),
@@ -150,6 +152,7 @@ def rows(office, settings):
         **rows_of_the_archive(settings),
         **rows_of_an_exchange(),
         **rows_of_seats(),
+        "has_seats": a_booking_by_number(office, settings).pk,
         "failed": an_owed_refund("failed", last_error="expired_or_canceled_card").pk,
         "unknown": a_dead_refund().pk,
         "kept": kept.pk,
@@ -254,6 +257,11 @@ def rows_of_seats():
         BookingSeat.objects.create(flight_id=12, seat_number=number, booking=booking)
     a_saved_row("booked", flight_id=9001)
     return {"seated": booking.pk}
+
+
+def a_booking_by_number(office, settings):
+    settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
+    return an_initiated_booking(office.flights, flight_id=11, user_id=1077, numbers=("3A", "3B"))
 
 
 def an_amount(status):

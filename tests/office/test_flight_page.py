@@ -25,6 +25,7 @@ SEARCH = "/admin/search/"
 def desk(flights, settings):
     settings.FLIGHT_SERVICE_SEAT_NUMBERS = True
     flights.number_seats()
+    flights.set_flight(1, remaining=24)  # a page of a small aeroplane takes less time
     return desk_of(a_person(group="Support"))
 
 
@@ -72,6 +73,7 @@ def test_what_both_sides_say_of_a_seat_differs_and_is_named(desk, api, flights):
     assert legend_of(answer)["missing"] == 2
 
 
+@pytest.mark.slow
 def test_seats_on_their_way_are_no_difference(desk, api, flights):
     exchanging, ended = a_booking(api, "2A"), a_booking(api, "3A")
     flights.fail_next(Fault.DROP_REPLY, Fault.DROP_REPLY)
@@ -86,6 +88,7 @@ def test_seats_on_their_way_are_no_difference(desk, api, flights):
     assert "Calls without an answer 2" in text_of(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["down", "resting", "unusable"])
 def test_without_an_answer_it_says_so_and_shows_our_own_seats(desk, api, flights, fault):
     a_booking(api, "2A")
@@ -101,6 +104,7 @@ def test_without_an_answer_it_says_so_and_shows_our_own_seats(desk, api, flights
     assert "No booking here has seat 2B." in text_of(desk.get(PAGE, {"seat": "2b"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", ["none there", "off"])
 def test_a_flight_whose_seats_are_counted_shows_its_counts(desk, flights, settings, numbers):
     a_saved_row("booked", no_of_seats=3)
@@ -116,6 +120,7 @@ def test_a_flight_whose_seats_are_counted_shows_its_counts(desk, flights, settin
     assert "Free at the Flight Service" in text
 
 
+@pytest.mark.slow
 def test_a_flight_that_neither_side_knows_is_not_found(desk, flights):
     answer = desk.get("/admin/bookings/flight/999/")
 
@@ -131,6 +136,7 @@ def test_its_address_has_nothing_else_and_a_right_is_needed(desk, flights):
     assert desk_of(a_person("otto", "view_payment")).get(PAGE).status_code == 403
 
 
+@pytest.mark.slow
 def test_what_left_for_the_archive_is_shown_by_its_page_there(desk, flights, settings):
     settings.KEEP_MONTHS = 12
     long_past = database_time() - timedelta(days=900)
@@ -145,6 +151,7 @@ def test_what_left_for_the_archive_is_shown_by_its_page_there(desk, flights, set
     assert f'href="/admin/bookings/booking/archived/{flown.pk}/">{flown.reference}</a>' in page
 
 
+@pytest.mark.slow
 def test_it_costs_a_fixed_number_of_statements_and_names_twenty_without_numbers(desk, api, flights):
     a_booking(api, "2A")
     a_saved_row("booked")
@@ -181,6 +188,7 @@ def test_the_search_finds_who_has_a_seat(desk, api, flights):
     ]
 
 
+@pytest.mark.slow
 def test_flights_lead_to_their_page(desk, flights):
     a_saved_row(flight_id=7, flight_number="UK 808", departure_airport="DEL", arrival_airport="BLR")
 

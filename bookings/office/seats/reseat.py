@@ -96,10 +96,10 @@ class ReseatPages(AnyModelAdmin):
         if request.method != "POST":
             form = _form(page)
             form.initial.update(unsent.typed(request, form))
-            return self._ask(request, page, form)
+            return self._seats_page(request, page, form)
         form = SeatsForm(request.POST, booking=page.booking)
         if not form.is_valid():
-            return self._ask(request, page, form, HTTPStatus.BAD_REQUEST)
+            return self._seats_page(request, page, form, HTTPStatus.BAD_REQUEST)
         said = form.cleaned_data
         try:
             result = change_seats_for_staff(
@@ -114,20 +114,23 @@ class ReseatPages(AnyModelAdmin):
         except RequestInProgress:
             return _told(request, page, None, said["seats"])
         except BookingError as error:
-            return self._again(request, page, said, error)
+            return self._no_other_seats(request, page, said, error)
         if isinstance(result, Refused):
-            return self._again(request, page, said, result.problem)
+            return self._no_other_seats(request, page, said, result.problem)
         return _told(request, page, result, said["seats"])
 
-    def _again(self, request: HttpRequest, page: BookingPage, said: dict[str, Any], why: BookingError) -> HttpResponse:
+    def _no_other_seats(
+        self, request: HttpRequest, page: BookingPage, said: dict[str, Any], why: BookingError
+    ) -> HttpResponse:
         """Nothing was changed: say why, and show what can be had now. What was chosen and is free stays ticked."""
         page = _found(str(page.booking.pk))
         is_stale = isinstance(why, BookingChanged | SeatChangeInProgress | IdempotencyKeyReused)
         changes = page.since(said["seen_at"]) if is_stale else None
         form = _form(page, seats=list(said["seats"]), note=said["note"])
-        return self._ask(request, page, form, STATUS[type(why)], changes=changes, refused=why)
+        status = HTTPStatus.CONFLICT if is_stale else STATUS[type(why)]
+        return self._seats_page(request, page, form, status, changes=changes, refused=why)
 
-    def _ask(
+    def _seats_page(
         self, request: HttpRequest, page: BookingPage, form: SeatsForm, status: int = HTTPStatus.OK, **shown: Any
     ) -> HttpResponse:
         booking = page.booking
