@@ -133,6 +133,8 @@ def test_a_seat_that_is_gone_is_named_and_the_others_stay_ticked(desk, flights, 
     assert "Nothing was changed. 4C is taken; the booking keeps its seats." in text_of(answer)
     assert ticked(answer) == ["4D"]
     assert rows() == ["2A", "2B"]
+    # The note is kept already, and would be kept twice.
+    assert ([what for what, *_ in notes_of(booking)], "typed" in answer.content.decode()) == (["noted"], False)
     # What is sent from there is another request.
     again = {**fields_of(answer), "seats": ["4D", "5A"], "note": ""}
     assert "has 4D, 5A now." in text_of(desk.post(address(booking), again, follow=True))

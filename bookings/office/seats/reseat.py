@@ -116,7 +116,8 @@ class ReseatPages(AnyModelAdmin):
         except BookingError as error:
             return self._no_other_seats(request, page, said, error)
         if isinstance(result, Refused):
-            return self._no_other_seats(request, page, said, result.problem)
+            # What was typed as a note stands in the timeline already, beside the exchange that was refused.
+            return self._no_other_seats(request, page, {**said, "note": ""}, result.problem)
         return _told(request, page, result, said["seats"])
 
     def _no_other_seats(
