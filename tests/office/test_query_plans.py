@@ -11,6 +11,7 @@ from bookings.queries.bookings.pages import count_up_to, page_of
 from bookings.queries.bookings.quick_views import counts_of_views
 from bookings.queries.bookings.search import NEWEST, find
 from bookings.queries.bookings.selection import OF_THE_DAY, VIEWS, Selection
+from bookings.queries.seats.of_flight import flight_here
 from bookings.queries.upkeep.open_work import first_booking_made_at, unanswered_payments, waiting_of, work
 from bookings.queries.upkeep.start_page import today
 from tests.support.people import a_person, desk_of
@@ -24,10 +25,17 @@ MANY = 1_200
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "typed", ["QD7T4X", "0O17QX", "000123", "77", "9007199254740993", "a/key=of~a-client", "req-0123456789"]
+    "typed", ["QD7T4X", "0O17QX", "000123", "77", "9007199254740993", "a/key=of~a-client", "req-0123456789", "7 12A"]
 )
 def test_a_search_reads_off_indexes(typed):
     assert walks(plans(lambda: find(typed))) == []
+
+
+def test_the_seats_of_a_flight_are_found_on_indexes():
+    found = plans(lambda: flight_here(7))
+
+    assert walks(found) == []
+    assert rows_read(lambda: flight_here(7)) < MANY
 
 
 def test_a_search_for_a_flight_number_reads_no_more_of_many_bookings_than_it_shows():
