@@ -1,7 +1,7 @@
 # The commands of this project. `make run` and `make test` need nothing but Python 3.11 or newer and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-whole test-long test-sqlite test-postgres test-mysql check format lock audit devdb screenshots bench rehearse image clean
+.PHONY: help run test test-fast test-whole test-long test-sqlite test-postgres test-mysql check format lock audit devdb screenshots bench cells rehearse image clean
 
 PYTHON ?= python3
 export PYTHON
@@ -180,6 +180,11 @@ bench:  ## measure the service beside references for docs/measurements.md; LONG=
 	@$(if $(BENCH_VENV),VENV=$(BENCH_VENV) sh devtools/venv.sh requirements.txt)
 	@exec $(BIN)/python -m benchmarks --docs docs $(if $(LONG),--long) $(if $(OLD),--old "$(OLD)") \
 		$(if $(BENCH_VENV),--python $(BENCH_VENV)/bin/python)
+
+cells:  ## run two cells that share the flights on this machine, walk them, and end them; a minute
+	@sh devtools/system_packages.sh test
+	@sh devtools/venv.sh requirements.txt tests/requirements.txt
+	@exec $(BIN)/python -m devtools.cells
 
 rehearse:  ## play outages one after another against real processes, and see that nothing is lost; some minutes
 	@sh devtools/system_packages.sh test

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from bookings.conf import WORKER_CALL_SECONDS
+from bookings.gateways.cells.lists import HttpCells
 from bookings.gateways.flight_service.http import HttpFlightService
 from bookings.gateways.flight_service.unkeyed.flights import Counter, UnkeyedFlights
 from bookings.gateways.identity_provider.openid import OpenIdProvider
@@ -20,6 +21,7 @@ from bookings.gateways.rate_limits.database import DatabaseRateLimiter
 from bookings.gateways.user_service.signing_keys import AnyOf, SharedSecrets, key_set_from
 from bookings.gateways.webhooks.sender import HttpWebhooks
 from bookings.ports import CellKeys, FlightService, IdentityProvider, Passkeys, PaymentGateway, RateLimiter, SigningKeys
+from bookings.ports.cells import OtherCells
 from bookings.ports.messages import Mail, MessageChannel, Sms
 from bookings.ports.webhooks import Webhooks
 from bookings.services.shared.sealing import Seal
@@ -100,6 +102,12 @@ def cell_keys() -> CellKeys | None:
     # By its name, as above.
     over_redis: CellKeys = import_string("bookings.gateways.cells.redis_keys.RedisCellKeys")(settings.REDIS_URL)
     return over_redis
+
+
+@cache
+def other_cells() -> OtherCells | None:
+    """What reads lists of other cells; none where there is only one cell."""
+    return HttpCells(settings.CELLS) if settings.CELLS else None
 
 
 @cache

@@ -256,7 +256,7 @@ TEMPLATES = [
     }
 ]
 
-CELL = cells.cell()
+CELL, CELLS = cells.cell(), cells.addresses()
 DATABASES = {"default": database()}
 if (_replica := replica(of=DATABASES["default"])) is not None:
     DATABASES["replica"] = _replica

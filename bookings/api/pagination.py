@@ -1,14 +1,16 @@
 """Pages that cost the same wherever they are."""
 
 import re
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Q
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 from bookings.errors import InvalidRequest
@@ -29,32 +31,46 @@ class NewestFirst(CursorPagination):
     max_page_size = 100
 
     def __init__(self, filters: Mapping[str, Any]) -> None:
-        self._mark = _mark_of(filters)
+        self.mark = _mark_of(filters)
+        # In the place of the request's cursor: where a list of several cells goes on with this one, or "", its begin.
+        self.goes_on_at: str | None = None
 
     def page_of(self, rows: Question, request: Request) -> list[ShownBooking]:
         """Read the page that the request's cursor names, or the first."""
         asked: Any = rows  # as much of a query set as is used
         return self.paginate_queryset(asked, request) or []
 
+    def places_of(self, rows: Sequence[ShownBooking]) -> list[str]:
+        """Where a page that begins behind each of these bookings goes on."""
+        # By now the framework has made a tuple of it.
+        return [str(self._get_position_from_instance(row, self.ordering)) for row in rows]
+
+    def first_of(self, bookings: Sequence[Mapping[str, Any]]) -> int:
+        """Which of these comes first, as they are shown; of several cells the ids say nothing of when."""
+        return max(range(len(bookings)), key=lambda at: (bookings[at]["createdAt"], bookings[at]["id"]))
+
     def decode_cursor(self, request: Request) -> Any:
+        if self.goes_on_at is not None:
+            begin: Any = self.goes_on_at
+            return Cursor(offset=0, reverse=False, position=begin) if begin else None
         try:
             cursor: Any = super().decode_cursor(request)
         except NotFound as error:
-            raise _no_cursor_of_ours() from error
+            raise no_cursor_of_ours() from error
         if cursor is None:
             return None
         # Without a position the framework takes it for the first page; with one, it hands what the client wrote to
         # the database as an id.
         position, _, mark = str(cursor.position or "").partition(BETWEEN)
         if not self.positions.fullmatch(position):
-            raise _no_cursor_of_ours()
-        if mark != self._mark:
+            raise no_cursor_of_ours()
+        if mark != self.mark:
             raise InvalidRequest(fields={"cursor": "It is of a list with other filters: send those, or begin again."})
         return cursor._replace(position=position)
 
     def encode_cursor(self, cursor: Any) -> str:
         """Say in the link which list it goes on with: under other filters it would silently be another one."""
-        marked = cursor._replace(position=f"{cursor.position}{BETWEEN}{self._mark}")
+        marked = cursor._replace(position=f"{cursor.position}{BETWEEN}{self.mark}")
         link: str = super().encode_cursor(marked)
         return link
 
@@ -117,12 +133,15 @@ class OldestChangeFirst(NewestFirst):
             try:
                 at = EPOCH + timedelta(microseconds=microseconds)
             except OverflowError:
-                raise _no_cursor_of_ours() from None
+                raise no_cursor_of_ours() from None
             rows = rows.filter(Q(updated_at__gt=at) | Q(pk__gt=booking_id), updated_at__gte=at)
         found = list(rows[: size + 1])
         self.page, self.has_next = found[:size], len(found) > size
         self.has_previous, self.next_position = False, None
         return self.page
+
+    def first_of(self, bookings: Sequence[Mapping[str, Any]]) -> int:
+        return min(range(len(bookings)), key=lambda at: (bookings[at]["updatedAt"], bookings[at]["id"]))
 
     def _get_position_from_instance(self, instance: ShownBooking, ordering: Any) -> str:
         return f"{(instance.updated_at - EPOCH) // timedelta(microseconds=1)}.{instance.id}"
@@ -147,11 +166,16 @@ def pages_for(asked: Mapping[str, Any]) -> NewestFirst:
     return NewestFirstByTime(filters) if by_time else NewestFirst(filters)
 
 
+def cursor_at(place: str, mark: str) -> str:
+    """Write the cursor of a list, with these filters, that goes on behind a place."""
+    return b64encode(urlencode({"p": f"{place}{BETWEEN}{mark}"}).encode()).decode()
+
+
 def _mark_of(filters: Mapping[str, Any]) -> str:
     """A short word that is another one for other filters."""
     written = repr(sorted(filters.items())).encode()
     return blake2b(written, digest_size=6).hexdigest()
 
 
-def _no_cursor_of_ours() -> InvalidRequest:
+def no_cursor_of_ours() -> InvalidRequest:
     return InvalidRequest(fields={"cursor": "Take it from `next` or `previous` of another page."})

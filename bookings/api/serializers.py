@@ -366,7 +366,7 @@ class ListBookingsQuery(StrictSerializer):
     )
     limit = QueryInteger(required=False, min_value=1, max_value=100, default=20)
     cursor = serializers.CharField(
-        required=False, max_length=200, help_text="From `next` or `previous` of a list with the same filters."
+        required=False, max_length=800, help_text="From `next` or `previous` of a list with the same filters."
     )
 
     def validate(self, attrs: Any) -> Any:

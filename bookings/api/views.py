@@ -24,6 +24,7 @@ from bookings.answers.money import money_as_json
 from bookings.answers.rendering import FAILURES, render
 from bookings.api.access import caller_of
 from bookings.api.addresses import LINKS
+from bookings.api.all_cells import PLACES, is_of_one_cell, list_of_all_cells
 from bookings.api.contacts import contact_in, without_address
 from bookings.api.errors import request_id_of, respond
 from bookings.api.headers import (
@@ -45,7 +46,7 @@ from bookings.api.serializers import (
     PayBookingRequest,
     StrictSerializer,
 )
-from bookings.cells import refuse_another_cell
+from bookings.cells import cell, refuse_another_cell
 from bookings.conf import RATE_WINDOW_SECONDS
 from bookings.db.replica import read_list
 from bookings.errors import BookingNotFound, InvalidRequest
@@ -193,15 +194,21 @@ class BookingViewSet(LimitedViewSet):
     @describe("list")
     def list(self, request: Request) -> HttpResponse:
         asked = validated(ListBookingsQuery, query_of(request))
-        pages = pages_for(asked)
+        pages, others = pages_for(asked), wiring.other_cells()
         matching = _matching(asked, reader_of(request))
+        if others is not None and not is_of_one_cell(request):
+            refuse_another_cell(asked.get("flightId", cell().number))
+            if "flightId" not in asked:
+                data = list_of_all_cells(request, matching, pages=pages, others=others)
+                return respond(rendering.success(data, message="Successfully completed the request"))
         rows = read_list(lambda: pages.page_of(matching, request))
         data = {
             "results": [rendering.booking_as_json(row, now=row.read_at) for row in rows],
             "next": pages.get_next_link(),
             "previous": pages.get_previous_link(),
         }
-        return respond(rendering.success(data, message="Successfully completed the request"))
+        places = {PLACES: " ".join(pages.places_of(rows))} if is_of_one_cell(request) else {}
+        return respond(rendering.success(data, message="Successfully completed the request", headers=places))
 
     @describe("retrieve")
     def retrieve(self, request: Request, pk: str) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from bookings import wiring
+from bookings.cells import cell
 from bookings.db.clock import database_time
 from bookings.models import Booking
 from bookings.office.addresses import only
@@ -63,6 +64,7 @@ def search(site: AdminSite, request: HttpRequest) -> HttpResponse:
         "groups": _groups(found, text),
         "can_be_reference": bool(found.reference),
         "can_be_id": found.number is not None,
+        "other_cell": _other_cell(request, found.reference),
     }
     return TemplateResponse(request, "admin/search.html", context)
 
@@ -87,6 +89,21 @@ def search_by_email(site: AdminSite, request: HttpRequest) -> HttpResponse:
         "is_by_email": form.is_bound,
     }
     return TemplateResponse(request, "admin/search.html", context)
+
+
+def _other_cell(request: HttpRequest, reference: str) -> dict[str, object] | None:
+    """
+    Tell which other cell the booking of a reference is in; None if it is in none.
+
+    With its address, if this cell's is one by which the others can be told: cell1.bookings.example.org.
+    """
+    this, whose = cell(), cell().cell_of_reference(reference)
+    if whose in (0, this.number):
+        return None
+    own, _, rest = request.get_host().partition(".")
+    there = reverse("admin:search")
+    address = f"{request.scheme}://cell{whose}.{rest}{there}?q={reference}" if own == f"cell{this.number}" else ""
+    return {"number": whose, "address": address}
 
 
 def _groups(found: Findings, typed: str) -> list[Group]:

@@ -5,7 +5,7 @@ import re
 from django.core.exceptions import ImproperlyConfigured
 
 from bookings.text.cells import MOST_CELLS, ONLY_ONE, Cell
-from bookingsite.config.env import env
+from bookingsite.config.env import ORIGIN, env
 
 
 def cell() -> Cell:
@@ -26,3 +26,19 @@ def cell() -> Cell:
             f"CELL={text} needs REDIS_URL, the same for all cells: it remembers which cell has a client's key."
         )
     return Cell(number, of)
+
+
+def addresses() -> list[str]:
+    """
+    Read CELLS: where the web servers of each cell answer inside, cell 1 first.
+
+    :raises ImproperlyConfigured: if there is not one for each cell
+    """
+    this = cell()
+    found = [each.strip() for each in str(env.str("CELLS", default="")).split(",") if each.strip()]
+    if not all(map(ORIGIN.fullmatch, found)) or len(found) != (0 if this == ONLY_ONE else this.of):
+        raise ImproperlyConfigured(
+            f"CELLS must name {this.of if this != ONLY_ONE else 'nothing'} where CELL={this}: http://host:port of each "
+            "cell's web servers, cell 1 first, with commas between them."
+        )
+    return found

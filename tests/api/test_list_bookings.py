@@ -36,7 +36,7 @@ def cursor_of(text):
 def cursor_at(position, **filters):
     """A cursor of a list with these filters, as they are sent."""
     asked = validated(ListBookingsQuery, filters)
-    return cursor_of(f"p={position}~{pages_for(asked)._mark}")
+    return cursor_of(f"p={position}~{pages_for(asked).mark}")
 
 
 def test_without_bookings_the_list_is_empty(api):

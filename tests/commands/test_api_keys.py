@@ -122,3 +122,17 @@ def test_dev_token_cannot_sign_with_public_keys(settings):
 
     with pytest.raises(CommandError, match="Set JWT_SECRET"):
         run("dev_token", "--user", "1")
+
+
+def test_a_service_has_one_key_for_all_cells(monkeypatch):
+    text = f"fbs_{'0a' * 8}_{'s' * 43}"
+    given = ("api_keys", "create", "--name", "shop", "--scopes", "bookings:read", "--given")
+
+    monkeypatch.setattr("sys.stdin", StringIO(f"{text}\n"))
+    printed = run(*given)
+
+    assert (recognize_api_key(text).key_id, text in "".join(printed)) == ("0a" * 8, False)
+    for wrong in (text, "fbs_0a_s", ""):
+        monkeypatch.setattr("sys.stdin", StringIO(wrong))
+        with pytest.raises(CommandError, match="given: The key of another cell, whole, that is not here yet"):
+            run(*given)

@@ -3,6 +3,7 @@
 import pytest
 
 from bookings.models import BookingEvent
+from bookings.text.cells import Cell
 from tests.support.api import Api, shown
 from tests.support.bookings import a_payment_row, a_saved_row
 
@@ -158,3 +159,15 @@ def test_what_is_typed_is_not_logged(desk, capfd):
     desk.get(SEARCH, {"q": "a-secret-canary-key"})
 
     assert "canary" not in "".join(capfd.readouterr())
+
+
+def test_a_reference_of_another_cell_says_which_has_it_and_leads_there(desk, settings):
+    settings.CELL, settings.ALLOWED_HOSTS = Cell(1, 2), [".bookings.localhost", "testserver"]
+
+    here, there = desk.get(SEARCH, {"q": "B2345678"}), desk.get(SEARCH, {"q": "c234-5678"})
+    with_address = desk.get(SEARCH, {"q": "C2345678"}, headers={"Host": "cell1.bookings.localhost"})
+
+    said = "A booking with this reference is in cell 2"
+    assert [said in answer.content.decode() for answer in (here, there, with_address)] == [False, True, True]
+    link = 'href="http://cell2.bookings.localhost/admin/search/?q=C2345678"'
+    assert [link in answer.content.decode() for answer in (there, with_address)] == [False, True]

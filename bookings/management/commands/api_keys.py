@@ -1,3 +1,4 @@
+import sys
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,11 @@ class Command(BaseCommand):
         )
         create.add_argument("--days", type=int, default=365, help="how long it is good for (365)")
         create.add_argument("--rate", type=int, help="requests in a minute, for each route")
+        create.add_argument(
+            "--given",
+            action="store_true",
+            help="read the key from standard input: it was made in another cell, and is the same here",
+        )
         actions.add_parser("list", help="show all keys, without their secrets")
         rotate = actions.add_parser("rotate", help="give a key a new secret; its id stays")
         rotate.add_argument("key_id")
@@ -57,9 +63,11 @@ class Command(BaseCommand):
             requests_per_minute=options["rate"],
             actor=actor,
             note=options["note"],
+            given=sys.stdin.readline().strip() if options["given"] else None,
         )
         self.stdout.write(f"Key {key.key_id} for {key.name}, good until {key.expires_at:%Y-%m-%d}, may: {key.scopes}")
-        self._show(text)
+        if not options["given"]:
+            self._show(text)
 
     def list(self, *, actor: Actor, options: dict[str, Any]) -> None:
         now = database_time()

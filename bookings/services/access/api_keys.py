@@ -48,11 +48,13 @@ def issue_api_key(
     requests_per_minute: int | None,
     actor: Actor,
     note: str = "",
+    given: str | None = None,
 ) -> tuple[ApiKey, str]:
     """
     Make a key for a service; return it and its text, which cannot be had again.
 
-    `note` says why; it stands in the key's events.
+    `note` says why; it stands in the key's events. `given` is the text of one that another cell has made: a service has
+    one key for all of them.
 
     :raises InvalidRequest: if it has no name or no scope, lives longer than two years, or may ask for nothing
     """
@@ -65,11 +67,14 @@ def issue_api_key(
         problems["life"] = f"At most {LONGEST_LIFE.days} days."
     if requests_per_minute is not None and not 1 <= requests_per_minute <= 1_000_000:
         problems["requests_per_minute"] = "1 to 1,000,000."
-    if problems:
+    made = PRESENTED.fullmatch(_presented(secrets.token_hex(8), secrets.token_urlsafe(32)) if given is None else given)
+    if made is None or ApiKey.objects.filter(key_id=made[1]).exists():
+        problems["given"] = "The key of another cell, whole, that is not here yet."
+    if problems or made is None:
         raise InvalidRequest(fields=problems)
-    secret = secrets.token_urlsafe(32)
+    key_id, secret = made.groups()
     key = ApiKey(
-        key_id=secrets.token_hex(8),
+        key_id=key_id,
         name=name.strip(),
         scopes=" ".join(sorted(scopes)),
         secret_hash=_salted(secret),
