@@ -115,7 +115,7 @@ def counting_problems(found: Mapping[str, str], *, cell: Cell) -> Iterator[str]:
     if cell != ONLY_ONE and said != (str(cell.of), str(cell.number)):
         yield (
             f"its {' and '.join(STEPS)} are {said[0]} and {said[1]}, not {cell.of} and {cell.number}: bookings would "
-            "get numbers of other cells"
+            "get numbers of other cells; at each node of Galera set wsrep_auto_increment_control=OFF"
         )
 
 

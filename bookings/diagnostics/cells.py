@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from django.conf import settings
-from django.db import connection
 from django.utils.module_loading import import_string
 
 from bookings.cells import cell
@@ -33,7 +32,6 @@ def check_cell() -> Iterator[Finding]:
     this = cell()
     if this == ONLY_ONE:
         return
-    yield from _nodes_that_count_by_themselves()
     rows = Booking.objects.values_list("pk", "flight_id")
     strangers = [
         pk
@@ -66,15 +64,3 @@ def check_keys_of_cells() -> Iterator[Finding]:
         yield warn("keys of cells", f"Redis has {name}={found.get(name)}: {why}", f"Set {name} {OF_REDIS[name][0]}.")
     if not wrong:
         yield ok("keys of cells", "Redis keeps them on its disk")
-
-
-def _nodes_that_count_by_themselves() -> Iterator[Finding]:
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW VARIABLES LIKE 'wsrep_auto_increment_control'")
-        found = dict(cursor.fetchall())
-    if found.get("wsrep_auto_increment_control") == "ON" and connection.settings_dict.get("CLUSTER"):
-        yield fail(
-            "cell",
-            "wsrep_auto_increment_control=ON: the cluster counts in steps of its own, not in those of its cell",
-            "Set wsrep_auto_increment_control=OFF at each node, and restart it.",
-        )
