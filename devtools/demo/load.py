@@ -46,6 +46,9 @@ class Command(BaseCommand):
         if options["bookings"] and not settings.DEBUG:
             # They would be counted as paid, and their rows and seats are never deleted.
             raise CommandError("--bookings fills a demo, and only while DEBUG=true")
+        if options["bookings"] and settings.CELL.of > 1:
+            # Their numbers are counted one by one.
+            raise CommandError("--bookings fills the only cell: omit CELL")
         missing = make_people() if settings.DEBUG else []
         for group in missing:
             self.stderr.write(f"there is no group {group}, so its member was not made: run migrate")

@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from bookings.db.clock import database_time
 from bookings.models import Booking, BookingEvent, Payment, Refund
+from bookings.text.cells import Cell
 from devtools.demo.load import Command
 from tests.support.bookings import let_time_pass, one_pass
 from tests.support.fakes import Fault
@@ -112,6 +113,15 @@ def test_in_production_it_fills_nothing_up(load, flights):
         load("--bookings", "450")
 
     assert (Booking.objects.count(), flights.taken(2)) == (0, 0)
+
+
+def test_one_of_several_cells_is_not_filled_up(load, settings, development):
+    settings.CELL = Cell(1, 2)
+
+    with pytest.raises(CommandError, match="omit CELL"):
+        load("--bookings", "450")
+
+    assert Booking.objects.count() == 0
 
 
 @pytest.fixture
