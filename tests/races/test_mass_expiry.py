@@ -17,15 +17,15 @@ from bookings.db.clock import database_time
 from bookings.db.transactions import run
 from bookings.deadline import Deadline
 from bookings.gateways.payments.instant import InstantPayments
-from bookings.models import Booking, BookingEvent, SeatCall
-from bookings.ports import Applied, SeatChange
+from bookings.models import Booking, BookingEvent, BookingSeat, SeatCall
+from bookings.ports import Applied, SeatChange, SeatStatus
 from bookings.services.bookings import expire as expiry
 from bookings.services.bookings.expire import expire_bookings
 from tests.races.conftest import FLIGHTS
 from tests.races.crowd import Halt, all_at_once, overtaken
 from tests.races.guards import forget_everything, rounds, without_row_locks
 from tests.races.places import EXPIRY_LOCKED, Place
-from tests.support.bookings import let_time_pass, many_rows, one_pass
+from tests.support.bookings import a_row, let_time_pass, many_rows, one_pass
 from tests.support.invariants import assert_in_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.django_db(transaction=True)]
@@ -69,6 +69,39 @@ def test_two_thousand_bookings_on_fifty_flights_expire_with_one_call_for_each_fl
     assert sim.ledger()["calls"]["patch"] - before <= 2 * FLIGHTS
     assert (BookingEvent.objects.count(), expired_more_than_once()) == (2_000, 0)
     assert {flight["remaining"] for flight in sim.ledger()["flights"][:FLIGHTS]} == {400}
+    assert_in_step(sim)
+
+
+def overdue_seats_by_number(flights, *, on_flights, on_each):
+    """Insert bookings past their deadline, each with two seats by number; the seats are taken likewise."""
+    columns = {"created_at": database_time() - LONG_AGO, "no_of_seats": SEATS_EACH}
+    shown = flights.get_seat_map(1, seconds=5).seats
+    seats = [seat.number for seat in shown if seat.status is SeatStatus.FREE][: on_each * SEATS_EACH]
+    pairs = [",".join(seats[n : n + SEATS_EACH]) for n in range(0, len(seats), SEATS_EACH)]
+    for flight_id in range(1, on_flights + 1):
+        change = SeatChange(uuid.uuid4(), flight_id, seats=len(seats), reserves=True, numbers=tuple(seats))
+        assert flights.change_seats(change, seconds=5) == Applied()
+        rows = Booking.objects.bulk_create(a_row(flight_id=flight_id, seat_numbers=pair, **columns) for pair in pairs)
+        ids = dict(Booking.objects.filter(flight_id=flight_id).values_list("seat_numbers", "pk"))
+        BookingSeat.objects.bulk_create(
+            BookingSeat(flight_id=flight_id, seat_number=number, booking_id=ids[row.seat_numbers])
+            for row in rows
+            for number in row.seat_numbers.split(",")
+        )
+
+
+@pytest.mark.long
+def test_ten_thousand_bookings_by_number_on_fifty_flights_expire_with_at_most_two_calls_for_each(flights, sim):
+    sim.reset(capacity=420)
+    overdue_seats_by_number(flights, on_flights=FLIGHTS, on_each=200)
+    before = sim.ledger()["calls"]["patch"]
+
+    while Booking.objects.filter(status="initiated").exists():
+        one_pass(flights, InstantPayments())
+
+    patches = sim.ledger()["calls"]["patch"] - before
+    assert (patches <= 2 * FLIGHTS, sum(SeatCall.objects.values_list("seats", flat=True))) == (True, 20_000), patches
+    assert (BookingEvent.objects.count(), expired_more_than_once(), BookingSeat.objects.count()) == (10_000, 0, 0)
     assert_in_step(sim)
 
 

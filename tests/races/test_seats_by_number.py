@@ -33,7 +33,7 @@ from tests.support.gateways import a_tireless_gateway
 from tests.support.invariants import assert_in_step, violations
 from tests.support.processes import start_flightsim
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 CAPACITY = 30
 SEATS = [f"{row}{letter}" for row in range(1, 9) for letter in "ABCD"][1 : CAPACITY + 1]
