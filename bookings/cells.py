@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.errors import BookingError
 from bookings.text.cells import Cell
 
@@ -26,7 +27,7 @@ def refuse_another_cell(number: int) -> None:
     :raises WrongCell: if it is of another
     """
     if not cell().owns(number):
-        raise WrongCell
+        raise WrongCell(retry_after=RETRY_AFTER_SECONDS)
 
 
 def refuse_reference_of_another_cell(reference: str) -> None:
@@ -37,4 +38,4 @@ def refuse_reference_of_another_cell(reference: str) -> None:
     """
     whose = cell().cell_of_reference(reference)
     if whose and whose != cell().number:
-        raise WrongCell
+        raise WrongCell(retry_after=RETRY_AFTER_SECONDS)

@@ -107,7 +107,7 @@ def test_a_flight_of_another_cell_makes_no_row_and_asks_no_flight_service(api, f
 
     answers = [api.create(flightId=1), api.create(flightId=1, key="k")]
 
-    assert [refused(answer) for answer in answers] == [(421, "wrong_cell")] * 2
+    assert [refused(answer) for answer in answers] == [(503, "wrong_cell")] * 2
     assert answers[0].json()["error"]["retryable"] is True
     assert (Booking.objects.count(), IdempotencyRecord.objects.count(), keys.first) == (0, 0, {})
     assert flights.arrived == []
@@ -130,7 +130,7 @@ def test_a_booking_of_another_cell_is_not_said_to_be_missing(api, in_cell, keys)
         api.send("DELETE", f"{path}/contact", {}),
     ]
 
-    assert [refused(answer) for answer in said] == [(421, "wrong_cell")] * 9
+    assert [refused(answer) for answer in said] == [(503, "wrong_cell")] * 9
     assert keys.first == {}
     in_cell(FIRST)
     assert shown(api.get(path))["id"] == 7

@@ -89,7 +89,6 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.MoneyIsOwed: HTTPStatus.CONFLICT,
         errors.RetryTooLate: HTTPStatus.CONFLICT,
         errors.RetryCountsTwice: HTTPStatus.CONFLICT,
-        cells.WrongCell: HTTPStatus.MISDIRECTED_REQUEST,
         errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
         errors.TooManyUnpaidBookings: HTTPStatus.TOO_MANY_REQUESTS,
         errors.TooManyUnpaidSeats: HTTPStatus.TOO_MANY_REQUESTS,
@@ -98,6 +97,7 @@ STATUS: Mapping[type[errors.BookingError], HTTPStatus] = MappingProxyType(
         errors.FlightServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.PaymentGatewayUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
         errors.TemporarilyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+        cells.WrongCell: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 

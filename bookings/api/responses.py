@@ -96,6 +96,7 @@ EVERYWHERE = (
         retryable=True,
     ),
     Refusal(503, *SERVICE_BUSY, retryable=True),
+    Refusal(int(STATUS[WrongCell]), WrongCell.code, (WrongCell.__doc__ or "").strip(), retryable=True),
 )
 OF_BODIES = (
     Refusal(403, "https_required", "Use https:// for this address."),
@@ -110,10 +111,6 @@ OF_CALLERS = (
     Refusal(403, CODES[403], "The key has not the scope that this needs; `WWW-Authenticate` names it."),
     Refusal(429, CODES[429], "Too many requests. Repeat this one in 42 s.", retryable=True),
 )
-
-
-# Of what names a flight or a booking, where each cell has its own.
-OF_CELLS = (Refusal(int(STATUS[WrongCell]), WrongCell.code, (WrongCell.__doc__ or "").strip(), retryable=True),)
 
 
 def own_refusals(operation: Operation) -> list[Refusal]:
@@ -134,9 +131,7 @@ def own_refusals(operation: Operation) -> list[Refusal]:
 def shared_refusals(operation: Operation, access: Access | None) -> list[Refusal]:
     """The refusals that an operation has in common with others of its kind."""
     of_bodies = OF_BODIES if operation.request is not None else ()
-    has_a_cell = {errors.BookingNotFound, errors.FlightNotFound} & {*operation.refusals}
-    of_cells = OF_CELLS if has_a_cell else ()
-    return [*EVERYWHERE, *of_bodies, *of_cells, *(OF_CALLERS if access is not None else ())]
+    return [*EVERYWHERE, *of_bodies, *(OF_CALLERS if access is not None else ())]
 
 
 def responses_of(operation: Operation, access: Access | None, components: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +163,7 @@ def responses_of(operation: Operation, access: Access | None, components: dict[s
 
 def shared_schemas() -> dict[str, Schema]:
     """The schemas of refusals that every operation has in common."""
-    return refusal_schemas({refusal.code for refusal in (*EVERYWHERE, *OF_BODIES, *OF_CELLS, *OF_CALLERS)})
+    return refusal_schemas({refusal.code for refusal in (*EVERYWHERE, *OF_BODIES, *OF_CALLERS)})
 
 
 def _success(answer: Answer, limits: Iterable[str]) -> Schema:

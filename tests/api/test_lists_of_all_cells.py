@@ -112,7 +112,7 @@ def test_a_list_of_one_flight_or_of_one_cell_asks_no_other(api, rows_of_the_othe
 
     assert [[each["id"] for each in shown(answer)["results"]] for answer in (by_flight, of_one)] == [[1], [1]]
     assert ("Booking-Places" in by_flight.headers, of_one.headers["Booking-Places"]) == (False, "1")
-    assert refused(api.get(BOOKINGS, {"flightId": 2})) == (421, "wrong_cell")
+    assert refused(api.get(BOOKINGS, {"flightId": 2})) == (503, "wrong_cell")
     assert rows_of_the_other.asked == []
 
 

@@ -59,7 +59,7 @@ class Journal:
                 self.failed[cell] += 1
             elif self.is_dead and cell == 2:
                 self.meanwhile += 1
-            if heard.status in (404, 421):
+            if heard.status == 404 or heard.code == "wrong_cell":
                 self.wrong.append(f"{heard.status} {heard.code}")
 
 
