@@ -68,11 +68,9 @@ class PrivatePostgreSQL(PrivateServer):
                 os.kill(pid, signal.SIGKILL)
 
     def _install(self) -> subprocess.CompletedProcess[str]:
-        if os.geteuid() == 0:
-            user = pwd.getpwnam(USER_FOR_ROOT)
-            os.chown(self._data_folder.parent, user.pw_uid, user.pw_gid)
+        give_to_ordinary_user(self._data_folder.parent)
         words = [
-            *_as_ordinary_user([]),
+            *as_ordinary_user([]),
             *(self._program(self.INSTALLER), f"--pgdata={self._data_folder}", f"--username={USER}", "--auth=trust"),
             *("--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync"),
         ]
@@ -91,7 +89,7 @@ class PrivatePostgreSQL(PrivateServer):
             *self._options,
         )
         return Command(
-            *_as_ordinary_user(ends_with_parent(signal.SIGQUIT)),
+            *as_ordinary_user(ends_with_parent(signal.SIGQUIT)),
             *(self._program(self.PROGRAM), "-D", str(self._data_folder)),
             *(word for setting in settings for word in ("-c", setting)),
             folder=self._data_folder.parent,
@@ -114,7 +112,7 @@ class PrivatePostgreSQL(PrivateServer):
         return (*map(str, newest_first), search_path())
 
 
-def _as_ordinary_user(words: list[str]) -> list[str]:
+def as_ordinary_user(words: list[str]) -> list[str]:
     """Give the words to put before a command so that a server does not run as root; `words` stay last."""
     if os.geteuid() != 0:
         return words
@@ -124,6 +122,13 @@ def _as_ordinary_user(words: list[str]) -> list[str]:
     # The signal of a parent's end is forgotten by a process that changes its user, so it is asked for afterwards.
     group = pwd.getpwnam(USER_FOR_ROOT).pw_gid
     return [setpriv, f"--reuid={USER_FOR_ROOT}", f"--regid={group}", "--clear-groups", "--", *words]
+
+
+def give_to_ordinary_user(path: Path) -> None:
+    """Let the user whom a server runs as write to this."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(USER_FOR_ROOT)
+        os.chown(path, user.pw_uid, user.pw_gid)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ print(*missing)
 PROGRAM
 }
 
+# The package sets up a server of its own as well, for this machine alone, on port 5432.
+postgresql() {
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || has initdb || echo postgresql
+}
+
 missing_packages() {
     case $PURPOSE in
         image)
@@ -71,11 +76,13 @@ missing_packages() {
             [ -e /usr/lib/galera/libgalera_smm.so ] || echo galera-4
             has socat || echo socat
             has ip || echo iproute2
+            has patroni || echo patroni
+            has etcd || echo etcd-server
+            postgresql
             return
             ;;
         postgres)
-            # The package sets up a server of its own as well, for this machine alone, on port 5432.
-            ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || has initdb || echo postgresql
+            postgresql
             return
             ;;
     esac

@@ -42,7 +42,7 @@ def answer_exception(exception: Exception, context: dict[str, Any]) -> HttpRespo
     message = getattr(context.get("view"), "failure", None) or "Request failed"
     if isinstance(exception, OperationalError | InterfaceError):
         # A database that restarts or fails over: what was asked may have been done, so it is not "failed".
-        log.error("api.database_unavailable", exc_info=exception)
+        context["request"]._request.outage = exception
         exception = TemporarilyUnavailable(retry_after=RETRY_AFTER_SECONDS)
     if isinstance(exception, IdempotencyKeyReused | RequestInProgress):
         metrics.KEY_CONFLICTS.labels(exception.code).inc()

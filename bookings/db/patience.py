@@ -32,3 +32,9 @@ def of_a_transaction() -> float:
     """Give the monotonic time until which a transaction that begins now may be begun again."""
     now, ends_at = time.monotonic(), _ends_at.get()
     return now + BACKGROUND_SECONDS if ends_at is None else max(ends_at, now + LEAST_SECONDS)
+
+
+def is_left() -> bool:
+    """Tell whether what is under way may go on waiting; work without a bound may."""
+    ends_at = _ends_at.get()
+    return ends_at is None or time.monotonic() < ends_at

@@ -1,10 +1,12 @@
 """The responses while the database is away: a page that says so, and when to try again."""
 
+import random
 import sys
+import time
 from http import HTTPStatus
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -12,6 +14,7 @@ from django.views.defaults import server_error
 
 from bookings.conf import RETRY_AFTER_SECONDS
 from bookings.db import patience
+from bookings.db.error_numbers import is_lost, number_of
 from bookings.errors import TemporarilyUnavailable
 from bookingsite.web.middleware import GetResponse
 
@@ -20,15 +23,42 @@ log = structlog.get_logger(__name__)
 OUTAGES = (OperationalError, InterfaceError, TemporarilyUnavailable)
 
 
+# Until a new connection leads to the server that took over, or to the same one.
+PAUSE_SECONDS = (0.05, 0.2)
+
+
 class DatabasePatience:
-    """Bounds how long a request waits for the database in all."""
+    """
+    Bounds how long a request waits for the database in all, and repeats once what only reads.
+
+    A server that is stopped in order, or a proxy before it, ends connections while they are in use. Transactions are
+    repeated (`bookings.db.transactions`); for what a request reads beside them, only its client or this can do so.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with patience.at_most(patience.REQUEST_SECONDS):
-            return self.get_response(request)
+            response, outage = self._answer(request)
+            if outage and _helps_once_more(request, outage):
+                log.warning("request.repeated", error=number_of(outage))
+                connection.close_if_unusable_or_obsolete()
+                time.sleep(random.uniform(*PAUSE_SECONDS))  # jitter, not a secret  # noqa: S311  # nosec B311
+                response, outage = self._answer(request)
+        if outage:
+            log.error("request.database_unavailable", exc_info=outage)
+        return response
+
+    def _answer(self, request: HttpRequest) -> tuple[HttpResponseBase, Exception | None]:
+        """Answer, and give the outage that this tells of, left at the request by what has made it."""
+        request.outage = None  # type: ignore[attr-defined]
+        return self.get_response(request), request.outage  # type: ignore[attr-defined]
+
+
+def _helps_once_more(request: HttpRequest, outage: Exception) -> bool:
+    only_reads = request.method in ("GET", "HEAD") and not connection.in_atomic_block
+    return only_reads and is_lost(outage) and patience.is_left()
 
 
 class OutagePages:
@@ -44,12 +74,12 @@ class OutagePages:
         """Answer 503 for a view that an outage has ended."""
         if not isinstance(exception, OUTAGES):
             return None
-        log.error("page.database_unavailable", exc_info=exception)
-        return unavailable(request)
+        return unavailable(request, exception)
 
 
-def unavailable(request: HttpRequest) -> HttpResponse:
+def unavailable(request: HttpRequest, outage: BaseException) -> HttpResponse:
     """Say that the service is not available now, without looking up who asks."""
+    request.outage = outage  # type: ignore[attr-defined]
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if request.path_info.startswith("/health/"):
@@ -59,6 +89,7 @@ def unavailable(request: HttpRequest) -> HttpResponse:
 
 def answer_500(request: HttpRequest) -> HttpResponseBase:
     """Answer for an error in a middleware: that of the session reads the database."""
-    if isinstance(sys.exception(), OUTAGES):
-        return unavailable(request)
+    error = sys.exception()
+    if isinstance(error, OUTAGES):
+        return unavailable(request, error)
     return server_error(request)

@@ -5,11 +5,13 @@ from django.db import DataError, InterfaceError, OperationalError, connection
 from django.test import Client
 
 from bookings.api import readiness, views
+from bookings.db import patience
 from bookings.db.error_numbers import UnsafeSession
 from bookings.diagnostics import health
 from bookings.office import site
 from bookings.office.upkeep import start_page
-from tests.support.api import refused
+from bookings.queries.bookings import visible
+from tests.support.api import BOOKINGS, refused, shown
 from tests.support.people import text_of
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +44,87 @@ def test_a_database_that_is_away_is_503_and_may_be_asked_again(api, monkeypatch,
     assert refused(answer) == (503, "temporarily_unavailable")
     assert answer["Retry-After"] == "5"
     assert answer.json()["error"]["retryable"] is True
+
+
+def read(api, booking):
+    return api.get(f"{BOOKINGS}/{booking['id']}", {"userId": booking["userId"]})
+
+
+@pytest.fixture
+def cut(monkeypatch):
+    """Cut the connection under what is named, so many times; gives how often it was asked."""
+
+    def cut(owner, name, times, error=OUTAGES[1]):
+        asked, real = [], getattr(owner, name)
+
+        def answer(*args, **kwargs):
+            asked.append(args)
+            if len(asked) <= times:
+                raise error
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, answer)
+        return asked
+
+    return cut
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_only_reads_is_asked_once_more_on_a_new_connection(api, cut, admin_client):
+    booking = shown(api.create())
+    asked = cut(visible, "booking_shown_to", 1)
+
+    assert shown(read(api, booking))["reference"] == booking["reference"]
+    assert len(asked) == 2
+
+    asked = cut(site, "start_context", 1)
+    assert admin_client.get("/admin/").status_code == 200
+    assert len(asked) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_asked_twice_at_most(api, cut):
+    booking = shown(api.create())
+    asked = cut(visible, "booking_shown_to", 9)
+
+    assert refused(read(api, booking)) == (
+        503,
+        "temporarily_unavailable",
+    )
+    assert len(asked) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_lock_or_a_limit_ended_is_not_asked_again(api, cut):
+    booking = shown(api.create())
+    asked = cut(visible, "booking_shown_to", 9, error=OperationalError(1969, "max_statement_time exceeded"))
+
+    assert refused(read(api, booking)) == (
+        503,
+        "temporarily_unavailable",
+    )
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_changes_something_is_repeated_by_its_client_alone(api, cut):
+    asked = cut(views, "create_booking", 1)
+
+    assert refused(api.create()) == (503, "temporarily_unavailable")
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_asked_again_once_a_request_has_waited_long_enough(api, cut, monkeypatch):
+    booking = shown(api.create())
+    monkeypatch.setattr(patience, "REQUEST_SECONDS", 0.0)
+    asked = cut(visible, "booking_shown_to", 1)
+
+    assert refused(read(api, booking)) == (
+        503,
+        "temporarily_unavailable",
+    )
+    assert len(asked) == 1
 
 
 def test_a_value_that_cannot_be_stored_is_no_outage_and_is_not_to_be_sent_again(api, monkeypatch):

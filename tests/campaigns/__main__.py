@@ -38,10 +38,10 @@ CAMPAIGNS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def prepare() -> None:
+def prepare(*, database: str = "mysql://root@127.0.0.1:1/bookings") -> None:
     """Be a process of the service in development; each campaign starts its own database, and looks at that."""
     os.environ.update(
-        DATABASE_URL="mysql://root@127.0.0.1:1/bookings",
+        DATABASE_URL=database,
         DEBUG="true",
         ENV_FILE="",
         LOG_LEVEL="CRITICAL",

@@ -68,9 +68,9 @@ class Doors:
         self._turn, self._send = itertools.cycle(doors), send
         self._lock = threading.Lock()
         self._words: Counter[Word] = Counter()
-        self._unavailable = 0
         self.errors: list[str] = []
         self.refusals: list[str] = []
+        self.unavailable: list[str] = []
 
     def ask(self, method: str, path: str, body: object = None, *, key: str = "") -> Reply:
         """Send one request; `NO_REPLY` if no answer came."""
@@ -85,9 +85,10 @@ class Doors:
             self._count(Word.CUT if was_cut else Word.ERROR, f"{method} {path}: {error!r}")
             return NO_REPLY
         start = reply.body[:200].decode(errors="replace")
-        with self._lock:
-            self._unavailable += reply.status == HTTPStatus.SERVICE_UNAVAILABLE
-        self._count(word_for(reply), f"{method} {path} answered {reply.status} {start}")
+        what = f"{method} {path} answered {reply.status} {start}"
+        if reply.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.unavailable.append(what)
+        self._count(word_for(reply), what)
         return reply
 
     def failures(self) -> list[str]:
@@ -98,11 +99,6 @@ class Doors:
         """Tell how many requests have ended in which way so far."""
         with self._lock:
             return self._words.copy()
-
-    def told_to_come_again(self) -> int:
-        """Tell how many answers were 503."""
-        with self._lock:
-            return self._unavailable
 
     def _count(self, word: Word, what: str) -> None:
         with self._lock:

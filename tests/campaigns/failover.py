@@ -185,7 +185,7 @@ class Failover:
             "lost": len(gone),
             "lists": load.lists,
             "stale": len(load.stale),
-            "503": load.doors.told_to_come_again(),
+            "503": len(load.doors.unavailable),
             "flights adrift": len(differing),
         }
         for news in gone:

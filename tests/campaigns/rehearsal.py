@@ -211,7 +211,7 @@ class Play:
         """Say what should have been seen during the outage and was not, or should not and was."""
         wanted = [self._outage.felt_as, Word.ANSWERED if self._outage.serves else None]
         found = [f"no request was {word.value} meanwhile" for word in wanted if word and not self._felt[word]]
-        told = self._doors.told_to_come_again()
+        told = len(self._doors.unavailable)
         return [*found, f"{told} clients were told to come again"] if self._outage.seamless and told else found
 
     def _await_requests(self) -> None:

@@ -1,11 +1,12 @@
 """
-Loses nodes of a Galera cluster under load: `python -m tests.cluster.campaign [--faults kill freeze …] [--rounds 3]`.
+Loses nodes of a database cluster under load: `python -m tests.cluster.campaign [--cluster patroni] [--faults kill …]`.
 
-Three nodes with the files of `deploy/galera`, in networks of their own, haproxy before them, a Flight Service, two web
-servers and `run_worker`, all real. Clients book, pay, cancel and read what they were told of. Then everything that a
-client has heard is looked for in the tables, and both sides' seats are compared. It fails if anything acknowledged is
-lost, adrift or there twice, if a booking that exists was not found, and if clients got no good answer for longer than
-a fault may take. Needs root and packages: `sh devtools/system_packages.sh cluster`.
+Three nodes of MariaDB with Galera, or of PostgreSQL under Patroni, with the files of `deploy/`, in networks of their
+own, haproxy before them, a Flight Service, two web servers and `run_worker`, all real. Clients book, pay, cancel and
+read what they were told of. Then everything that a client has heard is looked for in the tables, and both sides' seats
+are compared. It fails if anything acknowledged is lost, adrift or there twice, if a booking that exists was not found,
+and if clients got no good answer for longer than a fault may take. Needs root and packages:
+`sh devtools/system_packages.sh cluster`.
 """
 
 import os
@@ -14,26 +15,32 @@ from argparse import ArgumentParser
 from importlib import import_module
 
 from tests.campaigns.__main__ import prepare, run
-from tests.cluster.galera import missing
+
+CLUSTERS = {"galera": "mysql://root@127.0.0.1:1/bookings", "patroni": "postgresql://bookings@127.0.0.1:1/bookings"}
+FAULTS = ("kill", "freeze", "cut", "no quorum", "rolling restart", "switchover")
 
 
 def main() -> int:
-    os.environ["DATABASE_CLUSTER"] = "galera"
-    prepare()
-    # Not before it is set up.
-    faults = import_module("tests.cluster.faults")
     parser = ArgumentParser(prog="python -m tests.cluster.campaign", description=__doc__)
-    names = list(faults.FAULTS)
-    parser.add_argument("--faults", nargs="+", choices=names, default=names, metavar="FAULT", help=", ".join(names))
+    parser.add_argument("--cluster", choices=CLUSTERS, default="galera", help="(default: %(default)s)")
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=FAULTS, metavar="FAULT", help=", ".join(FAULTS))
     parser.add_argument("--rounds", type=int, default=3, help="how often each (default: %(default)s)")
     parser.add_argument(
         "--quick", action="store_true", help="begin with copies, instead of nodes that are filled, and judge no times"
     )
     options = parser.parse_args()
-    if lacks := missing():
+    if options.cluster == "galera":
+        os.environ["DATABASE_CLUSTER"] = "galera"
+    prepare(database=CLUSTERS[options.cluster])
+    # Not before it is set up.
+    faults, module, network = (
+        import_module(f"tests.cluster.{name}") for name in ("faults", options.cluster, "network")
+    )
+    if lacks := module.missing() or network.why_not():
         print(lacks, file=sys.stderr)
         return 2
-    return run(lambda: faults.play(options))
+    cluster = module.Galera(quick=options.quick) if options.cluster == "galera" else module.Patroni()
+    return run(lambda: faults.play(cluster, options))
 
 
 if __name__ == "__main__":
