@@ -252,3 +252,14 @@ def test_a_cursor_does_not_tell_whether_its_row_is_there(reader, owner):
 
     assert [row["id"] for row in with_it] == [own.pk]
     assert without_it == with_it
+
+
+def test_a_foreign_booking_is_no_more_replaced_than_one_that_is_not_there(reader, owner):
+    foreign, own = shown(owner.create(userId=OWNER)), shown(reader.create(userId=READER))
+
+    answers = [reader.create(userId=READER, replaces=number) for number in (foreign["id"], UNKNOWN_ID)]
+
+    assert [refused(answer) for answer in answers] == [(404, "booking_not_found")] * 2
+    first, second = map(same_but_for_the_request, answers)
+    assert first == second
+    assert shown(reader.create(userId=READER, replaces=own["id"]))["replaces"] == own["id"]
