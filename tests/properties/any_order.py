@@ -367,8 +367,10 @@ class AnyOrderWithoutNumbers(AnyOrder):
     IGNORES_NUMBERS = True
 
     def _taken_besides(self, flight: int) -> int:
-        sent = SeatExchange.objects.filter(flight_id=flight).values_list("call_key", "seats")
-        return sum(seats for key, seats in sent if self.flights.has_counted(key))
+        # Of a reservation that was counted, and whose repetition was refused, staff can say no more than: not applied.
+        refused = Booking.objects.filter(flight_id=flight, hold=Hold.REFUSED).values_list("hold_key", "no_of_seats")
+        exchanges = SeatExchange.objects.filter(flight_id=flight).values_list("call_key", "seats")
+        return sum(seats for key, seats in (*refused, *exchanges) if self.flights.has_counted(key))
 
     def _put_right(self) -> None:
         found = reconcile_seats(flights=self.flights, deadline=Deadline(60))
