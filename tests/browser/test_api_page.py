@@ -27,9 +27,9 @@ def test_each_refusal_is_a_line_with_its_codes(operation):
 
     assert [line.split("\t")[0] for line in lines.all_inner_texts()] == [
         *("400", "401", "403", "404", "406", "408", "409", "413"),
-        *("414", "415", "421", "422", "429", "431", "500", "502", "503"),
+        *("414", "415", "422", "429", "431", "500", "502", "503"),
     ]
-    assert "too_many_unpaid_bookings" in lines.nth(12).inner_text()
+    assert "too_many_unpaid_bookings" in lines.nth(11).inner_text()
 
 
 def test_a_refusal_is_opened_and_closed_by_keyboard(operation, page):
