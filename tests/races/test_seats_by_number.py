@@ -132,7 +132,9 @@ def test_thirty_customers_change_seats_while_others_pay_cancel_and_give_back(fli
         ending = [partial(cancel, each) for each in held[:3]]
         free = zip(SEATS[20::2], SEATS[21::2], strict=True)
         wishes = [partial(choose, flights, pk, *pair) for pk, pair in zip(held[3:], free, strict=False)]
-        wishes += [partial(choose, flights, pk, *random.sample(SEATS, 2)) for pk in held * 2]
+        # The first one wants seats that no other wants, so that one exchange is done in each round.
+        others, rest = [pk for pk in held * 2 if pk != held[3]], [*SEATS[:20], *SEATS[22:]]
+        wishes += [partial(choose, flights, pk, *random.sample(rest, 2)) for pk in others]
         passes = [partial(one_pass, flights, InstantPayments())] * 2
 
         outcomes = all_at_once([*wishes, *ending, *passes, *(partial(create, flights, seat) for seat in SEATS[:10])])
