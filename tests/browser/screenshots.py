@@ -38,6 +38,12 @@ STORY = (
     (12, 1004, 2, "paid"),
 )
 
+# By number: flight, user, seats and what becomes of them; the page of the flight is pictured with the last one ringed.
+BY_NUMBER = (
+    *((5, 1008, "2A,2B", "paid"), (5, 1021, "4C", "held"), (5, 1033, "6D,6E,6F", "paid"), (5, 1040, "7A", "cancelled")),
+    (5, 1052, "9C,9D", "paid"),
+)
+
 # What the client keeps with the last one.
 KEPT = {"clientReference": "ORDER-2026-118842", "metadata": {"channel": "partner web shop", "campaign": "winter"}}
 
@@ -46,7 +52,8 @@ def main() -> int:
     """Make all pictures; what stood in their place is gone."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with PrivateMariaDB() as server, start_flightsim(*FLIGHTS) as sim, start_paysim() as paysim:
-        env = environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, EXPIRY_INTERVAL_SECONDS="1")
+        numbers = {"FLIGHT_SERVICE_SEAT_NUMBERS": "true"}
+        env = environment(DATABASE_URL=server.url, FLIGHT_SERVICE_URL=sim.url, EXPIRY_INTERVAL_SECONDS="1", **numbers)
         for command in (["manage.py", "migrate", "--verbosity", "0"], ["-m", "devtools.demo"]):
             subprocess.run([sys.executable, *command], cwd=REPOSITORY, env=env, check=True)
         by_stripe = {**env, **run_stripe.settings(paysim=paysim.url, web="http://127.0.0.1", currency="INR")}
@@ -57,16 +64,19 @@ def main() -> int:
             start_chromium() as browser,
         ):
             *earlier, last = STORY
-            for line in earlier:
-                _booking(web, *line)
-            _picture(browser, web, _booking(web, *last, **KEPT))
+            for flight, user, seats, end in earlier:
+                _booking(web, flight, user, end, noOfSeats=seats)
+            for flight, user, seats, end in BY_NUMBER:
+                ringed = _booking(web, flight, user, end, seatNumbers=seats.split(","))
+            flight, user, seats, end = last
+            _picture(browser, web, _booking(web, flight, user, end, noOfSeats=seats, **KEPT), ringed)
             _picture_payment(browser, till, paysim)
     return 0
 
 
-def _booking(web: Web, flight: int, user: int, seats: int, end: str, **kept: Any) -> int:
+def _booking(web: Web, flight: int, user: int, end: str, **asked: Any) -> int:
     """Hold seats as a customer does, then pay or cancel; gives the booking's id."""
-    held = _post(web, "/api/v1/bookings", {"flightId": flight, "userId": user, "noOfSeats": seats, **kept})
+    held = _post(web, "/api/v1/bookings", {"flightId": flight, "userId": user, **asked})
     booking: int = held["id"]
     if end == "paid":
         paid = {"bookingId": booking, "userId": user, "totalCost": held["totalCost"]}
@@ -85,7 +95,7 @@ def _post(web: Web, path: str, content: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _picture(browser: Browser, web: Web, booking: int) -> None:
+def _picture(browser: Browser, web: Web, booking: int, ringed: int) -> None:
     page = _logged_in(browser, web)
     page.goto(f"/admin/bookings/booking/{booking}/change/")
     page.get_by_label("Note on the case").fill("wants an earlier flight, calls again tomorrow")
@@ -94,6 +104,7 @@ def _picture(browser: Browser, web: Web, booking: int) -> None:
         ("start", "/admin/"),
         ("bookings", "/admin/bookings/booking/"),
         ("booking", f"/admin/bookings/booking/{booking}/change/"),
+        ("flight", f"/admin/bookings/flight/{BY_NUMBER[-1][0]}/?booking={ringed}"),
     ):
         page.goto(address)
         _keep(page, name)
