@@ -152,7 +152,7 @@ def drawn(reference):
     """Draw references of which this is one; give whether it was free."""
     coming = [reference, *(reference_at(number) for number in range(500, 599))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(free_references, "new_reference", coming.pop)
+        patch.setattr(free_references, "new_reference", lambda **_: coming.pop())
         return reference in {free_reference() for _ in range(99)}
 
 

@@ -94,7 +94,7 @@ def test_neither_reference_nor_id_is_given_again(api, flights, payments, monkeyp
     here = a_saved_row("cancelled", reference="CCCCCCCC")
     coming = [booking.reference, here.reference, "BBBBBBBB", *(reference_at(number) for number in range(900, 997))]
     with monkeypatch.context() as patch:
-        patch.setattr(free_references, "new_reference", lambda: coming.pop(0))
+        patch.setattr(free_references, "new_reference", lambda **_: coming.pop(0))
         drawn = {free_reference() for _ in range(98)}
 
     assert len(drawn) == 98
@@ -104,7 +104,8 @@ def test_neither_reference_nor_id_is_given_again(api, flights, payments, monkeyp
 
 
 def test_a_reference_that_was_drawn_long_ago_is_drawn_anew(monkeypatch):
-    monkeypatch.setattr(free_references, "new_reference", iter(map(reference_at, range(1000))).__next__)
+    coming = map(reference_at, range(1000))
+    monkeypatch.setattr(free_references, "new_reference", lambda **_: next(coming))
     first = free_reference()
     monkeypatch.setattr(free_references, "GOOD_FOR_SECONDS", -1.0)
     forget_drawn_references()
