@@ -56,7 +56,7 @@ def in_transaction(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def in_one_statement(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Decorate a function that decides by one conditional statement, or only reads: that is a transaction by itself.
+    Decorate a function that decides by one conditional statement: that is a transaction by itself.
 
     Run again as `in_transaction` says. What else the function says must be true whenever it is read.
     """

@@ -1,30 +1,23 @@
 """The responses while the database is away: a page that says so, and when to try again."""
 
-import random
 import sys
-import time
 from http import HTTPStatus
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.views.defaults import server_error
 
 from bookings.conf import RETRY_AFTER_SECONDS
-from bookings.db import patience
-from bookings.db.error_numbers import is_lost, number_of
+from bookings.db import once_more, patience
 from bookings.errors import TemporarilyUnavailable
 from bookingsite.web.middleware import GetResponse
 
 log = structlog.get_logger(__name__)
 
 OUTAGES = (OperationalError, InterfaceError, TemporarilyUnavailable)
-
-
-# Until a new connection leads to the server that took over, or to the same one.
-PAUSE_SECONDS = (0.05, 0.2)
 
 
 class DatabasePatience:
@@ -41,10 +34,8 @@ class DatabasePatience:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with patience.at_most(patience.REQUEST_SECONDS):
             response, outage = self._answer(request)
-            if outage and _helps_once_more(request, outage):
-                log.warning("request.repeated", error=number_of(outage))
-                connection.close_if_unusable_or_obsolete()
-                time.sleep(random.uniform(*PAUSE_SECONDS))  # jitter, not a secret  # noqa: S311  # nosec B311
+            if outage and request.method in ("GET", "HEAD") and once_more.helps(outage):
+                once_more.prepare(outage)
                 response, outage = self._answer(request)
         if outage:
             log.error("request.database_unavailable", exc_info=outage)
@@ -54,11 +45,6 @@ class DatabasePatience:
         """Answer, and give the outage that this tells of, left at the request by what has made it."""
         request.outage = None  # type: ignore[attr-defined]
         return self.get_response(request), request.outage  # type: ignore[attr-defined]
-
-
-def _helps_once_more(request: HttpRequest, outage: Exception) -> bool:
-    only_reads = request.method in ("GET", "HEAD") and not connection.in_atomic_block
-    return only_reads and is_lost(outage) and patience.is_left()
 
 
 class OutagePages:

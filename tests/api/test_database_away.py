@@ -7,7 +7,9 @@ from django.test import Client
 from bookings.api import readiness, views
 from bookings.db import patience
 from bookings.db.error_numbers import UnsafeSession
+from bookings.db.hang import hang
 from bookings.diagnostics import health
+from bookings.models import IdempotencyRecord
 from bookings.office import site
 from bookings.office.upkeep import start_page
 from bookings.queries.bookings import visible
@@ -111,6 +113,29 @@ def test_what_changes_something_is_repeated_by_its_client_alone(api, cut):
     asked = cut(views, "create_booking", 1)
 
     assert refused(api.create()) == (503, "temporarily_unavailable")
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_is_looked_up_once_more(api, cut):
+    booking = shown(api.create(key="first"))
+    asked = cut(IdempotencyRecord.objects, "filter", 1)
+
+    assert shown(api.create(key="first")) == booking
+    assert len(asked) == 2
+
+    asked = cut(IdempotencyRecord.objects, "filter", 9)
+    assert refused(api.create(key="first")) == (503, "temporarily_unavailable")
+    assert len(asked) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_hangs_is_asked_once(api, cut, monkeypatch):
+    booking = shown(api.create())
+    monkeypatch.setattr(hang, "_is_on", True)
+    asked = cut(visible, "booking_shown_to", 1)
+
+    assert refused(read(api, booking)) == (503, "temporarily_unavailable")
     assert len(asked) == 1
 
 

@@ -7,9 +7,9 @@ As production does it: between two requests a connection is looked at.
 import pytest
 from django.db import connection
 
+from bookings.db import once_more
 from bookings.models import Booking
 from bookingsite import kept_connection
-from bookingsite.web import unavailable
 from tests.support.api import BOOKINGS, shown
 from tests.support.packets import packets_of
 from tests.support.sessions import kill_session, session_number
@@ -92,7 +92,7 @@ def test_one_that_is_not_looked_at_at_all_fails_then(api, cost, monkeypatch):
     """The twin."""
     booking = shown(api.create())
     monkeypatch.setattr(kept_connection.KeptConnection, "close_if_health_check_failed", lambda _: None)
-    monkeypatch.setattr(unavailable, "_helps_once_more", lambda *_: False)
+    monkeypatch.setattr(once_more, "helps", lambda _: False)
     kill_session(session_number())
     connection.close_if_unusable_or_obsolete()
 

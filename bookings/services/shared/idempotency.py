@@ -16,9 +16,9 @@ from django.db.models.functions import Now
 
 from bookings.answers.rendering import render, stored_columns
 from bookings.answers.results import AlreadyDone, Result
+from bookings.db.once_more import once_more
 from bookings.db.packets import later
 from bookings.db.rows import insert, update, write_later
-from bookings.db.transactions import in_one_statement
 from bookings.db.waiting_line import lines
 from bookings.errors import IdempotencyKeyReused
 from bookings.models import IdempotencyRecord
@@ -51,7 +51,7 @@ class KeyedRequest:
         return cls(principal, endpoint, _sha256(key), _sha256(canonical))
 
 
-@in_one_statement("key.found")
+@once_more
 def find(keyed: KeyedRequest) -> IdempotencyRecord | None:
     """
     Look a key up, without a lock.
