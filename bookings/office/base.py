@@ -15,6 +15,8 @@ from django.utils.functional import Promise, cached_property
 from django.utils.text import capfirst
 
 from bookings.actor import Actor, ActorKind
+from bookings.queries.bookings.page import BookingPage, booking_page
+from bookings.text.ids import id_in
 
 if TYPE_CHECKING:  # generic for the type checker alone
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -182,3 +184,12 @@ def staff_of(request: HttpRequest) -> Actor:
 def new_action_key() -> str:
     """A key for one action: it goes into the form, and works once."""
     return uuid.uuid4().hex
+
+
+def page_named(object_id: str) -> BookingPage:
+    """Read the booking that an address names, for its page; Http404 if there is none."""
+    number = id_in(unquote(object_id))
+    page = None if number is None else booking_page(number)
+    if page is None:
+        raise Http404
+    return page

@@ -5,8 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -15,12 +14,11 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.errors import BookingChanged, PaymentWindowClosed
 from bookings.office import unsent
-from bookings.office.base import AnyModelAdmin, new_action_key, require, staff_of
+from bookings.office.base import AnyModelAdmin, new_action_key, page_named, require, staff_of
 from bookings.office.notes import NoteField
 from bookings.office.tags import clock
-from bookings.queries.bookings.page import BookingPage, booking_page
+from bookings.queries.bookings.page import BookingPage
 from bookings.services.bookings.extend import extend_window
-from bookings.text.ids import id_in
 
 EXTEND = "bookings.extend_booking"
 
@@ -55,7 +53,7 @@ class ExtendPage(AnyModelAdmin):
     def extend_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask how much longer and why; do it if the booking still is what was shown."""
         require(request, EXTEND)
-        page = _found(object_id)
+        page = page_named(object_id)
         if request.method != "POST":
             form = _form(page)
             form.initial.update(unsent.typed(request, form))
@@ -74,7 +72,7 @@ class ExtendPage(AnyModelAdmin):
                 action_key=said["action_key"].hex,
             )
         except (BookingChanged, PaymentWindowClosed):
-            page = _found(object_id)
+            page = page_named(object_id)
             form = _form(page, minutes=said["minutes"], note=said["note"])
             changes = page.since(said["seen_at"])
             return self._ask_how_long(request, page, form, HTTPStatus.CONFLICT, changes=changes)
@@ -95,14 +93,6 @@ class ExtendPage(AnyModelAdmin):
             **shown,
         }
         return TemplateResponse(request, "admin/bookings/booking/extend.html", context, status=status)
-
-
-def _found(object_id: str) -> BookingPage:
-    number = id_in(unquote(object_id))
-    page = None if number is None else booking_page(number)
-    if page is None:
-        raise Http404
-    return page
 
 
 def _form(page: BookingPage, **typed: Any) -> ExtendForm:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -17,7 +16,7 @@ from bookings.errors import BookingChanged, CaseChanged, NotYourCase
 from bookings.lifecycle import BookingStatus, CancelReason
 from bookings.office import labels, unsent
 from bookings.office.ask_refund import REFUND
-from bookings.office.base import ReadOnlyAdmin, new_action_key, require, staff_of
+from bookings.office.base import ReadOnlyAdmin, new_action_key, page_named, require, staff_of
 from bookings.office.bookings.archived import address_in_archive, archived_view
 from bookings.office.bookings.bulk_note import NOTE, BulkNote
 from bookings.office.bookings.case import WORK, CaseForm, case_context, case_form, move_by
@@ -31,10 +30,9 @@ from bookings.office.seats.at_flight_service import RIGHT as DECIDE_ABOUT_SEATS
 from bookings.office.seats.exchanges import urls_of_exchanges
 from bookings.office.seats.reseat import RESEAT, ReseatPages, why_no_other_seats
 from bookings.office.seats.reservations import urls_of_reservations
-from bookings.queries.bookings.page import BookingPage, booking_page
+from bookings.queries.bookings.page import BookingPage
 from bookings.services.bookings.cancel_for_staff import cancel_for_staff
 from bookings.services.bookings.note import note_booking
-from bookings.text.ids import id_in
 
 CANCEL = "bookings.cancel_booking"
 
@@ -93,14 +91,14 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReseatPages,
         """Show one booking, here or in the archive. The name of the address is Django's; nothing is changed here."""
         require(request, "bookings.view_booking")
         try:
-            page = _page(object_id)
+            page = page_named(object_id)
         except Http404:
             return HttpResponseRedirect(address_in_archive(object_id))
         return self._show(request, page, _note_form(request))
 
     def note_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         require(request, NOTE)
-        page = _page(object_id)
+        page = page_named(object_id)
         if request.method != "POST":  # where a log-in in between leads: the form stands on the booking's page
             there = _to(page)
             unsent.hand_on(request, there.url)
@@ -120,7 +118,7 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReseatPages,
     def case_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Move the case that a booking is, or make it one."""
         require(request, WORK)
-        page = _page(object_id)
+        page = page_named(object_id)
         if request.method != "POST":  # as for a note
             there = _to(page)
             unsent.hand_on(request, there.url)
@@ -131,7 +129,7 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReseatPages,
         try:
             move_by(request, page, form)
         except (CaseChanged, NotYourCase) as error:
-            page = _page(object_id)
+            page = page_named(object_id)
             now = {"case_form": case_form(request, page, **form.typed), "case_refused": error.explanation}
             return self._show(request, page, _note_form(request), HTTPStatus.CONFLICT, **now)
         return _to(page)
@@ -139,7 +137,7 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReseatPages,
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say what a cancellation will do; carry it out if the booking still is what was shown."""
         require(request, CANCEL)
-        page = _page(object_id)
+        page = page_named(object_id)
         if request.method != "POST":
             form = _cancel_form(page)
             form.initial.update(unsent.typed(request, form))
@@ -170,7 +168,7 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReseatPages,
 
     def _stale(self, request: HttpRequest, booking_id: int, said: dict[str, Any]) -> HttpResponse:
         """Nothing was changed: show what happened meanwhile, and what cancelling would do now."""
-        page = _page(str(booking_id))
+        page = page_named(str(booking_id))
         form = _cancel_form(page, reason=said["reason"], note=said["note"])
         # Where there is nothing left to cancel, what was typed may still be worth a note.
         note_form = _note_form(request, said["note"]) if request.user.has_perm(NOTE) else None
@@ -212,14 +210,6 @@ class BookingAdmin(BookingList, BulkNote, ContactPages, ExtendPage, ReseatPages,
         context = {**self.admin_site.each_context(request), "opts": self.opts, "page": page}
         context.update(booking=page.booking, **shown)
         return TemplateResponse(request, f"admin/bookings/booking/{template}.html", context, status=status)
-
-
-def _page(object_id: str) -> BookingPage:
-    number = id_in(unquote(object_id))
-    page = None if number is None else booking_page(number)
-    if page is None:
-        raise Http404
-    return page
 
 
 def _to(page: BookingPage) -> HttpResponseRedirect:

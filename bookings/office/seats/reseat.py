@@ -7,9 +7,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
@@ -30,13 +29,12 @@ from bookings.errors import (
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.office import unsent
-from bookings.office.base import AnyModelAdmin, new_action_key, require, staff_of
+from bookings.office.base import AnyModelAdmin, new_action_key, page_named, require, staff_of
 from bookings.office.notes import NoteField
 from bookings.office.seats.flight import FlightPage, flight_page
 from bookings.office.seats.standings import ShownSeat, Standing
-from bookings.queries.bookings.page import BookingPage, booking_page
+from bookings.queries.bookings.page import BookingPage
 from bookings.services.seats.change_for_staff import change_seats_for_staff
-from bookings.text.ids import id_in
 from bookings.text.seat_numbers import in_order, numbers_in, seat_number_in, to_read
 
 RESEAT = "bookings.change_seats"
@@ -92,7 +90,7 @@ class ReseatPages(AnyModelAdmin):
     def seats_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show which seats are free; exchange those of the booking if it still is what was shown."""
         require(request, RESEAT)
-        page = _found(object_id)
+        page = page_named(object_id)
         if request.method != "POST":
             form = _form(page)
             form.initial.update(unsent.typed(request, form))
@@ -124,7 +122,7 @@ class ReseatPages(AnyModelAdmin):
         self, request: HttpRequest, page: BookingPage, said: dict[str, Any], why: BookingError
     ) -> HttpResponse:
         """Nothing was changed: say why, and show what can be had now. What was chosen and is free stays ticked."""
-        page = _found(str(page.booking.pk))
+        page = page_named(str(page.booking.pk))
         is_stale = isinstance(why, BookingChanged | SeatChangeInProgress | IdempotencyKeyReused)
         changes = page.since(said["seen_at"]) if is_stale else None
         form = _form(page, seats=list(said["seats"]), note=said["note"])
@@ -220,14 +218,6 @@ def _told(
             said = _("It is not known yet whether %(reference)s has %(seats)s: the worker settles it.")
             messages.warning(request, said % named)
     return HttpResponseRedirect(reverse("admin:bookings_booking_change", args=[page.booking.pk]))
-
-
-def _found(object_id: str) -> BookingPage:
-    number = id_in(unquote(object_id))
-    page = None if number is None else booking_page(number)
-    if page is None:
-        raise Http404
-    return page
 
 
 def _form(page: BookingPage, **typed: Any) -> SeatsForm:
