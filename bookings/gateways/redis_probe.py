@@ -1,5 +1,9 @@
 """What `doctor` and readiness ask a Redis. Loaded only where one is used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from bookings.gateways.bounded_redis import NOT_ANSWERED, bounded_redis, within
 from bookings.gateways.diagnostic_probes import Unreachable
 
@@ -12,11 +16,8 @@ def redis_settings(url: str, names: list[str]) -> dict[str, str]:
 
     :raises Unreachable: if it does not answer, or refuses the log-in
     """
-    try:
-        with bounded_redis(url, seconds=ANSWER_SECONDS) as redis, within(ANSWER_SECONDS):
-            found = {name: redis.config_get(name).get(name) for name in names}
-    except NOT_ANSWERED as error:
-        raise Unreachable(type(error).__name__) from error
+    with _asked(url) as redis:
+        found = {name: redis.config_get(name).get(name) for name in names}
     return {name: str(value) for name, value in found.items() if value is not None}
 
 
@@ -26,8 +27,15 @@ def redis_version(url: str) -> str:
 
     :raises Unreachable: if it does not answer, or refuses the log-in
     """
+    with _asked(url) as redis:
+        return str(redis.info("server")["redis_version"])
+
+
+@contextmanager
+def _asked(url: str) -> Iterator[Any]:
+    """Ask a Redis within the block; `Unreachable` if it does not answer in time."""
     try:
         with bounded_redis(url, seconds=ANSWER_SECONDS) as redis, within(ANSWER_SECONDS):
-            return str(redis.info("server")["redis_version"])
+            yield redis
     except NOT_ANSWERED as error:
         raise Unreachable(type(error).__name__) from error
