@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from bookings.conf import bookings_kept
@@ -27,13 +27,18 @@ def shown_from_archive(**columns: Any) -> ShownBooking | None:
     return ShownBooking._make([*(getattr(booking, name) for name in seen), row[1]])
 
 
-def is_booking_of(user_id: int, booking_id: int) -> bool:
-    """Whether a booking, here or in the archive, is this user's. One statement: it may move between two."""
-    here, there = (
-        model._default_manager.filter(pk=booking_id, user_id=user_id).values_list("pk")
+def here_or_archived(column: str, **which: Any) -> QuerySet[Any, Any]:
+    """The values of a column of bookings, those of the archive too. One statement: a booking may move between two."""
+    here, archived = (
+        model._default_manager.filter(**which).order_by().values_list(column, flat=True)
         for model in (Booking, ArchivedBooking)
     )
-    return here.union(there, all=True).exists()
+    return here.union(archived, all=True)
+
+
+def is_booking_of(user_id: int, booking_id: int) -> bool:
+    """Whether a booking, here or in the archive, is this user's."""
+    return here_or_archived("pk", pk=booking_id, user_id=user_id).exists()
 
 
 def find_archived(number: int | None, reference: str, typed: str, *, most: int) -> list[ArchivedBooking]:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 
 from bookings.cells import cell
-from bookings.models import ArchivedBooking, Booking
+from bookings.queries.bookings.archived import here_or_archived
 from bookings.text.references import new_reference
 
 DRAWN_AT_ONCE = 100
@@ -55,9 +55,5 @@ def _draw() -> None:
     good_until = time.monotonic() + GOOD_FOR_SECONDS
     first = cell().letters
     drawn = {new_reference(first=first) for _ in range(DRAWN_AT_ONCE)}
-    here, archived = (
-        model._default_manager.filter(reference__in=drawn).order_by().values_list("reference", flat=True)
-        for model in (Booking, ArchivedBooking)
-    )
-    taken = set(here.union(archived, all=True))
+    taken = set(here_or_archived("reference", reference__in=drawn))
     _drawn.extend((reference, good_until) for reference in drawn if reference not in taken)

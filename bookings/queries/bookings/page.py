@@ -9,7 +9,6 @@ from django.db.models import F
 from bookings.lifecycle import BookingStatus, CancelOutcome, Hold, cancel_outcome_of, extensions_of
 from bookings.models import (
     Announcement,
-    ArchivedBooking,
     Booking,
     BookingCase,
     BookingEvent,
@@ -25,6 +24,7 @@ from bookings.models.payments import PaymentState
 from bookings.models.refunds import MOVING
 from bookings.models.seats.seat_call import SeatCallState
 from bookings.models.seats.seat_exchange import ExchangeState
+from bookings.queries.bookings.archived import here_or_archived
 from bookings.queries.bookings.timeline import Line, whole_timeline
 from bookings.queries.payments import money_of
 from bookings.queries.webhooks import told_of
@@ -200,9 +200,5 @@ def links_of(booking: Booking) -> Links:
     newer = Booking.objects.filter(replaces_id=booking.pk).only("reference", "status").order_by("-pk")
     replaced = ""
     if booking.replaces_id is not None:
-        here, there = (
-            model._default_manager.filter(pk=booking.replaces_id).values_list("reference", flat=True)
-            for model in (Booking, ArchivedBooking)
-        )
-        replaced = next(iter(here.union(there, all=True)), "")
+        replaced = next(iter(here_or_archived("reference", pk=booking.replaces_id)), "")
     return Links(replaced, list(newer[:MOST_REPLACING]))
