@@ -130,6 +130,16 @@ def test_a_key_is_looked_up_once_more(api, cut):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_key_whose_lookup_a_limit_ended_is_not_looked_up_again(api, cut):
+    booking = shown(api.create(key="first"))
+    asked = cut(IdempotencyRecord.objects, "filter", 1, error=OperationalError(1969, "max_statement_time exceeded"))
+
+    assert refused(api.create(key="first")) == (503, "temporarily_unavailable")
+    assert len(asked) == 1
+    assert shown(api.create(key="first")) == booking
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_server_that_hangs_is_asked_once(api, cut, monkeypatch):
     booking = shown(api.create())
     monkeypatch.setattr(hang, "_is_on", True)
