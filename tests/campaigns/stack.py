@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection, connections
 
 from bookings.queries.upkeep.background import last_pass_finished_at
 from devtools.mariadb import PrivateMariaDB
+from devtools.private_server import PrivateServer
 from tests.support.durable_payments import DurablePayments
 from tests.support.invariants import what_is_wrong
 from tests.support.processes import PLENTY, FlightSim, start_flightsim
@@ -77,8 +78,8 @@ class Stack:
 
 
 @contextmanager
-def private_database(server: PrivateMariaDB | None = None) -> Iterator[PrivateMariaDB]:
-    """Run a MariaDB with the tables of the service, which this process looks at."""
+def private_database(server: PrivateServer | None = None) -> Iterator[PrivateServer]:
+    """Run a MariaDB, or the server given, with the tables of the service, which this process looks at."""
     with server or PrivateMariaDB() as running:
         look_at(running)
         call_command("migrate", verbosity=0)
@@ -88,7 +89,7 @@ def private_database(server: PrivateMariaDB | None = None) -> Iterator[PrivateMa
             connection.close()
 
 
-def look_at(server: PrivateMariaDB) -> None:
+def look_at(server: PrivateServer) -> None:
     """Let this process, which sees whether all is well, look at this server."""
     connection.close()
     # Every thread's connection is made of it.

@@ -1,5 +1,5 @@
 """
-Fill a MariaDB with a year of bookings, ten million unless told otherwise, and ask it everything.
+Fill a MariaDB with a year of bookings, ten million unless told otherwise, and ask it everything; or a PostgreSQL.
 
 The server is private and thrown away. Prints how long each table took and how large it is; then, of everything
 that the service asks on a schedule or in a request, the indexes used, rows read, rows sorted, and milliseconds.
@@ -18,16 +18,33 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from devtools.mariadb import PrivateMariaDB
+from devtools.postgresql import PrivatePostgreSQL
+from devtools.private_server import PrivateServer
 from tests.campaigns.stack import private_database
 from tests.campaigns.verdict import Round
-from tests.support.volume import effort_of, plans_of
-from tests.volume.fill import SORTS_IN_MEMORY, TABLES, analyze_tables, fill, quick_server, see_that_disk_is_free
+from tests.support.volume import COUNTERS, effort_of, plans_of
+from tests.volume.fill import (
+    QUICK_POSTGRESQL,
+    SORTS_IN_MEMORY,
+    TABLES,
+    analyze_tables,
+    fill,
+    quick_server,
+    see_that_disk_is_free,
+)
 from tests.volume.leftovers import leave_behind, reap
 from tests.volume.pages import Page, a_desk, all_pages
 from tests.volume.questions import Question, all_questions
 
 RUNS = 5
 GIGABYTE = 1 << 30
+
+SIZES = {
+    "mysql": "SELECT table_name, table_rows, data_length, index_length FROM information_schema.tables"
+    " WHERE table_schema = DATABASE() AND table_name IN %s ORDER BY data_length + index_length DESC",
+    "postgresql": "SELECT relname, reltuples::bigint, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class"
+    " WHERE relkind = 'r' AND relname = ANY(%s) ORDER BY pg_total_relation_size(oid) DESC",
+}
 
 
 def answer(question: Question) -> bool:
@@ -37,7 +54,7 @@ def answer(question: Question) -> bool:
     with CaptureQueriesContext(connection) as captured:
         effort = effort_of(question.ask)
     # To read the counters is a statement as well.
-    statements = [query["sql"] for query in captured if not query["sql"].startswith("SHOW")]
+    statements = [query["sql"] for query in captured if not query["sql"].startswith(COUNTERS)]
     times += [_milliseconds(question.ask) for _ in range(RUNS)]
     indexes = ", ".join(sorted({_index_of(plan) for plan in plans_of(statements)}))
     is_few = effort.read <= question.most
@@ -79,11 +96,7 @@ def is_quick(desk: Client, page: Page) -> bool:
 def say_sizes(bookings: int) -> None:
     """Print how large the tables are."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT table_name, table_rows, data_length, index_length FROM information_schema.tables"
-            " WHERE table_schema = DATABASE() AND table_name IN %s ORDER BY data_length + index_length DESC",
-            [TABLES],
-        )
+        cursor.execute(SIZES[connection.vendor], [list(TABLES)])
         rows = cursor.fetchall()
     print("\n| table | rows, about | data, MB | indexes, MB | bytes for each row |\n|---|---|---|---|---|")
     for name, count, data, indexes in rows:
@@ -102,16 +115,23 @@ def say_how_fast_is_reaped(answers: int) -> None:
     print(f"\nReaper: {total:,} rows in {reaped.seconds:.0f} s, {total / reaped.seconds:,.0f}/s ({each})")
 
 
+def a_server(memory: int) -> PrivateServer:
+    """Make a server of the kind that this process talks to."""
+    if connection.vendor == "postgresql":
+        return PrivatePostgreSQL(*QUICK_POSTGRESQL, f"shared_buffers={memory}GB")
+    return PrivateMariaDB(SORTS_IN_MEMORY)
+
+
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--bookings", type=int, default=10_000_000)
-    parser.add_argument("--memory", type=int, default=4, help="what MariaDB may keep in memory, in GB (4)")
+    parser.add_argument("--memory", type=int, default=4, help="what the database may keep in memory, in GB (4)")
 
 
 def play(options: Namespace) -> Iterator[Round]:
     """Fill, print the tables, and name the questions that read more than they may."""
     see_that_disk_is_free(options.bookings)
     began = time.monotonic()
-    with private_database(PrivateMariaDB(SORTS_IN_MEMORY)):
+    with private_database(a_server(options.memory)):
         with quick_server(memory=options.memory * GIGABYTE):
             for table, seconds in fill(options.bookings, at_once=True):
                 print(f"{table}: {seconds:.0f} s", flush=True)

@@ -14,9 +14,9 @@ import sys
 from argparse import ArgumentParser
 from importlib import import_module
 
-from tests.campaigns.__main__ import prepare, run
+from tests.campaigns.__main__ import DATABASES, prepare, run
 
-CLUSTERS = {"galera": "mysql://root@127.0.0.1:1/bookings", "patroni": "postgresql://bookings@127.0.0.1:1/bookings"}
+CLUSTERS = {"galera": DATABASES["mariadb"], "patroni": DATABASES["postgresql"]}
 FAULTS = ("kill", "freeze", "cut", "no quorum", "rolling restart", "switchover")
 
 

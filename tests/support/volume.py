@@ -1,4 +1,4 @@
-"""Fills the tables of MariaDB with many rows, fast, and says how it finds some of them: what is slow only then."""
+"""Fills tables with many rows, fast, and says how the database finds some of them: what is slow only then."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -60,11 +60,23 @@ def plans_of(statements: Iterable[str]) -> list[dict[str, Any]]:
         for statement in map(str.strip, statements):
             reads = statement.startswith(("SELECT", "(SELECT")) and " FROM " in statement
             if reads or statement.startswith(("UPDATE", "DELETE")):
+                if connection.vendor == "postgresql":
+                    cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+                    found += _nodes(cursor.fetchone()[0][0]["Plan"])
+                    continue
                 cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {statement}")
                 names = [column[0] for column in cursor.description]
                 found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     # What the statement itself has put together has its name in brackets.
     return [plan for plan in found if plan["table"] and not plan["table"].startswith("<")]
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Name the indexes of a plan of PostgreSQL's, and the tables that are read without one."""
+    if "Index Name" in plan or plan["Node Type"] == "Seq Scan":
+        yield {"table": plan.get("Relation Name", "by bitmap"), "key": plan.get("Index Name")}
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
 
 
 def rows_of(plan: dict[str, Any]) -> int:
@@ -84,7 +96,7 @@ def sorts(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class Effort(NamedTuple):
-    """How many rows, or entries of an index, MariaDB has read for some work, and how many it has sorted."""
+    """How many rows, or entries of an index, were read for some work, and how many MariaDB has sorted."""
 
     read: int
     sorted: int
@@ -96,7 +108,7 @@ def rows_read(work: Callable[[], object]) -> int:
 
 
 def effort_of(work: Callable[[], object]) -> Effort:
-    """Count what MariaDB does for some work."""
+    """Count what the database does for some work."""
     first, before = _counters(), _counters()
     work()
     after = _counters()
@@ -105,14 +117,20 @@ def effort_of(work: Callable[[], object]) -> Effort:
     return Effort(after.read - read, after.sorted - was_sorted)
 
 
-# Of PostgreSQL it is the rows that were read in this transaction, by an index or without one.
-POSTGRESQL = "SELECT SUM(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables"
+# Of PostgreSQL it is the rows of tables that were read, by an index or without one; what an index alone can answer is
+# not among them. In a transaction they are its own; else they are everybody's, and told once a statement asks for it.
+_ROWS_OF_POSTGRESQL = "SELECT SUM(seq_tup_read + idx_tup_fetch)::bigint FROM"
+_TELL = "SELECT pg_stat_force_next_flush()"
+# What the statements that read the counters begin with.
+COUNTERS = ("SHOW", _ROWS_OF_POSTGRESQL, _TELL)
 
 
 def _counters() -> Effort:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(POSTGRESQL)
+            cursor.execute(_TELL)
+            scope = "xact_user" if connection.in_atomic_block else "user"
+            cursor.execute(f"{_ROWS_OF_POSTGRESQL} pg_stat_{scope}_tables")
             return Effort(read=int(cursor.fetchone()[0] or 0), sorted=0)
     # FLUSH STATUS would be simpler, and would commit the test's transaction.
     with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from bookings.conf import PASS_SECONDS
 from bookings.deadline import Deadline
 from bookings.services.upkeep.reap import reap_old_rows
 from devtools.bulk_rows import insert_select, key_of
-from tests.volume import mysql
+from tests.volume.fill import in_words_of_the_server
 
 _LONG_AGO = "UTC_TIMESTAMP(6) - INTERVAL 60 DAY + INTERVAL seq * 1000 MICROSECOND"
 
@@ -32,7 +32,7 @@ _LEFTOVERS = {
         SELECT LEFT(SHA2(seq, 256), 32), REPEAT('s', 200), {_LONG_AGO} FROM {{numbers}}""",
     "django_q_task": f"""
         INSERT INTO django_q_task (id, name, func, started, stopped, success, attempt_count, result)
-        SELECT LEFT(SHA2(seq, 256), 32), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, 0, 1,
+        SELECT LEFT(SHA2(seq, 256), 32), 'old', 'bookings.tasks.run_pass', {_LONG_AGO}, {_LONG_AGO}, FALSE, 1,
             REPEAT('r', 1500)
         FROM {{numbers}}""",
 }
@@ -53,8 +53,7 @@ def leave_behind(answers: int, shares: Mapping[str, int] = SHARES) -> None:
     with connection.cursor() as cursor:
         for table, share in shares.items():
             statement = _LEFTOVERS[table].format(numbers=f"seq_1_to_{answers * share // 1000}")
-            mysql.make_numbers(statement)
-            cursor.execute(statement)
+            cursor.execute(in_words_of_the_server(statement))
 
 
 def reap() -> Reaped:
