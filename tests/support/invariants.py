@@ -224,7 +224,8 @@ def what_is_wrong(flights: Ledger | None = None, payments: Gateway | None = None
 
 def assert_in_step(flights: Ledger | None = None, payments: Gateway | None = None) -> None:
     """Assert everything that must be true when nothing is under way any more."""
-    assert what_is_wrong(flights, payments) == []
+    wrong = what_is_wrong(flights, payments)
+    assert not wrong, wrong
 
 
 def _with_rows(queries: Mapping[str, str]) -> list[str]:
