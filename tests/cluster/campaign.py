@@ -17,7 +17,7 @@ from importlib import import_module
 from tests.campaigns.__main__ import DATABASES, prepare, run
 
 CLUSTERS = {"galera": DATABASES["mariadb"], "patroni": DATABASES["postgresql"]}
-FAULTS = ("kill", "freeze", "cut", "no quorum", "rolling restart", "switchover")
+FAULTS = ("kill", "freeze", "cut", "follower cut", "no quorum", "rolling restart", "switchover")
 
 
 def main() -> int:

@@ -53,6 +53,14 @@ def cut(cluster: Cluster) -> None:
     cluster.network.cut(number, is_cut=False)
 
 
+def follower_cut(cluster: Cluster) -> None:
+    """The cable of one that has to acknowledge what is written is pulled, and put back."""
+    number = cluster.follower()
+    cluster.network.cut(number, is_cut=True)
+    time.sleep(cluster.FAULT_SECONDS)
+    cluster.network.cut(number, is_cut=False)
+
+
 def no_quorum(cluster: Cluster) -> None:
     """Both others die at once: the one that is left takes nothing, until they are back."""
     writer = cluster.writer()
@@ -83,6 +91,7 @@ FAULTS: Mapping[str, Callable[[Cluster], None]] = MappingProxyType(
         "kill": kill,
         "freeze": freeze,
         "cut": cut,
+        "follower cut": follower_cut,
         "no quorum": no_quorum,
         "rolling restart": rolling_restart,
         "switchover": switchover,

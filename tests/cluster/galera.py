@@ -114,7 +114,10 @@ class Galera(Cluster):
     LOG_IN = {"USER": WRITER}
     FAULT_SECONDS = 12.0
     GENTLE = frozenset({"rolling restart", "switchover"})
-    MOST_SECONDS = {"kill": 8.0, "freeze": 8.0, "cut": 8.0, "rolling restart": 8.0, "switchover": 3.0}
+    MOST_SECONDS = {
+        **dict.fromkeys(("kill", "freeze", "cut", "follower cut", "rolling restart"), 8.0),
+        "switchover": 3.0,
+    }
 
     def __init__(self, *, quick: bool = False) -> None:
         super().__init__()

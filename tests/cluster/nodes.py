@@ -137,6 +137,10 @@ class Cluster(abc.ABC):
         """Name the node that most sessions are with."""
         return max(NODES, key=self.sessions)
 
+    def follower(self) -> int:
+        """Name a node without which nothing is acknowledged, beside the one that is written to."""
+        return next(number for number in NODES if number != self.writer())
+
     def sessions(self, number: int) -> int:
         """Count those with a node."""
         return int(self._shown(number, 4) or 0)

@@ -89,7 +89,10 @@ class Patroni(Cluster):
     # Longer than a leader may be silent, so that another follows it.
     FAULT_SECONDS = 30.0
     GENTLE = frozenset()
-    MOST_SECONDS = {"kill": 30.0, "freeze": 30.0, "cut": 30.0, "rolling restart": 8.0, "switchover": 8.0}
+    MOST_SECONDS = {
+        **dict.fromkeys(("kill", "freeze", "cut"), 30.0),
+        **dict.fromkeys(("follower cut", "rolling restart", "switchover"), 10.0),
+    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,6 +118,9 @@ class Patroni(Cluster):
 
     def writer(self) -> int:
         return min(self._leads_to(), default=NODES[0])
+
+    def follower(self) -> int:
+        return next(int(member["name"][-1]) for member in self._members() if member["role"] == "sync_standby")
 
     def restart(self, number: int) -> None:
         if self.writer() == number:
