@@ -6,6 +6,8 @@ a function is written anew.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
@@ -47,6 +49,24 @@ def make_functions() -> None:
     with connection.cursor() as cursor:
         for each in _FUNCTIONS:
             cursor.execute(each)
+
+
+@contextmanager
+def without_indexes(tables: tuple[str, ...]) -> Iterator[None]:
+    """Drop the indexes that belong to no constraint, and make them again, each in one go, when the tables are full."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s)"
+            " AND indexname NOT IN (SELECT conname FROM pg_constraint)",
+            [list(tables)],
+        )
+        found = cursor.fetchall()
+        for name, _ in found:
+            cursor.execute(f'DROP INDEX "{name}"')
+    yield
+    with connection.cursor() as cursor:
+        for _, definition in found:
+            cursor.execute(definition)
 
 
 def in_its_words(statement: str) -> str:
