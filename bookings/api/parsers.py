@@ -10,14 +10,13 @@ from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
+from bookings.text.nesting import is_deeper_than
+
 DEEPEST_NESTING = 20
 
 # What JSON is written in, by the names that clients give it; ASCII is a part of it.
 UTF_8 = {"utf-8", "utf8", "us-ascii"}
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
-
-# A string to its end, or to the end of the body where it has none: so each byte is looked at once.
-_BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class BodyTooLarge(APIException):
@@ -61,7 +60,7 @@ class StrictJSONParser(BaseParser):
         content = stream.read(limit + 1)
         if len(content) > limit:
             raise BodyTooLarge
-        if _is_deeper_than(DEEPEST_NESTING, content):
+        if is_deeper_than(DEEPEST_NESTING, content):
             raise ParseError(f"The body is nested deeper than {DEEPEST_NESTING} levels.")
         try:
             value = _JSON.decode(content.decode("utf-8"))
@@ -112,17 +111,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return "a number is too long" if "digits" in str(error) else str(error)
-
-
-def _is_deeper_than(levels: int, content: bytes) -> bool:
-    """Count brackets outside of strings: what is nested too deeply is never built."""
-    depth = 0
-    for token in _BRACKET_OR_STRING.finditer(content):
-        first = token[0][:1]
-        if first in b"[{":
-            depth += 1
-            if depth > levels:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False

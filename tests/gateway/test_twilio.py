@@ -36,6 +36,7 @@ ANSWERS = {
     "has closed the account": (refusal(20005, 403), NotSent(f"answered 403 (20005): {HINT}")),
     "is asked too often": (refusal(20429, 429), NotSent("answered 429 (20429)")),
     "refuses in another's words": (answer(400, body=b"<html>no"), Unknown("answered 400")),
+    "refuses in words without end": (answer(400, body=b"[" * 60_000), Unknown("answered 400")),
     "has a wall before it": (answer(403, body=b"<html>no"), NotSent(f"answered 403: {HINT}")),
     "is at fault": (refusal(20500, 500), Unknown("answered 500 (20500)")),
     "is away behind its proxy": (answer(503, body=b""), Unknown("answered 503")),

@@ -136,6 +136,6 @@ def _code(answer: Answer) -> int | None:
 def _said(answer: Answer) -> dict[str, object]:
     try:
         said = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -29,7 +29,12 @@ from tests.support.wire import HANG_UP, STAY_SILENT, Drip, answer, took
 GRACE_SECONDS = 0.6
 
 PAID = json.dumps(payment_intent("succeeded")).encode()
-DEEP = b'{"object":"payment_intent","id":' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+
+
+def deep(levels):
+    """An answer whose innermost list is on this level."""
+    return b'{"object":"payment_intent","id":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+
 
 # Answers that prove nothing, each with what is said of it.
 NO_ANSWERS = {
@@ -38,7 +43,8 @@ NO_ANSWERS = {
     "a list": (answer(200, [payment_intent("succeeded")]), "answer 200 is not Stripe's"),
     "no object": (answer(200, {"status": "succeeded"}), "answer 200 is not Stripe's"),
     "an object of no kind": (answer(200, payment_intent("succeeded", object=7)), "answer 200 is not Stripe's"),
-    "too deep": (answer(200, body=DEEP), "answer 200 is not Stripe's"),
+    "too deep": (answer(200, body=deep(50_000)), "answer 200 is not Stripe's"),
+    "too deep for the library alone": (answer(200, body=deep(600)), "answer 200 is not Stripe's"),
     "an endless number": (answer(200, body=b'{"object":"x","id":' + b"9" * 5000 + b"}"), "answer 200 is not Stripe's"),
     "promised": (answer(202, payment_intent("succeeded")), "answer 202 is not Stripe's"),
     "partial": (answer(206, payment_intent("succeeded")), "answer 206 is not Stripe's"),

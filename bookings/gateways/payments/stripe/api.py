@@ -20,6 +20,7 @@ from stripe import HTTPClient, StripeClient, StripeObject
 from bookings.gateways.http_exchange import Answer, ExchangeFailed, HttpExchange, NothingSent, Question
 from bookings.gateways.payments.stripe.payment_intents import Problem, problem_of
 from bookings.ports import NotSent, Unknown
+from bookings.text.nesting import is_deeper_than
 
 # The version of Stripe's API that this code was written for; whatever the account's own is, and the library's. A newer
 # one has other names for some parameters.
@@ -28,6 +29,8 @@ API_VERSION = "2026-05-27.dahlia"
 CONNECT_SECONDS = 1.0
 # A page of a hundred payments has some 300 kB.
 LARGEST_ANSWER_BYTES = 1024 * 1024
+# Far more than Stripe's own. The library walks through an object level by level, until Python stops it after hundreds.
+DEEPEST_NESTING = 50
 
 # What Stripe is told. The library would add the name of this machine, and how long its last call took.
 TOLD = ("Authorization", "Content-Type", "Stripe-Version", "User-Agent")
@@ -124,8 +127,8 @@ def _checked(answer: Answer) -> str:
     """
     try:
         text = answer.body.decode()
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = None if is_deeper_than(DEEPEST_NESTING, answer.body) else json.loads(text)
+    except ValueError:
         text, found = "", None
     if isinstance(found, dict):
         error = found.get("error")
