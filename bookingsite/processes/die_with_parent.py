@@ -11,6 +11,7 @@ program simply runs.
 """
 
 import ctypes
+import multiprocessing
 import os
 import runpy
 import signal
@@ -45,6 +46,8 @@ def main() -> None:
     parent, number, *program = sys.argv[1:]
     if sys.platform == "linux":
         Lifeline(parent=int(parent), number=signal.Signals[number])
+        # From Python 3.14 on it would start others by a server of processes, and those would be tied to nothing.
+        multiprocessing.set_start_method("fork")
     if program[0] == "-m":
         sys.argv = program[1:]
         runpy.run_module(program[1], run_name="__main__", alter_sys=True)

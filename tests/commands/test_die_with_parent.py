@@ -27,6 +27,19 @@ for name in names:
 signal.pause()
 """
 
+# The same, by the library that granian and django-q2 start their processes with.
+BY_MULTIPROCESSING = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+def begin(*names):
+    Path(sys.argv[1], names[0]).write_text(str(os.getpid()))
+    if names[1:]:
+        multiprocessing.Process(target=begin, args=names[1:]).start()
+    signal.pause()
+if __name__ == "__main__":
+    begin("program", "child", "grandchild")
+"""
+
 # Starts the program and waits, as `run_worker` does.
 PARENT = """
 import os, signal, subprocess, sys
@@ -41,10 +54,10 @@ LIFELINE = ("-m", "bookingsite.processes.die_with_parent", "PARENT", "SIGKILL")
 def start(tmp_path):
     """Start the program below a parent; gives the ids of all four by name."""
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
     started = {}
 
-    def _start(*lifeline):
+    def _start(*lifeline, text=PROGRAM):
+        program.write_text(text)
         parent = subprocess.Popen(
             [sys.executable, "-c", PARENT, *lifeline, str(program), str(tmp_path)], cwd=REPOSITORY
         )
@@ -71,16 +84,18 @@ def is_gone(pid):
         return True
 
 
-def test_whoever_is_killed_takes_everything_below_with_it(start):
-    pids = start(*LIFELINE)
+@pytest.mark.parametrize("text", [PROGRAM, BY_MULTIPROCESSING], ids=["fork", "multiprocessing"])
+def test_whoever_is_killed_takes_everything_below_with_it(start, text):
+    pids = start(*LIFELINE, text=text)
 
     os.kill(pids["parent"], signal.SIGKILL)
 
     await_that(lambda: all(is_gone(pid) for pid in pids.values()))
 
 
-def test_a_program_that_is_killed_takes_what_it_has_forked_with_it_and_not_its_parent(start):
-    pids = start(*LIFELINE)
+@pytest.mark.parametrize("text", [PROGRAM, BY_MULTIPROCESSING], ids=["fork", "multiprocessing"])
+def test_a_program_that_is_killed_takes_what_it_has_forked_with_it_and_not_its_parent(start, text):
+    pids = start(*LIFELINE, text=text)
 
     os.kill(pids["program"], signal.SIGKILL)
 
