@@ -379,3 +379,11 @@ def test_a_command_says_the_reason_in_one_line():
     assert result.returncode == 1
     assert result.stderr.startswith("FAIL  settings  SECRET_KEY is not set.")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_command_has_no_process_beside_it():
+    program = "import django; django.setup(); from devtools.processes import descendants; print(descendants())"
+
+    done = starts.start("-c", program, env={**SAFE, "DJANGO_SETTINGS_MODULE": "bookingsite.settings"})
+
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr

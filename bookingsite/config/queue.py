@@ -1,6 +1,13 @@
 """How django-q2 runs the background work, and why."""
 
+import multiprocessing
+import sys
 from typing import Any
+
+# It makes a queue as soon as it is loaded, which every command does. From Python 3.14 on that would start a process
+# beside each, unless this is said before.
+if sys.platform == "linux":
+    multiprocessing.set_start_method("fork", force=True)
 
 CLUSTER: dict[str, Any] = {
     "name": "bookings",
