@@ -116,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.threads:
             with Stack(thread_targets(options.threads, python=options.python)) as stack:
                 return _run_threads(options, stack)
-        described = all_targets(old=options.old, python=options.python, beside=options.beside)
+        described = all_targets(
+            old=options.old, python=options.python, old_python=options.old_python, beside=options.beside
+        )
         with Stack(described) as stack:
             return _run(options, stack)
     except (ServerUnavailable, StackFailed, NotInstalled, LoadFailed) as reason:
@@ -188,6 +190,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="measure creates with these, and nothing else",
     )
     parser.add_argument("--python", default="", help="runs the services in the place of .venv's own; has all packages")
+    parser.add_argument("--old-python", default="", help="runs the old checkout in the place of that; may be --old .")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write the table and the picture there")
     parser.add_argument("--only", action="append", choices=sorted(SCENARIOS), help="this scenario; may be repeated")
     parser.add_argument(
@@ -201,13 +204,17 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.rounds = options.rounds or (LONG_ROUNDS if options.long else SHORT_ROUNDS)
     options.seconds = options.seconds or (LONG_SECONDS if options.long else SHORT_SECONDS)
     options.old = options.old and options.old.resolve()
-    # Not resolved: the link is what belongs to the packages.
-    options.python = options.python and str(Path(shutil.which(options.python) or options.python).absolute())
+    options.python, options.old_python = _found(options.python), _found(options.old_python)
     if not all(SETTING.fullmatch(setting) for setting in options.beside):
         parser.error("--beside takes NAME=VALUE")
     if not 1 <= options.rounds <= MOST_ROUNDS or not 0 < options.seconds <= MOST_SECONDS:
         parser.error(f"at most {MOST_ROUNDS} rounds and {MOST_SECONDS:g} seconds")
     return options
+
+
+def _found(interpreter: str) -> str:
+    """Give the path of an interpreter; not resolved, as the link is what belongs to the packages."""
+    return interpreter and str(Path(shutil.which(interpreter) or interpreter).absolute())
 
 
 def _cell(text: str) -> Cell:

@@ -52,7 +52,8 @@ def circumstances(stack: Stack, options: argparse.Namespace) -> str:
     """Write down what a reader must know to repeat the run, as it is at its start."""
     lock = json.loads((ROOT / NODE_REFERENCE / "package-lock.json").read_text())["packages"]
     node = ", ".join(f"{package} {lock[f'node_modules/{package}']['version']}" for package in NODE_PACKAGES)
-    old = f"\n`{OLD}` is {_commit(options.old)}." if options.old else ""
+    under = f", with {_output([options.old_python, '-V'])}" if options.old_python else ""
+    old = f"\n`{OLD}` is {_commit(options.old)}{under}." if options.old else ""
     return f"""{INTRODUCTION}
 {conditions(stack, options)} The service has {WEB_WORKERS} processes with
 {WEB_THREADS} threads each; creates go to {HOT_FLIGHTS} flights. Node has {node}.{old}
@@ -200,6 +201,7 @@ def _command(options: argparse.Namespace) -> str:
     words += [
         f"--old {options.old.name}" if options.old else "",
         f"--python {options.python}" if options.python else "",
+        f"--old-python {options.old_python}" if options.old_python else "",
     ]
     return " ".join(filter(None, words))
 

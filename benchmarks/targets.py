@@ -96,12 +96,13 @@ def stub() -> Target:
     return Target(STUB, frozenset({"flight"}), command, health="/api/v1/flights/1")
 
 
-def all_targets(*, old: Path | None, python: str, beside: Sequence[str] = ()) -> list[Target]:
+def all_targets(*, old: Path | None, python: str, old_python: str = "", beside: Sequence[str] = ()) -> list[Target]:
     """
     Describe everything else, this service first.
 
     :param old: another checkout, if one is to be measured
     :param python: runs the services, in the place of the interpreters of their checkouts
+    :param old_python: runs the other checkout, in the place of `python`
     :param beside: settings, each as NAME=VALUE, with which this service is measured too
     :raises NotInstalled: if something is not there
     """
@@ -110,7 +111,7 @@ def all_targets(*, old: Path | None, python: str, beside: Sequence[str] = ()) ->
     this = service(THIS, ROOT, python)
     others = [with_setting(this, ASKING, {"create"}), *(with_setting(this, each, this.scenarios) for each in beside)]
     if old:
-        others.append(service(OLD, old, python))
+        others.append(service(OLD, old, old_python or python))
     return [this, *others, *map(node, NODE_POOLS), ceiling(this)]
 
 

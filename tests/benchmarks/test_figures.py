@@ -144,6 +144,15 @@ def test_what_is_measured_beside_has_one_setting_more():
 
 
 @pytest.mark.usefixtures("no_packages")
+@pytest.mark.parametrize(("python", "old_python"), [("a", "b"), ("", "b")])
+def test_the_old_checkout_may_have_an_interpreter_of_its_own(python, old_python):
+    this, *others = all_targets(old=ROOT, python=python, old_python=old_python)
+
+    assert (this.command[0] == "a") == (python == "a")
+    assert next(each for each in others if each.name == "old").command[0] == "b"
+
+
+@pytest.mark.usefixtures("no_packages")
 def test_another_database_that_is_measured_beside_gets_tables_of_its_own():
     setting = "DATABASE_URL=postgresql://bookings@127.0.0.1:5432/bookings"
     this, *others = all_targets(old=None, python="", beside=[setting])
