@@ -29,8 +29,6 @@ def files(tmp_path_factory):
         ("compress=true", {"compress": True}),
         ("ssl_mode=DISABLED", {"ssl_mode": "DISABLED"}),
         ("ssl_mode=required", {"ssl_mode": "REQUIRED"}),
-        ("ssl-mode=verify-identity", {"ssl_mode": "VERIFY_IDENTITY"}),
-        ("ssl_mode=VERIFY_CA", {"ssl_mode": "VERIFY_CA"}),
         (
             "ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384",
             {"ssl_mode": "REQUIRED", "ssl": {"cipher": "ECDHE-RSA-AES256-GCM-SHA384"}},
@@ -39,6 +37,28 @@ def files(tmp_path_factory):
 )
 def test_what_the_library_knows_is_passed_on(query, options):
     assert mysql_options(query, host="db") == options
+
+
+@pytest.mark.parametrize("mode", ["VERIFY_CA", "VERIFY_IDENTITY"])
+def test_who_is_verified_without_a_named_authority_is_verified_by_those_of_the_machine(monkeypatch, files, mode):
+    monkeypatch.setenv("SSL_CERT_FILE", f"{files}/ca.pem")
+    monkeypatch.setenv("SSL_CERT_DIR", f"{files}")
+    query = f"ssl-mode={mode.lower()}&ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384"
+    cipher = {"cipher": "ECDHE-RSA-AES256-GCM-SHA384"}
+
+    assert mysql_options(query, host="db") == {
+        "ssl_mode": mode,
+        "ssl": {**cipher, "ca": f"{files}/ca.pem", "capath": f"{files}"},
+    }
+    assert mysql_options(f"{query}&ssl_capath={files}", host="db")["ssl"] == {**cipher, "capath": f"{files}"}
+
+
+def test_nobody_can_be_verified_where_there_is_no_authority(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+
+    with pytest.raises(Refused, match="its option ssl_mode needs ssl_ca"):
+        mysql_options("ssl_mode=VERIFY_CA", host="db")
 
 
 def test_a_socket_is_passed_on():

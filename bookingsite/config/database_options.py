@@ -1,6 +1,7 @@
 """The options of a database's address: each is passed on as the library takes it, or refused. None is dropped."""
 
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 # With MariaDB's library PREFERRED never encrypts, so that it is not in the list.
 SSL_MODES = ("DISABLED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
+VERIFYING = ("VERIFY_CA", "VERIFY_IDENTITY")
 SSL_FILES = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key")
 LONGEST_SECONDS = 3600
 
@@ -187,6 +189,21 @@ def _with_ssl(found: dict[str, Any]) -> dict[str, Any]:
         found["ssl_mode"] = "VERIFY_IDENTITY"
     elif mode is None and parts:
         found["ssl_mode"] = "REQUIRED"
+    if found.get("ssl_mode") in VERIFYING and not {"ssl_ca", "ssl_capath"} & parts.keys():
+        found["ssl"] = {**found.get("ssl", {}), **_authorities()}
+    return found
+
+
+def _authorities() -> dict[str, str]:
+    """
+    Name the authorities that this machine trusts, as the library takes them.
+
+    Without a name MariaDB's library trusts the same, but from 3.4 on also any server at 127.0.0.1.
+    """
+    paths = ssl.get_default_verify_paths()
+    found = {name: path for name, path in (("ca", paths.cafile), ("capath", paths.capath)) if path}
+    if not found:
+        raise Refused("its option ssl_mode needs ssl_ca: this machine has no certificate authorities of its own")
     return found
 
 
