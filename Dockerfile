@@ -7,7 +7,7 @@
 # compose.yaml runs all of it; `make image` builds and tries it where there is no Docker engine.
 
 # With a digest it is always the same image: see "Images by digest" in docs/operations.md.
-ARG BASE=python:3.11-slim-bookworm
+ARG BASE=python:3.14-slim-trixie
 
 FROM ${BASE} AS compile
 # The base image is updated as a whole; single versions from it soon cannot be had any more.

@@ -4,13 +4,15 @@
 #   sh deploy/image/build.sh
 #   IMAGE_FOLDER=/var/tmp/image sh deploy/image/build.sh    keeps image and base there, and takes the base from there
 #
-# The real base image is not fetched: a Debian of the same release, with the same Python, stands in under its name.
-# Packages come from where this machine's own apt and pip take theirs. Needs root, 2 GB and three minutes.
+# The real base image is not fetched: another Debian, with the same Python, stands in under its name. It is the first
+# release that has this Python: forky, where the real one is made of trixie, which has 3.13. So what this shows of Debian's
+# packages is shown of forky's. Packages come from where this machine's own apt and pip take theirs. Needs root, 2 GB and
+# three minutes.
 set -eu
 cd "$(dirname "$0")/../.."
 
 PATH="$PATH:/usr/sbin:/sbin"
-RELEASE=bookworm
+RELEASE=forky
 IMAGE=flight-bookings
 # The machine's package manager settings; the image must not keep them, so they are mounted while it is built.
 MOUNTS="--volume /etc/resolv.conf:/etc/resolv.conf:ro"
@@ -44,11 +46,20 @@ clean_up() {
     exit "$status"
 }
 
-# Prints the sources of this machine's Debian packages, one line each, as sources.list has them.
-debian_sources() {
+# Prints where Debian's packages are, from a source of this machine's own release.
+mirror() {
     # shellcheck disable=SC2016  # names of apt's, not of the shell's
-    apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' 'Component: main' | sort -u |
-        awk -v release="$RELEASE" '$2 ~ "^" release { print "deb", $1, $2, "main" }'
+    apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' 'Component: main' |
+        awk -v own="$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" '$2 == own { print $1; exit }'
+}
+
+# Prints the line of the stand-in's sources.list. A release that is not stable expires after a week, which may be sooner than
+# a mirror follows: where this machine's apt does not look at that, the stand-in's does not either.
+sources() {
+    looks=true
+    eval "$(apt-config shell looks Acquire::Check-Valid-Until/b)"
+    [ "$looks" = true ] && options= || options=" [check-valid-until=no]"
+    echo "deb$options $1 $RELEASE main"
 }
 
 # Has pip in the build do what it does here, mounting each file and folder that its configuration names.
@@ -80,14 +91,16 @@ PROGRAM
 make_base() {
     stored inspect --type image "$BASE" >/dev/null 2>&1 && return
     say "making a stand-in for $BASE"
-    mirror=$(debian_sources | awk -v release="$RELEASE" '$3 == release { print $2; exit }')
-    [ -n "$mirror" ] || fail "This machine's apt has no source of Debian $RELEASE; the stand-in is made from that."
+    mirror=$(mirror)
+    [ -n "$mirror" ] || fail "This machine's apt has no source of Debian packages; the stand-in is made from them."
+    python=$(echo "$BASE" | sed -n 's/^python:\([0-9]*\.[0-9]*\)-.*/python\1/p')
     rm -rf "$FOLDER/base"
-    # The real one has pip, C headers and certificates too.
-    quietly debootstrap --variant=minbase --include=python3,python3-dev,python3-pip,python3-venv,ca-certificates \
-        "$RELEASE" "$FOLDER/base" "$mirror"
-    debian_sources >"$FOLDER/base/etc/apt/sources.list"
-    ln -s /usr/bin/python3 "$FOLDER/base/usr/local/bin/python"
+    # The real one has pip, C headers and certificates too. An older debootstrap knows no name of a release to come, and
+    # makes each of them as it makes sid.
+    quietly debootstrap --variant=minbase --include="$python,$python-dev,$python-venv,python3-pip,ca-certificates" \
+        "$RELEASE" "$FOLDER/base" "$mirror" /usr/share/debootstrap/scripts/sid
+    sources "$mirror" >"$FOLDER/base/etc/apt/sources.list"
+    ln -s "/usr/bin/$python" "$FOLDER/base/usr/local/bin/python"
     container=$(stored from scratch)
     quietly stored add "$container" "$FOLDER/base" /
     quietly stored commit --format docker "$container" "localhost/$BASE"

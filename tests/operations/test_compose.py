@@ -108,7 +108,7 @@ def test_the_base_image_has_a_version_is_the_same_in_both_stages_and_can_be_name
     (default,) = re.findall(r"^ARG BASE=(\S+)$", DOCKERFILE, re.MULTILINE)
 
     assert bases == ["${BASE}"] * 2
-    assert default == "python:3.11-slim-bookworm"
+    assert default == "python:3.14-slim-trixie"
     assert {service["build"]["args"]["BASE"] for service in OURS.values()} == {f"${{BASE_IMAGE:-{default}}}"}
     assert "BASE_IMAGE" in known_settings()
 
