@@ -15,8 +15,9 @@ MOMENT_TEXT = "RFC 3339 with an offset and at most nine digits of a fraction; in
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
+# An hour 24 is refused here, as Python takes it from 3.14 on.
 _MOMENT = re.compile(
-    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt](?P<time>[0-9]{2}:[0-9]{2}:(?P<second>[0-9]{2}))"
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt](?P<time>(?:[01][0-9]|2[0-3]):[0-9]{2}:(?P<second>[0-9]{2}))"
     r"(\.(?P<fraction>[0-9]{1,9}))?"
     r"([Zz]|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):(?P<minutes>[0-5][0-9]))"
 )
