@@ -54,6 +54,9 @@ TABLES = (
     *("webhook_endpoint", "announcement", "webhook_delivery"),
 )
 
+# What others are made of.
+FIRST = ("seat_call", "booking", "payment", "webhook_endpoint", "announcement")
+
 # The column `scattered` is spread over the whole range and never the same twice; `lot` is in hundredths: paid,
 # expired, refused for want of seats, cancelled by people.
 _NUMBERS = """(
@@ -285,7 +288,7 @@ def fill(bookings: int, *, at_once: bool = False) -> Iterator[tuple[str, float]]
         cursor.execute(f"SELECT {STATEMENT_TIME[connection.vendor]}")
         (now,) = cursor.fetchone()
     statements = {table: statement.format(now=now, **numbers) for table, statement in _FILLS.items()}
-    for table in ("seat_call", "booking"):
+    for table in FIRST:
         yield table, _insert(statements.pop(table), is_private=at_once)
     if not at_once:
         yield from ((table, _insert(statement)) for table, statement in statements.items())
