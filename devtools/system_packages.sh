@@ -76,7 +76,6 @@ missing_packages() {
             [ -e /usr/lib/galera/libgalera_smm.so ] || echo galera-4
             has socat || echo socat
             has ip || echo iproute2
-            has patroni || echo patroni
             has etcd || echo etcd-server
             postgresql
             return

@@ -1,12 +1,14 @@
 """
 Three nodes of PostgreSQL under Patroni with the files of `deploy/patroni`, each in a network of its own, and haproxy.
 
-Needs root (network namespaces and pairs of veth), Debian's patroni and etcd-server, and the user `postgres`:
-`sh devtools/system_packages.sh cluster`. Only addresses and folders differ from the files.
+Needs root (network namespaces and pairs of veth), Debian's etcd-server and the user `postgres`
+(`sh devtools/system_packages.sh cluster`), and the Patroni that `deploy/patroni/requirements.txt` names
+(`VENV=var/patroni sh devtools/venv.sh deploy/patroni/requirements.txt`). Only addresses and folders differ from the files.
 """
 
 import contextlib
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -23,6 +25,8 @@ from tests.cluster.nodes import START_SECONDS, Cluster, Node, missing_programs
 from tests.support.waiting import await_that
 
 FILES = REPOSITORY / "deploy" / "patroni"
+# Not Debian's: its version gives a lock back to a leader that was frozen, and lets it undo what another acknowledged.
+PACKAGES = REPOSITORY / "var" / "patroni"
 PORT, CHECK_PORT = 5432, 8008
 USER, PASSWORD = "bookings", "for-tests"
 # An operator puts them into node.env.
@@ -44,7 +48,8 @@ class PatroniNode(Node):
         config = self.folder / "config.yml"
         config.write_text(text)
         self._etcd = self._command("etcd", f"--data-dir={self.folder / 'etcd'}", env=self._environment("etcd.env"))
-        self._patroni = self._command("patroni", str(config), env=self._environment("node.env"))
+        python = str(folder / PACKAGES.name / "bin" / "python")
+        self._patroni = self._command(python, "-m", "patroni", str(config), env=self._environment("node.env"))
 
     def start(self) -> None:
         self._etcd.start()
@@ -138,8 +143,9 @@ class Patroni(Cluster):
         self.await_whole()
 
     def _start_nodes(self) -> None:
-        # For the user who runs the database.
+        # For the user who runs the database, and may read nothing of this one's.
         self.folder.chmod(0o755)
+        shutil.copytree(PACKAGES, self.folder / PACKAGES.name, symlinks=True)
         for number in NODES:
             node = self.nodes[number] = PatroniNode(number, self.network, self.folder)
             for path in (node.folder, *node.folder.iterdir()):
@@ -187,4 +193,5 @@ def cluster(*, quick: bool) -> Patroni:
 
 def missing() -> str:
     """Say what this machine lacks for it; empty if nothing."""
-    return missing_programs("ip", "socat", "haproxy", "patroni", "etcd", packages={"postgresql": PROGRAMS})
+    packages = {"postgresql": PROGRAMS, "patroni (var/patroni, see tests/cluster/patroni.py)": PACKAGES}
+    return missing_programs("ip", "socat", "haproxy", "etcd", packages=packages)

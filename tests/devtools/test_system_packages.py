@@ -13,7 +13,7 @@ FOR_RUN = ("python3", "gcc", "pkg-config")
 PROXY = "haproxy"
 COMPLETE = (*FOR_RUN, *DATABASES, "redis-check-rdb", PROXY, "chromium")
 
-CLUSTER = ("wsrep_sst_mariabackup", "mariadb-backup", "socat", "ip", "patroni", "etcd", "initdb")
+CLUSTER = ("wsrep_sst_mariabackup", "mariadb-backup", "socat", "ip", "etcd", "initdb")
 # No program, but a library: this machine's is seen, if it has one.
 LIBRARY = "" if Path("/usr/lib/galera/libgalera_smm.so").exists() else "galera-4"
 
@@ -65,7 +65,7 @@ def test_a_complete_machine_is_left_alone_in_silence(tmp_path, purpose):
         (
             "cluster",
             ("ip",),
-            f"mariadb-server mariadb-backup {LIBRARY} socat patroni etcd-server postgresql".replace("  ", " "),
+            f"mariadb-server mariadb-backup {LIBRARY} socat etcd-server postgresql".replace("  ", " "),
         ),
     ],
 )
