@@ -144,7 +144,7 @@ format:  ## put the code into the format that `make check` asks for
 lock:  ## make the locks of packages, requirements.txt and others, from the lists; UPGRADE=1 takes newer versions
 	@sh devtools/venv.sh requirements.txt
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@for list in requirements requirements-tracing tests/requirements; do \
+	@for list in requirements requirements-tracing tests/requirements deploy/patroni/requirements; do \
 		echo "$$list.txt" && $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 			--no-header --quiet $(if $(UPGRADE),--upgrade) $$list.in -o $$list.txt || exit 1; \
 	done
@@ -157,7 +157,7 @@ lock:  ## make the locks of packages, requirements.txt and others, from the list
 
 audit:  ## ask the package index for known vulnerabilities of what is locked; needs a network that reaches it
 	@sh devtools/venv.sh requirements.txt tests/requirements.txt
-	@for list in requirements requirements-tracing tests/requirements; do \
+	@for list in requirements requirements-tracing tests/requirements deploy/patroni/requirements; do \
 		echo "$$list.txt" && $(BIN)/python $(BIN)/pip-audit --strict --disable-pip --require-hashes -r $$list.txt || exit 1; \
 	done
 

@@ -1,9 +1,9 @@
 """
 Three nodes of PostgreSQL under Patroni with the files of `deploy/patroni`, each in a network of its own, and haproxy.
 
-Needs root (network namespaces and pairs of veth), Debian's etcd-server and the user `postgres`
-(`sh devtools/system_packages.sh cluster`), and the Patroni that `deploy/patroni/requirements.txt` names
-(`VENV=var/patroni sh devtools/venv.sh deploy/patroni/requirements.txt`). Only addresses and folders differ from the files.
+Only addresses and folders differ from the files. Needs root (network namespaces and pairs of veth), Debian's
+etcd-server and the user `postgres` (`sh devtools/system_packages.sh cluster`), and the Patroni that the files name
+(`VENV=var/patroni sh devtools/venv.sh deploy/patroni/requirements.txt`).
 """
 
 import contextlib
