@@ -116,10 +116,11 @@ class Patroni(Cluster):
         self._is_over.set()
 
     def is_whole(self) -> bool:
-        members = self._members()
-        roles = sorted(member["role"] for member in members)
-        is_running = all(member["state"] in ("running", "streaming") for member in members)
-        return is_running and roles == ["leader", "replica", "sync_standby"]
+        # What the leader sees itself: etcd remembers of a node that is rewound how it was before.
+        leader = next(iter(self._leads_to()), None)
+        followers = self._ask(leader, "patroni").get("replication", []) if leader else []
+        ways = sorted(each["sync_state"] for each in followers if each["state"] == "streaming")
+        return ways == ["async", "sync"]
 
     def writer(self) -> int:
         return min(self._leads_to(), default=NODES[0])
@@ -177,10 +178,13 @@ class Patroni(Cluster):
 
     def _members(self) -> list[dict[str, Any]]:
         """Give what the first node that answers knows of all."""
-        for number in NODES:
-            with contextlib.suppress(requests.RequestException, KeyError, ValueError):
-                return list(requests.get(f"{self._address(number)}/cluster", timeout=ANSWER_SECONDS).json()["members"])
-        return []
+        return next((found["members"] for number in NODES if (found := self._ask(number, "cluster"))), [])
+
+    def _ask(self, number: int, what: str) -> dict[str, Any]:
+        """Ask a node's Patroni; empty if it does not answer."""
+        with contextlib.suppress(requests.RequestException, ValueError):
+            return dict(requests.get(f"{self._address(number)}/{what}", timeout=ANSWER_SECONDS).json())
+        return {}
 
     def _address(self, number: int) -> str:
         return f"http://{self.nodes[number].address}:{CHECK_PORT}"
