@@ -97,8 +97,6 @@ class Command(BaseCommand):
                     beats.FOLDER: str(signs),
                     "PROMETHEUS_MULTIPROC_DIR": str(metrics),
                     "WEB_THREADS": str(options["threads"]),
-                    # Or the C library gives each of many threads a heap of its own, and none of them is given back.
-                    "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
                 },
             )
             hung = HungProcesses(signs, session=web.pid)
