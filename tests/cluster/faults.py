@@ -47,15 +47,15 @@ def freeze(cluster: Cluster) -> None:
 
 def cut(cluster: Cluster) -> None:
     """Its cable is pulled, and put back."""
-    number = cluster.writer()
-    cluster.network.cut(number, is_cut=True)
-    time.sleep(cluster.FAULT_SECONDS)
-    cluster.network.cut(number, is_cut=False)
+    _pull_cable(cluster, cluster.writer())
 
 
 def follower_cut(cluster: Cluster) -> None:
     """The cable of one that has to acknowledge what is written is pulled, and put back."""
-    number = cluster.follower()
+    _pull_cable(cluster, cluster.follower())
+
+
+def _pull_cable(cluster: Cluster, number: int) -> None:
     cluster.network.cut(number, is_cut=True)
     time.sleep(cluster.FAULT_SECONDS)
     cluster.network.cut(number, is_cut=False)

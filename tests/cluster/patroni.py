@@ -27,6 +27,7 @@ from tests.support.waiting import await_that
 FILES = REPOSITORY / "deploy" / "patroni"
 # Not Debian's: its version gives a lock back to a leader that was frozen, and lets it undo what another acknowledged.
 PACKAGES = REPOSITORY / "var" / "patroni"
+LIST = "deploy/patroni/requirements.txt"
 PORT, CHECK_PORT = 5432, 8008
 USER, PASSWORD = "bookings", "for-tests"
 # An operator puts them into node.env.
@@ -197,5 +198,6 @@ def cluster(*, quick: bool) -> Patroni:
 
 def missing() -> str:
     """Say what this machine lacks for it; empty if nothing."""
-    packages = {"postgresql": PROGRAMS, "patroni (var/patroni, see tests/cluster/patroni.py)": PACKAGES}
-    return missing_programs("ip", "socat", "haproxy", "etcd", packages=packages)
+    if not PACKAGES.exists():
+        return f"missing: Patroni; `VENV=var/patroni sh devtools/venv.sh {LIST}` installs it"
+    return missing_programs("ip", "socat", "haproxy", "etcd", packages={"postgresql": PROGRAMS})

@@ -60,15 +60,18 @@ def plans_of(statements: Iterable[str]) -> list[dict[str, Any]]:
         for statement in map(str.strip, statements):
             reads = statement.startswith(("SELECT", "(SELECT")) and " FROM " in statement
             if reads or statement.startswith(("UPDATE", "DELETE")):
-                if connection.vendor == "postgresql":
-                    cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
-                    found += _nodes(cursor.fetchone()[0][0]["Plan"])
-                    continue
-                cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {statement}")
-                names = [column[0] for column in cursor.description]
-                found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+                found += _explained(cursor, statement)
     # What the statement itself has put together has its name in brackets.
     return [plan for plan in found if plan["table"] and not plan["table"].startswith("<")]
+
+
+def _explained(cursor: Any, statement: str) -> Iterable[dict[str, Any]]:
+    if connection.vendor == "postgresql":
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        return _nodes(cursor.fetchone()[0][0]["Plan"])
+    cursor.execute(f"EXPLAIN FORMAT=TRADITIONAL {statement}")
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -319,9 +319,12 @@ _UNCHECKED = {
 
 def _insert(statement: str, *, is_private: bool = False) -> float:
     began = time.monotonic()
-    before, after = _UNCHECKED[connection.vendor] if is_private or connection.vendor == "mysql" else ("", "")
+    statements = [in_words_of_the_server(statement)]
+    if is_private or connection.vendor == "mysql":
+        before, after = _UNCHECKED[connection.vendor]
+        statements = [before, *statements, after]
     with connection.cursor() as cursor:
-        for each in filter(None, (before, in_words_of_the_server(statement), after)):
+        for each in statements:
             cursor.execute(each)
     return time.monotonic() - began
 
