@@ -16,32 +16,42 @@ def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
 
     :raises ProgrammingError: the library's, if there are more values than places, or fewer
     """
-    return ClientCursor(database).mogrify(sql, values).encode()
+    text = sql.encode()
+    if values is None:
+        return text
+    literal = database.transformer.as_literal
+    literals = tuple([b"NULL" if value is None else literal(value) for value in values])
+    try:
+        return text % literals
+    except TypeError as error:
+        raise psycopg.ProgrammingError(str(error)) from error
 
 
 def send(database: Any, statements: Waiting) -> None:
     """
-    Send statements in one packet, and fill in their answers.
+    Send statements in one packet, and fill in their answers. A cursor would describe each column of each.
 
     :raises InFailedSqlTransaction: the library's, if the server has answered a COMMIT by undoing everything, which it
         calls no error
     """
-    with ClientCursor(database) as cursor:
-        _execute(cursor, statements)
-        if statements[-1][0] == b"COMMIT" and cursor.statusmessage != "COMMIT":
-            raise psycopg.errors.InFailedSqlTransaction("the transaction had failed before its COMMIT")
+    results = database.answers_to(b";".join([text for text, _ in statements]))
+    read = database.transformer
+    for (_, answer), result in zip(statements, results, strict=True):
+        if answer is not None:
+            read.set_pgresult(result)
+            rows = tuple(read.load_rows(0, result.ntuples, tuple))
+            answer.fill(rows, count=result.command_tuples or 0, last_id=None)
+    if statements[-1][0] == b"COMMIT" and results[-1].command_status != b"COMMIT":
+        raise psycopg.errors.InFailedSqlTransaction("the transaction had failed before its COMMIT")
 
 
-def _execute(cursor: Any, statements: Waiting, *then: bytes) -> None:
-    """Leave the answers of what comes `then` to be read. Without values the library sends one simple query."""
-    ClientCursor.execute(cursor, b";".join([*(text for text, _ in statements), *then]))
-    for place, (_, answer) in enumerate(statements):
-        if place:
-            cursor.nextset()
+def _execute(cursor: Any, statements: Waiting, then: bytes) -> None:
+    """Leave the answer to what comes `then` to be read. Without values the library sends one simple query."""
+    ClientCursor.execute(cursor, b";".join([*(text for text, _ in statements), then]))
+    for _, answer in statements:
         if answer is not None:
             rows = tuple(cursor.fetchall()) if cursor.description else ()
             answer.fill(rows, count=cursor.rowcount, last_id=None)
-    if then:
         cursor.nextset()
 
 

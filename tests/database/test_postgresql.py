@@ -2,6 +2,7 @@
 
 import time
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import psycopg
@@ -10,7 +11,7 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 
 from bookings.db import limits, postgresql_session, transactions
 from bookings.db.error_numbers import BROKEN_OFF, CONFLICTS, LOST, NOT_CONNECTED, UnsafeSession
-from bookings.db.packets import later
+from bookings.db.packets import later, together
 from bookings.db.safe_session import refuse_unsafe_session
 from bookings.db.transactions import run
 from bookings.models import Heartbeat, UserHold
@@ -286,3 +287,32 @@ def test_an_error_inside_a_block_of_djangos_own_ends_it_and_leaves_nothing_open(
 
     assert not connection.in_atomic_block
     assert not Heartbeat.objects.filter(name="x").exists()
+
+
+@with_marks
+@pytest.mark.parametrize(
+    "text", ["2030-01-01 00:00:00+00", "2030-01-01 00:00:00.5+00", "0001-01-01 23:59:59.000001+00"]
+)
+def test_a_moment_is_read_in_utc(text):
+    (answer,) = together((f"SELECT '{text}'::timestamptz", ()))
+
+    assert answer.rows[0][0] == datetime.fromisoformat(text)
+    assert answer.rows[0][0].tzinfo is UTC
+
+
+@with_marks
+def test_a_moment_is_read_in_utc_by_a_session_that_is_elsewhere():
+    with connection.cursor() as cursor:
+        cursor.execute("SET TimeZone TO 'Asia/Kolkata'")
+        cursor.execute("SELECT '2030-01-01 00:00:00+00'::timestamptz")
+        ((moment,),) = cursor.fetchall()
+    connection.close()
+
+    assert moment.utcoffset() == timedelta(0)
+
+
+@with_marks
+def test_a_moment_that_python_does_not_know_is_an_error():
+    for text in ("infinity", "10000-01-01 00:00:00+00", "0044-03-15 00:00:00+00 BC"):
+        with pytest.raises(DataError):
+            together((f"SELECT '{text}'::timestamptz", ()))

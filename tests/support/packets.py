@@ -21,6 +21,7 @@ def packets_of(monkeypatch: Any) -> Packets:
 
 def _of_postgresql(monkeypatch: Any, sent: Packets) -> None:
     send, command = ClientCursorMixin._execute_send, postgresql.Connection._exec_command
+    answers = postgresql.Connection.answers_to
 
     def note_and_send(self: Any, query: Any, **options: Any) -> Any:
         sent.append(query.query.decode(errors="replace"))
@@ -30,6 +31,11 @@ def _of_postgresql(monkeypatch: Any, sent: Packets) -> None:
         sent.append(text.decode())
         return command(self, text, **options)
 
+    def note_and_ask(self: Any, packet: bytes) -> Any:
+        sent.append(packet.decode(errors="replace"))
+        return answers(self, packet)
+
+    monkeypatch.setattr(postgresql.Connection, "answers_to", note_and_ask)
     monkeypatch.setattr(ClientCursorMixin, "_execute_send", note_and_send)
     monkeypatch.setattr(postgresql.Connection, "_exec_command", note_and_command)
 

@@ -22,8 +22,13 @@ CALL_SECONDS = 10.0
 
 
 def python(*words: str) -> tuple[str, ...]:
-    """Give the command of a Python program that ends with the thread that starts it, and with it all that it forks."""
-    return (sys.executable, "-m", "bookingsite.processes.die_with_parent", str(os.getpid()), "SIGKILL", *words)
+    """
+    Give the command of a Python program that ends with the thread that starts it, and with it all that it forks.
+
+    SERVER_PYTHON is another interpreter to run them, as one with the packages of production alone.
+    """
+    interpreter = os.environ.get("SERVER_PYTHON", sys.executable)
+    return (interpreter, "-m", "bookingsite.processes.die_with_parent", str(os.getpid()), "SIGKILL", *words)
 
 
 class Server(Command):
