@@ -7,6 +7,7 @@ from threading import Thread
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.cells import Booking, Cell, Made, Requests
 from benchmarks.load import Clients, get
 from benchmarks.recording import halves
@@ -83,6 +84,13 @@ def test_a_recording_is_parted_at_the_call_for_the_seats_and_has_fields():
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
     with pytest.raises(NotInstalled, match="no checkout"):
         all_targets(old=tmp_path, python="")
+
+
+def test_a_folder_without_the_page_is_refused_before_anything_is_measured(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["--docs", str(tmp_path)])
+
+    assert "has no measurements.md to write into" in capsys.readouterr().err
 
 
 class Refusing(StreamRequestHandler):
