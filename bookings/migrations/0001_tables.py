@@ -376,7 +376,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["user_id", "id"], name="booking_of_user"),
                     models.Index(fields=["user_id", "status"], name="booking_of_user_in_status"),
                     models.Index(fields=["flight_id", "status"], name="booking_of_flight"),
-                    models.Index(fields=["flight_number", "departure_at"], name="booking_of_flight_number"),
+                    models.Index(fields=["flight_number", "departure_at", "id"], name="booking_of_flight_number"),
                     models.Index(fields=["client_reference"], name="booking_of_client_reference"),
                     models.Index(fields=["replaces_id"], name="booking_replaces"),
                     models.Index(fields=["created_at"], name="booking_created"),

@@ -101,6 +101,7 @@ def test_each_kind_of_process_has_its_limits(monkeypatch):
         "lock_timeout=2s",
         "statement_timeout=4s",
         "idle_in_transaction_session_timeout=20s",
+        "random_page_cost=1.1",
     ]
 
 
