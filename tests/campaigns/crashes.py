@@ -38,6 +38,9 @@ PAYMENT_WINDOW_SECONDS = 6
 # lease 15 s, next pass 10 s, call 5 s; or with a cluster that must first be missed.
 USUAL_SECONDS = 30.0
 CLUSTER_SECONDS = 120.0
+# A payment that no request goes on with is closed after 60 s without news: next pass 10 s, call 8 s.
+PAYMENT_SECONDS = 80.0
+OF_PAYMENTS = ("payment.", "open.", "charge.", "close.")
 
 # Longer than `run_worker` needs to see that a cluster is dead, and to end what is left of it.
 ORPHANS_ARE_GONE = timedelta(seconds=5)
@@ -74,8 +77,7 @@ class Crashes:
 
     def round(self, point: str, *, seed: int) -> Round:
         """Load, kill, and wait until everything is in step again."""
-        limit = CLUSTER_SECONDS if point in (IDLE_WORKER, CLUSTER, DATABASE) else USUAL_SECONDS
-        result = Round(point, limit)
+        result = Round(point, limit_of(point))
         doors = Doors([Excused(self._stack.web.port)])
         with Load(doors, seed=seed) as load:
             comes_true(lambda: len(load.heard) > 10, ARRIVAL_SECONDS)
@@ -159,6 +161,13 @@ class Crashes:
         """Tell how many answers the Flight Service has lost so far."""
         lost: int = self._stack.sim.ledger()["calls"]["dropped_replies"]
         return lost
+
+
+def limit_of(point: str) -> float:
+    """Tell how many seconds may pass from the last lost answer until all is in step."""
+    if point in (IDLE_WORKER, CLUSTER, DATABASE):
+        return CLUSTER_SECONDS
+    return PAYMENT_SECONDS if point.startswith(OF_PAYMENTS) else USUAL_SECONDS
 
 
 def flag_of(role: str, flags: Path) -> Path:
