@@ -40,7 +40,7 @@ USUAL_SECONDS = 30.0
 CLUSTER_SECONDS = 120.0
 # A payment that no request goes on with is closed after 60 s without news: next pass 10 s, call 8 s.
 PAYMENT_SECONDS = 80.0
-OF_PAYMENTS = ("payment.", "open.", "charge.", "close.")
+OF_PAYMENTS = ("payment.", "open.", "charge.")
 
 # Longer than `run_worker` needs to see that a cluster is dead, and to end what is left of it.
 ORPHANS_ARE_GONE = timedelta(seconds=5)

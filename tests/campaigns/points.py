@@ -43,10 +43,11 @@ OF_THE_WORKER = (
     *("booking.expire", "bulk.cancel_one"),
     *("seats.release", "give.sent", "give.answered", "seats.released"),
     *("reservation.claim", "release.claim", "payment.claim"),
-    *("payment.closing", "close.sent", "close.answered"),
     *("refund.claim", "refund.sent", "refund.answered", "refund.settled"),
     "news.announced",
 )
+# No client of `crashes` leaves a payment that must be closed; those of `payments` do.
+OF_A_CLOSE = ("payment.closing", "close.sent", "close.answered")
 OF_THE_ARCHIVE = ("booking.archive", "archive.noted")
 
 OF_NOTICES = ("notice.stored", "notice.claim", "dispute.seen", "notice.done")
@@ -62,7 +63,7 @@ OF_A_CORRECTION = ("seats.correct", "seats.released")
 WITHOUT_KEYS = ("gate.claim", "gate.send", "gate.answered")
 OF_TELLING = (*OF_WEBHOOKS, *OF_MESSAGES)
 ALONE = (*OF_NOTICES, *OF_STAFF, *OF_EXCHANGES, *OF_A_CORRECTION, *WITHOUT_KEYS)
-OF_THE_WORKERS = (*OF_THE_WORKER, *OF_THE_ARCHIVE)
+OF_THE_WORKERS = (*OF_THE_WORKER, *OF_A_CLOSE, *OF_THE_ARCHIVE)
 ALL = frozenset((*OF_THE_WEB, *OF_THE_WORKERS, *OF_TELLING, *ALONE))
 
 # What is sent after a transaction, as the first word of its points. A correction may take seats, as a create does.
