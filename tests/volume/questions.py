@@ -233,6 +233,7 @@ def of_the_office() -> Iterator[Question]:
     now, newest = database_time(), Booking.objects.latest("pk")
     middle = middle_of(newest)
     many = _many(newest)
+    of_number = Booking.objects.filter(flight_number=middle.flight_number).count()
     for name, text in searches(middle).items():
         most = SOME if name == "flight id" else FEW
         yield Question(f"search: {name}", lambda text=text: find(text), most)
@@ -240,6 +241,8 @@ def of_the_office() -> Iterator[Question]:
         selection = selection_in(query)
         ask = lambda selection=selection: page_of(selection, now=now, counting=MOST_COUNTED + 1)  # noqa: E731
         most = 6 * MOST_COUNTED + many + 2 * _of_a_day() * ("today" in name)
+        if name.startswith("flight number"):
+            most += 2 * of_number  # all of the number, sorted
         if name == "status booked":
             most = 60_000  # of some hundred thousand bookings MariaDB likes to sort all that are paid: 60 ms
         yield Question(f"office list: {name}", ask, most)
