@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 from benchmarks.cells import CONSUMING, LONG, SCENARIOS, SHORT, Cell, Made, Requests
 from benchmarks.load import Clients, LoadFailed
 from benchmarks.meters import memory_mb, readings
-from benchmarks.report import PAGE, Report, circumstances, conditions
+from benchmarks.report import Report, circumstances, conditions
 from benchmarks.samples import Sample, Series
 from benchmarks.stack import Stack, StackFailed
 from benchmarks.targets import THIS, NotInstalled, all_targets
@@ -207,8 +207,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.python, options.old_python = _found(options.python), _found(options.old_python)
     if not all(SETTING.fullmatch(setting) for setting in options.beside):
         parser.error("--beside takes NAME=VALUE")
-    if options.docs and not (options.docs / PAGE).is_file():
-        parser.error(f"--docs: {options.docs} has no {PAGE} to write into")
+    if options.docs and not options.docs.is_dir():
+        parser.error(f"--docs: there is no folder {options.docs}")
     if not 1 <= options.rounds <= MOST_ROUNDS or not 0 < options.seconds <= MOST_SECONDS:
         parser.error(f"at most {MOST_ROUNDS} rounds and {MOST_SECONDS:g} seconds")
     return options

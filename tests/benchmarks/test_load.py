@@ -86,11 +86,11 @@ def test_a_folder_that_is_no_checkout_is_refused(tmp_path):
         all_targets(old=tmp_path, python="")
 
 
-def test_a_folder_without_the_page_is_refused_before_anything_is_measured(tmp_path, capsys):
+def test_a_folder_that_is_not_there_is_refused_before_anything_is_measured(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        main(["--docs", str(tmp_path)])
+        main(["--docs", str(tmp_path / "none")])
 
-    assert "has no measurements.md to write into" in capsys.readouterr().err
+    assert "there is no folder" in capsys.readouterr().err
 
 
 class Refusing(StreamRequestHandler):
