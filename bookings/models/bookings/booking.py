@@ -207,7 +207,7 @@ class Booking(OutboundCall):
             models.Index(name="booking_of_user_in_status", fields=["user_id", "status"]),
             # GET /bookings?flightId=&status=, and the seats held on a flight.
             models.Index(name="booking_of_flight", fields=["flight_id", "status"]),
-            # GET /bookings?flightNumber=&departureDay=. PostgreSQL's has no id by itself, and would read the rows for it.
+            # GET /bookings?flightNumber=&departureDay=. The id for PostgreSQL: InnoDB's index has it anyway.
             models.Index(name="booking_of_flight_number", fields=["flight_number", "departure_at", "id"]),
             # GET /bookings?clientReference=, and the back office's search by it.
             models.Index(name="booking_of_client_reference", fields=["client_reference"]),
