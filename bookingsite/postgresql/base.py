@@ -28,6 +28,9 @@ from bookingsite.waiting_statements import Waiting, WaitingStatements
 # How often the library looks for signals while it waits.
 WAIT_INTERVAL_SECONDS = 0.1
 
+# Whatever else a server says of a statement is an error, or an answer that is not read here.
+DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
+
 # A demoted server, or a session that was told to write nothing.
 TAKES_WRITES = "SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'"
 
@@ -47,7 +50,7 @@ class Connection(psycopg.Connection[Any]):
         """
         self.pgconn.send_query(packet)
         results: list[PGresult] = self.wait(generators.execute(self.pgconn))
-        if results[-1].status == ExecStatus.FATAL_ERROR:
+        if results[-1].status not in DONE:
             raise psycopg.errors.error_from_result(results[-1])
         return results
 

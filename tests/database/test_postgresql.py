@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, connection, transaction
 
 from bookings.db import limits, postgresql_session, transactions
 from bookings.db.error_numbers import BROKEN_OFF, CONFLICTS, LOST, NOT_CONNECTED, UnsafeSession
@@ -317,3 +317,10 @@ def test_a_moment_that_python_does_not_know_is_an_error():
     for text in ("infinity", "10000-01-01 00:00:00+00", "0044-03-15 00:00:00+00 BC"):
         with pytest.raises(DataError):
             together((f"SELECT '{text}'::timestamptz", ()))
+
+
+@with_marks
+def test_an_answer_that_is_not_read_is_an_error():
+    with pytest.raises(DatabaseError):
+        together(("COPY heartbeat TO STDOUT", ()))
+    connection.close()
