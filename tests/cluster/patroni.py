@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any, Self
@@ -198,6 +199,16 @@ def cluster(*, quick: bool) -> Patroni:
 
 def missing() -> str:
     """Say what this machine lacks for it; empty if nothing."""
+    install = f"VENV=var/patroni sh devtools/venv.sh {LIST}"
     if not PACKAGES.exists():
-        return f"missing: Patroni; `VENV=var/patroni sh devtools/venv.sh {LIST}` installs it"
-    return missing_programs("ip", "socat", "haproxy", "etcd", packages={"postgresql": PROGRAMS})
+        return f"missing: Patroni; `{install}` installs it"
+    if lacks := missing_programs("ip", "socat", "haproxy", "etcd", packages={"postgresql": PROGRAMS}):
+        return lacks
+    interpreter = str((PACKAGES / "bin" / "python").resolve())
+    # Not found by another user where it lies in a home.
+    if subprocess.run([*as_ordinary_user([]), "test", "-x", interpreter], check=False).returncode != 0:
+        return (
+            f"PostgreSQL's user may not run {interpreter}, which Patroni was installed with: "
+            f"`rm -r var/patroni; PYTHON=/usr/bin/python3 {install}` takes another"
+        )
+    return ""
