@@ -40,7 +40,6 @@ USUAL_SECONDS = 30.0
 CLUSTER_SECONDS = 120.0
 # A payment that no request goes on with is closed after 60 s without news: next pass 10 s, call 8 s.
 PAYMENT_SECONDS = 80.0
-OF_PAYMENTS = ("payment.", "open.", "charge.")
 
 # Longer than `run_worker` needs to see that a cluster is dead, and to end what is left of it.
 ORPHANS_ARE_GONE = timedelta(seconds=5)
@@ -167,7 +166,7 @@ def limit_of(point: str) -> float:
     """Tell how many seconds may pass from the last lost answer until all is in step."""
     if point in (IDLE_WORKER, CLUSTER, DATABASE):
         return CLUSTER_SECONDS
-    return PAYMENT_SECONDS if point.startswith(OF_PAYMENTS) else USUAL_SECONDS
+    return PAYMENT_SECONDS if point in points.OF_A_PAYMENT else USUAL_SECONDS
 
 
 def flag_of(role: str, flags: Path) -> Path:

@@ -33,10 +33,13 @@ from bookings.ports.messages import Sent
 from bookings.ports.webhooks import Accepted, TurnedDown
 from tests.support.durable_payments import DurablePayments
 
-OF_THE_WEB = (
-    *("booking.create", "create.sent", "create.answered", "seats.reserved"),
+OF_A_PAYMENT = (
     *("payment.begin", "open.sent", "open.answered", "payment.opened"),
     *("charge.sent", "charge.answered", "payment.settled"),
+)
+OF_THE_WEB = (
+    *("booking.create", "create.sent", "create.answered", "seats.reserved"),
+    *OF_A_PAYMENT,
     "booking.cancel",
 )
 OF_THE_WORKER = (

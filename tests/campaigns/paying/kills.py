@@ -30,7 +30,7 @@ from tests.campaigns.paying.books import Books, differences
 from tests.campaigns.paying.gateway import TirelessStripe, a_gateway_to
 from tests.campaigns.paying.scene import let_time_be_over, settings_of, token_of
 from tests.campaigns.paying.shoppers import GOOD
-from tests.campaigns.points import OF_A_CLOSE
+from tests.campaigns.points import OF_A_CLOSE, OF_A_PAYMENT
 from tests.campaigns.verdict import Round
 from tests.crashes.world import SIGKILLED, Mortals, let_leases_end
 from tests.support.api import Api, shown
@@ -43,10 +43,6 @@ from tests.support.paysim import WEBHOOK_SECRET, PaySim, start_paysim
 from tests.support.processes import PLENTY, FlightSim, start_flightsim
 from tests.support.stripe import signed
 
-OF_A_PAYMENT = (
-    *("payment.begin", "open.sent", "open.answered", "payment.opened"),
-    *("charge.sent", "charge.answered", "payment.settled"),
-)
 OF_A_REFUND = ("refund.claim", "refund.sent", "refund.answered")
 POINTS = (*OF_A_PAYMENT, *OF_A_CLOSE, "refund.ask", *OF_A_REFUND, "notice.stored", "notice.done")
 
