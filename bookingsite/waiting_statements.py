@@ -46,15 +46,28 @@ class WaitingStatements(KeptConnection):
         super().__init__(settings_dict, alias)
         self._waiting: Waiting = []
 
-    def written(self, sql: str, values: Sequence[Any] | None) -> bytes:
+    def literals(self, values: Sequence[Any]) -> tuple[bytes, ...]:
         """
-        Write values into the text of a statement, as the library does.
+        Write values as the library does, which escapes what needs it.
 
         To be said by each backend.
-
-        :raises Exception: the library's, if there are more values than places, or fewer
         """
         raise NotImplementedError
+
+    def written(self, sql: str, values: Sequence[Any] | None) -> bytes:
+        """
+        Write values into the text of a statement.
+
+        :raises ProgrammingError: the library's, if there are more values than places, or fewer
+        """
+        text = sql.encode()
+        if values is None:
+            return text
+        literals = self.literals(values)
+        try:
+            return text % literals
+        except TypeError as error:
+            raise self.Database.ProgrammingError(str(error)) from error
 
     def send(self, statements: Waiting) -> None:
         """

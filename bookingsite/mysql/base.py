@@ -13,7 +13,7 @@ from django.db.utils import DataError
 
 from bookings.db.error_numbers import CONNECTION_LOST, OF_VALUES, is_lost, number_of
 from bookings.db.hang import hang
-from bookingsite.mysql.packets import Cursor, PacketCursor, send, written
+from bookingsite.mysql.packets import Cursor, PacketCursor, literals, send
 from bookingsite.waiting_statements import Waiting, WaitingStatements
 
 
@@ -52,8 +52,8 @@ class DatabaseWrapper(WaitingStatements, base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(PacketCursor(self.connection, self._waiting))
 
-    def written(self, sql: str, values: Sequence[Any] | None) -> bytes:
-        return written(self.connection, sql, values)
+    def literals(self, values: Sequence[Any]) -> tuple[bytes, ...]:
+        return literals(self.connection, values)
 
     def send(self, statements: Waiting) -> None:
         send(self.connection, statements)

@@ -16,17 +16,10 @@ from bookingsite.waiting_statements import Waiting, take
 MISNAMED = base.CursorWrapper.codes_for_integrityerror
 
 
-def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
-    """
-    Write values into the text of a statement; the library escapes what needs it.
-
-    :raises ProgrammingError: the library's, if there are more values than places, or fewer
-    """
-    text = sql.encode(database.encoding)
-    if values is None:
-        return text
+def literals(database: Any, values: Sequence[Any]) -> tuple[bytes, ...]:
+    """Write values as they stand in a statement; the library escapes what needs it."""
     quoted, encoding, others = database.string_literal, database.encoding, database.literal
-    literals = [
+    written = [
         quoted(value.encode(encoding))
         if (kind := type(value)) is str
         else b"%d" % value
@@ -36,10 +29,7 @@ def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
         else others(value)
         for value in values
     ]
-    try:
-        return text % tuple(literals)
-    except TypeError as error:
-        raise MySQLdb.ProgrammingError(str(error)) from error
+    return tuple(written)
 
 
 def send(database: Any, statements: Waiting, *, then: bytes | None = None) -> None:

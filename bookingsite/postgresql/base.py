@@ -22,7 +22,7 @@ from psycopg.pq.abc import PGresult
 
 from bookings.db.error_numbers import BROKEN_OFF, NOT_CONNECTED, is_lost
 from bookings.db.hang import hang
-from bookingsite.postgresql.packets import Cursor, send, written
+from bookingsite.postgresql.packets import Cursor, literals, send
 from bookingsite.waiting_statements import Waiting, WaitingStatements
 
 # How often the library looks for signals while it waits.
@@ -136,8 +136,8 @@ class DatabaseWrapper(WaitingStatements, base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Cursor:
         return Cursor(self.connection, self._waiting)
 
-    def written(self, sql: str, values: Sequence[Any] | None) -> bytes:
-        return written(self.connection, sql, values)
+    def literals(self, values: Sequence[Any]) -> tuple[bytes, ...]:
+        return literals(self.connection, values)
 
     def send(self, statements: Waiting) -> None:
         send(self.connection, statements)

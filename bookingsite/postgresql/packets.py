@@ -10,21 +10,10 @@ from bookings.db.packets import Answer
 from bookingsite.waiting_statements import Waiting, take
 
 
-def written(database: Any, sql: str, values: Sequence[Any] | None) -> bytes:
-    """
-    Write values into the text of a statement; the library escapes what needs it.
-
-    :raises ProgrammingError: the library's, if there are more values than places, or fewer
-    """
-    text = sql.encode()
-    if values is None:
-        return text
+def literals(database: Any, values: Sequence[Any]) -> tuple[bytes, ...]:
+    """Write values as they stand in a statement; the library escapes what needs it."""
     literal = database.transformer.as_literal
-    literals = tuple([b"NULL" if value is None else literal(value) for value in values])
-    try:
-        return text % literals
-    except TypeError as error:
-        raise psycopg.ProgrammingError(str(error)) from error
+    return tuple([b"NULL" if value is None else literal(value) for value in values])
 
 
 def send(database: Any, statements: Waiting) -> None:
